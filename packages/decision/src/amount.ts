@@ -1,0 +1,27 @@
+import { type FinalCode, smallestUnits } from '@placeorder/protocol'
+import type { JudgingPolicy } from './compile.ts'
+import type { Facts } from './facts.ts'
+import { followsQuote } from './quote.ts'
+
+/**
+ * Whether the amounts are possible: neither is zero, an order code's own amount is kept, the same currency means
+ * the same amount (placeOrder.txt, settlementAmount), and between two currencies the quote leads from one to the other.
+ */
+export function judgeAmount(
+  { order, code }: Facts,
+  policy: Pick<JudgingPolicy, 'settlementToleranceUnits'>,
+): FinalCode {
+  const { paymentAmount: paid, settlementAmount: settled, settlementQuote: quote } = order
+  if (smallestUnits(paid) === 0n || smallestUnits(settled) === 0n) return 'PAYMENT_AMOUNT_INVALID'
+  if (code?.type === 'ORDER_CODE' && !isSame(code.amount, paid)) return 'PAYMENT_AMOUNT_INVALID'
+  if (paid.currency === settled.currency) return isSame(paid, settled) ? 'SUCCESS' : 'PAYMENT_AMOUNT_INVALID'
+  if (quote === undefined) return 'PAYMENT_AMOUNT_INVALID'
+  if (!followsQuote(paid, settled, quote, policy.settlementToleranceUnits)) return 'PAYMENT_AMOUNT_INVALID'
+  return 'SUCCESS'
+}
+
+type Money = { readonly value: string; readonly currency: string }
+
+/** Values have one way to be written (no sign, point or leading zero), so equal text is equal money. */
+const isSame = (one: Money, other: Money): boolean =>
+  one.currency === other.currency && one.value === other.value

@@ -1,0 +1,31 @@
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import type { CodeRecord, MerchantRecord } from './records.ts'
+
+/** Of whom recent orders are counted, and over which times back from the claim: 10 min, 1 h, 24 h. */
+export const recentCounters = [
+  'customerOrders10m',
+  'customerOrders1h',
+  'customerOrders24h',
+  'codeOrders10m',
+  'codeOrders1h',
+  'codeOrders24h',
+  'merchantOrders10m',
+  'merchantOrders1h',
+  'merchantOrders24h',
+] as const
+export type RecentCounter = (typeof recentCounters)[number]
+
+/** How many other orders of this customer, code and merchant were taken in lately; this order is not counted. */
+export type Recent = Readonly<Record<RecentCounter, number>>
+
+/** All that judging an order needs, fetched before it is judged. */
+export type Facts = {
+  readonly order: PlaceOrderRequest
+  /** When the order was claimed, in ms since 1970: the only "now" that judging knows, so a re-run judges the same. */
+  readonly claimedAt: number
+  readonly merchant: MerchantRecord | undefined
+  readonly code: CodeRecord | undefined
+  /** The paymentId whose placed order holds this ORDER_CODE, if one does. */
+  readonly codeTakenBy: string | undefined
+  readonly recent: Recent
+}

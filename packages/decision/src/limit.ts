@@ -1,0 +1,76 @@
+import { type FinalCode, type PlaceOrderRequest, smallestUnits } from '@placeorder/protocol'
+import type { CurrencyLimit, JudgingPolicy } from './compile.ts'
+import type { Facts } from './facts.ts'
+import type { MerchantRecord } from './records.ts'
+
+/** What an order takes from one day's limit of one merchant or customer. */
+export type Taking = {
+  subject: 'merchant' | 'customer'
+  /** The merchant's or the customer's id, in clear. */
+  id: string
+  currency: string
+  /** The day of the claim in the limits' time zone, yyyymmdd. */
+  day: string
+  /** In smallest units of `currency`; never more than `amountMax`. */
+  amount: bigint
+  /** The most that may be placed that day, in smallest units; undefined: any amount. */
+  amountMax: bigint | undefined
+  /** The most orders that may be placed that day; undefined: any number. */
+  countMax: number | undefined
+}
+
+type LimitsPolicy = Pick<JudgingPolicy, 'limits' | 'dayOf'>
+
+/**
+ * Whether this payment alone is too large: for the limit per payment, and for a day's limit, which it could not
+ * fit on an empty day. The limit itself is still allowed.
+ */
+export function judgePerPayment(facts: Facts, policy: LimitsPolicy): FinalCode {
+  const { order, merchant } = facts
+  const units = smallestUnits(order.paymentAmount)
+  const perPayment = limitOf('perPayment', order, merchant, policy)
+  if (perPayment?.amountMax !== undefined && units > perPayment.amountMax)
+    return 'PAYMENT_AMOUNT_EXCEED_LIMIT'
+  for (const taking of takings(facts, policy)) {
+    if (taking.amountMax !== undefined && taking.amount > taking.amountMax)
+      return 'PAYMENT_AMOUNT_EXCEED_LIMIT'
+  }
+  return 'SUCCESS'
+}
+
+/**
+ * From which day limits an order that passed the ladder takes: its merchant's, and its customer's where the request
+ * names one. None where no limit stands for the payment currency.
+ */
+export function takings({ order, merchant, claimedAt }: Facts, policy: LimitsPolicy): Taking[] {
+  const taken: Taking[] = []
+  const take = (subject: Taking['subject'], id: string, limit: CurrencyLimit | undefined) => {
+    if (limit === undefined) return
+    const amount = smallestUnits(order.paymentAmount)
+    const { currency } = order.paymentAmount
+    taken.push({ subject, id, currency, day: policy.dayOf(claimedAt), amount, ...limit })
+  }
+  take('merchant', order.merchant.referenceMerchantId, limitOf('merchantDay', order, merchant, policy))
+  if (order.customerId !== undefined) {
+    take('customer', order.customerId, limitOf('customerDay', order, merchant, policy))
+  }
+  return taken
+}
+
+/** The limit of one kind for the payment currency: member by member the merchant's own, else the policy's. */
+function limitOf(
+  kind: 'perPayment' | 'merchantDay' | 'customerDay',
+  order: PlaceOrderRequest,
+  merchant: MerchantRecord | undefined,
+  policy: LimitsPolicy,
+): CurrencyLimit | undefined {
+  const { currency } = order.paymentAmount
+  const general = policy.limits[kind].get(currency)
+  const own: { amountMax?: string | undefined; countMax?: number | undefined } | undefined =
+    merchant?.limits?.[kind].find((limit) => limit.currency === currency)
+  if (own === undefined) return general
+  return {
+    amountMax: own.amountMax === undefined ? general?.amountMax : BigInt(own.amountMax),
+    countMax: own.countMax ?? general?.countMax,
+  }
+}

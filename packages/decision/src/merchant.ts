@@ -1,0 +1,23 @@
+import { type FinalCode, type PlaceOrderRequest, smallestUnits } from '@placeorder/protocol'
+import type { JudgingPolicy } from './compile.ts'
+import type { Facts } from './facts.ts'
+
+/**
+ * Whether this merchant may take payments at all: registered, active, known well enough (KYB) for the amount.
+ * The first code that applies is the answer; SUCCESS means that nothing here stands against the order.
+ */
+export function judgeMerchant({ order, merchant }: Facts, policy: Pick<JudgingPolicy, 'kyb'>): FinalCode {
+  if (merchant === undefined) return 'MERCHANT_NOT_REGISTERED'
+  if (merchant.status !== 'ACTIVE') return 'INVALID_MERCHANT_STATUS'
+  if (merchant.kybLevel < kybLevelMin(order, policy.kyb)) return 'MERCHANT_KYB_NOT_QUALIFIED'
+  return 'SUCCESS'
+}
+
+/** The highest level that the amount asks for: the general one, and each tier of its currency that it lies above. */
+function kybLevelMin(order: PlaceOrderRequest, kyb: JudgingPolicy['kyb']): number {
+  let levelMin = kyb.levelMin
+  for (const tier of kyb.tiersOf.get(order.paymentAmount.currency) ?? []) {
+    if (smallestUnits(order.paymentAmount) > tier.above) levelMin = Math.max(levelMin, tier.levelMin)
+  }
+  return levelMin
+}

@@ -1,0 +1,69 @@
+import { Amount, CurrencyCode } from '@placeorder/protocol'
+import { z } from 'zod'
+import { Moment, text } from './fields.ts'
+import { Limits } from './limits.ts'
+
+/**
+ * How far one merchant's record may grow. It is fetched for every order of the merchant and rules may walk its
+ * lists, so each list has an end. A chain with more stores leaves `stores` out and binds codes to stores instead.
+ */
+const STORES_MAX = 10_000
+const CONTRACTS_MAX = 100
+const PSPS_MAX = 1_000
+const CURRENCIES_MAX = 200
+
+export const CodeType = z.enum(['ENTRY_CODE', 'ORDER_CODE'])
+export type CodeType = z.infer<typeof CodeType>
+
+/**
+ * What a merchant agreed with wallets: which code types and payment currencies, from `from` (inclusive) until
+ * `until` (exclusive; null or absent: open end). `pspIds` names wallets; `*` stands for all that no contract names.
+ */
+export const Contract = z.strictObject({
+  pspIds: z.array(text(64)).min(1).max(PSPS_MAX),
+  status: z.enum(['ACTIVE', 'SUSPENDED', 'CLOSED']),
+  from: Moment,
+  until: Moment.nullish(),
+  codeTypes: z.array(CodeType).min(1).max(CodeType.options.length),
+  currencies: z.array(CurrencyCode).min(1).max(CURRENCIES_MAX),
+})
+export type Contract = z.infer<typeof Contract>
+
+/**
+ * A merchant as the acquirer knows it. Without `stores` the acquirer keeps no list of stores and any store is
+ * good; with it, only these are.
+ */
+export const MerchantRecord = z.strictObject({
+  merchantId: text(32),
+  status: z.enum(['ACTIVE', 'SUSPENDED', 'CLOSED']),
+  kybLevel: z.int().min(0),
+  stores: z.array(text(32)).max(STORES_MAX).optional(),
+  contracts: z.array(Contract).max(CONTRACTS_MAX),
+  limits: Limits.optional(),
+})
+export type MerchantRecord = z.infer<typeof MerchantRecord>
+
+const code = {
+  codeValue: text(512),
+  merchantId: text(32),
+  storeId: text(32).nullish(),
+  status: z.enum(['OPEN', 'CLOSED']),
+  expiresAt: Moment.nullish(),
+}
+
+/** A code that stands at a counter: many orders, amounts entered by the payer. */
+export const EntryCodeRecord = z.strictObject({ ...code, type: z.literal('ENTRY_CODE') })
+export type EntryCodeRecord = z.infer<typeof EntryCodeRecord>
+
+/** A code made for one order: one amount, one placed order. `paymentRequestId` is the acquirer's id of that order. */
+export const OrderCodeRecord = z.strictObject({
+  ...code,
+  type: z.literal('ORDER_CODE'),
+  paymentRequestId: text(64).nullish(),
+  amount: Amount,
+})
+export type OrderCodeRecord = z.infer<typeof OrderCodeRecord>
+
+/** A code as the acquirer knows it. `expiresAt` is the first moment at which the code is no longer good. */
+export const CodeRecord = z.discriminatedUnion('type', [EntryCodeRecord, OrderCodeRecord])
+export type CodeRecord = z.infer<typeof CodeRecord>

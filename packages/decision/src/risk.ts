@@ -1,0 +1,12 @@
+import type { FinalCode } from '@placeorder/protocol'
+import type { JudgingPolicy } from './compile.ts'
+import type { Facts } from './facts.ts'
+
+/**
+ * Whether a rule of the operator's rejects the order.
+ *
+ * @throws RuleFault when a rule fails on this order: it is then undecided, never approved
+ */
+export function judgeRisk(facts: Facts, policy: Pick<JudgingPolicy, 'rejectedBy'>): FinalCode {
+  return policy.rejectedBy(facts) === undefined ? 'SUCCESS' : 'RISK_REJECT'
+}
