@@ -1,1 +1,35 @@
-export {}
+export { Amount, CurrencyCode, smallestUnits } from './amount.ts'
+export {
+  type InquiryOrderAnswer,
+  InquiryOrderRequest,
+  inquiryAnswer,
+  type OrderState,
+  orderNotExist,
+} from './inquiry-order.ts'
+export { parseBody } from './parse-body.ts'
+export { Address, Env, Merchant, Store } from './parties.ts'
+export { answer, type PlaceOrderAnswer, PlaceOrderRequest, type Result, resultOf, termsOf } from './place-order.ts'
+export { Quote } from './quote.ts'
+export { Refusal } from './refusal.ts'
+export { packRequest, unpackRequest } from './request-codec.ts'
+export {
+  type FinalCode,
+  finalCode,
+  isFinal,
+  isResultCode,
+  messageOf,
+  type PendingCode,
+  type ResultCode,
+  type ResultStatus,
+  resultCodes,
+  statusOf,
+} from './result-code.ts'
+export {
+  formatSignatureHeader,
+  parseSignatureHeader,
+  type SignatureHeader,
+  sign,
+  signedText,
+  verify,
+} from './signature.ts'
+export { formatTime, parseRequestTime } from './time.ts'

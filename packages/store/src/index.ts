@@ -1,1 +1,20 @@
-export {}
+export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
+export { Announcements } from './announcements.ts'
+export { Directory, type Found } from './directory.ts'
+export { Durability, type DurabilityReport } from './durability.ts'
+export { type Incoming, Intake, type Taken } from './intake.ts'
+export { shardOf } from './keys.ts'
+export { type Answerable, Mending } from './mending.ts'
+export {
+  type IngressStore,
+  openDirectory,
+  openIngressStore,
+  openWorkerStore,
+  ShardsFault,
+  type StoreOptions,
+  type WorkerStore,
+} from './open-store.ts'
+export { type OrderRecord, Orders } from './orders.ts'
+export { type Group, GroupData, GroupTaker, Queues, retryDelayMs, Undecided } from './queue.ts'
+export { type Counted, RecentOrders } from './recent.ts'
+export { type Judged, Usage } from './usage.ts'

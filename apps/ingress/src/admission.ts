@@ -1,0 +1,87 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { Refusal } from '@placeorder/protocol'
+
+export type AdmissionLimits = {
+  /** Orders in hand at this ingress. */
+  inHandMax: number
+  /** Orders open in Redis, in all shards. */
+  openOrdersMax: number
+}
+
+/** Past this mean delay of the event loop (ms) answers come late for want of CPU: more orders make that worse. */
+const EVENT_LOOP_DELAY_MS_MAX = 250
+
+/** How often the event loop's delay is looked at, in ms. */
+const LOOK_MS = 200
+
+/** One client's rate, as a bucket that holds what one second may bring. */
+type Bucket = { tokens: number; filledAt: number }
+
+/** Refuses what would be too much, before anything is stored. */
+export class Admission {
+  readonly #limits: AdmissionLimits
+  readonly #openOrders: () => number
+  readonly #buckets = new Map<string, Bucket>()
+  readonly #loop = monitorEventLoopDelay({ resolution: 10 })
+  readonly #look: NodeJS.Timeout
+  #loopDelayMs = 0
+  #inHand = 0
+
+  /** `openOrders` tells how many orders are open in Redis, as far as is known. */
+  constructor(limits: AdmissionLimits, openOrders: () => number) {
+    this.#limits = limits
+    this.#openOrders = openOrders
+    this.#loop.enable()
+    this.#look = setInterval(() => {
+      this.#loopDelayMs = this.#loop.mean / 1e6
+      this.#loop.reset()
+    }, LOOK_MS).unref()
+  }
+
+  get inHand(): number {
+    return this.#inHand
+  }
+
+  /**
+   * Runs `body` for one order of this client, if there is room for it.
+   *
+   * @throws Refusal REQUEST_TRAFFIC_EXCEED_LIMIT when the client's rate, the orders in hand, the open orders or the
+   * event loop's delay is past its bound
+   */
+  async admitted<T>(client: { clientId: string; ordersPerSecondMax?: number | undefined }, body: () => Promise<T>): Promise<T> {
+    const reason = this.#tooMuch(client)
+    if (reason !== undefined) throw new Refusal('REQUEST_TRAFFIC_EXCEED_LIMIT', reason)
+    this.#inHand += 1
+    try {
+      return await body()
+    } finally {
+      this.#inHand -= 1
+    }
+  }
+
+  #tooMuch({ clientId, ordersPerSecondMax }: { clientId: string; ordersPerSecondMax?: number | undefined }): string | undefined {
+    if (this.#inHand >= this.#limits.inHandMax) return `${this.#inHand} orders are in hand here`
+    if (this.#openOrders() >= this.#limits.openOrdersMax) return `${this.#openOrders()} orders are open`
+    if (this.#loopDelayMs > EVENT_LOOP_DELAY_MS_MAX) return `the event loop is ${Math.round(this.#loopDelayMs)} ms late`
+    if (ordersPerSecondMax !== undefined && !this.#token(clientId, ordersPerSecondMax)) {
+      return `the client sends more than ${ordersPerSecondMax} orders a second`
+    }
+    return undefined
+  }
+
+  #token(clientId: string, perSecond: number): boolean {
+    const now = performance.now()
+    const bucket = this.#buckets.get(clientId) ?? { tokens: perSecond, filledAt: now }
+    this.#buckets.set(clientId, bucket)
+    bucket.tokens = Math.min(perSecond, bucket.tokens + ((now - bucket.filledAt) / 1000) * perSecond)
+    bucket.filledAt = now
+    if (bucket.tokens < 1) return false
+    bucket.tokens -= 1
+    return true
+  }
+
+  close(): void {
+    clearInterval(this.#look)
+    this.#loop.disable()
+  }
+}

@@ -1,0 +1,73 @@
+import http, { type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import https from 'node:https'
+import type { Duplex } from 'node:stream'
+import { answer, type ResultCode } from '@placeorder/protocol'
+import type { Signer } from './signer.ts'
+
+/** What makes the listener an HTTPS one, in PEM. With `ca`, callers need a certificate signed by it. */
+export type TlsOptions = { cert: string | Buffer; key: string | Buffer; ca?: string | Buffer | undefined }
+
+// Alipay+ sends an order in one piece, in milliseconds; who takes longer holds a connection and sends nothing.
+const HEADERS_MS_MAX = 5_000
+const REQUEST_MS_MAX = 10_000
+/** How often Node looks for connections past these times, in ms. */
+const CHECK_MS = 1_000
+
+/** Longer than a load balancer keeps a connection idle (60 s are usual), so that it is never we who close under it. */
+const KEEP_ALIVE_MS = 75_000
+
+/** All header lines together, in bytes; a signature of 4096 bits, percent-encoded, is below 2 KiB. */
+const HEADER_BYTES_MAX = 16_384
+
+/** The server Fastify listens on, with every time-out said. What is no HTTP is answered too, in the protocol's words. */
+export function createListener(handler: RequestListener, signer: Signer, tls: TlsOptions | undefined): Server {
+  const bounds = {
+    headersTimeout: HEADERS_MS_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    connectionsCheckingInterval: CHECK_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    requireHostHeader: false,
+    noDelay: true,
+  }
+  const server = tls ? https.createServer({ ...bounds, ...mutual(tls) }, handler) : http.createServer(bounds, handler)
+  server.on('checkExpectation', handler)
+  server.on('connect', (request: IncomingMessage, socket: Duplex) => {
+    answerRaw(socket, request.url ?? '/', 'METHOD_NOT_SUPPORTED', signer)
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
+    const method = error.code === 'HPE_INVALID_METHOD'
+    answerRaw(socket, targetOf(error.rawPacket), method ? 'METHOD_NOT_SUPPORTED' : 'PARAM_ILLEGAL', signer)
+  })
+  return server
+}
+
+function mutual({ cert, key, ca }: TlsOptions): https.ServerOptions {
+  return ca === undefined ? { cert, key } : { cert, key, ca, requestCert: true, rejectUnauthorized: true }
+}
+
+/** Answers on a bare socket what the HTTP parser could not read, and closes it: nothing after it can be trusted. */
+function answerRaw(socket: Duplex, target: string, code: ResultCode, signer: Signer): void {
+  const body = Buffer.from(JSON.stringify(answer(code)))
+  signer
+    .headersFor({ target, clientId: '', body, shareable: true })
+    .then((headers) => {
+      const lines = [
+        'HTTP/1.1 200 OK',
+        'Content-Type: application/json; charset=UTF-8',
+        `Content-Length: ${body.length}`,
+        'Client-Id: ',
+        `Response-Time: ${headers['response-time']}`,
+        `Signature: ${headers.signature}`,
+        'Connection: close',
+      ]
+      socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]))
+    })
+    .catch(() => socket.destroy())
+}
+
+/** The target of a request line, as far as one can be seen. */
+function targetOf(packet: Buffer | undefined): string {
+  return /^\S+ (\S+)/.exec(packet?.toString('latin1') ?? '')?.[1] ?? '/'
+}

@@ -1,0 +1,50 @@
+import { answer, type FinalCode, isFinal, type PlaceOrderAnswer, type ResultCode } from '@placeorder/protocol'
+import type { Durability, Incoming, Intake, Orders } from '@placeorder/store'
+import { within } from './within.ts'
+
+export type PlaceOrderDeps = {
+  intake: Pick<Intake, 'takeIn'>
+  orders: Pick<Orders, 'during' | 'outcomeOf'>
+  durability: Pick<Durability, 'replicated'>
+  waitMs: number
+}
+
+/** How long the last look at the record may take (ms): it comes after the wait, and P4 leaves 200 ms for all of it. */
+const LAST_LOOK_MS = 100
+
+/** Takes an order in and waits, within bounds, for its outcome. Never throws for what Redis does: that is a U. */
+export async function placeOrder(incoming: Incoming, deps: PlaceOrderDeps): Promise<PlaceOrderAnswer> {
+  const { paymentId } = incoming.order
+  return within(deps.waitMs, (signal) =>
+    deps.orders.during(paymentId, signal, async (announced) => {
+      const taken = await deps.intake.takeIn(incoming, signal).catch(() => undefined)
+      if (taken === undefined) return answer('UNKNOWN_EXCEPTION') // It may be taken in, or not: we cannot tell.
+      if (taken.kind === 'INCONSISTENT') return answer('REPEAT_REQ_INCONSISTENT')
+      if (taken.kind === 'CONCLUDED') return final(paymentId, taken.outcome, taken.paymentRequestId, deps)
+      const code = await announced.catch(() => lastLook(paymentId, deps))
+      return isFinal(code) ? final(paymentId, code, taken.paymentRequestId, deps) : answer(code)
+    }),
+  )
+}
+
+/** An announcement is a hint and may be missed; the record is the truth. */
+async function lastLook(paymentId: string, { orders }: PlaceOrderDeps): Promise<ResultCode> {
+  const outcome = await within(LAST_LOOK_MS, (signal) =>
+    Promise.race([orders.outcomeOf(paymentId), aborted(signal)]),
+  ).catch(() => undefined)
+  return outcome ?? 'PAYMENT_IN_PROCESS'
+}
+
+/** A final answer counts only once as many replicas have it as the operator wants. */
+async function final(
+  paymentId: string,
+  outcome: FinalCode,
+  paymentRequestId: string,
+  { durability }: PlaceOrderDeps,
+): Promise<PlaceOrderAnswer> {
+  const replicated = await durability.replicated(paymentId).catch(() => false)
+  return replicated ? answer(outcome, paymentRequestId) : answer('PAYMENT_IN_PROCESS')
+}
+
+const aborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))

@@ -1,0 +1,154 @@
+import { answer, InquiryOrderRequest, PlaceOrderRequest, parseBody, Refusal, type ResultCode } from '@placeorder/protocol'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { Admission } from './admission.ts'
+import type { Client, Clients } from './clients.ts'
+import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
+import { createListener, type TlsOptions } from './listener.ts'
+import { checkMedia } from './media.ts'
+import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
+import { authorize, verifyRequest } from './signed.ts'
+import type { Signer } from './signer.ts'
+
+export type Door = 'place' | 'inquire' | 'none'
+
+/** An answer as it left, for the operator. `seconds` is from the arrival of the request's headers to its signature. */
+export type Answered = { door: Door; code: string; clientId: string | undefined; paymentId: string | undefined; seconds: number }
+
+export type ServerDeps = {
+  paths: { placeOrder: string; inquireOrder: string }
+  clients: () => Clients
+  signer: Signer
+  admission: Admission
+  requestTimeToleranceMs: number
+  use: PlaceOrderDeps & InquireOrderDeps
+  log: FastifyBaseLogger
+  onAnswer: (answered: Answered) => void
+  /** Whose X-Forwarded-For is believed: the load balancer's addresses. */
+  trustProxy: boolean | string[]
+  tls: TlsOptions | undefined
+}
+
+/** The largest body (bytes): an order with every field at its longest is below 20 KiB, PROTOCOL.md grants 64 KiB. */
+const BODY_BYTES_MAX = 65_536
+
+type Seen = { arrivedAt: number; client?: Client; door: Door; code: string; paymentId?: string; shareable: boolean }
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What became known of this request on its way. */
+    seen: Seen
+  }
+}
+
+/** The public server: every request that reaches it is answered with HTTP 200, signed, in the protocol's words. */
+export function buildServer(deps: ServerDeps): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: deps.log,
+    disableRequestLogging: true,
+    bodyLimit: BODY_BYTES_MAX,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    trustProxy: deps.trustProxy,
+    serverFactory: (handler) => createListener(handler, deps.signer, deps.tls),
+  })
+  app.decorateRequest('seen')
+  app.addHook('onRequest', async (request) => {
+    request.seen = { arrivedAt: performance.now(), door: 'none', code: 'UNKNOWN_EXCEPTION', shareable: true }
+  })
+  answerInTheProtocolsWords(app, deps)
+  refuseUnknownDoors(app, deps)
+  addDoors(app, deps)
+  return app
+}
+
+/** Whatever is sent, by a handler or by an error, leaves as HTTP 200 with our signature. */
+function answerInTheProtocolsWords(app: FastifyInstance, { signer, log, onAnswer }: ServerDeps): void {
+  app.setErrorHandler(async (error, request) => {
+    const code = codeOf(error)
+    const { seen } = request
+    if (code === 'UNKNOWN_EXCEPTION') log.error({ err: error, paymentId: seen.paymentId }, 'an answer could not be made')
+    else log.info({ code, clientId: seen.client?.clientId, reason: messageOf(error) }, 'refused a request')
+    return say(request, code)
+  })
+  app.addHook('onSend', async (request, reply, payload) => {
+    const body = Buffer.from(String(payload))
+    const clientId = request.headers['client-id']?.toString() ?? ''
+    const { seen } = request
+    const headers = await signer.headersFor({ target: targetOf(request), clientId, body, shareable: seen.shareable })
+    reply.code(200).headers({ 'content-type': 'application/json; charset=UTF-8', 'client-id': clientId, ...headers })
+    const seconds = (performance.now() - seen.arrivedAt) / 1000
+    onAnswer({ door: seen.door, code: seen.code, clientId: seen.client?.clientId, paymentId: seen.paymentId, seconds })
+    return body
+  })
+}
+
+function refuseUnknownDoors(app: FastifyInstance, { paths }: ServerDeps): void {
+  app.setNotFoundHandler(async (request) => {
+    const [path] = targetOf(request).split('?')
+    const known = path === paths.placeOrder || path === paths.inquireOrder
+    return say(request, known ? 'METHOD_NOT_SUPPORTED' : 'NO_INTERFACE_DEF')
+  })
+}
+
+/** The protocol's two doors. Both stand behind the same hooks, so that no request gets around them. */
+function addDoors(app: FastifyInstance, deps: ServerDeps): void {
+  app.register(async (doors) => {
+    doors.removeAllContentTypeParsers()
+    doors.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    doors.addHook('onRequest', async ({ headers }) => checkMedia(headers['content-type'], headers.accept))
+    doors.addHook('preValidation', async (request) => {
+      request.seen.client = verifyRequest(
+        { target: targetOf(request), headers: request.raw.headersDistinct, body: bodyOf(request) },
+        { clients: deps.clients(), requestTimeToleranceMs: deps.requestTimeToleranceMs },
+      )
+    })
+    doors.post(deps.paths.placeOrder, async (request) => {
+      const { seen } = request
+      const order = parseBody(PlaceOrderRequest, bodyOf(request))
+      const client = clientOf(request, 'place', order)
+      const placed = await deps.admission.admitted(client, () =>
+        placeOrder({ order, clientId: client.clientId }, deps.use),
+      )
+      seen.code = placed.result.resultCode
+      seen.shareable = placed.paymentRequestId === undefined
+      return JSON.stringify(placed)
+    })
+    doors.post(deps.paths.inquireOrder, async (request) => {
+      const { seen } = request
+      const inquiry = parseBody(InquiryOrderRequest, bodyOf(request))
+      clientOf(request, 'inquire', inquiry)
+      const told = await inquireOrder(inquiry, deps.use)
+      seen.code = told.result.resultCode
+      seen.shareable = false
+      return JSON.stringify(told)
+    })
+  })
+}
+
+/** Who sent this request, if that client may ask for this acquirer. */
+function clientOf(request: FastifyRequest, door: Door, asked: { acquirerId: string; paymentId: string }): Client {
+  const { seen } = request
+  seen.door = door
+  seen.paymentId = asked.paymentId
+  if (seen.client === undefined) throw new Error('a request came to a door without being verified')
+  authorize(seen.client, asked.acquirerId, request.ip)
+  return seen.client
+}
+
+function say(request: FastifyRequest, code: ResultCode): string {
+  request.seen.code = code
+  request.seen.shareable = true
+  return JSON.stringify(answer(code))
+}
+
+/** What a thrown error is in the protocol's words. Fastify's own errors below 500 are the sender's fault. */
+function codeOf(error: unknown): ResultCode {
+  if (error instanceof Refusal) return error.code
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500
+  return typeof status === 'number' && status < 500 ? 'PARAM_ILLEGAL' : 'UNKNOWN_EXCEPTION'
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const targetOf = (request: FastifyRequest): string => request.raw.url ?? '/'
+const bodyOf = (request: FastifyRequest): Buffer => (Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))

@@ -1,0 +1,44 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { WorkerStore } from '@placeorder/store'
+
+export type MendDeps = {
+  store: Pick<WorkerStore, 'orders' | 'mending' | 'usage'>
+  shards: number
+  /** Told of each round's work. */
+  onRound: (round: { mended: number; open: number; oldestAgeMs: number }) => void
+  onFault: (error: unknown) => void
+}
+
+/** A round comes every 5 s, give or take a fifth, so that many workers do not all look at once. */
+const ROUND_MS = 5_000
+
+/** Younger orders than this (ms) are on their way; older ones may have lost their job. */
+const ORPHAN_AGE_MS = 5_000
+
+/** Orders looked at in one round and shard, oldest first; the next round looks at the next. */
+const ROUND_ORDERS_MAX = 1_000
+
+/** Goes round, until `signal` aborts, looking for open orders that no job is answerable for. */
+export async function keepMending(deps: MendDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await wait(ROUND_MS * (0.8 + 0.4 * Math.random()), undefined, { signal }).catch(() => {})
+    if (!signal.aborted) await mendRound(deps).catch(deps.onFault)
+  }
+}
+
+/** One round over all shards. May run anywhere, any number of times at once. */
+export async function mendRound({ store, shards, onRound }: MendDeps): Promise<void> {
+  const now = Date.now()
+  const round = { mended: 0, open: 0, oldestAgeMs: 0 }
+  let oldestOpen = now
+  for (let shard = 0; shard < shards; shard += 1) {
+    const { open, oldest = now } = await store.orders.backlog(shard)
+    const paymentIds = await store.orders.open(shard, now - ORPHAN_AGE_MS, ROUND_ORDERS_MAX)
+    round.mended += await store.mending.mendOpen(shard, paymentIds)
+    round.open += open
+    oldestOpen = Math.min(oldestOpen, oldest)
+  }
+  round.oldestAgeMs = now - oldestOpen
+  await store.usage.forget(oldestOpen, now)
+  onRound(round)
+}

@@ -1,0 +1,154 @@
+import { type Facts, recentUsed, takings } from '@placeorder/decision'
+import type { FinalCode } from '@placeorder/protocol'
+import { type Found, type Group, type Judged, type OrderRecord, Undecided, type WorkerStore } from '@placeorder/store'
+import { inBatches } from './in-batches.ts'
+import { judgeOrder, type Rulebook } from './judge-order.ts'
+
+export type ProcessDeps = {
+  store: Pick<WorkerStore, 'orders' | 'directory' | 'usage' | 'recent' | 'mending'>
+  rulebook: () => Rulebook
+  /** How long the acquirer's checks of one group may take (ms). */
+  checksMs: number
+  /** How long after its claim an order may stay undecided (ms). */
+  decideWithinMs: number
+  seen: Seen
+}
+
+/** What an operator is told of. */
+export type Seen = {
+  concluded: (record: OrderRecord, outcome: FinalCode) => void
+  /** An order cannot be decided now and is tried again later. */
+  undecided: (paymentId: string, reason: unknown) => void
+  /** An order could not be decided in all the time it had, and is concluded PROCESS_FAIL. */
+  gaveUp: (record: OrderRecord, reason: unknown) => void
+}
+
+/** An open order, and what it was judged to, or why it could not be judged. */
+type Verdict = { record: OrderRecord; judged: Judged } | { record: OrderRecord; reason: unknown }
+
+/** An undecided order is tried again after this many ms, then after twice as many, and so on. */
+const RETRY_MS = 500
+
+/**
+ * Decides the orders of one job: fetches what they need, judges each purely, takes from limits for those that passed,
+ * and concludes them. Each order is judged and retried on its own; those that can be concluded do not wait for the rest.
+ */
+export async function processGroup(group: Group, deps: ProcessDeps): Promise<void> {
+  const records = await openRecords(group, deps)
+  const rulebook = deps.rulebook()
+  const facts = await fetchFacts(records, rulebook, deps)
+  const signal = AbortSignal.any([AbortSignal.timeout(deps.checksMs), group.signal])
+  const verdicts = records.map((record, i) => verdictOn(record, facts[i], rulebook, signal))
+  const undecided: OrderRecord[] = []
+  for await (const batch of inBatches(verdicts)) {
+    const judged = batch.map((verdict) => ('judged' in verdict ? verdict : orGiveUp(verdict, deps)))
+    await conclude(group.shard, judged.filter((verdict) => 'judged' in verdict), deps)
+    undecided.push(...judged.flatMap((verdict) => ('judged' in verdict ? [] : [verdict.record])))
+  }
+  if (undecided.length > 0) await tryAgainLater(group, undecided, deps)
+}
+
+/** The orders of a job that are open. One that was never claimed, or is concluded, needs nothing more. */
+async function openRecords({ shard, paymentIds }: Group, { store, seen }: ProcessDeps): Promise<OrderRecord[]> {
+  const distinct = [...new Set(paymentIds)]
+  const records = await store.orders.records(shard, distinct)
+  return records.flatMap((record, i) => {
+    if (record instanceof Error) seen.undecided(distinct[i] ?? '', record)
+    return record === undefined || record instanceof Error || record.outcome !== undefined ? [] : [record]
+  })
+}
+
+/** All that judging needs, in one round trip for the group. */
+async function fetchFacts(records: OrderRecord[], { policy }: Rulebook, { store }: ProcessDeps): Promise<(Facts | Error)[]> {
+  if (records.length === 0) return []
+  const [found, recents] = await Promise.all([
+    store.directory.find(
+      records.map(({ order }) => order.merchant.referenceMerchantId),
+      records.map(({ order }) => order.codeValue),
+    ),
+    store.recent.count(records, recentUsed(policy)),
+  ])
+  return records.map((record, i) => {
+    const recent = recents[i]
+    return recent === undefined ? new Error('no recent orders were counted') : factsOf(record, found, recent)
+  })
+}
+
+function factsOf({ order, claimedAt }: OrderRecord, found: Found, recent: Facts['recent']): Facts | Error {
+  const merchant = found.merchants.get(order.merchant.referenceMerchantId)
+  const code = found.codes.get(order.codeValue)
+  if (merchant instanceof Error) return merchant
+  if (code instanceof Error) return code
+  return { order, claimedAt, merchant, code, codeTakenBy: found.holders.get(order.codeValue), recent }
+}
+
+async function verdictOn(
+  record: OrderRecord,
+  facts: Facts | Error | undefined,
+  rulebook: Rulebook,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  try {
+    if (facts === undefined || facts instanceof Error) return { record, reason: facts }
+    const code = await judgeOrder(facts, rulebook, signal)
+    return { record, judged: judgedOf(record, code, facts, rulebook) }
+  } catch (reason) {
+    return { record, reason }
+  }
+}
+
+function judgedOf({ order, claimedAt }: OrderRecord, judged: FinalCode, facts: Facts, { policy }: Rulebook): Judged {
+  const passed = judged === 'SUCCESS'
+  return {
+    paymentId: order.paymentId,
+    claimedAt,
+    judged,
+    takings: passed ? takings(facts, policy) : [],
+    orderCode: passed && facts.code?.type === 'ORDER_CODE' ? order.codeValue : undefined,
+  }
+}
+
+/** So that every order ends: one that had all its time and is still undecided was not placed. */
+function orGiveUp(verdict: { record: OrderRecord; reason: unknown }, { decideWithinMs, seen }: ProcessDeps): Verdict {
+  const { record, reason } = verdict
+  const { order, claimedAt } = record
+  if (Date.now() - claimedAt < decideWithinMs) {
+    seen.undecided(order.paymentId, reason)
+    return verdict
+  }
+  seen.gaveUp(record, reason)
+  const judged = { paymentId: order.paymentId, claimedAt, judged: 'PROCESS_FAIL', takings: [], orderCode: undefined } as const
+  return { record, judged }
+}
+
+/** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */
+async function conclude(
+  shard: number,
+  verdicts: { record: OrderRecord; judged: Judged }[],
+  { store, seen }: ProcessDeps,
+): Promise<void> {
+  if (verdicts.length === 0) return
+  const decided = await store.usage.decide(verdicts.map(({ judged }) => judged))
+  const outcomes = verdicts.map(({ judged }, i) => ({ paymentId: judged.paymentId, outcome: decided[i] ?? judged.judged }))
+  const standing = await store.orders.concludeAll(shard, outcomes)
+  for (const [i, { record, judged }] of verdicts.entries()) {
+    const outcome = standing[i]
+    if (outcome === undefined) continue
+    seen.concluded(record, outcome)
+    if (judged.judged === 'PROCESS_FAIL' && outcome === 'PROCESS_FAIL') await store.orders.gaveUp(judged.paymentId, Date.now())
+  }
+}
+
+/**
+ * Orders that cannot be decided now leave their group, each for a job of its own. An order already alone stays in its
+ * job, which BullMQ runs again after the back-off.
+ */
+async function tryAgainLater(group: Group, records: OrderRecord[], { store }: ProcessDeps): Promise<void> {
+  const undecided = records.map(({ order, jobId }) => ({ paymentId: order.paymentId, jobId }))
+  if (group.paymentIds.length > 1) {
+    await store.mending.postpone(group.shard, undecided, RETRY_MS)
+    return
+  }
+  await store.mending.tellUndecided(group.shard, undecided)
+  throw new Undecided('the order cannot be decided now')
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod'
+
+/**
+ * A text of 1 to `max` characters, counted as a reader counts them: a character outside the basic plane is one.
+ * Texts without a published length are bounded by the body alone.
+ */
+export const text = (max = Number.POSITIVE_INFINITY) =>
+  z
+    .string()
+    .min(1, 'is empty: leave it out, or send null')
+    .refine((value) => value.length <= max || [...value].length <= max, `is longer than ${max} characters`)
+
+/** An optional field: absent and null are the same, and become absent. */
+export const optional = <S extends z.ZodType>(schema: S) =>
+  schema
+    .nullable()
+    .optional()
+    .transform((value) => value ?? undefined)
+
+/** An object in which absent fields are absent and not undefined; fields that are not named are ignored. */
+export const message = <S extends z.ZodRawShape>(shape: S) => z.object(shape).transform(withoutAbsent)
+
+type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
+}
+
+function withoutAbsent<T extends object>(value: T): Present<T> {
+  const present = value as Record<string, unknown>
+  for (const key in present) if (present[key] === undefined) delete present[key]
+  return value as Present<T>
+}

@@ -1,0 +1,55 @@
+import secureJson from 'secure-json-parse'
+import type { z } from 'zod'
+import { Refusal } from './refusal.ts'
+
+/** How deep a body may nest. The deepest field, merchant.store.storeAddress.region, is at 4. */
+const DEPTH_MAX = 16
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * Reads a message from the bytes of a body.
+ *
+ * @throws Refusal PARAM_ILLEGAL naming each faulty path, and never a value
+ */
+export function parseBody<S extends z.ZodType>(schema: S, body: Uint8Array): z.output<S> {
+  const parsed = schema.safeParse(readObject(body))
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'} ${message}`)
+  throw new Refusal('PARAM_ILLEGAL', faults.join('; '))
+}
+
+function readObject(body: Uint8Array): unknown {
+  const text = decode(body)
+  if (nestsTooDeep(text)) throw new Refusal('PARAM_ILLEGAL', `the body nests deeper than ${DEPTH_MAX}`)
+  try {
+    return secureJson.parse(text, { protoAction: 'error', constructorAction: 'error' })
+  } catch (cause) {
+    throw new Refusal('PARAM_ILLEGAL', 'the body is not JSON, or tries to poison prototypes', { cause })
+  }
+}
+
+function decode(body: Uint8Array): string {
+  try {
+    return utf8.decode(body)
+  } catch (cause) {
+    throw new Refusal('PARAM_ILLEGAL', 'the body is not UTF-8', { cause })
+  }
+}
+
+/** Looks before parsing, since parsing recurses. Brackets inside of strings do not count. */
+function nestsTooDeep(text: string): boolean {
+  let depth = 0
+  let inString = false
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text.charCodeAt(at)
+    if (inString) {
+      if (char === 0x5c) at += 1
+      else if (char === 0x22) inString = false
+    } else if (char === 0x22) inString = true
+    else if (char === 0x7b || char === 0x5b) depth += 1
+    else if (char === 0x7d || char === 0x5d) depth -= 1
+    if (depth > DEPTH_MAX) return true
+  }
+  return false
+}

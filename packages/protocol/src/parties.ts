@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { message, optional, text } from './fields.ts'
+
+/** Any four digits: three tables of merchant category codes exist, and all must be recognised. */
+const MerchantCategoryCode = z.string().regex(/^\d{4}$/, 'is not four digits')
+
+export const Address = message({
+  region: z.string().regex(/^[A-Z]{2}$/, 'is not an ISO 3166 alpha-2 code'),
+  state: optional(text(8)),
+  city: optional(text(32)),
+  address1: optional(text(256)),
+  address2: optional(text(256)),
+  zipCode: optional(text(32)),
+})
+export type Address = z.output<typeof Address>
+
+export const Store = message({
+  referenceStoreId: optional(text(32)),
+  storeName: optional(text(256)),
+  storeMCC: optional(MerchantCategoryCode),
+  storeDisplayName: optional(text(256)),
+  storeTerminalId: optional(text(64)),
+  storeOperatorId: optional(text(64)),
+  storePhoneNo: optional(text(64)),
+  storeAddress: optional(Address),
+})
+export type Store = z.output<typeof Store>
+
+export const Merchant = message({
+  referenceMerchantId: text(32),
+  merchantName: optional(text(256)),
+  merchantMCC: optional(MerchantCategoryCode),
+  merchantAddress: optional(Address),
+  merchantDisplayName: optional(text(256)),
+  merchantRegisterDate: optional(text(64)),
+  store: optional(Store),
+})
+export type Merchant = z.output<typeof Merchant>
+
+/** The device the order is placed with. Required, and may be `{}`. */
+export const Env = message({
+  terminalType: optional(z.enum(['WEB', 'WAP', 'APP', 'MINI_APP'])),
+  osType: optional(z.enum(['IOS', 'ANDROID'])),
+  userAgent: optional(text()),
+  deviceTokenId: optional(text(64)),
+  clientIp: optional(text(64)),
+  cookieId: optional(text()),
+  storeTerminalId: optional(text(64)),
+  storeTerminalRequestTime: optional(text(64)),
+  extendInfo: optional(text()),
+})
+export type Env = z.output<typeof Env>

@@ -1,0 +1,62 @@
+import { type KeyObject, sign as signBytes, verify as verifyBytes } from 'node:crypto'
+
+/** What a Signature header says. Without `keyVersion` the caller's newest key is meant. */
+export type SignatureHeader = { algorithm: string; keyVersion: string | undefined; signature: Buffer }
+
+/** SHA-256 with RSA, PKCS #1 v1.5. */
+const DIGEST = 'RSA-SHA256'
+
+/**
+ * Reads `algorithm=RSA256, keyVersion=1, signature=<value>`: pairs in any order, split on their first `=`, unknown
+ * ones ignored. Undefined if the algorithm or the signature is missing or empty, a pair is there twice, or the value
+ * is not in one of the encodings callers use.
+ */
+export function parseSignatureHeader(value: string): SignatureHeader | undefined {
+  const pairs = new Map<string, string>()
+  for (const pair of value.split(',')) {
+    const at = pair.indexOf('=')
+    const name = pair.slice(0, at).trim()
+    if (at < 0 || pairs.has(name)) return undefined
+    pairs.set(name, pair.slice(at + 1).trim())
+  }
+  const algorithm = pairs.get('algorithm')
+  const signature = decodeSignature(pairs.get('signature') ?? '')
+  if (!algorithm || signature === undefined) return undefined
+  return { algorithm, keyVersion: pairs.get('keyVersion') || undefined, signature }
+}
+
+/**
+ * Reads a signature in any of the four encodings callers use: base64 percent-encoded, plain, or URL-safe, padded or not.
+ * In all of them a literal `+` stays `+`.
+ */
+function decodeSignature(value: string): Buffer | undefined {
+  const plain = percentDecoded(value)?.replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '')
+  if (!plain || !/^[A-Za-z0-9+/]+$/.test(plain)) return undefined
+  return Buffer.from(plain, 'base64')
+}
+
+function percentDecoded(value: string): string | undefined {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return undefined
+  }
+}
+
+/** The header of an answer of ours: standard base64, percent-encoded. */
+export const formatSignatureHeader = (keyVersion: string, signature: Buffer): string =>
+  `algorithm=RSA256, keyVersion=${keyVersion}, signature=${encodeURIComponent(signature.toString('base64'))}`
+
+/** The text that is signed: `target` (path and query) and header values exactly as received, and the raw body. */
+export const signedText = (target: string, clientId: string, time: string, body: Uint8Array): Buffer =>
+  Buffer.concat([Buffer.from(`POST ${target}\n${clientId}.${time}.`, 'latin1'), body])
+
+/** Signs on a thread of libuv's pool: 0.85 ms of CPU for 2048 bits, which the event loop does not have. */
+export const sign = (text: Buffer, key: KeyObject): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    signBytes(DIGEST, text, key, (error, signature) => (error ? reject(error) : resolve(signature)))
+  })
+
+/** Verifies at once: 0.03 ms, less than a hop to another thread costs. */
+export const verify = (text: Buffer, key: KeyObject, signature: Buffer): boolean =>
+  verifyBytes(DIGEST, text, key, signature)

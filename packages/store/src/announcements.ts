@@ -1,0 +1,62 @@
+import { type ResultCode, statusOf } from '@placeorder/protocol'
+import { z } from 'zod'
+import type { Connection } from './redis.ts'
+
+/** What a worker says of an order: its outcome, or UNKNOWN_EXCEPTION when it cannot be decided now. */
+export type Listener = (code: ResultCode) => void
+
+const Message = z.array(z.string())
+
+/**
+ * The outcomes announced to one ingress, on one channel of its own for each shard. An announcement is a hint that
+ * comes fast; the record is the truth. Whatever is announced while a connection is down is not heard: `onGap` is called
+ * when it is up again, so that those still waiting can look at the record.
+ */
+export class Announcements {
+  readonly #connection: Connection
+  readonly #channels: string[]
+  readonly #listeners = new Map<string, Set<Listener>>()
+
+  constructor(connection: Connection, channels: string[]) {
+    this.#connection = connection
+    this.#channels = channels
+    connection.on('smessage', (_channel: string, message: string) => this.#hear(message))
+  }
+
+  /** Listens on the channels; resolves when Redis has confirmed all of them. */
+  async open(onGap: (paymentIds: string[]) => void): Promise<void> {
+    for (const channel of this.#channels) await this.#connection.ssubscribe(channel)
+    this.#connection.on('ready', () => onGap([...this.#listeners.keys()]))
+  }
+
+  /** Calls `listener` with all that is announced of an order until the returned function is called. */
+  listen(paymentId: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(paymentId) ?? new Set()
+    listeners.add(listener)
+    this.#listeners.set(paymentId, listeners)
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size === 0 && this.#listeners.get(paymentId) === listeners) this.#listeners.delete(paymentId)
+    }
+  }
+
+  /** Tells those who wait for an order; used for what came by another way than a channel. */
+  tell(paymentId: string, code: ResultCode): void {
+    for (const listener of this.#listeners.get(paymentId) ?? []) listener(code)
+  }
+
+  /** How many orders are listened for. */
+  get size(): number {
+    return this.#listeners.size
+  }
+
+  #hear(message: string): void {
+    const words = Message.parse(JSON.parse(message))
+    for (let at = 0; at + 1 < words.length; at += 2) {
+      const [paymentId = '', code = ''] = words.slice(at, at + 2)
+      if (isResultCode(code)) this.tell(paymentId, code)
+    }
+  }
+}
+
+const isResultCode = (code: string): code is ResultCode => Object.hasOwn(statusOf, code)

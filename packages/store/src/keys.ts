@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+
+// Every key and channel name of the store. What one script touches shares the hash tag `{s<shard>}`, so the same
+// code runs on one server and on a Cluster.
+
+/** Where the number of shards is kept from the first start on. Untagged: it belongs to no shard. */
+export const shardsKey = 'placeorder:shards'
+
+/** The name of every shard's BullMQ queue; with `tagOf` as prefix its keys are `{s0}:orders:wait` and so on. */
+export const queueName = 'orders'
+
+/** The hash tag that keeps all of a shard in one Cluster slot; also the prefix of the shard's BullMQ queue. */
+export const tagOf = (shard: number): string => `{s${shard}}`
+
+/** The shard a subject (a payment order, a merchant, a customer, a code) is at home in. */
+export const shardOf = (subject: string, shards: number): number => (shards === 1 ? 0 : crc32(subject) % shards)
+
+export const orderKey = (shard: number, paymentId: string): string => `${tagOf(shard)}:order:${paymentId}`
+
+/** The shard's open orders, a sorted set by claim time in ms. */
+export const openKey = (shard: number): string => `${tagOf(shard)}:open`
+
+/** The shard's orders that were given up, a sorted set by the time of giving up in ms. */
+export const gaveUpKey = (shard: number): string => `${tagOf(shard)}:gave-up`
+
+/** Where one ingress hears the outcomes of one shard. */
+export const channelName = (shard: number, ingressId: string): string => `${tagOf(shard)}:ingress:${ingressId}`
+
+/** Written by an ingress to learn how far the shard's replicas have come. */
+export const fenceKey = (shard: number): string => `${tagOf(shard)}:fence`
+
+export const jobKey = (shard: number, jobId: string): string => `${tagOf(shard)}:${queueName}:${jobId}`
+
+export const merchantKey = (shard: number, merchantId: string): string => `${tagOf(shard)}:merchant:${merchantId}`
+export const codeKey = (shard: number, codeValue: string): string => `${tagOf(shard)}:code:${digest(codeValue)}`
+
+// Limits, order codes and decisions share one tag whatever the number of shards: an order takes from its merchant's
+// and its customer's limits and from its code all at once or not at all, and one script can only promise that for keys
+// in one slot.
+
+/** Who holds an order code: the paymentId of the order it was placed with. */
+export const codeHolderKey = (codeValue: string): string => `{u}:code-holder:${digest(codeValue)}`
+
+/** What a merchant's or customer's placed orders of one day add up to, in one currency. */
+export const usageKey = (subject: 'merchant' | 'customer', id: string, day: string, currency: string): string =>
+  `{u}:usage:${day}:${currency}:${subject}:${subject === 'customer' ? digest(id) : id}`
+
+/** How the orders claimed in one hour (whole hours since 1970) were decided. */
+export const decidedKey = (hour: number): string => `{u}:decided:${hour}`
+
+/** The hours there are decisions of, a sorted set. */
+export const decidedHoursKey = '{u}:decided-hours'
+
+/** The recent orders of a customer, a code or a merchant: a sorted set of paymentIds by claim time in ms. */
+export const recentKey = (shard: number, subject: 'merchant' | 'customer' | 'code', id: string): string =>
+  `${tagOf(shard)}:recent:${subject}:${subject === 'merchant' ? id : digest(id)}`
+
+/** Stands for a value in a key name: 132 bits, so that two values never share one, and personal data is not in clear. */
+const digest = (value: string): string => createHash('sha256').update(value).digest('base64url').slice(0, 22)

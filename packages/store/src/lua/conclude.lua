@@ -1,0 +1,36 @@
+-- Gives orders their outcomes, once, and tells the ingresses that wait for them.
+--
+-- KEYS[1]      the shard's set of open orders
+-- KEYS[2..n]   the orders' hashes
+-- ARGV[..]     for each order two: paymentId, outcome (a final result code)
+--
+-- Returns      for each order the outcome that stands: the given one, or an earlier one; '' if it was never claimed
+
+local time = redis.call('TIME')
+local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+local standing, closed, news = {}, {}, {}
+
+for i = 2, #KEYS do
+  local paymentId, outcome = ARGV[(i - 2) * 2 + 1], ARGV[(i - 2) * 2 + 2]
+  local kept = redis.call('HMGET', KEYS[i], 'outcome', 'waiting', 'terms')
+  if not kept[3] then
+    standing[i - 1] = ''
+  elseif kept[1] then
+    standing[i - 1] = kept[1]
+  else
+    standing[i - 1] = outcome
+    redis.call('HSET', KEYS[i], 'outcome', outcome, 'concludedAt', now)
+    redis.call('HDEL', KEYS[i], 'job', 'waiting')
+    closed[#closed + 1] = paymentId
+    for channel in string.gmatch(kept[2] or '', '%S+') do
+      local message = news[channel] or {}
+      message[#message + 1] = paymentId
+      message[#message + 1] = outcome
+      news[channel] = message
+    end
+  end
+end
+
+if #closed > 0 then redis.call('ZREM', KEYS[1], unpack(closed)) end
+for channel, message in pairs(news) do redis.call('SPUBLISH', channel, cjson.encode(message)) end
+return standing

@@ -1,0 +1,31 @@
+-- Makes another job answerable for open orders, if they still name the job they are taken from.
+--
+-- KEYS[1..n]   the orders' hashes
+-- ARGV[1]      a code to announce to the ingresses that wait, who then stop waiting; '' to leave them waiting
+-- ARGV[2..]    for each order three: paymentId, the job it is taken from, the job it is given to
+--
+-- Returns      for each order 1 if the new job is answerable now, else 0
+
+local news, given = {}, {}
+
+for i = 1, #KEYS do
+  local paymentId, from, to = unpack(ARGV, 2 + (i - 1) * 3, 4 + (i - 1) * 3)
+  local kept = redis.call('HMGET', KEYS[i], 'outcome', 'job', 'waiting')
+  given[i] = 0
+  if not kept[1] and kept[2] == from then
+    given[i] = 1
+    redis.call('HSET', KEYS[i], 'job', to)
+    if ARGV[1] ~= '' and kept[3] and kept[3] ~= '' then
+      redis.call('HSET', KEYS[i], 'waiting', '')
+      for channel in string.gmatch(kept[3], '%S+') do
+        local message = news[channel] or {}
+        message[#message + 1] = paymentId
+        message[#message + 1] = ARGV[1]
+        news[channel] = message
+      end
+    end
+  end
+end
+
+for channel, message in pairs(news) do redis.call('SPUBLISH', channel, cjson.encode(message)) end
+return given

@@ -1,0 +1,108 @@
+-- Fixes how orders are decided, each once: with the code it was judged to, or, if it passed, by taking all it needs
+-- from limits and order codes, or nothing. The first decision stands; who runs an order again is told that one.
+--
+-- A counter's value is two whole numbers, amount and count. Lua's own numbers are exact only to 2^53, so amounts are
+-- compared and added as digits.
+--
+-- KEYS[1]      the hash of decisions: a field for each paymentId
+-- KEYS[2]      the sorted set of hours there are decisions of
+-- KEYS[3..n]   the counters and code holders the orders need
+-- ARGV[1]      for how many ms a counter is kept
+-- ARGV[2]      the hour all the orders were claimed in
+-- ARGV[3..]    for each order: paymentId; the code it was judged to (SUCCESS: passed); the number of its parts; and
+--              for each part four: which of the keys, 1 is KEYS[3]; amount, or HOLD for an order code; the most the amount may add
+--              up to; the most the count may ('' for no limit)
+--
+-- Returns      for each order its final result code
+
+local function add(a, b)
+  local digits, carry = '', 0
+  repeat
+    local sum = (tonumber(string.sub(a, -9)) or 0) + (tonumber(string.sub(b, -9)) or 0) + carry
+    carry = sum >= 1e9 and 1 or 0
+    digits = string.format('%09d', sum - carry * 1e9) .. digits
+    a, b = string.sub(a, 1, -10), string.sub(b, 1, -10)
+  until a == '' and b == '' and carry == 0
+  return (string.gsub(digits, '^0+(%d)', '%1'))
+end
+
+local function over(digits, max)
+  return max ~= '' and (#digits > #max or (#digits == #max and digits > max))
+end
+
+local values, changed = {}, {}
+if #KEYS > 2 then values = redis.call('MGET', unpack(KEYS, 3)) end
+
+local function counter(which)
+  if type(values[which]) ~= 'table' then
+    local amount, count = string.match(values[which] or '0 0', '(%d+) (%d+)')
+    values[which] = { amount, count }
+  end
+  return values[which]
+end
+
+-- The first code in order of precedence that stands in the way of an order.
+local function refusal(paymentId, parts)
+  for _, part in ipairs(parts) do
+    if part[2] == 'HOLD' and values[part[1]] and values[part[1]] ~= paymentId then return 'ORDER_IS_CLOSED' end
+  end
+  for _, part in ipairs(parts) do
+    if part[2] ~= 'HOLD' and over(add(counter(part[1])[1], part[2]), part[3]) then
+      return 'PAYMENT_AMOUNT_EXCEED_LIMIT'
+    end
+  end
+  for _, part in ipairs(parts) do
+    if part[2] ~= 'HOLD' and over(add(counter(part[1])[2], '1'), part[4]) then
+      return 'PAYMENT_COUNT_EXCEED_LIMIT'
+    end
+  end
+end
+
+local function take(paymentId, parts)
+  for _, part in ipairs(parts) do
+    changed[part[1]] = part[2]
+    if part[2] == 'HOLD' then
+      values[part[1]] = paymentId
+    else
+      local kept = counter(part[1])
+      kept[1], kept[2] = add(kept[1], part[2]), add(kept[2], '1')
+    end
+  end
+end
+
+local paymentIds, judged, parts, at = {}, {}, {}, 3
+while at <= #ARGV do
+  local n = #paymentIds + 1
+  paymentIds[n], judged[n], parts[n] = ARGV[at], ARGV[at + 1], {}
+  local last = at + 2 + 4 * tonumber(ARGV[at + 2])
+  for p = at + 3, last, 4 do
+    table.insert(parts[n], { tonumber(ARGV[p]), ARGV[p + 1], ARGV[p + 2], ARGV[p + 3] })
+  end
+  at = last + 1
+end
+
+local decided = redis.call('HMGET', KEYS[1], unpack(paymentIds))
+local fresh = {}
+for n, paymentId in ipairs(paymentIds) do
+  if not decided[n] then
+    local code = judged[n]
+    if code == 'SUCCESS' then code = refusal(paymentId, parts[n]) or code end
+    if code == 'SUCCESS' then take(paymentId, parts[n]) end
+    decided[n] = code
+    fresh[#fresh + 1] = paymentId
+    fresh[#fresh + 1] = code
+  end
+end
+
+for which, what in pairs(changed) do
+  if what == 'HOLD' then
+    redis.call('SET', KEYS[which + 2], values[which])
+  else
+    redis.call('SET', KEYS[which + 2], values[which][1] .. ' ' .. values[which][2], 'PX', ARGV[1])
+  end
+end
+if #fresh > 0 then
+  redis.call('HSET', KEYS[1], unpack(fresh))
+  redis.call('ZADD', KEYS[2], ARGV[2], ARGV[2])
+end
+return decided

@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto'
+import { jobKey } from './keys.ts'
+import type { Orders } from './orders.ts'
+import type { Queues } from './queue.ts'
+import type { Connection } from './redis.ts'
+
+/** An open order and the job its record names as answerable for it. */
+export type Answerable = { paymentId: string; jobId: string | undefined }
+
+/** Keeps the promise that some job is answerable for each open order. All of it may run twice, or in two places. */
+export class Mending {
+  readonly #connection: Connection
+  readonly #orders: Orders
+  readonly #queues: Queues
+
+  constructor(connection: Connection, orders: Orders, queues: Queues) {
+    this.#connection = connection
+    this.#orders = orders
+    this.#queues = queues
+  }
+
+  /**
+   * Enqueues again those orders whose job no longer exists, each in a job of its own: what ended their group (it may
+   * have been one of them) then ends none of the others. Resolves with how many were enqueued.
+   */
+  async mend(shard: number, orders: Answerable[]): Promise<number> {
+    if (orders.length === 0) return 0
+    const pipeline = this.#connection.pipeline()
+    for (const { jobId } of orders) pipeline.exists(jobKey(shard, jobId ?? ''))
+    const exists = (await pipeline.exec()) ?? []
+    const orphans = orders.filter((_, i) => exists[i]?.[1] === 0)
+    return this.handOver(shard, orphans, 'm')
+  }
+
+  /** As `mend`, for open orders whose jobs are not known yet. */
+  async mendOpen(shard: number, paymentIds: string[]): Promise<number> {
+    if (paymentIds.length === 0) return 0
+    const jobIds = await this.#orders.jobsOf(shard, paymentIds)
+    return this.mend(shard, paymentIds.map((paymentId, i) => ({ paymentId, jobId: jobIds[i] })))
+  }
+
+  /** Tells whoever waits for these orders UNKNOWN_EXCEPTION; their jobs stay answerable. */
+  async tellUndecided(shard: number, orders: Answerable[]): Promise<void> {
+    const same = orders.map(({ paymentId, jobId = '' }) => ({ paymentId, from: jobId, to: jobId }))
+    await this.#orders.entrust(shard, same, 'UNKNOWN_EXCEPTION')
+  }
+
+  /**
+   * Takes orders out of their group, each to a job of its own that runs after `delayMs`. Whoever waits for one of
+   * them is told UNKNOWN_EXCEPTION, so that nobody waits in vain.
+   */
+  async postpone(shard: number, orders: Answerable[], delayMs: number): Promise<number> {
+    return this.handOver(shard, orders, 'r', { delayMs, announce: 'UNKNOWN_EXCEPTION' })
+  }
+
+  /** Hands orders to new jobs now, whatever job they name. */
+  async handOver(
+    shard: number,
+    orders: Answerable[],
+    kind: 'm' | 'r' | 'o',
+    { delayMs = 0, announce }: { delayMs?: number; announce?: 'UNKNOWN_EXCEPTION' } = {},
+  ): Promise<number> {
+    const entrusted = orders.map(({ paymentId, jobId = '' }) => ({ paymentId, from: jobId, to: `${kind}-${randomUUID()}` }))
+    const given = await this.#orders.entrust(shard, entrusted, announce)
+    await Promise.all(given.map(({ paymentId, to }) => this.#queues.enqueue(shard, to, { paymentIds: [paymentId] }, delayMs)))
+    return given.length
+  }
+}

@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Announcements } from './announcements.ts'
+import { Directory } from './directory.ts'
+import { Durability } from './durability.ts'
+import { Intake } from './intake.ts'
+import { channelName, shardsKey } from './keys.ts'
+import { Mending } from './mending.ts'
+import { Orders } from './orders.ts'
+import { Queues } from './queue.ts'
+import { RecentOrders } from './recent.ts'
+import { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
+import { Usage } from './usage.ts'
+
+export type StoreOptions = {
+  address: RedisAddress
+  shards: number
+  /** Told of what went wrong without an order being lost by it, e.g. a connection that is being opened again. */
+  onFault: (error: unknown, what: string) => void
+}
+
+/** What an ingress uses of the store. */
+export type IngressStore = {
+  intake: Intake
+  orders: Orders
+  durability: Durability
+  connection: Connection
+  close: () => Promise<void>
+}
+
+/** What a worker uses of the store. */
+export type WorkerStore = {
+  orders: Orders
+  directory: Directory
+  usage: Usage
+  recent: RecentOrders
+  mending: Mending
+  queues: Queues
+  durability: Durability
+  connection: Connection
+  close: () => Promise<void>
+}
+
+/** Opens what an ingress needs. Its commands fail fast while Redis is away. Waits for Redis the first time. */
+export async function openIngressStore(options: StoreOptions & { replicasMin?: number; onGroup?: (orders: number) => void }): Promise<IngressStore> {
+  const { address, shards, onFault } = options
+  const ingressId = randomUUID().slice(0, 8)
+  const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
+  const open = opener(address, onFault)
+  const connection = open('fail-fast')
+  const subscriber = open('patient')
+  await keepShards(connection, shards)
+  const announcements = new Announcements(subscriber, channels)
+  const orders = new Orders(connection, shards, announcements)
+  const queues = new Queues(open('fail-fast'), shards)
+  const mending = new Mending(connection, orders, queues)
+  await announcements.open(async (paymentIds) => {
+    for (const paymentId of paymentIds) {
+      const outcome = await orders.outcomeOf(paymentId).catch(() => undefined)
+      if (outcome !== undefined) announcements.tell(paymentId, outcome)
+    }
+  })
+  const mend = async (shard: number, paymentId: string, jobId: string) => {
+    await mending.mend(shard, [{ paymentId, jobId }])
+  }
+  const { onGroup = () => {} } = options
+  return {
+    intake: new Intake({ connection, queues, channels, mend, onFault, onGroup }),
+    orders,
+    durability: new Durability(connection, shards, options.replicasMin ?? 0),
+    connection,
+    close: async () => {
+      await queues.close()
+      await Promise.all([disconnect(subscriber), disconnect(connection)])
+    },
+  }
+}
+
+/** Opens what a worker needs. Its commands wait for Redis, however long it is away. */
+export async function openWorkerStore({ address, shards, onFault }: StoreOptions): Promise<WorkerStore> {
+  const open = opener(address, onFault)
+  const connection = open('patient')
+  await keepShards(connection, shards)
+  const orders = new Orders(connection, shards)
+  const queues = new Queues(open('patient'), shards)
+  return {
+    orders,
+    directory: new Directory(connection, shards),
+    usage: new Usage(connection),
+    recent: new RecentOrders(connection, shards),
+    mending: new Mending(connection, orders, queues),
+    queues,
+    durability: new Durability(connection, shards, 0),
+    connection,
+    close: async () => {
+      await queues.close()
+      await disconnect(connection)
+    },
+  }
+}
+
+/** Opens the directory alone, with as many shards as the store has; as it stands before the first start: `shards`. */
+export async function openDirectory(
+  address: RedisAddress,
+  shards: number,
+): Promise<{ directory: Directory; close: () => Promise<void> }> {
+  const connection = connect(address, 'fail-fast')
+  connection.on('error', () => {}) // The command that fails says so.
+  await keepShards(connection, shards)
+  return { directory: new Directory(connection, shards), close: () => disconnect(connection) }
+}
+
+function opener(address: RedisAddress, onFault: StoreOptions['onFault']) {
+  return (patience: 'fail-fast' | 'patient'): Connection => {
+    const connection = connect(address, patience)
+    connection.on('error', (error: unknown) => onFault(error, 'a connection to Redis failed and is opened again'))
+    return connection
+  }
+}
+
+/** The number of shards is fixed by the first start: with another one, orders would be looked for where they are not. */
+export class ShardsFault extends Error {
+  override readonly name = 'ShardsFault'
+}
+
+/** How long a start waits for Redis to be there, in ms. */
+const START_MS_MAX = 30_000
+
+async function keepShards(connection: Connection, shards: number): Promise<void> {
+  const deadline = performance.now() + START_MS_MAX
+  for (;;) {
+    try {
+      await connection.set(shardsKey, shards, 'NX')
+      const kept = Number(await connection.get(shardsKey))
+      if (kept === shards) return
+      throw new ShardsFault(`SHARDS is ${shards}, but this Redis was first used with ${kept}: set SHARDS=${kept}`)
+    } catch (error) {
+      if (error instanceof ShardsFault || performance.now() > deadline) throw error
+      await wait(100)
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
+import { z } from 'zod'
+import { queueName, tagOf } from './keys.ts'
+import { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
+
+/** The orders a job is answerable for; the record of each says the rest. `traces` carries each order's trace on. */
+export const GroupData = z.object({
+  paymentIds: z.array(z.string()).min(1),
+  traces: z.record(z.string(), z.string()).optional(),
+})
+export type GroupData = z.infer<typeof GroupData>
+
+/** A job as a worker gets it. `enqueuedAt` is in ms; `signal` aborts when the worker is closed before it is done. */
+export type Group = GroupData & { jobId: string; shard: number; enqueuedAt: number; signal: AbortSignal }
+
+/** Thrown while a group is worked on: BullMQ runs the job again after its back-off. */
+export class Undecided extends Error {
+  override readonly name = 'Undecided'
+}
+
+// A killed worker's job is taken over when its lock has run out and a stall check has seen it twice: at most
+// LOCK_MS + 2 × STALL_CHECK_MS. BullMQ's own 30 s each would leave an order undecided for a minute and a half.
+const LOCK_MS = 4_000
+const STALL_CHECK_MS = 1_500
+
+/** How often a job may be orphaned before it is taken out of the queue: then mend runs each of its orders alone. */
+const STALLED_MAX = 2
+
+/** Retries double from the first delay to the last (ms), so an outage of seconds costs seconds and not minutes. */
+const RETRY_MS_MIN = 500
+const RETRY_MS_MAX = 30_000
+
+/** More attempts than fit into any DECIDE_WITHIN_MS: time ends an order, not the count. */
+const ATTEMPTS_MAX = 1_000_000
+
+const jobOptions = {
+  attempts: ATTEMPTS_MAX,
+  backoff: { type: 'doubling' },
+  removeOnComplete: true,
+  removeOnFail: true,
+} as const
+
+/** The wait before attempt number `attempts` + 1, in ms. */
+export const retryDelayMs = (attempts: number): number =>
+  Math.min(RETRY_MS_MIN * 2 ** Math.min(attempts - 1, 20), RETRY_MS_MAX)
+
+/** The BullMQ queues, one a shard. */
+export class Queues {
+  readonly #connection: Connection
+  readonly #queues: Queue[]
+
+  constructor(connection: Connection, shards: number) {
+    this.#connection = connection
+    this.#queues = Array.from({ length: shards }, (_, shard) => {
+      const queue = new Queue(queueName, {
+        connection,
+        prefix: tagOf(shard),
+        skipVersionCheck: true,
+        // Nobody reads BullMQ's event stream here; the default keeps 10,000 events a queue.
+        streams: { events: { maxLen: 100 } },
+      })
+      queue.on('error', () => {}) // Commands that fail say so to their callers.
+      return queue
+    })
+  }
+
+  /** Makes a job answerable for orders. With an id already there nothing happens. */
+  async enqueue(shard: number, jobId: string, group: GroupData, delayMs = 0): Promise<void> {
+    await this.queue(shard).add('group', group, { ...jobOptions, jobId, ...(delayMs > 0 ? { delay: delayMs } : {}) })
+  }
+
+  queue(shard: number): Queue {
+    const queue = this.#queues[shard]
+    if (queue === undefined) throw new RangeError(`there is no shard ${shard}`)
+    return queue
+  }
+
+  /** All of them, for showing. */
+  get all(): readonly Queue[] {
+    return this.#queues
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#queues.map((queue) => queue.close()))
+    await disconnect(this.#connection)
+  }
+}
+
+export type TakingGroups = {
+  shards: number
+  /** Groups worked on at once, a shard. */
+  concurrency: number
+  onError: (error: Error) => void
+}
+
+/** Works on groups as they come, until closed. */
+export class GroupTaker {
+  readonly #workers: Worker[]
+  readonly #connections: Connection[]
+  readonly #ending = new AbortController()
+
+  constructor(address: RedisAddress, process: (group: Group) => Promise<void>, options: TakingGroups) {
+    this.#connections = []
+    this.#workers = Array.from({ length: options.shards }, (_, shard) => {
+      const connection = connect(address, 'patient')
+      connection.on('error', options.onError)
+      this.#connections.push(connection)
+      const worker = new Worker(queueName, (job: Job) => this.#work(job, shard, process), {
+        connection,
+        prefix: tagOf(shard),
+        concurrency: options.concurrency,
+        lockDuration: LOCK_MS,
+        stalledInterval: STALL_CHECK_MS,
+        maxStalledCount: STALLED_MAX,
+        skipVersionCheck: true,
+        drainDelay: 2,
+        runRetryDelay: 500,
+        settings: { backoffStrategy: (attempts: number) => retryDelayMs(attempts) },
+      })
+      worker.on('error', options.onError)
+      return worker
+    })
+  }
+
+  async #work(job: Job, shard: number, process: (group: Group) => Promise<void>): Promise<void> {
+    const data = GroupData.safeParse(job.data)
+    if (!data.success) throw new UnrecoverableError('not a group of orders')
+    await process({
+      ...data.data,
+      jobId: job.id ?? '',
+      shard,
+      enqueuedAt: job.timestamp,
+      signal: this.#ending.signal,
+    })
+  }
+
+  /** True while every shard's worker is taking jobs. */
+  get taking(): boolean {
+    return this.#workers.every((worker) => worker.isRunning() && !worker.isPaused())
+  }
+
+  /**
+   * Takes no more groups and waits for those in hand, `withinMs` at most: what is not done then is left to another
+   * worker, as after a kill.
+   */
+  async close(withinMs: number): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    const deadline = setTimeout(late.resolve, withinMs)
+    try {
+      await Promise.race([Promise.allSettled(this.#workers.map((worker) => worker.close())), late.promise])
+    } finally {
+      clearTimeout(deadline)
+      this.#ending.abort()
+      for (const worker of this.#workers) void worker.close(true).catch(() => {})
+      for (const connection of this.#connections) connection.disconnect()
+    }
+  }
+}

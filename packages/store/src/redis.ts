@@ -1,0 +1,93 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+
+/** A connection to one server (found directly or through Sentinel) or to a Cluster. */
+export type Connection = Redis | Cluster
+
+/** Where Redis is. One url: a server; several, or `cluster`: a Cluster; `sentinels`: whoever is master now. */
+export type RedisAddress = {
+  urls: string[]
+  cluster: boolean
+  sentinels: { host: string; port: number }[]
+  sentinelName: string
+}
+
+/**
+ * How a connection bears an outage. `fail-fast`: a command that cannot be answered now fails, so that the caller can
+ * say so within its bound. `patient`: commands wait for Redis to come back, however long.
+ */
+export type Patience = 'fail-fast' | 'patient'
+
+/** After this many ms without an answer a connection counts as dead and is opened anew: a black hole sends no reset. */
+const SILENCE_MS_MAX = 2_000
+
+/** New attempts come at least this often (ms), so that an order is served again within 2 s of Redis being back. */
+const RECONNECT_MS_MAX = 500
+
+/** Opens one connection; it connects by itself, and again after every loss, until it is closed. */
+export function connect(address: RedisAddress, patience: Patience): Connection {
+  const bearing: RedisOptions = {
+    protocol: 2,
+    connectTimeout: 1_000,
+    keepAlive: 5_000,
+    maxRetriesPerRequest: patience === 'patient' ? null : 0,
+    // A script that was cut off may have run; its caller asks again rather than have it run behind its back.
+    autoResendUnfulfilledCommands: patience === 'patient',
+    ...(patience === 'fail-fast' ? { enableOfflineQueue: false, socketTimeout: SILENCE_MS_MAX } : {}),
+  }
+  const retryStrategy = (times: number) => Math.min(50 * times, RECONNECT_MS_MAX)
+  if (address.cluster || address.urls.length > 1) return connectCluster(address, bearing, retryStrategy)
+  const url = new URL(address.urls[0] ?? 'redis://127.0.0.1:6379')
+  const login = loginOf(url)
+  if (address.sentinels.length > 0) {
+    return new Redis({
+      ...bearing,
+      ...login,
+      retryStrategy,
+      sentinels: address.sentinels,
+      name: address.sentinelName,
+      sentinelRetryStrategy: retryStrategy,
+      // A master that became a replica answers READONLY: find the new one and send the command again.
+      reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+    })
+  }
+  return new Redis({ ...bearing, ...login, retryStrategy, host: url.hostname, port: Number(url.port || 6379) })
+}
+
+function connectCluster(address: RedisAddress, bearing: RedisOptions, retryStrategy: (times: number) => number): Cluster {
+  const urls = address.urls.map((url) => new URL(url))
+  const { enableOfflineQueue: _, ...redisOptions } = { ...bearing, ...loginOf(urls[0]) }
+  return new Cluster(
+    urls.map((url) => ({ host: url.hostname, port: Number(url.port || 6379) })),
+    {
+      redisOptions,
+      shardedSubscribers: true,
+      clusterRetryStrategy: retryStrategy,
+      slotsRefreshTimeout: 1_000,
+      retryDelayOnFailover: 100,
+      retryDelayOnClusterDown: 100,
+    },
+  )
+}
+
+function loginOf(url: URL | undefined): RedisOptions {
+  if (url === undefined) return {}
+  const database = Number(url.pathname.slice(1) || 0)
+  return {
+    ...(url.username ? { username: decodeURIComponent(url.username) } : {}),
+    ...(url.password ? { password: decodeURIComponent(url.password) } : {}),
+    ...(database > 0 ? { db: database } : {}),
+    ...(url.protocol === 'rediss:' ? { tls: { servername: url.hostname } } : {}),
+  }
+}
+
+/** Closes a connection, telling the server if it is there to be told. Takes 500 ms at most. */
+export async function disconnect(connection: Connection): Promise<void> {
+  const giveUp = setTimeout(() => connection.disconnect(), 500)
+  try {
+    await connection.quit()
+  } catch {
+    connection.disconnect() // It was not connected: there is nobody to tell.
+  } finally {
+    clearTimeout(giveUp)
+  }
+}
