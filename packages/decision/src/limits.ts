@@ -9,7 +9,7 @@ import { UnitsText } from './fields.ts'
 export const LIMIT_AMOUNT_MAX = 2n ** 63n - 1n
 
 /** How many limits one list may hold: there are fewer than 200 currencies, and each may stand once. */
-const LIMITS_MAX = 200
+export const LIMITS_MAX = 200
 
 const AmountMax = UnitsText.refine((text) => BigInt(text) <= LIMIT_AMOUNT_MAX, {
   error: `is more than ${LIMIT_AMOUNT_MAX}, which a day's counter can never reach: name a smaller limit, or none`,

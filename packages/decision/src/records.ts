@@ -7,10 +7,10 @@ import { Limits } from './limits.ts'
  * How far one merchant's record may grow. It is fetched for every order of the merchant and rules may walk its
  * lists, so each list has an end. A chain with more stores leaves `stores` out and binds codes to stores instead.
  */
-const STORES_MAX = 10_000
-const CONTRACTS_MAX = 100
-const PSPS_MAX = 1_000
-const CURRENCIES_MAX = 200
+export const STORES_MAX = 10_000
+export const CONTRACTS_MAX = 100
+export const PSPS_MAX = 200
+export const CURRENCIES_MAX = 200
 
 export const CodeType = z.enum(['ENTRY_CODE', 'ORDER_CODE'])
 export type CodeType = z.infer<typeof CodeType>
@@ -60,7 +60,7 @@ export const OrderCodeRecord = z.strictObject({
   ...code,
   type: z.literal('ORDER_CODE'),
   paymentRequestId: text(64).nullish(),
-  amount: Amount,
+  amount: z.strictObject(Amount.shape),
 })
 export type OrderCodeRecord = z.infer<typeof OrderCodeRecord>
 

@@ -1,0 +1,68 @@
+/**
+ * What a risk rule's values can be. Text and lists carry the most they can hold, because that is what bounds the
+ * time a rule takes.
+ */
+export type RuleType = Scalar | TextType | ListType | MapType | RecordType
+
+type Scalar = { readonly kind: 'bool' | 'double' } | IntType
+/** `absent` is what an absent optional number reads as. */
+export type IntType = { readonly kind: 'int'; readonly absent?: bigint }
+export type TextType = { readonly kind: 'string'; readonly charactersMax: number }
+/** Without an element type: the empty list, which is a list of anything. */
+export type ListType = {
+  readonly kind: 'list'
+  readonly element: RuleType | undefined
+  readonly sizeMax: number
+}
+export type MapType = {
+  readonly kind: 'map'
+  readonly key: RuleType | undefined
+  readonly value: RuleType | undefined
+  readonly sizeMax: number
+}
+/** An object with known fields. Rules read its fields; the object itself is no value. */
+export type RecordType = { readonly kind: 'record'; readonly fields: Readonly<Record<string, RuleType>> }
+
+export const BOOL: RuleType = { kind: 'bool' }
+export const INT: IntType = { kind: 'int' }
+export const DOUBLE: RuleType = { kind: 'double' }
+export const text = (charactersMax: number): TextType => ({ kind: 'string', charactersMax })
+export const listOf = (element: RuleType | undefined, sizeMax: number): ListType => ({
+  kind: 'list',
+  element,
+  sizeMax,
+})
+
+/** A type as a rule's author would say it. */
+export function described(type: RuleType): string {
+  if (type.kind === 'list') return type.element === undefined ? 'list' : `list of ${described(type.element)}`
+  if (type.kind === 'record') return 'object'
+  return type.kind
+}
+
+/** The type of a place that can hold either: undefined where one place cannot hold both. */
+export function joined(one: RuleType | undefined, other: RuleType | undefined): RuleType | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  if (one.kind === 'string' && other.kind === 'string') {
+    return text(Math.max(one.charactersMax, other.charactersMax))
+  }
+  if (one.kind === 'list' && other.kind === 'list') {
+    return joins(one.element, other.element)
+      ? listOf(joined(one.element, other.element), Math.max(one.sizeMax, other.sizeMax))
+      : undefined
+  }
+  if (one.kind === 'map' && other.kind === 'map') {
+    if (!joins(one.key, other.key) || !joins(one.value, other.value)) return undefined
+    const sizeMax = Math.max(one.sizeMax, other.sizeMax)
+    return { kind: 'map', key: joined(one.key, other.key), value: joined(one.value, other.value), sizeMax }
+  }
+  if (one.kind === 'record' || other.kind === 'record') return one === other ? one : undefined
+  return one.kind === other.kind ? one : undefined
+}
+
+/** Whether two types can stand in one place; an unknown one (of an empty list) can stand anywhere. */
+export function joins(one: RuleType | undefined, other: RuleType | undefined): boolean {
+  return one === undefined || other === undefined || joined(one, other) !== undefined
+}
+
+export const isText = (type: RuleType | undefined): type is TextType => type?.kind === 'string'
