@@ -48,7 +48,10 @@ export class Admission {
    * @throws Refusal REQUEST_TRAFFIC_EXCEED_LIMIT when the client's rate, the orders in hand, the open orders or the
    * event loop's delay is past its bound
    */
-  async admitted<T>(client: { clientId: string; ordersPerSecondMax?: number | undefined }, body: () => Promise<T>): Promise<T> {
+  async admitted<T>(
+    client: { clientId: string; ordersPerSecondMax?: number | undefined },
+    body: () => Promise<T>,
+  ): Promise<T> {
     const reason = this.#tooMuch(client)
     if (reason !== undefined) throw new Refusal('REQUEST_TRAFFIC_EXCEED_LIMIT', reason)
     this.#inHand += 1
@@ -59,10 +62,17 @@ export class Admission {
     }
   }
 
-  #tooMuch({ clientId, ordersPerSecondMax }: { clientId: string; ordersPerSecondMax?: number | undefined }): string | undefined {
+  #tooMuch({
+    clientId,
+    ordersPerSecondMax,
+  }: {
+    clientId: string
+    ordersPerSecondMax?: number | undefined
+  }): string | undefined {
     if (this.#inHand >= this.#limits.inHandMax) return `${this.#inHand} orders are in hand here`
     if (this.#openOrders() >= this.#limits.openOrdersMax) return `${this.#openOrders()} orders are open`
-    if (this.#loopDelayMs > EVENT_LOOP_DELAY_MS_MAX) return `the event loop is ${Math.round(this.#loopDelayMs)} ms late`
+    if (this.#loopDelayMs > EVENT_LOOP_DELAY_MS_MAX)
+      return `the event loop is ${Math.round(this.#loopDelayMs)} ms late`
     if (ordersPerSecondMax !== undefined && !this.#token(clientId, ordersPerSecondMax)) {
       return `the client sends more than ${ordersPerSecondMax} orders a second`
     }

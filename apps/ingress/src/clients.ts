@@ -10,7 +10,12 @@ const ClientEntry = z.strictObject({
   clientId: z.string().min(1).max(128),
   acquirerIds: z.array(z.string().min(1).max(64)).min(1),
   keys: z
-    .array(z.strictObject({ version: z.string().regex(/^\d{1,9}$/, 'is a whole number in a string'), publicKeyFile: z.string().min(1) }))
+    .array(
+      z.strictObject({
+        version: z.string().regex(/^\d{1,9}$/, 'is a whole number in a string'),
+        publicKeyFile: z.string().min(1),
+      }),
+    )
     .min(1),
   addresses: z.array(z.string().refine(isSubnet, 'is an address or a range such as 10.0.0.0/8')).optional(),
   ordersPerSecondMax: z.int().min(1).optional(),
@@ -42,7 +47,9 @@ const KEY_BITS_MIN = 2048
 export async function parseClients(text: string, path: string): Promise<Clients> {
   const file = ClientsFile.safeParse(jsonOf(text, path))
   if (!file.success) {
-    throw new ConfigFault(file.error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`))
+    throw new ConfigFault(
+      file.error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`),
+    )
   }
   const faults: string[] = []
   const clients = new Map<string, Client>()
@@ -51,7 +58,8 @@ export async function parseClients(text: string, path: string): Promise<Clients>
     for (const { version, publicKeyFile } of entry.keys) {
       const key = await readPublicKey(resolve(dirname(path), publicKeyFile)).catch((error: Error) => error)
       if (key instanceof Error) faults.push(`${path}: ${entry.clientId}: key ${version}: ${key.message}`)
-      else if (keys.has(version)) faults.push(`${path}: ${entry.clientId}: key version ${version} is there twice`)
+      else if (keys.has(version))
+        faults.push(`${path}: ${entry.clientId}: key version ${version} is there twice`)
       else keys.set(version, key)
     }
     if (clients.has(entry.clientId)) faults.push(`${path}: ${entry.clientId} is there twice`)
@@ -76,7 +84,8 @@ function clientOf(entry: z.output<typeof ClientEntry>, keys: Map<string, KeyObje
 async function readPublicKey(path: string): Promise<KeyObject> {
   const key = createPublicKey(await readFile(path))
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
-  if (key.asymmetricKeyType !== 'rsa') throw new Error(`${path} is no RSA key: signatures are RSA with SHA-256`)
+  if (key.asymmetricKeyType !== 'rsa')
+    throw new Error(`${path} is no RSA key: signatures are RSA with SHA-256`)
   if (bits < KEY_BITS_MIN) throw new Error(`${path} has ${bits} bits: ${KEY_BITS_MIN} or more are needed`)
   return key
 }

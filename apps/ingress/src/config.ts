@@ -1,27 +1,88 @@
-import { type KeyObject, createPrivateKey } from 'node:crypto'
+import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { boolean, durationMs, list, port, readEnvironment, redisEnvironment } from '@placeorder/config'
+import { ConfigFault, durationMs, list, port, redisEnvironment, wholeNumber } from '@placeorder/config'
 import { z } from 'zod'
+import type { TlsOptions } from './listener.ts'
+import type { SigningKey } from './signer.ts'
+
+const Path = z.string().regex(/^\/[^?#\s]*$/, 'must be a path that begins with /')
+const File = z.string().min(1)
 
 /** What an ingress reads from its environment. The README's table says what each is for. */
-export const IngressEnvironment = z.object({
-  ...redisEnvironment,
-  HOST: z.string().min(1).default('0.0.0.0'),
-  PORT: port.default(3000),
-  ADMIN_HOST: z.string().min(1).default('0.0.0.0'),
-  ADMIN_PORT: port.default(9100),
-  PLACE_ORDER_PATH: z.string().startsWith('/').default('/aps/api/v1/payments/placeOrder'),
-  INQUIRY_ORDER_PATH: z.string().startsWith('/').default('/aps/api/v1/payments/inquiryOrder'),
-  CLIENTS_FILE: z.string().min(1).default('config/clients.json'),
-  SIGNING_KEY_FILE: z.string().min(1).default('.data/keys/acquirer.pem'),
-  SIGNING_KEY_VERSION: z.string().regex(/^\d{1,9}$/, 'is a whole number').default('1'),
-  WAIT_MS: durationMs({ min: 100, max: 4_800 }).default(3_000),
-  REQUEST_TIME_TOLERANCE_MS: durationMs({ min: 0 }).default(0),
-  IN_HAND_MAX: z.coerce.number().int().min(1).default(2_000),
-  OPEN_ORDERS_MAX: z.coerce.number().int().min(1).default(100_000),
-  REPLICAS_MIN: z.coerce.number().int().min(0).default(0),
-  TRUST_PROXY: list.default([]),
-  TLS_CERT_FILE: z.string().min(1).optional(),
-  TLS_KEY_FILE: z.string().min(1).optional(),
-  TLS_CLIENT_CA_FILE: z.string().min(1).optional(),
-})
+export const IngressEnvironment = z
+  .object({
+    ...redisEnvironment,
+    HOST: z.string().min(1).default('0.0.0.0'),
+    PORT: port.default(3_000),
+    ADMIN_HOST: z.string().min(1).default('0.0.0.0'),
+    ADMIN_PORT: port.default(9_100),
+    PLACE_ORDER_PATH: Path.default('/aps/api/v1/payments/placeOrder'),
+    INQUIRY_ORDER_PATH: Path.default('/aps/api/v1/payments/inquiryOrder'),
+    CLIENTS_FILE: File.default('config/clients.json'),
+    SIGNING_KEY_FILE: File.default('.data/keys/acquirer.pem'),
+    SIGNING_KEY_VERSION: z
+      .string()
+      .regex(/^\d{1,9}$/, 'must be a whole number')
+      .default('1'),
+    // Alipay+ gives up after 5 s on most calls; what waits longer is answered to nobody.
+    WAIT_MS: durationMs({ min: 50, max: 4_800 }).default(3_000),
+    REQUEST_TIME_TOLERANCE_MS: durationMs().default(0),
+    IN_HAND_MAX: wholeNumber({ min: 1 }).default(2_000),
+    OPEN_ORDERS_MAX: wholeNumber({ min: 1 }).default(100_000),
+    REPLICAS_MIN: wholeNumber({ max: 10 }).default(0),
+    DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
+    TRUST_PROXY: list.default([]),
+    TLS_CERT_FILE: File.optional(),
+    TLS_KEY_FILE: File.optional(),
+    TLS_CLIENT_CA_FILE: File.optional(),
+    LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  })
+  .refine((env) => (env.TLS_CERT_FILE === undefined) === (env.TLS_KEY_FILE === undefined), {
+    path: ['TLS_CERT_FILE'],
+    error: 'goes with TLS_KEY_FILE: set both, or neither',
+  })
+  .refine((env) => env.PLACE_ORDER_PATH !== env.INQUIRY_ORDER_PATH, {
+    path: ['INQUIRY_ORDER_PATH'],
+    error: 'must be another path than PLACE_ORDER_PATH',
+  })
+export type IngressEnvironment = z.output<typeof IngressEnvironment>
+
+/** RSA keys below this many bits are refused: PROTOCOL.md asks for 2048 or more. */
+const KEY_BITS_MIN = 2_048
+
+/**
+ * Reads our signing key from its PEM.
+ *
+ * @throws ConfigFault when it is no RSA private key of 2048 bits or more
+ */
+export function parseSigningKey(pem: string, path: string, version: string): SigningKey {
+  const key = orFault(() => createPrivateKey(pem), `${path}: is no private key in PEM`)
+  if (key.asymmetricKeyType !== 'rsa' || (key.asymmetricKeyDetails?.modulusLength ?? 0) < KEY_BITS_MIN) {
+    throw new ConfigFault([`${path}: must be an RSA key of ${KEY_BITS_MIN} bits or more`])
+  }
+  return { key, version }
+}
+
+/** Reads certificates and key of the HTTPS listener; undefined where none are named. */
+export async function readTls(env: IngressEnvironment): Promise<TlsOptions | undefined> {
+  if (env.TLS_CERT_FILE === undefined || env.TLS_KEY_FILE === undefined) return undefined
+  const [cert, key, ca] = await Promise.all([
+    readOrFault(env.TLS_CERT_FILE),
+    readOrFault(env.TLS_KEY_FILE),
+    env.TLS_CLIENT_CA_FILE === undefined ? undefined : readOrFault(env.TLS_CLIENT_CA_FILE),
+  ])
+  return { cert, key, ca }
+}
+
+const readOrFault = (path: string) =>
+  readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new ConfigFault([`${path}: cannot be read (${cause.code})`])
+  })
+
+function orFault<T>(make: () => T, fault: string): T {
+  try {
+    return make()
+  } catch {
+    throw new ConfigFault([fault])
+  }
+}

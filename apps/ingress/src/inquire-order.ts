@@ -1,4 +1,9 @@
-import { type InquiryOrderAnswer, type InquiryOrderRequest, inquiryAnswer } from '@placeorder/protocol'
+import {
+  type InquiryOrderAnswer,
+  type InquiryOrderRequest,
+  inquiryAnswer,
+  orderNotExist,
+} from '@placeorder/protocol'
 import type { Orders } from '@placeorder/store'
 
 export type InquireOrderDeps = { orders: Pick<Orders, 'record'> }
@@ -10,10 +15,7 @@ export async function inquireOrder(
 ): Promise<InquiryOrderAnswer> {
   const record = await orders.record(paymentId)
   if (record === undefined || record.order.acquirerId !== acquirerId || record.order.pspId !== pspId) {
-    return inquiryAnswer('ORDER_NOT_EXIST')
+    return orderNotExist
   }
-  return inquiryAnswer('SUCCESS', {
-    ...record,
-    paymentId,
-  })
+  return inquiryAnswer({ paymentId, ...record })
 }

@@ -20,7 +20,11 @@ const KEEP_ALIVE_MS = 75_000
 const HEADER_BYTES_MAX = 16_384
 
 /** The server Fastify listens on, with every time-out said. What is no HTTP is answered too, in the protocol's words. */
-export function createListener(handler: RequestListener, signer: Signer, tls: TlsOptions | undefined): Server {
+export function createListener(
+  handler: RequestListener,
+  signer: Signer,
+  tls: TlsOptions | undefined,
+): Server {
   const bounds = {
     headersTimeout: HEADERS_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
@@ -30,13 +34,18 @@ export function createListener(handler: RequestListener, signer: Signer, tls: Tl
     requireHostHeader: false,
     noDelay: true,
   }
-  const server = tls ? https.createServer({ ...bounds, ...mutual(tls) }, handler) : http.createServer(bounds, handler)
+  const server = tls
+    ? https.createServer({ ...bounds, ...mutual(tls) }, handler)
+    : http.createServer(bounds, handler)
   server.on('checkExpectation', handler)
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
     answerRaw(socket, request.url ?? '/', 'METHOD_NOT_SUPPORTED', signer)
   })
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
     const method = error.code === 'HPE_INVALID_METHOD'
     answerRaw(socket, targetOf(error.rawPacket), method ? 'METHOD_NOT_SUPPORTED' : 'PARAM_ILLEGAL', signer)
   })

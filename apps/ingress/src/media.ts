@@ -15,14 +15,23 @@ export function checkMedia(contentType: string | undefined, accept: string | und
 }
 
 function isJson(contentType: string): boolean {
-  const [type = '', ...parameters] = contentType.toLowerCase().split(';').map((part) => part.trim())
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice(8).replaceAll('"', '')
+  const [type = '', ...parameters] = contentType
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim())
+  const charset = parameters
+    .find((parameter) => parameter.startsWith('charset='))
+    ?.slice(8)
+    .replaceAll('"', '')
   return type === 'application/json' && (charset === undefined || charset === 'utf-8' || charset === 'utf8')
 }
 
 /** One range of an Accept header; `q=0` excludes what it names. */
 function takesJson(range: string): boolean {
-  const [type = '', ...parameters] = range.toLowerCase().split(';').map((part) => part.trim())
+  const [type = '', ...parameters] = range
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim())
   const named = type === 'application/json' || type === 'application/*' || type === '*/*'
   return named && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))
 }

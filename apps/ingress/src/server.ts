@@ -1,4 +1,11 @@
-import { answer, InquiryOrderRequest, PlaceOrderRequest, parseBody, Refusal, type ResultCode } from '@placeorder/protocol'
+import {
+  answer,
+  InquiryOrderRequest,
+  PlaceOrderRequest,
+  parseBody,
+  Refusal,
+  type ResultCode,
+} from '@placeorder/protocol'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Admission } from './admission.ts'
 import type { Client, Clients } from './clients.ts'
@@ -12,7 +19,13 @@ import type { Signer } from './signer.ts'
 export type Door = 'place' | 'inquire' | 'none'
 
 /** An answer as it left, for the operator. `seconds` is from the arrival of the request's headers to its signature. */
-export type Answered = { door: Door; code: string; clientId: string | undefined; paymentId: string | undefined; seconds: number }
+export type Answered = {
+  door: Door
+  code: string
+  clientId: string | undefined
+  paymentId: string | undefined
+  seconds: number
+}
 
 export type ServerDeps = {
   paths: { placeOrder: string; inquireOrder: string }
@@ -31,7 +44,14 @@ export type ServerDeps = {
 /** The largest body (bytes): an order with every field at its longest is below 20 KiB, PROTOCOL.md grants 64 KiB. */
 const BODY_BYTES_MAX = 65_536
 
-type Seen = { arrivedAt: number; client?: Client; door: Door; code: string; paymentId?: string; shareable: boolean }
+type Seen = {
+  arrivedAt: number
+  client?: Client
+  door: Door
+  code: string
+  paymentId?: string
+  shareable: boolean
+}
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -67,7 +87,8 @@ function answerInTheProtocolsWords(app: FastifyInstance, { signer, log, onAnswer
   app.setErrorHandler(async (error, request) => {
     const code = codeOf(error)
     const { seen } = request
-    if (code === 'UNKNOWN_EXCEPTION') log.error({ err: error, paymentId: seen.paymentId }, 'an answer could not be made')
+    if (code === 'UNKNOWN_EXCEPTION')
+      log.error({ err: error, paymentId: seen.paymentId }, 'an answer could not be made')
     else log.info({ code, clientId: seen.client?.clientId, reason: messageOf(error) }, 'refused a request')
     return say(request, code)
   })
@@ -75,10 +96,23 @@ function answerInTheProtocolsWords(app: FastifyInstance, { signer, log, onAnswer
     const body = Buffer.from(String(payload))
     const clientId = request.headers['client-id']?.toString() ?? ''
     const { seen } = request
-    const headers = await signer.headersFor({ target: targetOf(request), clientId, body, shareable: seen.shareable })
-    reply.code(200).headers({ 'content-type': 'application/json; charset=UTF-8', 'client-id': clientId, ...headers })
+    const headers = await signer.headersFor({
+      target: targetOf(request),
+      clientId,
+      body,
+      shareable: seen.shareable,
+    })
+    reply
+      .code(200)
+      .headers({ 'content-type': 'application/json; charset=UTF-8', 'client-id': clientId, ...headers })
     const seconds = (performance.now() - seen.arrivedAt) / 1000
-    onAnswer({ door: seen.door, code: seen.code, clientId: seen.client?.clientId, paymentId: seen.paymentId, seconds })
+    onAnswer({
+      door: seen.door,
+      code: seen.code,
+      clientId: seen.client?.clientId,
+      paymentId: seen.paymentId,
+      seconds,
+    })
     return body
   })
 }
@@ -127,7 +161,11 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
 }
 
 /** Who sent this request, if that client may ask for this acquirer. */
-function clientOf(request: FastifyRequest, door: Door, asked: { acquirerId: string; paymentId: string }): Client {
+function clientOf(
+  request: FastifyRequest,
+  door: Door,
+  asked: { acquirerId: string; paymentId: string },
+): Client {
   const { seen } = request
   seen.door = door
   seen.paymentId = asked.paymentId
@@ -151,4 +189,5 @@ function codeOf(error: unknown): ResultCode {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 const targetOf = (request: FastifyRequest): string => request.raw.url ?? '/'
-const bodyOf = (request: FastifyRequest): Buffer => (Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))
+const bodyOf = (request: FastifyRequest): Buffer =>
+  Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)

@@ -17,20 +17,30 @@ export type VerifyDeps = { clients: Clients; requestTimeToleranceMs: number }
  *
  * @throws Refusal in the precedence of DESIGN: PARAM_ILLEGAL (headers), INVALID_CLIENT, KEY_NOT_FOUND, INVALID_SIGNATURE
  */
-export function verifyRequest(request: SignedRequest, { clients, requestTimeToleranceMs }: VerifyDeps): Client {
+export function verifyRequest(
+  request: SignedRequest,
+  { clients, requestTimeToleranceMs }: VerifyDeps,
+): Client {
   const clientId = header(request, 'client-id')
   const time = header(request, 'request-time')
   const signature = parseSignatureHeader(header(request, 'signature'))
   const sentAt = parseRequestTime(time)
-  if (sentAt === undefined) throw new Refusal('PARAM_ILLEGAL', 'Request-Time is neither ISO 8601 nor epoch milliseconds')
-  if (signature === undefined) throw new Refusal('PARAM_ILLEGAL', 'Signature has not the form algorithm=…, keyVersion=…, signature=…')
+  if (sentAt === undefined)
+    throw new Refusal('PARAM_ILLEGAL', 'Request-Time is neither ISO 8601 nor epoch milliseconds')
+  if (signature === undefined)
+    throw new Refusal('PARAM_ILLEGAL', 'Signature has not the form algorithm=…, keyVersion=…, signature=…')
   const client = clients.get(clientId)
   if (client === undefined) throw new Refusal('INVALID_CLIENT', 'no client has this Client-Id')
   const key = client.key(signature.keyVersion)
-  if (key === undefined) throw new Refusal('KEY_NOT_FOUND', `this client has no key of version ${signature.keyVersion}`)
-  if (signature.algorithm.toUpperCase() !== 'RSA256') throw new Refusal('INVALID_SIGNATURE', 'the algorithm is not RSA256')
+  if (key === undefined)
+    throw new Refusal('KEY_NOT_FOUND', `this client has no key of version ${signature.keyVersion}`)
+  if (signature.algorithm.toUpperCase() !== 'RSA256')
+    throw new Refusal('INVALID_SIGNATURE', 'the algorithm is not RSA256')
   if (!verify(signedText(request.target, clientId, time, request.body), key, signature.signature)) {
-    throw new Refusal('INVALID_SIGNATURE', 'the signature does not fit target, Client-Id, Request-Time and body')
+    throw new Refusal(
+      'INVALID_SIGNATURE',
+      'the signature does not fit target, Client-Id, Request-Time and body',
+    )
   }
   if (requestTimeToleranceMs > 0 && Math.abs(Date.now() - sentAt.getTime()) > requestTimeToleranceMs) {
     throw new Refusal('PARAM_ILLEGAL', `Request-Time is more than ${requestTimeToleranceMs} ms from now`)
@@ -44,8 +54,10 @@ export function verifyRequest(request: SignedRequest, { clients, requestTimeTole
  * @throws Refusal ACCESS_DENIED
  */
 export function authorize(client: Client, acquirerId: string, address: string): void {
-  if (!client.acquirerIds.has(acquirerId)) throw new Refusal('ACCESS_DENIED', 'the acquirerId is not one of this client')
-  if (!client.mayCallFrom(address)) throw new Refusal('ACCESS_DENIED', 'the client may not call from this address')
+  if (!client.acquirerIds.has(acquirerId))
+    throw new Refusal('ACCESS_DENIED', 'the acquirerId is not one of this client')
+  if (!client.mayCallFrom(address))
+    throw new Refusal('ACCESS_DENIED', 'the client may not call from this address')
 }
 
 /** A header that must be there once: a second one would leave open which of them is signed. */

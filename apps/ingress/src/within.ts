@@ -3,7 +3,10 @@
  */
 export async function within<T>(ms: number, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(new DOMException(`not done within ${ms} ms`, 'TimeoutError')), ms)
+  const timer = setTimeout(
+    () => controller.abort(new DOMException(`not done within ${ms} ms`, 'TimeoutError')),
+    ms,
+  )
   try {
     return await body(controller.signal)
   } finally {

@@ -15,7 +15,11 @@ export type Rulebook = { policy: JudgingPolicy; checks: readonly Check[] }
  * Judges one order, stage by stage; after each stage the acquirer's checks that stand there. The first code that is
  * not SUCCESS is the answer. Rejects when a rule or a check cannot tell, or `signal` aborts.
  */
-export async function judgeOrder(facts: Facts, { policy, checks }: Rulebook, signal: AbortSignal): Promise<FinalCode> {
+export async function judgeOrder(
+  facts: Facts,
+  { policy, checks }: Rulebook,
+  signal: AbortSignal,
+): Promise<FinalCode> {
   if (checks.length === 0) return judge(facts, policy)
   for (const stage of stages) {
     const code = stage.judge(facts, policy)

@@ -1,6 +1,13 @@
 import { type Facts, recentUsed, takings } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
-import { type Found, type Group, type Judged, type OrderRecord, Undecided, type WorkerStore } from '@placeorder/store'
+import {
+  type Found,
+  type Group,
+  type Judged,
+  type OrderRecord,
+  Undecided,
+  type WorkerStore,
+} from '@placeorder/store'
 import { inBatches } from './in-batches.ts'
 import { judgeOrder, type Rulebook } from './judge-order.ts'
 
@@ -42,14 +49,21 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
   const undecided: OrderRecord[] = []
   for await (const batch of inBatches(verdicts)) {
     const judged = batch.map((verdict) => ('judged' in verdict ? verdict : orGiveUp(verdict, deps)))
-    await conclude(group.shard, judged.filter((verdict) => 'judged' in verdict), deps)
+    await conclude(
+      group.shard,
+      judged.filter((verdict) => 'judged' in verdict),
+      deps,
+    )
     undecided.push(...judged.flatMap((verdict) => ('judged' in verdict ? [] : [verdict.record])))
   }
   if (undecided.length > 0) await tryAgainLater(group, undecided, deps)
 }
 
 /** The orders of a job that are open. One that was never claimed, or is concluded, needs nothing more. */
-async function openRecords({ shard, paymentIds }: Group, { store, seen }: ProcessDeps): Promise<OrderRecord[]> {
+async function openRecords(
+  { shard, paymentIds }: Group,
+  { store, seen }: ProcessDeps,
+): Promise<OrderRecord[]> {
   const distinct = [...new Set(paymentIds)]
   const records = await store.orders.records(shard, distinct)
   return records.flatMap((record, i) => {
@@ -59,7 +73,11 @@ async function openRecords({ shard, paymentIds }: Group, { store, seen }: Proces
 }
 
 /** All that judging needs, in one round trip for the group. */
-async function fetchFacts(records: OrderRecord[], { policy }: Rulebook, { store }: ProcessDeps): Promise<(Facts | Error)[]> {
+async function fetchFacts(
+  records: OrderRecord[],
+  { policy }: Rulebook,
+  { store }: ProcessDeps,
+): Promise<(Facts | Error)[]> {
   if (records.length === 0) return []
   const [found, recents] = await Promise.all([
     store.directory.find(
@@ -97,7 +115,12 @@ async function verdictOn(
   }
 }
 
-function judgedOf({ order, claimedAt }: OrderRecord, judged: FinalCode, facts: Facts, { policy }: Rulebook): Judged {
+function judgedOf(
+  { order, claimedAt }: OrderRecord,
+  judged: FinalCode,
+  facts: Facts,
+  { policy }: Rulebook,
+): Judged {
   const passed = judged === 'SUCCESS'
   return {
     paymentId: order.paymentId,
@@ -109,7 +132,10 @@ function judgedOf({ order, claimedAt }: OrderRecord, judged: FinalCode, facts: F
 }
 
 /** So that every order ends: one that had all its time and is still undecided was not placed. */
-function orGiveUp(verdict: { record: OrderRecord; reason: unknown }, { decideWithinMs, seen }: ProcessDeps): Verdict {
+function orGiveUp(
+  verdict: { record: OrderRecord; reason: unknown },
+  { decideWithinMs, seen }: ProcessDeps,
+): Verdict {
   const { record, reason } = verdict
   const { order, claimedAt } = record
   if (Date.now() - claimedAt < decideWithinMs) {
@@ -117,8 +143,16 @@ function orGiveUp(verdict: { record: OrderRecord; reason: unknown }, { decideWit
     return verdict
   }
   seen.gaveUp(record, reason)
-  const judged = { paymentId: order.paymentId, claimedAt, judged: 'PROCESS_FAIL', takings: [], orderCode: undefined } as const
-  return { record, judged }
+  return {
+    record,
+    judged: {
+      paymentId: order.paymentId,
+      claimedAt,
+      judged: 'PROCESS_FAIL',
+      takings: [],
+      orderCode: undefined,
+    },
+  }
 }
 
 /** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */
@@ -129,13 +163,17 @@ async function conclude(
 ): Promise<void> {
   if (verdicts.length === 0) return
   const decided = await store.usage.decide(verdicts.map(({ judged }) => judged))
-  const outcomes = verdicts.map(({ judged }, i) => ({ paymentId: judged.paymentId, outcome: decided[i] ?? judged.judged }))
+  const outcomes = verdicts.map(({ judged }, i) => ({
+    paymentId: judged.paymentId,
+    outcome: decided[i] ?? judged.judged,
+  }))
   const standing = await store.orders.concludeAll(shard, outcomes)
   for (const [i, { record, judged }] of verdicts.entries()) {
     const outcome = standing[i]
     if (outcome === undefined) continue
     seen.concluded(record, outcome)
-    if (judged.judged === 'PROCESS_FAIL' && outcome === 'PROCESS_FAIL') await store.orders.gaveUp(judged.paymentId, Date.now())
+    if (judged.judged === 'PROCESS_FAIL' && outcome === 'PROCESS_FAIL')
+      await store.orders.gaveUp(judged.paymentId, Date.now())
   }
 }
 

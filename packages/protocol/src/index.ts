@@ -8,7 +8,14 @@ export {
 } from './inquiry-order.ts'
 export { parseBody } from './parse-body.ts'
 export { Address, Env, Merchant, Store } from './parties.ts'
-export { answer, type PlaceOrderAnswer, PlaceOrderRequest, type Result, resultOf, termsOf } from './place-order.ts'
+export {
+  answer,
+  type PlaceOrderAnswer,
+  PlaceOrderRequest,
+  type Result,
+  resultOf,
+  termsOf,
+} from './place-order.ts'
 export { Quote } from './quote.ts'
 export { Refusal } from './refusal.ts'
 export { packRequest, unpackRequest } from './request-codec.ts'

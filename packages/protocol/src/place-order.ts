@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { Amount } from './amount.ts'
 import { message, optional, text } from './fields.ts'
 import { Env, Merchant } from './parties.ts'

@@ -15,7 +15,10 @@ function plainDecimal(value: number): string {
 /** A positive decimal. Callers' SDKs send it as a string or as a JSON number. */
 const Price = z
   .union([z.string(), z.number().positive().transform(plainDecimal)])
-  .refine((value) => /^\d{1,40}(\.\d{1,40})?$/.test(value) && /[1-9]/.test(value), 'is not a positive decimal')
+  .refine(
+    (value) => /^\d{1,40}(\.\d{1,40})?$/.test(value) && /[1-9]/.test(value),
+    'is not a positive decimal',
+  )
 
 const Flag = z.union([z.boolean().transform(String), z.enum(['true', 'false'])])
 

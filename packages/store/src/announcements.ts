@@ -36,7 +36,8 @@ export class Announcements {
     this.#listeners.set(paymentId, listeners)
     return () => {
       listeners.delete(listener)
-      if (listeners.size === 0 && this.#listeners.get(paymentId) === listeners) this.#listeners.delete(paymentId)
+      if (listeners.size === 0 && this.#listeners.get(paymentId) === listeners)
+        this.#listeners.delete(paymentId)
     }
   }
 

@@ -58,7 +58,9 @@ export class Directory {
   /** Writes records, each over what was there. May be repeated. */
   async put(merchants: MerchantRecord[], codes: CodeRecord[]): Promise<void> {
     await this.#write([
-      ...merchants.map((merchant) => [this.#merchantKey(merchant.merchantId), JSON.stringify(merchant)] as const),
+      ...merchants.map(
+        (merchant) => [this.#merchantKey(merchant.merchantId), JSON.stringify(merchant)] as const,
+      ),
       ...codes.map((code) => [this.#codeKey(code.codeValue), JSON.stringify(code)] as const),
     ])
   }

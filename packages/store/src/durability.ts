@@ -26,7 +26,8 @@ export class Durability {
 
   /** Looks at every master: AOF on, synced before each reply, nothing evicted. Rejects when Redis does not answer. */
   async report(): Promise<DurabilityReport> {
-    const masters = this.#connection instanceof Cluster ? this.#connection.nodes('master') : [this.#connection]
+    const masters =
+      this.#connection instanceof Cluster ? this.#connection.nodes('master') : [this.#connection]
     const reports = await Promise.all(masters.map(reportOf))
     return {
       faults: [...new Set(reports.flatMap(({ faults }) => faults))],
@@ -80,13 +81,16 @@ async function reportOf(master: Redis): Promise<DurabilityReport> {
   const faults: string[] = []
   const assumed: string[] = []
   if (/^aof_enabled:0/m.test(info)) faults.push('the append-only file is off: set appendonly yes')
-  const policy = await setting(master, 'maxmemory-policy') ?? /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
+  const policy = (await setting(master, 'maxmemory-policy')) ?? /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
   if (policy === undefined) assumed.push('maxmemory-policy is noeviction')
-  else if (policy !== 'noeviction') faults.push(`keys may be evicted: set maxmemory-policy noeviction, not ${policy}`)
+  else if (policy !== 'noeviction')
+    faults.push(`keys may be evicted: set maxmemory-policy noeviction, not ${policy}`)
   const appendfsync = await setting(master, 'appendfsync')
   if (appendfsync === undefined) assumed.push('appendfsync is always')
-  else if (appendfsync !== 'always') faults.push(`the append-only file is synced late: set appendfsync always, not ${appendfsync}`)
-  if (/^aof_last_write_status:err/m.test(info)) faults.push('the append-only file cannot be written: look at the disk')
+  else if (appendfsync !== 'always')
+    faults.push(`the append-only file is synced late: set appendfsync always, not ${appendfsync}`)
+  if (/^aof_last_write_status:err/m.test(info))
+    faults.push('the append-only file cannot be written: look at the disk')
   return { faults, assumed }
 }
 

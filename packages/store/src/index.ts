@@ -1,4 +1,3 @@
-export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
 export { Announcements } from './announcements.ts'
 export { Directory, type Found } from './directory.ts'
 export { Durability, type DurabilityReport } from './durability.ts'
@@ -17,4 +16,5 @@ export {
 export { type OrderRecord, Orders } from './orders.ts'
 export { type Group, GroupData, GroupTaker, Queues, retryDelayMs, Undecided } from './queue.ts'
 export { type Counted, RecentOrders } from './recent.ts'
+export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
 export { type Judged, Usage } from './usage.ts'

@@ -61,7 +61,13 @@ export class Intake {
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps
-    this.#lanes = deps.channels.map((channel, shard) => ({ shard, channel, waiting: [], inFlight: 0, open: 0 }))
+    this.#lanes = deps.channels.map((channel, shard) => ({
+      shard,
+      channel,
+      waiting: [],
+      inFlight: 0,
+      open: 0,
+    }))
   }
 
   /**
@@ -126,7 +132,9 @@ export class Intake {
     taken.resolve(takenOf(claim))
     if (claim.state !== 'OPEN' || claim.ageMs < JOB_ON_ITS_WAY_MS) return
     const { mend, onFault } = this.#deps
-    mend(lane.shard, order.paymentId, claim.jobId).catch((error) => onFault(error, 'a repeat could not mend its order'))
+    mend(lane.shard, order.paymentId, claim.jobId).catch((error) =>
+      onFault(error, 'a repeat could not mend its order'),
+    )
   }
 
   async #claimGroup(lane: Lane, group: Pending[], jobId: string): Promise<Claim[]> {
@@ -146,7 +154,9 @@ export class Intake {
   }
 
   async #enqueue(lane: Lane, claimed: Pending[], jobId: string): Promise<void> {
-    const traces = claimed.flatMap(({ order, trace }) => (trace === undefined ? [] : [[order.paymentId, trace] as const]))
+    const traces = claimed.flatMap(({ order, trace }) =>
+      trace === undefined ? [] : [[order.paymentId, trace] as const],
+    )
     await this.#deps.queues
       .enqueue(lane.shard, jobId, {
         paymentIds: claimed.map(({ order }) => order.paymentId),
@@ -160,8 +170,20 @@ export class Intake {
 const ClaimReply = z.tuple([z.coerce.number()], z.string())
 
 const Claim = z
-  .tuple([z.enum(['NEW', 'OPEN', 'CONCLUDED', 'INCONSISTENT']), z.string(), z.string(), z.string(), z.coerce.number()])
-  .transform(([state, paymentRequestId, outcome, jobId, ageMs]) => ({ state, paymentRequestId, outcome, jobId, ageMs }))
+  .tuple([
+    z.enum(['NEW', 'OPEN', 'CONCLUDED', 'INCONSISTENT']),
+    z.string(),
+    z.string(),
+    z.string(),
+    z.coerce.number(),
+  ])
+  .transform(([state, paymentRequestId, outcome, jobId, ageMs]) => ({
+    state,
+    paymentRequestId,
+    outcome,
+    jobId,
+    ageMs,
+  }))
 type Claim = z.output<typeof Claim>
 
 function takenOf({ state, paymentRequestId, outcome }: Claim): Taken {

@@ -14,7 +14,8 @@ export const queueName = 'orders'
 export const tagOf = (shard: number): string => `{s${shard}}`
 
 /** The shard a subject (a payment order, a merchant, a customer, a code) is at home in. */
-export const shardOf = (subject: string, shards: number): number => (shards === 1 ? 0 : crc32(subject) % shards)
+export const shardOf = (subject: string, shards: number): number =>
+  shards === 1 ? 0 : crc32(subject) % shards
 
 export const orderKey = (shard: number, paymentId: string): string => `${tagOf(shard)}:order:${paymentId}`
 
@@ -25,15 +26,18 @@ export const openKey = (shard: number): string => `${tagOf(shard)}:open`
 export const gaveUpKey = (shard: number): string => `${tagOf(shard)}:gave-up`
 
 /** Where one ingress hears the outcomes of one shard. */
-export const channelName = (shard: number, ingressId: string): string => `${tagOf(shard)}:ingress:${ingressId}`
+export const channelName = (shard: number, ingressId: string): string =>
+  `${tagOf(shard)}:ingress:${ingressId}`
 
 /** Written by an ingress to learn how far the shard's replicas have come. */
 export const fenceKey = (shard: number): string => `${tagOf(shard)}:fence`
 
 export const jobKey = (shard: number, jobId: string): string => `${tagOf(shard)}:${queueName}:${jobId}`
 
-export const merchantKey = (shard: number, merchantId: string): string => `${tagOf(shard)}:merchant:${merchantId}`
-export const codeKey = (shard: number, codeValue: string): string => `${tagOf(shard)}:code:${digest(codeValue)}`
+export const merchantKey = (shard: number, merchantId: string): string =>
+  `${tagOf(shard)}:merchant:${merchantId}`
+export const codeKey = (shard: number, codeValue: string): string =>
+  `${tagOf(shard)}:code:${digest(codeValue)}`
 
 // Limits, order codes and decisions share one tag whatever the number of shards: an order takes from its merchant's
 // and its customer's limits and from its code all at once or not at all, and one script can only promise that for keys
@@ -43,8 +47,12 @@ export const codeKey = (shard: number, codeValue: string): string => `${tagOf(sh
 export const codeHolderKey = (codeValue: string): string => `{u}:code-holder:${digest(codeValue)}`
 
 /** What a merchant's or customer's placed orders of one day add up to, in one currency. */
-export const usageKey = (subject: 'merchant' | 'customer', id: string, day: string, currency: string): string =>
-  `{u}:usage:${day}:${currency}:${subject}:${subject === 'customer' ? digest(id) : id}`
+export const usageKey = (
+  subject: 'merchant' | 'customer',
+  id: string,
+  day: string,
+  currency: string,
+): string => `{u}:usage:${day}:${currency}:${subject}:${subject === 'customer' ? digest(id) : id}`
 
 /** How the orders claimed in one hour (whole hours since 1970) were decided. */
 export const decidedKey = (hour: number): string => `{u}:decided:${hour}`

@@ -36,7 +36,10 @@ export class Mending {
   async mendOpen(shard: number, paymentIds: string[]): Promise<number> {
     if (paymentIds.length === 0) return 0
     const jobIds = await this.#orders.jobsOf(shard, paymentIds)
-    return this.mend(shard, paymentIds.map((paymentId, i) => ({ paymentId, jobId: jobIds[i] })))
+    return this.mend(
+      shard,
+      paymentIds.map((paymentId, i) => ({ paymentId, jobId: jobIds[i] })),
+    )
   }
 
   /** Tells whoever waits for these orders UNKNOWN_EXCEPTION; their jobs stay answerable. */
@@ -60,9 +63,15 @@ export class Mending {
     kind: 'm' | 'r' | 'o',
     { delayMs = 0, announce }: { delayMs?: number; announce?: 'UNKNOWN_EXCEPTION' } = {},
   ): Promise<number> {
-    const entrusted = orders.map(({ paymentId, jobId = '' }) => ({ paymentId, from: jobId, to: `${kind}-${randomUUID()}` }))
+    const entrusted = orders.map(({ paymentId, jobId = '' }) => ({
+      paymentId,
+      from: jobId,
+      to: `${kind}-${randomUUID()}`,
+    }))
     const given = await this.#orders.entrust(shard, entrusted, announce)
-    await Promise.all(given.map(({ paymentId, to }) => this.#queues.enqueue(shard, to, { paymentIds: [paymentId] }, delayMs)))
+    await Promise.all(
+      given.map(({ paymentId, to }) => this.#queues.enqueue(shard, to, { paymentIds: [paymentId] }, delayMs)),
+    )
     return given.length
   }
 }

@@ -42,7 +42,9 @@ export type WorkerStore = {
 }
 
 /** Opens what an ingress needs. Its commands fail fast while Redis is away. Waits for Redis the first time. */
-export async function openIngressStore(options: StoreOptions & { replicasMin?: number; onGroup?: (orders: number) => void }): Promise<IngressStore> {
+export async function openIngressStore(
+  options: StoreOptions & { replicasMin?: number; onGroup?: (orders: number) => void },
+): Promise<IngressStore> {
   const { address, shards, onFault } = options
   const ingressId = randomUUID().slice(0, 8)
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
@@ -113,7 +115,9 @@ export async function openDirectory(
 function opener(address: RedisAddress, onFault: StoreOptions['onFault']) {
   return (patience: 'fail-fast' | 'patient'): Connection => {
     const connection = connect(address, patience)
-    connection.on('error', (error: unknown) => onFault(error, 'a connection to Redis failed and is opened again'))
+    connection.on('error', (error: unknown) =>
+      onFault(error, 'a connection to Redis failed and is opened again'),
+    )
     return connection
   }
 }
@@ -133,7 +137,9 @@ async function keepShards(connection: Connection, shards: number): Promise<void>
       await connection.set(shardsKey, shards, 'NX')
       const kept = Number(await connection.get(shardsKey))
       if (kept === shards) return
-      throw new ShardsFault(`SHARDS is ${shards}, but this Redis was first used with ${kept}: set SHARDS=${kept}`)
+      throw new ShardsFault(
+        `SHARDS is ${shards}, but this Redis was first used with ${kept}: set SHARDS=${kept}`,
+      )
     } catch (error) {
       if (error instanceof ShardsFault || performance.now() > deadline) throw error
       await wait(100)

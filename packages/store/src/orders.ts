@@ -25,7 +25,15 @@ export type OrderRecord = {
 /** An order given another job: it is taken from the job it names now and given to `to`. */
 export type Entrusted = { paymentId: string; from: string; to: string }
 
-const fields = ['request', 'client', 'paymentRequestId', 'claimedAt', 'job', 'outcome', 'concludedAt'] as const
+const fields = [
+  'request',
+  'client',
+  'paymentRequestId',
+  'claimedAt',
+  'job',
+  'outcome',
+  'concludedAt',
+] as const
 
 /** The records of payment orders, and what is announced of them. */
 export class Orders {
@@ -141,7 +149,7 @@ export class Orders {
   /** How many orders are open in a shard, and the claim time of the oldest (ms). */
   async backlog(shard: number): Promise<{ open: number; oldest: number | undefined }> {
     const [[, oldest], open] = await Promise.all([
-      this.#connection.zrange(openKey(shard), 0, 0, 'WITHSCORES'),
+      this.#connection.zrangebyscore(openKey(shard), '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1),
       this.#connection.zcard(openKey(shard)),
     ])
     return { open, oldest: oldest === undefined ? undefined : Number(oldest) }
@@ -171,7 +179,9 @@ const Fields = z.array(z.instanceof(Buffer).nullable()).length(fields.length)
 
 function recordOf([request, ...rest]: z.output<typeof Fields>): OrderRecord | undefined {
   if (!request) return undefined
-  const [clientId, paymentRequestId, claimedAt, jobId, outcome, concludedAt] = rest.map((bytes) => bytes?.toString())
+  const [clientId, paymentRequestId, claimedAt, jobId, outcome, concludedAt] = rest.map((bytes) =>
+    bytes?.toString(),
+  )
   return {
     order: unpackRequest(request),
     clientId: clientId ?? '',

@@ -66,7 +66,11 @@ export class Queues {
 
   /** Makes a job answerable for orders. With an id already there nothing happens. */
   async enqueue(shard: number, jobId: string, group: GroupData, delayMs = 0): Promise<void> {
-    await this.queue(shard).add('group', group, { ...jobOptions, jobId, ...(delayMs > 0 ? { delay: delayMs } : {}) })
+    await this.queue(shard).add('group', group, {
+      ...jobOptions,
+      jobId,
+      ...(delayMs > 0 ? { delay: delayMs } : {}),
+    })
   }
 
   queue(shard: number): Queue {

@@ -18,7 +18,8 @@ const none = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) a
 
 /** The subject and the window (ms) a counter's name stands for: `customerOrders10m` is a customer's last 10 min. */
 const subjectOf = (counter: RecentCounter) => counter.slice(0, counter.indexOf('Orders')) as Subject
-const windowOf = (counter: RecentCounter) => windowMs[counter.slice(counter.indexOf('Orders') + 6) as keyof typeof windowMs]
+const windowOf = (counter: RecentCounter) =>
+  windowMs[counter.slice(counter.indexOf('Orders') + 6) as keyof typeof windowMs]
 type Subject = 'customer' | 'code' | 'merchant'
 
 const idOf = {
@@ -50,7 +51,9 @@ export class RecentOrders {
     if (used.length === 0) return recents
     const bySubject = [...Map.groupBy(used, subjectOf)]
     const asks = orders.flatMap(({ order }, position) =>
-      bySubject.flatMap(([subject, counters]) => this.#ask(position, subject, idOf[subject](order), counters)),
+      bySubject.flatMap(([subject, counters]) =>
+        this.#ask(position, subject, idOf[subject](order), counters),
+      ),
     )
     const byShard = Map.groupBy(asks, ({ shard }) => shard)
     await Promise.all(

@@ -1,4 +1,6 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { Cluster, type RedisOptions as IoRedisOptions, Redis } from 'ioredis'
+
+type RedisOptions = Omit<IoRedisOptions, 'replyMapping'>
 
 /** A connection to one server (found directly or through Sentinel) or to a Cluster. */
 export type Connection = Redis | Cluster
@@ -47,13 +49,23 @@ export function connect(address: RedisAddress, patience: Patience): Connection {
       name: address.sentinelName,
       sentinelRetryStrategy: retryStrategy,
       // A master that became a replica answers READONLY: find the new one and send the command again.
-      reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+      reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
     })
   }
-  return new Redis({ ...bearing, ...login, retryStrategy, host: url.hostname, port: Number(url.port || 6379) })
+  return new Redis({
+    ...bearing,
+    ...login,
+    retryStrategy,
+    host: url.hostname,
+    port: Number(url.port || 6379),
+  })
 }
 
-function connectCluster(address: RedisAddress, bearing: RedisOptions, retryStrategy: (times: number) => number): Cluster {
+function connectCluster(
+  address: RedisAddress,
+  bearing: RedisOptions,
+  retryStrategy: (times: number) => number,
+): Cluster {
   const urls = address.urls.map((url) => new URL(url))
   const { enableOfflineQueue: _, ...redisOptions } = { ...bearing, ...loginOf(urls[0]) }
   return new Cluster(

@@ -50,7 +50,10 @@ export class Usage {
     const codes: FinalCode[] = []
     await Promise.all(
       [...byHour].map(async ([hour, entries]) => {
-        const decided = await this.#decideHour(hour, entries.map(([, order]) => order))
+        const decided = await this.#decideHour(
+          hour,
+          entries.map(([, order]) => order),
+        )
         for (const [i, [position]] of entries.entries()) codes[position] = finalCode(decided[i] ?? '')
       }),
     )
@@ -76,7 +79,9 @@ export class Usage {
   }
 
   /** What was placed: by a merchant or a customer, on a day, in a currency. */
-  async used(taking: Pick<Taking, 'subject' | 'id' | 'day' | 'currency'>): Promise<{ amount: bigint; count: bigint }> {
+  async used(
+    taking: Pick<Taking, 'subject' | 'id' | 'day' | 'currency'>,
+  ): Promise<{ amount: bigint; count: bigint }> {
     const value = await this.#connection.get(usageKey(taking.subject, taking.id, taking.day, taking.currency))
     const [amount = '0', count = '0'] = (value ?? '').split(' ')
     return { amount: BigInt(amount), count: BigInt(count) }
@@ -100,5 +105,7 @@ function partsOf(takings: Taking[], orderCode: string | undefined): Part[] {
     key: usageKey(taking.subject, taking.id, taking.day, taking.currency),
     words: [String(taking.amount), String(taking.amountMax ?? ''), String(taking.countMax ?? '')],
   }))
-  return orderCode === undefined ? fromLimits : [{ key: codeHolderKey(orderCode), words: ['HOLD', '', ''] }, ...fromLimits]
+  return orderCode === undefined
+    ? fromLimits
+    : [{ key: codeHolderKey(orderCode), words: ['HOLD', '', ''] }, ...fromLimits]
 }

@@ -1,1 +1,1 @@
-export {}
+export { openLog } from './log.ts'

@@ -1,0 +1,16 @@
+import { durationMs, port, redisEnvironment, wholeNumber } from '@placeorder/config'
+import { z } from 'zod'
+
+/** What a worker reads from its environment. The README's table says what each is for. */
+export const WorkerEnvironment = z.object({
+  ...redisEnvironment,
+  POLICY_FILE: z.string().min(1).default('config/policy.json'),
+  CONCURRENCY: wholeNumber({ min: 1, max: 256 }).default(8),
+  CHECKS_MS: durationMs({ min: 1, max: 60_000 }).default(1_000),
+  DECIDE_WITHIN_MS: durationMs({ min: 1_000 }).default(600_000),
+  ADMIN_HOST: z.string().min(1).default('0.0.0.0'),
+  ADMIN_PORT: port.default(9_101),
+  DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+})
+export type WorkerEnvironment = z.output<typeof WorkerEnvironment>
