@@ -12,8 +12,11 @@ export const text = (charactersMax: number) =>
 /** A whole number of smallest currency units, as a string: no sign, point, exponent or leading zero. */
 export const UnitsText = z
   .string()
-  .max(100)
-  .regex(/^(0|[1-9]\d*)$/, { error: 'must be a whole number of smallest units in a string, such as "500"' })
+  .max(100, { abort: true })
+  .regex(/^(0|[1-9]\d*)$/, {
+    error: 'must be a whole number of smallest units in a string, such as "500"',
+    abort: true, // What comes after reads it as a number.
+  })
 
 /** A moment in ISO 8601 with an offset or Z. */
 export const Moment = z.iso.datetime({

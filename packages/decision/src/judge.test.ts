@@ -52,7 +52,7 @@ const causes: readonly Cause[] = [
 
 const good = factsWith({ code: orderCode })
 
-test('an order with nothing against it passes', () => {
+test('the request of placeOrder.txt passes with the sample policy and directory', () => {
   expect(judge(good, policy)).toBe('SUCCESS')
   expect(judge(factsWith(), policy)).toBe('SUCCESS')
 })

@@ -16,25 +16,29 @@ import {
 import { presenceName, presenceOf, type Reading, readingOf, variables } from './rule-vocabulary.ts'
 
 /** What is known about one part of a rule. */
-export type Checked = {
+type Checked = {
   /** The part as it is evaluated: fields are read by their full name, `has()` is a name of its own. */
   readonly expr: Expr
   /** Undefined where it has a fault, which is said already, and for the elements of an empty list. */
   readonly type: RuleType | undefined
-  /** The most steps it takes; a step is about a tenth of a microsecond. */
+  /** The most steps it takes, see RULE_STEPS_MAX. */
   readonly steps: number
   /** Where in the variables it stands: `order.merchant`. Undefined for what is computed. */
   readonly path?: string
 }
 
-export type Checking = {
+type Checking = {
   readonly overloads: Overloads
   /** Names that comprehensions bind here. */
   readonly scope: ReadonlyMap<string, RuleType | undefined>
   readonly readings: Map<string, Reading>
+  readonly depth: number
   /** Notes a fault at a part of the rule. */
   readonly fault: (at: Expr, message: string) => void
 }
+
+/** Evaluating a rule goes as deep as it is nested, and a stack ends. A long chain of `||` or `&&` is not deep. */
+const NESTING_MAX = 200
 
 /** A rule that has no fault: what to evaluate, and what it reads. */
 export type CheckedRule = {
@@ -56,7 +60,7 @@ export function checkRule(parsed: ParsedExpr, source: string, overloads: Overloa
     faults.push(`${positionOf(source, offset)}: ${message}`)
   }
   if (parsed.expr === undefined) return ['it is empty']
-  const rule = checkValue(parsed.expr, { overloads, scope: new Map(), readings, fault })
+  const rule = checkValue(parsed.expr, { overloads, scope: new Map(), readings, depth: 0, fault })
   if (faults.length === 0 && rule.type?.kind !== 'bool') {
     const given = rule.type === undefined ? 'what cannot be told' : described(rule.type)
     fault(parsed.expr, `the rule gives ${given}: it must come out true or false`)
@@ -67,15 +71,20 @@ export function checkRule(parsed: ParsedExpr, source: string, overloads: Overloa
 }
 
 /** Checks a part that is used as a value; an object among the variables is none, only its fields are. */
-export function checkValue(expr: Expr, checking: Checking): Checked {
+function checkValue(expr: Expr, checking: Checking): Checked {
   const checked = check(expr, checking)
   if (checked.path === undefined || checked.type?.kind !== 'record') return checked
   checking.fault(expr, `${checked.path} is an object: name one of its fields: ${fieldsOf(checked.type)}`)
   return { ...checked, type: undefined }
 }
 
-function check(expr: Expr, checking: Checking): Checked {
+function check(expr: Expr, outside: Checking): Checked {
   const { exprKind: kind } = expr
+  const checking = { ...outside, depth: outside.depth + 1 }
+  if (checking.depth > NESTING_MAX) {
+    checking.fault(expr, `parts are nested deeper than ${NESTING_MAX}: split the rule`)
+    return { expr, type: undefined, steps: 1 }
+  }
   switch (kind.case) {
     case 'constExpr':
       return { expr, type: typeOfLiteral(kind.value, (message) => checking.fault(expr, message)), steps: 1 }
@@ -276,12 +285,12 @@ const named = (expr: Expr, name: string): Expr => ({
   exprKind: { case: 'identExpr', value: { $typeName: 'cel.expr.Expr.Ident', name } },
 })
 
-export const stepsOf = (parts: readonly Checked[]): number => parts.reduce((sum, { steps }) => sum + steps, 1)
+const stepsOf = (parts: readonly Checked[]): number => parts.reduce((sum, { steps }) => sum + steps, 1)
 
 const fieldsOf = ({ fields }: RecordType): string => Object.keys(fields).join(', ')
 
 /** Where in the rule an offset lies, counted from 1 as editors do. */
-export function positionOf(source: string, offset: number): string {
+function positionOf(source: string, offset: number): string {
   const before = source.slice(0, offset).split('\n')
   return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
 }
