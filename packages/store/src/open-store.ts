@@ -25,6 +25,8 @@ export type IngressStore = {
   orders: Orders
   durability: Durability
   connection: Connection
+  /** How many orders are waited for. */
+  listening: () => number
   close: () => Promise<void>
 }
 
@@ -71,6 +73,7 @@ export async function openIngressStore(
     orders,
     durability: new Durability(connection, shards, options.replicasMin ?? 0),
     connection,
+    listening: () => announcements.size,
     close: async () => {
       await queues.close()
       await Promise.all([disconnect(subscriber), disconnect(connection)])

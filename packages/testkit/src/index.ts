@@ -1,1 +1,2 @@
-export {}
+export { aPlaceOrder } from './a-place-order.ts'
+export { testRedis } from './test-redis.ts'

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { expect, test } from 'vitest'
+import { openTestStore } from '../test/test-store.ts'
+
+const { ingress, worker, takeIn, connection } = await openTestStore()
+const inTime = () => AbortSignal.timeout(5_000)
+
+test('a paymentId is one order, however many copies come at once', async () => {
+  const order = aPlaceOrder()
+  const taken = await Promise.all(Array.from({ length: 50 }, () => takeIn(order)))
+  expect(new Set(taken.map(({ paymentRequestId }) => paymentRequestId)).size).toBe(1)
+  expect(taken.filter(({ repeated }) => !repeated)).toHaveLength(1)
+})
+
+test.each([
+  ['another payment amount', { paymentAmount: { value: '101', currency: 'CNY' } }],
+  ['another settlement amount', { settlementAmount: { value: '101', currency: 'CNY' } }],
+  ['a currency alone', { paymentAmount: { value: '100', currency: 'JPY' } }],
+  ['a paymentRequestId', { paymentRequestId: 'R-9' }],
+])('a repeat with %s is inconsistent, and the stored order is untouched', async (_name, change) => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  const before = await worker.orders.record(order.paymentId)
+  const repeat = { ...order, ...change }
+  expect(await ingress.intake.takeIn({ order: repeat, clientId: 'C-1' }, inTime())).toEqual({
+    kind: 'INCONSISTENT',
+  })
+  expect(await worker.orders.record(order.paymentId)).toEqual(before)
+})
+
+test('a repeat with another merchant, env or code is the same order', async () => {
+  const order = aPlaceOrder()
+  const first = await takeIn(order)
+  const merchant = { ...order.merchant, merchantName: 'another' }
+  const again = await takeIn({ ...order, merchant, env: {}, codeValue: 'another' })
+  expect(again).toEqual({ ...first, repeated: true })
+})
+
+test('the request’s paymentRequestId becomes ours; without one we make one', async () => {
+  const given = await takeIn(aPlaceOrder({ paymentRequestId: 'R-1' }))
+  expect(given.paymentRequestId).toBe('R-1')
+  const made = await takeIn(aPlaceOrder())
+  expect(made.paymentRequestId).toMatch(/^[\w-]{8,64}$/)
+})
+
+test('a repeat of a concluded order is told the outcome and the same paymentRequestId', async () => {
+  const order = aPlaceOrder()
+  const { paymentRequestId } = await takeIn(order)
+  await worker.orders.conclude(order.paymentId, 'SUCCESS')
+  const again = await ingress.intake.takeIn({ order, clientId: 'C-1' }, inTime())
+  expect(again).toEqual({ kind: 'CONCLUDED', outcome: 'SUCCESS', paymentRequestId })
+})
+
+test('orders that come together travel together: far fewer jobs than orders, and each order in one', async () => {
+  const orders = Array.from({ length: 500 }, () => aPlaceOrder())
+  await Promise.all(orders.map(takeIn))
+  const jobs = await Promise.all(
+    orders.map(async ({ paymentId }) => (await worker.orders.record(paymentId))?.jobId ?? ''),
+  )
+  expect(new Set(jobs).size).toBeLessThan(50)
+  const inJobs = await Promise.all(
+    [...new Set(jobs)].map(
+      async (jobId) => (await worker.queues.queue(0).getJob(jobId))?.data.paymentIds ?? [],
+    ),
+  )
+  expect(inJobs.flat().sort()).toEqual(orders.map(({ paymentId }) => paymentId).sort())
+})
+
+test('an order whose wait is over before it was sent is not taken in', async () => {
+  const order = aPlaceOrder()
+  const signal = AbortSignal.abort(new Error('too late'))
+  await expect(ingress.intake.takeIn({ order, clientId: 'C-1' }, signal)).rejects.toThrow('too late')
+  expect(await worker.orders.record(order.paymentId)).toBeUndefined()
+})
+
+test('a repeat of an open order whose job is gone makes another job answerable', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  const { jobId = '' } = (await worker.orders.record(order.paymentId)) ?? {}
+  await worker.queues.queue(0).remove(jobId)
+  // As if it had been claimed long ago: a younger order's job may still be on its way.
+  await connection.hset(`{s0}:order:${order.paymentId}`, 'claimedAt', Date.now() - 60_000)
+  await takeIn(order)
+  await expect.poll(async () => (await worker.orders.record(order.paymentId))?.jobId).not.toBe(jobId)
+  const now = (await worker.orders.record(order.paymentId))?.jobId ?? ''
+  await expect
+    .poll(async () => (await worker.queues.queue(0).getJob(now))?.data.paymentIds)
+    .toEqual([order.paymentId])
+})
+
+test('any text is a paymentId', async () => {
+  for (const odd of ['with space', '{s7}:order:x', 'newline\nquote"back\\slash', '漢字😀', ' ', '0']) {
+    const order = aPlaceOrder({ paymentId: `${odd}${randomUUID().slice(0, 8)}` })
+    const outcome = ingress.orders.during(order.paymentId, inTime(), async (announced) => {
+      await takeIn(order)
+      await worker.orders.conclude(order.paymentId, 'INVALID_CODE')
+      return announced
+    })
+    expect(await outcome).toBe('INVALID_CODE')
+  }
+})

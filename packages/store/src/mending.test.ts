@@ -1,0 +1,57 @@
+import { aPlaceOrder } from '@placeorder/testkit'
+import { expect, test } from 'vitest'
+import { openTestStore } from '../test/test-store.ts'
+
+const { worker, ingress, takeIn } = await openTestStore()
+const queue = worker.queues.queue(0)
+const jobOf = async (paymentId: string) => (await worker.orders.record(paymentId))?.jobId ?? ''
+
+test('an open order whose job is there is left alone', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  const jobId = await jobOf(order.paymentId)
+  expect(await worker.mending.mend(0, [{ paymentId: order.paymentId, jobId }])).toBe(0)
+  expect(await jobOf(order.paymentId)).toBe(jobId)
+})
+
+test('an open order whose job is gone gets one of its own, and only one however many mend it', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  const jobId = await jobOf(order.paymentId)
+  await queue.remove(jobId)
+  const mended = await Promise.all(
+    Array.from({ length: 10 }, () => worker.mending.mend(0, [{ paymentId: order.paymentId, jobId }])),
+  )
+  expect(mended.reduce((sum, n) => sum + n, 0)).toBe(1)
+  const job = await queue.getJob(await jobOf(order.paymentId))
+  expect(job?.data).toEqual({ paymentIds: [order.paymentId] })
+})
+
+test('a concluded order is not mended', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  const jobId = await jobOf(order.paymentId)
+  await queue.remove(jobId)
+  await worker.orders.conclude(order.paymentId, 'SUCCESS')
+  expect(await worker.mending.mend(0, [{ paymentId: order.paymentId, jobId }])).toBe(0)
+})
+
+test('a postponed order leaves its group for a later job of its own, and those who wait are told', async () => {
+  const order = aPlaceOrder()
+  await ingress.orders.during(order.paymentId, AbortSignal.timeout(5_000), async (announced) => {
+    await takeIn(order)
+    const jobId = await jobOf(order.paymentId)
+    expect(await worker.mending.postpone(0, [{ paymentId: order.paymentId, jobId }], 60_000)).toBe(1)
+    expect(await announced).toBe('UNKNOWN_EXCEPTION')
+  })
+  const job = await queue.getJob(await jobOf(order.paymentId))
+  expect(await job?.getState()).toBe('delayed')
+})
+
+test('mending open orders finds their jobs by itself', async () => {
+  const [lost, held] = [aPlaceOrder(), aPlaceOrder()]
+  await takeIn(lost)
+  await takeIn(held)
+  await queue.remove(await jobOf(lost.paymentId))
+  expect(await worker.mending.mendOpen(0, [lost.paymentId, held.paymentId])).toBe(1)
+})

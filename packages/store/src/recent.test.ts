@@ -1,0 +1,69 @@
+import { recentCounters } from '@placeorder/decision'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { expect, test } from 'vitest'
+import { openTestStore } from '../test/test-store.ts'
+
+const { worker } = await openTestStore()
+const MINUTE_MS = 60_000
+const now = Date.now()
+const anId = () => crypto.randomUUID()
+
+test('each order sees the others of its customer before it, in each window', async () => {
+  const customerId = anId()
+  const at = (minutesAgo: number) => ({
+    order: aPlaceOrder({ customerId }),
+    claimedAt: now - minutesAgo * MINUTE_MS,
+  })
+  const recents = await worker.recent.count([at(1_400), at(59), at(9), at(0)], recentCounters)
+  expect(recents.map((r) => [r.customerOrders10m, r.customerOrders1h, r.customerOrders24h])).toEqual([
+    [0, 0, 0],
+    [0, 0, 1],
+    [0, 1, 2],
+    [1, 2, 3],
+  ])
+})
+
+test('an order is counted once, however often it is run', async () => {
+  const customerId = anId()
+  const first = { order: aPlaceOrder({ customerId }), claimedAt: now - 1_000 }
+  const second = { order: aPlaceOrder({ customerId }), claimedAt: now }
+  for (let run = 0; run < 5; run += 1) await worker.recent.count([first], ['customerOrders1h'])
+  const [recent] = await worker.recent.count([second], ['customerOrders1h'])
+  expect(recent?.customerOrders1h).toBe(1)
+})
+
+test('a re-run sees what the first run saw, whatever came later', async () => {
+  const customerId = anId()
+  const early = { order: aPlaceOrder({ customerId }), claimedAt: now - 5_000 }
+  const later = Array.from({ length: 3 }, (_, i) => ({
+    order: aPlaceOrder({ customerId }),
+    claimedAt: now - i,
+  }))
+  const [first] = await worker.recent.count([early], ['customerOrders10m'])
+  await worker.recent.count(later, ['customerOrders10m'])
+  const [again] = await worker.recent.count([early], ['customerOrders10m'])
+  expect(again).toEqual(first)
+})
+
+test('code and merchant are counted apart from the customer', async () => {
+  const merchant = { referenceMerchantId: `M-${anId().slice(0, 8)}` }
+  const one = { order: aPlaceOrder({ merchant, codeValue: anId(), customerId: anId() }), claimedAt: now - 10 }
+  const two = { order: aPlaceOrder({ merchant, codeValue: anId(), customerId: anId() }), claimedAt: now }
+  const [, recent] = await worker.recent.count([one, two], recentCounters)
+  expect(recent).toMatchObject({ merchantOrders10m: 1, codeOrders10m: 0, customerOrders10m: 0 })
+})
+
+test('counters no rule mentions are not kept, and an order without customer has none', async () => {
+  const customerId = anId()
+  await worker.recent.count([{ order: aPlaceOrder({ customerId }), claimedAt: now - 10 }], [])
+  const { customerId: _, ...anonymous } = aPlaceOrder()
+  const [named, nameless] = await worker.recent.count(
+    [
+      { order: aPlaceOrder({ customerId }), claimedAt: now },
+      { order: anonymous, claimedAt: now },
+    ],
+    ['customerOrders24h'],
+  )
+  expect(named?.customerOrders24h).toBe(0)
+  expect(nameless?.customerOrders24h).toBe(0)
+})

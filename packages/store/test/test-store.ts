@@ -1,0 +1,42 @@
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { testRedis } from '@placeorder/testkit'
+import { afterAll } from 'vitest'
+import type { Taken } from '../src/intake.ts'
+import { type IngressStore, openIngressStore, openWorkerStore, type WorkerStore } from '../src/open-store.ts'
+import { type Connection, connect, disconnect, type RedisAddress } from '../src/redis.ts'
+
+/** A store on a real Redis for one test file, closed after it. `connection` looks behind its back. */
+export type TestStore = {
+  address: RedisAddress
+  ingress: IngressStore
+  worker: WorkerStore
+  connection: Connection
+  /** Takes an order in as the client C-1, which must find it open. */
+  takeIn: (order: PlaceOrderRequest) => Promise<Extract<Taken, { kind: 'OPEN' }>>
+}
+
+export async function openTestStore({ shards = 1, own = false } = {}): Promise<TestStore> {
+  const redis = await testRedis({ own: own || shards > 1 })
+  const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
+  const options = { address, shards, onFault: () => {} }
+  const ingress = await openIngressStore(options)
+  const worker = await openWorkerStore(options)
+  const connection = connect(address, 'patient')
+  afterAll(async () => {
+    await ingress.close()
+    await worker.close()
+    await disconnect(connection)
+    await redis.close()
+  })
+  return {
+    address,
+    ingress,
+    worker,
+    connection,
+    takeIn: async (order) => {
+      const taken = await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+      if (taken.kind !== 'OPEN') throw new Error(`the order is ${taken.kind}`)
+      return taken
+    },
+  }
+}
