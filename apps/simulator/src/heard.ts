@@ -1,0 +1,67 @@
+import type { ResultStatus } from '@placeorder/protocol'
+import { z } from 'zod'
+import type { Reply } from './caller.ts'
+
+/** As much of an answer as a caller acts on: it reads the status, and passes the code on. */
+const Result = z.object({
+  resultCode: z.string(),
+  resultStatus: z.enum(['S', 'F', 'U']),
+  resultMessage: z.string().nullish(),
+})
+type Result = z.infer<typeof Result>
+const PlaceAnswer = z.object({ result: Result, paymentRequestId: z.string().nullish() })
+const InquiryAnswer = z.object({
+  result: Result,
+  orderResult: Result.nullish(),
+  paymentRequestId: z.string().nullish(),
+})
+
+/** What a caller takes from what came back. */
+export type Heard =
+  | { kind: 'RESULT'; status: ResultStatus; code: string; paymentRequestId?: string }
+  /** An inquiry was answered: the acquirer has no such order. */
+  | { kind: 'NO_ORDER' }
+  /** Nothing that tells how the order stands: lost, unsigned, not 200, or unreadable. */
+  | { kind: 'NOTHING'; reason: string }
+
+/** What an answer of placeOrder tells. */
+export function hearPlaced(reply: Reply): Heard {
+  const answer = trusted(reply, PlaceAnswer)
+  if (typeof answer === 'string') return { kind: 'NOTHING', reason: answer }
+  return resultOf(answer.result, answer.paymentRequestId)
+}
+
+/** What an answer of inquiryOrder tells of the order. */
+export function hearInquired(reply: Reply): Heard {
+  const answer = trusted(reply, InquiryAnswer)
+  if (typeof answer === 'string') return { kind: 'NOTHING', reason: answer }
+  if (answer.result.resultCode === 'ORDER_NOT_EXIST') return { kind: 'NO_ORDER' }
+  if (answer.result.resultStatus !== 'S' || !answer.orderResult) {
+    return { kind: 'NOTHING', reason: `the inquiry was answered ${answer.result.resultCode}` }
+  }
+  return resultOf(answer.orderResult, answer.paymentRequestId)
+}
+
+function resultOf({ resultStatus, resultCode }: Result, paymentRequestId: string | null | undefined): Heard {
+  const named = paymentRequestId && resultStatus === 'S' ? { paymentRequestId } : {}
+  return { kind: 'RESULT', status: resultStatus, code: resultCode, ...named }
+}
+
+/** The answer, or why a caller does not listen to it (PROTOCOL.md: 200 and signed, else it is a transport failure). */
+function trusted<S extends z.ZodType>(reply: Reply, schema: S): z.output<S> | string {
+  if (reply.kind === 'TIMED_OUT') return `no answer within ${reply.afterMs} ms`
+  if (reply.kind === 'DROPPED') return reply.reason
+  if (reply.httpStatus !== 200) return `HTTP status ${reply.httpStatus}`
+  if (reply.signature === 'MISSING') return 'the answer is not signed'
+  if (reply.signature === 'BAD') return "the answer's signature is wrong"
+  const answer = schema.safeParse(jsonOf(reply.body))
+  return answer.success ? answer.data : 'the answer has no result that can be read'
+}
+
+function jsonOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString())
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+import packageJson from '../package.json' with { type: 'json' }
+import { command as inquire } from './inquire/command.ts'
+import { command as keys } from './keys/command.ts'
+import { command as place } from './place/command.ts'
+import { runSimulator } from './simulator.ts'
+import { openTerminal } from './terminal.ts'
+
+const terminal = openTerminal({ out: process.stdout, err: process.stderr, env: process.env })
+// A reader that has seen enough (`| head`) closes the pipe: that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+process.exitCode = await runSimulator(
+  process.argv.slice(2),
+  [place, inquire, keys],
+  terminal,
+  packageJson.version,
+)
