@@ -45,6 +45,8 @@ export type CheckedRule = {
   readonly expr: Expr
   readonly readings: readonly Reading[]
   readonly steps: number
+  /** Where in the rule the part with this id stands, for saying where it failed. */
+  readonly placeOf: (id: bigint) => string
 }
 
 /**
@@ -55,9 +57,9 @@ export type CheckedRule = {
 export function checkRule(parsed: ParsedExpr, source: string, overloads: Overloads): CheckedRule | string[] {
   const faults: string[] = []
   const readings = new Map<string, Reading>()
+  const placeOf = (id: bigint) => positionOf(source, parsed.sourceInfo?.positions[id.toString()] ?? 0)
   const fault = (at: Expr, message: string) => {
-    const offset = parsed.sourceInfo?.positions[at.id.toString()] ?? 0
-    faults.push(`${positionOf(source, offset)}: ${message}`)
+    faults.push(`${placeOf(at.id)}: ${message}`)
   }
   if (parsed.expr === undefined) return ['it is empty']
   const rule = checkValue(parsed.expr, { overloads, scope: new Map(), readings, depth: 0, fault })
@@ -67,7 +69,8 @@ export function checkRule(parsed: ParsedExpr, source: string, overloads: Overloa
   }
   if (faults.length > 0) return [...new Set(faults)]
   const read = [...readings.values()]
-  return { expr: rule.expr, readings: read, steps: read.reduce((sum, { steps }) => sum + steps, rule.steps) }
+  const steps = read.reduce((sum, reading) => sum + reading.steps, rule.steps)
+  return { expr: rule.expr, readings: read, steps, placeOf }
 }
 
 /** Checks a part that is used as a value; an object among the variables is none, only its fields are. */

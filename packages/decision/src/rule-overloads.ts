@@ -1,4 +1,4 @@
-import { type CelEnv, type CelType, celEnv } from '@bufbuild/cel'
+import { type CelEnv, CelScalar, type CelType, celEnv, celFunc } from '@bufbuild/cel'
 import { RE2JS } from '@bufbuild/re2'
 import { BOOL, DOUBLE, INT, isText, type RuleType, text } from './rule-type.ts'
 
@@ -30,8 +30,15 @@ export function openEnvironment(): CelEnv {
     compiled.set(pattern, matcher)
     return matcher
   }
-  return celEnv({ re2: { compile } })
+  return celEnv({ re2: { compile }, funcs: [doubleOfText] })
 }
+
+/** The library makes NaN of a text that is no number, which is never above anything; a rule must not pass by that. */
+const doubleOfText = celFunc('double', [CelScalar.STRING], CelScalar.DOUBLE, (text) => {
+  const value = Number(text)
+  if (Number.isNaN(value)) throw new Error('not a number')
+  return value
+})
 
 /** Reads the library's own declarations, so that a rule is checked against exactly what will be called. */
 export function overloadsOf(env: CelEnv): Overloads {

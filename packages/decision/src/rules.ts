@@ -1,4 +1,4 @@
-import { type CelEnv, type CelInput, isCelError, parse, plan } from '@bufbuild/cel'
+import { type CelEnv, type CelError, type CelInput, isCelError, parse, plan } from '@bufbuild/cel'
 import { type Facts, type RecentCounter, recentCounters } from './facts.ts'
 import type { RiskRule } from './policy.ts'
 import { type CheckedRule, checkRule } from './rule-check.ts'
@@ -7,16 +7,16 @@ import type { Reading } from './rule-vocabulary.ts'
 
 /**
  * The most steps that all rules together may take for one order, whatever is in it. Measured, a step is about 0.02
- * microseconds, and ten times that in the worst patterns that could be found: so this keeps the worst order that can be
- * sent to some 20 ms. Rules that walk no list and search no long text take a few dozen steps.
+ * microseconds, so that the largest order and merchant there can be cost some 20 ms; a pattern made to be slow takes twenty
+ * times that over 64 KiB of text made for it. Rules that walk no list and search no long text take a few dozen steps.
  */
 export const RULE_STEPS_MAX = 1_000_000
 
 /** A rule could not tell whether it rejects this order: the order is undecided, and is judged again later. */
 export class RuleFault extends Error {
   readonly rule: string
-  constructor(rule: string, reason: string, options?: ErrorOptions) {
-    super(`risk rule ${rule} could not tell: ${reason}`, options)
+  constructor(rule: string, reason: string) {
+    super(`risk rule ${rule} could not tell: ${reason}`)
     this.name = 'RuleFault'
     this.rule = rule
   }
@@ -36,7 +36,10 @@ export type CompiledRules = {
 }
 
 type Bindings = Record<string, CelInput>
-type Rule = { readonly name: string; readonly evaluate: ReturnType<typeof plan> }
+type Rule = Pick<CheckedRule, 'placeOf'> & {
+  readonly name: string
+  readonly evaluate: ReturnType<typeof plan>
+}
 
 /** Parses, checks and plans the rules, and gathers what they read: nothing else of an order is converted for them. */
 export function compileRules(risk: readonly RiskRule[]): CompiledRules {
@@ -53,7 +56,7 @@ export function compileRules(risk: readonly RiskRule[]): CompiledRules {
       continue
     }
     for (const reading of checked.readings) readings.set(reading.name, reading)
-    rules.push({ name, evaluate: checked.evaluate })
+    rules.push({ name, evaluate: checked.evaluate, placeOf: checked.placeOf })
     if (steps <= RULE_STEPS_MAX && steps + checked.steps > RULE_STEPS_MAX) {
       faults.push(
         `risk[${index}] ${name}: with it the rules may take ${steps + checked.steps} steps for one order, ` +
@@ -94,13 +97,22 @@ function bindingsOf(readings: readonly Reading[], facts: Facts): Bindings {
 /** As `||` does in CEL: one rule that rejects is enough, even where another could not tell. */
 function firstRejecting(rules: readonly Rule[], bindings: Bindings): string | undefined {
   let fault: RuleFault | undefined
-  for (const { name, evaluate } of rules) {
+  for (const { name, evaluate, placeOf } of rules) {
     const result = evaluate(bindings)
     if (result === true) return name
     if (result === false) continue
-    const reason = isCelError(result) ? result.message : 'it came out neither true nor false'
-    fault ??= new RuleFault(name, reason, { cause: result })
+    const reason = isCelError(result) ? reasonOf(result, placeOf) : 'it came out neither true nor false'
+    fault ??= new RuleFault(name, reason)
   }
   if (fault !== undefined) throw fault
   return undefined
+}
+
+/** What went wrong and where, in our words: the library's quote the order, which is not for logs. */
+function reasonOf({ message, exprId }: CelError, placeOf: Rule['placeOf']): string {
+  const place = exprId === undefined ? '' : ` at ${placeOf(BigInt(exprId))}`
+  if (message.includes('overflow')) return `a number left 64 bits${place}`
+  if (message.includes('by zero')) return `a division by zero${place}`
+  if (/not found|no such|out of bounds/.test(message)) return `no such key or place in a list${place}`
+  return `a value cannot be converted${place}`
 }

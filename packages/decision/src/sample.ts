@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { PlaceOrderRequest } from '@placeorder/protocol'
 import { z } from 'zod'
+import directoryFile from '../../../config/directory.json' with { type: 'json' }
+import policyJson from '../../../config/policy.json' with { type: 'json' }
 import { compilePolicy, type JudgingPolicy } from './compile.ts'
 import type { Facts, Recent } from './facts.ts'
 import { Policy } from './policy.ts'
@@ -8,17 +9,14 @@ import { CodeRecord, EntryCodeRecord, MerchantRecord, OrderCodeRecord } from './
 
 // For tests only: the request of placeOrder.txt, and the merchant, codes and policy of the files in config/.
 
-const file = (name: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../../../config/${name}`, import.meta.url), 'utf8'))
-
 const directory = z
   .object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
-  .parse(file('directory.json'))
+  .parse(directoryFile)
 
 export const merchant = MerchantRecord.parse(directory.merchants[0])
 export const entryCode = EntryCodeRecord.parse(directory.codes[0])
 export const orderCode = OrderCodeRecord.parse(directory.codes[1])
-export const policyFile = Policy.parse(file('policy.json'))
+export const policyFile = Policy.parse(policyJson)
 export const policy = compilePolicy(policyFile)
 
 /** The sample policy with these sections in place of its own. */
