@@ -133,7 +133,7 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
     doors.addHook('onRequest', async ({ headers }) => checkMedia(headers['content-type'], headers.accept))
     doors.addHook('preValidation', async (request) => {
       request.seen.client = verifyRequest(
-        { target: targetOf(request), headers: request.raw.headersDistinct, body: bodyOf(request) },
+        { target: targetOf(request), rawHeaders: request.raw.rawHeaders, body: bodyOf(request) },
         { clients: deps.clients(), requestTimeToleranceMs: deps.requestTimeToleranceMs },
       )
     })

@@ -5,7 +5,8 @@ import type { Client, Clients } from './clients.ts'
 export type SignedRequest = {
   /** Path and query exactly as received. */
   target: string
-  headers: Readonly<Record<string, string[] | undefined>>
+  /** Names and values in turn, as received. */
+  rawHeaders: readonly string[]
   body: Buffer
 }
 
@@ -61,8 +62,8 @@ export function authorize(client: Client, acquirerId: string, address: string): 
 }
 
 /** A header that must be there once: a second one would leave open which of them is signed. */
-function header({ headers }: SignedRequest, name: string): string {
-  const values = headers[name] ?? []
+function header({ rawHeaders }: SignedRequest, name: string): string {
+  const values = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name)
   const [value = ''] = values
   if (values.length > 1) throw new Refusal('PARAM_ILLEGAL', `${name} is there ${values.length} times`)
   if (value === '') throw new Refusal('PARAM_ILLEGAL', `${name} is missing`)

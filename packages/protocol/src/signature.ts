@@ -8,8 +8,8 @@ const DIGEST = 'RSA-SHA256'
 
 /**
  * Reads `algorithm=RSA256, keyVersion=1, signature=<value>`: pairs in any order, split on their first `=`, unknown
- * ones ignored. Undefined if the algorithm or the signature is missing or empty, a pair is there twice, or the value
- * is not in one of the encodings callers use.
+ * ones ignored. Undefined if the algorithm or the signature is missing or empty, or a pair is there twice. A signature in
+ * none of the encodings callers use is empty, and so verifies nothing.
  */
 export function parseSignatureHeader(value: string): SignatureHeader | undefined {
   const pairs = new Map<string, string>()
@@ -20,26 +20,29 @@ export function parseSignatureHeader(value: string): SignatureHeader | undefined
     pairs.set(name, pair.slice(at + 1).trim())
   }
   const algorithm = pairs.get('algorithm')
-  const signature = decodeSignature(pairs.get('signature') ?? '')
-  if (!algorithm || signature === undefined) return undefined
-  return { algorithm, keyVersion: pairs.get('keyVersion') || undefined, signature }
+  const signature = pairs.get('signature')
+  if (!algorithm || !signature) return undefined
+  return {
+    algorithm,
+    keyVersion: pairs.get('keyVersion') || undefined,
+    signature: decodeSignature(signature),
+  }
 }
 
 /**
  * Reads a signature in any of the four encodings callers use: base64 percent-encoded, plain, or URL-safe, padded or not.
  * In all of them a literal `+` stays `+`.
  */
-function decodeSignature(value: string): Buffer | undefined {
-  const plain = percentDecoded(value)?.replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '')
-  if (!plain || !/^[A-Za-z0-9+/]+$/.test(plain)) return undefined
-  return Buffer.from(plain, 'base64')
+function decodeSignature(value: string): Buffer {
+  const plain = percentDecoded(value).replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '')
+  return /^[A-Za-z0-9+/]+$/.test(plain) ? Buffer.from(plain, 'base64') : Buffer.alloc(0)
 }
 
-function percentDecoded(value: string): string | undefined {
+function percentDecoded(value: string): string {
   try {
     return decodeURIComponent(value)
   } catch {
-    return undefined
+    return ''
   }
 }
 

@@ -1,0 +1,116 @@
+import type { FinalCode, ResultCode } from '@placeorder/protocol'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { describe, expect, test } from 'vitest'
+import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
+
+const incoming = { order: aPlaceOrder(), clientId: 'C-1' }
+const open = { kind: 'OPEN', paymentRequestId: 'R-1', repeated: false } as const
+
+/** A store of which a test says what it does when. */
+function storeThat({
+  takeIn = async () => open,
+  announce,
+  outcome = async () => undefined,
+  replicated = async () => true,
+  waitMs = 50,
+}: {
+  takeIn?: PlaceOrderDeps['intake']['takeIn']
+  announce?: (say: (code: ResultCode) => void) => void
+  outcome?: () => Promise<FinalCode | undefined>
+  replicated?: () => Promise<boolean>
+  waitMs?: number
+}): PlaceOrderDeps {
+  return {
+    intake: { takeIn },
+    orders: {
+      during: async (_paymentId, signal, body) => {
+        const announced = Promise.withResolvers<ResultCode>()
+        announced.promise.catch(() => {})
+        signal.addEventListener('abort', () => announced.reject(signal.reason), { once: true })
+        announce?.(announced.resolve)
+        return body(announced.promise)
+      },
+      outcomeOf: outcome,
+    },
+    durability: { replicated },
+    waitMs,
+  }
+}
+
+const codeOf = async (deps: PlaceOrderDeps) => (await placeOrder(incoming, deps)).result.resultCode
+
+describe('an outcome is not missed, whenever it is announced', () => {
+  test('before the claim has answered', async () => {
+    const deps = storeThat({ announce: (say) => say('SUCCESS'), takeIn: async () => open })
+    expect(await placeOrder(incoming, deps)).toMatchObject({
+      result: { resultCode: 'SUCCESS' },
+      paymentRequestId: 'R-1',
+    })
+  })
+
+  test('while the claim answers', async () => {
+    let say: (code: ResultCode) => void = () => {}
+    const takeIn = async () => {
+      say('EXPIRED_CODE')
+      return open
+    }
+    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), takeIn }))).toBe('EXPIRED_CODE')
+  })
+
+  test('after the claim', async () => {
+    let say: (code: ResultCode) => void = () => {}
+    const takeIn = async () => {
+      setImmediate(() => say('RISK_REJECT'))
+      return open
+    }
+    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), takeIn }))).toBe('RISK_REJECT')
+  })
+
+  test('never, but the record has it at the deadline', async () => {
+    expect(await codeOf(storeThat({ outcome: async () => 'SUCCESS' }))).toBe('SUCCESS')
+  })
+})
+
+test.each([
+  ['nothing came in time', {}, 'PAYMENT_IN_PROCESS'],
+  ['the worker cannot tell now', { announce: (say) => say('UNKNOWN_EXCEPTION') }, 'UNKNOWN_EXCEPTION'],
+  ['the claim failed', { takeIn: () => Promise.reject(new Error('Redis is away')) }, 'UNKNOWN_EXCEPTION'],
+  [
+    'the last look fails',
+    { outcome: () => Promise.reject(new Error('Redis is away')) },
+    'PAYMENT_IN_PROCESS',
+  ],
+  ['the last look hangs', { outcome: () => new Promise<never>(() => {}) }, 'PAYMENT_IN_PROCESS'],
+  [
+    'too few replicas have it',
+    { announce: (say) => say('SUCCESS'), replicated: async () => false },
+    'PAYMENT_IN_PROCESS',
+  ],
+  [
+    'no replica answers',
+    { announce: (say) => say('SUCCESS'), replicated: () => Promise.reject(new Error()) },
+    'PAYMENT_IN_PROCESS',
+  ],
+  ['the terms differ', { takeIn: async () => ({ kind: 'INCONSISTENT' }) }, 'REPEAT_REQ_INCONSISTENT'],
+  [
+    'it was concluded before',
+    { takeIn: async () => ({ kind: 'CONCLUDED', outcome: 'INVALID_CODE', paymentRequestId: 'R-1' }) },
+    'INVALID_CODE',
+  ],
+] satisfies [string, Parameters<typeof storeThat>[0], ResultCode][])(
+  '%s: %s',
+  async (_name, behaviour, code) => {
+    expect(await codeOf(storeThat(behaviour))).toBe(code)
+  },
+)
+
+test('only SUCCESS carries a paymentRequestId', async () => {
+  const failed = await placeOrder(incoming, storeThat({ announce: (say) => say('INVALID_CODE') }))
+  expect(failed).not.toHaveProperty('paymentRequestId')
+})
+
+test('a claim that never answers is given up at the deadline', async () => {
+  const takeIn: PlaceOrderDeps['intake']['takeIn'] = (_incoming, signal) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  expect(await codeOf(storeThat({ takeIn }))).toBe('UNKNOWN_EXCEPTION')
+})

@@ -1,0 +1,248 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { resultCodes } from '@placeorder/protocol'
+import { aPlaceOrder } from '@placeorder/testkit'
+import fc from 'fast-check'
+import type { InjectOptions } from 'fastify'
+import { afterAll, describe, expect, test } from 'vitest'
+import { codeOf, inquiryPath, path, type Sent, signedHeaders, testServer } from '../test/test-server.ts'
+import { Admission } from './admission.ts'
+
+const app = testServer()
+afterAll(() => app.close())
+const good = JSON.stringify(aPlaceOrder())
+
+/** The code a signed request is answered with; `headers` are put over the good ones, '' leaves one out. */
+async function post(
+  { target = path, body = good, headers = {}, ...sent }: Sent = {},
+  method: InjectOptions['method'] = 'POST',
+) {
+  const all = { ...signedHeaders({ target, body, ...sent }), ...headers }
+  const kept = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''))
+  const answered = await app.inject({ method, url: target, headers: kept, body })
+  return codeOf(answered, target)
+}
+
+/** The Signature header that is right for the good body. */
+const signature = signedHeaders({ body: good }).signature ?? ''
+const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+
+test('a good order is answered, and its answer is signed', async () => {
+  expect(await post()).toBe('SUCCESS')
+})
+
+describe('headers', () => {
+  test.each([
+    ['names in any case', { 'CLIENT-ID': 'SANDBOX_5Y00000000000001', 'client-id': '' }, 'SUCCESS'],
+    ['no Content-Type', { 'content-type': '' }, 'SUCCESS'],
+    ['text/plain', { 'content-type': 'text/plain' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
+    ['a form', { 'content-type': 'application/x-www-form-urlencoded' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
+    [
+      'JSON in another charset',
+      { 'content-type': 'application/json; charset=latin1' },
+      'MEDIA_TYPE_NOT_ACCEPTABLE',
+    ],
+    ['a broken Content-Type', { 'content-type': ';;;' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
+    ['Accept of anything', { accept: 'text/html, */*;q=0.1' }, 'SUCCESS'],
+    ['Accept without JSON', { accept: 'text/html' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
+    ['Accept that excludes JSON', { accept: 'application/json;q=0' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
+    ['no Client-Id', { 'client-id': '' }, 'PARAM_ILLEGAL'],
+    ['no Request-Time', { 'request-time': '' }, 'PARAM_ILLEGAL'],
+    ['a Request-Time that is none', { 'request-time': 'yesterday' }, 'PARAM_ILLEGAL'],
+    ['a Request-Time not in the calendar', { 'request-time': '2026-02-30T00:00:00Z' }, 'PARAM_ILLEGAL'],
+    ['another Request-Time than was signed', { 'request-time': '2026-01-01T00:00:01Z' }, 'INVALID_SIGNATURE'],
+    ['an unknown client', { 'client-id': 'nobody' }, 'INVALID_CLIENT'],
+    ['no Signature', { signature: '' }, 'PARAM_ILLEGAL'],
+    ['a Signature of another form', { signature: 'garbage' }, 'PARAM_ILLEGAL'],
+    [
+      'a Signature without value',
+      { signature: 'algorithm=RSA256, keyVersion=1, signature=' },
+      'PARAM_ILLEGAL',
+    ],
+    ['a Signature cut short', { signature: signature.slice(0, -40) }, 'INVALID_SIGNATURE'],
+    ['two signatures in one', { signature: `${signature}, ${signature}` }, 'PARAM_ILLEGAL'],
+    ['another algorithm', { signature: signature.replace('RSA256', 'RSA512') }, 'INVALID_SIGNATURE'],
+    ['the algorithm in small letters', { signature: signature.replace('RSA256', 'rsa256') }, 'SUCCESS'],
+    ['no keyVersion', { signature: signature.replace('keyVersion=1, ', '') }, 'SUCCESS'],
+    [
+      'a keyVersion nobody has',
+      { signature: signature.replace('keyVersion=1', 'keyVersion=9') },
+      'KEY_NOT_FOUND',
+    ],
+    ['an Agent-Token', { 'agent-token': 'ignored' }, 'SUCCESS'],
+  ])('%s: %s', async (_name, headers, code) => {
+    expect(await post({ headers })).toBe(code)
+  })
+
+  test('a second Signature header leaves open which one counts: PARAM_ILLEGAL', async () => {
+    const { signature: one = '', ...rest } = signedHeaders({ body: good })
+    const answered = await app.inject({
+      method: 'POST',
+      url: path,
+      headers: { ...rest, signature: [one, one] },
+      body: good,
+    })
+    expect(codeOf(answered)).toBe('PARAM_ILLEGAL')
+  })
+})
+
+describe('signatures', () => {
+  test('over another body', async () => {
+    expect(await post({ signedBody: `${good} ` })).toBe('INVALID_SIGNATURE')
+  })
+  test('with another key', async () => {
+    expect(await post({ key: other })).toBe('INVALID_SIGNATURE')
+  })
+  test('cover the query', async () => {
+    expect(await post({ target: `${path}?a=b%20c` })).toBe('SUCCESS')
+    const headers = signedHeaders({ body: good })
+    const answered = await app.inject({ method: 'POST', url: `${path}?a=1`, headers, body: good })
+    expect(codeOf(answered, `${path}?a=1`)).toBe('INVALID_SIGNATURE')
+  })
+})
+
+describe('nothing gets around the signature', () => {
+  test.each([
+    'text/plain',
+    'application/json',
+    'application/octet-stream',
+    'multipart/form-data; boundary=x',
+    '',
+  ])('an unsigned body as "%s"', async (type) => {
+    const headers = type === '' ? {} : { 'content-type': type }
+    const answered = await app.inject({ method: 'POST', url: path, headers, body: good })
+    expect(['PARAM_ILLEGAL', 'MEDIA_TYPE_NOT_ACCEPTABLE']).toContain(codeOf(answered))
+  })
+  test('no body, signed', async () => {
+    expect(await post({ body: '' })).toBe('PARAM_ILLEGAL')
+  })
+  test('no body, unsigned', async () => {
+    expect(codeOf(await app.inject({ method: 'POST', url: path }))).toBe('PARAM_ILLEGAL')
+  })
+  test.each(['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const)('%s', async (method) => {
+    expect(await post({}, method)).toBe('METHOD_NOT_SUPPORTED')
+  })
+  test.each(['/', '/aps/api/v1/payments', `${path}/`, `${path}x`, `${path.toUpperCase()}`, `${path}%2f`])(
+    'the unknown path %s',
+    async (target) => {
+      expect(await post({ target })).toBe('NO_INTERFACE_DEF')
+    },
+  )
+})
+
+describe('bodies', () => {
+  const nested = `${'{"a":'.repeat(17)}1${'}'.repeat(17)}`
+  test.each<[string, string | Buffer]>([
+    ['that are not JSON', '{"paymentId":'],
+    ['that are not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d])],
+    ['that are arrays', `[${good}]`],
+    ['that are a string', '"order"'],
+    ['that are null', 'null'],
+    ['that nest too deep', nested],
+    ['with __proto__', good.replace('{', '{"__proto__":{"isAdmin":"true"},')],
+    ['with constructor.prototype', good.replace('{', '{"constructor":{"prototype":{"x":"1"}},')],
+    ['that are too big', good.replace('{', `{"passThroughInfo":"${'x'.repeat(70_000)}",`)],
+    ['that are empty objects', '{}'],
+  ])('%s: PARAM_ILLEGAL', async (_name, body) => {
+    expect(await post({ body })).toBe('PARAM_ILLEGAL')
+  })
+
+  test('with unknown fields are accepted: the interface grows', async () => {
+    expect(await post({ body: good.replace('{', '{"newField":{"deep":["1"]},') })).toBe('SUCCESS')
+  })
+
+  test('of an acquirer that is not this client’s: ACCESS_DENIED', async () => {
+    expect(await post({ body: JSON.stringify(aPlaceOrder({ acquirerId: 'another' })) })).toBe('ACCESS_DENIED')
+  })
+})
+
+test('a caller at another address is denied', async () => {
+  const headers = signedHeaders({ body: good })
+  const answered = await app.inject({
+    method: 'POST',
+    url: path,
+    headers,
+    body: good,
+    remoteAddress: '192.0.2.9',
+  })
+  expect(codeOf(answered)).toBe('ACCESS_DENIED')
+})
+
+test('what nobody planned is UNKNOWN_EXCEPTION, and the process lives', async () => {
+  const record = () => Promise.reject(new Error('Redis is away'))
+  const broken = testServer({ use: { ...brokenUse, orders: { ...brokenUse.orders, record } } })
+  const body = JSON.stringify({ acquirerId: '1020000000000000001', pspId: '1', paymentId: '1' })
+  const headers = signedHeaders({ target: inquiryPath, body })
+  const answered = await broken.inject({ method: 'POST', url: inquiryPath, headers, body })
+  expect(codeOf(answered, inquiryPath)).toBe('UNKNOWN_EXCEPTION')
+  await broken.close()
+})
+const brokenUse = {
+  intake: { takeIn: () => Promise.reject(new Error('Redis is away')) },
+  orders: {
+    during: <T>(_id: string, _signal: AbortSignal, body: (announced: Promise<never>) => Promise<T>) =>
+      body(new Promise(() => {})),
+    outcomeOf: async () => undefined,
+    record: async () => undefined,
+  },
+  durability: { replicated: async () => true },
+  waitMs: 50,
+}
+
+test('past the orders in hand, an order is refused before anything is stored', async () => {
+  const full = testServer({
+    admission: new Admission({ inHandMax: 0, openOrdersMax: 9 }, () => 0),
+    use: brokenUse,
+  })
+  const answered = await full.inject({
+    method: 'POST',
+    url: path,
+    headers: signedHeaders({ body: good }),
+    body: good,
+  })
+  expect(codeOf(answered)).toBe('REQUEST_TRAFFIC_EXCEED_LIMIT')
+  await full.close()
+})
+
+describe('whatever is sent, the answer is HTTP 200, signed, JSON and one of the 27 codes', () => {
+  const oneOf27 = (code: string): void => void expect(resultCodes).toContain(code)
+
+  test('any bytes as a body', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) =>
+        oneOf27(await post({ body: Buffer.from(bytes) })),
+      ),
+      { numRuns: 100 },
+    )
+  })
+
+  test('any JSON as a body', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.json(), async (body) => oneOf27(await post({ body }))),
+      { numRuns: 100 },
+    )
+  })
+
+  test('the good order with any value anywhere', async () => {
+    const field = fc.constantFrom(...Object.keys(aPlaceOrder()))
+    await fc.assert(
+      fc.asyncProperty(field, fc.jsonValue(), async (name, value) =>
+        oneOf27(await post({ body: JSON.stringify({ ...aPlaceOrder(), [name]: value }) })),
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  test('any header values', async () => {
+    const value = fc
+      .string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 100 })
+      .map((text) => text.trim() || 'x')
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('client-id', 'request-time', 'signature', 'accept', 'content-type'),
+        value,
+        async (name, text) => oneOf27(await post({ headers: { [name]: text } })),
+      ),
+      { numRuns: 150 },
+    )
+  })
+})

@@ -1,0 +1,105 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { answer, parseSignatureHeader, signedText, verify } from '@placeorder/protocol'
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import { Admission } from '../src/admission.ts'
+import type { Client } from '../src/clients.ts'
+import { buildServer, type ServerDeps } from '../src/server.ts'
+import { Signer } from '../src/signer.ts'
+
+export const path = '/aps/api/v1/payments/placeOrder'
+export const inquiryPath = '/aps/api/v1/payments/inquiryOrder'
+export const clientId = 'SANDBOX_5Y00000000000001'
+const caller = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const acquirer = generateKeyPairSync('rsa', { modulusLength: 2048 })
+
+const client: Client = {
+  clientId,
+  acquirerIds: new Set(['1020000000000000001']),
+  key: (version = '1') => (version === '1' ? caller.publicKey : undefined),
+  mayCallFrom: (address) => address === '127.0.0.1',
+  ordersPerSecondMax: undefined,
+}
+
+/** A server whose orders all end as `use` says; it is real but for the store behind it. */
+export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
+  const placed = answer('SUCCESS', 'R-1')
+  return buildServer({
+    paths: { placeOrder: path, inquireOrder: inquiryPath },
+    clients: () => new Map([[clientId, client]]),
+    signer: new Signer(() => ({ key: acquirer.privateKey, version: '7' })),
+    admission: new Admission({ inHandMax: 1_000, openOrdersMax: 1_000 }, () => 0),
+    requestTimeToleranceMs: 0,
+    use: {
+      intake: {
+        takeIn: async () => ({
+          kind: 'CONCLUDED',
+          outcome: 'SUCCESS',
+          paymentRequestId: placed.paymentRequestId ?? '',
+        }),
+      },
+      orders: {
+        during: (_paymentId, _signal, body) => body(new Promise(() => {})),
+        outcomeOf: async () => undefined,
+        record: async () => undefined,
+      },
+      durability: { replicated: async () => true },
+      waitMs: 50,
+    },
+    log: pino({ level: 'silent' }),
+    onAnswer: () => {},
+    trustProxy: false,
+    tls: undefined,
+    ...changes,
+  })
+}
+
+export type Sent = {
+  target?: string
+  body?: string | Buffer
+  key?: KeyObject
+  signedBody?: string | Buffer
+  headers?: Record<string, string>
+}
+
+/** The headers of a request that is signed as it should be. */
+export function signedHeaders({
+  target = path,
+  body = '',
+  key = caller.privateKey,
+  signedBody = body,
+}: Sent): Record<string, string> {
+  const time = '2026-01-01T00:00:00Z'
+  const signature = sign('RSA-SHA256', signedText(target, clientId, time, Buffer.from(signedBody)), key)
+  return {
+    'client-id': clientId,
+    'request-time': time,
+    signature: `algorithm=RSA256, keyVersion=1, signature=${encodeURIComponent(signature.toString('base64'))}`,
+    'content-type': 'application/json; charset=UTF-8',
+  }
+}
+
+/** Whether an answer is one we may give: HTTP 200, signed over what was asked, JSON. Gives its result code. */
+export function codeOf(
+  answered: { statusCode: number; headers: Record<string, unknown>; rawPayload: Buffer },
+  target = path,
+): string {
+  const header = parseSignatureHeader(String(answered.headers.signature))
+  const text = signedText(
+    target,
+    String(answered.headers['client-id'] ?? ''),
+    String(answered.headers['response-time']),
+    answered.rawPayload,
+  )
+  if (answered.statusCode !== 200) return `HTTP ${answered.statusCode}`
+  if (header === undefined || header.keyVersion !== '7') return 'unsigned'
+  if (
+    !verify(
+      text,
+      createPublicKey(acquirer.publicKey.export({ type: 'spki', format: 'pem' })),
+      header.signature,
+    )
+  )
+    return 'badly signed'
+  return JSON.parse(answered.rawPayload.toString()).result.resultCode
+}
