@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { Durability } from './durability.ts'
+import { findRedisServer, startLocalRedis } from './local-redis.ts'
+import { connect, disconnect } from './redis.ts'
+
+test('a local Redis is durable, and still has after a restart what it was told before', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-'))
+  const server = await findRedisServer()
+  const first = await startLocalRedis(server, { dir })
+  const one = connect({ urls: [first.url], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+  expect(await new Durability(one, 1, 0).report()).toEqual({ faults: [], assumed: [] })
+  await one.set('told', 'before')
+  await disconnect(one)
+  first.process.kill('SIGKILL')
+  await new Promise((resolve) => first.process.once('exit', resolve))
+  const second = await startLocalRedis(server, { dir })
+  const two = connect({ urls: [second.url], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+  expect(await two.get('told')).toBe('before')
+  await disconnect(two)
+  await second.stop()
+  expect(second.process.exitCode).toBe(0)
+  await rm(dir, { recursive: true })
+})
+
+test('a Redis that loses writes is told apart, each fault with how to mend it', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-'))
+  const args = ['--appendonly', 'no', '--appendfsync', 'everysec', '--maxmemory-policy', 'allkeys-lru']
+  const redis = await startLocalRedis(await findRedisServer(), { dir, args })
+  const connection = connect(
+    { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' },
+    'patient',
+  )
+  const { faults } = await new Durability(connection, 1, 0).report()
+  expect(faults).toEqual([
+    expect.stringContaining('set appendonly yes'),
+    expect.stringContaining('set maxmemory-policy noeviction'),
+    expect.stringContaining('set appendfsync always'),
+  ])
+  await disconnect(connection)
+  await redis.stop()
+  await rm(dir, { recursive: true })
+})
+
+test('a server that cannot start says why', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-'))
+  const wrong = startLocalRedis(await findRedisServer(), { dir, args: ['--no-such-setting', 'x'] })
+  await expect(wrong).rejects.toThrow('no-such-setting')
+  await rm(dir, { recursive: true })
+})

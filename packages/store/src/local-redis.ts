@@ -1,0 +1,189 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { resolve } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { connect, disconnect } from './redis.ts'
+
+// A Redis for people and tests without one: a server process of their own, on this machine, as durable as orders need.
+
+const run = promisify(execFile)
+
+/** How a Redis server can be run here. */
+export type RedisServer =
+  | { kind: 'binary'; command: string; version: string }
+  | { kind: 'docker'; image: string; version: string }
+
+export type LocalRedisOptions = {
+  /** Where its append-only file is kept. */
+  dir: string
+  /** 0, the default, takes a free port. */
+  port?: number
+  /** Further arguments of redis-server. */
+  args?: string[]
+  /** Told of each step that takes longer than a second. */
+  onProgress?: (step: string) => void
+}
+
+export type LocalRedis = {
+  url: string
+  port: number
+  process: ChildProcess
+  /** Ends it and waits for its end, 5 s at most; then it is killed. */
+  stop: () => Promise<void>
+}
+
+const VERSION_MIN = 7
+const IMAGE = 'redis:7-alpine'
+
+/** How long a server may take to read its append-only file at the start (ms). */
+const START_MS_MAX = 120_000
+const STOP_MS_MAX = 5_000
+
+/** There is no Redis to be had here; the message says what to install. */
+export class NoRedis extends Error {
+  override readonly name = 'NoRedis'
+}
+
+/**
+ * Finds a Redis server, or installs one: valkey-server or redis-server on the PATH; Docker; apt-get on Debian or Ubuntu.
+ *
+ * @throws NoRedis
+ */
+export async function findRedisServer(onProgress: (step: string) => void = () => {}): Promise<RedisServer> {
+  const reasons: string[] = []
+  const found = (await binary('valkey-server', reasons)) ?? (await binary('redis-server', reasons))
+  if (found !== undefined) return found
+  if (await answers('docker', ['info'])) return { kind: 'docker', image: IMAGE, version: '7' }
+  if (process.getuid?.() === 0 && (await answers('apt-get', ['--version']))) {
+    await during('installing redis-server with apt-get', onProgress, installFromDebian).catch(
+      (cause: Error) => reasons.push(`apt-get could not install redis-server: ${cause.message}`),
+    )
+    const installed = await binary('redis-server', reasons)
+    if (installed !== undefined) return installed
+  }
+  throw new NoRedis(
+    [
+      'there is no Redis server here, and none could be installed.',
+      ...reasons.map((reason) => `  - ${reason}`),
+      'Install Redis 7.0 or newer, or Valkey: "apt-get install redis-server", "brew install redis" or "brew install valkey";',
+      'or start Docker; or set REDIS_URL to a Redis that is there.',
+    ].join('\n'),
+  )
+}
+
+async function binary(command: string, reasons: string[]): Promise<RedisServer | undefined> {
+  const { stdout } = await run(command, ['--version']).catch(() => ({ stdout: '' }))
+  const version = /v=(\d+\.\d+(?:\.\d+)?)/.exec(stdout)?.[1]
+  if (version === undefined) return undefined
+  if (Number.parseInt(version, 10) >= VERSION_MIN) return { kind: 'binary', command, version }
+  reasons.push(`${command} is ${version}: ${VERSION_MIN}.0 or newer is needed`)
+  return undefined
+}
+
+const answers = (command: string, args: string[]): Promise<boolean> =>
+  run(command, args, { timeout: 5_000 }).then(
+    () => true,
+    () => false,
+  )
+
+/** Debian starts a server of its own after an install; RUNLEVEL=1 tells it not to. */
+async function installFromDebian(): Promise<void> {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+  await run('apt-get', ['update', '-qq'], { env })
+  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'redis-server'], { env })
+}
+
+/**
+ * Starts a server on 127.0.0.1 that syncs each write before it answers and never evicts. It ends with this process.
+ *
+ * @throws when it ends at once, or does not answer in time, with what it said
+ */
+export async function startLocalRedis(server: RedisServer, options: LocalRedisOptions): Promise<LocalRedis> {
+  const { dir, args = [], onProgress = () => {} } = options
+  await mkdir(dir, { recursive: true })
+  const port = options.port || (await freePort())
+  const settings = ['--port', String(port), '--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
+  const all = [...settings, '--maxmemory-policy', 'noeviction', ...args]
+  const child =
+    server.kind === 'binary' ? spawnBinary(server.command, dir, all) : spawnDocker(server.image, dir, all)
+  let said = ''
+  const listen = (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-2_000)
+  }
+  child.stdout?.on('data', listen)
+  child.stderr?.on('data', listen)
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  const ended = new Promise<never>((_, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => {
+      process.off('exit', kill)
+      reject(new Error(`Redis ended with code ${code}:\n${said}`))
+    })
+  })
+  ended.catch(() => {}) // It matters only until the server is ready.
+  const url = `redis://127.0.0.1:${port}`
+  await during('waiting for Redis to be ready', onProgress, () => Promise.race([untilReady(url), ended]))
+  return { url, port, process: child, stop: () => stop(child) }
+}
+
+function spawnBinary(command: string, dir: string, args: string[]): ChildProcess {
+  return spawn(command, ['--bind', '127.0.0.1', '--dir', resolve(dir), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+function spawnDocker(image: string, dir: string, args: string[]): ChildProcess {
+  const mounts = ['--network', 'host', '--volume', `${resolve(dir)}:/data`]
+  const bound = ['redis-server', '--bind', '127.0.0.1', '--dir', '/data', ...args]
+  return spawn('docker', ['run', '--rm', '--init', ...mounts, image, ...bound], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+async function untilReady(url: string): Promise<void> {
+  const connection = connect({ urls: [url], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+  connection.on('error', () => {}) // It is not there yet.
+  try {
+    const late = wait(START_MS_MAX, undefined, { ref: false }).then(() => {
+      throw new Error(`Redis did not answer within ${START_MS_MAX} ms`)
+    })
+    await Promise.race([connection.ping(), late])
+  } finally {
+    await disconnect(connection)
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  const killing = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+  await ended
+  clearTimeout(killing)
+}
+
+/** Runs a step and says what it is when it takes longer than a second. */
+async function during<T>(
+  step: string,
+  onProgress: (step: string) => void,
+  body: () => Promise<T>,
+): Promise<T> {
+  const telling = setTimeout(() => onProgress(step), 1_000)
+  try {
+    return await body()
+  } finally {
+    clearTimeout(telling)
+  }
+}
+
+/** A port nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
