@@ -26,6 +26,7 @@ export const IngressEnvironment = z
       .default('1'),
     // Alipay+ gives up after 5 s on most calls; what waits longer is answered to nobody.
     WAIT_MS: durationMs({ min: 50, max: 4_800 }).default(3_000),
+    DRAIN_MS: durationMs({ max: 60_000 }).default(500),
     REQUEST_TIME_TOLERANCE_MS: durationMs().default(0),
     IN_HAND_MAX: wholeNumber({ min: 1 }).default(2_000),
     OPEN_ORDERS_MAX: wholeNumber({ min: 1 }).default(100_000),

@@ -2,6 +2,7 @@ import type { FinalCode, ResultCode } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
+import { Waits } from './waits.ts'
 
 const incoming = { order: aPlaceOrder(), clientId: 'C-1' }
 const open = { kind: 'OPEN', paymentRequestId: 'R-1', repeated: false } as const
@@ -33,6 +34,7 @@ function storeThat({
       outcomeOf: outcome,
     },
     durability: { replicated },
+    waits: new Waits(),
     waitMs,
   }
 }
@@ -113,4 +115,12 @@ test('a claim that never answers is given up at the deadline', async () => {
   const takeIn: PlaceOrderDeps['intake']['takeIn'] = (_incoming, signal) =>
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
   expect(await codeOf(storeThat({ takeIn }))).toBe('UNKNOWN_EXCEPTION')
+})
+
+test('an ending process answers what it knows, at once', async () => {
+  const deps = storeThat({ waitMs: 60_000 })
+  const answered = codeOf(deps)
+  await new Promise((resolve) => setImmediate(resolve))
+  deps.waits.cutShort()
+  expect(await answered).toBe('PAYMENT_IN_PROCESS')
 })

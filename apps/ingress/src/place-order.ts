@@ -1,11 +1,12 @@
 import { answer, type FinalCode, isFinal, type PlaceOrderAnswer, type ResultCode } from '@placeorder/protocol'
 import type { Durability, Incoming, Intake, Orders } from '@placeorder/store'
-import { within } from './within.ts'
+import type { Waits } from './waits.ts'
 
 export type PlaceOrderDeps = {
   intake: Pick<Intake, 'takeIn'>
   orders: Pick<Orders, 'during' | 'outcomeOf'>
   durability: Pick<Durability, 'replicated'>
+  waits: Waits
   waitMs: number
 }
 
@@ -15,7 +16,7 @@ const LAST_LOOK_MS = 100
 /** Takes an order in and waits, within bounds, for its outcome. Never throws for what Redis does: that is a U. */
 export async function placeOrder(incoming: Incoming, deps: PlaceOrderDeps): Promise<PlaceOrderAnswer> {
   const { paymentId } = incoming.order
-  return within(deps.waitMs, (signal) =>
+  return deps.waits.within(deps.waitMs, (signal) =>
     deps.orders.during(paymentId, signal, async (announced) => {
       const taken = await deps.intake.takeIn(incoming, signal).catch(() => undefined)
       if (taken === undefined) return answer('UNKNOWN_EXCEPTION') // It may be taken in, or not: we cannot tell.
@@ -28,10 +29,10 @@ export async function placeOrder(incoming: Incoming, deps: PlaceOrderDeps): Prom
 }
 
 /** An announcement is a hint and may be missed; the record is the truth. */
-async function lastLook(paymentId: string, { orders }: PlaceOrderDeps): Promise<ResultCode> {
-  const outcome = await within(LAST_LOOK_MS, (signal) =>
-    Promise.race([orders.outcomeOf(paymentId), aborted(signal)]),
-  ).catch(() => undefined)
+async function lastLook(paymentId: string, { orders, waits }: PlaceOrderDeps): Promise<ResultCode> {
+  const outcome = await waits
+    .within(LAST_LOOK_MS, (signal) => Promise.race([orders.outcomeOf(paymentId), aborted(signal)]))
+    .catch(() => undefined)
   return outcome ?? 'PAYMENT_IN_PROCESS'
 }
 

@@ -6,6 +6,7 @@ import type { InjectOptions } from 'fastify'
 import { afterAll, describe, expect, test } from 'vitest'
 import { codeOf, inquiryPath, path, type Sent, signedHeaders, testServer } from '../test/test-server.ts'
 import { Admission } from './admission.ts'
+import { Waits } from './waits.ts'
 
 const app = testServer()
 afterAll(() => app.close())
@@ -185,6 +186,7 @@ const brokenUse = {
     record: async () => undefined,
   },
   durability: { replicated: async () => true },
+  waits: new Waits(),
   waitMs: 50,
 }
 

@@ -39,6 +39,8 @@ export type ServerDeps = {
   /** Whose X-Forwarded-For is believed: the load balancer's addresses. */
   trustProxy: boolean | string[]
   tls: TlsOptions | undefined
+  /** True once the process is to end: callers are then told to come back on another connection. */
+  draining: () => boolean
 }
 
 /** The largest body (bytes): an order with every field at its longest is below 20 KiB, PROTOCOL.md grants 64 KiB. */
@@ -83,7 +85,10 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
 }
 
 /** Whatever is sent, by a handler or by an error, leaves as HTTP 200 with our signature. */
-function answerInTheProtocolsWords(app: FastifyInstance, { signer, log, onAnswer }: ServerDeps): void {
+function answerInTheProtocolsWords(
+  app: FastifyInstance,
+  { signer, log, onAnswer, draining }: ServerDeps,
+): void {
   app.setErrorHandler(async (error, request) => {
     const code = codeOf(error)
     const { seen } = request
@@ -105,6 +110,7 @@ function answerInTheProtocolsWords(app: FastifyInstance, { signer, log, onAnswer
     reply
       .code(200)
       .headers({ 'content-type': 'application/json; charset=UTF-8', 'client-id': clientId, ...headers })
+    if (draining()) reply.header('connection', 'close')
     const seconds = (performance.now() - seen.arrivedAt) / 1000
     onAnswer({
       door: seen.door,

@@ -6,6 +6,7 @@ import { Admission } from '../src/admission.ts'
 import type { Client } from '../src/clients.ts'
 import { buildServer, type ServerDeps } from '../src/server.ts'
 import { Signer } from '../src/signer.ts'
+import { Waits } from '../src/waits.ts'
 
 export const path = '/aps/api/v1/payments/placeOrder'
 export const inquiryPath = '/aps/api/v1/payments/inquiryOrder'
@@ -44,12 +45,14 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
         record: async () => undefined,
       },
       durability: { replicated: async () => true },
+      waits: new Waits(),
       waitMs: 50,
     },
     log: pino({ level: 'silent' }),
     onAnswer: () => {},
     trustProxy: false,
     tls: undefined,
+    draining: () => false,
     ...changes,
   })
 }

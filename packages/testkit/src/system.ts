@@ -1,0 +1,124 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CodeRecord, MerchantRecord } from '@placeorder/decision'
+import { openDirectory } from '@placeorder/store'
+import { freePort } from '@placeorder/store/local-redis'
+import { z } from 'zod'
+import { type Caller, type Heard, signedCall } from './signed-call.ts'
+import { type Running, startProcess } from './start-process.ts'
+import { testRedis } from './test-redis.ts'
+
+/** Real ingress and worker processes on a real Redis, with keys and files of their own. */
+export type System = {
+  redisUrl: string
+  /** Where its files are; `clients.json` and `policy.json` may be changed. */
+  dir: string
+  caller: Caller
+  startIngress: (env?: Record<string, string>) => Promise<Ingress>
+  startWorker: (env?: Record<string, string>) => Promise<Running>
+  /** Puts records into the directory, beside those of the sample. */
+  put: (merchants: MerchantRecord[], codes: CodeRecord[]) => Promise<void>
+  close: () => Promise<void>
+}
+
+export type Ingress = Running & {
+  origin: string
+  place: (message: unknown) => Promise<Heard>
+  inquire: (message: unknown) => Promise<Heard>
+}
+
+const root = join(import.meta.dirname, '../../..')
+const clientId = 'SANDBOX_5Y00000000000001'
+const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
+
+/** Prepares a system; nothing runs yet but Redis. `env` goes to every process. */
+export async function openSystem({
+  env = {},
+  redisUrl,
+}: {
+  env?: Record<string, string>
+  redisUrl?: string
+} = {}): Promise<System> {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-system-'))
+  const redis =
+    redisUrl === undefined ? await testRedis({ own: true }) : { url: redisUrl, close: async () => {} }
+  const caller = await writeFiles(dir)
+  const running: Running[] = []
+  const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
+  const shards = Number(env.SHARDS ?? 1)
+  const all = {
+    REDIS_URL: redis.url,
+    CLIENTS_FILE: join(dir, 'clients.json'),
+    POLICY_FILE: join(dir, 'policy.json'),
+    SIGNING_KEY_FILE: join(dir, 'acquirer.pem'),
+    ADMIN_PORT: '0',
+    HOST: '127.0.0.1',
+    ...env,
+  }
+  const put = async (merchants: MerchantRecord[], codes: CodeRecord[]) => {
+    const { directory, close } = await openDirectory(address, shards)
+    await directory.put(merchants, codes)
+    await close()
+  }
+  const sample = DirectoryFile.parse(JSON.parse(await readFile(join(root, 'config/directory.json'), 'utf8')))
+  await put(sample.merchants, sample.codes)
+  return {
+    redisUrl: redis.url,
+    dir,
+    caller,
+    put,
+    startIngress: async (more = {}) => {
+      const port = Number(more.PORT ?? (await freePort()))
+      const ingress = startProcess({
+        name: 'ingress',
+        entry: 'apps/ingress/src/main.ts',
+        env: { ...all, PORT: String(port), ...more },
+      })
+      running.push(ingress)
+      await ingress.waitFor(/"listening"/)
+      const origin = `http://127.0.0.1:${port}`
+      return {
+        ...ingress,
+        origin,
+        place: (message) => signedCall(`${origin}/aps/api/v1/payments/placeOrder`, message, caller),
+        inquire: (message) => signedCall(`${origin}/aps/api/v1/payments/inquiryOrder`, message, caller),
+      }
+    },
+    startWorker: async (more = {}) => {
+      const worker = startProcess({
+        name: 'worker',
+        entry: 'apps/worker/src/main.ts',
+        env: { ...all, ...more },
+      })
+      running.push(worker)
+      await worker.waitFor(/"working"/)
+      return worker
+    },
+    close: async () => {
+      for (const one of running) one.kill('SIGKILL')
+      await Promise.all(running.map(({ exited }) => exited))
+      await redis.close()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function writeFiles(dir: string): Promise<Caller> {
+  const alipay = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const acquirer = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const pem = { type: 'spki', format: 'pem' } as const
+  const secretPem = { type: 'pkcs8', format: 'pem' } as const
+  const keys = [{ version: '1', publicKeyFile: 'alipay.pub.pem' }]
+  const clients = { clients: [{ clientId, acquirerIds: ['1020000000000000001'], keys }] }
+  await Promise.all([
+    writeFile(join(dir, 'alipay.pem'), alipay.privateKey.export(secretPem)),
+    writeFile(join(dir, 'alipay.pub.pem'), alipay.publicKey.export(pem)),
+    writeFile(join(dir, 'acquirer.pem'), acquirer.privateKey.export(secretPem)),
+    writeFile(join(dir, 'acquirer.pub.pem'), acquirer.publicKey.export(pem)),
+    writeFile(join(dir, 'clients.json'), JSON.stringify(clients)),
+    writeFile(join(dir, 'policy.json'), await readFile(join(root, 'config/policy.json'))),
+  ])
+  return { clientId, key: alipay.privateKey, serverKey: acquirer.publicKey }
+}
