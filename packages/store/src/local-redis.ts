@@ -90,9 +90,9 @@ const answers = (command: string, args: string[]): Promise<boolean> =>
 
 /** Debian starts a server of its own after an install; RUNLEVEL=1 tells it not to. */
 async function installFromDebian(): Promise<void> {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
-  await run('apt-get', ['update', '-qq'], { env })
-  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'redis-server'], { env })
+  const apt = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get']
+  await run('env', [...apt, 'update', '-qq'])
+  await run('env', [...apt, 'install', '-y', '-qq', '--no-install-recommends', 'redis-server'])
 }
 
 /**

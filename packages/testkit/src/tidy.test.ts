@@ -1,0 +1,100 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '../../..')
+const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+const files = tracked.split('\n').filter((path) => /\.(ts|lua)$/.test(path) && !path.includes('/fixtures/'))
+
+type File = { path: string; text: string }
+
+/** What each room may import of ours; tests may import testkit besides. */
+const mayImport: Record<string, string[]> = {
+  'packages/protocol': [],
+  'packages/decision': ['protocol'],
+  'packages/config': [],
+  'packages/telemetry': [],
+  'packages/store': ['protocol', 'decision', 'telemetry'],
+  'packages/testkit': ['protocol', 'decision', 'store', 'config', 'telemetry'],
+  'apps/simulator': ['protocol'],
+}
+const everything = ['protocol', 'decision', 'store', 'config', 'telemetry']
+const speaksToRedis = ['packages/store', 'packages/testkit', 'apps/bench', 'apps/chaos']
+const forTests = ({ path }: File) =>
+  /\.test\.ts$|\/test\//.test(path) || /^(packages\/testkit|apps\/(bench|chaos))\//.test(path)
+const roomOf = ({ path }: File) => path.split('/').slice(0, 2).join('/')
+
+/** Each rule gives what is wrong with a file, or nothing. */
+const rules: Record<string, (file: File) => string | undefined> = {
+  'imports go one way': (file) => {
+    const allowed = [
+      ...(mayImport[roomOf(file)] ?? everything),
+      basename(roomOf(file)),
+      ...(forTests(file) ? ['testkit'] : []),
+    ]
+    const taken = [...file.text.matchAll(/from '@placeorder\/([a-z]+)/g)].map(([, name = '']) => name)
+    return taken.find((name) => !allowed.includes(name))
+  },
+  'only the store speaks to Redis': (file) =>
+    speaksToRedis.includes(roomOf(file)) ? undefined : /from '(ioredis|bullmq)/.exec(file.text)?.[1],
+  'the environment is read in main.ts': (file) =>
+    forTests(file) || /(^|\/)(main|vitest\.config)\.ts$/.test(file.path)
+      ? undefined
+      : /process\.env/.exec(file.text)?.[0],
+  'no module-level state': (file) =>
+    forTests(file) || basename(file.path) === 'main.ts'
+      ? undefined
+      : /^(export )?(let|var) .*/m.exec(file.text)?.[0],
+  'names say what is inside': ({ path }) =>
+    path.split('/').find((part) => /^(utils?|shared|common|helpers?|types|interfaces)(\.|$)/.test(part)),
+  'files stay small': (file) =>
+    forTests(file) || file.text.split('\n').length <= 301
+      ? undefined
+      : `${file.text.split('\n').length} lines`,
+  'nothing is left for later': (file) =>
+    file.path.endsWith('tidy.test.ts')
+      ? undefined
+      : /\b(TODO|FIXME|XXX)\b|\.(only|skip|todo)\(|@ts-(ignore|nocheck)/.exec(file.text)?.[0],
+  'every script has its contract on top': ({ path, text }) =>
+    !path.endsWith('.lua') || /^--[\s\S]*?-- KEYS\[[\s\S]*?-- ARGV\[[\s\S]*?-- Returns/.test(text)
+      ? undefined
+      : 'no KEYS, ARGV, Returns',
+  'keys have one home': (file) =>
+    forTests(file) || !file.path.startsWith('packages/store/') || file.path.endsWith('/keys.ts')
+      ? undefined
+      : /[`'"]\{[su][^'"`]*\}/.exec(file.text)?.[0],
+}
+
+const broken = (name: string, all: File[]) => all.flatMap((file) => rules[name]?.(file) ?? []).length
+
+describe('the house is tidy', () => {
+  const tree = files.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+  test.each(Object.keys(rules))('%s', (name) => {
+    const found = tree.flatMap((file) =>
+      rules[name]?.(file) === undefined ? [] : [`${file.path}: ${rules[name]?.(file)}`],
+    )
+    expect(found).toEqual([])
+  })
+})
+
+describe('each rule finds what breaks it', () => {
+  test.each<[string, string, string]>([
+    ['imports go one way', 'packages/protocol/src/a.ts', "import { x } from '@placeorder/store'"],
+    ['imports go one way', 'apps/simulator/src/a.ts', "import { x } from '@placeorder/decision'"],
+    ['imports go one way', 'apps/worker/src/a.ts', "import { x } from '@placeorder/testkit'"],
+    ['only the store speaks to Redis', 'apps/worker/src/a.ts', "import { Queue } from 'bullmq'"],
+    ['the environment is read in main.ts', 'apps/worker/src/a.ts', 'const a = process.env.PORT'],
+    ['no module-level state', 'apps/worker/src/a.ts', 'let count = 0'],
+    ['names say what is inside', 'apps/worker/src/utils.ts', ''],
+    ['files stay small', 'apps/worker/src/a.ts', '\n'.repeat(400)],
+    ['nothing is left for later', 'apps/worker/src/a.ts', '// FIXME'],
+    ['every script has its contract on top', 'packages/store/src/lua/a.lua', 'return 1'],
+    ['keys have one home', 'packages/store/src/a.ts', 'const key = `{s0}:order`'],
+  ])('%s: %s', (name, path, text) => {
+    expect(broken(name, [{ path, text }])).toBe(1)
+  })
+})
