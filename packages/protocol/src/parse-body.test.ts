@@ -1,0 +1,293 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { smallestUnits } from './amount.ts'
+import { InquiryOrderRequest } from './inquiry-order.ts'
+import { parseBody } from './parse-body.ts'
+import { PlaceOrderRequest, termsOf } from './place-order.ts'
+import { Refusal } from './refusal.ts'
+
+const sample = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../../config/sample-order.json'), 'utf8'),
+)
+const bytes = (value: unknown) => Buffer.from(JSON.stringify(value))
+
+/** The sample with the value at a path changed; undefined leaves it out. */
+function withAt(path: string, value: unknown): unknown {
+  const order = structuredClone(full)
+  const names = path.split('.')
+  const last = names.pop() ?? ''
+  const parent = names.reduce<Record<string, unknown>>(
+    (at, name) => at[name] as Record<string, unknown>,
+    order,
+  )
+  if (value === undefined) delete parent[last]
+  else parent[last] = value
+  return order
+}
+
+const address = { region: 'JP', state: 'X', city: 'x', address1: 'x', address2: 'x', zipCode: '1' }
+const full: Record<string, unknown> = {
+  ...sample,
+  paymentRequestId: 'R-1',
+  passThroughInfo: '{}',
+  settlementQuote: {
+    quoteId: 'Q',
+    quoteCurrencyPair: 'USD/KRW',
+    quotePrice: '1.5',
+    quoteStartTime: '2025-01-01T00:00:00Z',
+    quoteExpiryTime: '2025-01-02T00:00:00+08:00',
+    baseCurrency: 'USD',
+    quoteUnit: '1',
+    guaranteed: 'true',
+  },
+  merchant: {
+    ...sample.merchant,
+    merchantDisplayName: 'UGG',
+    merchantRegisterDate: '2020-01-01',
+    merchantAddress: address,
+    store: {
+      ...sample.merchant.store,
+      storeDisplayName: 'x',
+      storeTerminalId: 'x',
+      storeOperatorId: 'x',
+      storePhoneNo: '1',
+      storeAddress: address,
+    },
+  },
+  env: {
+    terminalType: 'APP',
+    osType: 'IOS',
+    userAgent: 'x',
+    deviceTokenId: 'x',
+    clientIp: '2001:db8::1',
+    cookieId: 'x',
+    storeTerminalId: 'x',
+    storeTerminalRequestTime: '2025-01-01T00:00:00Z',
+    extendInfo: '{}',
+  },
+}
+
+/** Every text field: its path, its longest length, whether it is required. Lengths as in placeOrder.txt and PROTOCOL.md. */
+const fields: [path: string, max: number, required: boolean][] = [
+  ['acquirerId', 64, true],
+  ['pspId', 64, true],
+  ['codeValue', 512, true],
+  ['paymentId', 64, true],
+  ['paymentRequestId', 64, false],
+  ['customerId', 64, false],
+  ['passThroughInfo', 2000, false],
+  ['settlementQuote.quoteId', 64, false],
+  ['settlementQuote.quoteCurrencyPair', 16, false],
+  ['merchant.referenceMerchantId', 32, true],
+  ['merchant.merchantName', 256, false],
+  ['merchant.merchantDisplayName', 256, false],
+  ['merchant.store.referenceStoreId', 32, false],
+  ['merchant.store.storeName', 256, false],
+  ['merchant.store.storeTerminalId', 64, false],
+  ['merchant.store.storeOperatorId', 64, false],
+  ['merchant.merchantAddress.state', 8, false],
+  ['merchant.merchantAddress.city', 32, false],
+  ['merchant.merchantAddress.address1', 256, false],
+  ['merchant.merchantAddress.address2', 256, false],
+  ['merchant.merchantAddress.zipCode', 32, false],
+  ['merchant.store.storeAddress.city', 32, false],
+  ['env.deviceTokenId', 64, false],
+  ['env.storeTerminalId', 64, false],
+]
+const others: [path: string, required: boolean][] = [
+  ['paymentAmount', true],
+  ['paymentAmount.value', true],
+  ['paymentAmount.currency', true],
+  ['settlementAmount', true],
+  ['settlementAmount.value', true],
+  ['settlementAmount.currency', true],
+  ['settlementQuote', false],
+  ['settlementQuote.quotePrice', false],
+  ['settlementQuote.quoteStartTime', false],
+  ['settlementQuote.guaranteed', false],
+  ['merchant', true],
+  ['merchant.merchantMCC', false],
+  ['merchant.merchantAddress', false],
+  ['merchant.merchantAddress.region', true],
+  ['merchant.store', false],
+  ['merchant.store.storeMCC', false],
+  ['env', true],
+  ['env.terminalType', false],
+  ['env.osType', false],
+  ['env.userAgent', false],
+  ['env.clientIp', false],
+  ['env.extendInfo', false],
+]
+
+const refusalOf = (body: Uint8Array): string | undefined => {
+  try {
+    parseBody(PlaceOrderRequest, body)
+    return undefined
+  } catch (error) {
+    expect(error).toBeInstanceOf(Refusal)
+    expect((error as Refusal).code).toBe('PARAM_ILLEGAL')
+    return (error as Refusal).message
+  }
+}
+const good = (value: unknown) => expect(refusalOf(bytes(value))).toBeUndefined()
+const bad = (value: unknown, path: string) => expect(refusalOf(bytes(value))).toContain(path)
+
+test('the sample of placeOrder.txt, and a request with every field, are good', () => {
+  good(sample)
+  good(full)
+  expect(parseBody(PlaceOrderRequest, bytes(sample))).toEqual(sample)
+})
+
+describe.each(fields)('%s', (path, max, required) => {
+  test(`may have 1 to ${max} characters, counted as a reader counts them`, () => {
+    good(withAt(path, 'x'))
+    good(withAt(path, 'x'.repeat(max)))
+    good(withAt(path, '😀'.repeat(max)))
+    bad(withAt(path, 'x'.repeat(max + 1)), path)
+    bad(withAt(path, '😀'.repeat(max + 1)), path)
+  })
+  test('is a string, and not empty', () => {
+    for (const value of ['', 1, true, {}, [], ['x']]) bad(withAt(path, value), path)
+  })
+  test(required ? 'is required' : 'may be absent or null, which is the same', () => {
+    if (required) {
+      bad(withAt(path, undefined), path)
+      bad(withAt(path, null), path)
+      return
+    }
+    const absent = parseBody(PlaceOrderRequest, bytes(withAt(path, undefined)))
+    expect(parseBody(PlaceOrderRequest, bytes(withAt(path, null)))).toEqual(absent)
+  })
+})
+
+describe.each(others)('%s', (path, required) => {
+  test('is not empty, nor of another type', () => {
+    bad(withAt(path, ''), path)
+    bad(withAt(path, []), path)
+  })
+  test(required ? 'is required' : 'may be absent or null', () => {
+    if (required) {
+      bad(withAt(path, undefined), path)
+      bad(withAt(path, null), path)
+      return
+    }
+    good(withAt(path, undefined))
+    good(withAt(path, null))
+  })
+})
+
+describe('amounts', () => {
+  test.each(['-1', '1.5', '1e3', '01', '+1', ' 1', '', '0x1', '１', 'NaN', '00'])(
+    '"%s" is no whole number',
+    (value) => {
+      bad(withAt('paymentAmount.value', value), 'paymentAmount.value')
+    },
+  )
+  test.each([1, 1.5, null, true, {}])('%j is no string', (value) => {
+    bad(withAt('paymentAmount.value', value), 'paymentAmount.value')
+  })
+  test('"0" is well-formed', () => good(withAt('paymentAmount.value', '0')))
+  test('any number of digits is kept to the last', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 10n ** 60n }), (units) => {
+        const order = parseBody(PlaceOrderRequest, bytes(withAt('paymentAmount.value', String(units))))
+        expect(smallestUnits(order.paymentAmount)).toBe(units)
+      }),
+    )
+  })
+  test.each(['cny', 'CN', 'CNYX', '156', ''])('"%s" is no currency', (currency) => {
+    bad(withAt('paymentAmount.currency', currency), 'paymentAmount.currency')
+  })
+})
+
+describe('the quote', () => {
+  const settled = { ...sample, settlementAmount: { value: '14', currency: 'USD' } }
+  test('is required when the currencies differ', () => {
+    bad(settled, 'settlementQuote')
+    bad({ ...settled, settlementQuote: null }, 'settlementQuote')
+    good({ ...settled, settlementQuote: { quotePrice: '0.14' } })
+  })
+  test.each([
+    [0.14, '0.14'],
+    [7.1e-7, '0.00000071'],
+    [1e21, '1000000000000000000000'],
+    [1.5e22, '15000000000000000000000'],
+    [5, '5'],
+    ['0.140', '0.140'],
+  ])('price %j is %s', (quotePrice, plain) => {
+    const order = parseBody(
+      PlaceOrderRequest,
+      bytes({ ...settled, settlementQuote: { quotePrice, guaranteed: true } }),
+    )
+    expect(order.settlementQuote).toEqual({ quotePrice: plain, guaranteed: 'true' })
+  })
+  test.each([0, -1, '0', '0.0', '-1', '1e3', '.5', 'x', ''])('price %j is none', (quotePrice) => {
+    bad({ ...settled, settlementQuote: { quotePrice } }, 'settlementQuote.quotePrice')
+  })
+})
+
+describe('bodies', () => {
+  test.each<[string, Uint8Array]>([
+    ['nothing', Buffer.alloc(0)],
+    ['no JSON', Buffer.from('{"a":')],
+    ['an array', bytes([sample])],
+    ['a text', bytes('order')],
+    ['null', bytes(null)],
+    ['bytes that are no UTF-8', Buffer.of(0x7b, 0x22, 0xc3, 0x28, 0x22, 0x7d)],
+    ['half a character', Buffer.from('{"a":"\u00e9"}').subarray(0, 7)],
+    ['17 levels', Buffer.from(`${'{"a":'.repeat(17)}1${'}'.repeat(17)}`)],
+    ['a million levels', Buffer.from('['.repeat(1_000_000))],
+    ['__proto__', Buffer.from(JSON.stringify(sample).replace('{', '{"__proto__":{"a":"1"},'))],
+    [
+      'an escaped __proto__',
+      Buffer.from(JSON.stringify(sample).replace('{', '{"\\u005f_proto__":{"a":"1"},')),
+    ],
+    [
+      'constructor.prototype',
+      Buffer.from(JSON.stringify(sample).replace('{', '{"constructor":{"prototype":{}},')),
+    ],
+  ])('with %s are refused', (_name, body) => {
+    expect(refusalOf(body)).toBeDefined()
+  })
+  test('a byte order mark is passed over', () => {
+    expect(refusalOf(Buffer.concat([Buffer.of(0xef, 0xbb, 0xbf), bytes(sample)]))).toBeUndefined()
+  })
+  test('brackets inside of texts are no levels', () =>
+    good({ ...sample, passThroughInfo: '{["\\"'.repeat(20) }))
+  test('16 levels are read, and unknown fields ignored', () => {
+    const deep = JSON.parse(`${'{"a":'.repeat(15)}"x"${'}'.repeat(15)}`)
+    expect(parseBody(PlaceOrderRequest, bytes({ ...sample, newField: deep }))).toEqual(sample)
+  })
+  test('a refusal names every faulty path, and never a value', () => {
+    const reason = refusalOf(bytes({ ...sample, pspId: '', customerId: 'secret-customer'.repeat(9) })) ?? ''
+    expect(reason).toContain('pspId')
+    expect(reason).toContain('customerId')
+    expect(reason).not.toContain('secret')
+  })
+  test('any bytes and any JSON are read or refused', () => {
+    fc.assert(fc.property(fc.uint8Array(), (body) => void refusalOf(body)))
+    fc.assert(fc.property(fc.json(), (text) => void refusalOf(Buffer.from(text))))
+  })
+})
+
+describe('terms', () => {
+  const terms = (change: object) => termsOf(parseBody(PlaceOrderRequest, bytes({ ...sample, ...change })))
+  test('are equal when the three compared parameters are, absent and null alike', () => {
+    expect(
+      terms({ paymentRequestId: null, env: {}, codeValue: 'x', merchant: { referenceMerchantId: 'x' } }),
+    ).toBe(terms({}))
+  })
+  test.each([
+    { paymentRequestId: 'R-1' },
+    { paymentAmount: { value: '101', currency: 'CNY' } },
+    { settlementAmount: { value: '1001', currency: 'CNY' } },
+  ])('differ with %j', (change) => expect(terms(change)).not.toBe(terms({})))
+})
+
+test('an inquiry names acquirer, psp and order', () => {
+  const inquiry = { acquirerId: 'A', pspId: 'P', paymentId: '1' }
+  expect(parseBody(InquiryOrderRequest, bytes({ ...inquiry, more: 1 }))).toEqual(inquiry)
+  expect(() => parseBody(InquiryOrderRequest, bytes({ ...inquiry, paymentId: '' }))).toThrow(Refusal)
+})
