@@ -1,0 +1,71 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Metrics } from './metrics.ts'
+
+/** Why a process is not ready; undefined: it is. */
+export type HealthCheck = () => Promise<string | undefined>
+
+export type AdminOptions = {
+  host: string
+  /** 0 takes a free one. */
+  port: number
+  metrics: Metrics
+  /** What readiness depends on, by name. */
+  checks: Record<string, HealthCheck>
+}
+
+/** What an operator reaches of a process, on a port of its own: never on the public one. */
+export type Admin = {
+  /** For further routes, before `listen`. */
+  app: FastifyInstance
+  listen: () => Promise<string>
+  /** From now on the process is not ready: who balances load sends no more. */
+  drain: () => void
+  close: () => Promise<void>
+}
+
+/** A check that does not answer within this time (ms) has answered: not ready. */
+const CHECK_MS_MAX = 1_000
+
+/** Makes the admin server: `/livez`, `/readyz` with reasons, `/metrics`. */
+export function buildAdmin({ host, port, metrics, checks }: AdminOptions): Admin {
+  const app = Fastify({ logger: false, forceCloseConnections: true })
+  let draining = false
+  app.get('/livez', async () => ({ status: 'live' }))
+  app.get('/readyz', async (_request, reply) => {
+    const reasons = draining ? { process: 'it is ending' } : await reasonsOf(checks)
+    const ready = Object.keys(reasons).length === 0
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', reasons })
+  })
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  )
+  return {
+    app,
+    listen: () => app.listen({ host, port }),
+    drain: () => {
+      draining = true
+    },
+    close: () => app.close(),
+  }
+}
+
+async function reasonsOf(checks: Record<string, HealthCheck>): Promise<Record<string, string>> {
+  const reasons = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, await inTime(check)] as const),
+  )
+  return Object.fromEntries(
+    reasons.flatMap(([name, reason]) => (reason === undefined ? [] : [[name, reason]])),
+  )
+}
+
+async function inTime(check: HealthCheck): Promise<string | undefined> {
+  const late = Promise.withResolvers<string>()
+  const timer = setTimeout(() => late.resolve(`no answer within ${CHECK_MS_MAX} ms`), CHECK_MS_MAX)
+  try {
+    return await Promise.race([check(), late.promise])
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,107 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Writable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { buildAdmin } from './admin.ts'
+import { openLog } from './log.ts'
+import { openMetrics, stageNames } from './metrics.ts'
+import { noTracing, openTracing } from './traces.ts'
+
+test('the log shows nothing personal or secret, however deep', () => {
+  const lines: string[] = []
+  const destination = new Writable({
+    write: (chunk, _encoding, done) => {
+      lines.push(String(chunk))
+      done()
+    },
+  })
+  const log = openLog({ name: 'test', level: 'info', destination })
+  const secret = {
+    codeValue: 'S3CRET',
+    customerId: 'S3CRET',
+    userAgent: 'S3CRET',
+    signature: 'S3CRET',
+    key: 'S3CRET',
+  }
+  log.info({ ...secret, order: secret, at: { order: { env: secret } }, paymentId: 'P-1' }, 'concluded')
+  log.child({ paymentId: 'P-2' }).info({ record: { order: secret } }, 'again')
+  expect(lines.join('')).not.toContain('S3CRET')
+  expect(lines.map((line) => JSON.parse(line).paymentId)).toEqual(['P-1', 'P-2'])
+})
+
+test('each stage is counted by its name, and processes share nothing', async () => {
+  const [one, two] = [openMetrics(), openMetrics()]
+  for (const stage of stageNames) one.stage(stage, 0.003)
+  one.answers.inc({ door: 'place', code: 'SUCCESS', status: 'S' })
+  const text = await one.registry.metrics()
+  for (const stage of stageNames) expect(text).toContain(`placeorder_stage_seconds_count{stage="${stage}"} 1`)
+  expect(text).toContain('placeorder_answers_total{door="place",code="SUCCESS",status="S"} 1')
+  expect(text).toContain('nodejs_eventloop_lag_p99_seconds')
+  expect(await two.registry.metrics()).not.toContain('stage="sign"} 1')
+})
+
+test('a process is ready when every check says so, says why when not, and is not once it drains', async () => {
+  let reason: string | undefined = 'the append-only file is off'
+  const admin = buildAdmin({
+    host: '127.0.0.1',
+    port: 0,
+    metrics: openMetrics(),
+    checks: { redis: async () => reason, hangs: async () => undefined },
+  })
+  const ready = () => admin.app.inject('/readyz')
+  expect((await ready()).statusCode).toBe(503)
+  expect((await ready()).json()).toEqual({
+    status: 'not ready',
+    reasons: { redis: 'the append-only file is off' },
+  })
+  reason = undefined
+  expect((await ready()).statusCode).toBe(200)
+  admin.drain()
+  expect((await ready()).json()).toMatchObject({ status: 'not ready', reasons: { process: 'it is ending' } })
+  expect((await admin.app.inject('/livez')).statusCode).toBe(200)
+  expect((await admin.app.inject('/metrics')).payload).toContain('placeorder_answers_total')
+  await admin.close()
+})
+
+test('a check that fails or hangs is a reason, within a second', async () => {
+  const checks = {
+    fails: () => Promise.reject(new Error('Redis is away')),
+    hangs: () => new Promise<never>(() => {}),
+  }
+  const admin = buildAdmin({ host: '127.0.0.1', port: 0, metrics: openMetrics(), checks })
+  const { reasons } = (await admin.app.inject('/readyz')).json()
+  expect(reasons).toEqual({ fails: 'Redis is away', hangs: expect.stringContaining('no answer') })
+  await admin.close()
+})
+
+test('without a receiver a step costs nothing and has no trace', () => {
+  expect(noTracing.step('place order').traceparent).toBeUndefined()
+})
+
+test('a receiver gets one trace of steps in two processes', async () => {
+  const received: { name: string; traceId: string; parentSpanId?: string; spanId: string }[] = []
+  const receiver = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const { resourceSpans } = JSON.parse(Buffer.concat(chunks).toString())
+      for (const resource of resourceSpans)
+        for (const scope of resource.scopeSpans) received.push(...scope.spans)
+      response.setHeader('content-type', 'application/json').end('{}')
+    })
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => receiver.once('listening', resolve))
+  const endpoint = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`
+  const [ingress, worker] = await Promise.all([
+    openTracing('ingress', endpoint),
+    openTracing('worker', endpoint),
+  ])
+  const placed = ingress.step('place order', undefined, { paymentId: 'P-1' })
+  worker.step('decide', placed.traceparent).end({ outcome: 'SUCCESS' })
+  placed.end()
+  await Promise.all([ingress.close(), worker.close()])
+  const [place, decide] = ['place order', 'decide'].map((name) => received.find((span) => span.name === name))
+  expect(decide?.traceId).toBe(place?.traceId)
+  expect(decide?.parentSpanId).toBe(place?.spanId)
+  await new Promise((resolve) => receiver.close(resolve))
+})
