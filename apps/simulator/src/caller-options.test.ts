@@ -1,0 +1,108 @@
+import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { recorder } from '../test/recorder.ts'
+import { makeKeys, SmallAcquirer, writeKeys } from '../test/small-acquirer.ts'
+import { callerOptions, readWho } from './caller-options.ts'
+import { readArgs } from './options.ts'
+import { command as place } from './place/command.ts'
+
+const keys = makeKeys()
+let files: Awaited<ReturnType<typeof writeKeys>>
+let dir: string
+beforeAll(async () => {
+  files = await writeKeys(keys)
+  dir = await mkdtemp(join(tmpdir(), 'tls-'))
+})
+afterAll(async () => {
+  await files[Symbol.asyncDispose]()
+  await rm(dir, { recursive: true })
+})
+
+const who = (...args: string[]) => {
+  const { terminal, err } = recorder()
+  const read = readWho(readArgs(['--key', files.key, ...args], callerOptions).values, terminal)
+  return { read, err }
+}
+
+describe('readWho', () => {
+  test.each([
+    ['http://a/aps/api/v1/payments/placeOrder', 'http://a/aps/api/v1/payments/inquiryOrder'],
+    ['http://a/placeOrder?tenant=1', 'http://a/inquiryOrder?tenant=1'],
+    ['https://a:8443/', 'https://a:8443/inquiryOrder'],
+  ])('inquiries of %s go to %s', async (url, inquiryUrl) => {
+    expect((await who('--url', url, '--server-key', files.serverKey).read).inquiryUrl.href).toBe(inquiryUrl)
+  })
+
+  test('inquiries go where --inquiry-url says', async () => {
+    const { inquiryUrl } = await who('--inquiry-url', 'http://b/ask', '--server-key', files.serverKey).read
+    expect(inquiryUrl.href).toBe('http://b/ask')
+  })
+
+  test('a server key that is named must be there', async () => {
+    await expect(who('--server-key', join(dir, 'nowhere.pem')).read).rejects.toThrow('--server-key')
+  })
+
+  test('a key that is not RSA is refused', async () => {
+    const path = join(dir, 'ec.pem')
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    await writeFile(path, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    await expect(who('--key', path).read).rejects.toThrow('no RSA private key')
+  })
+
+  test('a certificate needs its key', async () => {
+    await expect(who('--cert', files.key, '--server-key', files.serverKey).read).rejects.toThrow('--cert-key')
+  })
+})
+
+describe('over https', () => {
+  const cert = (name: string) => join(dir, `${name}.pem`)
+  const certKey = (name: string) => join(dir, `${name}.key.pem`)
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' })
+  const makeCert = (name: string) =>
+    openssl(
+      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`],
+      ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', certKey(name), '-out', cert(name)],
+    )
+  let acquirer: SmallAcquirer
+  beforeAll(async () => {
+    makeCert('acquirer')
+    makeCert('caller')
+    acquirer = await new SmallAcquirer(keys, {
+      cert: await readFile(cert('acquirer')),
+      key: await readFile(certKey('acquirer')),
+      ca: await readFile(cert('caller')),
+      requestCert: true,
+      rejectUnauthorized: true,
+    }).listen()
+  })
+  afterAll(() => acquirer[Symbol.asyncDispose]())
+
+  const placed = (...args: string[]) => {
+    const { terminal } = recorder()
+    const called = ['--url', acquirer.url.href, '--key', files.key, '--server-key', files.serverKey]
+    return place.run([...called, ...args], terminal)
+  }
+  const ours = () => ['--cert', cert('caller'), '--cert-key', certKey('caller')]
+
+  test('an order goes through when both sides know each other', async () => {
+    expect(await placed(...ours(), '--ca', cert('acquirer'))).toBe(0)
+  })
+
+  test('an acquirer whose certificate is unknown gets nothing', async () => {
+    const before = acquirer.seen.length
+    expect(await placed(...ours())).toBe(1)
+    expect(acquirer.seen.length).toBe(before)
+  })
+
+  test('--insecure sends to it nevertheless', async () => {
+    expect(await placed(...ours(), '--insecure')).toBe(0)
+  })
+
+  test('without our certificate the acquirer does not listen', async () => {
+    expect(await placed('--ca', cert('acquirer'))).toBe(1)
+  })
+})

@@ -1,0 +1,55 @@
+import { stripVTControlCharacters } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { openTerminal, table } from './terminal.ts'
+
+function written(isTTY: boolean, env: Record<string, string> = {}) {
+  const texts: string[] = []
+  const stream = { write: (text: string) => texts.push(text), isTTY, columns: 80 }
+  return { terminal: openTerminal({ out: stream, err: stream, env }), texts }
+}
+
+const red = '\x1b[31mno\x1b[39m'
+
+describe('a terminal', () => {
+  test.each([
+    ['somebody looks', true, {}, red],
+    ['it is piped', false, {}, 'no'],
+    ['NO_COLOR is set', true, { NO_COLOR: '1' }, 'no'],
+    ['NO_COLOR is empty', true, { NO_COLOR: '' }, red],
+    ['the terminal is dumb', true, { TERM: 'dumb' }, 'no'],
+    ['FORCE_COLOR is set and it is piped', false, { FORCE_COLOR: '1' }, red],
+    ['FORCE_COLOR is 0', true, { FORCE_COLOR: '0' }, 'no'],
+    ['NO_COLOR and FORCE_COLOR are set', true, { NO_COLOR: '1', FORCE_COLOR: '1' }, 'no'],
+  ])('paints or not when %s', (_when, isTTY, env, expected) => {
+    expect(written(isTTY, env).terminal.paint('red', 'no')).toBe(expected)
+  })
+
+  test('shows progress in place where somebody looks, and nowhere else', () => {
+    const looked = written(true)
+    looked.terminal.progress('half')
+    expect(looked.texts).toEqual(['\r\x1b[2Khalf'])
+    const piped = written(false)
+    piped.terminal.progress('half')
+    expect(piped.texts).toEqual([])
+  })
+})
+
+test('columns of a table stand under each other, painted or not', () => {
+  const { terminal } = written(true)
+  const lines = table(
+    [{ title: 'name' }, { title: 'n', align: 'right' }],
+    [
+      [terminal.paint('green', 'ok'), '7'],
+      ['longer name', '100'],
+      ['two\n lines', ''],
+    ],
+    written(false).terminal,
+  )
+  expect(lines.map((line) => stripVTControlCharacters(line))).toEqual([
+    'name           n',
+    '───────────  ───',
+    'ok             7',
+    'longer name  100',
+    'two lines',
+  ])
+})
