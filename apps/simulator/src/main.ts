@@ -2,6 +2,7 @@
 import packageJson from '../package.json' with { type: 'json' }
 import { command as inquire } from './inquire/command.ts'
 import { command as keys } from './keys/command.ts'
+import { command as load } from './load/command.ts'
 import { command as place } from './place/command.ts'
 import { runSimulator } from './simulator.ts'
 import { openTerminal } from './terminal.ts'
@@ -11,7 +12,7 @@ const terminal = openTerminal({ out: process.stdout, err: process.stderr, env: p
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 process.exitCode = await runSimulator(
   process.argv.slice(2),
-  [place, inquire, keys],
+  [place, inquire, load, keys],
   terminal,
   packageJson.version,
 )
