@@ -33,6 +33,7 @@ export const IngressEnvironment = z
     REPLICAS_MIN: wholeNumber({ max: 10 }).default(0),
     DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
     TRUST_PROXY: list.default([]),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url('must be a URL').optional(),
     TLS_CERT_FILE: File.optional(),
     TLS_KEY_FILE: File.optional(),
     TLS_CLIENT_CA_FILE: File.optional(),

@@ -1,17 +1,23 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { openIngressStore } from '@placeorder/store'
-import { openLog } from '@placeorder/telemetry'
+import { openLog, openMetrics, openTracing } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { Admission } from './admission.ts'
 import { parseClients } from './clients.ts'
 import { IngressEnvironment, parseSigningKey, readTls } from './config.ts'
+import { buildView, countAnswers, durabilityCheck } from './operator-view.ts'
 import { buildServer } from './server.ts'
 import { Signer } from './signer.ts'
 import { Waits } from './waits.ts'
 
+/** Orders in hand when the listener has closed may wait this much longer (ms); then they are answered what is known. */
+const LAST_WAIT_MS = 1_000
+
 const env = readEnvironment(IngressEnvironment, process.env)
-const log = openLog({ name: 'ingress', level: env.LOG_LEVEL })
+const log = openLog({ name: 'ingress', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
+const metrics = openMetrics()
+const tracing = await openTracing('placeorder-ingress', env.OTEL_EXPORTER_OTLP_ENDPOINT)
 const keepOld = (err: unknown) =>
   log.error({ err }, 'a changed file is broken; the version before stays in force')
 const clients = await liveFile(env.CLIENTS_FILE, parseClients, keepOld)
@@ -20,46 +26,63 @@ const signingKey = await liveFile(
   (pem, path) => parseSigningKey(pem, path, env.SIGNING_KEY_VERSION),
   keepOld,
 )
+const tls = await readTls(env)
 const store = await openIngressStore({
   address: addressOf(env),
   shards: env.SHARDS,
   replicasMin: env.REPLICAS_MIN,
   onFault: (err, what) => log.warn({ err }, what),
+  onGroup: (orders, claimMs) => {
+    metrics.groupOrders.observe({ kind: 'intake' }, orders)
+    metrics.redisRoundTrip.observe(claimMs / 1000)
+  },
+  onHeard: (ageMs) => metrics.stage('announce', ageMs / 1000),
 })
 const admission = new Admission(
   { inHandMax: env.IN_HAND_MAX, openOrdersMax: env.OPEN_ORDERS_MAX },
   () => store.intake.openOrders,
 )
+const signer = new Signer(() => signingKey.current)
 const waits = new Waits()
+const admin = buildView({
+  host: env.ADMIN_HOST,
+  port: env.ADMIN_PORT,
+  metrics,
+  redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
+  signer,
+  admission,
+  openOrders: () => store.intake.openOrders,
+})
 let draining = false
 const app = buildServer({
   paths: { placeOrder: env.PLACE_ORDER_PATH, inquireOrder: env.INQUIRY_ORDER_PATH },
   clients: () => clients.current,
-  signer: new Signer(() => signingKey.current),
+  signer,
   admission,
   requestTimeToleranceMs: env.REQUEST_TIME_TOLERANCE_MS,
-  use: { ...store, waits, waitMs: env.WAIT_MS },
+  use: { ...store, waits, waitMs: env.WAIT_MS, stage: metrics.stage, tracing },
   log,
-  onAnswer: () => {},
+  onAnswer: countAnswers(metrics, log),
+  stage: metrics.stage,
   trustProxy: env.TRUST_PROXY.length > 0 ? env.TRUST_PROXY : false,
-  tls: await readTls(env),
+  tls,
   draining: () => draining,
 })
-/** Orders in hand when the listener has closed may wait this much longer (ms); then they are answered what is known. */
-const LAST_WAIT_MS = 1_000
-
 closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   draining = true
+  admin.drain()
   await wait(env.DRAIN_MS) // Connections on their way still come in, and those kept alive are told to go.
   const cut = setTimeout(() => waits.cutShort(), LAST_WAIT_MS)
   await app.close() // No new requests; those in hand still get their answer.
   clearTimeout(cut)
   admission.close()
   await store.close()
+  await tracing.close()
   clients.close()
   signingKey.close()
+  await admin.close()
 })
 process.on('SIGHUP', () => void Promise.all([clients.reload(), signingKey.reload()]))
 await app.listen({ port: env.PORT, host: env.HOST })
-log.info({ address: app.server.address() }, 'listening')
+log.info({ address: app.server.address(), admin: await admin.listen() }, 'listening')

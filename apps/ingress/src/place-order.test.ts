@@ -1,4 +1,5 @@
 import type { FinalCode, ResultCode } from '@placeorder/protocol'
+import { noTracing } from '@placeorder/telemetry'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
@@ -35,6 +36,8 @@ function storeThat({
     },
     durability: { replicated },
     waits: new Waits(),
+    stage: () => {},
+    tracing: noTracing,
     waitMs,
   }
 }

@@ -1,5 +1,6 @@
 import { answer, type FinalCode, isFinal, type PlaceOrderAnswer, type ResultCode } from '@placeorder/protocol'
 import type { Durability, Incoming, Intake, Orders } from '@placeorder/store'
+import type { Metrics, Tracing } from '@placeorder/telemetry'
 import type { Waits } from './waits.ts'
 
 export type PlaceOrderDeps = {
@@ -8,17 +9,31 @@ export type PlaceOrderDeps = {
   durability: Pick<Durability, 'replicated'>
   waits: Waits
   waitMs: number
+  stage: Metrics['stage']
+  tracing: Pick<Tracing, 'step'>
 }
 
 /** How long the last look at the record may take (ms): it comes after the wait, and P4 leaves 200 ms for all of it. */
 const LAST_LOOK_MS = 100
 
 /** Takes an order in and waits, within bounds, for its outcome. Never throws for what Redis does: that is a U. */
-export async function placeOrder(incoming: Incoming, deps: PlaceOrderDeps): Promise<PlaceOrderAnswer> {
+export async function placeOrder(
+  { order, clientId }: Pick<Incoming, 'order' | 'clientId'>,
+  deps: PlaceOrderDeps,
+): Promise<PlaceOrderAnswer> {
+  const step = deps.tracing.step('place order', undefined, { paymentId: order.paymentId })
+  const placed = await takeInAndWait({ order, clientId, trace: step.traceparent }, deps)
+  step.end({ resultCode: placed.result.resultCode })
+  return placed
+}
+
+function takeInAndWait(incoming: Incoming, deps: PlaceOrderDeps): Promise<PlaceOrderAnswer> {
   const { paymentId } = incoming.order
+  const arrivedAt = performance.now()
   return deps.waits.within(deps.waitMs, (signal) =>
     deps.orders.during(paymentId, signal, async (announced) => {
       const taken = await deps.intake.takeIn(incoming, signal).catch(() => undefined)
+      deps.stage('take_in', (performance.now() - arrivedAt) / 1000)
       if (taken === undefined) return answer('UNKNOWN_EXCEPTION') // It may be taken in, or not: we cannot tell.
       if (taken.kind === 'INCONSISTENT') return answer('REPEAT_REQ_INCONSISTENT')
       if (taken.kind === 'CONCLUDED') return final(paymentId, taken.outcome, taken.paymentRequestId, deps)

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { resultCodes } from '@placeorder/protocol'
+import { noTracing } from '@placeorder/telemetry'
 import { aPlaceOrder } from '@placeorder/testkit'
 import fc from 'fast-check'
 import type { InjectOptions } from 'fastify'
@@ -187,6 +188,8 @@ const brokenUse = {
   },
   durability: { replicated: async () => true },
   waits: new Waits(),
+  stage: () => {},
+  tracing: noTracing,
   waitMs: 50,
 }
 

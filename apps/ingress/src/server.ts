@@ -6,6 +6,7 @@ import {
   Refusal,
   type ResultCode,
 } from '@placeorder/protocol'
+import type { Metrics } from '@placeorder/telemetry'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Admission } from './admission.ts'
 import type { Client, Clients } from './clients.ts'
@@ -36,6 +37,7 @@ export type ServerDeps = {
   use: PlaceOrderDeps & InquireOrderDeps
   log: FastifyBaseLogger
   onAnswer: (answered: Answered) => void
+  stage: Metrics['stage']
   /** Whose X-Forwarded-For is believed: the load balancer's addresses. */
   trustProxy: boolean | string[]
   tls: TlsOptions | undefined
@@ -87,7 +89,7 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
 /** Whatever is sent, by a handler or by an error, leaves as HTTP 200 with our signature. */
 function answerInTheProtocolsWords(
   app: FastifyInstance,
-  { signer, log, onAnswer, draining }: ServerDeps,
+  { signer, log, onAnswer, stage, draining }: ServerDeps,
 ): void {
   app.setErrorHandler(async (error, request) => {
     const code = codeOf(error)
@@ -101,6 +103,7 @@ function answerInTheProtocolsWords(
     const body = Buffer.from(String(payload))
     const clientId = request.headers['client-id']?.toString() ?? ''
     const { seen } = request
+    const signingAt = performance.now()
     const headers = await signer.headersFor({
       target: targetOf(request),
       clientId,
@@ -111,7 +114,9 @@ function answerInTheProtocolsWords(
       .code(200)
       .headers({ 'content-type': 'application/json; charset=UTF-8', 'client-id': clientId, ...headers })
     if (draining()) reply.header('connection', 'close')
-    const seconds = (performance.now() - seen.arrivedAt) / 1000
+    const now = performance.now()
+    stage('sign', (now - signingAt) / 1000)
+    const seconds = (now - seen.arrivedAt) / 1000
     onAnswer({
       door: seen.door,
       code: seen.code,
@@ -138,10 +143,12 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
     doors.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     doors.addHook('onRequest', async ({ headers }) => checkMedia(headers['content-type'], headers.accept))
     doors.addHook('preValidation', async (request) => {
+      const startedAt = performance.now()
       request.seen.client = verifyRequest(
         { target: targetOf(request), rawHeaders: request.raw.rawHeaders, body: bodyOf(request) },
         { clients: deps.clients(), requestTimeToleranceMs: deps.requestTimeToleranceMs },
       )
+      deps.stage('verify', (performance.now() - startedAt) / 1000)
     })
     doors.post(deps.paths.placeOrder, async (request) => {
       const { seen } = request

@@ -1,5 +1,6 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { answer, parseSignatureHeader, signedText, verify } from '@placeorder/protocol'
+import { noTracing } from '@placeorder/telemetry'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { Admission } from '../src/admission.ts'
@@ -46,10 +47,13 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
       },
       durability: { replicated: async () => true },
       waits: new Waits(),
+      stage: () => {},
+      tracing: noTracing,
       waitMs: 50,
     },
     log: pino({ level: 'silent' }),
     onAnswer: () => {},
+    stage: () => {},
     trustProxy: false,
     tls: undefined,
     draining: () => false,

@@ -5,7 +5,8 @@ import type { Connection } from './redis.ts'
 /** What a worker says of an order: its outcome, or UNKNOWN_EXCEPTION when it cannot be decided now. */
 export type Listener = (code: ResultCode) => void
 
-const Message = z.array(z.string())
+/** The time it was announced at (ms, by Redis's clock), then paymentId and code in turn. */
+const Message = z.tuple([z.string()], z.string())
 
 /**
  * The outcomes announced to one ingress, on one channel of its own for each shard. An announcement is a hint that
@@ -17,7 +18,11 @@ export class Announcements {
   readonly #channels: string[]
   readonly #listeners = new Map<string, Set<Listener>>()
 
-  constructor(connection: Connection, channels: string[]) {
+  readonly #onHeard: (ageMs: number) => void
+
+  /** `onHeard` is told how old each message is when it is heard, by two clocks (ms). */
+  constructor(connection: Connection, channels: string[], onHeard: (ageMs: number) => void) {
+    this.#onHeard = onHeard
     this.#connection = connection
     this.#channels = channels
     connection.on('smessage', (_channel: string, message: string) => this.#hear(message))
@@ -52,7 +57,8 @@ export class Announcements {
   }
 
   #hear(message: string): void {
-    const words = Message.parse(JSON.parse(message))
+    const [announcedAt, ...words] = Message.parse(JSON.parse(message))
+    this.#onHeard(Date.now() - Number(announcedAt))
     for (let at = 0; at + 1 < words.length; at += 2) {
       const [paymentId = '', code = ''] = words.slice(at, at + 2)
       if (isResultCode(code)) this.tell(paymentId, code)

@@ -47,7 +47,8 @@ export type IntakeDeps = {
   mend: (shard: number, paymentId: string, jobId: string) => Promise<void>
   /** Told of what went wrong without an order being lost by it. */
   onFault: (error: unknown, what: string) => void
-  onGroup?: (orders: number) => void
+  /** Told of each group: how many orders it has and how long its claim took (ms). */
+  onGroup: (orders: number, claimMs: number) => void
 }
 
 /**
@@ -119,9 +120,10 @@ export class Intake {
   }
 
   async #takeGroup(lane: Lane, group: Pending[]): Promise<void> {
-    this.#deps.onGroup?.(group.length)
     const jobId = `g-${randomUUID()}`
+    const startedAt = performance.now()
     const claims = await this.#claimGroup(lane, group, jobId)
+    this.#deps.onGroup(group.length, performance.now() - startedAt)
     const claimed = group.filter((_, i) => claims[i]?.state === 'NEW')
     if (claimed.length > 0) await this.#enqueue(lane, claimed, jobId)
     for (const [i, pending] of group.entries()) this.#tell(lane, pending, claims[i])

@@ -45,7 +45,11 @@ export type WorkerStore = {
 
 /** Opens what an ingress needs. Its commands fail fast while Redis is away. Waits for Redis the first time. */
 export async function openIngressStore(
-  options: StoreOptions & { replicasMin?: number; onGroup?: (orders: number) => void },
+  options: StoreOptions & {
+    replicasMin?: number
+    onGroup?: (orders: number, claimMs: number) => void
+    onHeard?: (ageMs: number) => void
+  },
 ): Promise<IngressStore> {
   const { address, shards, onFault } = options
   const ingressId = randomUUID().slice(0, 8)
@@ -54,7 +58,7 @@ export async function openIngressStore(
   const connection = open('fail-fast')
   const subscriber = open('patient')
   await keepShards(connection, shards)
-  const announcements = new Announcements(subscriber, channels)
+  const announcements = new Announcements(subscriber, channels, options.onHeard ?? (() => {}))
   const orders = new Orders(connection, shards, announcements)
   const queues = new Queues(open('fail-fast'), shards)
   const mending = new Mending(connection, orders, queues)

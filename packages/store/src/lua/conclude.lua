@@ -23,7 +23,7 @@ for i = 2, #KEYS do
     redis.call('HDEL', KEYS[i], 'job', 'waiting')
     closed[#closed + 1] = paymentId
     for channel in string.gmatch(kept[2] or '', '%S+') do
-      local message = news[channel] or {}
+      local message = news[channel] or { now }
       message[#message + 1] = paymentId
       message[#message + 1] = outcome
       news[channel] = message

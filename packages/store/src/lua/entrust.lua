@@ -6,6 +6,8 @@
 --
 -- Returns      for each order 1 if the new job is answerable now, else 0
 
+local time = redis.call('TIME')
+local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local news, given = {}, {}
 
 for i = 1, #KEYS do
@@ -18,7 +20,7 @@ for i = 1, #KEYS do
     if ARGV[1] ~= '' and kept[3] and kept[3] ~= '' then
       redis.call('HSET', KEYS[i], 'waiting', '')
       for channel in string.gmatch(kept[3], '%S+') do
-        local message = news[channel] or {}
+        local message = news[channel] or { now }
         message[#message + 1] = paymentId
         message[#message + 1] = ARGV[1]
         news[channel] = message
