@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises'
+
+/** What the kernel counts of a process. */
+export type ProcessUsage = { cpuMs: number; residentBytes: number }
+
+/** The kernel counts CPU time in hundredths of a second, whatever its own clock. */
+const TICK_MS = 10
+
+/** CPU time so far and memory now of a process; undefined where there is no /proc. */
+export async function usageOf(pid: number): Promise<ProcessUsage | undefined> {
+  try {
+    const [stat, status] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+      readFile(`/proc/${pid}/status`, 'utf8'),
+    ])
+    // The second field, the name in brackets, may hold spaces.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const resident = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0
+    return {
+      cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS,
+      residentBytes: Number(resident) * 1_024,
+    }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { rolldown } from 'rolldown'
+import { z } from 'zod'
+import { Usage } from './command.ts'
+
+const app = join(import.meta.dirname, '..')
+const root = join(app, '../..')
+
+const Manifest = z.object({
+  name: z.string(),
+  version: z.string(),
+  description: z.string(),
+  license: z.string(),
+  dependencies: z.record(z.string(), z.string()),
+})
+
+/** The oldest Node it runs on: undici 8 asks for it. */
+const NODE_MIN = '>=22.19.0'
+
+/**
+ * Makes the simulator a package that can be installed anywhere, and packs it. Node strips no types under node_modules,
+ * so it is compiled; our protocol, which is in no registry, goes into the bundle, and public dependencies stay outside.
+ *
+ * @param dir is emptied, and gets the package's files and its tarball
+ * @returns the path of the tarball
+ */
+export async function pack(dir: string): Promise<string> {
+  const manifest = Manifest.parse(JSON.parse(await readFile(join(app, 'package.json'), 'utf8')))
+  const dependencies = Object.fromEntries(
+    Object.entries(manifest.dependencies).filter(([name]) => !name.startsWith('@placeorder/')),
+  )
+  await rm(dir, { recursive: true, force: true })
+  await mkdir(dir, { recursive: true })
+  await bundle(dir, Object.keys(dependencies))
+  const packed = {
+    ...manifest,
+    type: 'module',
+    bin: { 'placeorder-simulator': 'main.js' },
+    files: ['*.js'],
+    engines: { node: NODE_MIN },
+    dependencies,
+  }
+  await writeFile(join(dir, 'package.json'), `${JSON.stringify(packed, null, 2)}\n`)
+  await copyFile(join(app, 'README.md'), join(dir, 'README.md'))
+  await copyFile(join(root, 'LICENSE'), join(dir, 'LICENSE'))
+  const { stdout } = await promisify(execFile)('npm', ['pack', '--json', '--ignore-scripts'], { cwd: dir })
+  const [tarball] = z.tuple([z.object({ filename: z.string() })]).parse(JSON.parse(stdout))
+  return join(dir, tarball.filename)
+}
+
+async function bundle(dir: string, external: string[]): Promise<void> {
+  const build = await rolldown({
+    input: join(app, 'src/main.ts'),
+    platform: 'node',
+    external: external.map((name) => new RegExp(`^${name}(/|$)`)),
+  })
+  try {
+    await build.write({ dir, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' })
+  } finally {
+    await build.close()
+  }
+}
+
+if (import.meta.main) {
+  const [dir = join(app, 'dist'), ...rest] = process.argv.slice(2)
+  if (rest.length > 0) throw new Usage('pack [<dir>]')
+  process.stdout.write(`${await pack(dir)}\n`)
+}
