@@ -1,4 +1,5 @@
 export { aPlaceOrder } from './a-place-order.ts'
+export { type End, FaultProxy, type Target } from './fault-proxy.ts'
 export { type Caller, type Heard, signedCall } from './signed-call.ts'
 export { type Running, type StartProcess, startProcess } from './start-process.ts'
 export { type Ingress, openSystem, type System } from './system.ts'

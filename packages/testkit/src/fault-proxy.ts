@@ -1,0 +1,198 @@
+import { connect, createServer, type Server, Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+
+/** Where a proxy leads. */
+export type Target = { host?: string; port: number }
+
+/** Who of a connection's two ends: `client` opened it, `server` accepted it. */
+export type End = 'client' | 'server'
+
+type Weather =
+  | { kind: 'CLEAR' }
+  | { kind: 'SLOW'; ms: number; jitterMs: number }
+  | { kind: 'STALLED'; over: PromiseWithResolvers<void> }
+  | { kind: 'BLACK_HOLE' }
+  | { kind: 'REFUSING' }
+
+/** One connection through the proxy. `lost`: nothing goes through it any more, and nobody is told. */
+type Link = { client: Socket; server: Socket; lost: boolean; cutAfter: End | undefined }
+
+const clear: Weather = { kind: 'CLEAR' }
+
+/**
+ * A TCP connection's bad days, between a client and its server on this machine. What is said of connections holds for
+ * those open now and those to come, until `heal`; `cut`, `cutMidway` and `halfOpen` hit those open now, once.
+ */
+export class FaultProxy {
+  readonly #server: Server
+  readonly #target: Required<Target>
+  readonly #random: () => number
+  readonly #links = new Set<Link>()
+  #port = 0
+  #swallowedBytes = 0
+  #weather: Weather = clear
+
+  private constructor(target: Target, random: () => number) {
+    this.#target = { host: '127.0.0.1', ...target }
+    this.#random = random
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client))
+  }
+
+  /** Opens one on a free port of 127.0.0.1. `random` gives the jitter, from 0 to 1. */
+  static async open(target: Target, random: () => number = Math.random): Promise<FaultProxy> {
+    const proxy = new FaultProxy(target, random)
+    await proxy.#listen()
+    return proxy
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  /** How many connections are open to clients. */
+  get connections(): number {
+    return [...this.#links].filter(({ client }) => !client.destroyed).length
+  }
+
+  /** How much went into black holes and to ends that are gone. */
+  get swallowedBytes(): number {
+    return this.#swallowedBytes
+  }
+
+  /** All data takes `ms` longer, give or take `jitterMs`, in each direction and in order. */
+  slow(ms: number, jitterMs = 0): void {
+    this.#change({ kind: 'SLOW', ms, jitterMs })
+  }
+
+  /** Data is held, and goes on after `heal`: a network that recovers. Connections are accepted. */
+  stall(): void {
+    this.#change({ kind: 'STALLED', over: Promise.withResolvers() })
+  }
+
+  /** Data is swallowed. A connection that lost some never works again; neither end is told, not even of the other's end. */
+  blackHole(): void {
+    this.#change({ kind: 'BLACK_HOLE' })
+  }
+
+  /** Connections are reset and new ones refused: nobody listens. */
+  async refuse(): Promise<void> {
+    this.#change({ kind: 'REFUSING' })
+    this.cut()
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+  }
+
+  /** Resets the connections that are open. */
+  cut(): void {
+    for (const link of this.#links) reset(link)
+  }
+
+  /** Resets each connection in the middle of the next data that this end sends: half of it arrives. */
+  cutMidway(from: End): void {
+    for (const link of this.#links) link.cutAfter = from
+  }
+
+  /** Ends each connection for `gone`; its other end is told nothing and never hears anything again. */
+  halfOpen(gone: End): void {
+    for (const link of this.#links) {
+      link.lost = true
+      link[gone].resetAndDestroy()
+    }
+  }
+
+  /** Ends what bad weather there is. */
+  async heal(): Promise<void> {
+    this.#change(clear)
+    if (!this.#server.listening) await this.#listen()
+  }
+
+  /** Ends all connections and listens no more. */
+  async close(): Promise<void> {
+    this.#change(clear)
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    for (const link of this.#links) reset(link)
+    await closed
+  }
+
+  #change(weather: Weather): void {
+    if (this.#weather.kind === 'STALLED') this.#weather.over.resolve()
+    this.#weather = weather
+  }
+
+  async #listen(): Promise<void> {
+    const listening = Promise.withResolvers<void>()
+    this.#server.once('error', listening.reject)
+    this.#server.listen(this.#port, '127.0.0.1', listening.resolve)
+    await listening.promise
+    this.#server.off('error', listening.reject)
+    const address = this.#server.address()
+    if (typeof address === 'object' && address !== null) this.#port = address.port
+  }
+
+  #accept(client: Socket): void {
+    const lost = this.#weather.kind === 'BLACK_HOLE'
+    const server = lost
+      ? new Socket().destroy()
+      : connect({ ...this.#target, allowHalfOpen: true, noDelay: true })
+    const link: Link = { client, server, lost, cutAfter: undefined }
+    this.#links.add(link)
+    this.#carry(link, 'client', client, server)
+    this.#carry(link, 'server', server, client)
+    const forget = () => {
+      if (client.destroyed && server.destroyed) this.#links.delete(link)
+    }
+    for (const [end, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      end.on('error', () => {}) // `close` follows.
+      end.on('close', () => {
+        if (!this.#swallows(link)) other.resetAndDestroy()
+        forget()
+      })
+    }
+  }
+
+  #carry(link: Link, end: End, from: Socket, to: Socket): void {
+    let sent = Promise.resolve()
+    const inOrder = (send: () => void) => {
+      const delayed = this.#delay()
+      sent = sent.then(() => delayed).then(send)
+    }
+    from.on('data', (data: Buffer) => {
+      if (this.#swallows(link)) {
+        this.#swallowedBytes += data.length
+        return
+      }
+      inOrder(() => {
+        if (link.lost || to.destroyed) return
+        if (link.cutAfter === end) {
+          to.write(data.subarray(0, Math.ceil(data.length / 2)), () => reset(link))
+          return
+        }
+        if (!to.write(data)) from.pause()
+      })
+    })
+    to.on('drain', () => from.resume())
+    from.on('end', () => {
+      if (!this.#swallows(link)) inOrder(() => !link.lost && to.end())
+    })
+  }
+
+  #swallows(link: Link): boolean {
+    if (this.#weather.kind === 'BLACK_HOLE') link.lost = true
+    return link.lost
+  }
+
+  #delay(): Promise<void> | undefined {
+    const weather = this.#weather
+    if (weather.kind === 'STALLED') return weather.over.promise
+    if (weather.kind !== 'SLOW') return undefined
+    const jitter = (2 * this.#random() - 1) * weather.jitterMs
+    return wait(Math.max(0, weather.ms + jitter))
+  }
+}
+
+function reset({ client, server }: Link): void {
+  client.resetAndDestroy()
+  server.resetAndDestroy()
+}
