@@ -1,5 +1,4 @@
 import { isResultCode, statusOf } from '@placeorder/protocol'
-import type { Durability } from '@placeorder/store'
 import { type Admin, buildAdmin, type HealthCheck, type Logger, type Metrics } from '@placeorder/telemetry'
 import type { Admission } from './admission.ts'
 import type { Answered } from './server.ts'
@@ -20,25 +19,6 @@ export function countAnswers(metrics: Metrics, log: Logger): (answered: Answered
   }
 }
 
-/** Says whether Redis keeps what it answers. `relaxed` only warns of what `strict` makes a reason not to be ready. */
-export function durabilityCheck(
-  durability: Pick<Durability, 'report'>,
-  mode: 'strict' | 'relaxed',
-  metrics: Pick<Metrics, 'redisDurable'>,
-  log: Logger,
-): HealthCheck {
-  let told = ''
-  return async () => {
-    const { faults, assumed } = await durability.report()
-    metrics.redisDurable.set(faults.length === 0 ? 1 : 0)
-    const all = JSON.stringify({ faults, assumed })
-    if (all !== told && faults.length + assumed.length > 0)
-      log.warn({ faults, assumed }, 'what is known of Redis’s durability')
-    told = all
-    return mode === 'strict' && faults.length > 0 ? faults.join('; ') : undefined
-  }
-}
-
 export type ViewDeps = {
   host: string
   port: number
@@ -51,11 +31,11 @@ export type ViewDeps = {
 
 /** The ingress's admin server, with gauges that are read when somebody looks. */
 export function buildView({ host, port, metrics, redis, signer, admission, openOrders }: ViewDeps): Admin {
-  const admin = buildAdmin({ host, port, metrics, checks: { redis } })
-  admin.app.addHook('onRequest', async () => {
+  const beforeScrape = async () => {
     metrics.signing.set(signer.inFlight)
     metrics.ordersInHand.set(admission.inHand)
     metrics.openOrders.set(openOrders())
-  })
-  return admin
+    await redis()
+  }
+  return buildAdmin({ host, port, metrics, checks: { redis }, beforeScrape })
 }

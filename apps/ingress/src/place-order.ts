@@ -21,9 +21,9 @@ export async function placeOrder(
   { order, clientId }: Pick<Incoming, 'order' | 'clientId'>,
   deps: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
-  const step = deps.tracing.step('place order', undefined, { paymentId: order.paymentId })
+  const step = deps.tracing.step('place order', { attributes: { paymentId: order.paymentId } })
   const placed = await takeInAndWait({ order, clientId, trace: step.traceparent }, deps)
-  step.end({ resultCode: placed.result.resultCode })
+  step.end({ attributes: { resultCode: placed.result.resultCode } })
   return placed
 }
 

@@ -11,6 +11,7 @@ export const WorkerEnvironment = z.object({
   ADMIN_HOST: z.string().min(1).default('0.0.0.0'),
   ADMIN_PORT: port.default(9_101),
   DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url('must be a URL').optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
 export type WorkerEnvironment = z.output<typeof WorkerEnvironment>

@@ -1,20 +1,26 @@
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { GroupTaker, openWorkerStore } from '@placeorder/store'
-import { openLog } from '@placeorder/telemetry'
+import { durabilityCheck, openLog, openMetrics, openTracing } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { WorkerEnvironment } from './config.ts'
+import { LimitUse } from './limit-use.ts'
 import { keepMending } from './mend.ts'
+import { buildView, tellOperator } from './operator-view.ts'
 import { processGroup } from './process-group.ts'
 import { parseRulebook } from './rulebook.ts'
 
 const env = readEnvironment(WorkerEnvironment, process.env)
-const log = openLog({ name: 'worker', level: env.LOG_LEVEL })
+const log = openLog({ name: 'worker', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
+const metrics = openMetrics()
+const tracing = await openTracing('placeorder-worker', env.OTEL_EXPORTER_OTLP_ENDPOINT)
 const rulebook = await liveFile(env.POLICY_FILE, parseRulebook, (err) =>
   log.error({ err }, 'the changed policy is broken; the version before stays in force'),
 )
 const address = addressOf(env)
 const onFault = (err: unknown, what: string) => log.warn({ err }, what)
 const store = await openWorkerStore({ address, shards: env.SHARDS, onFault })
+const limitUse = new LimitUse(store.usage, metrics.limitUsed)
+const seen = tellOperator({ metrics, log, tracing, limitUse })
 const taker = new GroupTaker(
   address,
   (group) =>
@@ -23,12 +29,7 @@ const taker = new GroupTaker(
       rulebook: () => rulebook.current,
       checksMs: env.CHECKS_MS,
       decideWithinMs: env.DECIDE_WITHIN_MS,
-      seen: {
-        concluded: (record, outcome) => log.info({ paymentId: record.order.paymentId, outcome }, 'concluded'),
-        undecided: (paymentId, err) =>
-          log.warn({ paymentId, err }, 'cannot be decided now, is tried again later'),
-        gaveUp: (record, err) => log.error({ paymentId: record.order.paymentId, err }, 'gave up'),
-      },
+      seen,
     }),
   {
     shards: env.SHARDS,
@@ -36,13 +37,24 @@ const taker = new GroupTaker(
     onError: (err) => onFault(err, 'taking groups failed; going on'),
   },
 )
+const admin = buildView({
+  host: env.ADMIN_HOST,
+  port: env.ADMIN_PORT,
+  metrics,
+  redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
+  store,
+  shards: env.SHARDS,
+  taking: () => taker.taking,
+})
 const ending = new AbortController()
 const mending = keepMending(
   {
     store,
     shards: env.SHARDS,
-    onRound: ({ mended, open, oldestAgeMs }) => {
+    onRound: async ({ mended, open, oldestAgeMs }) => {
+      metrics.mended.inc(mended)
       if (mended > 0) log.warn({ mended, open, oldestAgeMs }, 'mended orders that no job was answerable for')
+      await limitUse.look(rulebook.current.policy.dayOf(Date.now()))
     },
     onFault: (err) => onFault(err, 'a round of mending failed; the next one comes'),
   },
@@ -50,11 +62,14 @@ const mending = keepMending(
 )
 closeWithGrace({ delay: env.CHECKS_MS + 3_000, logger: log }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
+  admin.drain()
   ending.abort()
   await taker.close(env.CHECKS_MS + 1_000) // Groups in hand are finished; what is not in time is left to others.
   await mending
   await store.close()
+  await tracing.close()
   rulebook.close()
+  await admin.close()
 })
 process.on('SIGHUP', () => void rulebook.reload())
-log.info({ shards: env.SHARDS, concurrency: env.CONCURRENCY }, 'working')
+log.info({ shards: env.SHARDS, concurrency: env.CONCURRENCY, admin: await admin.listen() }, 'working')

@@ -4,8 +4,8 @@ import type { WorkerStore } from '@placeorder/store'
 export type MendDeps = {
   store: Pick<WorkerStore, 'orders' | 'mending' | 'usage'>
   shards: number
-  /** Told of each round's work. */
-  onRound: (round: { mended: number; open: number; oldestAgeMs: number }) => void
+  /** Told of each round's work; the round ends with it. */
+  onRound: (round: { mended: number; open: number; oldestAgeMs: number }) => Promise<void>
   onFault: (error: unknown) => void
 }
 
@@ -40,5 +40,5 @@ export async function mendRound({ store, shards, onRound }: MendDeps): Promise<v
   }
   round.oldestAgeMs = now - oldestOpen
   await store.usage.forget(oldestOpen, now)
-  onRound(round)
+  await onRound(round)
 }

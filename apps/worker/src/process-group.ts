@@ -23,9 +23,16 @@ export type ProcessDeps = {
 
 /** What an operator is told of. */
 export type Seen = {
-  concluded: (record: OrderRecord, outcome: FinalCode) => void
+  taken: (group: Group) => void
+  /** How long Redis took to give the records of a group (ms). */
+  redisAnswered: (ms: number) => void
+  /** How long orders of a group were in a stage (s). */
+  stage: (stage: 'decide' | 'conclude', seconds: number) => void
+  /** Decisions stand, and with them what each has taken. */
+  decided: (judged: Judged[]) => void
+  concluded: (record: OrderRecord, outcome: FinalCode, group: Group) => void
   /** An order cannot be decided now and is tried again later. */
-  undecided: (paymentId: string, reason: unknown) => void
+  undecided: (paymentId: string, reason: unknown, group: Group) => void
   /** An order could not be decided in all the time it had, and is concluded PROCESS_FAIL. */
   gaveUp: (record: OrderRecord, reason: unknown) => void
 }
@@ -41,17 +48,21 @@ const RETRY_MS = 500
  * and concludes them. Each order is judged and retried on its own; those that can be concluded do not wait for the rest.
  */
 export async function processGroup(group: Group, deps: ProcessDeps): Promise<void> {
+  const startedAt = performance.now()
+  deps.seen.taken(group)
   const records = await openRecords(group, deps)
+  deps.seen.redisAnswered(performance.now() - startedAt)
   const rulebook = deps.rulebook()
   const facts = await fetchFacts(records, rulebook, deps)
   const signal = AbortSignal.any([AbortSignal.timeout(deps.checksMs), group.signal])
   const verdicts = records.map((record, i) => verdictOn(record, facts[i], rulebook, signal))
   const undecided: OrderRecord[] = []
   for await (const batch of inBatches(verdicts)) {
-    const judged = batch.map((verdict) => ('judged' in verdict ? verdict : orGiveUp(verdict, deps)))
+    const judged = batch.map((verdict) => ('judged' in verdict ? verdict : orGiveUp(verdict, group, deps)))
     await conclude(
-      group.shard,
+      group,
       judged.filter((verdict) => 'judged' in verdict),
+      startedAt,
       deps,
     )
     undecided.push(...judged.flatMap((verdict) => ('judged' in verdict ? [] : [verdict.record])))
@@ -60,14 +71,11 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
 }
 
 /** The orders of a job that are open. One that was never claimed, or is concluded, needs nothing more. */
-async function openRecords(
-  { shard, paymentIds }: Group,
-  { store, seen }: ProcessDeps,
-): Promise<OrderRecord[]> {
-  const distinct = [...new Set(paymentIds)]
-  const records = await store.orders.records(shard, distinct)
+async function openRecords(group: Group, { store, seen }: ProcessDeps): Promise<OrderRecord[]> {
+  const distinct = [...new Set(group.paymentIds)]
+  const records = await store.orders.records(group.shard, distinct)
   return records.flatMap((record, i) => {
-    if (record instanceof Error) seen.undecided(distinct[i] ?? '', record)
+    if (record instanceof Error) seen.undecided(distinct[i] ?? '', record, group)
     return record === undefined || record instanceof Error || record.outcome !== undefined ? [] : [record]
   })
 }
@@ -134,12 +142,13 @@ function judgedOf(
 /** So that every order ends: one that had all its time and is still undecided was not placed. */
 function orGiveUp(
   verdict: { record: OrderRecord; reason: unknown },
+  group: Group,
   { decideWithinMs, seen }: ProcessDeps,
 ): Verdict {
   const { record, reason } = verdict
   const { order, claimedAt } = record
   if (Date.now() - claimedAt < decideWithinMs) {
-    seen.undecided(order.paymentId, reason)
+    seen.undecided(order.paymentId, reason, group)
     return verdict
   }
   seen.gaveUp(record, reason)
@@ -157,21 +166,27 @@ function orGiveUp(
 
 /** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */
 async function conclude(
-  shard: number,
+  group: Group,
   verdicts: { record: OrderRecord; judged: Judged }[],
+  startedAt: number,
   { store, seen }: ProcessDeps,
 ): Promise<void> {
   if (verdicts.length === 0) return
-  const decided = await store.usage.decide(verdicts.map(({ judged }) => judged))
+  const judgements = verdicts.map(({ judged }) => judged)
+  const decided = await store.usage.decide(judgements)
+  const decidedAt = performance.now()
+  seen.stage('decide', (decidedAt - startedAt) / 1000)
+  seen.decided(judgements)
   const outcomes = verdicts.map(({ judged }, i) => ({
     paymentId: judged.paymentId,
     outcome: decided[i] ?? judged.judged,
   }))
-  const standing = await store.orders.concludeAll(shard, outcomes)
+  const standing = await store.orders.concludeAll(group.shard, outcomes)
+  seen.stage('conclude', (performance.now() - decidedAt) / 1000)
   for (const [i, { record, judged }] of verdicts.entries()) {
     const outcome = standing[i]
     if (outcome === undefined) continue
-    seen.concluded(record, outcome)
+    seen.concluded(record, outcome, group)
     if (judged.judged === 'PROCESS_FAIL' && outcome === 'PROCESS_FAIL')
       await store.orders.gaveUp(judged.paymentId, Date.now())
   }
@@ -182,7 +197,11 @@ async function conclude(
  * job, which BullMQ runs again after the back-off.
  */
 async function tryAgainLater(group: Group, records: OrderRecord[], { store }: ProcessDeps): Promise<void> {
-  const undecided = records.map(({ order, jobId }) => ({ paymentId: order.paymentId, jobId }))
+  const undecided = records.map(({ order: { paymentId }, jobId }) => ({
+    paymentId,
+    jobId,
+    trace: group.traces?.[paymentId],
+  }))
   if (group.paymentIds.length > 1) {
     await store.mending.postpone(group.shard, undecided, RETRY_MS)
     return

@@ -4,8 +4,8 @@ import type { Orders } from './orders.ts'
 import type { Queues } from './queue.ts'
 import type { Connection } from './redis.ts'
 
-/** An open order and the job its record names as answerable for it. */
-export type Answerable = { paymentId: string; jobId: string | undefined }
+/** An open order and the job its record names as answerable for it; `trace` goes with it to its next job. */
+export type Answerable = { paymentId: string; jobId: string | undefined; trace?: string | undefined }
 
 /** Keeps the promise that some job is answerable for each open order. All of it may run twice, or in two places. */
 export class Mending {
@@ -69,8 +69,13 @@ export class Mending {
       to: `${kind}-${randomUUID()}`,
     }))
     const given = await this.#orders.entrust(shard, entrusted, announce)
+    const traces = new Map(orders.map(({ paymentId, trace }) => [paymentId, trace]))
     await Promise.all(
-      given.map(({ paymentId, to }) => this.#queues.enqueue(shard, to, { paymentIds: [paymentId] }, delayMs)),
+      given.map(({ paymentId, to }) => {
+        const trace = traces.get(paymentId)
+        const traced = trace === undefined ? {} : { traces: { [paymentId]: trace } }
+        return this.#queues.enqueue(shard, to, { paymentIds: [paymentId], ...traced }, delayMs)
+      }),
     )
     return given.length
   }

@@ -10,8 +10,17 @@ export const GroupData = z.object({
 })
 export type GroupData = z.infer<typeof GroupData>
 
-/** A job as a worker gets it. `enqueuedAt` is in ms; `signal` aborts when the worker is closed before it is done. */
-export type Group = GroupData & { jobId: string; shard: number; enqueuedAt: number; signal: AbortSignal }
+/** A job as a worker gets it. Times are in ms; `signal` aborts when the worker is closed before it is done. */
+export type Group = GroupData & {
+  jobId: string
+  shard: number
+  /** When it could first be taken: a delayed job waits for that, and not for a worker. By its ingress's clock. */
+  dueAt: number
+  takenAt: number
+  /** 1 when it is run for the first time. */
+  attempt: number
+  signal: AbortSignal
+}
 
 /** Thrown while a group is worked on: BullMQ runs the job again after its back-off. */
 export class Undecided extends Error {
@@ -133,7 +142,9 @@ export class GroupTaker {
       ...data.data,
       jobId: job.id ?? '',
       shard,
-      enqueuedAt: job.timestamp,
+      dueAt: job.timestamp + (job.opts.delay ?? 0),
+      takenAt: Date.now(),
+      attempt: job.attemptsStarted,
       signal: this.#ending.signal,
     })
   }

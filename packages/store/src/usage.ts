@@ -16,6 +16,12 @@ export type Judged = {
   orderCode: string | undefined
 }
 
+/** Whose day is counted. */
+type Counter = Pick<Taking, 'subject' | 'id' | 'day' | 'currency'>
+
+/** What a day's placed orders add up to; the amount in smallest units. */
+export type Used = { amount: bigint; count: bigint }
+
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
@@ -79,12 +85,16 @@ export class Usage {
   }
 
   /** What was placed: by a merchant or a customer, on a day, in a currency. */
-  async used(
-    taking: Pick<Taking, 'subject' | 'id' | 'day' | 'currency'>,
-  ): Promise<{ amount: bigint; count: bigint }> {
-    const value = await this.#connection.get(usageKey(taking.subject, taking.id, taking.day, taking.currency))
-    const [amount = '0', count = '0'] = (value ?? '').split(' ')
-    return { amount: BigInt(amount), count: BigInt(count) }
+  async used(taking: Counter): Promise<Used> {
+    const [used = readUsed(null)] = await this.usedOf([taking])
+    return used
+  }
+
+  /** As `used`, of many at once, in the same order. */
+  async usedOf(takings: Counter[]): Promise<Used[]> {
+    if (takings.length === 0) return []
+    const keys = takings.map(({ subject, id, day, currency }) => usageKey(subject, id, day, currency))
+    return (await this.#connection.mget(keys)).map(readUsed)
   }
 
   /** Forgets decisions nobody can ask for any more: `oldestOpen` is the oldest claim time of an open order, `now` is now (ms). */
@@ -96,6 +106,11 @@ export class Usage {
       await this.#connection.zrem(decidedHoursKey, hour)
     }
   }
+}
+
+function readUsed(value: string | null): Used {
+  const [amount, count] = (value ?? '0 0').split(' ')
+  return { amount: BigInt(amount ?? '0'), count: BigInt(count ?? '0') }
 }
 
 type Part = { key: string; words: (string | number)[] }

@@ -11,6 +11,8 @@ export type AdminOptions = {
   metrics: Metrics
   /** What readiness depends on, by name. */
   checks: Record<string, HealthCheck>
+  /** Reads what is measured only when somebody looks. Like a check it has a second; what it has set by then is shown. */
+  beforeScrape?: () => Promise<void>
 }
 
 /** What an operator reaches of a process, on a port of its own: never on the public one. */
@@ -27,7 +29,7 @@ export type Admin = {
 const CHECK_MS_MAX = 1_000
 
 /** Makes the admin server: `/livez`, `/readyz` with reasons, `/metrics`. */
-export function buildAdmin({ host, port, metrics, checks }: AdminOptions): Admin {
+export function buildAdmin({ host, port, metrics, checks, beforeScrape }: AdminOptions): Admin {
   const app = Fastify({ logger: false, forceCloseConnections: true })
   let draining = false
   app.get('/livez', async () => ({ status: 'live' }))
@@ -36,9 +38,10 @@ export function buildAdmin({ host, port, metrics, checks }: AdminOptions): Admin
     const ready = Object.keys(reasons).length === 0
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', reasons })
   })
-  app.get('/metrics', async (_request, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
-  )
+  app.get('/metrics', async (_request, reply) => {
+    await inTime(async () => beforeScrape?.().then(() => undefined))
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+  })
   return {
     app,
     listen: () => app.listen({ host, port }),

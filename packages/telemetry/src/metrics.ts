@@ -54,7 +54,7 @@ export function openMetrics() {
     ]),
     redisRoundTrip: histogram(
       'redis_round_trip_seconds',
-      'Time a claim takes to Redis and back',
+      'Time a claim, or the records of a group, take to Redis and back',
       STAGE_SECONDS,
     ),
     redisDurable: gauge('redis_durable', 'Whether Redis keeps what it answered: 1, or 0'),

@@ -96,8 +96,8 @@ test('a receiver gets one trace of steps in two processes', async () => {
     openTracing('ingress', endpoint),
     openTracing('worker', endpoint),
   ])
-  const placed = ingress.step('place order', undefined, { paymentId: 'P-1' })
-  worker.step('decide', placed.traceparent).end({ outcome: 'SUCCESS' })
+  const placed = ingress.step('place order', { attributes: { paymentId: 'P-1' } })
+  worker.step('decide', { parent: placed.traceparent }).end({ attributes: { outcome: 'SUCCESS' } })
   placed.end()
   await Promise.all([ingress.close(), worker.close()])
   const [place, decide] = ['place order', 'decide'].map((name) => received.find((span) => span.name === name))

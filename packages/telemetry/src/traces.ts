@@ -3,16 +3,28 @@ import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
 /** One step of an order's way. `traceparent` (W3C) lets the next step, in another process, stand below it. */
 export type Step = {
   traceparent: string | undefined
-  end: (attributes?: Record<string, string | number>, failed?: boolean) => void
+  /** Ends it: now, or at `at` (ms since 1970). */
+  end: (how?: { attributes?: Record<string, string | number>; failed?: boolean; at?: number }) => void
+}
+
+export type StepOptions = {
+  /** The traceparent of the step it belongs to. */
+  parent?: string | undefined
+  /** When it began, if not now: in ms since 1970. */
+  startedAt?: number
+  attributes?: Record<string, string | number>
 }
 
 /** Where the ways of orders are told to. */
 export type Tracing = {
-  /** Begins a step; `parent` is the traceparent of the step it belongs to. */
-  step: (name: string, parent?: string, attributes?: Record<string, string | number>) => Step
-  /** Sends what is not sent yet. */
+  /** Begins a step. */
+  step: (name: string, options?: StepOptions) => Step
+  /** Sends what is not sent yet; what its receiver does not take in time is lost. */
   close: () => Promise<void>
 }
+
+/** How long a receiver may take for a batch (ms): an ending process waits for no more than that. */
+const EXPORT_MS_MAX = 1_000
 
 const nothing: Step = { traceparent: undefined, end: () => {} }
 
@@ -31,26 +43,30 @@ export async function openTracing(service: string, endpoint: string | undefined)
       import('@opentelemetry/exporter-trace-otlp-http'),
       import('@opentelemetry/resources'),
     ])
-  const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` })
+  const exporter = new OTLPTraceExporter({
+    url: `${endpoint.replace(/\/$/, '')}/v1/traces`,
+    timeoutMillis: EXPORT_MS_MAX,
+  })
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': service }),
-    spanProcessors: [new BatchSpanProcessor({ exporter })],
+    spanProcessors: [new BatchSpanProcessor({ exporter, exportTimeoutMillis: EXPORT_MS_MAX })],
   })
   const tracer = provider.getTracer('placeorder')
   return {
-    step: (name, parent, attributes = {}) => {
-      const span = tracer.startSpan(name, { attributes }, contextOf(parent))
+    step: (name, { parent, startedAt, attributes = {} } = {}) => {
+      const at = startedAt === undefined ? {} : { startTime: startedAt }
+      const span = tracer.startSpan(name, { attributes, ...at }, contextOf(parent))
       const { traceId, spanId } = span.spanContext()
       return {
         traceparent: `00-${traceId}-${spanId}-01`,
-        end: (more = {}, failed = false) => {
+        end: ({ attributes: more = {}, failed = false, at: endedAt } = {}) => {
           span.setAttributes(more)
           if (failed) span.setStatus({ code: SpanStatusCode.ERROR })
-          span.end()
+          span.end(endedAt)
         },
       }
     },
-    close: () => provider.shutdown(),
+    close: () => provider.shutdown().catch(() => {}),
   }
 }
 

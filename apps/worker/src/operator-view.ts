@@ -1,0 +1,84 @@
+import type { FinalCode } from '@placeorder/protocol'
+import type { Group, Judged, Orders } from '@placeorder/store'
+import {
+  type Admin,
+  buildAdmin,
+  type HealthCheck,
+  type Logger,
+  type Metrics,
+  type Tracing,
+} from '@placeorder/telemetry'
+import type { LimitUse } from './limit-use.ts'
+import type { Seen } from './process-group.ts'
+
+export type SeenDeps = {
+  metrics: Metrics
+  log: Pick<Logger, 'info' | 'warn' | 'error'>
+  tracing: Pick<Tracing, 'step'>
+  limitUse: Pick<LimitUse, 'note'>
+}
+
+/** Counts, logs and traces what happens to the orders of a group. */
+export function tellOperator({ metrics, log, tracing, limitUse }: SeenDeps): Seen {
+  /** Tells an order's way through this worker, if its ingress began to tell it. */
+  const tell = (paymentId: string, { traces, attempt, dueAt, takenAt }: Group, outcome?: FinalCode) => {
+    const parent = traces?.[paymentId]
+    if (parent === undefined) return
+    const attributes = { paymentId, attempt }
+    if (attempt === 1) tracing.step('queue', { parent, startedAt: dueAt, attributes }).end({ at: takenAt })
+    const decide = tracing.step('decide', { parent, startedAt: takenAt, attributes })
+    decide.end(outcome === undefined ? { failed: true } : { attributes: { outcome } })
+  }
+  return {
+    taken: ({ paymentIds, dueAt, takenAt, attempt }) => {
+      metrics.groupOrders.observe({ kind: 'job' }, paymentIds.length)
+      if (attempt === 1) metrics.stage('queue', Math.max(0, takenAt - dueAt) / 1000)
+    },
+    redisAnswered: (ms) => metrics.redisRoundTrip.observe(ms / 1000),
+    stage: metrics.stage,
+    decided: (judged) => noteTakings(judged, limitUse),
+    concluded: ({ order: { paymentId } }, outcome, group) => {
+      log.info({ paymentId, outcome }, 'concluded')
+      tell(paymentId, group, outcome)
+    },
+    undecided: (paymentId, err, group) => {
+      metrics.retries.inc()
+      log.warn({ paymentId, err }, 'cannot be decided now, is tried again later')
+      tell(paymentId, group)
+    },
+    gaveUp: ({ order: { paymentId } }, err) => {
+      metrics.gaveUp.inc()
+      log.error({ paymentId, err }, 'gave up')
+    },
+  }
+}
+
+function noteTakings(judged: Judged[], limitUse: Pick<LimitUse, 'note'>): void {
+  for (const { takings } of judged) for (const taking of takings) limitUse.note(taking)
+}
+
+export type ViewDeps = {
+  host: string
+  port: number
+  metrics: Metrics
+  redis: HealthCheck
+  store: { orders: Pick<Orders, 'backlog'> }
+  shards: number
+  /** Whether jobs are being taken. */
+  taking: () => boolean
+}
+
+/** The worker's admin server, with gauges that are read when somebody looks. */
+export function buildView({ host, port, metrics, redis, store, shards, taking }: ViewDeps): Admin {
+  const jobs = async () => (taking() ? undefined : 'it takes no jobs')
+  const beforeScrape = async () => void (await Promise.all([redis(), readBacklog(store, shards, metrics)]))
+  return buildAdmin({ host, port, metrics, checks: { redis, jobs }, beforeScrape })
+}
+
+async function readBacklog({ orders }: ViewDeps['store'], shards: number, metrics: Metrics): Promise<void> {
+  const backlogs = await Promise.all(Array.from({ length: shards }, (_, shard) => orders.backlog(shard)))
+  const now = Date.now()
+  const oldest = Math.min(now, ...backlogs.map(({ oldest = now }) => oldest))
+  metrics.openOrders.set(backlogs.reduce((sum, { open }) => sum + open, 0))
+  metrics.oldestOpenOrder.set(Math.max(0, now - oldest) / 1000)
+}
