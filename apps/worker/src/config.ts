@@ -6,8 +6,9 @@ export const WorkerEnvironment = z.object({
   ...redisEnvironment,
   POLICY_FILE: z.string().min(1).default('config/policy.json'),
   CONCURRENCY: wholeNumber({ min: 1, max: 256 }).default(8),
-  CHECKS_MS: durationMs({ min: 1, max: 60_000 }).default(1_000),
-  DECIDE_WITHIN_MS: durationMs({ min: 1_000 }).default(600_000),
+  // Well below the minute within which orders must be decided once they were seen open.
+  CHECKS_MS: durationMs({ min: 1, max: 30_000 }).default(1_000),
+  DECIDE_WITHIN_MS: durationMs({ min: 1_000, max: 86_400_000 }).default(600_000),
   ADMIN_HOST: z.string().min(1).default('0.0.0.0'),
   ADMIN_PORT: port.default(9_101),
   DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),

@@ -40,6 +40,12 @@ export type Seen = {
 /** An open order, and what it was judged to, or why it could not be judged. */
 type Verdict = { record: OrderRecord; judged: Judged } | { record: OrderRecord; reason: unknown }
 
+/**
+ * Older orders (ms) are not judged any more: nobody has waited for an answer for long, and what the limits of their
+ * day have given is not kept for ever.
+ */
+const AGE_MS_MAX = 24 * 3_600_000
+
 /** An undecided order is tried again after this many ms, then after twice as many, and so on. */
 const RETRY_MS = 500
 
@@ -48,21 +54,38 @@ const RETRY_MS = 500
  * and concludes them. Each order is judged and retried on its own; those that can be concluded do not wait for the rest.
  */
 export async function processGroup(group: Group, deps: ProcessDeps): Promise<void> {
-  const startedAt = performance.now()
   deps.seen.taken(group)
+  try {
+    await decideGroup(group, deps)
+  } catch (reason) {
+    if (reason instanceof Undecided || group.paymentIds.length === 1) throw reason
+    // One of them may be what it failed of: alone, it fails alone.
+    const records = await openRecords(group, deps)
+    for (const { order } of records) deps.seen.undecided(order.paymentId, reason, group)
+    await tryAgainLater(group, records, deps)
+  }
+}
+
+async function decideGroup(group: Group, deps: ProcessDeps): Promise<void> {
+  const openAt = await deps.store.usage.time()
+  const startedAt = performance.now()
   const records = await openRecords(group, deps)
   deps.seen.redisAnswered(performance.now() - startedAt)
   const rulebook = deps.rulebook()
   const facts = await fetchFacts(records, rulebook, deps)
   const signal = AbortSignal.any([AbortSignal.timeout(deps.checksMs), group.signal])
-  const verdicts = records.map((record, i) => verdictOn(record, facts[i], rulebook, signal))
+  const verdicts = records.map((record, i) =>
+    isOverdue(record, group, deps)
+      ? Promise.resolve({ record, reason: 'it was not decided in time' })
+      : verdictOn(record, facts[i], rulebook, signal),
+  )
   const undecided: OrderRecord[] = []
   for await (const batch of inBatches(verdicts)) {
     const judged = batch.map((verdict) => ('judged' in verdict ? verdict : orGiveUp(verdict, group, deps)))
     await conclude(
       group,
       judged.filter((verdict) => 'judged' in verdict),
-      startedAt,
+      { startedAt, openAt },
       deps,
     )
     undecided.push(...judged.flatMap((verdict) => ('judged' in verdict ? [] : [verdict.record])))
@@ -106,6 +129,19 @@ function factsOf({ order, claimedAt }: OrderRecord, found: Found, recent: Facts[
   if (merchant instanceof Error) return merchant
   if (code instanceof Error) return code
   return { order, claimedAt, merchant, code, codeTakenBy: found.holders.get(order.codeValue), recent }
+}
+
+/**
+ * Whether an order has to end without being judged once more: it is very old, or had all its time and a worker died with
+ * it in hand, perhaps of it.
+ */
+function isOverdue(
+  { claimedAt }: OrderRecord,
+  { orphaned }: Group,
+  { decideWithinMs }: Pick<ProcessDeps, 'decideWithinMs'>,
+): boolean {
+  const ageMs = Date.now() - claimedAt
+  return ageMs > AGE_MS_MAX || (orphaned && ageMs > decideWithinMs)
 }
 
 async function verdictOn(
@@ -168,12 +204,12 @@ function orGiveUp(
 async function conclude(
   group: Group,
   verdicts: { record: OrderRecord; judged: Judged }[],
-  startedAt: number,
+  { startedAt, openAt }: { startedAt: number; openAt: string },
   { store, seen }: ProcessDeps,
 ): Promise<void> {
   if (verdicts.length === 0) return
   const judgements = verdicts.map(({ judged }) => judged)
-  const decided = await store.usage.decide(judgements)
+  const decided = await store.usage.decide(judgements, openAt)
   const decidedAt = performance.now()
   seen.stage('decide', (decidedAt - startedAt) / 1000)
   seen.decided(judgements)

@@ -100,3 +100,12 @@ test('any text is a paymentId', async () => {
     expect(await outcome).toBe('INVALID_CODE')
   }
 })
+
+test('open orders are counted without a claim too, so that a jam is seen to end', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  expect(ingress.intake.openOrders).toBeGreaterThan(0)
+  await worker.orders.conclude(order.paymentId, 'SUCCESS')
+  await ingress.intake.countOpen()
+  expect(ingress.intake.openOrders).toBe(await connection.zcard('{s0}:open'))
+})

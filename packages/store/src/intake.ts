@@ -86,9 +86,18 @@ export class Intake {
     return pending.taken.promise.finally(() => signal.removeEventListener('abort', late))
   }
 
-  /** The open orders of all shards, as of the last claims. */
+  /** The open orders of all shards, as of the last claims or the last `countOpen`. */
   get openOrders(): number {
     return this.#lanes.reduce((sum, lane) => sum + lane.open, 0)
+  }
+
+  /** Counts the open orders. Claims tell how many there are, but none come while too many are open. */
+  async countOpen(): Promise<void> {
+    await Promise.all(
+      this.#lanes.map(async (lane) => {
+        lane.open = await this.#deps.connection.zcard(openKey(lane.shard))
+      }),
+    )
   }
 
   #lane(shard: number): Lane {

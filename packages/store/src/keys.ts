@@ -54,11 +54,11 @@ export const usageKey = (
   currency: string,
 ): string => `{u}:usage:${day}:${currency}:${subject}:${subject === 'customer' ? digest(id) : id}`
 
-/** How the orders claimed in one hour (whole hours since 1970) were decided. */
-export const decidedKey = (hour: number): string => `{u}:decided:${hour}`
+/** How the orders claimed in one minute (whole minutes since 1970) were decided. */
+export const decidedKey = (minute: number): string => `{u}:decided:${minute}`
 
-/** The hours there are decisions of, a sorted set. */
-export const decidedHoursKey = '{u}:decided-hours'
+/** The minutes there are decisions of, a sorted set by the time (ms) none of their orders was open any more; 0 before. */
+export const decidedMinutesKey = '{u}:decided-minutes'
 
 /** The recent orders of a customer, a code or a merchant: a sorted set of paymentIds by claim time in ms. */
 export const recentKey = (shard: number, subject: 'merchant' | 'customer' | 'code', id: string): string =>

@@ -43,6 +43,9 @@ export type WorkerStore = {
   close: () => Promise<void>
 }
 
+/** How often an ingress counts the open orders (ms), so that it takes orders again soon after a jam is over. */
+const COUNT_OPEN_MS = 500
+
 /** Opens what an ingress needs. Its commands fail fast while Redis is away. Waits for Redis the first time. */
 export async function openIngressStore(
   options: StoreOptions & {
@@ -72,13 +75,16 @@ export async function openIngressStore(
     await mending.mend(shard, [{ paymentId, jobId }])
   }
   const { onGroup = () => {} } = options
+  const intake = new Intake({ connection, queues, channels, mend, onFault, onGroup })
+  const counting = setInterval(() => void intake.countOpen().catch(() => {}), COUNT_OPEN_MS).unref()
   return {
-    intake: new Intake({ connection, queues, channels, mend, onFault, onGroup }),
+    intake,
     orders,
     durability: new Durability(connection, shards, options.replicasMin ?? 0),
     connection,
     listening: () => announcements.size,
     close: async () => {
+      clearInterval(counting)
       await queues.close()
       await Promise.all([disconnect(subscriber), disconnect(connection)])
     },

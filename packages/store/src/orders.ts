@@ -133,9 +133,9 @@ export class Orders {
     return orders.filter((_, i) => given[i] === 1)
   }
 
-  /** The paymentIds of a shard's open orders claimed before `before` (ms), oldest first, `max` at most. */
-  async open(shard: number, before: number, max: number): Promise<string[]> {
-    return this.#connection.zrangebyscore(openKey(shard), '-inf', before, 'LIMIT', 0, max)
+  /** The paymentIds of a shard's open orders claimed before `before` (ms), oldest first, `max` at most after `skip`. */
+  async open(shard: number, before: number, max: number, skip = 0): Promise<string[]> {
+    return this.#connection.zrangebyscore(openKey(shard), '-inf', before, 'LIMIT', skip, max)
   }
 
   /** The jobs that orders of a shard name as answerable for them. */

@@ -19,6 +19,8 @@ export type Group = GroupData & {
   takenAt: number
   /** 1 when it is run for the first time. */
   attempt: number
+  /** A worker that had it did not live to finish it. */
+  orphaned: boolean
   signal: AbortSignal
 }
 
@@ -145,6 +147,7 @@ export class GroupTaker {
       dueAt: job.timestamp + (job.opts.delay ?? 0),
       takenAt: Date.now(),
       attempt: job.attemptsStarted,
+      orphaned: job.stalledCounter > 0,
       signal: this.#ending.signal,
     })
   }

@@ -1,7 +1,7 @@
 import type { Taking } from '@placeorder/decision'
 import { type FinalCode, finalCode } from '@placeorder/protocol'
 import { z } from 'zod'
-import { codeHolderKey, decidedHoursKey, decidedKey, usageKey } from './keys.ts'
+import { codeHolderKey, decidedKey, decidedMinutesKey, usageKey } from './keys.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -22,8 +22,8 @@ type Counter = Pick<Taking, 'subject' | 'id' | 'day' | 'currency'>
 /** What a day's placed orders add up to; the amount in smallest units. */
 export type Used = { amount: bigint; count: bigint }
 
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
+const MINUTE_MS = 60_000
+const DAY_MS = 24 * 60 * MINUTE_MS
 
 /**
  * For how long a day's counters are kept after an order was last counted (ms): the day itself, in any time zone, and
@@ -32,33 +32,59 @@ const DAY_MS = 24 * HOUR_MS
 const COUNTER_MS = 3 * DAY_MS
 
 /**
- * Decisions are forgotten when no order claimed in their hour or before is open, and not before this time has passed
- * (ms): long after any worker that had such an order in hand has finished or died.
+ * Orders must be decided within this time of having been seen open (ms). It is what makes forgetting safe: a worker that
+ * was stopped for longer, and so may be the last to believe that an order is open, is told to look again.
  */
-const DECISION_MS_MIN = HOUR_MS
+const DECIDE_MS_MAX = MINUTE_MS
+
+/** Decisions are forgotten when this has passed since the last order of their minute was seen open (ms). */
+const FORGET_MS = 2 * DECIDE_MS_MAX
+
+/** The time told by Redis is asked for again when it is older than this (ms). */
+const TIME_MS_MAX = 1_000
 
 /** What limits and order codes have given to orders. */
 export class Usage {
   readonly #reserve = new Script('reserve')
+  readonly #tellTime = new Script('tell-time')
   readonly #connection: Connection
+  /** What Redis last said the time is, and when it did by our own clock; both in ms. */
+  #told = { time: '', at: Number.NEGATIVE_INFINITY }
 
   constructor(connection: Connection) {
     this.#connection = connection
+  }
+
+  /** A time (ms) not after now, by the clock that `decide` goes by: orders read from now on were open at it. */
+  async time(): Promise<string> {
+    if (performance.now() - this.#told.at > TIME_MS_MAX) {
+      const time = await this.#tellTime.run(this.#connection, [decidedMinutesKey], [])
+      this.#tell(z.string().parse(time))
+    }
+    return this.#told.time
+  }
+
+  #tell(time: string): void {
+    this.#told = { time, at: performance.now() }
   }
 
   /**
    * Fixes how orders are decided: those that passed take all they need from limits and codes or, if something stands in
    * the way, nothing. The first decision on a paymentId stands and is given again to every re-run, so an order
    * takes once however often it is judged. Resolves with the final codes, in order.
+   *
+   * @param openAt what `time` said before the orders were seen open
+   * @throws TooLate when that is longer than a minute ago: they may be concluded, and their decisions forgotten
    */
-  async decide(orders: Judged[]): Promise<FinalCode[]> {
-    const byHour = Map.groupBy(orders.entries(), ([, order]) => Math.floor(order.claimedAt / HOUR_MS))
+  async decide(orders: Judged[], openAt: string): Promise<FinalCode[]> {
+    const byMinute = Map.groupBy(orders.entries(), ([, order]) => minuteOf(order.claimedAt))
     const codes: FinalCode[] = []
     await Promise.all(
-      [...byHour].map(async ([hour, entries]) => {
-        const decided = await this.#decideHour(
-          hour,
+      [...byMinute].map(async ([minute, entries]) => {
+        const decided = await this.#decideMinute(
+          minute,
           entries.map(([, order]) => order),
+          openAt,
         )
         for (const [i, [position]] of entries.entries()) codes[position] = finalCode(decided[i] ?? '')
       }),
@@ -66,22 +92,20 @@ export class Usage {
     return codes
   }
 
-  async #decideHour(hour: number, orders: Judged[]): Promise<string[]> {
+  async #decideMinute(minute: number, orders: Judged[], openAt: string): Promise<string[]> {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
     const args = orders.flatMap(({ paymentId, judged, takings, orderCode }) => {
       const parts = judged === 'SUCCESS' ? partsOf(takings, orderCode) : []
       return [paymentId, judged, parts.length, ...parts.flatMap(({ key, words }) => [placeOf(key), ...words])]
     })
-    const keys = [decidedKey(hour), decidedHoursKey, ...places.keys()]
-    const reply = await this.#reserve.run(this.#connection, keys, [COUNTER_MS, hour, ...args])
-    return z.array(z.string()).parse(reply)
-  }
-
-  /** How an order was decided; undefined if it was not yet, or longer ago than decisions are kept. */
-  async decisionOn(paymentId: string, claimedAt: number): Promise<FinalCode | undefined> {
-    const code = await this.#connection.hget(decidedKey(Math.floor(claimedAt / HOUR_MS)), paymentId)
-    return code === null ? undefined : finalCode(code)
+    const keys = [decidedKey(minute), decidedMinutesKey, ...places.keys()]
+    const bounds = [COUNTER_MS, minute, openAt, DECIDE_MS_MAX]
+    const reply = await this.#reserve.run(this.#connection, keys, [...bounds, ...args])
+    const [time, ...codes] = z.tuple([z.string()], z.string()).parse(reply)
+    this.#tell(time)
+    if (codes.length === 0) throw new TooLate('orders were decided too long after they were seen open')
+    return codes
   }
 
   /** What was placed: by a merchant or a customer, on a day, in a currency. */
@@ -97,13 +121,19 @@ export class Usage {
     return (await this.#connection.mget(keys)).map(readUsed)
   }
 
-  /** Forgets decisions nobody can ask for any more: `oldestOpen` is the oldest claim time of an open order, `now` is now (ms). */
+  /**
+   * Forgets decisions nobody can ask for any more: those of minutes without an open order for so long that nobody may
+   * decide them again. `oldestOpen` is the oldest claim time of an open order, `now` is now (ms).
+   */
   async forget(oldestOpen: number, now: number): Promise<void> {
-    const before = Math.floor(Math.min(oldestOpen, now - DECISION_MS_MIN) / HOUR_MS)
-    const hours = await this.#connection.zrangebyscore(decidedHoursKey, '-inf', `(${before}`)
-    for (const hour of hours) {
-      await this.#connection.unlink(decidedKey(Number(hour)))
-      await this.#connection.zrem(decidedHoursKey, hour)
+    const before = minuteOf(Math.min(oldestOpen, now - FORGET_MS))
+    const key = decidedMinutesKey
+    const open = await this.#connection.zrangebyscore(key, 0, 0)
+    const closed = open.filter((minute) => Number(minute) < before)
+    if (closed.length > 0) await this.#connection.zadd(key, ...closed.flatMap((minute) => [now, minute]))
+    for (const minute of await this.#connection.zrangebyscore(key, 1, now - FORGET_MS)) {
+      await this.#connection.unlink(decidedKey(Number(minute)))
+      await this.#connection.zrem(key, minute)
     }
   }
 }
@@ -112,6 +142,13 @@ function readUsed(value: string | null): Used {
   const [amount, count] = (value ?? '0 0').split(' ')
   return { amount: BigInt(amount ?? '0'), count: BigInt(count ?? '0') }
 }
+
+/** Whoever wanted to decide has to look at the orders again. */
+export class TooLate extends Error {
+  override readonly name = 'TooLate'
+}
+
+const minuteOf = (ms: number): number => Math.floor(ms / MINUTE_MS)
 
 type Part = { key: string; words: (string | number)[] }
 

@@ -5,15 +5,21 @@
 -- compared and added as digits.
 --
 -- KEYS[1]      the hash of decisions: a field for each paymentId
--- KEYS[2]      the sorted set of hours there are decisions of
+-- KEYS[2]      the sorted set of minutes there are decisions of, by the time no order of theirs was open any more
 -- KEYS[3..n]   the counters and code holders the orders need
 -- ARGV[1]      for how many ms a counter is kept
--- ARGV[2]      the hour all the orders were claimed in
--- ARGV[3..]    for each order: paymentId; the code it was judged to (SUCCESS: passed); the number of its parts; and
+-- ARGV[2]      the minute all the orders were claimed in
+-- ARGV[3]      a time in ms, by this node's clock, at which all the orders were still open
+-- ARGV[4]      for how many ms after that time they may be decided: past it, their decisions may be forgotten
+-- ARGV[5..]    for each order: paymentId; the code it was judged to (SUCCESS: passed); the number of its parts; and
 --              for each part four: which of the keys, 1 is KEYS[3]; amount, or HOLD for an order code; the most the amount may add
 --              up to; the most the count may ('' for no limit)
 --
--- Returns      for each order its final result code
+-- Returns      the time in ms, then for each order its final result code; after the time nothing if it is too late
+
+local time = redis.call('TIME')
+local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+if now - ARGV[3] > tonumber(ARGV[4]) then return { now } end
 
 local function add(a, b)
   local digits, carry = '', 0
@@ -70,7 +76,7 @@ local function take(paymentId, parts)
   end
 end
 
-local paymentIds, judged, parts, at = {}, {}, {}, 3
+local paymentIds, judged, parts, at = {}, {}, {}, 5
 while at <= #ARGV do
   local n = #paymentIds + 1
   paymentIds[n], judged[n], parts[n] = ARGV[at], ARGV[at + 1], {}
@@ -103,6 +109,6 @@ for which, what in pairs(changed) do
 end
 if #fresh > 0 then
   redis.call('HSET', KEYS[1], unpack(fresh))
-  redis.call('ZADD', KEYS[2], ARGV[2], ARGV[2])
+  redis.call('ZADD', KEYS[2], 0, ARGV[2])
 end
-return decided
+return { now, unpack(decided) }

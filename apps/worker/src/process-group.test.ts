@@ -1,0 +1,57 @@
+import { Undecided } from '@placeorder/store'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { expect, test } from 'vitest'
+import { openTestWorker } from '../test/worker-store.ts'
+import { processGroup } from './process-group.ts'
+
+const { store, deps, groupOf } = await openTestWorker()
+
+test('a group is decided, each order by itself', async () => {
+  const [good, unknown] = [aPlaceOrder(), aPlaceOrder({ codeValue: 'unknown' })]
+  await processGroup(await groupOf(good, unknown), deps)
+  expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
+  expect(await store.orders.outcomeOf(unknown.paymentId)).toBe('INVALID_CODE')
+})
+
+test('an order that makes the store fail leaves its neighbours to jobs of their own', async () => {
+  const [good, bad] = [aPlaceOrder(), aPlaceOrder({ customerId: 'C-damaged' })]
+  // Whatever has damaged it: a key that counts this customer's orders is of another type.
+  const customers = () => store.connection.keys('*:recent:customer:*')
+  const others = await customers()
+  await processGroup(await groupOf(aPlaceOrder({ customerId: 'C-damaged' })), deps)
+  const [key = ''] = (await customers()).filter((one) => !others.includes(one))
+  await store.connection.set(key, 'damaged')
+  const group = await groupOf(good, bad)
+  await processGroup(group, deps)
+  const alone = { ...group, paymentIds: [good.paymentId] }
+  await processGroup(alone, deps)
+  expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
+  await expect(processGroup({ ...group, paymentIds: [bad.paymentId] }, deps)).rejects.toThrow('WRONGTYPE')
+  const jobs = await store.queues.queue(0).getDelayed()
+  expect(jobs.map((job) => job.data.paymentIds).toSorted()).toEqual(
+    [[good.paymentId], [bad.paymentId]].toSorted(),
+  )
+})
+
+test('an order whose worker died of it after all its time is given up without being judged once more', async () => {
+  const order = aPlaceOrder()
+  const group = { ...(await groupOf(order)), orphaned: true }
+  const judged: unknown[] = []
+  const check = { name: 'deadly', after: 'merchant' as const, run: () => Promise.reject(judged.push(1)) }
+  const rulebook = { ...deps.rulebook(), checks: [check] }
+  await processGroup(group, { ...deps, rulebook: () => rulebook, decideWithinMs: -1 })
+  expect(judged).toEqual([])
+  expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
+})
+
+test('an order that cannot be decided in all its time is PROCESS_FAIL; before, it is undecided', async () => {
+  const order = aPlaceOrder()
+  const group = await groupOf(order)
+  const check = { name: 'down', after: 'merchant' as const, run: () => Promise.reject(new Error('down')) }
+  const rulebook = { ...deps.rulebook(), checks: [check] }
+  const undecidable = { ...deps, rulebook: () => rulebook }
+  await expect(processGroup(group, undecidable)).rejects.toThrow(Undecided)
+  expect(await store.orders.outcomeOf(order.paymentId)).toBeUndefined()
+  await processGroup(group, { ...undecidable, decideWithinMs: -1 })
+  expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
+})

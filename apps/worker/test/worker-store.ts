@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CodeRecord, MerchantRecord } from '@placeorder/decision'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { type Group, openIngressStore, openWorkerStore, type WorkerStore } from '@placeorder/store'
+import { testRedis } from '@placeorder/testkit'
+import { afterAll } from 'vitest'
+import { z } from 'zod'
+import type { ProcessDeps } from '../src/process-group.ts'
+import { parseRulebook } from '../src/rulebook.ts'
+
+const config = join(import.meta.dirname, '../../../config')
+const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
+
+/** A worker's store on a Redis of its own, with the sample directory and policy, closed after the file's tests. */
+export type TestWorker = {
+  store: WorkerStore
+  deps: ProcessDeps
+  /** Takes orders in and gives the group a worker would get of them. */
+  groupOf: (...orders: PlaceOrderRequest[]) => Promise<Group>
+}
+
+export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promise<TestWorker> {
+  const redis = await testRedis({ own: true })
+  const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
+  const ingress = await openIngressStore({ address, shards: 1, onFault: () => {} })
+  const store = await openWorkerStore({ address, shards: 1, onFault: () => {} })
+  afterAll(async () => {
+    await ingress.close()
+    await store.close()
+    await redis.close()
+  })
+  const sample = DirectoryFile.parse(JSON.parse(await readFile(join(config, 'directory.json'), 'utf8')))
+  await store.directory.put(sample.merchants, sample.codes)
+  const rulebook = await parseRulebook(await readFile(join(config, 'policy.json'), 'utf8'), 'policy.json')
+  return {
+    store,
+    deps: {
+      store,
+      rulebook: () => rulebook,
+      checksMs: 1_000,
+      decideWithinMs: 600_000,
+      seen: {
+        taken: () => {},
+        redisAnswered: () => {},
+        stage: () => {},
+        decided: () => {},
+        concluded: () => {},
+        undecided: () => {},
+        gaveUp: () => {},
+      },
+      ...changes,
+    },
+    groupOf: async (...orders) => {
+      await Promise.all(
+        orders.map((order) => ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))),
+      )
+      return {
+        paymentIds: orders.map(({ paymentId }) => paymentId),
+        jobId: 'g-test',
+        shard: 0,
+        dueAt: Date.now(),
+        takenAt: Date.now(),
+        attempt: 1,
+        orphaned: false,
+        signal: new AbortController().signal,
+      }
+    },
+  }
+}
