@@ -4,18 +4,35 @@ import {
   inquiryAnswer,
   orderNotExist,
 } from '@placeorder/protocol'
-import type { Orders } from '@placeorder/store'
+import type { Durability, Orders } from '@placeorder/store'
+import { before, type Waits } from './waits.ts'
 
-export type InquireOrderDeps = { orders: Pick<Orders, 'record'> }
+export type InquireOrderDeps = {
+  orders: Pick<Orders, 'record'>
+  durability: Pick<Durability, 'replicated'>
+  waits: Waits
+  waitMs: number
+}
 
-/** Tells how an order stands. It reads and never waits; an order of another acquirer or psp does not exist for the caller. */
-export async function inquireOrder(
+/**
+ * Tells how an order stands. It reads and never waits for an outcome; an order of another acquirer or psp does not exist
+ * for the caller. Rejects when the record cannot be read in time.
+ */
+export function inquireOrder(
   { acquirerId, pspId, paymentId }: InquiryOrderRequest,
-  { orders }: InquireOrderDeps,
+  { orders, durability, waits, waitMs }: InquireOrderDeps,
 ): Promise<InquiryOrderAnswer> {
-  const record = await orders.record(paymentId)
-  if (record === undefined || record.order.acquirerId !== acquirerId || record.order.pspId !== pspId) {
-    return orderNotExist
-  }
-  return inquiryAnswer({ paymentId, ...record })
+  return waits.within(waitMs, async (signal) => {
+    const record = await before(orders.record(paymentId), signal)
+    if (record === undefined || record.order.acquirerId !== acquirerId || record.order.pspId !== pspId)
+      return orderNotExist
+    const isOpen =
+      record.outcome === undefined ||
+      !(await before(durability.replicated(paymentId), signal).catch(() => false))
+    return inquiryAnswer({
+      paymentId,
+      ...record,
+      ...(isOpen ? { outcome: undefined, concludedAt: undefined } : {}),
+    })
+  })
 }

@@ -1,7 +1,7 @@
-import { answer, type FinalCode, isFinal, type PlaceOrderAnswer, type ResultCode } from '@placeorder/protocol'
+import { answer, type FinalCode, isFinal, type PlaceOrderAnswer } from '@placeorder/protocol'
 import type { Durability, Incoming, Intake, Orders } from '@placeorder/store'
 import type { Metrics, Tracing } from '@placeorder/telemetry'
-import type { Waits } from './waits.ts'
+import { before, type Waits } from './waits.ts'
 
 export type PlaceOrderDeps = {
   intake: Pick<Intake, 'takeIn'>
@@ -36,19 +36,26 @@ function takeInAndWait(incoming: Incoming, deps: PlaceOrderDeps): Promise<PlaceO
       deps.stage('take_in', (performance.now() - arrivedAt) / 1000)
       if (taken === undefined) return answer('UNKNOWN_EXCEPTION') // It may be taken in, or not: we cannot tell.
       if (taken.kind === 'INCONSISTENT') return answer('REPEAT_REQ_INCONSISTENT')
-      if (taken.kind === 'CONCLUDED') return final(paymentId, taken.outcome, taken.paymentRequestId, deps)
-      const code = await announced.catch(() => lastLook(paymentId, deps))
-      return isFinal(code) ? final(paymentId, code, taken.paymentRequestId, deps) : answer(code)
+      if (taken.kind === 'CONCLUDED')
+        return final(paymentId, taken.outcome, taken.paymentRequestId, signal, deps)
+      const code = await announced.catch(() => undefined)
+      if (code === undefined) return lastLook(paymentId, taken.paymentRequestId, deps)
+      return isFinal(code) ? final(paymentId, code, taken.paymentRequestId, signal, deps) : answer(code)
     }),
   )
 }
 
 /** An announcement is a hint and may be missed; the record is the truth. */
-async function lastLook(paymentId: string, { orders, waits }: PlaceOrderDeps): Promise<ResultCode> {
-  const outcome = await waits
-    .within(LAST_LOOK_MS, (signal) => Promise.race([orders.outcomeOf(paymentId), aborted(signal)]))
-    .catch(() => undefined)
-  return outcome ?? 'PAYMENT_IN_PROCESS'
+function lastLook(
+  paymentId: string,
+  paymentRequestId: string,
+  deps: PlaceOrderDeps,
+): Promise<PlaceOrderAnswer> {
+  return deps.waits.within(LAST_LOOK_MS, async (signal) => {
+    const outcome = await before(deps.orders.outcomeOf(paymentId), signal).catch(() => undefined)
+    if (outcome === undefined) return answer('PAYMENT_IN_PROCESS')
+    return final(paymentId, outcome, paymentRequestId, signal, deps)
+  })
 }
 
 /** A final answer counts only once as many replicas have it as the operator wants. */
@@ -56,11 +63,9 @@ async function final(
   paymentId: string,
   outcome: FinalCode,
   paymentRequestId: string,
+  signal: AbortSignal,
   { durability }: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
-  const replicated = await durability.replicated(paymentId).catch(() => false)
+  const replicated = await before(durability.replicated(paymentId), signal).catch(() => false)
   return replicated ? answer(outcome, paymentRequestId) : answer('PAYMENT_IN_PROCESS')
 }
-
-const aborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))

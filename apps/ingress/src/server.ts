@@ -7,7 +7,12 @@ import {
   type ResultCode,
 } from '@placeorder/protocol'
 import type { Metrics } from '@placeorder/telemetry'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
 import type { Admission } from './admission.ts'
 import type { Client, Clients } from './clients.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
@@ -68,7 +73,7 @@ declare module 'fastify' {
 export function buildServer(deps: ServerDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: deps.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES_MAX,
     forceCloseConnections: 'idle',
     return503OnClosing: false,

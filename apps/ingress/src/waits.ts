@@ -1,3 +1,16 @@
+/** What `promise` gives, if it does before `signal` aborts; else it rejects with the signal's reason. */
+export async function before<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const abort = () => late.reject(signal.reason)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([promise, late.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
 /** Waits that end in time, each with its timer. */
 export class Waits {
   readonly #open = new Set<AbortController>()

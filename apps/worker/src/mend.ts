@@ -2,7 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { WorkerStore } from '@placeorder/store'
 
 export type MendDeps = {
-  store: Pick<WorkerStore, 'orders' | 'mending' | 'usage'>
+  store: {
+    orders: Pick<WorkerStore['orders'], 'backlog' | 'open'>
+    mending: Pick<WorkerStore['mending'], 'mendOpen'>
+    usage: Pick<WorkerStore['usage'], 'forget'>
+  }
   shards: number
   /** Told of each round's work; the round ends with it. */
   onRound: (round: { mended: number; open: number; oldestAgeMs: number }) => Promise<void>
@@ -15,25 +19,31 @@ const ROUND_MS = 5_000
 /** Younger orders than this (ms) are on their way; older ones may have lost their job. */
 const ORPHAN_AGE_MS = 5_000
 
-/** Orders looked at in one round and shard, oldest first; the next round looks at the next. */
-const ROUND_ORDERS_MAX = 1_000
+/** Orders looked at in one round and shard, oldest first; the next round goes on from there, and after the last begins again. */
+const ROUND_ORDERS_MAX = 5_000
 
 /** Goes round, until `signal` aborts, looking for open orders that no job is answerable for. */
 export async function keepMending(deps: MendDeps, signal: AbortSignal): Promise<void> {
+  const seen: number[] = []
   while (!signal.aborted) {
     await wait(ROUND_MS * (0.8 + 0.4 * Math.random()), undefined, { signal }).catch(() => {})
-    if (!signal.aborted) await mendRound(deps).catch(deps.onFault)
+    if (!signal.aborted) await mendRound(deps, seen).catch(deps.onFault)
   }
 }
 
-/** One round over all shards. May run anywhere, any number of times at once. */
-export async function mendRound({ store, shards, onRound }: MendDeps): Promise<void> {
+/**
+ * One round over all shards. May run anywhere, any number of times at once. `seen` is how many of each shard's open
+ * orders the rounds before have looked at.
+ */
+export async function mendRound({ store, shards, onRound }: MendDeps, seen: number[] = []): Promise<void> {
   const now = Date.now()
   const round = { mended: 0, open: 0, oldestAgeMs: 0 }
   let oldestOpen = now
   for (let shard = 0; shard < shards; shard += 1) {
     const { open, oldest = now } = await store.orders.backlog(shard)
-    const paymentIds = await store.orders.open(shard, now - ORPHAN_AGE_MS, ROUND_ORDERS_MAX)
+    const skip = seen[shard] ?? 0
+    const paymentIds = await store.orders.open(shard, now - ORPHAN_AGE_MS, ROUND_ORDERS_MAX, skip)
+    seen[shard] = paymentIds.length < ROUND_ORDERS_MAX ? 0 : skip + paymentIds.length
     round.mended += await store.mending.mendOpen(shard, paymentIds)
     round.open += open
     oldestOpen = Math.min(oldestOpen, oldest)

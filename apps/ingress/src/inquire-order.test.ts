@@ -1,0 +1,60 @@
+import { aPlaceOrder } from '@placeorder/testkit'
+import { expect, test } from 'vitest'
+import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
+import { Waits } from './waits.ts'
+
+const order = aPlaceOrder()
+const { acquirerId, pspId, paymentId } = order
+const asked = { acquirerId, pspId, paymentId }
+const record = {
+  order,
+  clientId: 'C-1',
+  paymentRequestId: 'R-1',
+  claimedAt: 1_000,
+  jobId: undefined,
+  outcome: 'SUCCESS' as const,
+  concludedAt: 2_000,
+}
+
+function storeThat(changes: Partial<InquireOrderDeps> = {}): InquireOrderDeps {
+  return {
+    orders: { record: async () => record },
+    durability: { replicated: async () => true },
+    waits: new Waits(),
+    waitMs: 50,
+    ...changes,
+  }
+}
+
+test('a concluded order is told with its times', async () => {
+  expect(await inquireOrder(asked, storeThat())).toMatchObject({
+    result: { resultCode: 'SUCCESS' },
+    orderResult: { resultCode: 'SUCCESS' },
+    paymentRequestId: 'R-1',
+    concludedTime: '1970-01-01T00:00:02.000Z',
+  })
+})
+
+test.each([
+  ['too few replicas have it', async () => false],
+  ['the replicas do not answer', () => Promise.reject(new Error('away'))],
+  ['the replicas never answer', () => new Promise<never>(() => {})],
+])('an outcome is not told as final while %s', async (_name, replicated) => {
+  const told = await inquireOrder(asked, storeThat({ durability: { replicated } }))
+  expect(told.orderResult?.resultCode).toBe('PAYMENT_IN_PROCESS')
+  expect(told.concludedTime).toBeUndefined()
+})
+
+test.each([
+  ['never claimed', asked, undefined],
+  ['of another acquirer', { ...asked, acquirerId: 'another' }, record],
+  ['of another psp', { ...asked, pspId: 'another' }, record],
+])('an order %s does not exist', async (_name, request, kept) => {
+  const told = await inquireOrder(request, storeThat({ orders: { record: async () => kept } }))
+  expect(told.result.resultCode).toBe('ORDER_NOT_EXIST')
+})
+
+test('a record that cannot be read in time is an error, and not an order that does not exist', async () => {
+  const never = () => new Promise<never>(() => {})
+  await expect(inquireOrder(asked, storeThat({ orders: { record: never } }))).rejects.toThrow('50 ms')
+})

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { mendRound } from './mend.ts'
+
+test('rounds go on from where the one before has ended, and begin again after the last', async () => {
+  const open = Array.from({ length: 12_000 }, (_, i) => `P-${i}`)
+  const mended: number[] = []
+  const deps = {
+    store: {
+      orders: {
+        backlog: async () => ({ open: open.length, oldest: 0 }),
+        open: async (_shard: number, _before: number, max: number, skip = 0) => open.slice(skip, skip + max),
+      },
+      mending: { mendOpen: async (_shard: number, paymentIds: string[]) => mended.push(paymentIds.length) },
+      usage: { forget: async () => {} },
+    },
+    shards: 1,
+    onRound: () => {},
+    onFault: () => {},
+  }
+  const seen: number[] = []
+  for (let round = 0; round < 4; round += 1) await mendRound(deps, seen)
+  expect(mended).toEqual([5_000, 5_000, 2_000, 5_000])
+})
