@@ -14,7 +14,7 @@ test('rounds go on from where the one before has ended, and begin again after th
       usage: { forget: async () => {} },
     },
     shards: 1,
-    onRound: () => {},
+    onRound: async () => {},
     onFault: () => {},
   }
   const seen: number[] = []
