@@ -2,8 +2,9 @@ import { recentCounters } from '@placeorder/decision'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
+import { recentKey } from './keys.ts'
 
-const { worker } = await openTestStore()
+const { worker, connection } = await openTestStore()
 const MINUTE_MS = 60_000
 const now = Date.now()
 const anId = () => crypto.randomUUID()
@@ -66,4 +67,17 @@ test('counters no rule mentions are not kept, and an order without customer has 
   )
   expect(named?.customerOrders24h).toBe(0)
   expect(nameless?.customerOrders24h).toBe(0)
+})
+
+test('a set keeps no more than its own longest window, whatever other subjects are counted for', async () => {
+  const [codeValue, customerId] = [anId(), anId()]
+  const at = (minutesAgo: number) => ({
+    order: aPlaceOrder({ codeValue, customerId }),
+    claimedAt: now - minutesAgo * MINUTE_MS,
+  })
+  await worker.recent.count([at(30)], ['codeOrders10m', 'customerOrders24h'])
+  await worker.recent.count([at(0)], ['codeOrders10m', 'customerOrders24h'])
+  const size = (subject: 'code' | 'customer', id: string) => connection.zcard(recentKey(0, subject, id))
+  expect(await size('code', codeValue)).toBe(1)
+  expect(await size('customer', customerId)).toBe(2)
 })

@@ -82,8 +82,7 @@ export class RecentOrders {
       const { order, claimedAt } = orders[position] as Counted
       return [placeOf(key), order.paymentId, claimedAt, counters.length, ...counters.map(windowOf)]
     })
-    const longestMs = Math.max(...asks.flatMap(({ counters }) => counters.map(windowOf)))
-    const reply = await this.#count.run(this.#connection, [...places.keys()], [longestMs, ...args])
+    const reply = await this.#count.run(this.#connection, [...places.keys()], args)
     return z.array(z.number()).parse(reply)
   }
 }

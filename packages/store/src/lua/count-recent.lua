@@ -2,35 +2,39 @@
 -- others each of them has in each window.
 --
 -- KEYS[1..n]   sorted sets of paymentIds by claim time in ms, one for each distinct subject
--- ARGV[1]      the longest window in ms: what is older is forgotten
--- ARGV[2..]    for each order and subject: which of the keys, paymentId, claim time in ms, the number of windows,
+-- ARGV[1..]    for each order and subject: which of the keys, paymentId, claim time in ms, the number of windows,
 --              and the windows in ms
+--
+-- What is older than a set's longest window is forgotten.
 --
 -- Returns      for each order and subject, and each of its windows, the number of other orders in it
 
-local keep, additions, newest, asked, at = tonumber(ARGV[1]), {}, {}, {}, 2
+local sets, asked, at = {}, {}, 1
 while at <= #ARGV do
-  local which, windows = tonumber(ARGV[at]), tonumber(ARGV[at + 3])
-  local added = additions[which] or {}
-  additions[which] = added
-  added[#added + 1] = ARGV[at + 2]
-  added[#added + 1] = ARGV[at + 1]
-  newest[which] = math.max(newest[which] or 0, tonumber(ARGV[at + 2]))
-  asked[#asked + 1] = { which, tonumber(ARGV[at + 2]), at + 4, at + 3 + windows }
-  at = at + 4 + windows
+  local which, paymentId, claimedAt, windows = unpack(ARGV, at, at + 3)
+  local set = sets[which] or { added = {}, newest = 0, keep = 0 }
+  sets[which] = set
+  set.added[#set.added + 1] = claimedAt
+  set.added[#set.added + 1] = paymentId
+  set.newest = math.max(set.newest, tonumber(claimedAt))
+  local last = at + 3 + tonumber(windows)
+  for window = at + 4, last do set.keep = math.max(set.keep, tonumber(ARGV[window])) end
+  asked[#asked + 1] = { KEYS[tonumber(which)], tonumber(claimedAt), at + 4, last }
+  at = last + 1
 end
 
-for which, added in pairs(additions) do
-  redis.call('ZADD', KEYS[which], unpack(added))
-  redis.call('ZREMRANGEBYSCORE', KEYS[which], '-inf', newest[which] - keep)
-  redis.call('PEXPIRE', KEYS[which], keep)
+for which, set in pairs(sets) do
+  local key = KEYS[tonumber(which)]
+  redis.call('ZADD', key, unpack(set.added))
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', set.newest - set.keep))
+  redis.call('PEXPIRE', key, string.format('%.0f', set.keep))
 end
 
 local counts = {}
 for _, ask in ipairs(asked) do
   for window = ask[3], ask[4] do
     local since = '(' .. string.format('%.0f', ask[2] - tonumber(ARGV[window]))
-    local count = redis.call('ZCOUNT', KEYS[ask[1]], since, string.format('%.0f', ask[2]))
+    local count = redis.call('ZCOUNT', ask[1], since, string.format('%.0f', ask[2]))
     counts[#counts + 1] = math.max(count - 1, 0)
   end
 end
