@@ -6,7 +6,7 @@ import { serve } from '../rig/serve.ts'
 import { autocannon, type Histogram } from './autocannon.ts'
 import { Tally } from './load.ts'
 
-// Sends signed orders with autocannon. Asked for: sign, start, mark, stop.
+// Sends signed orders with autocannon. Asked for: sign, start, mark, stop; `stop` resolves with the first order not sent.
 
 const Sign = z.object({ count: z.number(), target: z.string(), keyFile: z.string() })
 const Start = z.object({
@@ -15,7 +15,10 @@ const Start = z.object({
   /** Requests a second of all connections together; without one, a closed loop. */
   rate: z.number().optional(),
   /** The first order to send. */
-  from: z.number().default(0),
+  from: z.number(),
+  /** For how long, and the most orders that can be answered in a second: so many are made ready. */
+  seconds: z.number(),
+  perSecondMax: z.number(),
   /** Make the bytes of all requests before the clock starts, too; takes 1.5 KB a request. */
   render: z.boolean().default(true),
 })
@@ -33,21 +36,21 @@ type Signed = { count: number; target: string; time: string; signatures: Buffer 
 const tally = new Tally()
 const running: { stop: () => void; ended: Promise<void> }[] = []
 let signed: Signed = { count: 0, target: '', time: '', signatures: Buffer.alloc(0) }
+let next = 0
 
 /** Hands out the requests one after the other, each once. */
-function supply(host: string, from: number, render: boolean): () => Buffer {
+function supply({ from, seconds, perSecondMax, render }: z.output<typeof Start>): () => Buffer {
   const { count, target, time, signatures } = signed
-  const bytes = (at: number) => wireOf(at, host, target, time, signatures)
-  const rendered = render ? Array.from({ length: count - from }, (_, i) => bytes(from + i)) : undefined
-  let next = from
+  const until = Math.min(count, from + Math.ceil(seconds * perSecondMax))
+  const bytes = (at: number) => wireOf(at, target, time, signatures)
+  const rendered = render ? Array.from({ length: until - from }, (_, i) => bytes(from + i)) : []
+  next = from
   return () => {
-    if (next >= count) {
-      // It cannot happen: more are signed than all cores together can sign in the time.
-      console.error(`all ${count} signed orders were sent`)
-      process.exit(1)
-    }
-    const at = next++
-    return rendered?.[at - from] ?? bytes(at)
+    // More are there than can be answered; past them the run is void.
+    if (next === until) tally.failed(`all orders up to ${until} were sent`)
+    const at = Math.min(next, until - 1)
+    next = at + 1
+    return rendered[at - from] ?? bytes(at)
   }
 }
 
@@ -87,18 +90,14 @@ function fire(url: string, take: () => Buffer, connections: number, rate?: numbe
  * corrects for coordinated omission with an interval in seconds where its latencies are in ms, so that is done here.
  */
 async function start(argument: unknown): Promise<void> {
-  const { urls, connections, rate, from, render } = Start.parse(argument)
-  const takes = urls.map((url) => ({ url, take: supply(new URL(url).host, from, render) }))
-  for (const { url, take } of takes) {
-    if (rate === undefined) {
-      fire(url, take, connections / urls.length)
-      continue
-    }
-    for (let at = 0; at < connections; at += 1) {
-      fire(url, take, 1, rate / connections)
-      await wait(1_000 / connections)
-    }
+  const load = Start.parse(argument)
+  const { urls, connections, rate } = load
+  const take = supply(load)
+  for (let at = 0; rate !== undefined && at < connections; at += 1) {
+    fire(urls[at % urls.length] ?? '', take, 1, rate / connections)
+    await wait(1_000 / connections)
   }
+  if (rate === undefined) for (const url of urls) fire(url, take, connections / urls.length)
   tally.mark()
 }
 
@@ -114,5 +113,6 @@ serve({
     for (const { stop } of running) stop()
     await Promise.all(running.map(({ ended }) => ended))
     running.length = 0
+    return next
   },
 })

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises'
+import { compilePolicy, judge, Policy, recentUsed, takings } from '@placeorder/decision'
+import type { FinalCode, PlaceOrderRequest } from '@placeorder/protocol'
+import { connect, Directory, RecentOrders, Usage } from '@placeorder/store'
+
+/**
+ * Decides one order as our worker decides a group: the same look-ups, the same ladder with the same rules, the same
+ * script for limits and codes, the same records of recent orders. Only that it does so for each order alone.
+ */
+export async function openDecideOne(
+  redisUrl: string,
+  policyFile: string,
+): Promise<(order: PlaceOrderRequest, claimedAt: number) => Promise<FinalCode>> {
+  const connection = connect({ urls: [redisUrl], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+  const directory = new Directory(connection, 1)
+  const recentOrders = new RecentOrders(connection, 1)
+  const limits = new Usage(connection)
+  const policy = compilePolicy(Policy.parse(JSON.parse(await readFile(policyFile, 'utf8'))))
+  return async (order, claimedAt) => {
+    const { paymentId, codeValue } = order
+    const merchantId = order.merchant.referenceMerchantId
+    const [found, [recent]] = await Promise.all([
+      directory.find([merchantId], [codeValue]),
+      recentOrders.count([{ order, claimedAt }], recentUsed(policy)),
+    ])
+    const merchant = found.merchants.get(merchantId)
+    const code = found.codes.get(codeValue)
+    if (recent === undefined || merchant instanceof Error || code instanceof Error)
+      throw new Error('the directory of the bench cannot be read')
+    const facts = { order, claimedAt, merchant, code, codeTakenBy: found.holders.get(codeValue), recent }
+    const judged = judge(facts, policy)
+    const passed = judged === 'SUCCESS'
+    const [decided = judged] = await limits.decide([
+      {
+        paymentId,
+        claimedAt,
+        judged,
+        takings: passed ? takings(facts, policy) : [],
+        orderCode: passed && code?.type === 'ORDER_CODE' ? codeValue : undefined,
+      },
+    ])
+    return decided
+  }
+}

@@ -1,0 +1,24 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { z } from 'zod'
+
+const Signed = z.object({ signatures: z.number(), ms: z.number() })
+
+/** How many RSA-2048 signatures a second all cores together make when they do nothing else. */
+export async function signingRate(keyFile: string, ms: number): Promise<number> {
+  const rates = await Promise.all(Array.from({ length: availableParallelism() }, () => one(keyFile, ms)))
+  return rates.reduce((sum, rate) => sum + rate, 0)
+}
+
+function one(keyFile: string, ms: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const thread = new Worker(new URL('./bare-signing-thread.ts', import.meta.url), {
+      workerData: { keyFile, ms },
+    })
+    thread.once('message', (message) => {
+      const signed = Signed.parse(message)
+      resolve((1_000 * signed.signatures) / signed.ms)
+    })
+    thread.once('error', reject)
+  })
+}

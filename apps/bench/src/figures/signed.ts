@@ -1,0 +1,101 @@
+import { signingRate } from '../baselines/signing.ts'
+import type { Figure } from '../report/finding.ts'
+import {
+  asked,
+  type House,
+  httpDriver,
+  ingressFor,
+  placeOrderPath,
+  redisFor,
+  serverFor,
+  workerFor,
+} from '../rig/house.ts'
+import type { Sample, Subject } from '../rig/measure.ts'
+import type { Asked } from '../rig/program.ts'
+import { prove } from '../rig/prove.ts'
+import { roundsOf } from '../statistics.ts'
+import { alternate, commandsNote, cpuNote, finding, ratio, WARM_UP_S } from './rounds.ts'
+
+const CONNECTIONS = 64
+
+/** Signed orders over HTTP: ours, the obvious way, a server that signs a constant answer, and signing alone. */
+export async function signed(house: House): Promise<Figure> {
+  await using stack = new AsyncDisposableStack()
+  const { rounds, seconds, leadSeconds } = house.plan
+  house.say('signing alone')
+  const bare = [await signingRate(house.files.signingKey, 1_000 * seconds)]
+  // Each answer needs a signature, so more than that cannot be answered.
+  const perSecondMax = bare[0] ?? 0
+  const count = perSecondMax * (rounds * (leadSeconds + seconds + 1) + WARM_UP_S + 2)
+  const driver = await httpDriver(house, stack, Math.ceil(count))
+  const subjects = [await ours(house, stack), await constant(house, stack), await obvious(house, stack)].map(
+    (server) => subjectOf(server, driver, perSecondMax),
+  )
+  const samples = await alternate(house, subjects, async () => {
+    if (bare.length < rounds) bare.push(await signingRate(house.files.signingKey, 1_000 * seconds))
+  })
+  return report(samples, bare)
+}
+
+function report(samples: Map<string, Sample[]>, bare: number[]): Figure {
+  const of = (name: string) => samples.get(name) ?? []
+  const perSecond = (sample: Sample) => sample.perSecond
+  const [us, constant, obvious] = [of('placeorder'), of('a signed constant'), of('the obvious way')]
+  const names = [...samples.keys()]
+  return {
+    name: 'signed',
+    title: `Signed orders over HTTP, ${CONNECTIONS} connections`,
+    findings: [
+      ratio('placeorder over a signed constant', [us, constant], perSecond, { atLeast: 0.8, aim: 0.9 }),
+      {
+        what: 'placeorder over signing alone',
+        unit: '×',
+        rounds: roundsOf(us.map((sample, i) => sample.perSecond / (bare[i] ?? Number.NaN))),
+        must: { atLeast: 0.6, aim: 0.7 },
+      },
+      ratio('p99 of placeorder over that of a signed constant', [us, constant], ({ p99 }) => p99, {
+        atMost: 1.5,
+      }),
+      ratio('placeorder over the obvious way', [us, obvious], perSecond),
+      ...names.map((name) => finding(`${name}, throughput`, 'orders/s', of(name), perSecond)),
+      { what: 'signing alone, all cores', unit: 'signatures/s', rounds: roundsOf(bare) },
+      ...names.map((name) => finding(`${name}, p50`, 'ms', of(name), ({ p50 }) => p50)),
+      ...names.map((name) => finding(`${name}, p99`, 'ms', of(name), ({ p99 }) => p99)),
+      finding('placeorder, Redis commands an order', '', us, ({ commands }) => commands),
+      finding('the obvious way, Redis commands an order', '', obvious, ({ commands }) => commands),
+    ],
+    notes: [...names.map((name) => cpuNote(name, of(name))), commandsNote('placeorder', us)],
+  }
+}
+
+type Server = Pick<Subject, 'name' | 'programs' | 'redis'> & { url: string }
+
+async function ours(house: House, stack: AsyncDisposableStack): Promise<Server> {
+  const redis = await redisFor(house, stack, 'ours')
+  const worker = await workerFor(house, stack, redis.address)
+  const ingress = await ingressFor(house, stack, redis.address)
+  await prove(house, 'placeorder', ingress.url)
+  const programs = [ingress, worker, { name: 'redis', pid: redis.pid }]
+  return { name: 'placeorder', url: ingress.url, programs, redis }
+}
+
+async function constant(house: House, stack: AsyncDisposableStack): Promise<Server> {
+  const server = await serverFor(house, stack, 'baselines/constant-server.ts')
+  await prove(house, 'a signed constant', server.url)
+  return { name: 'a signed constant', url: server.url, programs: [server] }
+}
+
+async function obvious(house: House, stack: AsyncDisposableStack): Promise<Server> {
+  const redis = await redisFor(house, stack, 'obvious')
+  const env = { REDIS_URL: redis.url, POLICY_FILE: house.files.policy }
+  const worker = await asked(stack, 'worker', 'baselines/obvious-worker.ts', env)
+  const server = await serverFor(house, stack, 'baselines/obvious-server.ts', env)
+  await prove(house, 'the obvious way', server.url)
+  const programs = [server, worker, { name: 'redis', pid: redis.pid }]
+  return { name: 'the obvious way', url: server.url, programs, redis }
+}
+
+function subjectOf({ url, ...server }: Server, driver: Asked, perSecondMax: number): Subject {
+  const load = { urls: [`${url}${placeOrderPath}`], connections: CONNECTIONS, perSecondMax }
+  return { ...server, driver, load, next: 0 }
+}

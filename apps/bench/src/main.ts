@@ -1,0 +1,39 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { core } from './figures/core.ts'
+import { signed } from './figures/signed.ts'
+import { planOf, usage } from './options.ts'
+import { type Figure, verdictOn } from './report/finding.ts'
+import { markdownOf } from './report/markdown.ts'
+import { type House, openHouse } from './rig/house.ts'
+import { machineOf } from './rig/machine.ts'
+
+const figures: Record<string, (house: House) => Promise<Figure>> = { core, signed }
+
+/** What is taken when nothing is chosen: in CI the one ratio that must not fall. */
+const chosenBy = (only: readonly string[] | undefined, short: boolean) =>
+  only ?? (short ? ['core'] : Object.keys(figures))
+
+if (process.argv.includes('--help')) {
+  console.log(usage)
+  process.exit()
+}
+const plan = planOf(process.argv.slice(2))
+const results = join(import.meta.dirname, '../../../.bench')
+const house = await openHouse(plan, join(results, `run-${process.pid}`))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130)) // All we started ends with us.
+const machine = await machineOf(plan)
+const found: Figure[] = []
+for (const name of chosenBy(plan.only, plan.short)) {
+  const take = figures[name]
+  if (take === undefined) throw new Error(`there is no figure ${name}: ${Object.keys(figures).join(', ')}`)
+  house.say(name)
+  found.push(await take(house))
+}
+const table = markdownOf(machine, found)
+await mkdir(results, { recursive: true })
+await writeFile(join(results, 'bench.md'), table)
+await writeFile(join(results, 'bench.json'), JSON.stringify({ machine, figures: found }, undefined, 2))
+console.log(table)
+const missed = found.flatMap(({ findings }) => findings.filter((one) => verdictOn(one) === 'NOT reached'))
+if (plan.short && missed.length > 0) process.exitCode = 1
