@@ -19,6 +19,7 @@ export async function openDecideOne(
   return async (order, claimedAt) => {
     const { paymentId, codeValue } = order
     const merchantId = order.merchant.referenceMerchantId
+    const openAt = await limits.time() // Redis is asked for it once a second.
     const [found, [recent]] = await Promise.all([
       directory.find([merchantId], [codeValue]),
       recentOrders.count([{ order, claimedAt }], recentUsed(policy)),
@@ -30,15 +31,14 @@ export async function openDecideOne(
     const facts = { order, claimedAt, merchant, code, codeTakenBy: found.holders.get(codeValue), recent }
     const judged = judge(facts, policy)
     const passed = judged === 'SUCCESS'
-    const [decided = judged] = await limits.decide([
-      {
-        paymentId,
-        claimedAt,
-        judged,
-        takings: passed ? takings(facts, policy) : [],
-        orderCode: passed && code?.type === 'ORDER_CODE' ? codeValue : undefined,
-      },
-    ])
+    const judgement = {
+      paymentId,
+      claimedAt,
+      judged,
+      takings: passed ? takings(facts, policy) : [],
+      orderCode: passed && code?.type === 'ORDER_CODE' ? codeValue : undefined,
+    }
+    const [decided = judged] = await limits.decide([judgement], openAt)
     return decided
   }
 }

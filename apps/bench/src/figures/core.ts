@@ -44,7 +44,7 @@ export async function core(house: House): Promise<Figure> {
           '',
           of(name),
           ({ commands }) => commands,
-          ...(name === 'placeorder' ? [{ atMost: 24, aim: 15 }] : []),
+          ...(name === 'placeorder' && !house.plan.short ? [{ atMost: 24, aim: 15 }] : []),
         ),
       ),
     ],
