@@ -38,6 +38,7 @@ function storeThat({
     waits: new Waits(),
     stage: () => {},
     tracing: noTracing,
+    onFault: () => {},
     waitMs,
   }
 }

@@ -11,6 +11,8 @@ export type PlaceOrderDeps = {
   waitMs: number
   stage: Metrics['stage']
   tracing: Pick<Tracing, 'step'>
+  /** Told why an order is answered U. */
+  onFault: (paymentId: string, error: unknown, what: string) => void
 }
 
 /** How long the last look at the record may take (ms): it comes after the wait, and P4 leaves 200 ms for all of it. */
@@ -32,9 +34,11 @@ function takeInAndWait(incoming: Incoming, deps: PlaceOrderDeps): Promise<PlaceO
   const arrivedAt = performance.now()
   return deps.waits.within(deps.waitMs, (signal) =>
     deps.orders.during(paymentId, signal, async (announced) => {
-      const taken = await deps.intake.takeIn(incoming, signal).catch(() => undefined)
+      const taken = await deps.intake.takeIn(incoming, signal).catch((error: unknown) => {
+        deps.onFault(paymentId, error, 'an order may be taken in, or not')
+      })
       deps.stage('take_in', (performance.now() - arrivedAt) / 1000)
-      if (taken === undefined) return answer('UNKNOWN_EXCEPTION') // It may be taken in, or not: we cannot tell.
+      if (taken === undefined) return answer('UNKNOWN_EXCEPTION')
       if (taken.kind === 'INCONSISTENT') return answer('REPEAT_REQ_INCONSISTENT')
       if (taken.kind === 'CONCLUDED')
         return final(paymentId, taken.outcome, taken.paymentRequestId, signal, deps)
@@ -64,8 +68,11 @@ async function final(
   outcome: FinalCode,
   paymentRequestId: string,
   signal: AbortSignal,
-  { durability }: PlaceOrderDeps,
+  { durability, onFault }: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
-  const replicated = await before(durability.replicated(paymentId), signal).catch(() => false)
+  const replicated = await before(durability.replicated(paymentId), signal).catch((error: unknown) => {
+    onFault(paymentId, error, 'an outcome may be on its replicas, or not')
+    return false
+  })
   return replicated ? answer(outcome, paymentRequestId) : answer('PAYMENT_IN_PROCESS')
 }

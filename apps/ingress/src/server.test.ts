@@ -190,6 +190,7 @@ const brokenUse = {
   waits: new Waits(),
   stage: () => {},
   tracing: noTracing,
+  onFault: () => {},
   waitMs: 50,
 }
 

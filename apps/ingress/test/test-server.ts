@@ -49,6 +49,7 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
       waits: new Waits(),
       stage: () => {},
       tracing: noTracing,
+      onFault: () => {},
       waitMs: 50,
     },
     log: pino({ level: 'silent' }),

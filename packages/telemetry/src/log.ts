@@ -24,6 +24,22 @@ const hidden = [
   'authorization',
 ]
 
+/**
+ * What a line tells of an error: never its other members, in which libraries keep what they were about (ioredis a
+ * command with its arguments), nor what JSON.parse quotes of a text it cannot read.
+ */
+function tellError(error: unknown): unknown {
+  if (!(error instanceof Error)) return typeof error
+  const { name, message, cause, stack = '' } = error
+  return {
+    type: name,
+    message: message.replace(/, (\.\.\.)?".*is not valid JSON/s, ' is not valid JSON'),
+    ...('code' in error ? { code: error.code } : {}),
+    stack: stack.slice(Math.max(0, stack.indexOf('\n    at'))),
+    ...(cause === undefined ? {} : { cause: tellError(cause) }),
+  }
+}
+
 /** How deep the log looks for them. */
 const levels = ['', '*.', '*.*.', '*.*.*.']
 
@@ -33,6 +49,7 @@ export function openLog({ name, level, pretty: words = false, destination }: Log
     name,
     level,
     base: { pid: process.pid },
+    serializers: { err: tellError },
     redact: { paths: levels.flatMap((deep) => hidden.map((word) => `${deep}${word}`)), censor: '[hidden]' },
   }
   if (words)

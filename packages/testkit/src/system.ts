@@ -17,13 +17,16 @@ export type System = {
   dir: string
   caller: Caller
   startIngress: (env?: Record<string, string>) => Promise<Ingress>
-  startWorker: (env?: Record<string, string>) => Promise<Running>
+  startWorker: (env?: Record<string, string>) => Promise<Operated>
   /** Puts records into the directory, beside those of the sample. */
   put: (merchants: MerchantRecord[], codes: CodeRecord[]) => Promise<void>
   close: () => Promise<void>
 }
 
-export type Ingress = Running & {
+/** `admin` is where its health and metrics are. */
+export type Operated = Running & { admin: string }
+
+export type Ingress = Operated & {
   origin: string
   place: (message: unknown) => Promise<Heard>
   inquire: (message: unknown) => Promise<Heard>
@@ -31,6 +34,7 @@ export type Ingress = Running & {
 
 const root = join(import.meta.dirname, '../../..')
 const clientId = 'SANDBOX_5Y00000000000001'
+const Started = z.object({ admin: z.string() })
 const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
 
 /** Prepares a system; nothing runs yet but Redis. `env` goes to every process. */
@@ -55,6 +59,7 @@ export async function openSystem({
     SIGNING_KEY_FILE: join(dir, 'acquirer.pem'),
     ADMIN_PORT: '0',
     HOST: '127.0.0.1',
+    ADMIN_HOST: '127.0.0.1',
     ...env,
   }
   const put = async (merchants: MerchantRecord[], codes: CodeRecord[]) => {
@@ -77,10 +82,11 @@ export async function openSystem({
         env: { ...all, PORT: String(port), ...more },
       })
       running.push(ingress)
-      await ingress.waitFor(/"listening"/)
+      const { admin } = Started.parse(JSON.parse(await ingress.waitFor(/"listening"/)))
       const origin = `http://127.0.0.1:${port}`
       return {
         ...ingress,
+        admin,
         origin,
         place: (message) => signedCall(`${origin}/aps/api/v1/payments/placeOrder`, message, caller),
         inquire: (message) => signedCall(`${origin}/aps/api/v1/payments/inquiryOrder`, message, caller),
@@ -93,8 +99,8 @@ export async function openSystem({
         env: { ...all, ...more },
       })
       running.push(worker)
-      await worker.waitFor(/"working"/)
-      return worker
+      const { admin } = Started.parse(JSON.parse(await worker.waitFor(/"working"/)))
+      return { ...worker, admin }
     },
     close: async () => {
       for (const one of running) one.kill('SIGKILL')

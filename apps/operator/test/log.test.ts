@@ -1,0 +1,106 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { connect, disconnect } from '@placeorder/store'
+import { aPlaceOrder, openSystem } from '@placeorder/testkit'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const marks = { codeValue: 'M4RKED-code-55', customerId: 'M4RKED-customer-66', userAgent: 'M4RKED-agent-77' }
+const mark = /M4RKED|-----BEGIN|PRIVATE/
+const ourCode = { type: 'ENTRY_CODE', merchantId: 'M00000000001', status: 'OPEN' } as const
+
+/** A real system at its most talkative, with a rule that fails for the orders that ask for it. */
+const system = await openSystem({
+  env: { LOG_LEVEL: 'trace', DECIDE_WITHIN_MS: '1000', DURABILITY: 'relaxed', WAIT_MS: '1000' },
+})
+const address = { urls: [system.redisUrl], cluster: false, sentinels: [], sentinelName: '' }
+const redis = connect(address, 'patient')
+const policyFile = join(system.dir, 'policy.json')
+const policy = JSON.parse(await readFile(policyFile, 'utf8'))
+policy.risk.push({ name: 'fails', reject: "order.passThroughInfo == 'fail' && int(order.customerId) > 0" })
+await writeFile(policyFile, JSON.stringify(policy))
+await system.put(
+  [],
+  [
+    { ...ourCode, codeValue: marks.codeValue, storeId: 'S00000000001', expiresAt: null },
+    { ...ourCode, codeValue: `${marks.codeValue}-broken`, storeId: 'S00000000001', expiresAt: null },
+  ],
+)
+const [ingress, worker] = await Promise.all([system.startIngress(), system.startWorker()])
+afterAll(async () => {
+  await disconnect(redis)
+  await system.close()
+})
+
+const marked = (changes: Partial<PlaceOrderRequest> = {}) =>
+  aPlaceOrder({ ...marks, env: { userAgent: marks.userAgent }, ...changes })
+
+const orders = {
+  placed: marked(),
+  refused: marked({ codeValue: `${marks.codeValue}-unknown` }),
+  malformed: { ...marked(), customerId: marks.customerId.repeat(9), codeValue: { value: marks.codeValue } },
+  undecided: marked({ passThroughInfo: 'fail' }),
+  damaged: marked({ codeValue: `${marks.codeValue}-broken` }),
+  notOurs: marked(),
+}
+
+/** Makes Redis refuse the claim of this order, quoting it, and makes a record of the directory unreadable. */
+async function breakThings() {
+  await redis.set(`{s0}:order:${orders.notOurs.paymentId}`, 'not a hash')
+  for (const key of await redis.keys('{s0}:code:*')) {
+    if ((await redis.get(key))?.includes('-broken')) await redis.set(key, `${marks.codeValue} is no JSON`)
+  }
+}
+
+const linesOf = (paymentId: string) =>
+  [...ingress.lines, ...worker.lines]
+    .filter((line) => line.includes(paymentId))
+    .map((line) => JSON.parse(line))
+
+beforeAll(async () => {
+  await breakThings()
+  expect((await ingress.place(orders.placed)).code).toBe('SUCCESS')
+  expect(
+    (await ingress.place({ ...orders.placed, paymentAmount: { value: '1', currency: 'CNY' } })).code,
+  ).not.toBe('SUCCESS')
+  expect((await ingress.place(orders.refused)).code).toBe('INVALID_CODE')
+  expect((await ingress.place(orders.malformed)).code).toBe('PARAM_ILLEGAL')
+  expect((await ingress.place(orders.undecided)).code).toBe('UNKNOWN_EXCEPTION')
+  expect((await ingress.place(orders.damaged)).code).toBe('UNKNOWN_EXCEPTION')
+  expect((await ingress.place(orders.notOurs)).code).toBe('UNKNOWN_EXCEPTION')
+  for (const { paymentId } of [orders.undecided, orders.damaged])
+    await worker.waitFor(new RegExp(`${paymentId}.*gave up`))
+})
+
+describe('the log of real processes at its most talkative', () => {
+  const withPaymentId = ['placed', 'refused', 'undecided', 'damaged', 'notOurs'] as const
+  test.each(withPaymentId)('names the paymentId of an order that is %s', (kind) => {
+    expect(linesOf(orders[kind].paymentId)).not.toEqual([])
+  })
+
+  test('tells the way of an order in its order', () => {
+    const said = linesOf(orders.placed.paymentId).map(({ name, msg }) => `${name} ${msg}`)
+    expect(said).toEqual(expect.arrayContaining(['worker concluded', 'ingress answered']))
+  })
+
+  test('says why an order is not answered or not decided', () => {
+    const faults = [orders.notOurs, orders.damaged, orders.undecided].map(({ paymentId }) =>
+      linesOf(paymentId).flatMap(({ err }) => (err === undefined ? [] : [err.message])),
+    )
+    expect(faults).toEqual([
+      [expect.stringContaining('WRONGTYPE')],
+      expect.arrayContaining([expect.stringContaining('a record of the directory cannot be read')]),
+      expect.arrayContaining([expect.stringContaining('a value cannot be converted')]),
+    ])
+  })
+
+  test('shows nothing personal or secret', () => {
+    const lines = [...ingress.lines, ...worker.lines]
+    expect(lines.length).toBeGreaterThan(12)
+    expect(lines.filter((line) => mark.test(line))).toEqual([])
+  })
+
+  test('is JSON, line by line', () => {
+    for (const line of [...ingress.lines, ...worker.lines]) expect(JSON.parse(line)).toHaveProperty('msg')
+  })
+})
