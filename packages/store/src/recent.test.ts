@@ -46,6 +46,19 @@ test('a re-run sees what the first run saw, whatever came later', async () => {
   expect(again).toEqual(first)
 })
 
+test('an order that is run again late still sees all of its day', async () => {
+  const customerId = anId()
+  const at = (minutesAgo: number) => ({
+    order: aPlaceOrder({ customerId }),
+    claimedAt: now - minutesAgo * MINUTE_MS,
+  })
+  const [dayBefore, late] = [at(24 * 60 + 5), at(10)]
+  const [, first] = await worker.recent.count([dayBefore, late], ['customerOrders24h'])
+  await worker.recent.count([at(0)], ['customerOrders24h'])
+  const [again] = await worker.recent.count([late], ['customerOrders24h'])
+  expect([first?.customerOrders24h, again?.customerOrders24h]).toEqual([1, 1])
+})
+
 test('code and merchant are counted apart from the customer', async () => {
   const merchant = { referenceMerchantId: `M-${anId().slice(0, 8)}` }
   const one = { order: aPlaceOrder({ merchant, codeValue: anId(), customerId: anId() }), claimedAt: now - 10 }

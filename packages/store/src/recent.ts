@@ -14,6 +14,9 @@ type Ask = { position: number; shard: number; key: string; counters: RecentCount
 const MINUTE_MS = 60_000
 const windowMs = { '10m': 10 * MINUTE_MS, '1h': 60 * MINUTE_MS, '24h': 24 * 60 * MINUTE_MS } as const
 
+/** An order that is run again up to this long (ms) after younger ones were counted still sees the whole of its windows. */
+const LATE_MS_MAX = 10 * MINUTE_MS
+
 const none = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent
 
 /** The subject and the window (ms) a counter's name stands for: `customerOrders10m` is a customer's last 10 min. */
@@ -82,7 +85,7 @@ export class RecentOrders {
       const { order, claimedAt } = orders[position] as Counted
       return [placeOf(key), order.paymentId, claimedAt, counters.length, ...counters.map(windowOf)]
     })
-    const reply = await this.#count.run(this.#connection, [...places.keys()], args)
+    const reply = await this.#count.run(this.#connection, [...places.keys()], [LATE_MS_MAX, ...args])
     return z.array(z.number()).parse(reply)
   }
 }

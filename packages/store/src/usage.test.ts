@@ -1,7 +1,8 @@
-import type { Taking } from '@placeorder/decision'
+import { LIMIT_AMOUNT_MAX, type Taking } from '@placeorder/decision'
+import type { FinalCode } from '@placeorder/protocol'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
-import { TooLate } from './usage.ts'
+import { type Judged, TooLate } from './usage.ts'
 
 const { worker, connection } = await openTestStore({ own: true })
 const { usage } = worker
@@ -61,4 +62,118 @@ test('orders of two minutes are decided together, each by its own limits', async
   const codes = await usage.decide(orders, await usage.time())
   expect(codes.toSorted()).toEqual(['PAYMENT_AMOUNT_EXCEED_LIMIT', 'SUCCESS', 'SUCCESS'])
   expect(await usage.used(takingOf(customer))).toEqual({ amount: 200n, count: 2n })
+})
+
+type Limit = { amountMax?: bigint; countMax?: number }
+
+/** A limit of a merchant of its own, of which an order takes so much. */
+function ofNewMerchant({ amountMax, countMax }: Limit): (amount: bigint) => Taking {
+  const id = anId()
+  return (amount) => ({
+    subject: 'merchant',
+    id,
+    currency: 'CNY',
+    day: '20260301',
+    amount,
+    amountMax,
+    countMax,
+  })
+}
+
+const anOrder = (takings: Taking[], changes: Partial<Judged> = {}): Judged => ({
+  paymentId: anId(),
+  claimedAt: Date.now(),
+  judged: 'SUCCESS',
+  takings,
+  orderCode: undefined,
+  ...changes,
+})
+
+const decide = async (orders: Judged[]) => usage.decide(orders, await usage.time())
+
+test('the limit itself is placed, and not a unit more', async () => {
+  const take = ofNewMerchant({ amountMax: 100n })
+  expect(await decide([anOrder([take(60n)])])).toEqual(['SUCCESS'])
+  expect(await decide([anOrder([take(41n)])])).toEqual(['PAYMENT_AMOUNT_EXCEED_LIMIT'])
+  expect(await decide([anOrder([take(40n)])])).toEqual(['SUCCESS'])
+  expect(await usage.used(take(0n))).toEqual({ amount: 100n, count: 2n })
+})
+
+test('of amount and count the amount is the answer', async () => {
+  const take = ofNewMerchant({ amountMax: 10n, countMax: 1 })
+  const orders = [anOrder([take(10n)]), anOrder([take(1n)])]
+  expect(await decide(orders)).toEqual(['SUCCESS', 'PAYMENT_AMOUNT_EXCEED_LIMIT'])
+  const few = ofNewMerchant({ countMax: 1 })
+  expect(await decide([anOrder([few(10n)]), anOrder([few(1n)])])).toEqual([
+    'SUCCESS',
+    'PAYMENT_COUNT_EXCEED_LIMIT',
+  ])
+})
+
+test('an order that one limit refuses takes from none', async () => {
+  const [wide, narrow] = [ofNewMerchant({ amountMax: 1_000n }), ofNewMerchant({ amountMax: 5n })]
+  expect(await decide([anOrder([wide(10n), narrow(10n)])])).toEqual(['PAYMENT_AMOUNT_EXCEED_LIMIT'])
+  expect(await usage.used(wide(0n))).toEqual({ amount: 0n, count: 0n })
+  expect(await usage.used(narrow(0n))).toEqual({ amount: 0n, count: 0n })
+})
+
+test('an order code is placed with one order; a closed code stands before any limit, and takes nothing', async () => {
+  const orderCode = `https://pay.example/${anId()}`
+  const take = ofNewMerchant({ amountMax: 10n })
+  const [first, second] = [anOrder([take(10n)], { orderCode }), anOrder([take(10n)], { orderCode })]
+  expect(await decide([first, second])).toEqual(['SUCCESS', 'ORDER_IS_CLOSED'])
+  expect(await decide([second, first])).toEqual(['ORDER_IS_CLOSED', 'SUCCESS'])
+  expect(await worker.directory.holder(orderCode)).toBe(first.paymentId)
+  expect(await usage.used(take(0n))).toEqual({ amount: 10n, count: 1n })
+})
+
+test('an order code that a limit refused is still open to another order', async () => {
+  const orderCode = `https://pay.example/${anId()}`
+  const none = ofNewMerchant({ countMax: 0 })
+  expect(await decide([anOrder([none(1n)], { orderCode })])).toEqual(['PAYMENT_COUNT_EXCEED_LIMIT'])
+  expect(await decide([anOrder([], { orderCode })])).toEqual(['SUCCESS'])
+})
+
+test('the first decision stands, whatever the order is judged to later', async () => {
+  const take = ofNewMerchant({ countMax: 1 })
+  const [placed, refused] = [anOrder([take(1n)]), anOrder([], { judged: 'RISK_REJECT' })]
+  await decide([placed, refused])
+  expect(await decide([{ ...placed, judged: 'PROCESS_FAIL', takings: [] }])).toEqual(['SUCCESS'])
+  expect(await decide([{ ...refused, judged: 'SUCCESS' }])).toEqual(['RISK_REJECT'])
+})
+
+test('an order that stands twice in a group takes once', async () => {
+  const take = ofNewMerchant({ amountMax: 100n })
+  const order = anOrder([take(10n)])
+  expect(await decide([order, order])).toEqual(['SUCCESS', 'SUCCESS'])
+  expect(await usage.used(take(0n))).toEqual({ amount: 10n, count: 1n })
+})
+
+test('simultaneous decisions on one order are one decision', async () => {
+  const take = ofNewMerchant({ amountMax: 100n })
+  const order = anOrder([take(10n)])
+  const codes = await Promise.all(Array.from({ length: 50 }, () => decide([order])))
+  expect(codes.flat()).toEqual(Array(50).fill('SUCCESS'))
+  expect(await usage.used(take(0n))).toEqual({ amount: 10n, count: 1n })
+})
+
+test('counters are exact up to the largest signed 64-bit number, and past it', async () => {
+  const take = ofNewMerchant({ amountMax: LIMIT_AMOUNT_MAX })
+  const most = LIMIT_AMOUNT_MAX - 1n
+  expect(await decide([anOrder([take(most)]), anOrder([take(2n)]), anOrder([take(1n)])])).toEqual([
+    'SUCCESS',
+    'PAYMENT_AMOUNT_EXCEED_LIMIT',
+    'SUCCESS',
+  ])
+  expect(await usage.used(take(0n))).toEqual({ amount: LIMIT_AMOUNT_MAX, count: 2n })
+  const counted = ofNewMerchant({ countMax: 5 })
+  const long = BigInt('9'.repeat(60_000))
+  expect(await decide([anOrder([counted(long)]), anOrder([counted(1n)])])).toEqual(['SUCCESS', 'SUCCESS'])
+  expect(await usage.used(counted(0n))).toEqual({ amount: long + 1n, count: 2n })
+})
+
+test('a group may be far larger than any that is made', async () => {
+  const takes = Array.from({ length: 1_500 }, () => ofNewMerchant({ countMax: 1 }))
+  const orders = takes.map((take) => anOrder([take(1n)], { orderCode: anId() }))
+  expect(new Set(await decide(orders))).toEqual(new Set<FinalCode>(['SUCCESS']))
 })

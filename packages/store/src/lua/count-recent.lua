@@ -2,14 +2,15 @@
 -- others each of them has in each window.
 --
 -- KEYS[1..n]   sorted sets of paymentIds by claim time in ms, one for each distinct subject
--- ARGV[1..]    for each order and subject: which of the keys, paymentId, claim time in ms, the number of windows,
+-- ARGV[1]      how late an order may be run again, in ms
+-- ARGV[2..]    for each order and subject: which of the keys, paymentId, claim time in ms, the number of windows,
 --              and the windows in ms
 --
--- What is older than a set's longest window is forgotten.
+-- What is older than a set's longest window, even for an order that is run again late, is forgotten.
 --
 -- Returns      for each order and subject, and each of its windows, the number of other orders in it
 
-local sets, asked, at = {}, {}, 1
+local late, sets, asked, at = tonumber(ARGV[1]), {}, {}, 2
 while at <= #ARGV do
   local which, paymentId, claimedAt, windows = unpack(ARGV, at, at + 3)
   local set = sets[which] or { added = {}, newest = 0, keep = 0 }
@@ -18,7 +19,7 @@ while at <= #ARGV do
   set.added[#set.added + 1] = paymentId
   set.newest = math.max(set.newest, tonumber(claimedAt))
   local last = at + 3 + tonumber(windows)
-  for window = at + 4, last do set.keep = math.max(set.keep, tonumber(ARGV[window])) end
+  for window = at + 4, last do set.keep = math.max(set.keep, late + tonumber(ARGV[window])) end
   asked[#asked + 1] = { KEYS[tonumber(which)], tonumber(claimedAt), at + 4, last }
   at = last + 1
 end

@@ -2,7 +2,7 @@
 -- from limits and order codes, or nothing. The first decision stands; who runs an order again is told that one.
 --
 -- A counter's value is two whole numbers, amount and count. Lua's own numbers are exact only to 2^53, so amounts are
--- compared and added as digits.
+-- compared and added as digits, nine at a time.
 --
 -- KEYS[1]      the hash of decisions: a field for each paymentId
 -- KEYS[2]      the sorted set of minutes there are decisions of, by the time no order of theirs was open any more
@@ -22,14 +22,14 @@ local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 if now - ARGV[3] > tonumber(ARGV[4]) then return { now } end
 
 local function add(a, b)
-  local digits, carry = '', 0
-  repeat
-    local sum = (tonumber(string.sub(a, -9)) or 0) + (tonumber(string.sub(b, -9)) or 0) + carry
+  local places, sums, carry = math.ceil(math.max(#a, #b) / 9), {}, 0
+  for place = places, 1, -1 do
+    local first, last = 9 * (place - places - 1), 9 * (place - places) - 1
+    local sum = (tonumber(string.sub(a, first, last)) or 0) + (tonumber(string.sub(b, first, last)) or 0) + carry
     carry = sum >= 1e9 and 1 or 0
-    digits = string.format('%09d', sum - carry * 1e9) .. digits
-    a, b = string.sub(a, 1, -10), string.sub(b, 1, -10)
-  until a == '' and b == '' and carry == 0
-  return (string.gsub(digits, '^0+(%d)', '%1'))
+    sums[place] = string.format('%09d', sum - carry * 1e9)
+  end
+  return (string.gsub(carry .. table.concat(sums), '^0+(%d)', '%1'))
 end
 
 local function over(digits, max)
@@ -88,13 +88,14 @@ while at <= #ARGV do
 end
 
 local decided = redis.call('HMGET', KEYS[1], unpack(paymentIds))
-local fresh = {}
+local here, fresh = {}, {}
 for n, paymentId in ipairs(paymentIds) do
+  decided[n] = decided[n] or here[paymentId]
   if not decided[n] then
     local code = judged[n]
     if code == 'SUCCESS' then code = refusal(paymentId, parts[n]) or code end
     if code == 'SUCCESS' then take(paymentId, parts[n]) end
-    decided[n] = code
+    decided[n], here[paymentId] = code, code
     fresh[#fresh + 1] = paymentId
     fresh[#fresh + 1] = code
   end
