@@ -1,6 +1,19 @@
 export { aPlaceOrder } from './a-place-order.ts'
+export {
+  type Bounds,
+  checkHistory,
+  type Kept,
+  type KeptOrder,
+  netMs,
+  type Rule,
+  rules,
+  type Take,
+  type Violation,
+} from './check-history.ts'
 export { type End, FaultProxy, type Target } from './fault-proxy.ts'
-export { type Caller, type Heard, signedCall } from './signed-call.ts'
+export { type Absence, CALLERS, type Call, type Ending, type Fault, History } from './history.ts'
+export { readKept } from './kept.ts'
+export { type Caller, type Calling, type Heard, signedCall } from './signed-call.ts'
 export { type Running, type StartProcess, startProcess } from './start-process.ts'
 export { type Ingress, type Operated, openSystem, type System } from './system.ts'
 export { testRedis } from './test-redis.ts'

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
-import { request as httpRequest } from 'node:http'
+import { type Agent, request as httpRequest } from 'node:http'
 import { formatSignatureHeader, parseSignatureHeader, sign, signedText, verify } from '@placeorder/protocol'
+import { z } from 'zod'
 
 /** Who calls, and whose answers are expected. */
 export type Caller = { clientId: string; key: KeyObject; serverKey: KeyObject }
@@ -15,11 +16,21 @@ export type Heard = {
   tookMs: number
 }
 
-/** Sends one signed message, as Alipay+ does, on a connection of its own. Rejects when the connection breaks. */
+export type Calling = {
+  /** Aborts when the caller gives up: the connection is dropped. */
+  signal?: AbortSignal
+  /** Called when the request leaves: all before it, signing above all, is the caller's own time. */
+  onSend?: () => void
+  /** Where connections come from; without one each call has its own. */
+  agent?: Agent
+}
+
+/** Sends one signed message, as Alipay+ does. Rejects when the connection breaks, or `signal` aborts. */
 export async function signedCall(
   url: string,
   message: unknown,
   { clientId, key, serverKey }: Caller,
+  { signal, onSend = () => {}, agent }: Calling = {},
 ): Promise<Heard> {
   const { pathname: target, hostname, port } = new URL(url)
   const body = Buffer.from(JSON.stringify(message))
@@ -32,36 +43,49 @@ export async function signedCall(
     'content-type': 'application/json; charset=UTF-8',
     'content-length': body.length,
   }
+  const { promise, resolve, reject } = Promise.withResolvers<Heard>()
+  onSend()
   const started = performance.now()
-  return new Promise((resolve, reject) => {
-    const call = httpRequest(
-      { host: hostname, port, path: target, method: 'POST', headers, agent: false },
-      (response) => {
-        const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('error', reject)
-        response.on('end', () => {
-          const answer = Buffer.concat(chunks)
-          const {
-            'response-time': answeredAt = '',
-            'client-id': answeredTo = '',
-            signature: signed = '',
-          } = response.headers
-          const text = signedText(target, String(answeredTo), String(answeredAt), answer)
-          const header = parseSignatureHeader(String(signed))
-          const said = JSON.parse(answer.toString())
-          resolve({
-            status: response.statusCode ?? 0,
-            verified: header !== undefined && verify(text, serverKey, header.signature),
-            code: said.result?.resultCode,
-            paymentRequestId: said.paymentRequestId,
-            body: said,
-            tookMs: performance.now() - started,
-          })
-        })
-      },
-    )
-    call.on('error', reject)
-    call.end(body)
-  })
+  const call = httpRequest(
+    {
+      host: hostname,
+      port,
+      path: target,
+      method: 'POST',
+      headers,
+      agent: agent ?? false,
+      ...(signal ? { signal } : {}),
+    },
+    (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () => {
+        const tookMs = performance.now() - started
+        const body = Buffer.concat(chunks)
+        const { 'response-time': time = '', 'client-id': to = '', signature: signed = '' } = response.headers
+        const text = signedText(target, String(to), String(time), body)
+        const header = parseSignatureHeader(String(signed))
+        const verified = header !== undefined && verify(text, serverKey, header.signature)
+        try {
+          resolve({ status: response.statusCode ?? 0, verified, tookMs, ...saidIn(body) })
+        } catch (error) {
+          reject(error)
+        }
+      })
+    },
+  )
+  call.on('error', reject)
+  call.end(body)
+  return promise
+}
+
+const Said = z.looseObject({
+  result: z.looseObject({ resultCode: z.string() }),
+  paymentRequestId: z.string().optional(),
+})
+
+function saidIn(text: Buffer): Pick<Heard, 'code' | 'paymentRequestId' | 'body'> {
+  const body = Said.parse(JSON.parse(text.toString()))
+  return { code: body.result.resultCode, paymentRequestId: body.paymentRequestId, body }
 }

@@ -1,0 +1,356 @@
+import { isFinal, isResultCode } from '@placeorder/protocol'
+import { type Absence, CALLERS, type Call, type Ending } from './history.ts'
+
+/** What an order takes from one counter if it is placed. */
+export type Take = {
+  counter: string
+  amount: bigint
+  amountMax: bigint | undefined
+  countMax: number | undefined
+}
+
+/** An order as it is kept at the end. */
+export type KeptOrder = {
+  paymentId: string
+  terms: string
+  paymentRequestId: string
+  /** Undefined while it is open. */
+  outcome: string | undefined
+  takes: Take[]
+  /** The name its order code's holder is kept under; undefined for an order with a code for many. */
+  orderCode: string | undefined
+}
+
+/** What Redis holds at the end. */
+export type Kept = {
+  orders: KeptOrder[]
+  /** The paymentIds of the sets of open orders. */
+  open: string[]
+  counters: Map<string, { amount: bigint; count: bigint }>
+  /** Who holds each order code, by the holder's name. */
+  holders: Map<string, string>
+  /** How paymentIds were decided, as far as that is still kept. */
+  decisions: Map<string, string>
+}
+
+export type Bounds = {
+  /** WAIT_MS of the ingresses. */
+  waitMs: number
+  /** From this time on (ms) nothing was broken any more, and every order could be concluded. */
+  quietFrom: number
+}
+
+/** A promise that was broken, with the calls that show it. */
+export type Violation = { rule: Rule; paymentId: string | undefined; what: string; calls: Call[] }
+
+/** P4: an answer takes `WAIT_MS` and this much more at most (ms). */
+const GRACE_MS = 200
+
+type Answered = Extract<Ending, { kind: 'ANSWERED' }>
+type AnsweredCall = Call & { ending: Answered }
+
+/** All there is to know of one paymentId. */
+type Story = { paymentId: string; calls: Call[]; answered: AnsweredCall[]; kept: KeptOrder | undefined }
+
+type World = { kept: Kept; bounds: Bounds; absences: Map<string, Absence[]> }
+
+type Found = { what: string; calls?: Call[] }
+
+const isAnswered = (call: Call): call is AnsweredCall => call.ending.kind === 'ANSWERED'
+
+/** The order's own code that an answer tells: of a repeat its result, of an inquiry its orderResult. */
+function toldOf({ door, ending }: AnsweredCall): string | undefined {
+  if (door === 'place') return ending.code
+  return ending.code === 'SUCCESS' ? ending.orderCode : undefined
+}
+
+/** The final code an answer gives the order. An inconsistent repeat is refused, which decides nothing of the order. */
+function finalOf(call: AnsweredCall): string | undefined {
+  const told = toldOf(call)
+  if (told === undefined || told === 'REPEAT_REQ_INCONSISTENT') return undefined
+  return isResultCode(told) && isFinal(told) ? told : undefined
+}
+
+/**
+ * What an answer says of how far its order had come while the call was under way, from `least` to `most`: 0 never
+ * taken in, 1 open, 2 concluded. UNKNOWN_EXCEPTION and REQUEST_TRAFFIC_EXCEED_LIMIT say nothing of it.
+ */
+function reachOf(call: AnsweredCall): { least: number; most: number } {
+  const told = toldOf(call)
+  if (finalOf(call) !== undefined) return { least: 2, most: 2 }
+  if (told === 'PAYMENT_IN_PROCESS') return { least: 1, most: 1 }
+  if (told === 'REPEAT_REQ_INCONSISTENT') return { least: 1, most: 2 }
+  if (call.ending.code === 'ORDER_NOT_EXIST') return { least: 0, most: 0 }
+  return { least: 0, most: 2 }
+}
+
+/**
+ * P1 and P5. The order's outcome is a register that is written once. Every final answer, from any door and at any time,
+ * is the outcome that is kept, and every paymentRequestId the one that is kept; SUCCESS never comes without one.
+ */
+function oneAnswer({ answered, kept }: Story): Found[] {
+  return answered.flatMap((call): Found[] => {
+    const final = finalOf(call)
+    const { paymentRequestId } = call.ending
+    if (final !== undefined && kept?.outcome !== final)
+      return [{ what: `${final} was answered, ${kept?.outcome ?? 'nothing'} is kept`, calls: [call] }]
+    if (final === 'SUCCESS' && paymentRequestId === undefined)
+      return [{ what: 'SUCCESS without a paymentRequestId', calls: [call] }]
+    if (paymentRequestId !== undefined && paymentRequestId !== kept?.paymentRequestId)
+      return [
+        { what: `paymentRequestId ${paymentRequestId}, kept is ${kept?.paymentRequestId}`, calls: [call] },
+      ]
+    return []
+  })
+}
+
+/**
+ * P1 and P2 in time. Unknown, open, concluded: an order only ever goes forward. An answer to a request that was
+ * sent after another answer had been received never says less than that one did: after a final answer nobody hears
+ * PAYMENT_IN_PROCESS, and after any answer that shows the order was taken in, nobody hears ORDER_NOT_EXIST. A U that
+ * says nothing of the order (something broke; too much traffic) contradicts nothing.
+ */
+function neverBack({ answered }: Story): Found[] {
+  return answered.flatMap((later) => {
+    const { most } = reachOf(later)
+    const earlier = answered.find((call) => call.endedAt <= later.sentAt && reachOf(call).least > most)
+    return earlier === undefined
+      ? []
+      : [
+          {
+            what: `${sayOf(later)} to a request sent after ${sayOf(earlier)} was received`,
+            calls: [earlier, later],
+          },
+        ]
+  })
+}
+
+/** Inconsistent repeats are refused, consistent ones never; what is told of the order is told to who agrees with it. */
+function inconsistentExactly({ answered, kept }: Story): Found[] {
+  return answered.flatMap((call): Found[] => {
+    if (call.door !== 'place') return []
+    const agrees = kept === undefined || call.terms === kept.terms
+    const refused = call.ending.code === 'REPEAT_REQ_INCONSISTENT'
+    if (agrees && refused) return [{ what: 'a repeat that agrees was called inconsistent', calls: [call] }]
+    if (!agrees && !refused && reachOf(call).least > 0)
+      return [{ what: `${call.ending.code} to a repeat that does not agree`, calls: [call] }]
+    return []
+  })
+}
+
+/** P2: what an answer shows to be taken in is kept, as it was sent; and nothing is kept that nobody sent. */
+function takenInIsKept({ calls, answered, kept }: Story): Found[] {
+  if (kept === undefined) {
+    const shows = answered.find((call) => reachOf(call).least > 0)
+    return shows === undefined ? [] : [{ what: `${sayOf(shows)}, but no order is kept`, calls: [shows] }]
+  }
+  const sent = calls.filter(({ door, ending }) => door === 'place' && ending.kind !== 'REFUSED')
+  return sent.some(({ terms }) => terms === kept.terms)
+    ? []
+    : [{ what: `an order is kept with terms that nobody sent: ${kept.terms}` }]
+}
+
+/** P2: every order that was taken in has an outcome. */
+function everyOrderEnds({ kept }: Story): Found[] {
+  return kept === undefined || kept.outcome !== undefined ? [] : [{ what: 'the order is still open' }]
+}
+
+/** P6: who only ever heard REQUEST_TRAFFIC_EXCEED_LIMIT was refused before anything was stored. */
+function refusedLeavesNothing({ calls, kept }: Story): Found[] {
+  const places = calls.filter(({ door }) => door === 'place')
+  const refused = places.every(
+    ({ ending }) =>
+      ending.kind === 'REFUSED' ||
+      (ending.kind === 'ANSWERED' && ending.code === 'REQUEST_TRAFFIC_EXCEED_LIMIT'),
+  )
+  return kept !== undefined && places.length > 0 && refused
+    ? [{ what: 'every request was refused at the door, and yet the order is kept' }]
+    : []
+}
+
+/** P4: HTTP 200, signed, and one of the 27 codes; an inquiry may besides say that there is no such order. */
+function inOurWords({ answered }: Story): Found[] {
+  return answered.flatMap((call): Found[] => {
+    const { status, verified, code, orderCode } = call.ending
+    if (status !== 200) return [{ what: `HTTP ${status}`, calls: [call] }]
+    if (!verified) return [{ what: 'the answer is not signed by us', calls: [call] }]
+    const known = isResultCode(code) || (call.door === 'inquire' && code === 'ORDER_NOT_EXIST')
+    if (!known) return [{ what: `${code} is no result code`, calls: [call] }]
+    if (call.door === 'inquire' && code === 'SUCCESS' && !isResultCode(orderCode ?? ''))
+      return [{ what: `${orderCode} is no result code of an order`, calls: [call] }]
+    return []
+  })
+}
+
+/** P4: within WAIT_MS + 200 ms, not counting the time in which ingress or callers were kept from running. */
+function inTime({ answered }: Story, { bounds, absences }: World): Found[] {
+  return answered.flatMap((call) => {
+    const ms = netMs(call, absences)
+    return ms <= bounds.waitMs + GRACE_MS
+      ? []
+      : [{ what: `answered after ${Math.round(ms)} ms, at most ${bounds.waitMs + GRACE_MS}`, calls: [call] }]
+  })
+}
+
+/** P4: a request that is not dropped by its caller is answered, unless its ingress was killed. */
+function answeredUnlessKilled({ calls }: Story, { absences }: World): Found[] {
+  return calls.flatMap((call) => {
+    if (call.ending.kind !== 'BROKEN' && call.ending.kind !== 'REFUSED') return []
+    const killed = (absences.get(call.ingress) ?? []).some(
+      ({ why, from, to }) => why === 'KILLED' && from <= call.endedAt && to >= call.sentAt,
+    )
+    return killed ? [] : [{ what: `no answer from an ingress that was there`, calls: [call] }]
+  })
+}
+
+/** With nothing broken, every answer is final, but for those that do not concern the order's outcome. */
+function finalWhenQuiet({ answered }: Story, { bounds }: World): Found[] {
+  return answered.flatMap((call) => {
+    const told = toldOf(call) ?? call.ending.code
+    const fits = finalOf(call) !== undefined || ['REPEAT_REQ_INCONSISTENT', 'ORDER_NOT_EXIST'].includes(told)
+    return call.sentAt < bounds.quietFrom || fits
+      ? []
+      : [{ what: `${told} with nothing broken`, calls: [call] }]
+  })
+}
+
+/** P3: a placed order, and only a placed order, was decided so; and an order's outcome is its decision. */
+function decidedOnce({ paymentId, kept }: Story, { kept: { decisions } }: World): Found[] {
+  const decision = decisions.get(paymentId)
+  if (decision === undefined || decision === kept?.outcome) return []
+  return [{ what: `decided ${decision}, but ${kept?.outcome ?? 'nothing'} is kept` }]
+}
+
+/** P3: an order refused for a limit did not fit. Counters only grow, so that still shows at the end. */
+function refusedForAReason({ kept }: Story, { kept: { counters, holders } }: World): Found[] {
+  const counterOf = ({ counter }: Take) => counters.get(counter) ?? { amount: 0n, count: 0n }
+  const reasons: Record<string, (order: KeptOrder) => boolean> = {
+    PAYMENT_AMOUNT_EXCEED_LIMIT: ({ takes }) =>
+      takes.some(
+        (take) => take.amountMax !== undefined && counterOf(take).amount + take.amount > take.amountMax,
+      ),
+    PAYMENT_COUNT_EXCEED_LIMIT: ({ takes }) =>
+      takes.some((take) => take.countMax !== undefined && counterOf(take).count + 1n > take.countMax),
+    ORDER_IS_CLOSED: ({ paymentId, orderCode = '' }) =>
+      ![undefined, paymentId].includes(holders.get(orderCode)),
+  }
+  if (kept?.outcome === undefined) return []
+  const reason = reasons[kept.outcome]
+  return reason === undefined || reason(kept)
+    ? []
+    : [{ what: `${kept.outcome}, for which there was no reason` }]
+}
+
+/** What holds for each paymentId by itself. */
+const storyRules = {
+  oneAnswer,
+  neverBack,
+  inconsistentExactly,
+  takenInIsKept,
+  everyOrderEnds,
+  refusedLeavesNothing,
+  inOurWords,
+  inTime,
+  answeredUnlessKilled,
+  finalWhenQuiet,
+  decidedOnce,
+  refusedForAReason,
+} satisfies Record<string, (story: Story, world: World) => Found[]>
+
+/** P3: each counter is exactly what was placed, and nothing is counted that was not. */
+function countersExact({ orders, counters }: Kept): Found[] {
+  const placed = new Map<string, { amount: bigint; count: bigint }>()
+  for (const { outcome, takes } of orders) {
+    for (const { counter, amount } of outcome === 'SUCCESS' ? takes : []) {
+      const sum = placed.get(counter) ?? { amount: 0n, count: 0n }
+      placed.set(counter, { amount: sum.amount + amount, count: sum.count + 1n })
+    }
+  }
+  const none = { amount: 0n, count: 0n }
+  return [...new Set([...placed.keys(), ...counters.keys()])].flatMap((name) => {
+    const sum = placed.get(name) ?? none
+    const kept = counters.get(name) ?? none
+    return sum.amount === kept.amount && sum.count === kept.count
+      ? []
+      : [{ what: `${name} is ${kept.amount} in ${kept.count}, placed were ${sum.amount} in ${sum.count}` }]
+  })
+}
+
+/** P3: no limit was passed. */
+function limitsHold({ orders, counters }: Kept): Found[] {
+  return orders.flatMap(({ outcome, takes }) =>
+    (outcome === 'SUCCESS' ? takes : []).flatMap(({ counter, amountMax, countMax }) => {
+      const { amount, count } = counters.get(counter) ?? { amount: 0n, count: 0n }
+      const over = (amountMax ?? amount) < amount || (countMax ?? count) < count
+      return over ? [{ what: `${counter} is ${amount} in ${count}, past ${amountMax} in ${countMax}` }] : []
+    }),
+  )
+}
+
+/** An order code is held by the one order it was placed with, and by none that was not placed. */
+function oneOrderACode({ orders, holders }: Kept): Found[] {
+  const placed = orders.filter(({ outcome, orderCode }) => outcome === 'SUCCESS' && orderCode !== undefined)
+  const wrong = placed.filter(({ paymentId, orderCode = '' }) => holders.get(orderCode) !== paymentId)
+  const held = new Set(placed.map(({ orderCode }) => orderCode))
+  return [
+    ...wrong.map(({ paymentId, orderCode = '' }) => ({
+      what: `${paymentId} was placed with a code that ${holders.get(orderCode) ?? 'nobody'} holds`,
+    })),
+    ...[...holders].flatMap(([name, paymentId]) =>
+      held.has(name) ? [] : [{ what: `${paymentId} holds a code and was not placed` }],
+    ),
+  ]
+}
+
+/** The sets of open orders are empty at the end. */
+const noneIsOpen = ({ open }: Kept): Found[] =>
+  open.map((paymentId) => ({ what: `${paymentId} is in the set of open orders` }))
+
+/** What holds for all that is kept. */
+const keptRules = { countersExact, limitsHold, oneOrderACode, noneIsOpen } satisfies Record<
+  string,
+  (kept: Kept) => Found[]
+>
+
+export type Rule = keyof typeof storyRules | keyof typeof keptRules
+export const rules = [...Object.keys(storyRules), ...Object.keys(keptRules)] as readonly Rule[]
+
+/** Decides whether the promises were kept, from all that was asked and answered and what is kept at the end. */
+export function checkHistory(
+  { calls, absences }: { calls: readonly Call[]; absences: readonly Absence[] },
+  kept: Kept,
+  bounds: Bounds,
+): Violation[] {
+  const world: World = { kept, bounds, absences: Map.groupBy(absences, ({ who }) => who) }
+  const keptById = new Map(kept.orders.map((order) => [order.paymentId, order]))
+  const callsById = Map.groupBy(calls, ({ paymentId }) => paymentId)
+  const paymentIds = new Set([...callsById.keys(), ...keptById.keys(), ...kept.decisions.keys()])
+  const violations: Violation[] = []
+  for (const paymentId of paymentIds) {
+    const own = callsById.get(paymentId) ?? []
+    const story = { paymentId, calls: own, answered: own.filter(isAnswered), kept: keptById.get(paymentId) }
+    for (const [rule, find] of Object.entries(storyRules))
+      for (const { what, calls: shown = own } of find(story, world))
+        violations.push({ rule: rule as Rule, paymentId, what, calls: shown })
+  }
+  for (const [rule, find] of Object.entries(keptRules))
+    for (const { what } of find(kept))
+      violations.push({ rule: rule as Rule, paymentId: undefined, what, calls: [] })
+  return violations
+}
+
+/** How long an answer took (ms), less what its ingress and the callers were kept from running meanwhile. */
+export function netMs(call: Call, absences: ReadonlyMap<string, Absence[]>): number {
+  const away = [...(absences.get(call.ingress) ?? []), ...(absences.get(CALLERS) ?? [])]
+  const missed = away.map(({ why, from, to, ms }) =>
+    why === 'KILLED'
+      ? 0
+      : Math.max(0, Math.min(ms, Math.min(to, call.endedAt) - Math.max(from, call.sentAt))),
+  )
+  return call.endedAt - call.sentAt - missed.reduce((sum, ms) => sum + ms, 0)
+}
+
+function sayOf(call: AnsweredCall): string {
+  const { code, orderCode } = call.ending
+  return orderCode === undefined ? code : `${orderCode} (told to an inquiry)`
+}

@@ -1,0 +1,118 @@
+import { compilePolicy, type Facts, Policy, recentCounters, takings } from '@placeorder/decision'
+import { termsOf } from '@placeorder/protocol'
+import {
+  type Connection,
+  connect,
+  Directory,
+  disconnect,
+  type OrderRecord,
+  Orders,
+  type RedisAddress,
+} from '@placeorder/store'
+import { codeHolderKey, openKey, orderKey, usageKey } from '@placeorder/store/keys'
+import { Cluster, type Redis } from 'ioredis'
+import type { Kept, KeptOrder, Take } from './check-history.ts'
+
+/** Orders fetched in one round trip. */
+const ORDERS_AT_ONCE = 1_000
+
+/** Reads what Redis holds: all orders, counters, code holders and decisions. `policy` is the text of `policy.json`. */
+export async function readKept(
+  address: RedisAddress,
+  { shards, policy }: { shards: number; policy: string },
+): Promise<Kept> {
+  const connection = connect(address, 'patient')
+  try {
+    const orders: KeptOrder[] = []
+    const open: string[] = []
+    const toKept = await keptBy(connection, shards, policy)
+    for (let shard = 0; shard < shards; shard += 1) {
+      const keys = await keysLike(connection, orderKey(shard, '*'))
+      const paymentIds = keys.map((key) => key.slice(orderKey(shard, '').length))
+      for (let at = 0; at < paymentIds.length; at += ORDERS_AT_ONCE)
+        orders.push(...(await toKept(shard, paymentIds.slice(at, at + ORDERS_AT_ONCE))))
+      open.push(...(await connection.zrangebyscore(openKey(shard), '-inf', '+inf')))
+    }
+    const counters = await textsLike(connection, '{u}:usage:*')
+    return {
+      orders,
+      open,
+      counters: new Map([...counters].map(([name, text]) => [name, counterOf(text)])),
+      holders: await textsLike(connection, '{u}:code-holder:*'),
+      decisions: await decisionsOf(connection),
+    }
+  } finally {
+    await disconnect(connection)
+  }
+}
+
+async function keptBy(connection: Connection, shards: number, policyText: string) {
+  const orders = new Orders(connection, shards)
+  const directory = new Directory(connection, shards)
+  const policy = compilePolicy(Policy.parse(JSON.parse(policyText)))
+  const recent = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Facts['recent']
+  return async (shard: number, paymentIds: string[]): Promise<KeptOrder[]> => {
+    const records = await orders.records(shard, paymentIds)
+    const read = records.flatMap((record) => {
+      if (record instanceof Error) throw record
+      return record ?? []
+    })
+    const { merchants, codes } = await directory.find(
+      read.map(({ order }) => order.merchant.referenceMerchantId),
+      read.map(({ order }) => order.codeValue),
+    )
+    const takesOf = ({ order, claimedAt }: OrderRecord): Take[] => {
+      const merchant = merchants.get(order.merchant.referenceMerchantId)
+      if (merchant instanceof Error) throw merchant
+      const facts = { order, claimedAt, merchant, code: undefined, codeTakenBy: undefined, recent }
+      return takings(facts, policy).map(({ subject, id, day, currency, amount, amountMax, countMax }) => ({
+        counter: usageKey(subject, id, day, currency),
+        amount,
+        amountMax,
+        countMax,
+      }))
+    }
+    return read.map((record) => {
+      const { order, paymentRequestId, outcome } = record
+      const code = codes.get(order.codeValue)
+      const forOne = code !== undefined && !(code instanceof Error) && code.type === 'ORDER_CODE'
+      return {
+        paymentId: order.paymentId,
+        terms: termsOf(order),
+        paymentRequestId,
+        outcome,
+        takes: takesOf(record),
+        orderCode: forOne ? codeHolderKey(order.codeValue) : undefined,
+      }
+    })
+  }
+}
+
+function counterOf(text: string): { amount: bigint; count: bigint } {
+  const [amount = '0', count = '0'] = text.split(' ')
+  return { amount: BigInt(amount), count: BigInt(count) }
+}
+
+async function decisionsOf(connection: Connection): Promise<Map<string, string>> {
+  const decisions = new Map<string, string>()
+  for (const key of await keysLike(connection, '{u}:decided:*'))
+    for (const [paymentId, code] of Object.entries(await connection.hgetall(key)))
+      decisions.set(paymentId, code)
+  return decisions
+}
+
+async function textsLike(connection: Connection, pattern: string): Promise<Map<string, string>> {
+  const keys = await keysLike(connection, pattern)
+  const texts = keys.length === 0 ? [] : await connection.mget(keys) // All of them have the tag {u}.
+  return new Map(keys.flatMap((key, i) => (texts[i] ? [[key, texts[i]]] : [])))
+}
+
+/** All keys of a pattern, on all masters. A `*` in a tag of ours stands for nothing, so patterns are safe. */
+async function keysLike(connection: Connection, pattern: string): Promise<string[]> {
+  const masters: Redis[] = connection instanceof Cluster ? connection.nodes('master') : [connection]
+  const keys = new Set<string>()
+  for (const master of masters)
+    for await (const some of master.scanStream({ match: pattern, count: 1_000 }))
+      for (const key of some) keys.add(key)
+  return [...keys]
+}
