@@ -5,7 +5,7 @@ import closeWithGrace from 'close-with-grace'
 import { WorkerEnvironment } from './config.ts'
 import { LimitUse } from './limit-use.ts'
 import { keepMending } from './mend.ts'
-import { buildView, tellOperator } from './operator-view.ts'
+import { buildView, tellOfChecks, tellOperator } from './operator-view.ts'
 import { processGroup } from './process-group.ts'
 import { parseRulebook } from './rulebook.ts'
 
@@ -13,8 +13,11 @@ const env = readEnvironment(WorkerEnvironment, process.env)
 const log = openLog({ name: 'worker', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics()
 const tracing = await openTracing('placeorder-worker', env.OTEL_EXPORTER_OTLP_ENDPOINT)
-const rulebook = await liveFile(env.POLICY_FILE, parseRulebook, (err) =>
-  log.error({ err }, 'the changed policy is broken; the version before stays in force'),
+const ofChecks = tellOfChecks({ metrics, log })
+const rulebook = await liveFile(
+  env.POLICY_FILE,
+  (text, path) => parseRulebook(text, path, ofChecks),
+  (err) => log.error({ err }, 'the changed policy is broken; the version before stays in force'),
 )
 const address = addressOf(env)
 const onFault = (err: unknown, what: string) => log.warn({ err }, what)

@@ -8,6 +8,7 @@ import {
   type Metrics,
   type Tracing,
 } from '@placeorder/telemetry'
+import type { ChecksSeen } from './checks/guard.ts'
 import type { LimitUse } from './limit-use.ts'
 import type { Seen } from './process-group.ts'
 
@@ -49,6 +50,23 @@ export function tellOperator({ metrics, log, tracing, limitUse }: SeenDeps): See
     gaveUp: ({ order: { paymentId } }, err) => {
       metrics.gaveUp.inc()
       log.error({ paymentId, err }, 'gave up')
+    },
+  }
+}
+
+/** Counts and logs how the acquirer's own checks do. */
+export function tellOfChecks({ metrics, log }: Pick<SeenDeps, 'metrics' | 'log'>): ChecksSeen {
+  return {
+    inForce: (names) => {
+      metrics.checkCircuitOpen.reset()
+      for (const check of names) metrics.checkCircuitOpen.set({ check }, 0)
+    },
+    failed: (check) => metrics.checkFailures.inc({ check }),
+    circuit: (check, open) => {
+      metrics.checkCircuitOpen.set({ check }, open ? 1 : 0)
+      if (open)
+        log.error({ check }, 'a check keeps failing and is not called; orders that need it are undecided')
+      else log.info({ check }, 'a check answers again')
     },
   }
 }

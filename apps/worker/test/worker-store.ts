@@ -6,11 +6,15 @@ import { type Group, openIngressStore, openWorkerStore, type WorkerStore } from 
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
 import { z } from 'zod'
+import type { ChecksSeen } from '../src/checks/guard.ts'
 import type { ProcessDeps } from '../src/process-group.ts'
 import { parseRulebook } from '../src/rulebook.ts'
 
 const config = join(import.meta.dirname, '../../../config')
 const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
+
+/** For who does not look at how checks do. */
+export const unseen: ChecksSeen = { inForce: () => {}, failed: () => {}, circuit: () => {} }
 
 /** A worker's store on a Redis of its own, with the sample directory and policy, closed after the file's tests. */
 export type TestWorker = {
@@ -32,7 +36,8 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
   })
   const sample = DirectoryFile.parse(JSON.parse(await readFile(join(config, 'directory.json'), 'utf8')))
   await store.directory.put(sample.merchants, sample.codes)
-  const rulebook = await parseRulebook(await readFile(join(config, 'policy.json'), 'utf8'), 'policy.json')
+  const policy = await readFile(join(config, 'policy.json'), 'utf8')
+  const rulebook = await parseRulebook(policy, 'policy.json', unseen)
   return {
     store,
     deps: {

@@ -1,0 +1,238 @@
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import { type Facts, type Recent, recentCounters } from '@placeorder/decision'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { afterEach, expect, test } from 'vitest'
+import { unseen } from '../../test/worker-store.ts'
+import { CheckFault, type ChecksSeen } from './guard.ts'
+import { openChecks } from './open-checks.ts'
+
+const open: (() => Promise<unknown> | unknown)[] = []
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close()
+})
+
+/** A check service on a port of its own. */
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  open.push(() => {
+    server.closeAllConnections()
+    return new Promise((resolve) => server.close(resolve))
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/check`
+}
+
+const answering =
+  (text: string, status = 200): RequestListener =>
+  (_request, response) =>
+    void response.writeHead(status).end(text)
+
+const factsOf = (order = aPlaceOrder()): Facts => ({
+  order,
+  claimedAt: Date.now(),
+  merchant: { merchantId: order.merchant.referenceMerchantId, status: 'ACTIVE', kybLevel: 1, contracts: [] },
+  code: undefined,
+  codeTakenBy: undefined,
+  recent: Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent,
+})
+
+const never = new AbortController().signal
+
+async function checkAt(
+  url: string,
+  { timeoutMs = 2_000, seen = unseen }: { timeoutMs?: number; seen?: ChecksSeen } = {},
+) {
+  const [check] = await openChecks([{ name: 'own', after: 'code', timeoutMs, url }], 'policy.json', seen)
+  if (check === undefined) throw new Error('there is no check')
+  return (facts = factsOf(), signal = never) => check.run(facts, signal)
+}
+
+/** A module with this text, in a directory of its own beside which the policy is. */
+async function moduleOf(text: string, name = 'check.mjs') {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-check-'))
+  open.push(() => rm(dir, { recursive: true }))
+  const path = join(dir, name)
+  const write = (next: string) => writeFile(path, next)
+  await write(text)
+  const load = () =>
+    openChecks(
+      [{ name: 'own', after: 'code', timeoutMs: 500, module: `./${name}` }],
+      join(dir, 'policy.json'),
+      unseen,
+    )
+  return { path, write, load }
+}
+
+test('a service is posted order and merchant as JSON, with the paymentId as idempotency key', async () => {
+  const heard: { body: unknown; headers: IncomingHttpHeaders; method: string | undefined }[] = []
+  const check = await checkAt(
+    await serve(async (request, response) => {
+      heard.push({ body: await json(request), headers: request.headers, method: request.method })
+      response.end('{"resultCode":"SUCCESS","note":"whatever"}')
+    }),
+  )
+  const facts = factsOf(aPlaceOrder({ passThroughInfo: '漢字' }))
+  expect(await check(facts)).toBe('SUCCESS')
+  expect(heard).toMatchObject([
+    {
+      method: 'POST',
+      body: { order: facts.order, merchant: facts.merchant },
+      headers: {
+        'idempotency-key': facts.order.paymentId,
+        'content-type': 'application/json; charset=UTF-8',
+      },
+    },
+  ])
+})
+
+test.each(['with space', 'line\nbreak', '漢字😀', 'half \ud800 of a pair'])(
+  'any text is a paymentId and goes as a header: %j',
+  async (paymentId) => {
+    const keys: string[] = []
+    const check = await checkAt(
+      await serve((request, response) => {
+        keys.push(String(request.headers['idempotency-key']))
+        response.end('{"resultCode":"SUCCESS"}')
+      }),
+    )
+    expect(await check(factsOf(aPlaceOrder({ paymentId })))).toBe('SUCCESS')
+    expect(keys.map(decodeURIComponent)).toEqual([paymentId.toWellFormed()])
+  },
+)
+
+test('a final code is the answer, whichever it is', async () => {
+  const check = await checkAt(await serve(answering('{"resultCode":"INVALID_CONTRACT"}')))
+  expect(await check()).toBe('INVALID_CONTRACT')
+})
+
+test('connections are kept open from call to call', async () => {
+  const sockets = new Set<unknown>()
+  const check = await checkAt(
+    await serve((request, response) => {
+      sockets.add(request.socket)
+      response.end('{"resultCode":"SUCCESS"}')
+    }),
+  )
+  for (let call = 0; call < 20; call += 1) await check()
+  expect(sockets.size).toBeLessThan(5)
+})
+
+test.each<[string, RequestListener]>([
+  ['another status', answering('{"resultCode":"SUCCESS"}', 201)],
+  ['a failure', answering('{"resultCode":"SUCCESS"}', 500)],
+  ['another place', (_, response) => void response.writeHead(302, { location: '/yes' }).end()],
+  ['no JSON', answering('yes')],
+  ['nothing', answering('')],
+  ['no code', answering('{"result":"SUCCESS"}')],
+  ['a code that is none', answering('{"resultCode":"OK"}')],
+  ['a code that is no text', answering('{"resultCode":["SUCCESS"]}')],
+  ['a code that is not final', answering('{"resultCode":"PAYMENT_IN_PROCESS"}')],
+  ['more than it may', answering(`{"resultCode":"SUCCESS","note":"${'x'.repeat(20_000)}"}`)],
+  [
+    'half an answer',
+    (request, response) => void response.writeHead(200).write('{"resu', () => request.socket.destroy()),
+  ],
+  ['a closed connection', (request) => void request.socket.destroy()],
+])('a service that answers %s leaves the order undecided', async (_name, listener) => {
+  const check = await checkAt(await serve(listener))
+  await expect(check()).rejects.toThrow(CheckFault)
+})
+
+test('a service that nobody listens for leaves the order undecided', async () => {
+  const url = await serve(answering(''))
+  for (const close of open.splice(0)) await close()
+  await expect((await checkAt(url))()).rejects.toThrow(/^check own could not tell: .*ECONNREFUSED/)
+})
+
+test('a service that is slow is given its time and no more', async () => {
+  const check = await checkAt(await serve(() => {}), { timeoutMs: 50 })
+  const started = performance.now()
+  await expect(check()).rejects.toThrow('check own could not tell: Operation timed out after 50ms')
+  expect(performance.now() - started).toBeLessThan(1_000)
+})
+
+test('a check ends with the time of its group', async () => {
+  const { load } = await moduleOf('export default () => new Promise(() => {})')
+  const [check] = await load()
+  await expect(check?.run(factsOf(), AbortSignal.timeout(20))).rejects.toThrow(CheckFault)
+})
+
+test('a service that keeps failing is not called for a while, and is called again when it is back', async () => {
+  let down = true
+  let calls = 0
+  const told: (string | boolean)[] = []
+  const seen: ChecksSeen = {
+    inForce: (names) => told.push(...names),
+    failed: () => told.push('failed'),
+    circuit: (_name, isOpen) => told.push(isOpen),
+  }
+  const url = await serve((_request, response) => {
+    calls += 1
+    response.writeHead(down ? 503 : 200).end('{"resultCode":"SUCCESS"}')
+  })
+  const check = await checkAt(url, { seen })
+  for (let call = 0; call < 20; call += 1) await expect(check()).rejects.toThrow(CheckFault)
+  expect(calls).toBe(5)
+  expect(told).toEqual(['own', 'failed', 'failed', 'failed', 'failed', 'failed', true])
+  down = false
+  await expect.poll(() => check().catch(() => 'undecided'), { timeout: 5_000 }).toBe('SUCCESS')
+  expect(calls).toBe(6)
+  expect(told.at(-1)).toBe(false)
+})
+
+test('one answer between failures keeps a service called', async () => {
+  let calls = 0
+  const url = await serve((_request, response) => {
+    calls += 1
+    response.end(calls % 4 === 0 ? '{"resultCode":"SUCCESS"}' : 'no')
+  })
+  const check = await checkAt(url)
+  for (let call = 0; call < 20; call += 1) await check().catch(() => {})
+  expect(calls).toBe(20)
+})
+
+test('a module is asked with facts and a signal; its answer may be a promise or not', async () => {
+  const { load } = await moduleOf(`
+    export default ({ order }, signal) =>
+      signal instanceof AbortSignal && order.pspId === '1' ? 'RISK_REJECT' : 'SUCCESS'`)
+  const [check] = await load()
+  expect(await check?.run(factsOf(aPlaceOrder({ pspId: '1' })), never)).toBe('RISK_REJECT')
+  expect(await check?.run(factsOf(), never)).toBe('SUCCESS')
+})
+
+test.each([
+  ['throws', `export default () => { throw new Error('lost') }`],
+  ['rejects', `export default async () => { throw new Error('lost') }`],
+  ['says nothing', 'export default () => {}'],
+  ['says a code that is none', `export default () => 'OK'`],
+  ['says a code that is not final', `export default () => 'UNKNOWN_EXCEPTION'`],
+])('a module that %s leaves the order undecided', async (_name, text) => {
+  const [check] = await (await moduleOf(text)).load()
+  await expect(check?.run(factsOf(), never)).rejects.toThrow(CheckFault)
+})
+
+test('a module loaded again is its newest version', async () => {
+  const { path, write, load } = await moduleOf(`export default () => 'SUCCESS'`)
+  await load()
+  await write(`export default () => 'RISK_REJECT'`)
+  await utimes(path, new Date(), new Date(Date.now() + 5_000))
+  const [check] = await load()
+  expect(await check?.run(factsOf(), never)).toBe('RISK_REJECT')
+})
+
+test.each([
+  ['is not there', undefined, /no such file/],
+  ['cannot be read', 'export default (', /checks\.0 own: the module cannot be used: /],
+  ['fails when it is loaded', 'throw new Error("no list")', /no list/],
+  ['exports no function', 'export default 5', /its default export is no function/],
+  ['exports nothing', 'const a = 1', /its default export is no function/],
+])('a module that %s is a named fault at start', async (_name, text, fault) => {
+  const { path, load } = await moduleOf(text ?? '')
+  if (text === undefined) await rm(path)
+  await expect(load()).rejects.toThrow(fault)
+})

@@ -1,0 +1,19 @@
+import { stat } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+import { finalCode } from '@placeorder/protocol'
+import { z } from 'zod'
+import type { Ask } from './guard.ts'
+
+/**
+ * Loads a check from a TypeScript or JavaScript module: its default export, `(facts, signal) => code`. Loading it again
+ * gives the file's newest version.
+ *
+ * @throws whatever keeps it from being loaded
+ */
+export async function askModule(path: string): Promise<Ask> {
+  const url = pathToFileURL(path)
+  url.searchParams.set('version', String((await stat(path)).mtimeMs))
+  const { default: ask }: { default?: unknown } = await import(url.href)
+  if (typeof ask !== 'function') throw new Error('its default export is no function')
+  return async (facts, signal) => finalCode(z.string().parse(await ask(facts, signal)))
+}

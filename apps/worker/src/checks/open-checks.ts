@@ -1,0 +1,40 @@
+import { dirname, resolve } from 'node:path'
+import { ConfigFault } from '@placeorder/config'
+import type { CheckEntry } from '@placeorder/decision'
+import type { Check } from '../judge-order.ts'
+import { askModule } from './from-module.ts'
+import { type Ask, type ChecksSeen, guard } from './guard.ts'
+import { askOverHttp, openAgent } from './over-http.ts'
+
+/**
+ * Makes the checks of a policy ready to be asked.
+ *
+ * @param policyPath modules are looked for beside it
+ * @throws ConfigFault naming every module that cannot be loaded
+ */
+export async function openChecks(
+  entries: readonly CheckEntry[],
+  policyPath: string,
+  seen: ChecksSeen,
+): Promise<Check[]> {
+  const agent = openAgent()
+  const faults: string[] = []
+  const askFor = async (entry: CheckEntry): Promise<Ask> => {
+    if ('url' in entry) return askOverHttp(entry.url, agent)
+    return askModule(resolve(dirname(policyPath), entry.module))
+  }
+  const checks = await Promise.all(
+    entries.map(async (entry, i) => {
+      try {
+        return [guard(entry, await askFor(entry), seen)]
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : cause
+        faults.push(`${policyPath}: checks.${i} ${entry.name}: the module cannot be used: ${reason}`)
+        return []
+      }
+    }),
+  )
+  if (faults.length > 0) throw new ConfigFault(faults)
+  seen.inForce(entries.map(({ name }) => name))
+  return checks.flat()
+}

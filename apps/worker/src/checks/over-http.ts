@@ -1,0 +1,37 @@
+import { type FinalCode, finalCode } from '@placeorder/protocol'
+import { Agent, type Dispatcher, request } from 'undici'
+import { z } from 'zod'
+import type { Ask } from './guard.ts'
+
+/** What a check service answers; further fields are its own business. */
+const Answer = z.object({ resultCode: z.string() })
+
+/** An answer is some 30 bytes; of more than this (bytes) nothing is read. */
+const ANSWER_BYTES_MAX = 16_384
+
+/** Calls at once to one service: as many as a group has orders. */
+const CONNECTIONS_MAX = 128
+
+/** Keeps the connections to check services open between calls; idle ones are closed after some seconds. */
+export const openAgent = (): Dispatcher =>
+  new Agent({ connections: CONNECTIONS_MAX, maxResponseSize: ANSWER_BYTES_MAX })
+
+/** Posts order and merchant to a service; redirects are not followed, and all but a final code in a 200 is a doubt. */
+export function askOverHttp(url: string, dispatcher: Dispatcher): Ask {
+  return async ({ order, merchant = null }, signal): Promise<FinalCode> => {
+    const { statusCode, body } = await request(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json; charset=UTF-8',
+        accept: 'application/json',
+        'idempotency-key': encodeURIComponent(order.paymentId.toWellFormed()),
+      },
+      body: JSON.stringify({ order, merchant }),
+      signal,
+      dispatcher,
+    })
+    const text = await body.text()
+    if (statusCode !== 200) throw new Error(`it answered HTTP ${statusCode}`)
+    return finalCode(Answer.parse(JSON.parse(text)).resultCode)
+  }
+}

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePort } from '@placeorder/store/local-redis'
+import { aPlaceOrder, openSystem, type Running, startProcess } from '@placeorder/testkit'
+import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
+
+const examples = join(import.meta.dirname, '../../../docs/examples')
+const PolicyFile = z.looseObject({})
+
+/** A system whose policy has these checks. */
+async function systemWith(checks: unknown[], env: Record<string, string> = {}) {
+  const system = await openSystem({ env })
+  onTestFinished(() => system.close())
+  const path = join(system.dir, 'policy.json')
+  const policy = PolicyFile.parse(JSON.parse(await readFile(path, 'utf8')))
+  await writeFile(path, JSON.stringify({ ...policy, checks }))
+  return system
+}
+
+async function startExample(port: number): Promise<Running> {
+  const service = startProcess({
+    name: 'check service',
+    entry: 'docs/examples/check-service.ts',
+    args: [String(port)],
+  })
+  onTestFinished(() => service.kill('SIGKILL'))
+  await service.waitFor(/^checking$/)
+  return service
+}
+
+/** The policy's part that docs/checks.md shows. */
+async function checksInDoc(): Promise<unknown[]> {
+  const doc = await readFile(join(examples, '../checks.md'), 'utf8')
+  const [, shown = ''] = /```json\n([\s\S]*?)```/.exec(doc) ?? []
+  return z.object({ checks: z.array(z.looseObject({})) }).parse(JSON.parse(shown)).checks
+}
+
+test('the checks of docs/checks.md, a service and a module, decide orders as it says', async () => {
+  const port = await freePort()
+  const checks = (await checksInDoc()).map((check) =>
+    JSON.parse(
+      JSON.stringify(check)
+        .replace('127.0.0.1:4000', `127.0.0.1:${port}`)
+        .replace(/"[^"]*docs\/examples\//, `"${examples}/`),
+    ),
+  )
+  const system = await systemWith(checks)
+  const merchant = { merchantId: 'M00000000099', status: 'ACTIVE' as const, kybLevel: 3 }
+  const contract = { pspIds: ['*'], status: 'ACTIVE' as const, from: '2020-01-01T00:00:00Z' }
+  const terms = { codeTypes: ['ENTRY_CODE' as const], currencies: ['CNY'] }
+  const code = {
+    codeValue: 'C-99',
+    type: 'ENTRY_CODE' as const,
+    merchantId: 'M00000000099',
+    status: 'OPEN' as const,
+  }
+  await system.put([{ ...merchant, contracts: [{ ...contract, ...terms }] }], [code])
+  const service = await startExample(port)
+  const [ingress] = await Promise.all([system.startIngress(), system.startWorker()])
+  const good = aPlaceOrder()
+  expect(await ingress.place(good)).toMatchObject({ code: 'SUCCESS' })
+  await service.waitFor(new RegExp(`^${good.paymentId}: SUCCESS$`))
+  const suspect = aPlaceOrder({ codeValue: 'C-99', merchant: { referenceMerchantId: 'M00000000099' } })
+  expect(await ingress.place(suspect)).toMatchObject({ code: 'RISK_REJECT' })
+})
+
+test('an order that a check cannot decide is UNKNOWN_EXCEPTION at once, and decided when the check is back', async () => {
+  const port = await freePort()
+  const system = await systemWith([
+    { name: 'suspects', url: `http://127.0.0.1:${port}/`, timeoutMs: 500, after: 'code' },
+  ])
+  const [ingress, worker] = await Promise.all([system.startIngress(), system.startWorker()])
+  const [order, refused] = [aPlaceOrder(), aPlaceOrder({ codeValue: 'unknown' })]
+  const answered = await ingress.place(order)
+  expect(answered).toMatchObject({ code: 'UNKNOWN_EXCEPTION', verified: true })
+  expect(await ingress.place(refused)).toMatchObject({ code: 'INVALID_CODE' })
+  await Promise.all(Array.from({ length: 10 }, () => ingress.place(aPlaceOrder())))
+  await worker.waitFor(/a check keeps failing and is not called/)
+  await startExample(port)
+  await worker.waitFor(/a check answers again/)
+  await expect
+    .poll(async () => (await ingress.place(order)).code, { timeout: 20_000, interval: 200 })
+    .toBe('SUCCESS')
+})
+
+test('one order whose check hangs holds up none of its neighbours', async () => {
+  const hanging = `
+    export default ({ order }) => (order.passThroughInfo === 'hang' ? new Promise(() => {}) : 'SUCCESS')`
+  const system = await systemWith(
+    [{ name: 'hanging', module: './hanging.mjs', timeoutMs: 30_000, after: 'amount' }],
+    {
+      CHECKS_MS: '30000',
+    },
+  )
+  await writeFile(join(system.dir, 'hanging.mjs'), hanging)
+  const ingress = await system.startIngress()
+  const placeSome = () =>
+    Array.from({ length: 20 }, () => ingress.place(aPlaceOrder({ customerId: randomUUID() })))
+  const before = placeSome()
+  const hung = ingress.place(aPlaceOrder({ passThroughInfo: 'hang' }))
+  const beside = placeSome()
+  await system.startWorker()
+  const answers = await Promise.all([...before, ...beside, ...placeSome()])
+  expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(['SUCCESS']))
+  expect(await hung).toMatchObject({ code: 'PAYMENT_IN_PROCESS' })
+})
+
+test('a check module that cannot be loaded stops the start, and is named', async () => {
+  const system = await systemWith([{ name: 'lost', module: './lost.ts', timeoutMs: 100, after: 'amount' }])
+  const starting = system.startWorker()
+  await expect(starting).rejects.toThrow(/checks\.0 lost: the module cannot be used: /)
+})
