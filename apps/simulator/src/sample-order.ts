@@ -37,6 +37,20 @@ export function withFields(sample: Sample, changes: Record<string, unknown>): Re
   return { ...sample.fields, ...changes }
 }
 
+/**
+ * The fields with one of them changed, as `merchant.store.storeName=UGG` says; objects on the way to it are made.
+ *
+ * @throws Usage when there is no name before a `=`
+ */
+export function withField(fields: Record<string, unknown>, change: string): Record<string, unknown> {
+  const [, path = '', text = ''] = /^([^=]+)=(.*)$/s.exec(change) ?? []
+  const [name = '', ...rest] = path.split('.')
+  if (name === '') throw new Usage(`--set ${change}: is not of the form field=text`)
+  if (rest.length === 0) return { ...fields, [name]: text }
+  const inner = z.record(z.string(), z.unknown()).safeParse(fields[name]).data ?? {}
+  return { ...fields, [name]: withField(inner, `${rest.join('.')}=${text}`) }
+}
+
 /** The body as it goes over the wire, and the ids an inquiry needs, if it has them. */
 export function orderCall(body: Buffer): OrderCall {
   return { body, ids: Ids.safeParse(fieldsOf(body)).data }

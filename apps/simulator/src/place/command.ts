@@ -4,13 +4,19 @@ import { callerOptions, readWho } from '../caller-options.ts'
 import { type Command, exit, Usage } from '../command.ts'
 import { type Heard, hearPlaced } from '../heard.ts'
 import { asksForHelp, numberOf, printHelp, readArgs } from '../options.ts'
-import { newPaymentId, orderCall, readSample, withFields } from '../sample-order.ts'
+import { newPaymentId, orderCall, readSample, withField, withFields } from '../sample-order.ts'
 import { exchangeAsJson, heardWords, showExchange } from '../show.ts'
 import type { Terminal } from '../terminal.ts'
 
 const options = {
   ...callerOptions,
   'payment-id': { type: 'string', value: '<id>', help: 'the paymentId; else a new one each time' },
+  set: {
+    type: 'string',
+    multiple: true,
+    value: '<field=text>',
+    help: 'change a field of the order, such as merchant.merchantMCC=7995; may be given again',
+  },
   'keep-payment-id': { type: 'boolean', help: "send the sample's bytes as they are" },
   'until-final': { type: 'boolean', help: 'repeat and inquire as Alipay+ does, until S or F' },
   'time-factor': {
@@ -53,15 +59,16 @@ export const command: Command = {
   },
 }
 
-type OrderValues = { sample?: string; 'payment-id'?: string; 'keep-payment-id'?: boolean }
+type OrderValues = { sample?: string; set?: string[]; 'payment-id'?: string; 'keep-payment-id'?: boolean }
 
 async function orderOf(values: OrderValues): Promise<OrderCall> {
-  const { 'payment-id': paymentId, 'keep-payment-id': keep = false } = values
+  const { set = [], 'payment-id': paymentId, 'keep-payment-id': keep = false } = values
   if (keep && paymentId !== undefined)
     throw new Usage('--payment-id and --keep-payment-id exclude each other')
+  if (keep && set.length > 0) throw new Usage('--set and --keep-payment-id exclude each other')
   const sample = await readSample(values.sample)
   if (keep) return orderCall(sample.bytes)
-  const fields = withFields(sample, { paymentId: paymentId ?? newPaymentId() })
+  const fields = set.reduce(withField, withFields(sample, { paymentId: paymentId ?? newPaymentId() }))
   return orderCall(Buffer.from(JSON.stringify(fields, null, 2)))
 }
 
