@@ -59,13 +59,14 @@ describe('place', () => {
   test('--set changes fields of the order, and makes those that are not there', async () => {
     await run(
       place,
-      ...['--set', 'merchant.merchantMCC=7995', '--set', 'merchant.store.storeAddress.city=a=b.c'],
-      ...['--set', 'passThroughInfo=', '--payment-id', 'P-set'],
+      ...['--set', 'merchant.merchantMCC=7995', '--set', 'made.of.it=a=b.c'],
+      ...['--set', 'passThroughInfo=note', '--payment-id', 'P-set'],
     )
     expect(JSON.parse(acquirer.seen[0]?.body.toString() ?? '')).toMatchObject({
       paymentId: 'P-set',
-      passThroughInfo: '',
-      merchant: { merchantName: 'UGG', merchantMCC: '7995', store: { storeAddress: { city: 'a=b.c' } } },
+      passThroughInfo: 'note',
+      merchant: { merchantName: 'UGG', merchantMCC: '7995' },
+      made: { of: { it: 'a=b.c' } },
     })
     await expect(run(place, '--set', '=text')).rejects.toThrow(Usage)
     await expect(run(place, '--set', 'a=b', '--keep-payment-id')).rejects.toThrow(Usage)
