@@ -46,13 +46,14 @@ export const codeKey = (shard: number, codeValue: string): string =>
 /** Who holds an order code: the paymentId of the order it was placed with. */
 export const codeHolderKey = (codeValue: string): string => `{u}:code-holder:${digest(codeValue)}`
 
-/** What a merchant's or customer's placed orders of one day add up to, in one currency. */
-export const usageKey = (
-  subject: 'merchant' | 'customer',
-  id: string,
-  day: string,
-  currency: string,
-): string => `{u}:usage:${day}:${currency}:${subject}:${subject === 'customer' ? digest(id) : id}`
+/** What the placed orders of one day add up to, in one currency: a hash with a field for each merchant and customer. */
+export const usageKey = (day: string, currency: string): string => `{u}:usage:${day}:${currency}`
+
+export const usageField = (subject: 'merchant' | 'customer', id: string): string =>
+  `${subject}:${subject === 'customer' ? digest(id) : id}`
+
+/** The keys of these hashes, a sorted set by the time (ms) an order was last counted in them. */
+export const usageDaysKey = '{u}:usage-days'
 
 /** How the orders claimed in one minute (whole minutes since 1970) were decided. */
 export const decidedKey = (minute: number): string => `{u}:decided:${minute}`

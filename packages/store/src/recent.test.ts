@@ -94,3 +94,34 @@ test('a set keeps no more than its own longest window, whatever other subjects a
   expect(await size('code', codeValue)).toBe(1)
   expect(await size('customer', customerId)).toBe(2)
 })
+
+test('small and large sets are counted alike, in groups of any size, and re-runs change nothing', async () => {
+  const merchantId = anId()
+  const merchant = { referenceMerchantId: merchantId }
+  const orders = Array.from({ length: 60 }, (_, i) => ({
+    order: aPlaceOrder({ merchant }),
+    claimedAt: now - (60 - i) * 20_000,
+  }))
+  const counters = ['merchantOrders10m', 'merchantOrders1h'] as const
+  const expected = orders.map((_, i) => [Math.min(i, 29), i])
+  for (const size of [1, 7, 60]) {
+    const counted: number[][] = []
+    for (let at = 0; at < orders.length; at += size) {
+      const recents = await worker.recent.count(orders.slice(at, at + size), counters)
+      counted.push(...recents.map((r) => [r.merchantOrders10m, r.merchantOrders1h]))
+    }
+    expect(counted).toEqual(expected)
+  }
+})
+
+test('a set is kept for a window after each of its orders and ten minutes more, and not for ever', async () => {
+  const customerId = anId()
+  const key = recentKey(0, 'customer', customerId)
+  for (const minutesAgo of [45, 25, 14, 9, 3, 0]) {
+    const order = aPlaceOrder({ customerId })
+    await worker.recent.count([{ order, claimedAt: now - minutesAgo * MINUTE_MS }], ['customerOrders10m'])
+    const leftMs = await connection.pttl(key)
+    expect(leftMs).toBeGreaterThan((20 - minutesAgo) * MINUTE_MS)
+    expect(leftMs).toBeLessThanOrEqual(40 * MINUTE_MS)
+  }
+})

@@ -177,3 +177,14 @@ test('a group may be far larger than any that is made', async () => {
   const orders = takes.map((take) => anOrder([take(1n)], { orderCode: anId() }))
   expect(new Set(await decide(orders))).toEqual(new Set<FinalCode>(['SUCCESS']))
 })
+
+test('the counters of a day are kept for three days after the last order, and then forgotten', async () => {
+  const taking = { ...takingOf(anId()), day: '19991231' }
+  const order = { ...passed(anId(), ''), takings: [taking] }
+  await usage.decide([order], await usage.time())
+  const now = Date.now()
+  await usage.forget(now, now + 71 * 60 * MINUTE_MS)
+  expect(await usage.used(taking)).toEqual({ amount: 100n, count: 1n })
+  await usage.forget(now, now + 73 * 60 * MINUTE_MS)
+  expect(await usage.used(taking)).toEqual({ amount: 0n, count: 0n })
+})

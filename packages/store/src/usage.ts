@@ -1,7 +1,7 @@
 import type { Taking } from '@placeorder/decision'
 import { type FinalCode, finalCode } from '@placeorder/protocol'
 import { z } from 'zod'
-import { codeHolderKey, decidedKey, decidedMinutesKey, usageKey } from './keys.ts'
+import { codeHolderKey, decidedKey, decidedMinutesKey, usageDaysKey, usageField, usageKey } from './keys.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -26,8 +26,8 @@ const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
 
 /**
- * For how long a day's counters are kept after an order was last counted (ms): the day itself, in any time zone, and
- * a day for an operator to look at them.
+ * For how long a day's counters are kept after an order was last counted in them (ms): orders are placed within a day of
+ * their claim; two more are for an operator to look at.
  */
 const COUNTER_MS = 3 * DAY_MS
 
@@ -99,9 +99,8 @@ export class Usage {
       const parts = judged === 'SUCCESS' ? partsOf(takings, orderCode) : []
       return [paymentId, judged, parts.length, ...parts.flatMap(({ key, words }) => [placeOf(key), ...words])]
     })
-    const keys = [decidedKey(minute), decidedMinutesKey, ...places.keys()]
-    const bounds = [COUNTER_MS, minute, openAt, DECIDE_MS_MAX]
-    const reply = await this.#reserve.run(this.#connection, keys, [...bounds, ...args])
+    const keys = [decidedKey(minute), decidedMinutesKey, usageDaysKey, ...places.keys()]
+    const reply = await this.#reserve.run(this.#connection, keys, [minute, openAt, DECIDE_MS_MAX, ...args])
     const [time, ...codes] = z.tuple([z.string()], z.string()).parse(reply)
     this.#tell(time)
     if (codes.length === 0) throw new TooLate('orders were decided too long after they were seen open')
@@ -116,14 +115,21 @@ export class Usage {
 
   /** As `used`, of many at once, in the same order. */
   async usedOf(takings: Counter[]): Promise<Used[]> {
-    if (takings.length === 0) return []
-    const keys = takings.map(({ subject, id, day, currency }) => usageKey(subject, id, day, currency))
-    return (await this.#connection.mget(keys)).map(readUsed)
+    const byDay = Map.groupBy(takings.entries(), ([, { day, currency }]) => usageKey(day, currency))
+    const used: Used[] = []
+    await Promise.all(
+      [...byDay].map(async ([key, entries]) => {
+        const fields = entries.map(([, { subject, id }]) => usageField(subject, id))
+        const values = await this.#connection.hmget(key, ...fields)
+        for (const [i, [position]] of entries.entries()) used[position] = readUsed(values[i] ?? null)
+      }),
+    )
+    return used
   }
 
   /**
    * Forgets decisions nobody can ask for any more: those of minutes without an open order for so long that nobody may
-   * decide them again. `oldestOpen` is the oldest claim time of an open order, `now` is now (ms).
+   * decide them again; and the counters of days long past. `oldestOpen` is the oldest claim time of an open order, `now` is now (ms).
    */
   async forget(oldestOpen: number, now: number): Promise<void> {
     const before = minuteOf(Math.min(oldestOpen, now - FORGET_MS))
@@ -134,6 +140,10 @@ export class Usage {
     for (const minute of await this.#connection.zrangebyscore(key, 1, now - FORGET_MS)) {
       await this.#connection.unlink(decidedKey(Number(minute)))
       await this.#connection.zrem(key, minute)
+    }
+    for (const day of await this.#connection.zrangebyscore(usageDaysKey, '-inf', now - COUNTER_MS)) {
+      await this.#connection.unlink(day) // Not by expiry: that would free millions of fields while everyone waits.
+      await this.#connection.zrem(usageDaysKey, day)
     }
   }
 }
@@ -154,10 +164,15 @@ type Part = { key: string; words: (string | number)[] }
 
 function partsOf(takings: Taking[], orderCode: string | undefined): Part[] {
   const fromLimits = takings.map((taking) => ({
-    key: usageKey(taking.subject, taking.id, taking.day, taking.currency),
-    words: [String(taking.amount), String(taking.amountMax ?? ''), String(taking.countMax ?? '')],
+    key: usageKey(taking.day, taking.currency),
+    words: [
+      usageField(taking.subject, taking.id),
+      String(taking.amount),
+      String(taking.amountMax ?? ''),
+      String(taking.countMax ?? ''),
+    ],
   }))
   return orderCode === undefined
     ? fromLimits
-    : [{ key: codeHolderKey(orderCode), words: ['HOLD', '', ''] }, ...fromLimits]
+    : [{ key: codeHolderKey(orderCode), words: ['HOLD', '', '', ''] }, ...fromLimits]
 }

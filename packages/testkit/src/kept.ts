@@ -9,7 +9,7 @@ import {
   Orders,
   type RedisAddress,
 } from '@placeorder/store'
-import { codeHolderKey, openKey, orderKey, usageKey } from '@placeorder/store/keys'
+import { codeHolderKey, openKey, orderKey, usageField, usageKey } from '@placeorder/store/keys'
 import { Cluster, type Redis } from 'ioredis'
 import type { Kept, KeptOrder, Take } from './check-history.ts'
 
@@ -33,11 +33,10 @@ export async function readKept(
         orders.push(...(await toKept(shard, paymentIds.slice(at, at + ORDERS_AT_ONCE))))
       open.push(...(await connection.zrangebyscore(openKey(shard), '-inf', '+inf')))
     }
-    const counters = await textsLike(connection, '{u}:usage:*')
     return {
       orders,
       open,
-      counters: new Map([...counters].map(([name, text]) => [name, counterOf(text)])),
+      counters: await countersOf(connection),
       holders: await textsLike(connection, '{u}:code-holder:*'),
       decisions: await decisionsOf(connection),
     }
@@ -66,7 +65,7 @@ async function keptBy(connection: Connection, shards: number, policyText: string
       if (merchant instanceof Error) throw merchant
       const facts = { order, claimedAt, merchant, code: undefined, codeTakenBy: undefined, recent }
       return takings(facts, policy).map(({ subject, id, day, currency, amount, amountMax, countMax }) => ({
-        counter: usageKey(subject, id, day, currency),
+        counter: `${usageKey(day, currency)} ${usageField(subject, id)}`,
         amount,
         amountMax,
         countMax,
@@ -91,6 +90,14 @@ async function keptBy(connection: Connection, shards: number, policyText: string
 function counterOf(text: string): { amount: bigint; count: bigint } {
   const [amount = '0', count = '0'] = text.split(' ')
   return { amount: BigInt(amount), count: BigInt(count) }
+}
+
+async function countersOf(connection: Connection): Promise<Kept['counters']> {
+  const counters: Kept['counters'] = new Map()
+  for (const key of await keysLike(connection, '{u}:usage:*'))
+    for (const [field, text] of Object.entries(await connection.hgetall(key)))
+      counters.set(`${key} ${field}`, counterOf(text))
+  return counters
 }
 
 async function decisionsOf(connection: Connection): Promise<Map<string, string>> {
