@@ -16,7 +16,7 @@ const LAST_WAIT_MS = 1_000
 
 const env = readEnvironment(IngressEnvironment, process.env)
 const log = openLog({ name: 'ingress', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
-const metrics = openMetrics()
+const metrics = openMetrics('ingress', env.WAIT_MS)
 const tracing = await openTracing('placeorder-ingress', env.OTEL_EXPORTER_OTLP_ENDPOINT)
 const keepOld = (err: unknown) =>
   log.error({ err }, 'a changed file is broken; the version before stays in force')
@@ -36,6 +36,7 @@ const store = await openIngressStore({
     metrics.groupOrders.observe({ kind: 'intake' }, orders)
     metrics.redisRoundTrip.observe(claimMs / 1000)
   },
+  onMended: (orders) => metrics.mended.inc(orders),
   onHeard: (ageMs) => metrics.stage('announce', ageMs / 1000),
 })
 const admission = new Admission(
@@ -51,7 +52,8 @@ const admin = buildView({
   redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
   signer,
   admission,
-  openOrders: () => store.intake.openOrders,
+  orders: store.orders,
+  shards: env.SHARDS,
 })
 let draining = false
 const app = buildServer({

@@ -23,8 +23,11 @@ export type Door = 'place' | 'inquire' | 'none'
 export type Answered = {
   door: Door
   code: string
+  /** The client the request names, if there is such a one; whether it was that client, `code` says. */
   clientId: string | undefined
   paymentId: string | undefined
+  /** Why it was refused at the door. */
+  reason: string | undefined
   seconds: number
 }
 
@@ -54,6 +57,7 @@ type Seen = {
   door: Door
   code: string
   paymentId?: string
+  reason?: string
   shareable: boolean
 }
 
@@ -88,14 +92,14 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
 /** Whatever is sent, by a handler or by an error, leaves as HTTP 200 with our signature. */
 function answerInTheProtocolsWords(
   app: FastifyInstance,
-  { signer, log, onAnswer, stage, draining }: ServerDeps,
+  { clients, signer, log, onAnswer, stage, draining }: ServerDeps,
 ): void {
   app.setErrorHandler(async (error, request) => {
     const code = codeOf(error)
-    const { client, paymentId } = request.seen
-    const whose = { paymentId, clientId: client?.clientId }
-    if (code === 'UNKNOWN_EXCEPTION') log.error({ ...whose, err: error }, 'an answer could not be made')
-    else log.info({ ...whose, code, reason: messageOf(error) }, 'refused a request')
+    const { seen } = request
+    if (code === 'UNKNOWN_EXCEPTION')
+      log.error({ paymentId: seen.paymentId, err: error }, 'an answer could not be made')
+    else seen.reason = messageOf(error)
     return say(request, code)
   })
   app.addHook('onSend', async (request, reply, payload) => {
@@ -119,8 +123,9 @@ function answerInTheProtocolsWords(
     onAnswer({
       door: seen.door,
       code: seen.code,
-      clientId: seen.client?.clientId,
+      clientId: clients().get(clientId)?.clientId,
       paymentId: seen.paymentId,
+      reason: seen.reason,
       seconds,
     })
     return body
@@ -131,6 +136,7 @@ function refuseUnknownDoors(app: FastifyInstance, { paths }: ServerDeps): void {
   app.setNotFoundHandler(async (request) => {
     const [path] = targetOf(request).split('?')
     const known = path === paths.placeOrder || path === paths.inquireOrder
+    request.seen.reason = known ? 'it is not a POST' : 'nothing is at this path'
     return say(request, known ? 'METHOD_NOT_SUPPORTED' : 'NO_INTERFACE_DEF')
   })
 }
@@ -140,19 +146,25 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
   app.register(async (doors) => {
     doors.removeAllContentTypeParsers()
     doors.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-    doors.addHook('onRequest', async ({ headers }) => checkMedia(headers['content-type'], headers.accept))
+    doors.addHook('onRequest', async ({ seen, routeOptions, headers }) => {
+      seen.door = routeOptions.url === deps.paths.placeOrder ? 'place' : 'inquire'
+      checkMedia(headers['content-type'], headers.accept)
+    })
     doors.addHook('preValidation', async (request) => {
       const startedAt = performance.now()
-      request.seen.client = verifyRequest(
-        { target: targetOf(request), rawHeaders: request.raw.rawHeaders, body: bodyOf(request) },
-        { clients: deps.clients(), requestTimeToleranceMs: deps.requestTimeToleranceMs },
-      )
-      deps.stage('verify', (performance.now() - startedAt) / 1000)
+      try {
+        request.seen.client = verifyRequest(
+          { target: targetOf(request), rawHeaders: request.raw.rawHeaders, body: bodyOf(request) },
+          { clients: deps.clients(), requestTimeToleranceMs: deps.requestTimeToleranceMs },
+        )
+      } finally {
+        deps.stage('verify', (performance.now() - startedAt) / 1000)
+      }
     })
     doors.post(deps.paths.placeOrder, async (request) => {
       const { seen } = request
       const order = parseBody(PlaceOrderRequest, bodyOf(request))
-      const client = clientOf(request, 'place', order)
+      const client = clientOf(request, order)
       const placed = await deps.admission.admitted(client, () =>
         placeOrder({ order, clientId: client.clientId }, deps.use),
       )
@@ -163,7 +175,7 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
     doors.post(deps.paths.inquireOrder, async (request) => {
       const { seen } = request
       const inquiry = parseBody(InquiryOrderRequest, bodyOf(request))
-      clientOf(request, 'inquire', inquiry)
+      clientOf(request, inquiry)
       const told = await inquireOrder(inquiry, deps.use)
       seen.code = told.result.resultCode
       seen.shareable = false
@@ -173,13 +185,8 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
 }
 
 /** Who sent this request, if that client may ask for this acquirer. */
-function clientOf(
-  request: FastifyRequest,
-  door: Door,
-  asked: { acquirerId: string; paymentId: string },
-): Client {
+function clientOf(request: FastifyRequest, asked: { acquirerId: string; paymentId: string }): Client {
   const { seen } = request
-  seen.door = door
   seen.paymentId = asked.paymentId
   if (seen.client === undefined) throw new Error('a request came to a door without being verified')
   authorize(seen.client, asked.acquirerId, request.ip)

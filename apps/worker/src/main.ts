@@ -11,7 +11,7 @@ import { parseRulebook } from './rulebook.ts'
 
 const env = readEnvironment(WorkerEnvironment, process.env)
 const log = openLog({ name: 'worker', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
-const metrics = openMetrics()
+const metrics = openMetrics('worker')
 const tracing = await openTracing('placeorder-worker', env.OTEL_EXPORTER_OTLP_ENDPOINT)
 const ofChecks = tellOfChecks({ metrics, log })
 const rulebook = await liveFile(
@@ -45,7 +45,7 @@ const admin = buildView({
   port: env.ADMIN_PORT,
   metrics,
   redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
-  store,
+  orders: store.orders,
   shards: env.SHARDS,
   taking: () => taker.taking,
 })

@@ -1,11 +1,13 @@
 import type { FinalCode } from '@placeorder/protocol'
-import type { Group, Judged, Orders } from '@placeorder/store'
+import type { Group, Judged } from '@placeorder/store'
 import {
   type Admin,
+  type Backlogged,
   buildAdmin,
   type HealthCheck,
   type Logger,
   type Metrics,
+  readBacklog,
   type Tracing,
 } from '@placeorder/telemetry'
 import type { ChecksSeen } from './checks/guard.ts'
@@ -80,23 +82,15 @@ export type ViewDeps = {
   port: number
   metrics: Metrics
   redis: HealthCheck
-  store: { orders: Pick<Orders, 'backlog'> }
+  orders: Backlogged
   shards: number
   /** Whether jobs are being taken. */
   taking: () => boolean
 }
 
 /** The worker's admin server, with gauges that are read when somebody looks. */
-export function buildView({ host, port, metrics, redis, store, shards, taking }: ViewDeps): Admin {
+export function buildView({ host, port, metrics, redis, orders, shards, taking }: ViewDeps): Admin {
   const jobs = async () => (taking() ? undefined : 'it takes no jobs')
-  const beforeScrape = async () => void (await Promise.all([redis(), readBacklog(store, shards, metrics)]))
+  const beforeScrape = async () => void (await Promise.all([redis(), readBacklog(orders, shards, metrics)]))
   return buildAdmin({ host, port, metrics, checks: { redis, jobs }, beforeScrape })
-}
-
-async function readBacklog({ orders }: ViewDeps['store'], shards: number, metrics: Metrics): Promise<void> {
-  const backlogs = await Promise.all(Array.from({ length: shards }, (_, shard) => orders.backlog(shard)))
-  const now = Date.now()
-  const oldest = Math.min(now, ...backlogs.map(({ oldest = now }) => oldest))
-  metrics.openOrders.set(backlogs.reduce((sum, { open }) => sum + open, 0))
-  metrics.oldestOpenOrder.set(Math.max(0, now - oldest) / 1000)
 }

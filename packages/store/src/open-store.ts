@@ -51,10 +51,12 @@ export async function openIngressStore(
   options: StoreOptions & {
     replicasMin?: number
     onGroup?: (orders: number, claimMs: number) => void
+    /** Told how many orders a repeat has found without a job, and enqueued again. */
+    onMended?: (orders: number) => void
     onHeard?: (ageMs: number) => void
   },
 ): Promise<IngressStore> {
-  const { address, shards, onFault } = options
+  const { address, shards, onFault, onGroup = () => {}, onMended = () => {} } = options
   const ingressId = randomUUID().slice(0, 8)
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
   const open = opener(address, onFault)
@@ -72,9 +74,8 @@ export async function openIngressStore(
     }
   })
   const mend = async (shard: number, paymentId: string, jobId: string) => {
-    await mending.mend(shard, [{ paymentId, jobId }])
+    onMended(await mending.mend(shard, [{ paymentId, jobId }]))
   }
-  const { onGroup = () => {} } = options
   const intake = new Intake({ connection, queues, channels, mend, onFault, onGroup })
   const counting = setInterval(() => void intake.countOpen().catch(() => {}), COUNT_OPEN_MS).unref()
   return {

@@ -30,7 +30,7 @@ test('the log shows nothing personal or secret, however deep', () => {
 })
 
 test('each stage is counted by its name, and processes share nothing', async () => {
-  const [one, two] = [openMetrics(), openMetrics()]
+  const [one, two] = [openMetrics('ingress'), openMetrics('ingress')]
   for (const stage of stageNames) one.stage(stage, 0.003)
   one.answers.inc({ door: 'place', code: 'SUCCESS', status: 'S' })
   const text = await one.registry.metrics()
@@ -45,7 +45,7 @@ test('a process is ready when every check says so, says why when not, and is not
   const admin = buildAdmin({
     host: '127.0.0.1',
     port: 0,
-    metrics: openMetrics(),
+    metrics: openMetrics('ingress'),
     checks: { redis: async () => reason, hangs: async () => undefined },
   })
   const ready = () => admin.app.inject('/readyz')
@@ -68,7 +68,7 @@ test('a check that fails or hangs is a reason, within a second', async () => {
     fails: () => Promise.reject(new Error('Redis is away')),
     hangs: () => new Promise<never>(() => {}),
   }
-  const admin = buildAdmin({ host: '127.0.0.1', port: 0, metrics: openMetrics(), checks })
+  const admin = buildAdmin({ host: '127.0.0.1', port: 0, metrics: openMetrics('worker'), checks })
   const { reasons } = (await admin.app.inject('/readyz')).json()
   expect(reasons).toEqual({ fails: 'Redis is away', hangs: expect.stringContaining('no answer') })
   await admin.close()

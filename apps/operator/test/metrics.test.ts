@@ -1,0 +1,181 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openWorkerStore } from '@placeorder/store'
+import { aPlaceOrder, type Ingress, type Operated, openSystem, signedCall } from '@placeorder/testkit'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type Scraped, scrape, seriesOf } from './scrape.ts'
+
+const WAIT_MS = 400
+const system = await openSystem({
+  env: { DECIDE_WITHIN_MS: '1500', WAIT_MS: String(WAIT_MS) },
+})
+afterAll(() => system.close())
+
+const anotherOrder = (changes = {}) => aPlaceOrder({ customerId: `customer-${Math.random()}`, ...changes })
+
+/** What was shown: before any order, while orders waited for a worker, while orders poured in, and after all of it. */
+const shown = { before: new Map(), waiting: new Map(), loaded: new Map(), after: new Map() } as Record<
+  'before' | 'waiting' | 'loaded' | 'after',
+  Scraped
+>
+const shownByWorker = { before: new Map(), after: new Map() } as Record<'before' | 'after', Scraped>
+
+/** Orders that nobody decides, as long as no worker runs; one of them loses its job. */
+async function waitForNobody(ingress: Ingress) {
+  const orders = [anotherOrder(), anotherOrder(), anotherOrder()]
+  await Promise.all(orders.map(ingress.place))
+  shown.waiting = await scrape(ingress.admin)
+  const address = { urls: [system.redisUrl], cluster: false, sentinels: [], sentinelName: '' }
+  const store = await openWorkerStore({ address, shards: 1, onFault: () => {} })
+  for (const { paymentId } of orders) {
+    const { jobId = '' } = (await store.orders.record(paymentId)) ?? {}
+    await store.queues.queue(0).remove(jobId)
+  }
+  await store.close()
+}
+
+/** Keeps many orders in hand until a scrape has seen them, their signatures too. */
+async function pourIn(ingress: Ingress) {
+  let pouring = true
+  const callers = Array.from({ length: 40 }, async () => {
+    while (pouring) await ingress.place(anotherOrder())
+  })
+  try {
+    await vi.waitFor(
+      async () => {
+        shown.loaded = await scrape(ingress.admin)
+        expect(shown.loaded.get('placeorder_orders_in_hand')).toBeGreaterThan(0)
+        expect(shown.loaded.get('placeorder_signatures_in_flight')).toBeGreaterThan(0)
+      },
+      { timeout: 20_000, interval: 5 },
+    )
+  } finally {
+    pouring = false
+    await Promise.all(callers)
+  }
+}
+
+async function run(ingress: Ingress, startWorker: () => Promise<Operated>) {
+  shown.before = await scrape(ingress.admin)
+  await waitForNobody(ingress)
+  const worker = await startWorker()
+  shownByWorker.before = await scrape(worker.admin)
+  await pourIn(ingress)
+  await ingress.place(anotherOrder({ passThroughInfo: 'fail', customerId: 'not a number' }))
+  const { privateKey: key } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  await signedCall(`${ingress.origin}/aps/api/v1/payments/placeOrder`, anotherOrder(), {
+    ...system.caller,
+    key,
+  })
+  await vi.waitFor(
+    async () => {
+      const after = await scrape(worker.admin)
+      shownByWorker.after = after
+      expect(after.get('placeorder_mended_orders_total')).toBe(3)
+      expect(after.get('placeorder_gave_up_orders_total')).toBe(1)
+      expect(after.get('placeorder_open_orders')).toBe(0)
+      expect(after.get('placeorder_limit_used_ratio{kind="merchantDay"}')).toBeGreaterThan(0)
+    },
+    { timeout: 20_000, interval: 200 },
+  )
+  shown.after = await scrape(ingress.admin)
+}
+
+beforeAll(async () => {
+  const file = join(system.dir, 'policy.json')
+  const policy = JSON.parse(await readFile(file, 'utf8'))
+  policy.risk.push({ name: 'fails', reject: "order.passThroughInfo == 'fail' && int(order.customerId) > 0" })
+  await writeFile(file, JSON.stringify(policy))
+  await run(await system.startIngress(), () => system.startWorker())
+})
+
+const moved = (from: Scraped, to: Scraped, name: string) => (to.get(name) ?? 0) - (from.get(name) ?? 0)
+
+describe('an ingress under load shows', () => {
+  test.each([
+    'placeorder_answers_total{door="place",code="SUCCESS",status="S"}',
+    'placeorder_answers_total{door="place",code="PAYMENT_IN_PROCESS",status="U"}',
+    'placeorder_answers_total{door="place",code="INVALID_SIGNATURE",status="F"}',
+    'placeorder_answer_seconds_count{door="place"}',
+    'placeorder_stage_seconds_count{stage="verify"}',
+    'placeorder_stage_seconds_count{stage="take_in"}',
+    'placeorder_stage_seconds_count{stage="announce"}',
+    'placeorder_stage_seconds_count{stage="sign"}',
+    'placeorder_group_orders_count{kind="intake"}',
+    'placeorder_redis_round_trip_seconds_count',
+    'placeorder_signature_failures_total{client="SANDBOX_5Y00000000000001"}',
+  ])('%s', (name) => {
+    expect(moved(shown.before, shown.after, name)).toBeGreaterThan(0)
+  })
+
+  test('orders in hand and signatures on their way, while they are', () => {
+    for (const name of ['placeorder_orders_in_hand', 'placeorder_signatures_in_flight']) {
+      expect(shown.loaded.get(name)).toBeGreaterThan(0)
+      expect(shown.after.get(name)).toBe(0)
+    }
+  })
+
+  test('open orders and the age of the oldest, as long as nobody decides them', () => {
+    expect(shown.waiting.get('placeorder_open_orders')).toBe(3)
+    expect(shown.waiting.get('placeorder_oldest_open_order_age_seconds')).toBeGreaterThan(
+      (WAIT_MS - 50) / 1000,
+    )
+    expect(shown.after.get('placeorder_open_orders')).toBe(0)
+    expect(shown.after.get('placeorder_oldest_open_order_age_seconds')).toBe(0)
+  })
+
+  test('that an answer which waits to the end lies between the wait and its bound', () => {
+    const upTo = (seconds: number) =>
+      shown.waiting.get(`placeorder_answer_seconds_bucket{le="${seconds}",door="place"}`)
+    expect([upTo(0.3), upTo(0.9)]).toEqual([0, 3])
+  })
+
+  test('each group with its orders: more of them than groups', () => {
+    const orders = moved(shown.before, shown.after, 'placeorder_group_orders_sum{kind="intake"}')
+    expect(orders).toBeGreaterThan(
+      moved(shown.before, shown.after, 'placeorder_group_orders_count{kind="intake"}'),
+    )
+  })
+
+  test('the event loop’s delay and Redis’s durability', () => {
+    expect(shown.after.get('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0)
+    expect(shown.after.get('placeorder_redis_durable')).toBe(1)
+  })
+})
+
+describe('a worker under load shows', () => {
+  test.each([
+    'placeorder_stage_seconds_count{stage="queue"}',
+    'placeorder_stage_seconds_count{stage="decide"}',
+    'placeorder_stage_seconds_count{stage="conclude"}',
+    'placeorder_group_orders_count{kind="job"}',
+    'placeorder_redis_round_trip_seconds_count',
+    'placeorder_retries_total',
+    'placeorder_mended_orders_total',
+    'placeorder_gave_up_orders_total',
+    'placeorder_limit_used_ratio{kind="merchantDay"}',
+    'placeorder_limit_used_ratio{kind="customerDay"}',
+  ])('%s', (name) => {
+    expect(moved(shownByWorker.before, shownByWorker.after, name)).toBeGreaterThan(0)
+  })
+
+  test('the event loop’s delay, and that Redis is durable', () => {
+    expect(shownByWorker.after.get('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0)
+    expect(shownByWorker.after.get('placeorder_redis_durable')).toBe(1)
+  })
+
+  test('limits of each kind as far as the most used of them is used', () => {
+    const ratios = ['merchantDay', 'customerDay'].map((kind) =>
+      shownByWorker.after.get(`placeorder_limit_used_ratio{kind="${kind}"}`),
+    )
+    for (const ratio of ratios) expect(ratio).toBeLessThan(1)
+  })
+})
+
+test('whoever calls, however often, cannot make up series', () => {
+  const count = (scraped: Scraped) =>
+    seriesOf(scraped).filter((name) => name.startsWith('placeorder_')).length
+  expect(count(shown.after)).toBeLessThan(60)
+  expect(count(shownByWorker.after)).toBeLessThan(40)
+})

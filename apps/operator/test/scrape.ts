@@ -1,0 +1,20 @@
+/** What a process shows to Prometheus: a number for each name with its labels, as it writes them. */
+export type Scraped = ReadonlyMap<string, number>
+
+/** Scrapes a process, as Prometheus does. */
+export async function scrape(admin: string): Promise<Scraped> {
+  const text = await (await fetch(`${admin}/metrics`)).text()
+  return new Map(
+    text
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => {
+        const at = line.lastIndexOf(' ')
+        return [line.slice(0, at), Number(line.slice(at + 1))]
+      }),
+  )
+}
+
+/** The names with their labels, without those of a histogram's buckets. */
+export const seriesOf = (scraped: Scraped): string[] =>
+  [...scraped.keys()].filter((name) => !name.includes('le="'))
