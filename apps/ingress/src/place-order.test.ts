@@ -1,5 +1,4 @@
 import type { FinalCode, ResultCode } from '@placeorder/protocol'
-import { noTracing } from '@placeorder/telemetry'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
@@ -37,7 +36,6 @@ function storeThat({
     durability: { replicated },
     waits: new Waits(),
     stage: () => {},
-    tracing: noTracing,
     onFault: () => {},
     waitMs,
   }

@@ -1,6 +1,6 @@
 import { answer, type FinalCode, isFinal, type PlaceOrderAnswer } from '@placeorder/protocol'
 import type { Durability, Incoming, Intake, Orders } from '@placeorder/store'
-import type { Metrics, Tracing } from '@placeorder/telemetry'
+import type { Metrics } from '@placeorder/telemetry'
 import { before, type Waits } from './waits.ts'
 
 export type PlaceOrderDeps = {
@@ -10,7 +10,6 @@ export type PlaceOrderDeps = {
   waits: Waits
   waitMs: number
   stage: Metrics['stage']
-  tracing: Pick<Tracing, 'step'>
   /** Told why an order is answered U. */
   onFault: (paymentId: string, error: unknown, what: string) => void
 }
@@ -19,17 +18,7 @@ export type PlaceOrderDeps = {
 const LAST_LOOK_MS = 100
 
 /** Takes an order in and waits, within bounds, for its outcome. Never throws for what Redis does: that is a U. */
-export async function placeOrder(
-  { order, clientId }: Pick<Incoming, 'order' | 'clientId'>,
-  deps: PlaceOrderDeps,
-): Promise<PlaceOrderAnswer> {
-  const step = deps.tracing.step('place order', { attributes: { paymentId: order.paymentId } })
-  const placed = await takeInAndWait({ order, clientId, trace: step.traceparent }, deps)
-  step.end({ attributes: { resultCode: placed.result.resultCode } })
-  return placed
-}
-
-function takeInAndWait(incoming: Incoming, deps: PlaceOrderDeps): Promise<PlaceOrderAnswer> {
+export function placeOrder(incoming: Incoming, deps: PlaceOrderDeps): Promise<PlaceOrderAnswer> {
   const { paymentId } = incoming.order
   const arrivedAt = performance.now()
   return deps.waits.within(deps.waitMs, (signal) =>

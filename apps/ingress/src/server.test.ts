@@ -1,6 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { resultCodes } from '@placeorder/protocol'
-import { noTracing } from '@placeorder/telemetry'
 import { aPlaceOrder } from '@placeorder/testkit'
 import fc from 'fast-check'
 import type { InjectOptions } from 'fastify'
@@ -189,7 +188,6 @@ const brokenUse = {
   durability: { replicated: async () => true },
   waits: new Waits(),
   stage: () => {},
-  tracing: noTracing,
   onFault: () => {},
   waitMs: 50,
 }

@@ -6,7 +6,7 @@ import {
   Refusal,
   type ResultCode,
 } from '@placeorder/protocol'
-import type { Logger, Metrics } from '@placeorder/telemetry'
+import type { Logger, Metrics, Step, Tracing } from '@placeorder/telemetry'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Admission } from './admission.ts'
 import type { Client, Clients } from './clients.ts'
@@ -41,6 +41,7 @@ export type ServerDeps = {
   log: Pick<Logger, 'info' | 'error'>
   onAnswer: (answered: Answered) => void
   stage: Metrics['stage']
+  tracing: Pick<Tracing, 'step'>
   /** Whose X-Forwarded-For is believed: the load balancer's addresses. */
   trustProxy: boolean | string[]
   tls: TlsOptions | undefined
@@ -58,6 +59,8 @@ type Seen = {
   code: string
   paymentId?: string
   reason?: string
+  /** The order's way from its arrival to its signed answer. */
+  step?: Step
   shareable: boolean
 }
 
@@ -117,6 +120,7 @@ function answerInTheProtocolsWords(
       .code(200)
       .headers({ 'content-type': 'application/json; charset=UTF-8', 'client-id': clientId, ...headers })
     if (draining()) reply.header('connection', 'close')
+    seen.step?.end({ attributes: { resultCode: seen.code } })
     const now = performance.now()
     stage('sign', (now - signingAt) / 1000)
     const seconds = (now - seen.arrivedAt) / 1000
@@ -165,9 +169,12 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
       const { seen } = request
       const order = parseBody(PlaceOrderRequest, bodyOf(request))
       const client = clientOf(request, order)
-      const placed = await deps.admission.admitted(client, () =>
-        placeOrder({ order, clientId: client.clientId }, deps.use),
-      )
+      seen.step = deps.tracing.step('place order', {
+        startedAt: Date.now() - (performance.now() - seen.arrivedAt),
+        attributes: { paymentId: order.paymentId, clientId: client.clientId },
+      })
+      const incoming = { order, clientId: client.clientId, trace: seen.step.traceparent }
+      const placed = await deps.admission.admitted(client, () => placeOrder(incoming, deps.use))
       seen.code = placed.result.resultCode
       seen.shareable = placed.paymentRequestId === undefined
       return JSON.stringify(placed)

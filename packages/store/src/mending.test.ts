@@ -36,16 +36,18 @@ test('a concluded order is not mended', async () => {
   expect(await worker.mending.mend(0, [{ paymentId: order.paymentId, jobId }])).toBe(0)
 })
 
-test('a postponed order leaves its group for a later job of its own, and those who wait are told', async () => {
+test('a postponed order leaves its group for a later job of its own, with its trace, and those who wait are told', async () => {
   const order = aPlaceOrder()
   await ingress.orders.during(order.paymentId, AbortSignal.timeout(5_000), async (announced) => {
     await takeIn(order)
     const jobId = await jobOf(order.paymentId)
-    expect(await worker.mending.postpone(0, [{ paymentId: order.paymentId, jobId }], 60_000)).toBe(1)
+    const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    expect(await worker.mending.postpone(0, [{ paymentId: order.paymentId, jobId, trace }], 60_000)).toBe(1)
     expect(await announced).toBe('UNKNOWN_EXCEPTION')
   })
   const job = await queue.getJob(await jobOf(order.paymentId))
   expect(await job?.getState()).toBe('delayed')
+  expect(job?.data.traces).toEqual({ [order.paymentId]: expect.stringContaining('0af7651916cd43dd') })
 })
 
 test('mending open orders finds their jobs by itself', async () => {
