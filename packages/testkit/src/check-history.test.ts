@@ -198,6 +198,7 @@ const wrong: [Rule, string, Call[], Kept, Absence[]?][] = [
   ['answeredUnlessKilled', 'a connection that broke', [place(0, { kind: 'BROKEN', why: 'ECONNRESET' })], placed],
   ['answeredUnlessKilled', 'nobody listened', [place(0, 'SUCCESS'), place(0, { kind: 'REFUSED' })], placed],
   ['answeredUnlessKilled', 'broken long after the ingress was back', [place(3_000, { kind: 'BROKEN', why: 'ECONNRESET' })], placed, [killed]],
+  ['answeredUnlessKilled', 'broken by an ingress that was told to end', [place(0, { kind: 'BROKEN', why: 'ECONNRESET' })], placed, [{ ...killed, why: 'ENDED' }]],
   ['finalWhenQuiet', 'in process with nothing broken', [place(QUIET_FROM, 'PAYMENT_IN_PROCESS')], placed],
   ['finalWhenQuiet', 'unknown with nothing broken', [place(QUIET_FROM, 'UNKNOWN_EXCEPTION')], placed],
   ['finalWhenQuiet', 'an inquiry in vain with nothing broken', [place(0, 'SUCCESS'), inquire(QUIET_FROM, '', { ending: answered('UNKNOWN_EXCEPTION') })], placed],

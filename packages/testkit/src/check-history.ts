@@ -192,14 +192,22 @@ function inTime({ answered }: Story, { bounds, absences }: World): Found[] {
   })
 }
 
-/** P4: a request that is not dropped by its caller is answered, unless its ingress was killed. */
+/**
+ * P4: a request that is not dropped by its caller is answered, unless its ingress was killed. One that was told to end
+ * may refuse new connections, and breaks none.
+ */
 function answeredUnlessKilled({ calls }: Story, { absences }: World): Found[] {
   return calls.flatMap((call) => {
-    if (call.ending.kind !== 'BROKEN' && call.ending.kind !== 'REFUSED') return []
-    const killed = (absences.get(call.ingress) ?? []).some(
-      ({ why, from, to }) => why === 'KILLED' && from <= call.endedAt && to >= call.sentAt,
+    const { ending } = call
+    if (ending.kind !== 'BROKEN' && ending.kind !== 'REFUSED') return []
+    const gone = (absences.get(call.ingress) ?? []).some(
+      ({ why, from, to }) =>
+        (why === 'KILLED' || (why === 'ENDED' && ending.kind === 'REFUSED')) &&
+        from <= call.endedAt &&
+        to >= call.sentAt,
     )
-    return killed ? [] : [{ what: `no answer from an ingress that was there`, calls: [call] }]
+    const what = ending.kind === 'BROKEN' ? ending.why : 'the connection was refused'
+    return gone ? [] : [{ what: `no answer from an ingress that was there: ${what}`, calls: [call] }]
   })
 }
 
@@ -343,7 +351,7 @@ export function checkHistory(
 export function netMs(call: Call, absences: ReadonlyMap<string, Absence[]>): number {
   const away = [...(absences.get(call.ingress) ?? []), ...(absences.get(CALLERS) ?? [])]
   const missed = away.map(({ why, from, to, ms }) =>
-    why === 'KILLED'
+    why === 'KILLED' || why === 'ENDED'
       ? 0
       : Math.max(0, Math.min(ms, Math.min(to, call.endedAt) - Math.max(from, call.sentAt))),
   )

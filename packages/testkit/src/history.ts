@@ -37,12 +37,12 @@ export type Call = {
 export const CALLERS = 'callers'
 
 /**
- * A time in which an ingress, or the callers, could not run for `ms`, through no fault of theirs: it was killed and not
- * yet back, it was stopped, or the machine gave it no processor. Times in ms.
+ * A time in which an ingress, or the callers, could not run for `ms`, through no fault of theirs: it was killed, or told
+ * to end, and not yet back; it was stopped; or the machine gave it no processor. Times in ms.
  */
 export type Absence = {
   who: string
-  why: 'KILLED' | 'STOPPED' | 'STARVED'
+  why: 'KILLED' | 'ENDED' | 'STOPPED' | 'STARVED'
   from: number
   to: number
   ms: number

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 export type Running = {
   name: string
   pid: number
-  /** What it has logged so far. */
+  /** What it has logged so far; of a great deal, the newest part. */
   lines: readonly string[]
   /** Resolves with the first line, of those logged and those to come, that fits. */
   waitFor: (fits: RegExp) => Promise<string>
@@ -21,6 +21,8 @@ export type StartProcess = {
   args?: string[]
   /** All of its environment, but for PATH and HOME. */
   env?: Record<string, string>
+  /** Told of each line it logs. */
+  onLine?: (line: string) => void
 }
 
 const root = join(import.meta.dirname, '../../..')
@@ -28,8 +30,11 @@ const root = join(import.meta.dirname, '../../..')
 /** How long a test waits for a line (ms). */
 const LINE_MS_MAX = 20_000
 
+/** How many lines are kept, at least; of twice as many the older half is forgotten. */
+const LINES_KEPT = 10_000
+
 /** Starts a program as it is run in production. It ends with the test's process, whatever happens to that. */
-export function startProcess({ name, entry, args = [], env = {} }: StartProcess): Running {
+export function startProcess({ name, entry, args = [], env = {}, onLine = () => {} }: StartProcess): Running {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [join(root, entry), ...args], {
     cwd: root,
@@ -48,6 +53,8 @@ export function startProcess({ name, entry, args = [], env = {} }: StartProcess)
       rest = parts.pop() ?? ''
       for (const line of parts) {
         lines.push(line)
+        if (lines.length >= 2 * LINES_KEPT) lines.splice(0, LINES_KEPT)
+        onLine(line)
         for (const hear of waiting) hear(line)
       }
     })

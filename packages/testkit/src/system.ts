@@ -16,8 +16,8 @@ export type System = {
   /** Where its files are; `clients.json` and `policy.json` may be changed. */
   dir: string
   caller: Caller
-  startIngress: (env?: Record<string, string>) => Promise<Ingress>
-  startWorker: (env?: Record<string, string>) => Promise<Operated>
+  startIngress: (env?: Record<string, string>, onLine?: (line: string) => void) => Promise<Ingress>
+  startWorker: (env?: Record<string, string>, onLine?: (line: string) => void) => Promise<Operated>
   /** Puts records into the directory, beside those of the sample. */
   put: (merchants: MerchantRecord[], codes: CodeRecord[]) => Promise<void>
   close: () => Promise<void>
@@ -74,12 +74,13 @@ export async function openSystem({
     dir,
     caller,
     put,
-    startIngress: async (more = {}) => {
+    startIngress: async (more = {}, onLine = () => {}) => {
       const port = Number(more.PORT ?? (await freePort()))
       const ingress = startProcess({
         name: 'ingress',
         entry: 'apps/ingress/src/main.ts',
         env: { ...all, PORT: String(port), ...more },
+        onLine,
       })
       running.push(ingress)
       const { admin } = Started.parse(JSON.parse(await ingress.waitFor(/"listening"/)))
@@ -92,11 +93,12 @@ export async function openSystem({
         inquire: (message) => signedCall(`${origin}/aps/api/v1/payments/inquiryOrder`, message, caller),
       }
     },
-    startWorker: async (more = {}) => {
+    startWorker: async (more = {}, onLine = () => {}) => {
       const worker = startProcess({
         name: 'worker',
         entry: 'apps/worker/src/main.ts',
         env: { ...all, ...more },
+        onLine,
       })
       running.push(worker)
       const { admin } = Started.parse(JSON.parse(await worker.waitFor(/"working"/)))

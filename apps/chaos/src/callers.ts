@@ -1,0 +1,78 @@
+import { type PlaceOrderRequest, termsOf } from '@placeorder/protocol'
+import { type Call, type Caller, type Ending, History, signedCall } from '@placeorder/testkit'
+import { z } from 'zod'
+
+/** Where requests can be sent. */
+export type Door = { name: string; origin: string }
+
+/** Alipay+ gives up on an order's call after this time, in ms. */
+const CALL_MS_MAX = 8_000
+
+const OrderResult = z.object({ orderResult: z.object({ resultCode: z.string() }) })
+
+/** Calls as Alipay+ does, and notes in the history how each call ended. */
+export class Callers {
+  readonly #caller: Caller
+  readonly #history: History
+  #inFlight = 0
+
+  constructor(caller: Caller, history: History) {
+    this.#caller = caller
+    this.#history = history
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** Sends an order. With `dropAfterMs` the caller gives up after that time. */
+  place(order: PlaceOrderRequest, door: Door, dropAfterMs?: number): Promise<Ending> {
+    const url = `${door.origin}/aps/api/v1/payments/placeOrder`
+    const { paymentId } = order
+    const call = { door: 'place', paymentId, ingress: door.name, terms: termsOf(order) } as const
+    return this.#call(call, url, order, dropAfterMs)
+  }
+
+  inquire({ acquirerId, pspId, paymentId }: PlaceOrderRequest, door: Door): Promise<Ending> {
+    const url = `${door.origin}/aps/api/v1/payments/inquiryOrder`
+    const call = { door: 'inquire', paymentId, ingress: door.name, terms: '' } as const
+    return this.#call(call, url, { acquirerId, pspId, paymentId })
+  }
+
+  async #call(
+    call: Omit<Call, 'sentAt' | 'endedAt' | 'ending'>,
+    url: string,
+    message: unknown,
+    dropAfterMs?: number,
+  ): Promise<Ending> {
+    const gaveUp = new AbortController()
+    let sentAt = History.now()
+    let timer: NodeJS.Timeout | undefined
+    const onSend = () => {
+      sentAt = History.now()
+      timer = setTimeout(() => gaveUp.abort(), dropAfterMs ?? CALL_MS_MAX)
+    }
+    this.#inFlight += 1
+    try {
+      const heard = await signedCall(url, message, this.#caller, { signal: gaveUp.signal, onSend })
+      const { status, verified, code, paymentRequestId, body, tookMs } = heard
+      const orderCode = OrderResult.safeParse(body).data?.orderResult.resultCode
+      const ending: Ending = { kind: 'ANSWERED', status, verified, code, orderCode, paymentRequestId }
+      this.#history.called({ ...call, sentAt, endedAt: sentAt + tookMs, ending })
+      return ending
+    } catch (error) {
+      const ending = endingOf(error, gaveUp.signal.aborted, dropAfterMs !== undefined)
+      this.#history.called({ ...call, sentAt, endedAt: History.now(), ending })
+      return ending
+    } finally {
+      clearTimeout(timer)
+      this.#inFlight -= 1
+    }
+  }
+}
+
+function endingOf(error: unknown, gaveUp: boolean, onPurpose: boolean): Ending {
+  if (gaveUp) return onPurpose ? { kind: 'DROPPED' } : { kind: 'BROKEN', why: `silent for ${CALL_MS_MAX} ms` }
+  if (error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED') return { kind: 'REFUSED' }
+  return { kind: 'BROKEN', why: error instanceof Error ? error.message : String(error) }
+}

@@ -1,0 +1,118 @@
+import { appendFileSync } from 'node:fs'
+import { type Absence, type FaultProxy, History, type Operated, type System } from '@placeorder/testkit'
+
+export type MemberDeps = {
+  system: System
+  history: History
+  /** Its own way to Redis, with faults of its own. */
+  link: FaultProxy
+  /** Where its log goes. */
+  log: string
+  /** Told of what a process must never do: end by itself, or end badly. */
+  onDisgrace: (what: string) => void
+}
+
+/** A process that was told to end, and has not within this time (ms), hangs. */
+const END_MS_MAX = 10_000
+
+/** What no process may ever log: an error that nobody planned reached the top. */
+const disgrace = /unhandled|uncaught|closing after an error/i
+
+/** An ingress or a worker, which dies and is started again under its name. */
+export class Member {
+  readonly name: string
+  readonly kind: 'ingress' | 'worker'
+  readonly link: FaultProxy
+  readonly #deps: MemberDeps
+  readonly #port: number
+  #process: Operated | undefined
+  #away: { why: Absence['why']; from: number } | undefined
+  #expectedToEnd = false
+
+  constructor(kind: Member['kind'], name: string, port: number, deps: MemberDeps) {
+    this.kind = kind
+    this.name = name
+    this.#port = port
+    this.#deps = deps
+    this.link = deps.link
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  /** Its process id while it runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
+  /** Whether a balancer would send it anything: one that was told to end says that it is not ready. */
+  get isOffered(): boolean {
+    return this.#away?.why !== 'ENDED'
+  }
+
+  async start(): Promise<void> {
+    const { system, link, onDisgrace, log } = this.#deps
+    const env = { REDIS_URL: `redis://127.0.0.1:${link.port}` }
+    const onLine = (line: string) => {
+      appendFileSync(log, `${line}\n`)
+      if (disgrace.test(line)) onDisgrace(`${this.name}: ${line}`)
+    }
+    this.#expectedToEnd = false
+    const process =
+      this.kind === 'ingress'
+        ? await system.startIngress({ ...env, PORT: String(this.#port) }, onLine)
+        : await system.startWorker(env, onLine)
+    this.#process = process
+    process.exited.then((how) => {
+      this.#process = undefined
+      if (!this.#expectedToEnd) onDisgrace(`${this.name} ended by itself: ${how}`)
+    })
+    this.#isBack()
+  }
+
+  async kill(): Promise<void> {
+    this.#isAway('KILLED')
+    this.#expectedToEnd = true
+    this.#process?.kill('SIGKILL')
+    await this.#process?.exited
+  }
+
+  /** Tells it to end and waits until it has. */
+  async end(): Promise<void> {
+    const { onDisgrace } = this.#deps
+    this.#isAway('ENDED')
+    this.#expectedToEnd = true
+    const process = this.#process
+    const startedAt = performance.now()
+    process?.kill('SIGTERM')
+    const killing = setTimeout(() => process?.kill('SIGKILL'), END_MS_MAX)
+    const how = await process?.exited
+    clearTimeout(killing)
+    if (how !== undefined && how !== 0)
+      onDisgrace(
+        `${this.name} ended with ${how} ${Math.round(performance.now() - startedAt)} ms after SIGTERM`,
+      )
+  }
+
+  stop(): void {
+    this.#isAway('STOPPED')
+    this.#process?.kill('SIGSTOP')
+  }
+
+  goOn(): void {
+    this.#process?.kill('SIGCONT')
+    this.#isBack()
+  }
+
+  #isAway(why: Absence['why']): void {
+    this.#away = { why, from: History.now() }
+  }
+
+  #isBack(): void {
+    const to = History.now()
+    if (this.#away !== undefined)
+      this.#deps.history.absent({ who: this.name, ...this.#away, to, ms: to - this.#away.from })
+    this.#away = undefined
+  }
+}

@@ -1,0 +1,94 @@
+import { type Absence, type Call, netMs, type Violation } from '@placeorder/testkit'
+import { faults } from './faults.ts'
+import { WAIT_MS } from './house.ts'
+import type { ChaosReport, Progress } from './run-chaos.ts'
+
+/** So many violations are shown in full. */
+const SHOWN_MAX = 5
+
+export const progressLine = ({ elapsedMs, orders, calls, faults, inFlight }: Progress): string =>
+  `${Math.round(elapsedMs / 1_000)} s  ${orders} orders  ${calls} calls, ${inFlight} in flight  ${faults} faults`
+
+/** Violations that mean an order was lost: it is not kept, or has no outcome. */
+const lost = (violations: Violation[]): number =>
+  new Set(
+    violations.flatMap(({ rule, paymentId }) =>
+      ['takenInIsKept', 'everyOrderEnds', 'noneIsOpen'].includes(rule) ? [paymentId] : [],
+    ),
+  ).size
+
+/** The longest answers (ms): as the callers saw it, and less the time in which somebody was kept from running. */
+export function longestMs(
+  calls: readonly Call[],
+  absences: readonly Absence[],
+): { seen: number; net: number; excused: number } {
+  const byWho = Map.groupBy(absences, ({ who }) => who)
+  const longest = { seen: 0, net: 0, excused: 0 }
+  for (const call of calls) {
+    if (call.ending.kind !== 'ANSWERED') continue
+    const seen = call.endedAt - call.sentAt
+    longest.seen = Math.max(longest.seen, seen)
+    longest.net = Math.max(longest.net, netMs(call, byWho))
+    if (seen > WAIT_MS + 200) longest.excused += 1
+  }
+  return longest
+}
+
+/** The table a run ends with. */
+export function summary(report: ChaosReport): string {
+  const { history, violations } = report
+  const longest = longestMs(history.calls, history.absences)
+  const rows: [string, string | number][] = [
+    ['seed', report.seed],
+    ['orders sent', report.orders],
+    ['orders taken in', report.kept],
+    ['calls', history.calls.length],
+    ...counted(history.calls.map(({ door, ending }) => `  ${door}: ${sayOf(ending)}`)),
+    ['faults', history.faults.length],
+    ...Object.keys(faults).map((name): [string, string | number] => [
+      `  ${name}`,
+      name === 'fill the disk' && !report.diskCanBeFilled
+        ? 'not here: it takes root to mount one'
+        : history.faults.filter(({ kind }) => kind === name).length,
+    ]),
+    ['open orders concluded after the last fault', `${Math.round(report.concludedAfterMs)} ms`],
+    ['longest answer', `${Math.round(longest.seen)} ms`],
+    ['  without pauses the machine made', `${Math.round(longest.net)} ms, at most ${WAIT_MS + 200} ms`],
+    ['  answers later than that for a pause', longest.excused],
+    ['wrong answers', violations.length],
+    ['lost orders', lost(violations)],
+    ['processes in disgrace', report.disgraces.length],
+  ]
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
+}
+
+function counted(names: string[]): [string, number][] {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].toSorted(([a], [b]) => a.localeCompare(b))
+}
+
+function sayOf(ending: Call['ending']): string {
+  if (ending.kind !== 'ANSWERED') return ending.kind.toLowerCase()
+  return ending.orderCode ?? ending.code
+}
+
+/** Violations with the calls that show them, and what was broken at the time. */
+export function excerpt({ violations, disgraces, history }: ChaosReport): string {
+  const at = (ms: number) => (ms - (history.calls[0]?.sentAt ?? ms)).toFixed(0).padStart(8)
+  const line = ({ sentAt, endedAt, door, ingress, ending, terms }: Call) =>
+    `  ${at(sentAt)} ${at(endedAt)} ms  ${ingress} ${door} ${sayOf(ending)}  ${terms} ${'why' in ending ? ending.why : ''}`
+  const shown = violations.slice(0, SHOWN_MAX).flatMap(({ rule, paymentId, what, calls }) => {
+    const own = history.calls.filter((call) => paymentId !== undefined && call.paymentId === paymentId)
+    const last = Math.max(...calls.map(({ endedAt }) => endedAt))
+    const before = history.faults.filter((fault) => fault.at < last && fault.at > last - 10_000)
+    return [
+      `${rule}: ${paymentId ?? ''} ${what}`,
+      ...own.map((call) => `${calls.includes(call) ? '>' : ' '}${line(call)}`),
+      ...before.map((fault) => `   ${at(fault.at)}           ${fault.kind} (${fault.on})`),
+    ]
+  })
+  const more = violations.length - SHOWN_MAX
+  return [...shown, ...(more > 0 ? [`and ${more} more`] : []), ...disgraces.slice(0, 20)].join('\n')
+}

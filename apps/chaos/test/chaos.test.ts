@@ -1,0 +1,28 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { faults } from '../src/faults.ts'
+import { runChaos } from '../src/run-chaos.ts'
+import { excerpt, summary } from '../src/show.ts'
+
+const FOR_MS = 60_000
+
+test('everything breaks for a minute, and no promise does', { timeout: FOR_MS + 180_000 }, async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-chaos-'))
+  const report = await runChaos({
+    seed: 20_261_124,
+    forMs: FOR_MS,
+    ordersPerSecond: 40,
+    dir,
+    signal: AbortSignal.timeout(FOR_MS + 120_000),
+    onProgress: () => {},
+  })
+  console.log(summary(report))
+  expect(excerpt(report)).toBe('')
+  expect(report.orders).toBeGreaterThan(500)
+  const seen = new Set(report.history.faults.map(({ kind }) => kind))
+  const possible = Object.keys(faults).filter((kind) => report.diskCanBeFilled || kind !== 'fill the disk')
+  expect(possible.filter((kind) => !seen.has(kind))).toEqual([])
+  await rm(dir, { recursive: true, force: true })
+})
