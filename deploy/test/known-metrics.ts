@@ -1,0 +1,17 @@
+import { openMetrics } from '@placeorder/telemetry'
+
+/** What each type of metric is called in Prometheus besides its own name. */
+const endings: Record<string, string[]> = { histogram: ['_bucket', '_count', '_sum'] }
+
+/** Every name Prometheus knows of our processes, and `up`, which it makes itself. */
+export async function knownMetrics(): Promise<Set<string>> {
+  const metrics = await openMetrics().registry.getMetricsAsJSON()
+  return new Set([
+    'up',
+    ...metrics.flatMap(({ name, type }) => (endings[String(type)] ?? ['']).map((end) => `${name}${end}`)),
+  ])
+}
+
+/** The names of metrics in an expression. */
+export const namesIn = (expr: string): string[] =>
+  expr.match(/\b(placeorder_\w+|nodejs_\w+|process_\w+|up(?=\s*\{))/g) ?? []
