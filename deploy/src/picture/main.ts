@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs, promisify } from 'node:util'
+import { pageOf } from './page.ts'
+
+// Draws the dashboard's panels from what a Prometheus knows, for the docs and for where no Grafana is.
+const { values } = parseArgs({
+  options: {
+    prometheus: { type: 'string', default: 'http://127.0.0.1:9090' },
+    minutes: { type: 'string', default: '5' },
+    out: { type: 'string', default: 'dashboard.png' },
+    chromium: { type: 'string', default: 'chromium' },
+  },
+})
+
+/** The dashboard's 24 columns and its rows, as draw.js lays them out, in px. */
+const SIZE = '1600,2176'
+
+/** Chromium may take so long (ms) to start and to draw. */
+const CHROMIUM_MS_MAX = 60_000
+
+const to = Math.floor(Date.now() / 1000)
+const span = { from: to - Number(values.minutes) * 60, to, stepS: 2 }
+const dashboard = await readFile(
+  join(import.meta.dirname, '../../grafana/dashboards/placeorder.json'),
+  'utf8',
+)
+const dir = await mkdtemp(join(tmpdir(), 'placeorder-picture-'))
+try {
+  const page = join(dir, 'page.html')
+  await writeFile(page, await pageOf(dashboard, values.prometheus, span))
+  await promisify(execFile)(
+    values.chromium,
+    [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--hide-scrollbars',
+      `--user-data-dir=${join(dir, 'profile')}`,
+      `--window-size=${SIZE}`,
+      `--screenshot=${resolve(values.out)}`,
+      `file://${page}`,
+    ],
+    { timeout: CHROMIUM_MS_MAX },
+  )
+  console.log(`drew ${values.out}`)
+} finally {
+  await rm(dir, { recursive: true, force: true })
+}

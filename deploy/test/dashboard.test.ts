@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { dashboardText } from '../src/dashboard/dashboard.ts'
+import { decisions, machines, now, orders, traffic } from '../src/dashboard/shown.ts'
+import { knownMetrics, namesIn } from './known-metrics.ts'
+import { parseAll } from './promtool.ts'
+
+const shown = [now, traffic, orders, decisions, machines].flat()
+const expressions = shown.flatMap(({ queries }) => queries.map(([expr]) => expr))
+
+test('the file Grafana reads is what dashboard.ts makes; `npm run dashboard` writes it', async () => {
+  const file = join(import.meta.dirname, '../grafana/dashboards/placeorder.json')
+  expect(await readFile(file, 'utf8')).toBe(dashboardText())
+})
+
+test('Prometheus can parse every query', async () => {
+  await parseAll(expressions.map((expr) => expr.replaceAll('$__rate_interval', '1m')))
+  await expect(parseAll(['sum(rate('])).rejects.toThrow()
+})
+
+test('every query is of metrics that our processes have', async () => {
+  const known = await knownMetrics()
+  const names = expressions.flatMap(namesIn)
+  expect(names.filter((name) => !known.has(name))).toEqual([])
+})
+
+test.each([
+  ['traffic by code', 'placeorder_answers_total', 'by (code)'],
+  ['latency against its bound', 'placeorder_answer_seconds_bucket', 'histogram_quantile(0.99'],
+  ['the backlog', 'placeorder_open_orders', 'max'],
+  ['the oldest open order', 'placeorder_oldest_open_order_age_seconds', 'max'],
+  ['limits near exhaustion', 'placeorder_limit_used_ratio', 'by (kind)'],
+  ['Redis durability', 'placeorder_redis_durable', 'min'],
+])('it shows %s', (_what, metric, how) => {
+  expect(expressions.filter((expr) => expr.includes(metric) && expr.includes(how))).not.toEqual([])
+})
+
+test('each panel says what to make of it', () => {
+  expect(shown.filter(({ description }) => description === '')).toEqual([])
+})
