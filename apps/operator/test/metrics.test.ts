@@ -12,6 +12,13 @@ const system = await openSystem({
 })
 afterAll(() => system.close())
 
+/** A check that cannot tell of orders that ask for it; so many in a row that it is not called any more. */
+const ownCheck = `export default ({ order }) => {
+  if (order.passThroughInfo === 'fail') throw new Error('cannot tell')
+  return 'SUCCESS'
+}`
+const FAILING = 6
+
 const anotherOrder = (changes = {}) => aPlaceOrder({ customerId: `customer-${Math.random()}`, ...changes })
 
 /** What was shown: before any order, while orders waited for a worker, while orders poured in, and after all of it. */
@@ -19,7 +26,10 @@ const shown = { before: new Map(), waiting: new Map(), loaded: new Map(), after:
   'before' | 'waiting' | 'loaded' | 'after',
   Scraped
 >
-const shownByWorker = { before: new Map(), after: new Map() } as Record<'before' | 'after', Scraped>
+const shownByWorker = { before: new Map(), failing: new Map(), after: new Map() } as Record<
+  'before' | 'failing' | 'after',
+  Scraped
+>
 
 /** Orders that nobody decides, as long as no worker runs; one of them loses its job. */
 async function waitForNobody(ingress: Ingress) {
@@ -62,7 +72,13 @@ async function run(ingress: Ingress, startWorker: () => Promise<Operated>) {
   const worker = await startWorker()
   shownByWorker.before = await scrape(worker.admin)
   await pourIn(ingress)
-  await ingress.place(anotherOrder({ passThroughInfo: 'fail', customerId: 'not a number' }))
+  await Promise.all(
+    Array.from({ length: FAILING }, () => ingress.place(anotherOrder({ passThroughInfo: 'fail' }))),
+  )
+  await vi.waitFor(async () => {
+    shownByWorker.failing = await scrape(worker.admin)
+    expect(shownByWorker.failing.get('placeorder_check_circuit_open{check="own"}')).toBe(1)
+  }, 10_000)
   const { privateKey: key } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   await signedCall(`${ingress.origin}/aps/api/v1/payments/placeOrder`, anotherOrder(), {
     ...system.caller,
@@ -73,7 +89,7 @@ async function run(ingress: Ingress, startWorker: () => Promise<Operated>) {
       const after = await scrape(worker.admin)
       shownByWorker.after = after
       expect(after.get('placeorder_mended_orders_total')).toBe(3)
-      expect(after.get('placeorder_gave_up_orders_total')).toBe(1)
+      expect(after.get('placeorder_gave_up_orders_total')).toBeGreaterThanOrEqual(FAILING)
       expect(after.get('placeorder_open_orders')).toBe(0)
       expect(after.get('placeorder_limit_used_ratio{kind="merchantDay"}')).toBeGreaterThan(0)
     },
@@ -85,7 +101,8 @@ async function run(ingress: Ingress, startWorker: () => Promise<Operated>) {
 beforeAll(async () => {
   const file = join(system.dir, 'policy.json')
   const policy = JSON.parse(await readFile(file, 'utf8'))
-  policy.risk.push({ name: 'fails', reject: "order.passThroughInfo == 'fail' && int(order.customerId) > 0" })
+  policy.checks = [{ name: 'own', after: 'risk', timeoutMs: 500, module: './own.mjs' }]
+  await writeFile(join(system.dir, 'own.mjs'), ownCheck)
   await writeFile(file, JSON.stringify(policy))
   await run(await system.startIngress(), () => system.startWorker())
 })
@@ -154,6 +171,7 @@ describe('a worker under load shows', () => {
     'placeorder_retries_total',
     'placeorder_mended_orders_total',
     'placeorder_gave_up_orders_total',
+    'placeorder_check_failures_total{check="own"}',
     'placeorder_limit_used_ratio{kind="merchantDay"}',
     'placeorder_limit_used_ratio{kind="customerDay"}',
   ])('%s', (name) => {
@@ -163,6 +181,11 @@ describe('a worker under load shows', () => {
   test('the event loop’s delay, and that Redis is durable', () => {
     expect(shownByWorker.after.get('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0)
     expect(shownByWorker.after.get('placeorder_redis_durable')).toBe(1)
+  })
+
+  test('that a check is not called while it keeps failing, and is as long as it does not', () => {
+    expect(shownByWorker.before.get('placeorder_check_circuit_open{check="own"}')).toBe(0)
+    expect(shownByWorker.failing.get('placeorder_check_circuit_open{check="own"}')).toBe(1)
   })
 
   test('limits of each kind as far as the most used of them is used', () => {
