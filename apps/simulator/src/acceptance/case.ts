@@ -61,7 +61,7 @@ export type Survey = Words & {
 
 export type Case = Trial | Survey
 
-export const groupOf = ({ name }: Pick<Case, 'name'>): string => name.slice(0, name.indexOf('/'))
+export const groupOf = ({ name }: { name: string }): string => name.slice(0, name.indexOf('/'))
 
 /** What has to come before the matter itself did not come about. */
 export class Unmet extends Error {}
