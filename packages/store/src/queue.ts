@@ -34,6 +34,12 @@ export class Undecided extends Error {
 const LOCK_MS = 4_000
 const STALL_CHECK_MS = 1_500
 
+/**
+ * How long a worker with nothing to do waits in one call, in seconds: BullMQ gives up on a call that is a second late, so
+ * a connection that has gone silent under it costs an order no more than a second and a half.
+ */
+const IDLE_S = 0.5
+
 /** How often a job may be orphaned before it is taken out of the queue: then mend runs each of its orders alone. */
 const STALLED_MAX = 2
 
@@ -128,7 +134,7 @@ export class GroupTaker {
         stalledInterval: STALL_CHECK_MS,
         maxStalledCount: STALLED_MAX,
         skipVersionCheck: true,
-        drainDelay: 2,
+        drainDelay: IDLE_S,
         runRetryDelay: 500,
         settings: { backoffStrategy: (attempts: number) => retryDelayMs(attempts) },
       })

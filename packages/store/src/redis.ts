@@ -1,4 +1,5 @@
 import { Cluster, type RedisOptions as IoRedisOptions, Redis } from 'ioredis'
+import { breakSilence } from './silence.ts'
 
 type RedisOptions = Omit<IoRedisOptions, 'replyMapping'>
 
@@ -19,14 +20,17 @@ export type RedisAddress = {
  */
 export type Patience = 'fail-fast' | 'patient'
 
-/** After this many ms without an answer a connection counts as dead and is opened anew: a black hole sends no reset. */
-const SILENCE_MS_MAX = 2_000
-
 /** New attempts come at least this often (ms), so that an order is served again within 2 s of Redis being back. */
-const RECONNECT_MS_MAX = 500
+const RECONNECT_MS_MAX = 250
 
-/** Opens one connection; it connects by itself, and again after every loss, until it is closed. */
+/** Opens one connection; it connects by itself, and again after every loss or silence, until it is closed. */
 export function connect(address: RedisAddress, patience: Patience): Connection {
+  const connection = open(address, patience)
+  breakSilence(connection)
+  return connection
+}
+
+function open(address: RedisAddress, patience: Patience): Connection {
   const bearing: RedisOptions = {
     protocol: 2,
     connectTimeout: 1_000,
@@ -34,7 +38,7 @@ export function connect(address: RedisAddress, patience: Patience): Connection {
     maxRetriesPerRequest: patience === 'patient' ? null : 0,
     // A script that was cut off may have run; its caller asks again rather than have it run behind its back.
     autoResendUnfulfilledCommands: patience === 'patient',
-    ...(patience === 'fail-fast' ? { enableOfflineQueue: false, socketTimeout: SILENCE_MS_MAX } : {}),
+    enableOfflineQueue: patience === 'patient',
   }
   const retryStrategy = (times: number) => Math.min(50 * times, RECONNECT_MS_MAX)
   if (address.cluster || address.urls.length > 1) return connectCluster(address, bearing, retryStrategy)

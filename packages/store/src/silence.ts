@@ -1,0 +1,47 @@
+import { Cluster, type Redis } from 'ioredis'
+import type { Connection } from './redis.ts'
+
+/** How often the other end is asked whether it is there, in ms. */
+const ASK_MS = 300
+
+/**
+ * After this many ms without an answer a connection counts as dead and is opened anew: a black hole sends no reset.
+ * With the time between two questions, and between two attempts to connect, it is below 2 s, within which orders
+ * are to be served again once Redis is back.
+ */
+const SILENCE_MS_MAX = 1_000
+
+/** Keeps a connection from waiting for ever for one who is gone without a word: idle or not, and also while it is set up. */
+export function breakSilence(connection: Connection): void {
+  if (!(connection instanceof Cluster)) {
+    ask(connection)
+    return
+  }
+  for (const node of connection.nodes()) ask(node)
+  connection.on('+node', ask)
+}
+
+function ask(node: Redis): void {
+  let waitsSince: number | undefined
+  const answered = () => {
+    waitsSince = undefined
+  }
+  const asking = setInterval(() => {
+    if (node.status !== 'ready' && node.status !== 'connect') return
+    if (waitsSince === undefined) {
+      waitsSince = performance.now()
+      // While it is being set up, nothing may be sent: then to be ready is the answer.
+      if (node.status === 'ready') node.ping().then(answered, answered)
+      return
+    }
+    if (performance.now() - waitsSince <= SILENCE_MS_MAX) return
+    // Whoever was stopped himself finds the answer when he has read what came meanwhile: that is before this.
+    setImmediate(() => {
+      if (waitsSince !== undefined && performance.now() - waitsSince > SILENCE_MS_MAX)
+        node.stream.destroy(new Error(`Redis has not answered for ${SILENCE_MS_MAX} ms`))
+    })
+  }, ASK_MS).unref()
+  node.on('ready', answered)
+  node.on('close', answered)
+  node.once('end', () => clearInterval(asking))
+}
