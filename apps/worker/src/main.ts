@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { GroupTaker, openWorkerStore } from '@placeorder/store'
 import { durabilityCheck, openLog, openMetrics, openTracing } from '@placeorder/telemetry'
@@ -8,6 +9,9 @@ import { keepMending } from './mend.ts'
 import { buildView, tellOfChecks, tellOperator } from './operator-view.ts'
 import { processGroup } from './process-group.ts'
 import { parseRulebook } from './rulebook.ts'
+
+/** A round of mending that waits for a Redis that is away is given up after this time (ms): all of it may run again. */
+const MEND_MS_MAX = 500
 
 const env = readEnvironment(WorkerEnvironment, process.env)
 const log = openLog({ name: 'worker', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
@@ -49,10 +53,6 @@ const admin = buildView({
   shards: env.SHARDS,
   taking: () => taker.taking,
 })
-if (env.ADMIN_TOKEN !== undefined) {
-  const { addBoard } = await import('./board.ts') // Not loaded by those who do not look.
-  addBoard(admin, { queues: store.queues, token: env.ADMIN_TOKEN, writes: env.BOARD_WRITES })
-}
 const ending = new AbortController()
 const mending = keepMending(
   {
@@ -72,7 +72,7 @@ closeWithGrace({ delay: env.CHECKS_MS + 3_000, logger: log }, async ({ err }) =>
   admin.drain()
   ending.abort()
   await taker.close(env.CHECKS_MS + 1_000) // Groups in hand are finished; what is not in time is left to others.
-  await mending
+  await Promise.race([mending, wait(MEND_MS_MAX)])
   await store.close()
   await tracing.close()
   rulebook.close()
