@@ -2,8 +2,8 @@ import { type PlaceOrderRequest, termsOf } from '@placeorder/protocol'
 import { type Call, type Caller, type Ending, History, signedCall } from '@placeorder/testkit'
 import { z } from 'zod'
 
-/** Where requests can be sent. */
-export type Door = { name: string; origin: string }
+/** Where requests can be sent. `connecting` counts the calls that are not on their way yet. */
+export type Door = { name: string; origin: string; connecting: number }
 
 /** Alipay+ gives up on an order's call after this time, in ms. */
 const CALL_MS_MAX = 8_000
@@ -30,42 +30,51 @@ export class Callers {
     const url = `${door.origin}/aps/api/v1/payments/placeOrder`
     const { paymentId } = order
     const call = { door: 'place', paymentId, ingress: door.name, terms: termsOf(order) } as const
-    return this.#call(call, url, order, dropAfterMs)
+    return this.#call(call, door, url, order, dropAfterMs)
   }
 
   inquire({ acquirerId, pspId, paymentId }: PlaceOrderRequest, door: Door): Promise<Ending> {
     const url = `${door.origin}/aps/api/v1/payments/inquiryOrder`
     const call = { door: 'inquire', paymentId, ingress: door.name, terms: '' } as const
-    return this.#call(call, url, { acquirerId, pspId, paymentId })
+    return this.#call(call, door, url, { acquirerId, pspId, paymentId })
   }
 
   async #call(
     call: Omit<Call, 'sentAt' | 'endedAt' | 'ending'>,
+    door: Door,
     url: string,
     message: unknown,
     dropAfterMs?: number,
   ): Promise<Ending> {
     const gaveUp = new AbortController()
-    let sentAt = History.now()
+    let sentAt: number | undefined
     let timer: NodeJS.Timeout | undefined
     const onSend = () => {
+      door.connecting -= 1
       sentAt = History.now()
       timer = setTimeout(() => gaveUp.abort(), dropAfterMs ?? CALL_MS_MAX)
     }
+    const startedAt = History.now()
     this.#inFlight += 1
+    door.connecting += 1
     try {
       const heard = await signedCall(url, message, this.#caller, { signal: gaveUp.signal, onSend })
       const { status, verified, code, paymentRequestId, body, tookMs } = heard
       const orderCode = OrderResult.safeParse(body).data?.orderResult.resultCode
       const ending: Ending = { kind: 'ANSWERED', status, verified, code, orderCode, paymentRequestId }
-      this.#history.called({ ...call, sentAt, endedAt: sentAt + tookMs, ending })
+      const from = sentAt ?? startedAt
+      this.#history.called({ ...call, sentAt: from, endedAt: from + tookMs, ending })
       return ending
     } catch (error) {
-      const ending = endingOf(error, gaveUp.signal.aborted, dropAfterMs !== undefined)
-      this.#history.called({ ...call, sentAt, endedAt: History.now(), ending })
+      const ending: Ending =
+        sentAt === undefined
+          ? { kind: 'REFUSED' }
+          : endingOf(error, gaveUp.signal.aborted, dropAfterMs !== undefined)
+      this.#history.called({ ...call, sentAt: sentAt ?? startedAt, endedAt: History.now(), ending })
       return ending
     } finally {
       clearTimeout(timer)
+      if (sentAt === undefined) door.connecting -= 1
       this.#inFlight -= 1
     }
   }
@@ -73,6 +82,5 @@ export class Callers {
 
 function endingOf(error: unknown, gaveUp: boolean, onPurpose: boolean): Ending {
   if (gaveUp) return onPurpose ? { kind: 'DROPPED' } : { kind: 'BROKEN', why: `silent for ${CALL_MS_MAX} ms` }
-  if (error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED') return { kind: 'REFUSED' }
   return { kind: 'BROKEN', why: error instanceof Error ? error.message : String(error) }
 }

@@ -33,10 +33,20 @@ export const WAIT_MS = 1_500
 /** Two, so that orders of one group of callers are spread over tags as on a Cluster. */
 export const SHARDS = 2
 
-/** Starts all of it, with its files below `dir`. */
+export type HouseOptions = {
+  history: History
+  random: Random
+  onDisgrace: (what: string) => void
+  /** Who lives in it; what begins with `ingress` is one. */
+  names?: readonly string[]
+}
+
+const everybody = ['ingress-1', 'ingress-2', 'worker-1', 'worker-2']
+
+/** Starts Redis and opens the ways to it, with its files below `dir`. The members are not started yet. */
 export async function openHouse(
   dir: string,
-  { history, random, onDisgrace }: { history: History; random: Random; onDisgrace: (what: string) => void },
+  { history, random, onDisgrace, names = everybody }: HouseOptions,
 ): Promise<House> {
   const redisDir = join(dir, 'redis')
   await mkdir(join(dir, 'logs'), { recursive: true })
@@ -46,7 +56,7 @@ export async function openHouse(
   const system = await openSystem({ redisUrl: redis.url, env })
   const links: Link[] = []
   const members: Member[] = []
-  for (const name of ['ingress-1', 'ingress-2', 'worker-1', 'worker-2']) {
+  for (const name of names) {
     const kind = name.startsWith('ingress') ? 'ingress' : 'worker'
     const proxy = await FaultProxy.open({ port: redis.port }, () => random.next())
     links.push({ name: `${name}→redis`, proxy })

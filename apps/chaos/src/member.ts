@@ -1,4 +1,5 @@
-import { appendFileSync } from 'node:fs'
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import { type Absence, type FaultProxy, History, type Operated, type System } from '@placeorder/testkit'
 
 export type MemberDeps = {
@@ -15,6 +16,9 @@ export type MemberDeps = {
 /** A process that was told to end, and has not within this time (ms), hangs. */
 const END_MS_MAX = 10_000
 
+/** One that the machine has kept from running for longer (ms) while it ended may be cut off by its own deadline. */
+const STARVED_MS_MAX = 300
+
 /** What no process may ever log: an error that nobody planned reached the top. */
 const disgrace = /unhandled|uncaught|closing after an error/i
 
@@ -24,7 +28,10 @@ export class Member {
   readonly kind: 'ingress' | 'worker'
   readonly link: FaultProxy
   readonly #deps: MemberDeps
+  /** Calls to it that are not on their way yet. */
+  connecting = 0
   readonly #port: number
+  readonly #log: WriteStream
   #process: Operated | undefined
   #away: { why: Absence['why']; from: number } | undefined
   #expectedToEnd = false
@@ -35,6 +42,7 @@ export class Member {
     this.#port = port
     this.#deps = deps
     this.link = deps.link
+    this.#log = createWriteStream(deps.log)
   }
 
   get origin(): string {
@@ -52,10 +60,10 @@ export class Member {
   }
 
   async start(): Promise<void> {
-    const { system, link, onDisgrace, log } = this.#deps
+    const { system, link, onDisgrace } = this.#deps
     const env = { REDIS_URL: `redis://127.0.0.1:${link.port}` }
     const onLine = (line: string) => {
-      appendFileSync(log, `${line}\n`)
+      this.#log.write(`${line}\n`)
       if (disgrace.test(line)) onDisgrace(`${this.name}: ${line}`)
     }
     this.#expectedToEnd = false
@@ -78,21 +86,29 @@ export class Member {
     await this.#process?.exited
   }
 
-  /** Tells it to end and waits until it has. */
+  /** Tells it to end and waits until it has. As with a balancer before it, calls to it have left or go elsewhere by then. */
   async end(): Promise<void> {
     const { onDisgrace } = this.#deps
     this.#isAway('ENDED')
+    while (this.connecting > 0) await wait(1)
     this.#expectedToEnd = true
     const process = this.#process
-    const startedAt = performance.now()
+    const from = History.now()
     process?.kill('SIGTERM')
     const killing = setTimeout(() => process?.kill('SIGKILL'), END_MS_MAX)
     const how = await process?.exited
     clearTimeout(killing)
-    if (how !== undefined && how !== 0)
-      onDisgrace(
-        `${this.name} ended with ${how} ${Math.round(performance.now() - startedAt)} ms after SIGTERM`,
-      )
+    const ms = Math.round(History.now() - from)
+    if (how !== undefined && how !== 0 && this.#starvedMs(from) < STARVED_MS_MAX)
+      onDisgrace(`${this.name} ended with ${how} ${ms} ms after SIGTERM`)
+  }
+
+  /** For how long the machine has kept it from running since then. */
+  #starvedMs(from: number): number {
+    const starved = this.#deps.history.absences.filter(
+      ({ who, why, to }) => who === this.name && why === 'STARVED' && to > from,
+    )
+    return starved.reduce((sum, { ms }) => sum + ms, 0)
   }
 
   stop(): void {

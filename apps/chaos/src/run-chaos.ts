@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { isFinal, isResultCode, type PlaceOrderRequest } from '@placeorder/protocol'
 import { connect, disconnect, Orders, type RedisAddress } from '@placeorder/store'
-import { checkHistory, type Ending, History, readKept, type Violation } from '@placeorder/testkit'
+import { CALLERS, checkHistory, type Ending, History, readKept, type Violation } from '@placeorder/testkit'
 import { Callers, type Door } from './callers.ts'
 import { place } from './customers.ts'
 import { type House, openHouse, SHARDS, WAIT_MS } from './house.ts'
@@ -41,6 +41,9 @@ export type ChaosReport = {
 /** More calls at once than this would test the callers' machine. */
 const IN_FLIGHT_MAX = 400
 
+/** When the callers' event loop comes later than this (ms), no new order is sent. */
+const LATE_MS_MAX = 50
+
 /** With all whole, every open order is concluded within this time (ms), and every ingress answers well. */
 const CONCLUDED_MS_MAX = 60_000
 
@@ -63,7 +66,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await house.system.put(merchants, codes)
     await Promise.all(house.members.map((member) => member.start()))
     const ingresses = house.members.filter(({ kind }) => kind === 'ingress')
-    const watched = watchStarvation(history, () => ingresses, watching.signal)
+    const watched = watchStarvation(history, () => house.members, watching.signal)
     const callers = new Callers(house.system.caller, history)
     const doors = () => ingresses.filter(({ isOffered }) => isOffered)
     const over = AbortSignal.any([signal, AbortSignal.timeout(forMs)])
@@ -72,6 +75,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       storm(house, { history, random: random.fork(2), signal: over }),
     ])
     const { quietFrom, concludedAfterMs } = await untilQuiet(house, callers, random.fork(4))
+    await letEachWorkAlone(house, callers, random.fork(6))
     await askOnceMore(sent, history, { callers, doors, random: random.fork(5), signal })
     await Promise.all(house.members.map((member) => member.end()))
     watching.abort()
@@ -114,7 +118,7 @@ async function market(
   while (!signal.aborted) {
     const own = random.fork(sent.length)
     await wait(own.next() * (2_000 / ordersPerSecond), undefined, { signal }).catch(() => {})
-    if (signal.aborted || callers.inFlight >= IN_FLIGHT_MAX) continue
+    if (signal.aborted || callers.inFlight >= IN_FLIGHT_MAX || isLate(history)) continue
     const order = orderNumber(sent.length, String(seed), own)
     sent.push(order)
     placing.push(place(order, { callers, doors, random: own, signal }))
@@ -122,6 +126,12 @@ async function market(
   await Promise.all(placing)
   clearInterval(telling)
   return sent
+}
+
+/** Whether the callers themselves have no processor to spare: more calls would then only test the machine. */
+function isLate({ absences }: History): boolean {
+  const last = absences.findLast(({ who }) => who === CALLERS)
+  return last !== undefined && last.ms > LATE_MS_MAX && last.to > History.now() - LATE_MS_MAX
 }
 
 const addressOf = ({ redis }: House): RedisAddress => ({
@@ -157,6 +167,18 @@ async function untilQuiet(
   while (inTime() && (await openOrders()) > 0) await wait(50)
   await disconnect(connection)
   return { quietFrom: History.now(), concludedAfterMs }
+}
+
+/** Has each worker decide an order with all others gone: one that survived only in name would not. */
+async function letEachWorkAlone(house: House, callers: Callers, random: Random): Promise<void> {
+  const workers = house.members.filter(({ kind }) => kind === 'worker')
+  const [ingress] = house.members.filter(({ kind }) => kind === 'ingress')
+  for (const worker of workers) {
+    const others = workers.filter((one) => one !== worker)
+    await Promise.all(others.map((other) => other.end()))
+    if (ingress) await callers.place(orderNumber(0, `alone-${worker.name}`, random), ingress)
+    await Promise.all(others.map((other) => other.start()))
+  }
 }
 
 function isFinalAnswer(ending: Ending): boolean {

@@ -10,12 +10,12 @@ const TICK_MS = 10
 const WORTH_NOTING_MS = 10
 
 /**
- * Notes, until `signal` aborts, when the machine gave no processor to an ingress (the kernel counts for how long each
+ * Notes, until `signal` aborts, when the machine gave no processor to one of `members` (the kernel counts for how long each
  * thread was ready to run and did not) or when the callers' own event loop came late: answers seem late by as much.
  */
 export async function watchStarvation(
   history: History,
-  ingresses: () => { name: string; pid: number | undefined }[],
+  members: () => { name: string; pid: number | undefined }[],
   signal: AbortSignal,
 ): Promise<void> {
   const stopTicking = noteLateTicks(history)
@@ -24,7 +24,7 @@ export async function watchStarvation(
   while (!signal.aborted) {
     await wait(LOOK_MS, undefined, { signal }).catch(() => {})
     const to = History.now()
-    for (const { name, pid } of ingresses()) {
+    for (const { name, pid } of members()) {
       if (pid === undefined) continue
       const ms = await waitedMs(pid, waitedBefore)
       if (ms >= WORTH_NOTING_MS) history.absent({ who: name, why: 'STARVED', from, to, ms })

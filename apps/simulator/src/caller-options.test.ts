@@ -4,9 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeKeys, writeKeys } from '../test/keys.ts'
 import { recorder } from '../test/recorder.ts'
-import { SmallAcquirer } from '../test/small-acquirer.ts'
+import { makeKeys, SmallAcquirer, writeKeys } from '../test/small-acquirer.ts'
 import { callerOptions, readWho } from './caller-options.ts'
 import { readArgs } from './options.ts'
 import { command as place } from './place/command.ts'
@@ -72,14 +71,13 @@ describe('over https', () => {
   beforeAll(async () => {
     makeCert('acquirer')
     makeCert('caller')
-    const tls = {
+    acquirer = await new SmallAcquirer(keys, {
       cert: await readFile(cert('acquirer')),
       key: await readFile(certKey('acquirer')),
       ca: await readFile(cert('caller')),
       requestCert: true,
       rejectUnauthorized: true,
-    }
-    acquirer = await new SmallAcquirer(keys, { tls }).listen()
+    }).listen()
   })
   afterAll(() => acquirer[Symbol.asyncDispose]())
 

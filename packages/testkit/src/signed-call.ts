@@ -1,5 +1,7 @@
 import type { KeyObject } from 'node:crypto'
+import { once } from 'node:events'
 import { type Agent, request as httpRequest } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { formatSignatureHeader, parseSignatureHeader, sign, signedText, verify } from '@placeorder/protocol'
 import { z } from 'zod'
 
@@ -19,7 +21,7 @@ export type Heard = {
 export type Calling = {
   /** Aborts when the caller gives up: the connection is dropped. */
   signal?: AbortSignal
-  /** Called when the request leaves: all before it, signing above all, is the caller's own time. */
+  /** Called when the request leaves: all before it, signing and connecting, is the caller's own time. */
   onSend?: () => void
   /** Where connections come from; without one each call has its own. */
   agent?: Agent
@@ -43,6 +45,7 @@ export async function signedCall(
     'content-type': 'application/json; charset=UTF-8',
     'content-length': body.length,
   }
+  const socket = agent === undefined ? await connected(Number(port), hostname, signal) : undefined
   const { promise, resolve, reject } = Promise.withResolvers<Heard>()
   onSend()
   const started = performance.now()
@@ -53,8 +56,8 @@ export async function signedCall(
       path: target,
       method: 'POST',
       headers,
-      agent: agent ?? false,
       ...(signal ? { signal } : {}),
+      ...(socket ? { createConnection: () => socket } : { agent }),
     },
     (response) => {
       const chunks: Buffer[] = []
@@ -78,6 +81,18 @@ export async function signedCall(
   call.on('error', reject)
   call.end(body)
   return promise
+}
+
+/** A connection of a call's own. */
+async function connected(port: number, host: string, signal: AbortSignal | undefined): Promise<Socket> {
+  const socket = connect({ port, host, noDelay: true })
+  try {
+    await once(socket, 'connect', signal ? { signal } : {})
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
 }
 
 const Said = z.looseObject({

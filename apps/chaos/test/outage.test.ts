@@ -1,0 +1,142 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { aPlaceOrder, type Call, type FaultProxy, History, netMs } from '@placeorder/testkit'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { Callers } from '../src/callers.ts'
+import { type House, openHouse, WAIT_MS } from '../src/house.ts'
+import type { Member } from '../src/member.ts'
+import { Random } from '../src/random.ts'
+import { watchStarvation } from '../src/starvation.ts'
+
+/** Once Redis is back, orders are served again within this time (ms). */
+const GOOD_AGAIN_MS_MAX = 2_000
+
+/** How long Redis is away in each of these tests (ms): longer than an answer may take. */
+const AWAY_MS = 2_500
+
+const history = new History()
+const disgraces: string[] = []
+const watching = new AbortController()
+let dir: string
+let house: House
+let callers: Callers
+let ingress: Member
+let watched: Promise<void>
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'placeorder-outage-'))
+  house = await openHouse(dir, {
+    history,
+    random: new Random(1),
+    onDisgrace: (what) => void disgraces.push(what),
+    names: ['ingress-1', 'worker-1'],
+  })
+  callers = new Callers(house.system.caller, history)
+  ingress = house.members[0] as Member
+  await Promise.all(house.members.map((member) => member.start()))
+  watched = watchStarvation(history, () => house.members, watching.signal)
+})
+afterAll(async () => {
+  watching.abort()
+  await watched
+  await house.close()
+  await rm(dir, { recursive: true, force: true })
+})
+afterEach(() => {
+  const fresh = disgraces.splice(0)
+  expect(fresh).toEqual([])
+})
+
+/** An order that no limit stands in the way of. */
+function anOrder(): PlaceOrderRequest {
+  const { customerId: _, ...order } = aPlaceOrder()
+  return order
+}
+
+/** Places an order and tells how that went: its code, and how long it took (ms) less what the machine held up. */
+async function place(order: PlaceOrderRequest = anOrder()) {
+  await callers.place(order, ingress)
+  const call = history.calls.at(-1) as Call
+  const ms = netMs(
+    call,
+    Map.groupBy(history.absences, ({ who }) => who),
+  )
+  return { code: call.ending.kind === 'ANSWERED' ? call.ending.code : call.ending.kind, ms, call }
+}
+
+/** Places orders until one is SUCCESS within `withinMs`; resolves with how long after `from` it was answered (ms, net). */
+async function untilServed(from: number, withinMs: number): Promise<number> {
+  for (;;) {
+    const { code, ms, call } = await place()
+    const whole: Call = { ...call, sentAt: from }
+    const since = netMs(
+      whole,
+      Map.groupBy(history.absences, ({ who }) => who),
+    )
+    if (code === 'SUCCESS' && ms < withinMs) return since
+    if (since > 20_000) throw new Error(`still not served ${since} ms later: ${code} in ${ms} ms`)
+  }
+}
+
+const everyLink = (bring: (proxy: FaultProxy) => Promise<void> | void) =>
+  Promise.all(house.links.map(({ proxy }) => bring(proxy)))
+
+const outages: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
+  [
+    'refuses connections',
+    () => everyLink((proxy) => proxy.refuse()),
+    () => everyLink((proxy) => proxy.heal()),
+  ],
+  [
+    'is a black hole',
+    () => everyLink((proxy) => proxy.blackHole()),
+    () => everyLink((proxy) => proxy.heal()),
+  ],
+  ['stalls', () => everyLink((proxy) => proxy.stall()), () => everyLink((proxy) => proxy.heal())],
+  ['is killed', () => house.redis.kill(), () => house.redis.start()],
+  ['is stopped', async () => house.redis.signal('SIGSTOP'), async () => house.redis.signal('SIGCONT')],
+]
+
+test.each(outages)(
+  'while Redis %s every answer is a U in time; once it is back, orders are served again within 2 s',
+  async (_name, begin, end) => {
+    await untilServed(History.now(), WAIT_MS)
+    await begin()
+    const awayFrom = History.now()
+    const during: { order: PlaceOrderRequest; code: string }[] = []
+    while (History.now() - awayFrom < AWAY_MS) {
+      const order = anOrder()
+      const { code, ms } = await place(order)
+      expect(['UNKNOWN_EXCEPTION', 'PAYMENT_IN_PROCESS']).toContain(code)
+      expect(ms).toBeLessThan(WAIT_MS + 200)
+      during.push({ order, code })
+    }
+    expect(during.map(({ code }) => code)).toContain('UNKNOWN_EXCEPTION')
+    await end()
+    expect(await untilServed(History.now(), WAIT_MS / 2)).toBeLessThan(GOOD_AGAIN_MS_MAX)
+  },
+)
+
+test.each(['server', 'client'] as const)(
+  'when every connection to Redis is half-open, its %s gone, orders are served again within 4 s',
+  async (gone) => {
+    await untilServed(History.now(), WAIT_MS)
+    await everyLink((proxy) => proxy.halfOpen(gone))
+    expect(await untilServed(History.now(), WAIT_MS / 2)).toBeLessThan(2 * GOOD_AGAIN_MS_MAX)
+  },
+)
+
+test.each(outages.slice(0, 2))(
+  'while Redis %s, processes that are told to end do so in time, and cleanly',
+  async (_name, begin, end) => {
+    await untilServed(History.now(), WAIT_MS)
+    await begin()
+    await place()
+    await Promise.all(house.members.map((member) => member.end()))
+    await end()
+    await Promise.all(house.members.map((member) => member.start()))
+    await untilServed(History.now(), WAIT_MS)
+  },
+)
