@@ -6,6 +6,7 @@ import closeWithGrace from 'close-with-grace'
 import { Admission } from './admission.ts'
 import { parseClients } from './clients.ts'
 import { IngressEnvironment, parseSigningKey, readTls } from './config.ts'
+import { openApiDocument } from './openapi/document.ts'
 import { buildView, countAnswers } from './operator-view.ts'
 import { buildServer } from './server.ts'
 import { Signer } from './signer.ts'
@@ -45,6 +46,7 @@ const admission = new Admission(
 )
 const signer = new Signer(() => signingKey.current)
 const waits = new Waits()
+const paths = { placeOrder: env.PLACE_ORDER_PATH, inquireOrder: env.INQUIRY_ORDER_PATH }
 const admin = buildView({
   host: env.ADMIN_HOST,
   port: env.ADMIN_PORT,
@@ -54,10 +56,11 @@ const admin = buildView({
   admission,
   orders: store.orders,
   shards: env.SHARDS,
+  openApi: openApiDocument(paths),
 })
 let draining = false
 const app = buildServer({
-  paths: { placeOrder: env.PLACE_ORDER_PATH, inquireOrder: env.INQUIRY_ORDER_PATH },
+  paths,
   clients: () => clients.current,
   signer,
   admission,

@@ -42,23 +42,18 @@ export type ViewDeps = {
   admission: Pick<Admission, 'inHand'>
   orders: Backlogged
   shards: number
+  /** What callers may send, and are answered. */
+  openApi: object
 }
 
 /** The ingress's admin server, with gauges that are read when somebody looks. */
-export function buildView({
-  host,
-  port,
-  metrics,
-  redis,
-  signer,
-  admission,
-  orders,
-  shards,
-}: ViewDeps): Admin {
+export function buildView({ host, port, metrics, redis, openApi, ...looked }: ViewDeps): Admin {
   const beforeScrape = async () => {
-    metrics.signing.set(signer.inFlight)
-    metrics.ordersInHand.set(admission.inHand)
-    await Promise.all([redis(), readBacklog(orders, shards, metrics)])
+    metrics.signing.set(looked.signer.inFlight)
+    metrics.ordersInHand.set(looked.admission.inHand)
+    await Promise.all([redis(), readBacklog(looked.orders, looked.shards, metrics)])
   }
-  return buildAdmin({ host, port, metrics, checks: { redis }, beforeScrape })
+  const admin = buildAdmin({ host, port, metrics, checks: { redis }, beforeScrape })
+  admin.app.get('/openapi.json', async () => openApi)
+  return admin
 }

@@ -4,8 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeKeys, writeKeys } from '../test/keys.ts'
 import { recorder } from '../test/recorder.ts'
-import { makeKeys, SmallAcquirer, writeKeys } from '../test/small-acquirer.ts'
+import { SmallAcquirer } from '../test/small-acquirer.ts'
 import { callerOptions, readWho } from './caller-options.ts'
 import { readArgs } from './options.ts'
 import { command as place } from './place/command.ts'
@@ -71,13 +72,14 @@ describe('over https', () => {
   beforeAll(async () => {
     makeCert('acquirer')
     makeCert('caller')
-    acquirer = await new SmallAcquirer(keys, {
+    const tls = {
       cert: await readFile(cert('acquirer')),
       key: await readFile(certKey('acquirer')),
       ca: await readFile(cert('caller')),
       requestCert: true,
       rejectUnauthorized: true,
-    }).listen()
+    }
+    acquirer = await new SmallAcquirer(keys, { tls }).listen()
   })
   afterAll(() => acquirer[Symbol.asyncDispose]())
 

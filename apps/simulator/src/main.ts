@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import packageJson from '../package.json' with { type: 'json' }
+import { command as acceptance } from './acceptance/command.ts'
 import { command as inquire } from './inquire/command.ts'
 import { command as keys } from './keys/command.ts'
 import { command as load } from './load/command.ts'
@@ -12,7 +13,7 @@ const terminal = openTerminal({ out: process.stdout, err: process.stderr, env: p
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 process.exitCode = await runSimulator(
   process.argv.slice(2),
-  [place, inquire, load, keys],
+  [place, inquire, load, acceptance, keys],
   terminal,
   packageJson.version,
 )

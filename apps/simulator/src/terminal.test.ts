@@ -2,9 +2,9 @@ import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { openTerminal, table } from './terminal.ts'
 
-function written(isTTY: boolean, env: Record<string, string> = {}) {
+function written(isTTY: boolean, env: Record<string, string> = {}, columns = 80) {
   const texts: string[] = []
-  const stream = { write: (text: string) => texts.push(text), isTTY, columns: 80 }
+  const stream = { write: (text: string) => texts.push(text), isTTY, columns }
   return { terminal: openTerminal({ out: stream, err: stream, env }), texts }
 }
 
@@ -52,4 +52,20 @@ test('columns of a table stand under each other, painted or not', () => {
     'longer name  100',
     'two lines',
   ])
+})
+
+test.each([
+  ['on a wide terminal', true, 60, 60, false],
+  ['on a narrow terminal', true, 30, 30, true],
+  ['when piped, however narrow', false, 30, 60, false],
+])('a table %s has lines of at most its width', (_where, isTTY, columns, most, isCut) => {
+  const rows = [['short', 'a text that is far longer than the rest', 'red']]
+  const lines = table(
+    ['name', 'text', 'end'].map((title) => ({ title })),
+    rows,
+    written(isTTY, {}, columns).terminal,
+  ).map((line) => stripVTControlCharacters(line))
+  expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(most)
+  expect(lines[2]?.includes('…')).toBe(isCut)
+  expect(lines[2]).toMatch(/red$/)
 })

@@ -56,23 +56,48 @@ function wantsColour(out: Output, env: Record<string, string | undefined>): bool
 
 export type Column = { title: string; align?: 'left' | 'right' }
 
-/** Lines of a table with a heading. Cells may be painted; a cell's own line breaks are made spaces. */
+/** Between columns. */
+const GAP = '  '
+
+/** No column is made narrower than this to fit. */
+const COLUMN_MIN = 8
+
+/**
+ * Lines of a table with a heading. Cells may be painted; a cell's own line breaks are made spaces. Where the terminal is
+ * too narrow the widest columns give way, and what is cut ends in `…`, without its colour.
+ */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   terminal: Terminal,
 ): string[] {
   const cells = rows.map((row) => columns.map((_, at) => (row[at] ?? '').replaceAll(/\s*\n\s*/g, ' ')))
-  const widths = columns.map(({ title }, at) =>
+  const wanted = columns.map(({ title }, at) =>
     Math.max(...[title, ...cells.map((row) => row[at] ?? '')].map(shown)),
   )
+  const widths = fitted(wanted, terminal.width - GAP.length * (columns.length - 1))
   const line = (row: readonly string[]) =>
-    row.map((cell, at) => fill(cell, widths[at] ?? 0, columns[at]?.align)).join('  ')
+    row.map((cell, at) => fill(cut(cell, widths[at] ?? 0), widths[at] ?? 0, columns[at]?.align)).join(GAP)
   return [
     terminal.paint('bold', line(columns.map(({ title }) => title)).trimEnd()),
-    terminal.paint('dim', widths.map((width) => '─'.repeat(width)).join('  ')),
+    terminal.paint('dim', widths.map((width) => '─'.repeat(width)).join(GAP)),
     ...cells.map((row) => line(row).trimEnd()),
   ]
+}
+
+/** Widths that add up to no more than `most`, as far as columns can be made narrower. */
+function fitted(wanted: readonly number[], most: number): number[] {
+  const widths = [...wanted]
+  for (let over = widths.reduce((sum, width) => sum + width, -most); over > 0; over -= 1) {
+    const widest = Math.max(...widths)
+    if (widest <= COLUMN_MIN) break
+    widths[widths.indexOf(widest)] = widest - 1
+  }
+  return widths
+}
+
+function cut(text: string, width: number): string {
+  return shown(text) <= width ? text : `${stripVTControlCharacters(text).slice(0, Math.max(0, width - 1))}…`
 }
 
 /** How many columns a text takes once its colours are gone. */

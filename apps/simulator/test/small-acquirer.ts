@@ -1,29 +1,22 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   answer,
   formatSignatureHeader,
   formatTime,
-  InquiryOrderRequest,
-  inquiryAnswer,
-  orderNotExist,
-  PlaceOrderRequest,
-  parseBody,
-  parseSignatureHeader,
+  isFinal,
+  Refusal,
   type ResultCode,
   sign,
   signedText,
-  termsOf,
-  verify,
 } from '@placeorder/protocol'
+import type { Keys } from './keys.ts'
+import { acquirerId, type Kept, type Orders, openMs, rightWays, type Ways } from './right-ways.ts'
 
 /** How the small acquirer treats one request: answers a code, and goes wrong on purpose. */
 export type Behaviour = {
@@ -41,7 +34,6 @@ export type Behaviour = {
   delayMs?: number
 }
 
-type Kept = { order: PlaceOrderRequest; paymentRequestId: string; outcome: ResultCode; claimedAt: number }
 export type Seen = {
   kind: 'place' | 'inquire'
   paymentId: string
@@ -50,50 +42,29 @@ export type Seen = {
   at: number
 }
 
-/** Keys of a caller and an acquirer, made once a file: a pair takes 100 ms and more. */
-export type Keys = {
-  caller: KeyObject
-  callerPublic: KeyObject
-  acquirer: KeyObject
-  acquirerPublic: KeyObject
-}
-
-export function makeKeys(): Keys {
-  const caller = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const acquirer = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  return {
-    caller: caller.privateKey,
-    callerPublic: caller.publicKey,
-    acquirer: acquirer.privateKey,
-    acquirerPublic: acquirer.publicKey,
-  }
-}
-
-/** Writes the two keys a caller needs into a folder of their own. */
-export async function writeKeys(keys: Keys): Promise<{ key: string; serverKey: string } & AsyncDisposable> {
-  const dir = await mkdtemp(join(tmpdir(), 'simulator-'))
-  const files = { key: join(dir, 'caller.pem'), serverKey: join(dir, 'acquirer.pub.pem') }
-  await writeFile(files.key, keys.caller.export({ type: 'pkcs8', format: 'pem' }))
-  await writeFile(files.serverKey, keys.acquirerPublic.export({ type: 'spki', format: 'pem' }))
-  return { ...files, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) }
-}
-
 const PLACE = '/aps/api/v1/payments/placeOrder'
 const INQUIRE = '/aps/api/v1/payments/inquiryOrder'
+export const clientId = 'SANDBOX_5Y00000000000001'
+const BODY_BYTES_MAX = 65_536
 
-/** An acquirer in memory that keeps the contract, except where `behave` says otherwise. */
+type Options = { tls?: https.ServerOptions; ways?: Partial<Ways> }
+type Told = { told: object; behaviour: Behaviour; paymentId?: string }
+
+/** An acquirer in memory that keeps the contract, except where `behave` or one of its ways says otherwise. */
 export class SmallAcquirer implements AsyncDisposable {
   /** Every request whose signature was right, in the order of arrival. */
   readonly seen: Seen[] = []
-  readonly orders = new Map<string, Kept>()
+  readonly orders: Orders = new Map()
   readonly #keys: Keys
+  readonly #ways: Ways
   readonly #server: http.Server
   readonly #scheme: string
   /** Decides how the n-th request (from 0) about an order is treated. */
   behave: (seen: Seen, nth: number) => Behaviour = () => ({})
 
-  constructor(keys: Keys, tls?: https.ServerOptions) {
+  constructor(keys: Keys, { tls, ways }: Options = {}) {
     this.#keys = keys
+    this.#ways = { ...rightWays, ...ways }
     this.#scheme = tls === undefined ? 'http' : 'https'
     const handle = (request: IncomingMessage, response: ServerResponse) =>
       void this.#handle(request, response).catch((error) => response.destroy(error))
@@ -128,49 +99,80 @@ export class SmallAcquirer implements AsyncDisposable {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request)
-    const { pathname } = new URL(request.url ?? '/', 'http://any')
-    if (!this.#isSigned(request, body))
-      return this.#answer(request, response, answer('INVALID_SIGNATURE'), {})
-    const kind = pathname === INQUIRE ? 'inquire' : 'place'
-    const schema = kind === 'inquire' ? InquiryOrderRequest : PlaceOrderRequest
-    const { paymentId } = parseBody(schema, body)
-    const seen: Seen = {
-      kind,
-      paymentId,
-      body,
-      signature: String(request.headers.signature),
-      at: performance.now(),
+    const { told, behaviour, paymentId } = await this.#tell(request, body).catch((error): Told => {
+      if (!(error instanceof Refusal)) throw error
+      return { told: answer(error.code), behaviour: {} }
+    })
+    if (paymentId !== undefined) {
+      response.once('close', () => {
+        if (!response.writableFinished) this.#ways.dropped(this.orders, paymentId)
+      })
     }
-    const nth = this.seen.filter((earlier) => earlier.paymentId === paymentId).length
-    this.seen.push(seen)
-    const behaviour = this.behave(seen, nth)
     if (behaviour.hang) return
-    const told = kind === 'inquire' ? this.#inquire(paymentId) : this.#place(body, behaviour)
     if (behaviour.drop) return void request.socket.destroy()
     await this.#answer(request, response, told, behaviour)
   }
 
-  #isSigned(request: IncomingMessage, body: Buffer): boolean {
-    const { 'client-id': clientId = '', 'request-time': time = '', signature = '' } = request.headers
-    const header = parseSignatureHeader(String(signature))
-    const text = signedText(request.url ?? '/', String(clientId), String(time), body)
-    return header !== undefined && verify(text, this.#keys.callerPublic, header.signature)
+  async #tell(request: IncomingMessage, body: Buffer): Promise<Told> {
+    const { pathname } = new URL(request.url ?? '/', 'http://any')
+    if (pathname !== PLACE && pathname !== INQUIRE) throw new Refusal('NO_INTERFACE_DEF', 'no such path')
+    if (request.method !== 'POST') throw new Refusal('METHOD_NOT_SUPPORTED', 'only POST')
+    this.#ways.media(request.headers['content-type'], request.headers.accept)
+    const signature = this.#verify(request, body)
+    const kind = pathname === INQUIRE ? 'inquire' : 'place'
+    const message = kind === 'inquire' ? this.#ways.parseInquiry(body) : this.#ways.parse(body)
+    if (message.acquirerId !== acquirerId) throw new Refusal('ACCESS_DENIED', 'another acquirer')
+    const { paymentId } = message
+    const seen = { kind, paymentId, body, signature, at: performance.now() } as const
+    const nth = this.seen.filter((earlier) => earlier.paymentId === paymentId).length
+    this.seen.push(seen)
+    const behaviour = this.behave(seen, nth)
+    if (behaviour.hang) return { told: {}, behaviour }
+    const told =
+      kind === 'inquire' ? this.#ways.inquired(this.orders, message) : await this.#place(body, behaviour)
+    return { told, behaviour, paymentId }
   }
 
-  #place(body: Buffer, { code = 'SUCCESS', forget = false }: Behaviour): object {
-    const order = parseBody(PlaceOrderRequest, body)
-    const kept = this.orders.get(order.paymentId)
-    if (kept && termsOf(kept.order) !== termsOf(order)) return answer('REPEAT_REQ_INCONSISTENT')
-    const paymentRequestId = kept?.paymentRequestId ?? `R${order.paymentId}`
-    const outcome = kept && answer(kept.outcome).result.resultStatus !== 'U' ? kept.outcome : code
-    if (!forget) this.orders.set(order.paymentId, { order, paymentRequestId, outcome, claimedAt: Date.now() })
-    return answer(outcome, paymentRequestId)
+  #verify(request: IncomingMessage, body: Buffer): string {
+    const { rawHeaders, url: target = '/' } = request
+    const [client, time, signature] = ['Client-Id', 'Request-Time', 'Signature'].map((name) => {
+      const [value, ...more] = this.#ways.header(rawHeaders, name)
+      if (!value || more.length > 0) throw new Refusal('PARAM_ILLEGAL', `${name} must be there once`)
+      return value
+    })
+    const header = this.#ways.signature(signature ?? '')
+    if (header === undefined || !this.#ways.isTime(time ?? '') || body.length > BODY_BYTES_MAX)
+      throw new Refusal('PARAM_ILLEGAL', 'a header has not its form, or the body is too large')
+    if (client !== clientId) throw new Refusal('INVALID_CLIENT', 'unknown')
+    if (header.keyVersion !== undefined && header.keyVersion !== '1')
+      throw new Refusal('KEY_NOT_FOUND', 'unknown')
+    const signed = this.#ways.verified({ target, body })
+    const text = signedText(signed.target, client, time ?? '', signed.body)
+    const isRsa = header.algorithm.toUpperCase() === 'RSA256'
+    if (!isRsa || !this.#ways.isSigned(text, this.#keys.callerPublic, header.signature))
+      throw new Refusal('INVALID_SIGNATURE', 'wrong')
+    return signature ?? ''
   }
 
-  #inquire(paymentId: string): object {
-    const kept = this.orders.get(paymentId)
-    if (kept === undefined) return orderNotExist
-    return inquiryAnswer({ ...kept, paymentId, concludedAt: undefined })
+  async #place(body: Buffer, { code, forget = false }: Behaviour): Promise<object> {
+    const order = this.#ways.parse(body)
+    const { paymentId } = order
+    const terms = this.#ways.terms(order, body)
+    if (forget) return answer(code ?? 'SUCCESS', `R${paymentId}`)
+    const now = Date.now()
+    const fresh = (): Kept => ({
+      order,
+      terms,
+      paymentRequestId: order.paymentRequestId ?? `R${paymentId.slice(-63)}`,
+      outcome: code ?? this.#ways.judge(order, this.orders),
+      claimedAt: now,
+      openUntil: now + openMs(order),
+    })
+    const kept = await this.#ways.take(this.orders, paymentId, fresh)
+    if (kept.terms !== terms) return this.#ways.inconsistent(this.orders, kept, { order, terms })
+    if (code !== undefined && !isFinal(kept.outcome)) kept.outcome = code
+    else if (!isFinal(kept.outcome)) kept.outcome = this.#ways.judge(order, this.orders)
+    return this.#ways.told(kept)
   }
 
   async #answer(
@@ -179,22 +181,22 @@ export class SmallAcquirer implements AsyncDisposable {
     told: object,
     behaviour: Behaviour,
   ): Promise<void> {
-    const body = Buffer.from(JSON.stringify(told))
-    const clientId = String(request.headers['client-id'])
+    const delayMs = behaviour.delayMs ?? this.#ways.delayMs(told)
+    if (delayMs > 0) await pause(delayMs)
+    const body = this.#ways.bytes(told)
+    const client = String(request.headers['client-id'] ?? '')
     const time = formatTime(Date.now())
     const target = behaviour.wrongSignature ? '/elsewhere' : (request.url ?? '/')
-    const signature = await sign(signedText(target, clientId, time, body), this.#keys.acquirer)
+    const text = signedText(target, client, time, this.#ways.signedBytes(body))
+    const signature = formatSignatureHeader('1', await sign(text, this.#keys.acquirer))
     const headers = {
       'Content-Type': 'application/json; charset=UTF-8',
-      'Content-Length': body.length,
-      'Client-Id': clientId,
+      'Content-Length': `${body.length}`,
+      'Client-Id': client,
       'Response-Time': time,
+      ...(behaviour.unsigned ? {} : { Signature: signature }),
     }
-    const signed = behaviour.unsigned
-      ? headers
-      : { ...headers, Signature: formatSignatureHeader('1', signature) }
-    const send = () => response.writeHead(behaviour.httpStatus ?? 200, signed).end(body)
-    if (behaviour.delayMs === undefined) send()
-    else setTimeout(send, behaviour.delayMs)
+    const status = behaviour.httpStatus ?? this.#ways.httpStatus(told)
+    response.writeHead(status, this.#ways.answerHeaders(headers, told)).end(body)
   }
 }

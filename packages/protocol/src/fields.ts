@@ -9,6 +9,7 @@ export const text = (max = Number.POSITIVE_INFINITY) =>
     .string()
     .min(1, 'is empty: leave it out, or send null')
     .refine((value) => value.length <= max || [...value].length <= max, `is longer than ${max} characters`)
+    .meta(max === Number.POSITIVE_INFINITY ? {} : { maxLength: max }) // What the API document says of it.
 
 /** An optional field: absent and null are the same, and become absent. */
 export const optional = <S extends z.ZodType>(schema: S) =>

@@ -1,6 +1,6 @@
 export { Amount, CurrencyCode, smallestUnits } from './amount.ts'
 export {
-  type InquiryOrderAnswer,
+  InquiryOrderAnswer,
   InquiryOrderRequest,
   inquiryAnswer,
   type OrderState,
@@ -10,9 +10,9 @@ export { parseBody } from './parse-body.ts'
 export { Address, Env, Merchant, Store } from './parties.ts'
 export {
   answer,
-  type PlaceOrderAnswer,
+  PlaceOrderAnswer,
   PlaceOrderRequest,
-  type Result,
+  Result,
   resultOf,
   termsOf,
 } from './place-order.ts'

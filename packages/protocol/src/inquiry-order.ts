@@ -1,8 +1,8 @@
-import type { z } from 'zod'
-import type { Amount } from './amount.ts'
+import { z } from 'zod'
+import { Amount } from './amount.ts'
 import { message, text } from './fields.ts'
-import { type Result, resultOf } from './place-order.ts'
-import type { ResultCode } from './result-code.ts'
+import { Result, resultOf, resultWith } from './place-order.ts'
+import { type ResultCode, resultCodes } from './result-code.ts'
 import { formatTime } from './time.ts'
 
 export const InquiryOrderRequest = message({ acquirerId: text(64), pspId: text(64), paymentId: text(64) })
@@ -19,16 +19,17 @@ export type OrderState = {
 }
 
 /** The response of inquiryOrder: `result` is the call's own, `orderResult` the order's. */
-export type InquiryOrderAnswer = {
-  result: Result
-  orderResult?: Result
-  paymentId?: string
-  paymentRequestId?: string
-  paymentAmount?: Amount
-  settlementAmount?: Amount
-  acceptedTime?: string
-  concludedTime?: string
-}
+export const InquiryOrderAnswer = z.object({
+  result: resultWith([...resultCodes, 'ORDER_NOT_EXIST']),
+  orderResult: z.exactOptional(Result),
+  paymentId: z.exactOptional(z.string()),
+  paymentRequestId: z.exactOptional(z.string()),
+  paymentAmount: z.exactOptional(Amount),
+  settlementAmount: z.exactOptional(Amount),
+  acceptedTime: z.exactOptional(z.iso.datetime({ offset: true })),
+  concludedTime: z.exactOptional(z.iso.datetime({ offset: true })),
+})
+export type InquiryOrderAnswer = z.output<typeof InquiryOrderAnswer>
 
 /** There is no such order, for this caller. Not a code of placeOrder. */
 export const orderNotExist: InquiryOrderAnswer = {

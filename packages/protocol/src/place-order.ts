@@ -1,9 +1,9 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { Amount } from './amount.ts'
 import { message, optional, text } from './fields.ts'
 import { Env, Merchant } from './parties.ts'
 import { Quote } from './quote.ts'
-import { messageOf, type ResultCode, statusOf } from './result-code.ts'
+import { messageOf, type ResultCode, resultCodes, statusOf } from './result-code.ts'
 
 /** The request of placeOrder, every field, length and rule of placeOrder.txt. Absent and null are the same. */
 export const PlaceOrderRequest = message({
@@ -27,7 +27,17 @@ export const PlaceOrderRequest = message({
 export type PlaceOrderRequest = z.output<typeof PlaceOrderRequest>
 
 /** How a call went: a code with its own status and message. */
-export type Result = { resultCode: string; resultStatus: 'S' | 'F' | 'U'; resultMessage: string }
+export const Result = resultWith(resultCodes)
+export type Result = z.output<typeof Result>
+
+/** A result with one of these codes. */
+export function resultWith<C extends string>(codes: readonly C[]) {
+  return z.object({
+    resultCode: z.enum(codes),
+    resultStatus: z.enum(['S', 'F', 'U']),
+    resultMessage: z.string(),
+  })
+}
 
 export const resultOf = (code: ResultCode): Result => ({
   resultCode: code,
@@ -36,7 +46,8 @@ export const resultOf = (code: ResultCode): Result => ({
 })
 
 /** The response of placeOrder. */
-export type PlaceOrderAnswer = { result: Result; paymentRequestId?: string }
+export const PlaceOrderAnswer = z.object({ result: Result, paymentRequestId: z.exactOptional(z.string()) })
+export type PlaceOrderAnswer = z.output<typeof PlaceOrderAnswer>
 
 /** The answer that says `code`. Only SUCCESS carries our paymentRequestId. */
 export function answer(code: ResultCode, paymentRequestId?: string): PlaceOrderAnswer {

@@ -20,13 +20,22 @@ const dictionary = Buffer.from(
 /** The first byte names the dictionary, so that a later one can stand beside it. */
 const VERSION = 1
 
+/**
+ * Measured on the sample: zlib's defaults take three times as long, nearly all of it to make ready 256 KiB of memory
+ * for one small text, and save 2 of 137 bytes. The window is 4 KiB, in which dictionary and request lie.
+ */
+const packing = { dictionary, windowBits: 12, memLevel: 4, level: 3, chunkSize: 1_024 }
+
+/** Most requests come out in one piece of this size; zlib's default of 16 KiB a request takes four times as long. */
+const unpacking = { dictionary, chunkSize: 1_024 }
+
 /** A request in the few bytes it is kept in, for ever: raw deflate with the dictionary above. */
 export function packRequest(order: PlaceOrderRequest): Buffer {
-  return Buffer.concat([Buffer.of(VERSION), deflateRawSync(JSON.stringify(order), { dictionary })])
+  return Buffer.concat([Buffer.of(VERSION), deflateRawSync(JSON.stringify(order), packing)])
 }
 
 /** Reads back what `packRequest` wrote. Throws when the bytes are not that: then our own record is damaged. */
 export function unpackRequest(bytes: Buffer): PlaceOrderRequest {
   assert.equal(bytes[0], VERSION, 'a packed request of a version this program does not know')
-  return JSON.parse(inflateRawSync(bytes.subarray(1), { dictionary }).toString())
+  return JSON.parse(inflateRawSync(bytes.subarray(1), unpacking).toString())
 }

@@ -13,7 +13,7 @@ export type LogOptions = {
 }
 
 /** What is personal or secret. No line of ours names them; should one by mistake, it does not show them. */
-const hidden = [
+const hidden: ReadonlySet<string> = new Set([
   'codeValue',
   'customerId',
   'userAgent',
@@ -22,7 +22,7 @@ const hidden = [
   'privateKey',
   'password',
   'authorization',
-]
+])
 
 /**
  * What a line tells of an error: never its other members, in which libraries keep what they were about (ioredis a
@@ -40,8 +40,36 @@ function tellError(error: unknown): unknown {
   }
 }
 
-/** How deep the log looks for them. */
-const levels = ['', '*.', '*.*.', '*.*.*.']
+/** How deep the log looks for them; what lies deeper is not shown. */
+const DEPTH_MAX = 5
+
+/**
+ * A copy without what is hidden. An order is a line or two, and pino's own redaction takes 14 of the 16 µs of a line,
+ * whatever is in it; this takes less than one where nothing lies deep.
+ */
+function shown(value: object, depth = DEPTH_MAX): Record<string, unknown> {
+  const copy: Record<string, unknown> = {}
+  for (const [name, item] of Object.entries(value)) {
+    copy[name] = hidden.has(name) ? '[hidden]' : shownItem(item, depth - 1)
+  }
+  return copy
+}
+
+function shownItem(item: unknown, depth: number): unknown {
+  if (!isObject(item)) return item
+  if (depth === 0) return '[deep]'
+  return Array.isArray(item) ? item.map((one) => shownItem(one, depth - 1)) : shown(item, depth)
+}
+
+/** What is made of parts that may have to be hidden. Errors are told by `tellError`. */
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !(value instanceof Error) && !('toJSON' in value)
+
+/**
+ * Lines are written while the process goes on, together with those that came meanwhile: it never waits for a slow disk
+ * or reader. Past so many bytes nobody reads any more, and lines are dropped.
+ */
+const UNWRITTEN_BYTES_MAX = 16 * 2 ** 20
 
 /** Opens the log of one process: JSON lines, or words for people when it is read on a terminal. */
 export function openLog({ name, level, pretty: words = false, destination }: LogOptions): Logger {
@@ -49,10 +77,14 @@ export function openLog({ name, level, pretty: words = false, destination }: Log
     name,
     level,
     base: { pid: process.pid },
+    redact: { paths: [...hidden], censor: '[hidden]' }, // What a child logger names comes by this way alone.
+    formatters: { log: shown },
     serializers: { err: tellError },
-    redact: { paths: levels.flatMap((deep) => hidden.map((word) => `${deep}${word}`)), censor: '[hidden]' },
   }
   if (words)
     return pino(options, pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }))
-  return destination === undefined ? pino(options) : pino(options, destination)
+  return pino(
+    options,
+    destination ?? pino.destination({ dest: 1, sync: false, maxLength: UNWRITTEN_BYTES_MAX }),
+  )
 }

@@ -24,7 +24,7 @@ test('the log shows nothing personal or secret, however deep', () => {
     key: 'S3CRET',
   }
   log.info({ ...secret, order: secret, at: { order: { env: secret } }, paymentId: 'P-1' }, 'concluded')
-  log.child({ paymentId: 'P-2' }).info({ record: { order: secret } }, 'again')
+  log.child({ ...secret, paymentId: 'P-2' }).info({ record: { order: secret }, all: [secret] }, 'again')
   expect(lines.join('')).not.toContain('S3CRET')
   expect(lines.map((line) => JSON.parse(line).paymentId)).toEqual(['P-1', 'P-2'])
 })

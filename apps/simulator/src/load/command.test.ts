@@ -2,8 +2,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { makeKeys, writeKeys } from '../../test/keys.ts'
 import { recorder } from '../../test/recorder.ts'
-import { makeKeys, SmallAcquirer, writeKeys } from '../../test/small-acquirer.ts'
+import { SmallAcquirer } from '../../test/small-acquirer.ts'
 import { command } from './command.ts'
 
 const keys = makeKeys()

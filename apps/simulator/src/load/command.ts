@@ -1,9 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { readWho } from '../caller-options.ts'
 import { type Command, exit, Usage } from '../command.ts'
 import { asksForHelp, numberOf, printHelp, readArgs } from '../options.ts'
 import { readSample } from '../sample-order.ts'
+import { writeNamed } from '../write-named.ts'
 import { loadOptions, readObjectives, readSetup } from './load-options.ts'
 import { printSummary } from './print-summary.ts'
 import { openRecipe } from './recipe.ts'
@@ -49,7 +48,7 @@ export const command: Command = {
         signal: stop.signal,
         terminal,
       })
-      await write(values.report, reportHtml(summary))
+      await writeNamed('report', values.report, reportHtml(summary))
       if (values.json) terminal.print(JSON.stringify(summary, null, 2))
       else {
         printSummary(summary, terminal)
@@ -69,13 +68,4 @@ export const command: Command = {
 /** Somebody pressed Ctrl-C. */
 class Stopped extends Error {
   override message = 'stopped before the first request'
-}
-
-async function write(path: string, html: string): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, html)
-  } catch (cause) {
-    throw new Usage(`--report ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause })
-  }
 }

@@ -1,9 +1,10 @@
+import { escaped, htmlPage } from '../html-page.ts'
 import { latencyChart, nameOfFate, throughputChart } from './chart.ts'
 import { kinds } from './mix.ts'
 import { ms, titles, valueWords } from './objectives.ts'
 import { ranks } from './percentiles.ts'
 import { endingWords, setupWords } from './print-summary.ts'
-import { reportStyle } from './report-style.ts'
+import { loadStyle } from './report-style.ts'
 import type { Summary } from './summary.ts'
 import { fates, type Latency, nameOf } from './tally.ts'
 
@@ -13,17 +14,10 @@ const CONTRADICTIONS_SHOWN_MAX = 50
 /** A run as one HTML page that needs nothing else: no network, no script. */
 export function reportHtml(summary: Summary): string {
   const { setup, met, series } = summary
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Load: ${met ? 'objectives met' : 'objectives missed'}</title>
-<style>${reportStyle}</style>
-</head>
-<body>
-<header>
+  return htmlPage({
+    title: `Load: ${met ? 'objectives met' : 'objectives missed'}`,
+    style: loadStyle,
+    body: `<header>
 <p class="verdict ${met ? 'met' : 'missed'}" id="verdict">${met ? 'All objectives met' : 'Objectives missed'}</p>
 <h1>Load on ${escaped(setup.url)}</h1>
 <p>${escaped(setupWords(setup))}. Begun ${escaped(summary.startedAt)}; ${summary.sent} requests in
@@ -40,12 +34,9 @@ ${section(
   ])}${latencyRows(summary)}`,
 )}
 ${section('Answers', codeRows(summary))}
-${section('Promises', promises(summary))}
-</body>
-</html>
-`
+${section('Promises', promises(summary))}`,
+  })
 }
-
 const section = (title: string, body: string): string => `<section><h2>${title}</h2>${body}</section>`
 
 function rows(head: readonly string[], body: readonly (readonly string[])[]): string {
@@ -109,16 +100,4 @@ function promises({ followed, signatures, contradictions }: Summary): string {
     .slice(0, CONTRADICTIONS_SHOWN_MAX)
     .map(({ paymentId, told, before }) => [escaped(paymentId), escaped(told), escaped(before)])
   return `<p>${open}</p><p>${signed}</p><p>${told}</p>${list.length === 0 ? '' : rows(['paymentId', 'told', 'after'], list)}`
-}
-
-/** Text from outside, made harmless in HTML. */
-function escaped(text: string): string {
-  const marks: Record<string, string> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  }
-  return text.replaceAll(/[&<>"']/g, (mark) => marks[mark] ?? mark)
 }

@@ -1,13 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { makeKeys, writeKeys } from '../../test/keys.ts'
 import { recorder } from '../../test/recorder.ts'
-import { makeKeys, SmallAcquirer, writeKeys } from '../../test/small-acquirer.ts'
+import { SmallAcquirer } from '../../test/small-acquirer.ts'
 import { Usage } from '../command.ts'
 import { command as inquire } from '../inquire/command.ts'
 import { command as place } from './command.ts'
 
+const standardOrder = new URL('../../../../config/sample-order.json', import.meta.url)
 const keys = makeKeys()
 let files: Awaited<ReturnType<typeof writeKeys>>
 let dir: string
@@ -78,8 +80,7 @@ describe('place', () => {
   })
 
   test('--keep-payment-id sends the bytes of the file as they are', async () => {
-    const bytes =
-      '{ "acquirerId" :"1", "pspId":"2","codeValue":"3","paymentId":"4",\n"paymentAmount":{"value":"1","currency":"CNY"},"settlementAmount":{"value":"1","currency":"CNY"},"merchant":{"referenceMerchantId":"5"},"env":{}}\n'
+    const bytes = `\n${(await readFile(standardOrder, 'utf8')).replace('"pspId":', '"pspId"   :')}\n`
     const sample = join(dir, 'order.json')
     await writeFile(sample, bytes)
     expect((await run(place, '--sample', sample, '--keep-payment-id')).code).toBe(0)

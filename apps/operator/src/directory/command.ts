@@ -1,0 +1,135 @@
+import { parseArgs } from 'node:util'
+import type { Directory } from '@placeorder/store'
+import { importFile } from './import-file.ts'
+import { ProgressLine, rateOf, type Screen } from './progress-line.ts'
+
+/** What the process exits with. */
+export const exit = {
+  good: 0,
+  /** A record was bad or is not there, or Redis did not do what it was asked. */
+  missed: 1,
+  /** The arguments, the file's name or the environment make no sense. */
+  usage: 2,
+} as const
+
+export type CommandDeps = {
+  /** Opens the directory; only what uses it waits for Redis. */
+  open: () => Promise<{ directory: Directory; close: () => Promise<void> }>
+  out: Screen
+  err: Screen
+}
+
+const help = `directory <command>
+
+Keeps the merchants and codes that orders are judged by. Workers see a change at once.
+
+  import <file>          puts the records of a .json or .ndjson file in, each over what was there; may be repeated
+  show merchant <id>     prints a merchant
+  show code <value>      prints a code; and the payment that an order code was placed with
+  remove merchant <id>   removes a merchant
+  remove code <value>    removes a code; an order code that was placed stays closed
+  --help                 this text
+
+A .json file is { "merchants": [ … ], "codes": [ … ] }; a line of an .ndjson file is one merchant or one code. Redis and
+SHARDS are read from the environment. docs/directory.md says what each field is.
+
+Exits 0 when all was done; 1 when a record was bad or is not there, or Redis did not answer; 2 when the arguments make no sense.
+`
+
+/** Runs the command that the arguments name, and resolves with the exit code. What Redis or the disk fails of is thrown. */
+export async function runDirectory(args: string[], deps: CommandDeps): Promise<number> {
+  const words = wordsOf(args)
+  if (words === 'help') {
+    deps.out.write(help)
+    return exit.good
+  }
+  const [verb, kind, id, ...more] = words ?? []
+  if (verb === 'import' && kind !== undefined && id === undefined) return importInto(kind, deps)
+  const named = (kind === 'merchant' || kind === 'code') && id !== undefined && more.length === 0
+  if (verb === 'show' && named) return withDirectory(deps, (directory) => show(directory, kind, id, deps))
+  if (verb === 'remove' && named) return withDirectory(deps, (directory) => remove(directory, kind, id, deps))
+  deps.err.write(
+    `${words === undefined || verb === undefined ? '' : `I do not know what to do with: ${args.join(' ')}\n\n`}${help}`,
+  )
+  return exit.usage
+}
+
+/** The words of a command line; undefined if it has options there are none of. */
+function wordsOf(args: string[]): string[] | 'help' | undefined {
+  try {
+    const options = { help: { type: 'boolean', short: 'h' } } as const
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+    return values.help || positionals[0] === 'help' ? 'help' : positionals
+  } catch {
+    return undefined
+  }
+}
+
+async function withDirectory(
+  { open }: CommandDeps,
+  body: (directory: Directory) => Promise<number>,
+): Promise<number> {
+  const { directory, close } = await open()
+  try {
+    return await body(directory)
+  } finally {
+    await close()
+  }
+}
+
+async function importInto(path: string, deps: CommandDeps): Promise<number> {
+  const { out, err } = deps
+  if (!/\.(json|ndjson|jsonl)$/.test(path)) {
+    err.write(`${path}: name a .json or an .ndjson file\n`)
+    return exit.usage
+  }
+  return withDirectory(deps, async (directory) => {
+    const line = new ProgressLine(err)
+    try {
+      const done = await importFile(path, {
+        directory,
+        onProgress: (progress) => line.show(progress),
+        onBad: (where, fault) => line.tell(`${path}: ${where}: ${fault}`),
+      })
+      line.clear()
+      const seconds = (line.elapsedMs / 1000).toFixed(1)
+      out.write(
+        `imported ${counted(done.merchants, 'merchant')} and ${counted(done.codes, 'code')} in ${seconds} s, ${rateOf(done, line.elapsedMs)}\n`,
+      )
+      if (done.bad > 0)
+        err.write(`left out ${counted(done.bad, 'bad record')}: mend the file and import it again\n`)
+      return done.bad > 0 ? exit.missed : exit.good
+    } finally {
+      line.clear()
+    }
+  })
+}
+
+const counted = (number: number, what: string): string =>
+  `${number.toLocaleString('en')} ${what}${number === 1 ? '' : 's'}`
+
+async function show(
+  directory: Directory,
+  kind: 'merchant' | 'code',
+  id: string,
+  { out, err }: CommandDeps,
+): Promise<number> {
+  const record = kind === 'merchant' ? await directory.merchant(id) : await directory.code(id)
+  const holder = kind === 'code' ? await directory.holder(id) : undefined
+  if (record !== undefined) out.write(`${JSON.stringify(record, null, 2)}\n`)
+  else err.write(`there is no such ${kind}\n`)
+  if (holder !== undefined) err.write(`placed with payment ${holder}\n`)
+  return record === undefined ? exit.missed : exit.good
+}
+
+async function remove(
+  directory: Directory,
+  kind: 'merchant' | 'code',
+  id: string,
+  { out, err }: CommandDeps,
+): Promise<number> {
+  const removed = kind === 'merchant' ? await directory.removeMerchant(id) : await directory.removeCode(id)
+  if (removed) out.write(`removed the ${kind}\n`)
+  else err.write(`there is no such ${kind}\n`)
+  return removed ? exit.good : exit.missed
+}

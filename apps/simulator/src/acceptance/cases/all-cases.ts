@@ -1,0 +1,35 @@
+import type { Case } from '../case.ts'
+import { amountCases } from './amounts.ts'
+import { answers, inTime } from './answers.ts'
+import { codes } from './codes.ts'
+import { connections } from './connections.ts'
+import { fields } from './fields.ts'
+import { headerCases } from './headers.ts'
+import { idempotency } from './idempotency.ts'
+import { innerFields } from './inner-fields.ts'
+import { inquiry } from './inquiry.ts'
+import { pending } from './pending.ts'
+import { signature } from './signature.ts'
+import { states } from './states.ts'
+import { structure } from './structure.ts'
+
+/** By when an answer must be there, in ms: later than this the caller of most interfaces is gone (PROTOCOL.md). */
+export const ANSWER_WITHIN_MS = 5_000
+
+/** Every case, chapter by chapter. */
+export const allCases = (answerWithinMs = ANSWER_WITHIN_MS): readonly Case[] => [
+  ...structure,
+  ...fields,
+  ...innerFields,
+  ...amountCases,
+  ...signature,
+  ...headerCases,
+  ...codes,
+  ...states,
+  ...idempotency,
+  ...pending,
+  ...connections,
+  ...inquiry,
+  ...answers,
+  inTime(answerWithinMs),
+]

@@ -1,0 +1,152 @@
+import { formatTime } from '@placeorder/protocol'
+import { type Case, code, type Expected, page, type Source, wire } from '../case.ts'
+import { type Make, withHeader, withoutHeader } from '../make-request.ts'
+import type { Pair } from '../wire.ts'
+
+const source = wire('Request, headers')
+const cannotPay = 'Payers of callers that send headers this way cannot pay.'
+const anyone = 'A request nobody vouches for is acted upon, and a payer pays for what he did not order.'
+const placed = code('SUCCESS')
+
+type Told = { rule: string; breaks: string; expected: Expected; source: Source }
+
+const ordered = (name: string, told: Told, make: Make | (() => Make)): Case => ({
+  name: `headers/${name}`,
+  ...told,
+  act: async (lab) => (await lab.place(lab.order(), typeof make === 'function' ? make() : make)).code,
+})
+
+const renamed =
+  (change: (name: string) => string) =>
+  (headers: readonly Pair[]): Pair[] =>
+    headers.map(([name, value]) => [change(name), value])
+
+const named = (rule: string): Told => ({ rule, breaks: cannotPay, expected: placed, source })
+const names: Case[] = [
+  ordered('lower-case', named('Header names may be written in lower case.'), {
+    headers: renamed((name) => name.toLowerCase()),
+  }),
+  ordered('upper-case', named('Header names may be written in upper case.'), {
+    headers: renamed((name) => name.toUpperCase()),
+  }),
+  ordered('agent-token', named('Agent-Token may be there, and is ignored.'), {
+    headers: withHeader('Agent-Token', 'token'),
+  }),
+  ordered('unknown', named('Headers that nobody knows are ignored.'), {
+    headers: withHeader('X-Trace-Id', '7'),
+  }),
+  ordered('chunked', named('The body may come in chunks, without Content-Length.'), {
+    headers: withHeader('Transfer-Encoding', 'chunked'),
+  }),
+]
+
+const refused = (rule: string, ...codes: Parameters<typeof code>): Told => ({
+  rule,
+  breaks: anyone,
+  expected: code(...codes),
+  source,
+})
+const missing: Case[] = [
+  ordered('no-client-id', refused('Client-Id is required.', 'PARAM_ILLEGAL', 'INVALID_CLIENT'), {
+    headers: withoutHeader('Client-Id'),
+  }),
+  ordered('no-request-time', refused('Request-Time is required.', 'PARAM_ILLEGAL', 'INVALID_SIGNATURE'), {
+    headers: withoutHeader('Request-Time'),
+  }),
+  ordered('no-signature', refused('Signature is required.', 'PARAM_ILLEGAL', 'INVALID_SIGNATURE'), {
+    headers: withoutHeader('Signature'),
+  }),
+  ordered(
+    'signature-without-form',
+    refused('A Signature that has not its form is refused.', 'PARAM_ILLEGAL', 'INVALID_SIGNATURE'),
+    { header: (value) => value },
+  ),
+  ordered(
+    'second-signature',
+    {
+      ...refused(
+        'A second Signature header is refused: nobody can say which of them counts.',
+        'PARAM_ILLEGAL',
+        'INVALID_SIGNATURE',
+      ),
+      source: wire('Request, headers', 'ours'),
+    },
+    {
+      headers: (headers) => [...headers, ['Signature', 'algorithm=RSA256, keyVersion=1, signature=AAAA']],
+    },
+  ),
+  ordered(
+    'second-client-id',
+    {
+      ...refused(
+        'A second Client-Id header is refused: nobody can say who asks.',
+        'PARAM_ILLEGAL',
+        'INVALID_CLIENT',
+        'INVALID_SIGNATURE',
+      ),
+      source: wire('Request, headers', 'ours'),
+    },
+    { headers: (headers) => [...headers, ['Client-Id', 'SANDBOX_another']] },
+  ),
+]
+
+const time = wire('Request, Request-Time', 'sdk')
+/** Now, in the time of India: the form of the published example. */
+const withOffset = (): string => formatTime(Date.now() + 19_800_000).replace(/\.\d+Z$/, '+05:30')
+const times: Case[] = (
+  [
+    ['time-whole-seconds', 'in whole seconds and Z', () => formatTime(Date.now()).replace(/\.\d+/, '')],
+    ['time-hundredths', 'with a fraction of any length', () => formatTime(Date.now()).replace(/\dZ$/, 'Z')],
+    ['time-offset', 'with an offset', withOffset],
+    ['time-epoch', 'in milliseconds since 1970', () => `${Date.now()}`],
+  ] satisfies [string, string, () => string][]
+).map(([name, form, now]) =>
+  ordered(
+    name,
+    { rule: `Request-Time may be written ${form}.`, breaks: cannotPay, expected: placed, source: time },
+    () => ({ time: now() }),
+  ),
+)
+
+const badTimes: Case[] = [
+  ['time-words', 'that is no time', 'yesterday'] as const,
+  ['time-no-date', 'of a day that no calendar has', '2025-02-30T08:51:49Z'] as const,
+].map(([name, what, value]) =>
+  ordered(
+    name,
+    {
+      rule: `A Request-Time ${what} is refused.`,
+      breaks: 'Nobody can tell when the payer was asked, which is what a dispute is about.',
+      expected: code('PARAM_ILLEGAL'),
+      source: time,
+    },
+    { time: value },
+  ),
+)
+
+const media = (rule: string): Told => ({
+  rule,
+  breaks: 'What is no JSON is read as if it were, and the payer pays for what was guessed.',
+  expected: code('MEDIA_TYPE_NOT_ACCEPTABLE'),
+  source: page('MEDIA_TYPE_NOT_ACCEPTABLE'),
+})
+const types: Case[] = [
+  ordered('no-content-type', named('Content-Type may be left out.'), {
+    headers: withoutHeader('Content-Type'),
+  }),
+  ordered('content-type-alone', named('Content-Type may name no charset.'), {
+    headers: withHeader('Content-Type', 'application/json'),
+  }),
+  ordered('content-type-case', named('Content-Type may be written in any case.'), {
+    headers: withHeader('content-type', 'Application/JSON;charset=utf-8'),
+  }),
+  ordered('content-type-xml', media('A body that is said to be XML is refused.'), {
+    headers: withHeader('Content-Type', 'text/xml; charset=UTF-8'),
+  }),
+  ordered('accept-any', named('A caller may accept anything.'), { headers: withHeader('Accept', '*/*') }),
+  ordered('accept-html', media('A caller that does not accept JSON is told so.'), {
+    headers: withHeader('Accept', 'text/html'),
+  }),
+]
+
+export const headerCases: readonly Case[] = [...names, ...missing, ...times, ...badTimes, ...types]

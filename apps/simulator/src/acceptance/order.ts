@@ -1,0 +1,58 @@
+import { z } from 'zod'
+import { Unmet } from './case.ts'
+import { isObject } from './fixtures.ts'
+
+/** The fields of a message that a case builds; it may break any rule. */
+export type Fields = Record<string, unknown>
+
+/** Changes some fields, and gives new ones. */
+export type Change = (fields: Fields) => Fields
+
+/** Puts a value at a path such as `merchant.store.storeName`; what is missing on the way is made. */
+export function set(path: string, value: unknown): Change {
+  return (fields) => at(fields, path.split('.'), (_old, name, owner) => ({ ...owner, [name]: value }))
+}
+
+/** Takes away what is at a path. */
+export function without(path: string): Change {
+  return (fields) =>
+    at(fields, path.split('.'), (_old, name, owner) => {
+      const { [name]: _taken, ...rest } = owner
+      return rest
+    })
+}
+
+type Edit = (old: unknown, name: string, owner: Fields) => Fields
+
+function at(fields: Fields, [name = '', ...deeper]: string[], edit: Edit): Fields {
+  if (deeper.length === 0) return edit(fields[name], name, fields)
+  const inner = fields[name]
+  return { ...fields, [name]: at(isObject(inner) ? inner : {}, deeper, edit) }
+}
+
+/** Several changes, one after the other. */
+export const changed = (fields: Fields, ...changes: readonly Change[]): Fields =>
+  changes.reduce((now, change) => change(now), fields)
+
+const Money = z.object({ value: z.string().regex(/^\d+$/), currency: z.string() })
+
+/**
+ * The amount at a path, and one smallest unit more.
+ *
+ * @throws Unmet when the sample has no amount there
+ */
+export function amountIn(fields: Fields, name: 'paymentAmount' | 'settlementAmount') {
+  const amount = Money.safeParse(fields[name])
+  if (!amount.success) throw new Unmet(`the sample's ${name} is no amount`)
+  const { value, currency } = amount.data
+  return { value, currency, more: { value: `${BigInt(value) + 1n}`, currency } }
+}
+
+/** Both amounts set to the same. */
+export const amounts = (value: string, currency: string): Change => {
+  const amount = { value, currency }
+  return (fields) => ({ ...fields, paymentAmount: amount, settlementAmount: amount })
+}
+
+export const bytesOf = (fields: Fields | Buffer): Buffer =>
+  Buffer.isBuffer(fields) ? fields : Buffer.from(JSON.stringify(fields))
