@@ -1,4 +1,4 @@
-import { durationMs, port, redisEnvironment, wholeNumber } from '@placeorder/config'
+import { boolean, durationMs, port, redisEnvironment, wholeNumber } from '@placeorder/config'
 import { z } from 'zod'
 
 /** What a worker reads from its environment. The README's table says what each is for. */
@@ -13,6 +13,9 @@ export const WorkerEnvironment = z.object({
   ADMIN_PORT: port.default(9_101),
   DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url('must be a URL').optional(),
+  // Too short a token can be tried out.
+  ADMIN_TOKEN: z.string().min(16, 'must have 16 characters or more').optional(),
+  BOARD_WRITES: boolean.default(false),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
 export type WorkerEnvironment = z.output<typeof WorkerEnvironment>

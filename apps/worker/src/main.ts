@@ -53,6 +53,10 @@ const admin = buildView({
   shards: env.SHARDS,
   taking: () => taker.taking,
 })
+if (env.ADMIN_TOKEN !== undefined) {
+  const { addBoard } = await import('./board.ts') // Not loaded by those who do not look.
+  addBoard(admin, { queues: store.queues, token: env.ADMIN_TOKEN, writes: env.BOARD_WRITES })
+}
 const ending = new AbortController()
 const mending = keepMending(
   {

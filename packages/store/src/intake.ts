@@ -29,10 +29,10 @@ export type Incoming = { order: PlaceOrderRequest; clientId: string; trace?: str
 const GROUP_ORDERS_MAX = 128
 
 /**
- * Groups on their way at once, a shard. One keeps Redis waiting for us between groups, three make groups smaller
- * without being faster.
+ * Groups on their way at once, a shard. While one is, the next one gathers. Measured at 64 orders in hand: with two,
+ * groups have 10 orders instead of 16, and an order costs Redis a seventh more and waits as long.
  */
-const GROUPS_IN_FLIGHT_MAX = 2
+const GROUPS_IN_FLIGHT_MAX = 1
 
 type Pending = Incoming & { signal: AbortSignal; taken: PromiseWithResolvers<Taken> }
 

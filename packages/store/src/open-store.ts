@@ -122,7 +122,10 @@ export async function openDirectory(
 ): Promise<{ directory: Directory; close: () => Promise<void> }> {
   const connection = connect(address, 'fail-fast')
   connection.on('error', () => {}) // The command that fails says so.
-  await keepShards(connection, shards)
+  await keepShards(connection, shards).catch((error) => {
+    connection.disconnect()
+    throw error
+  })
   return { directory: new Directory(connection, shards), close: () => disconnect(connection) }
 }
 

@@ -1,0 +1,53 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { createBullBoard } from '@bull-board/api'
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
+import { FastifyAdapter } from '@bull-board/fastify'
+import type { Queues } from '@placeorder/store'
+import type { Admin } from '@placeorder/telemetry'
+
+export type BoardOptions = {
+  queues: Pick<Queues, 'all'>
+  /** What its readers show: as a Bearer token, or as the password of any user. */
+  token: string
+  /** Whether jobs may be changed. Orders are safe from it: a job that is removed is made again by mending. */
+  writes: boolean
+}
+
+const PREFIX = '/board'
+
+/** Adds Bull Board, a view of the queues of all shards, to an admin server; before it listens. */
+export function addBoard({ app }: Pick<Admin, 'app'>, { queues, token, writes }: BoardOptions): void {
+  const pages = new FastifyAdapter()
+  createBullBoard({
+    queues: queues.all.map(
+      (queue, shard) => new BullMQAdapter(queue, { prefix: `s${shard} `, readOnlyMode: !writes }),
+    ),
+    serverAdapter: pages,
+    options: { uiConfig: { boardTitle: 'placeorder' } },
+  })
+  pages.setBasePath(PREFIX)
+  app.register(async (board) => {
+    board.addHook('onRequest', async ({ method, headers }, reply) => {
+      if (!shows(headers.authorization, token))
+        return reply.code(401).header('www-authenticate', 'Basic realm="placeorder", charset="UTF-8"').send()
+      if (method === 'GET' || method === 'HEAD') return
+      // A browser that knows the token would send it with another site's form, too.
+      const own = headers['sec-fetch-site'] ?? 'same-origin'
+      if (!writes || own !== 'same-origin') return reply.code(403).send({ error: 'this board only shows' })
+    })
+    await board.register(pages.registerPlugin(), { prefix: PREFIX })
+  })
+}
+
+/** Whether an Authorization header shows the token. Takes as long for a wrong one as for the right one. */
+function shows(authorization: string | undefined, token: string): boolean {
+  const [scheme = '', value = ''] = (authorization ?? '').split(' ')
+  const basic = () =>
+    Buffer.from(value, 'base64')
+      .toString()
+      .replace(/^[^:]*:/, '')
+  const shown = scheme.toLowerCase() === 'basic' ? basic() : value
+  return timingSafeEqual(digest(shown), digest(token))
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
