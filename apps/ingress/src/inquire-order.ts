@@ -16,7 +16,7 @@ export type InquireOrderDeps = {
 
 /**
  * Tells how an order stands. It reads and never waits for an outcome; an order of another acquirer or psp does not exist
- * for the caller. Rejects when the record cannot be read in time.
+ * for the caller. Rejects when the record cannot be read in time, or too few replicas have it for it to be told.
  */
 export function inquireOrder(
   { acquirerId, pspId, paymentId }: InquiryOrderRequest,
@@ -26,13 +26,8 @@ export function inquireOrder(
     const record = await before(orders.record(paymentId), signal)
     if (record === undefined || record.order.acquirerId !== acquirerId || record.order.pspId !== pspId)
       return orderNotExist
-    const isOpen =
-      record.outcome === undefined ||
-      !(await before(durability.replicated(paymentId), signal).catch(() => false))
-    return inquiryAnswer({
-      paymentId,
-      ...record,
-      ...(isOpen ? { outcome: undefined, concludedAt: undefined } : {}),
-    })
+    if (!(await before(durability.replicated(paymentId, record.outcome), signal)))
+      throw new Error('too few replicas have what would be told of the order')
+    return inquiryAnswer({ paymentId, ...record })
   })
 }

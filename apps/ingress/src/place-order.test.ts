@@ -88,12 +88,19 @@ test.each([
   [
     'too few replicas have it',
     { announce: (say) => say('SUCCESS'), replicated: async () => false },
-    'PAYMENT_IN_PROCESS',
+    'UNKNOWN_EXCEPTION',
   ],
   [
     'no replica answers',
     { announce: (say) => say('SUCCESS'), replicated: () => Promise.reject(new Error()) },
-    'PAYMENT_IN_PROCESS',
+    'UNKNOWN_EXCEPTION',
+  ],
+  ['it is open, and too few replicas have that', { replicated: async () => false }, 'UNKNOWN_EXCEPTION'],
+  ['it is open, and no replica answers', { replicated: () => new Promise(() => {}) }, 'UNKNOWN_EXCEPTION'],
+  [
+    'the terms differ from some that too few replicas have',
+    { takeIn: async () => ({ kind: 'INCONSISTENT' }), replicated: async () => false },
+    'UNKNOWN_EXCEPTION',
   ],
   ['the terms differ', { takeIn: async () => ({ kind: 'INCONSISTENT' }) }, 'REPEAT_REQ_INCONSISTENT'],
   [

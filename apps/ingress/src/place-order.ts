@@ -28,11 +28,13 @@ export function placeOrder(incoming: Incoming, deps: PlaceOrderDeps): Promise<Pl
       })
       deps.stage('take_in', (performance.now() - arrivedAt) / 1000)
       if (taken === undefined) return answer('UNKNOWN_EXCEPTION')
-      if (taken.kind === 'INCONSISTENT') return answer('REPEAT_REQ_INCONSISTENT')
       if (taken.kind === 'CONCLUDED')
         return final(paymentId, taken.outcome, taken.paymentRequestId, signal, deps)
+      const held = isReplicated(paymentId, undefined, signal, deps) // Asked now: at the deadline there is no time for it.
+      if (taken.kind === 'INCONSISTENT')
+        return answer((await held) ? 'REPEAT_REQ_INCONSISTENT' : 'UNKNOWN_EXCEPTION')
       const code = await announced.catch(() => undefined)
-      if (code === undefined) return lastLook(paymentId, taken.paymentRequestId, deps)
+      if (code === undefined) return lastLook(paymentId, taken.paymentRequestId, held, deps)
       return isFinal(code) ? final(paymentId, code, taken.paymentRequestId, signal, deps) : answer(code)
     }),
   )
@@ -42,26 +44,37 @@ export function placeOrder(incoming: Incoming, deps: PlaceOrderDeps): Promise<Pl
 function lastLook(
   paymentId: string,
   paymentRequestId: string,
+  held: Promise<boolean>,
   deps: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
   return deps.waits.within(LAST_LOOK_MS, async (signal) => {
     const outcome = await before(deps.orders.outcomeOf(paymentId), signal).catch(() => undefined)
-    if (outcome === undefined) return answer('PAYMENT_IN_PROCESS')
+    if (outcome === undefined) return answer((await held) ? 'PAYMENT_IN_PROCESS' : 'UNKNOWN_EXCEPTION')
     return final(paymentId, outcome, paymentRequestId, signal, deps)
   })
 }
 
-/** A final answer counts only once as many replicas have it as the operator wants. */
+/** A final answer counts only once as many replicas have it as the operator wants; before that we cannot tell. */
 async function final(
   paymentId: string,
   outcome: FinalCode,
   paymentRequestId: string,
   signal: AbortSignal,
-  { durability, onFault }: PlaceOrderDeps,
+  deps: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
-  const replicated = await before(durability.replicated(paymentId), signal).catch((error: unknown) => {
-    onFault(paymentId, error, 'an outcome may be on its replicas, or not')
+  const replicated = await isReplicated(paymentId, outcome, signal, deps)
+  return replicated ? answer(outcome, paymentRequestId) : answer('UNKNOWN_EXCEPTION')
+}
+
+/** Whether enough replicas have an order, with this outcome if one is given, so that no failover takes it back. */
+function isReplicated(
+  paymentId: string,
+  outcome: FinalCode | undefined,
+  signal: AbortSignal,
+  { durability, onFault }: PlaceOrderDeps,
+): Promise<boolean> {
+  return before(durability.replicated(paymentId, outcome), signal).catch((error: unknown) => {
+    onFault(paymentId, error, 'an order may be on its replicas, or not')
     return false
   })
-  return replicated ? answer(outcome, paymentRequestId) : answer('PAYMENT_IN_PROCESS')
 }

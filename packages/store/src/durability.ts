@@ -1,27 +1,46 @@
+import assert from 'node:assert/strict'
+import type { FinalCode } from '@placeorder/protocol'
 import { Cluster, type Redis } from 'ioredis'
 import { z } from 'zod'
-import { fenceKey, shardOf } from './keys.ts'
+import { fenceKey, orderKey, shardOf } from './keys.ts'
 import type { Connection } from './redis.ts'
 
 /** What keeps this Redis from being durable, and what was assumed of it since it hides its configuration. */
 export type DurabilityReport = { faults: string[]; assumed: string[] }
 
-/** How long a fence waits for the replicas (ms); past it the answer is not final. */
-const REPLICAS_MS_MAX = 1_000
+/** How long a fence waits for the replicas (ms); past it, it is not known whether they have it. */
+const REPLICAS_MS_MAX = 500
 
-type Fence = { running: Promise<boolean>; next: Promise<boolean> | undefined }
+/** How many orders one fence looks at. */
+const FENCE_ORDERS_MAX = 512
+
+/** Somebody who wants to know whether an order, as he saw it, is on the replicas. */
+type Asked = { paymentId: string; outcome: FinalCode | undefined; told: PromiseWithResolvers<boolean> }
+
+/** One fence at a time, a shard; those who ask meanwhile share the next one. */
+type Lane = { shard: number; asked: Asked[]; isRunning: boolean }
+
+export type ReplicaOptions = {
+  shards: number
+  /** How many replicas must have what is answered. */
+  replicasMin: number
+  /** A connection for the fences alone: whoever waits for replicas holds up what comes after him on his connection. */
+  fences?: Connection | undefined
+}
 
 /** Whether what Redis has said will still be so after it was killed, or its master was lost. */
 export class Durability {
   readonly #connection: Connection
+  readonly #fences: Connection
   readonly #replicasMin: number
-  readonly #fences: (Fence | undefined)[]
+  readonly #lanes: Lane[]
   #waitAof = true
 
-  constructor(connection: Connection, shards: number, replicasMin: number) {
+  constructor(connection: Connection, { shards, replicasMin, fences = connection }: ReplicaOptions) {
     this.#connection = connection
+    this.#fences = fences
     this.#replicasMin = replicasMin
-    this.#fences = Array.from({ length: shards }, () => undefined)
+    this.#lanes = Array.from({ length: shards }, (_, shard) => ({ shard, asked: [], isRunning: false }))
   }
 
   /** Looks at every master: AOF on, synced before each reply, nothing evicted. Rejects when Redis does not answer. */
@@ -36,45 +55,68 @@ export class Durability {
   }
 
   /**
-   * Resolves with true once all that was read of an order so far is on as many replicas as are wanted; with false
-   * when they do not say so in time. Those who ask while a fence is on its way share the next one.
+   * Resolves with true once an order, taken in and with this outcome (undefined: whatever it is), is on as many
+   * replicas as are wanted; with false when that cannot be said now: too few replicas answer, or the master is another one
+   * by now, which does not know of it.
    */
-  async replicated(paymentId: string): Promise<boolean> {
+  async replicated(paymentId: string, outcome?: FinalCode): Promise<boolean> {
     if (this.#replicasMin === 0) return true
-    const shard = shardOf(paymentId, this.#fences.length)
-    const fence = this.#fences[shard]
-    if (fence === undefined) return this.#start(shard).running
-    fence.next ??= fence.running.catch(() => false).then(() => this.#start(shard).running)
-    return fence.next
+    const lane = this.#lanes[shardOf(paymentId, this.#lanes.length)]
+    assert(lane !== undefined, 'every order has a shard')
+    const told = Promise.withResolvers<boolean>()
+    lane.asked.push({ paymentId, outcome, told })
+    this.#fence(lane)
+    return told.promise
   }
 
-  #start(shard: number): Fence {
-    const fence: Fence = { running: this.#run(shard), next: undefined }
-    this.#fences[shard] = fence
-    const done = () => {
-      if (this.#fences[shard] === fence && fence.next === undefined) this.#fences[shard] = undefined
-    }
-    fence.running.then(done, done)
-    return fence
+  #fence(lane: Lane): void {
+    if (lane.isRunning || lane.asked.length === 0) return
+    lane.isRunning = true
+    const asked = lane.asked.splice(0, FENCE_ORDERS_MAX)
+    this.#look(lane.shard, asked)
+      .then(
+        (answers) => {
+          for (const [i, { told }] of asked.entries()) told.resolve(answers[i] === true)
+        },
+        (error: unknown) => {
+          for (const { told } of asked) told.reject(error)
+        },
+      )
+      .finally(() => {
+        lane.isRunning = false
+        this.#fence(lane)
+      })
   }
 
-  /** Replication keeps the order of writes: when a write made now is on a replica, so is all that was written before. */
-  async #run(shard: number): Promise<boolean> {
-    const pipeline = this.#connection.pipeline().set(fenceKey(shard), 1)
+  /**
+   * Replication keeps the order of writes: when a write made now is on a replica, so is all that was read before it on
+   * the same master. One pipeline, so that reading and waiting cannot be of two masters.
+   */
+  async #look(shard: number, asked: Asked[]): Promise<boolean[]> {
+    const pipeline = this.#fences.pipeline()
+    for (const { paymentId } of asked) pipeline.hmget(orderKey(shard, paymentId), 'terms', 'outcome')
+    pipeline.set(fenceKey(shard), 1)
     if (this.#waitAof) pipeline.call('WAITAOF', 1, this.#replicasMin, REPLICAS_MS_MAX)
     else pipeline.call('WAIT', this.#replicasMin, REPLICAS_MS_MAX)
-    const [written, waited] = (await pipeline.exec()) ?? []
-    if (written?.[0]) throw written[0]
-    if (waited?.[0]) {
-      // Redis before 7.2 has no WAITAOF; a Redis without AOF refuses it.
-      if (!this.#waitAof) throw waited[0]
+    const replies = (await pipeline.exec()) ?? []
+    const [waitError, waited] = replies.at(-1) ?? []
+    // Redis before 7.2 has no WAITAOF, and one without an append-only file refuses it.
+    if (waitError && this.#waitAof && /unknown command|appendonly/i.test(waitError.message)) {
       this.#waitAof = false
-      return this.#run(shard)
+      return this.#look(shard, asked)
     }
-    const replicas = z.union([z.number(), z.tuple([z.number(), z.number()])]).parse(waited?.[1])
-    return (typeof replicas === 'number' ? replicas : replicas[1]) >= this.#replicasMin
+    const failed = replies.find(([error]) => error)?.[0]
+    if (failed) throw failed
+    const replicas = z.union([z.number(), z.tuple([z.number(), z.number()])]).parse(waited)
+    const enough = (typeof replicas === 'number' ? replicas : replicas[1]) >= this.#replicasMin
+    return asked.map(({ outcome }, i) => {
+      const [terms, kept] = Kept.parse(replies[i]?.[1])
+      return enough && terms !== null && (outcome === undefined || outcome === kept)
+    })
   }
 }
+
+const Kept = z.tuple([z.string().nullable(), z.string().nullable()])
 
 async function reportOf(master: Redis): Promise<DurabilityReport> {
   const info = await master.info()

@@ -56,12 +56,13 @@ export async function openIngressStore(
     onHeard?: (ageMs: number) => void
   },
 ): Promise<IngressStore> {
-  const { address, shards, onFault, onGroup = () => {}, onMended = () => {} } = options
+  const { address, shards, onFault, replicasMin = 0, onGroup = () => {}, onMended = () => {} } = options
   const ingressId = randomUUID().slice(0, 8)
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
   const open = opener(address, onFault)
   const connection = open('fail-fast')
   const subscriber = open('patient')
+  const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await keepShards(connection, shards)
   const announcements = new Announcements(subscriber, channels, options.onHeard ?? (() => {}))
   const orders = new Orders(connection, shards, announcements)
@@ -81,13 +82,13 @@ export async function openIngressStore(
   return {
     intake,
     orders,
-    durability: new Durability(connection, shards, options.replicasMin ?? 0),
+    durability: new Durability(connection, { shards, replicasMin, fences }),
     connection,
     listening: () => announcements.size,
     close: async () => {
       clearInterval(counting)
       await queues.close()
-      await Promise.all([disconnect(subscriber), disconnect(connection)])
+      await Promise.all([subscriber, connection, ...(fences ? [fences] : [])].map(disconnect))
     },
   }
 }
@@ -106,7 +107,7 @@ export async function openWorkerStore({ address, shards, onFault }: StoreOptions
     recent: new RecentOrders(connection, shards),
     mending: new Mending(connection, orders, queues),
     queues,
-    durability: new Durability(connection, shards, 0),
+    durability: new Durability(connection, { shards, replicasMin: 0 }),
     connection,
     close: async () => {
       await queues.close()

@@ -1,0 +1,132 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { Durability } from './durability.ts'
+import { findRedisServer, type LocalRedis, startLocalRedis } from './local-redis.ts'
+import { type IngressStore, openIngressStore, openWorkerStore, type WorkerStore } from './open-store.ts'
+import { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
+
+const addressOf = (url: string): RedisAddress => ({
+  urls: [url],
+  cluster: false,
+  sentinels: [],
+  sentinelName: '',
+})
+
+const closing: (() => Promise<unknown>)[] = []
+const closeAll = async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+}
+
+/** A server with these settings besides the durable ones. */
+async function serverWith(...args: string[]): Promise<LocalRedis> {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-'))
+  closing.push(() => rm(dir, { recursive: true }))
+  const server = await startLocalRedis(await findRedisServer(), { dir, args })
+  closing.push(() => server.stop())
+  return server
+}
+
+function connected(url: string): Connection {
+  const connection = connect(addressOf(url), 'patient')
+  closing.push(() => disconnect(connection))
+  return connection
+}
+
+const reportOn = (connection: Connection) =>
+  new Durability(connection, { shards: 1, replicasMin: 0 }).report()
+
+describe('what is known of a server', () => {
+  afterEach(closeAll)
+
+  test.each([
+    ['no append-only file', ['--appendonly', 'no'], 'set appendonly yes'],
+    ['one that is synced each second', ['--appendfsync', 'everysec'], 'set appendfsync always, not everysec'],
+    ['one that is never synced', ['--appendfsync', 'no'], 'set appendfsync always, not no'],
+    ['eviction', ['--maxmemory-policy', 'allkeys-lru'], 'set maxmemory-policy noeviction, not allkeys-lru'],
+  ])('%s is a fault, and how to mend it is said', async (_name, settings, mend) => {
+    const { url } = await serverWith(...settings)
+    const { faults, assumed } = await reportOn(connected(url))
+    expect(faults).toEqual(expect.arrayContaining([expect.stringContaining(mend)]))
+    expect(assumed).toEqual([])
+  })
+
+  test('where a managed Redis has no CONFIG, what cannot be seen is assumed, and that is said', async () => {
+    const { url } = await serverWith('--rename-command', 'CONFIG', '')
+    expect(await reportOn(connected(url))).toEqual({ faults: [], assumed: ['appendfsync is always'] })
+  })
+
+  test('where CONFIG is not allowed, faults that INFO shows are still found', async () => {
+    const { url, port } = await serverWith('--maxmemory-policy', 'allkeys-lru')
+    const rules = ['on', '>secret', '~*', '&*', '+@all', '-config']
+    await connected(url).call('ACL', 'SETUSER', 'app', ...rules)
+    expect(await reportOn(connected(`redis://app:secret@127.0.0.1:${port}`))).toEqual({
+      faults: [expect.stringContaining('set maxmemory-policy noeviction')],
+      assumed: ['appendfsync is always'],
+    })
+  })
+})
+
+describe('with a master and a replica, and one replica wanted', () => {
+  let master: LocalRedis
+  let replica: LocalRedis
+  let ingress: IngressStore
+  let worker: WorkerStore
+
+  beforeAll(async () => {
+    master = await serverWith('--repl-diskless-sync-delay', '0')
+    replica = await serverWith('--replicaof', '127.0.0.1', String(master.port))
+    const options = { address: addressOf(master.url), shards: 1, onFault: () => {} }
+    ingress = await openIngressStore({ ...options, replicasMin: 1 })
+    worker = await openWorkerStore(options)
+    closing.push(() => worker.close())
+    closing.push(() => ingress.close())
+    const looking = connected(master.url)
+    const isOnline = async () => expect(await looking.info('replication')).toMatch(/state=online/)
+    await vi.waitFor(isOnline, { timeout: 30_000 })
+  })
+  afterAll(closeAll)
+
+  const taken = async () => {
+    const order = aPlaceOrder()
+    await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+    return order.paymentId
+  }
+
+  test('an order counts as replicated with the outcome it has, and with no other', async () => {
+    const paymentId = await taken()
+    expect(await ingress.durability.replicated(paymentId)).toBe(true)
+    expect(await ingress.durability.replicated(paymentId, 'SUCCESS')).toBe(false)
+    await worker.orders.conclude(paymentId, 'SUCCESS')
+    expect(await ingress.durability.replicated(paymentId, 'SUCCESS')).toBe(true)
+    expect(await ingress.durability.replicated(paymentId, 'RISK_REJECT')).toBe(false)
+    expect(await connected(replica.url).hget(`{s0}:order:${paymentId}`, 'outcome')).toBe('SUCCESS')
+  })
+
+  test('an order this master does not know is not replicated: the one that knew it may be lost', async () => {
+    expect(await ingress.durability.replicated('never claimed')).toBe(false)
+  })
+
+  test('many who ask at once share few fences', async () => {
+    const paymentIds = await Promise.all(Array.from({ length: 200 }, taken))
+    const looking = connected(master.url)
+    const calls = async () =>
+      Number(/cmdstat_wait(?:aof)?:calls=(\d+)/.exec(await looking.info('commandstats'))?.[1])
+    const before = await calls()
+    const all = await Promise.all(paymentIds.map((paymentId) => ingress.durability.replicated(paymentId)))
+    expect(all.every((replicated) => replicated)).toBe(true)
+    expect((await calls()) - before).toBeLessThanOrEqual(3)
+  })
+
+  test('with the replica gone nothing counts, and orders are still taken in at once; with it back, all does', async () => {
+    const paymentId = await taken()
+    replica.process.kill('SIGSTOP')
+    const asked = ingress.durability.replicated(paymentId)
+    await Promise.all(Array.from({ length: 20 }, taken)) // They do not wait behind the fence.
+    expect(await asked).toBe(false)
+    replica.process.kill('SIGCONT')
+    await expect.poll(() => ingress.durability.replicated(paymentId), { timeout: 10_000 }).toBe(true)
+  })
+})
