@@ -1,17 +1,15 @@
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { openIngressStore } from '@placeorder/store'
 import { durabilityCheck, openLog, openMetrics, openTracing } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { Admission } from './admission.ts'
 import { parseClients } from './clients.ts'
-import { IngressEnvironment } from './config.ts'
+import { IngressEnvironment, parseSigningKey, readTls } from './config.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { buildView, countAnswers } from './operator-view.ts'
 import { buildServer } from './server.ts'
 import { Signer } from './signer.ts'
-import { parseSigningKey } from './signing-key.ts'
-import { liveTls } from './tls.ts'
 import { Waits } from './waits.ts'
 
 /** Orders in hand when the listener has closed may wait this much longer (ms); then they are answered what is known. */
@@ -26,10 +24,10 @@ const keepOld = (err: unknown) =>
 const clients = await liveFile(env.CLIENTS_FILE, parseClients, keepOld)
 const signingKey = await liveFile(
   env.SIGNING_KEY_FILE,
-  (text, path) => parseSigningKey(text, path, env.SIGNING_KEY_VERSION),
+  (pem, path) => parseSigningKey(pem, path, env.SIGNING_KEY_VERSION),
   keepOld,
 )
-const tls = await liveTls(env, keepOld)
+const tls = await readTls(env)
 const store = await openIngressStore({
   address: addressOf(env),
   shards: env.SHARDS,
@@ -79,15 +77,15 @@ const app = buildServer({
   stage: metrics.stage,
   tracing,
   trustProxy: env.TRUST_PROXY.length > 0 ? env.TRUST_PROXY : false,
-  tls: tls?.current,
+  tls,
   draining: () => draining,
 })
-tls?.renew(app.server)
 closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   draining = true
   admin.drain()
   await wait(env.DRAIN_MS) // Connections on their way still come in, and those kept alive are told to go.
+  for (let turn = 0; turn < 2; turn += 1) await nextTurn() // One accepts what has connected, one reads what it has sent.
   const cut = setTimeout(() => waits.cutShort(), LAST_WAIT_MS)
   await app.close() // No new requests; those in hand still get their answer.
   clearTimeout(cut)
@@ -96,9 +94,8 @@ closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, asyn
   await tracing.close()
   clients.close()
   signingKey.close()
-  tls?.close()
   await admin.close()
 })
-process.on('SIGHUP', () => void Promise.all([clients, signingKey, tls].map((file) => file?.reload())))
+process.on('SIGHUP', () => void Promise.all([clients.reload(), signingKey.reload()]))
 await app.listen({ port: env.PORT, host: env.HOST })
 log.info({ address: app.server.address(), admin: await admin.listen() }, 'listening')
