@@ -81,6 +81,6 @@ export class Callers {
 }
 
 function endingOf(error: unknown, gaveUp: boolean, onPurpose: boolean): Ending {
-  if (gaveUp) return onPurpose ? { kind: 'DROPPED' } : { kind: 'BROKEN', why: `silent for ${CALL_MS_MAX} ms` }
+  if (gaveUp) return { kind: onPurpose ? 'DROPPED' : 'SILENT' }
   return { kind: 'BROKEN', why: error instanceof Error ? error.message : String(error) }
 }

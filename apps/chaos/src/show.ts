@@ -1,7 +1,8 @@
 import { type Absence, type Call, netMs, type Violation } from '@placeorder/testkit'
 import { faults } from './faults.ts'
 import { WAIT_MS } from './house.ts'
-import type { ChaosReport, Progress } from './run-chaos.ts'
+import type { Progress } from './orders-come.ts'
+import type { ChaosReport } from './run-chaos.ts'
 
 /** So many violations are shown in full. */
 const SHOWN_MAX = 5

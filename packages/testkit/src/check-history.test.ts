@@ -195,6 +195,7 @@ const wrong: [Rule, string, Call[], Kept, Absence[]?][] = [
   ['inTime', 'too late by a millisecond', [place(0, 'SUCCESS', { endedAt: 1_201 })], placed],
   ['inTime', 'too late by more than the ingress was stopped', [place(0, 'SUCCESS', { endedAt: 3_301 })], placed, [stopped]],
   ['inTime', 'too late while another ingress was stopped', [place(0, 'SUCCESS', { endedAt: 3_000 })], placed, [{ ...stopped, who: 'ingress-2' }]],
+  ['inTime', 'no answer in all the time there was', [place(0, { kind: 'SILENT' }, { endedAt: 8_000 })], placed, [stopped]],
   ['answeredUnlessKilled', 'a connection that broke', [place(0, { kind: 'BROKEN', why: 'ECONNRESET' })], placed],
   ['answeredUnlessKilled', 'nobody listened', [place(0, 'SUCCESS'), place(0, { kind: 'REFUSED' })], placed],
   ['answeredUnlessKilled', 'broken long after the ingress was back', [place(3_000, { kind: 'BROKEN', why: 'ECONNRESET' })], placed, [killed]],

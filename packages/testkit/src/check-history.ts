@@ -182,13 +182,18 @@ function inOurWords({ answered }: Story): Found[] {
   })
 }
 
-/** P4: within WAIT_MS + 200 ms, not counting the time in which ingress or callers were kept from running. */
-function inTime({ answered }: Story, { bounds, absences }: World): Found[] {
-  return answered.flatMap((call) => {
+/**
+ * P4: within WAIT_MS + 200 ms, not counting the time in which ingress or callers were kept from running. Who gave up
+ * waiting shows that no answer had come by then.
+ */
+function inTime({ calls }: Story, { bounds, absences }: World): Found[] {
+  return calls.flatMap((call) => {
+    if (call.ending.kind !== 'ANSWERED' && call.ending.kind !== 'SILENT') return []
     const ms = netMs(call, absences)
+    const after = call.ending.kind === 'SILENT' ? 'no answer after' : 'answered after'
     return ms <= bounds.waitMs + GRACE_MS
       ? []
-      : [{ what: `answered after ${Math.round(ms)} ms, at most ${bounds.waitMs + GRACE_MS}`, calls: [call] }]
+      : [{ what: `${after} ${Math.round(ms)} ms, at most ${bounds.waitMs + GRACE_MS}`, calls: [call] }]
   })
 }
 

@@ -17,6 +17,8 @@ export type Ending =
   | { kind: 'REFUSED' }
   /** The caller gave up and closed the connection. */
   | { kind: 'DROPPED' }
+  /** The caller had waited long enough, and heard nothing. */
+  | { kind: 'SILENT' }
   /** The connection broke before the answer. */
   | { kind: 'BROKEN'; why: string }
 

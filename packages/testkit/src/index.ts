@@ -13,6 +13,8 @@ export {
 export { type End, FaultProxy, type Target } from './fault-proxy.ts'
 export { type Absence, CALLERS, type Call, type Ending, type Fault, History } from './history.ts'
 export { readKept } from './kept.ts'
+export { type RedisCluster, startCluster } from './redis-cluster.ts'
+export { type SentinelPair, startSentinelPair } from './redis-sentinel.ts'
 export { type Caller, type Calling, type Heard, signedCall } from './signed-call.ts'
 export { type Running, type StartProcess, startProcess } from './start-process.ts'
 export { type Ingress, type Operated, openSystem, type System } from './system.ts'

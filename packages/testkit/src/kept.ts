@@ -18,8 +18,8 @@ const ORDERS_AT_ONCE = 1_000
 
 /** Reads what Redis holds: all orders, counters, code holders and decisions. `policy` is the text of `policy.json`. */
 export async function readKept(
-  address: RedisAddress,
-  { shards, policy }: { shards: number; policy: string },
+  { address, shards }: { address: RedisAddress; shards: number },
+  policy: string,
 ): Promise<Kept> {
   const connection = connect(address, 'patient')
   try {

@@ -2,8 +2,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { addressOf, readEnvironment, redisEnvironment } from '@placeorder/config'
 import { CodeRecord, MerchantRecord } from '@placeorder/decision'
-import { openDirectory } from '@placeorder/store'
+import { openDirectory, type RedisAddress } from '@placeorder/store'
 import { freePort } from '@placeorder/store/local-redis'
 import { z } from 'zod'
 import { type Caller, type Heard, signedCall } from './signed-call.ts'
@@ -13,6 +14,8 @@ import { testRedis } from './test-redis.ts'
 /** Real ingress and worker processes on a real Redis, with keys and files of their own. */
 export type System = {
   redisUrl: string
+  address: RedisAddress
+  shards: number
   /** Where its files are; `clients.json` and `policy.json` may be changed. */
   dir: string
   caller: Caller
@@ -37,7 +40,10 @@ const clientId = 'SANDBOX_5Y00000000000001'
 const Started = z.object({ admin: z.string() })
 const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
 
-/** Prepares a system; nothing runs yet but Redis. `env` goes to every process. */
+/**
+ * Prepares a system; nothing runs yet but Redis. `env` goes to every process; where it says nothing of Redis, and no
+ * `redisUrl` is given, the system has a Redis of its own.
+ */
 export async function openSystem({
   env = {},
   redisUrl,
@@ -46,12 +52,10 @@ export async function openSystem({
   redisUrl?: string
 } = {}): Promise<System> {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-system-'))
-  const redis =
-    redisUrl === undefined ? await testRedis({ own: true }) : { url: redisUrl, close: async () => {} }
+  const given = redisUrl ?? env.REDIS_URL ?? (env.REDIS_SENTINELS && 'redis://127.0.0.1')
+  const redis = given ? { url: given, close: async () => {} } : await testRedis({ own: true })
   const caller = await writeFiles(dir)
   const running: Running[] = []
-  const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
-  const shards = Number(env.SHARDS ?? 1)
   const all = {
     REDIS_URL: redis.url,
     CLIENTS_FILE: join(dir, 'clients.json'),
@@ -62,8 +66,10 @@ export async function openSystem({
     ADMIN_HOST: '127.0.0.1',
     ...env,
   }
+  const settings = readEnvironment(z.object(redisEnvironment), all)
+  const address = addressOf(settings)
   const put = async (merchants: MerchantRecord[], codes: CodeRecord[]) => {
-    const { directory, close } = await openDirectory(address, shards)
+    const { directory, close } = await openDirectory(address, settings.SHARDS)
     await directory.put(merchants, codes)
     await close()
   }
@@ -71,6 +77,8 @@ export async function openSystem({
   await put(sample.merchants, sample.codes)
   return {
     redisUrl: redis.url,
+    address,
+    shards: settings.SHARDS,
     dir,
     caller,
     put,

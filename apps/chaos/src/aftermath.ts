@@ -1,0 +1,72 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { isFinal, isResultCode, type PlaceOrderRequest } from '@placeorder/protocol'
+import { connect, disconnect, Orders } from '@placeorder/store'
+import { type Ending, History, type System } from '@placeorder/testkit'
+import type { Callers, Door } from './callers.ts'
+import { orderNumber } from './market.ts'
+import type { Asking } from './orders-come.ts'
+import type { Random } from './random.ts'
+
+/** With all whole, every open order is concluded within this time (ms), and every ingress answers well. */
+const CONCLUDED_MS_MAX = 60_000
+
+/** Of orders that have their answer, this share is asked after once more at the end. */
+const LAST_ASKS_SHARE = 0.1
+const LAST_ASKS_AT_ONCE = 16
+
+/** Waits until no order is open and every ingress gives a new order a final answer; from then on only such answers are right. */
+export async function untilQuiet(
+  { address, shards }: Pick<System, 'address' | 'shards'>,
+  ingresses: readonly Door[],
+  callers: Callers,
+  random: Random,
+): Promise<{ quietFrom: number; concludedAfterMs: number }> {
+  const startedAt = History.now()
+  const connection = connect(address, 'patient')
+  const orders = new Orders(connection, shards)
+  const openOrders = async () => {
+    const backlogs = await Promise.all(Array.from({ length: shards }, (_, shard) => orders.backlog(shard)))
+    return backlogs.reduce((sum, { open }) => sum + open, 0)
+  }
+  const inTime = () => History.now() - startedAt < CONCLUDED_MS_MAX
+  while (inTime() && (await openOrders()) > 0) await wait(50)
+  const concludedAfterMs = History.now() - startedAt
+  for (const [i, ingress] of ingresses.entries()) {
+    for (let n = 0; inTime(); n += 1) {
+      const probe = orderNumber(0, `probe-${i}-${n}`, random)
+      if (isFinalAnswer(await callers.place(probe, ingress))) break
+      await wait(200)
+    }
+  }
+  while (inTime() && (await openOrders()) > 0) await wait(50)
+  await disconnect(connection)
+  return { quietFrom: History.now(), concludedAfterMs }
+}
+
+/** Whether an answer is final, for its order or for the call alone. */
+export function isFinalAnswer(ending: Ending): boolean {
+  if (ending.kind !== 'ANSWERED') return false
+  const code = ending.orderCode ?? ending.code
+  return isResultCode(code) && isFinal(code)
+}
+
+/** Repeats, and asks after, every order that has no final answer yet, and some of those that have. */
+export async function askOnceMore(
+  sent: PlaceOrderRequest[],
+  history: History,
+  { callers, doors, random, signal }: Asking & { signal: AbortSignal },
+): Promise<void> {
+  const known = new Set(
+    history.calls.flatMap(({ paymentId, ending }) => (isFinalAnswer(ending) ? [paymentId] : [])),
+  )
+  const asked = sent.filter(({ paymentId }) => !known.has(paymentId) || random.chance(LAST_ASKS_SHARE))
+  const next = asked.values()
+  const askers = Array.from({ length: LAST_ASKS_AT_ONCE }, async () => {
+    for (const order of next) {
+      if (signal.aborted) return
+      await callers.inquire(order, random.pick(doors()))
+      await callers.place(order, random.pick(doors()))
+    }
+  })
+  await Promise.all(askers)
+}

@@ -1,0 +1,58 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { CALLERS, History } from '@placeorder/testkit'
+import type { Callers, Door } from './callers.ts'
+import { place } from './customers.ts'
+import { orderNumber } from './market.ts'
+import type { Random } from './random.ts'
+
+export type Progress = { elapsedMs: number; orders: number; calls: number; faults: number; inFlight: number }
+
+export type Coming = {
+  seed: number
+  ordersPerSecond: number
+  signal: AbortSignal
+  onProgress: (progress: Progress) => void
+}
+
+/** Who asks, where, and by what chance. */
+export type Asking = { callers: Callers; doors: () => readonly Door[]; random: Random }
+
+/** More calls at once than this would test the callers' machine. */
+const IN_FLIGHT_MAX = 400
+
+/** When the callers' event loop comes later than this (ms), no new order is sent. */
+const LATE_MS_MAX = 50
+
+/** Lets orders come until `signal` aborts, and waits for the calls of all. Resolves with the orders. */
+export async function letOrdersCome(
+  { seed, ordersPerSecond, signal, onProgress }: Coming,
+  { callers, doors, random, history }: Asking & { history: History },
+): Promise<PlaceOrderRequest[]> {
+  const startedAt = performance.now()
+  const sent: PlaceOrderRequest[] = []
+  const placing: Promise<void>[] = []
+  const telling = setInterval(() => {
+    const elapsedMs = performance.now() - startedAt
+    const { length: orders } = sent
+    const { inFlight } = callers
+    onProgress({ elapsedMs, orders, calls: history.calls.length, faults: history.faults.length, inFlight })
+  }, 1_000)
+  while (!signal.aborted) {
+    const own = random.fork(sent.length)
+    await wait(own.next() * (2_000 / ordersPerSecond), undefined, { signal }).catch(() => {})
+    if (signal.aborted || callers.inFlight >= IN_FLIGHT_MAX || isLate(history)) continue
+    const order = orderNumber(sent.length, String(seed), own)
+    sent.push(order)
+    placing.push(place(order, { callers, doors, random: own, signal }))
+  }
+  await Promise.all(placing)
+  clearInterval(telling)
+  return sent
+}
+
+/** Whether the callers themselves have no processor to spare: more calls would then only test the machine. */
+function isLate({ absences }: History): boolean {
+  const last = absences.findLast(({ who }) => who === CALLERS)
+  return last !== undefined && last.ms > LATE_MS_MAX && last.to > History.now() - LATE_MS_MAX
+}

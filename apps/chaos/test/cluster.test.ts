@@ -1,0 +1,25 @@
+import { type RedisCluster, startCluster } from '@placeorder/testkit'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { tryOut } from './trial.ts'
+
+let cluster: RedisCluster
+beforeAll(async () => {
+  cluster = await startCluster()
+})
+afterAll(() => cluster.close())
+
+test('on a Cluster of three masters every promise holds, also when one of them is killed and comes back', async () => {
+  const { wrong, answers } = await tryOut({
+    seed: 3,
+    env: { REDIS_URL: cluster.urls.join(','), SHARDS: '6' },
+    ordersPerSecond: 60,
+    meanwhile: async (served) => {
+      await served(100)
+      await cluster.kill(1)
+      await cluster.restart(1)
+      await served(150)
+    },
+  })
+  expect(wrong).toEqual([])
+  expect(answers.get('SUCCESS')).toBeGreaterThan(100)
+}, 180_000)

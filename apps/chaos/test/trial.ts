@@ -1,0 +1,105 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import {
+  checkHistory,
+  History,
+  type Ingress,
+  openSystem,
+  readKept,
+  type Violation,
+} from '@placeorder/testkit'
+import { askOnceMore, isFinalAnswer, untilQuiet } from '../src/aftermath.ts'
+import { Callers } from '../src/callers.ts'
+import { WAIT_MS } from '../src/house.ts'
+import { directoryFor, policy } from '../src/market.ts'
+import { letOrdersCome } from '../src/orders-come.ts'
+import { Random } from '../src/random.ts'
+import { watchStarvation } from '../src/starvation.ts'
+
+export type Trial = {
+  seed: number
+  /** Where Redis is, and what else the processes need to know. */
+  env: Record<string, string>
+  ordersPerSecond: number
+  /** What happens while orders come; they come until it is over. `served` waits until so many more have a final answer. */
+  meanwhile: (served: (orders: number) => Promise<void>) => Promise<void>
+}
+
+/** What is wrong, in words, and how the calls ended, by code. */
+export type Verdict = { wrong: string[]; answers: Map<string, number> }
+
+/** Runs two ingresses and two workers on this Redis while orders come, and checks what they promised. */
+export async function tryOut({ seed, env, ordersPerSecond, meanwhile }: Trial): Promise<Verdict> {
+  const system = await openSystem({ env: { WAIT_MS: String(WAIT_MS), ...env } })
+  const history = new History()
+  const random = new Random(seed)
+  const watching = new AbortController()
+  try {
+    await writeFile(join(system.dir, 'policy.json'), JSON.stringify(policy))
+    const { merchants, codes } = directoryFor(2_000)
+    await system.put(merchants, codes)
+    const [one, two] = await Promise.all([system.startIngress(), system.startIngress()])
+    const workers = await Promise.all([system.startWorker(), system.startWorker()])
+    const ingresses = [one, two].map(({ origin, pid }: Ingress, i) => ({
+      name: `ingress-${i + 1}`,
+      origin,
+      pid,
+      connecting: 0,
+    }))
+    const watched = watchStarvation(history, () => ingresses, watching.signal)
+    const callers = new Callers(system.caller, history)
+    const doors = () => ingresses
+    const over = new AbortController()
+    const [sent] = await Promise.all([
+      letOrdersCome(
+        { seed, ordersPerSecond, signal: over.signal, onProgress: () => {} },
+        { callers, doors, random: random.fork(1), history },
+      ),
+      meanwhile((orders) => untilServed(history, orders)).finally(() => over.abort()),
+    ])
+    const { quietFrom } = await untilQuiet(system, ingresses, callers, random.fork(2))
+    await askOnceMore(sent, history, {
+      callers,
+      doors,
+      random: random.fork(3),
+      signal: AbortSignal.timeout(60_000),
+    })
+    const all = [one, two, ...workers]
+    for (const process of all) process.kill('SIGTERM')
+    const ends = await Promise.all(all.map(({ exited }) => exited))
+    watching.abort()
+    await watched
+    const kept = await readKept(system, JSON.stringify(policy))
+    const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom })
+    const badly = all.flatMap(({ name, lines }, i) => [
+      ...(ends[i] === 0 ? [] : [`${name} ended with ${ends[i]}`]),
+      ...lines.filter((line) => /unhandled|uncaught|closing after an error/i.test(line)),
+    ])
+    const answers = new Map<string, number>()
+    for (const { ending } of history.calls) {
+      const name = ending.kind === 'ANSWERED' ? (ending.orderCode ?? ending.code) : ending.kind
+      answers.set(name, (answers.get(name) ?? 0) + 1)
+    }
+    return { wrong: [...violations.map(sayOf), ...badly], answers }
+  } finally {
+    watching.abort()
+    await system.close()
+  }
+}
+
+/** How long so many orders may take (ms). */
+const SERVED_MS_MAX = 60_000
+
+async function untilServed(history: History, orders: number): Promise<void> {
+  const deadline = History.now() + SERVED_MS_MAX
+  const served = () => history.calls.filter(({ ending }) => isFinalAnswer(ending)).length
+  const enough = served() + orders
+  while (served() < enough) {
+    if (History.now() > deadline) throw new Error(`orders are not served any more: ${served()} of ${enough}`)
+    await wait(20)
+  }
+}
+
+const sayOf = ({ rule, paymentId, what, calls }: Violation): string =>
+  `${rule}: ${paymentId} ${what} ${JSON.stringify(calls)}`

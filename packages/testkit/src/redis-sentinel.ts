@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { findRedisServer, freePort, type LocalRedis, startLocalRedis } from '@placeorder/store/local-redis'
+import { Redis } from 'ioredis'
+
+/** A master and its replica, both durable, with a sentinel that makes the replica master when the master is gone. */
+export type SentinelPair = {
+  /** For REDIS_SENTINELS. */
+  sentinel: string
+  /** For REDIS_SENTINEL_NAME. */
+  name: string
+  /** Kills the master; resolves when the other one is master. */
+  failOver: () => Promise<void>
+  /** Starts the one that was killed again, as a replica of the other. */
+  bringBack: () => Promise<void>
+  close: () => Promise<void>
+}
+
+const NAME = 'orders'
+
+/** How long a replica may take to be in step, and a failover to be done (ms). */
+const CHANGE_MS_MAX = 30_000
+
+export async function startSentinelPair(): Promise<SentinelPair> {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-sentinel-'))
+  const binary = await findRedisServer()
+  const start = (name: string, port: number, args: string[] = []) =>
+    startLocalRedis(binary, {
+      dir: join(dir, name),
+      port,
+      args: ['--repl-diskless-sync-delay', '0', ...args],
+    })
+  const ports = { one: await freePort(), two: await freePort() }
+  const one = await start('one', ports.one)
+  const two = await start('two', ports.two, replicaOf(ports.one))
+  await until(ports.one, (info) => /state=online/.test(info))
+  const port = await freePort()
+  const sentinel = await startSentinel(dir, port, ports.one)
+  let killed: LocalRedis | undefined
+  return {
+    sentinel: `127.0.0.1:${port}`,
+    name: NAME,
+    failOver: async () => {
+      killed = one
+      one.process.kill('SIGKILL')
+      await until(ports.two, (info) => /role:master/.test(info))
+    },
+    bringBack: async () => {
+      if (killed === undefined) return
+      killed = await start('one', ports.one, replicaOf(ports.two))
+      await until(ports.two, (info) => /state=online/.test(info))
+    },
+    close: async () => {
+      sentinel.kill('SIGKILL')
+      await Promise.all([one.stop(), two.stop(), killed?.stop()])
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+const replicaOf = (port: number) => ['--replicaof', '127.0.0.1', String(port)]
+
+async function startSentinel(dir: string, port: number, master: number) {
+  const file = join(dir, 'sentinel.conf')
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${dir}`,
+    `sentinel monitor ${NAME} 127.0.0.1 ${master} 1`,
+    `sentinel down-after-milliseconds ${NAME} 1000`,
+    `sentinel failover-timeout ${NAME} 5000`,
+  ]
+  await writeFile(file, `${lines.join('\n')}\n`)
+  const child = spawn('redis-sentinel', [file], { stdio: 'ignore' })
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('exit', () => process.off('exit', kill))
+  await until(port, (info) => /status=ok,address=\S+,slaves=1/.test(info), 'sentinel')
+  return child
+}
+
+/** Waits until INFO of a server says so. */
+async function until(port: number, fits: (info: string) => boolean, section = 'replication'): Promise<void> {
+  const connection = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 50 })
+  connection.on('error', () => {}) // It is not there yet.
+  const deadline = performance.now() + CHANGE_MS_MAX
+  try {
+    for (;;) {
+      const info = await connection.info(section)
+      if (fits(info)) return
+      if (performance.now() > deadline) throw new Error(`a change did not come:\n${info}`)
+      await wait(20)
+    }
+  } finally {
+    connection.disconnect()
+  }
+}
