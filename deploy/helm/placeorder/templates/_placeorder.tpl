@@ -1,0 +1,111 @@
+{{- define "placeorder.name" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- /* Takes a list of the root and the component. */ -}}
+{{- define "placeorder.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ $root.Chart.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+{{- with index . 1 }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "placeorder.labels" -}}
+{{- $root := index . 0 -}}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+{{ include "placeorder.selector" . }}
+{{- end }}
+
+{{- /* What ingress and worker read of Redis, in the words of docs/configuration.md. */ -}}
+{{- define "placeorder.redisEnv" -}}
+{{- $redis := .Values.redis -}}
+{{- if $redis.passwordSecret.name }}
+- name: REDIS_PASSWORD
+  valueFrom: { secretKeyRef: { name: {{ $redis.passwordSecret.name }}, key: {{ $redis.passwordSecret.key }} } }
+{{- end }}
+{{- $scheme := ternary "rediss" "redis" $redis.tls }}
+{{- $login := ternary (printf "%s:$(REDIS_PASSWORD)@" $redis.username) "" (ne $redis.passwordSecret.name "") }}
+{{- $urls := list }}
+{{- range (ternary (list (first $redis.addresses)) $redis.addresses (eq $redis.mode "sentinel")) }}
+{{- $urls = append $urls (printf "%s://%s%s" $scheme $login .) }}
+{{- end }}
+- { name: REDIS_URL, value: {{ join "," $urls | quote }} }
+{{- if eq $redis.mode "cluster" }}
+- { name: REDIS_CLUSTER, value: "true" }
+{{- end }}
+{{- if eq $redis.mode "sentinel" }}
+- { name: REDIS_SENTINELS, value: {{ join "," $redis.addresses | quote }} }
+- { name: REDIS_SENTINEL_NAME, value: {{ $redis.sentinelMaster | quote }} }
+{{- end }}
+- { name: SHARDS, value: {{ int64 .Values.shards | quote }} }
+- { name: DURABILITY, value: {{ .Values.durability }} }
+- { name: LOG_LEVEL, value: {{ .Values.logLevel }} }
+- { name: ADMIN_PORT, value: "9100" }
+{{- with .Values.otlpEndpoint }}
+- { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }} }
+{{- end }}
+{{- end }}
+
+{{- define "placeorder.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- /* Nothing of a process's own needs to be written, and nothing to be root for. */ -}}
+{{- define "placeorder.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 1000
+runAsGroup: 1000
+fsGroup: 1000
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{- define "placeorder.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{- /* A process is up once its admin port answers, which waits for Redis up to 30 s; ready once Redis is durable. */ -}}
+{{- define "placeorder.probes" -}}
+startupProbe:
+  httpGet: { path: /livez, port: admin }
+  periodSeconds: 1
+  failureThreshold: 60
+livenessProbe:
+  httpGet: { path: /livez, port: admin }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+readinessProbe:
+  httpGet: { path: /readyz, port: admin }
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: 2
+{{- end }}
+
+{{- define "placeorder.placement" -}}
+{{- $root := index . 0 -}}
+topologySpreadConstraints:
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "placeorder.selector" $ | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- with $root.Values.nodeSelector }}
+nodeSelector: {{ toJson . }}
+{{- end }}
+{{- with $root.Values.tolerations }}
+tolerations: {{ toJson . }}
+{{- end }}
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets: {{ toJson . }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,192 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { IngressEnvironment } from '../../apps/ingress/src/config.ts'
+import { WorkerEnvironment } from '../../apps/worker/src/config.ts'
+import { helmOf, helms, lint, type Manifest, render } from './helm.ts'
+import { knowsAllFields, validate } from './kubernetes.ts'
+
+/** Everything that may be switched on, is. */
+const all = {
+  redis: { mode: 'sentinel', addresses: ['a:26379', 'b:26379'], tls: true, username: 'placeorder' },
+  shards: 2,
+  imagePullSecrets: [{ name: 'registry' }],
+  otlpEndpoint: 'http://otel:4318',
+  ingress: {
+    tls: { secret: 'tls', clientCa: true },
+    env: { OPEN_ORDERS_MAX: '1000000' },
+    service: { type: 'LoadBalancer', annotations: { a: 'b' } },
+  },
+  worker: { adminToken: { secret: 'token' } },
+  checkModules: { 'night.mjs': "export default () => 'SUCCESS'\n" },
+  networkPolicy: { callers: [{ ipBlock: { cidr: '10.0.0.0/8' } }], egress: [{ to: [{ podSelector: {} }] }] },
+  monitoring: { enabled: true, dashboard: true, labels: { release: 'prometheus' } },
+  nodeSelector: { pool: 'orders' },
+  tolerations: [{ key: 'orders', operator: 'Exists' }],
+  podAnnotations: { a: 'b' },
+}
+/** Everything that may be switched off, is. */
+const least = {
+  redis: { passwordSecret: { name: '' } },
+  ingress: { autoscaling: { enabled: false }, trustProxy: [] },
+  worker: { keda: { enabled: false } },
+  networkPolicy: { enabled: false },
+  monitoring: { enabled: false, dashboard: false },
+}
+
+const Pod = z.looseObject({
+  terminationGracePeriodSeconds: z.int(),
+  automountServiceAccountToken: z.literal(false),
+  securityContext: z.looseObject({ runAsNonRoot: z.literal(true), runAsUser: z.int().min(1) }),
+  topologySpreadConstraints: z.array(z.looseObject({ topologyKey: z.string() })),
+  containers: z.tuple([
+    z.looseObject({
+      env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })),
+      startupProbe: z.object({}),
+      livenessProbe: z.looseObject({
+        httpGet: z.object({ path: z.literal('/livez'), port: z.literal('admin') }),
+      }),
+      readinessProbe: z.looseObject({
+        httpGet: z.object({ path: z.literal('/readyz'), port: z.literal('admin') }),
+      }),
+      resources: z.object({ requests: z.object({ cpu: z.string(), memory: z.string() }) }),
+      securityContext: z.object({
+        allowPrivilegeEscalation: z.literal(false),
+        readOnlyRootFilesystem: z.literal(true),
+        capabilities: z.object({ drop: z.tuple([z.literal('ALL')]) }),
+      }),
+    }),
+  ]),
+})
+const Deployment = z.looseObject({
+  spec: z.looseObject({ replicas: z.int().optional(), template: z.looseObject({ spec: Pod }) }),
+})
+
+const named = (manifests: Manifest[], kind: string, end: string): Manifest => {
+  const found = manifests.find((one) => one.kind === kind && one.metadata.name.endsWith(end))
+  if (found === undefined) throw new Error(`there is no ${kind} …${end}`)
+  return found
+}
+const podOf = (manifests: Manifest[], end: string) =>
+  Deployment.parse(named(manifests, 'Deployment', end)).spec.template.spec
+const envOf = (manifests: Manifest[], end: string): Record<string, string> =>
+  Object.fromEntries(
+    podOf(manifests, end).containers[0].env.map(({ name, value }) => [name, value ?? 'secret']),
+  )
+
+let helm = ''
+beforeAll(async () => {
+  for (const version of helms) helm = await helmOf(version)
+})
+
+describe.each(helms)('with Helm %s', (version) => {
+  test('the chart has no faults of style', async () => {
+    await lint(await helmOf(version))
+  })
+
+  test('it renders what every Helm renders', async () => {
+    const rendered = await render(await helmOf(version), all)
+    expect(rendered).toHaveLength(16)
+    const order = (manifests: Manifest[]) =>
+      manifests.toSorted((a, b) => `${a.kind}${a.metadata.name}`.localeCompare(`${b.kind}${b.metadata.name}`))
+    expect(order(rendered)).toEqual(order(await render(helm, all)))
+  })
+
+  test.each([
+    ['no clients', { clients: [] }, 'clients'],
+    ['no signing key', { signingKey: { secret: '' } }, 'secret'],
+    ['a policy without limits', { policy: null }, 'policy'],
+    ['a value that is misspelt', { ingress: { waitMillis: 3000 } }, 'waitMillis'],
+    ['an address without a port', { redis: { addresses: ['redis'] } }, 'addresses'],
+    ['a wait beyond what callers wait', { ingress: { waitMs: 6000 } }, 'waitMs'],
+  ])('it refuses %s', async (_name, values, where) => {
+    await expect(render(await helmOf(version), values)).rejects.toThrow(where)
+  })
+})
+
+describe.each([
+  ['everything on', all],
+  ['everything off', least],
+])('with %s', (_name, values) => {
+  test('Kubernetes knows every field, and every value fits', async () => {
+    const manifests = await render(helm, values)
+    await Promise.all(manifests.map(validate))
+    await knowsAllFields(manifests)
+  })
+
+  test.each([
+    ['-ingress', IngressEnvironment],
+    ['-worker', WorkerEnvironment],
+  ])('the variables of …%s are known to it, and good', async (end, environment) => {
+    const env = envOf(await render(helm, values), end)
+    expect(
+      Object.keys(env).filter((name) => !(name in environment.shape) && name !== 'REDIS_PASSWORD'),
+    ).toEqual([])
+    const { success, error } = environment.safeParse({ ...env, ADMIN_TOKEN: 'sixteen characters' })
+    expect(error?.issues ?? []).toEqual([])
+    expect(success).toBe(true)
+  })
+
+  test.each(['-ingress', '-worker'])(
+    '…%s is not root, writes nothing, is probed, spread and budgeted',
+    async (end) => {
+      const manifests = await render(helm, values)
+      const { topologySpreadConstraints } = podOf(manifests, end)
+      expect(topologySpreadConstraints.map(({ topologyKey }) => topologyKey)).toEqual([
+        'kubernetes.io/hostname',
+        'topology.kubernetes.io/zone',
+      ])
+      expect(named(manifests, 'PodDisruptionBudget', end)).toMatchObject({ spec: { maxUnavailable: 1 } })
+    },
+  )
+})
+
+test('the checks of manifests find what is wrong', async () => {
+  const good = named(await render(helm), 'ServiceAccount', '')
+  const spelt = { ...good, metadata: { name: 'a', lables: {} } }
+  await expect(knowsAllFields([spelt])).rejects.toThrow()
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'a' },
+    spec: { ports: [{ port: 'x' }] },
+  }
+  await expect(validate(service)).rejects.toThrow()
+})
+
+test('nobody is killed while closing', async () => {
+  const manifests = await render(helm, { ingress: { drainMs: 20_000 }, worker: { checksMs: 15_000 } })
+  expect(podOf(manifests, '-ingress').terminationGracePeriodSeconds).toBeGreaterThanOrEqual(20 + 3)
+  expect(podOf(manifests, '-worker').terminationGracePeriodSeconds).toBeGreaterThanOrEqual(15 + 3)
+})
+
+test('who scales sets the number of pods, and nobody else', async () => {
+  const replicas = async (values: object) =>
+    ['-ingress', '-worker'].map(
+      async (end) => Deployment.parse(named(await render(helm, values), 'Deployment', end)).spec.replicas,
+    )
+  expect(await Promise.all(await replicas({}))).toEqual([undefined, undefined])
+  expect(await Promise.all(await replicas(least))).toEqual([2, 2])
+})
+
+test('only scrapers reach a worker, and only callers and they an ingress', async () => {
+  const manifests = await render(helm, all)
+  const ports = (end: string) => named(manifests, 'NetworkPolicy', end)
+  expect(ports('-worker')).toMatchObject({ spec: { ingress: [{ ports: [{ port: 'admin' }] }] } })
+  expect(ports('-ingress')).toMatchObject({
+    spec: {
+      ingress: [
+        { ports: [{ port: 'orders' }], from: all.networkPolicy.callers },
+        { ports: [{ port: 'admin' }] },
+      ],
+    },
+  })
+})
+
+test('the alerts that fire in Kubernetes are those that are tested', async () => {
+  const rule = named(await render(helm, all), 'PrometheusRule', '')
+  const file = await readFile(join(import.meta.dirname, '../prometheus/alerts.yml'), 'utf8')
+  expect(rule.spec).toEqual(parse(file))
+})
