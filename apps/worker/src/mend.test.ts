@@ -11,7 +11,7 @@ test('rounds go on from where the one before has ended, and begin again after th
         open: async (_shard: number, _before: number, max: number, skip = 0) => open.slice(skip, skip + max),
       },
       mending: { mendOpen: async (_shard: number, paymentIds: string[]) => mended.push(paymentIds.length) },
-      usage: { forget: async () => {} },
+      usage: { forget: async () => {}, time: async () => '1000' },
     },
     shards: 1,
     onRound: async () => {},
@@ -20,4 +20,23 @@ test('rounds go on from where the one before has ended, and begin again after th
   const seen: number[] = []
   for (let round = 0; round < 4; round += 1) await mendRound(deps, seen)
   expect(mended).toEqual([5_000, 5_000, 2_000, 5_000])
+})
+
+test('what is forgotten goes by the clock of Redis, not by that of this machine', async () => {
+  const forgotten: number[][] = []
+  const redisNow = Date.now() - 3_600_000
+  await mendRound({
+    store: {
+      orders: { backlog: async () => ({ open: 0, oldest: undefined }), open: async () => [] },
+      mending: { mendOpen: async () => 0 },
+      usage: {
+        time: async () => String(redisNow),
+        forget: async (oldestOpen: number, now: number) => void forgotten.push([oldestOpen, now]),
+      },
+    },
+    shards: 1,
+    onRound: async () => {},
+    onFault: () => {},
+  })
+  expect(forgotten).toEqual([[redisNow, redisNow]])
 })

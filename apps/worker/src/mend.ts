@@ -5,7 +5,7 @@ export type MendDeps = {
   store: {
     orders: Pick<WorkerStore['orders'], 'backlog' | 'open'>
     mending: Pick<WorkerStore['mending'], 'mendOpen'>
-    usage: Pick<WorkerStore['usage'], 'forget'>
+    usage: Pick<WorkerStore['usage'], 'forget' | 'time'>
   }
   shards: number
   /** Told of each round's work; the round ends with it. */
@@ -32,11 +32,12 @@ export async function keepMending(deps: MendDeps, signal: AbortSignal): Promise<
 }
 
 /**
- * One round over all shards. May run anywhere, any number of times at once. `seen` is how many of each shard's open
+ * One round over all shards. May run anywhere, any number of times at once: it goes by Redis's clock, as claims do, so that
+ * a machine whose clock is ahead forgets nothing too early. `seen` is how many of each shard's open
  * orders the rounds before have looked at.
  */
 export async function mendRound({ store, shards, onRound }: MendDeps, seen: number[] = []): Promise<void> {
-  const now = Date.now()
+  const now = Number(await store.usage.time())
   const round = { mended: 0, open: 0, oldestAgeMs: 0 }
   let oldestOpen = now
   for (let shard = 0; shard < shards; shard += 1) {
