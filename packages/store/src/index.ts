@@ -6,15 +6,25 @@ export { shardOf } from './keys.ts'
 export { type Answerable, Mending } from './mending.ts'
 export {
   type IngressStore,
+  type OperatorStore,
   openDirectory,
   openIngressStore,
+  openOperatorStore,
   openWorkerStore,
   ShardsFault,
   type StoreOptions,
   type WorkerStore,
 } from './open-store.ts'
 export { type OrderRecord, Orders } from './orders.ts'
-export { type Group, GroupData, GroupTaker, Queues, retryDelayMs, Undecided } from './queue.ts'
+export {
+  type Group,
+  GroupData,
+  GroupTaker,
+  type JobStands,
+  Queues,
+  retryDelayMs,
+  Undecided,
+} from './queue.ts'
 export { type Counted, RecentOrders } from './recent.ts'
 export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
 export { type Judged, TooLate, Usage } from './usage.ts'

@@ -116,6 +116,33 @@ export async function openWorkerStore({ address, shards, onFault }: StoreOptions
   }
 }
 
+/** What an operator asks of orders. */
+export type OperatorStore = Pick<WorkerStore, 'orders' | 'mending' | 'queues' | 'close'> & {
+  shards: number
+}
+
+/** Opens what an operator asks of orders. Its commands fail fast while Redis is away. */
+export async function openOperatorStore({ address, shards, onFault }: StoreOptions): Promise<OperatorStore> {
+  const open = opener(address, onFault)
+  const connection = open('fail-fast')
+  await keepShards(connection, shards).catch((error) => {
+    connection.disconnect()
+    throw error
+  })
+  const orders = new Orders(connection, shards)
+  const queues = new Queues(open('fail-fast'), shards)
+  return {
+    orders,
+    mending: new Mending(connection, orders, queues),
+    queues,
+    shards,
+    close: async () => {
+      await queues.close()
+      await disconnect(connection)
+    },
+  }
+}
+
 /** Opens the directory alone, with as many shards as the store has; as it stands before the first start: `shards`. */
 export async function openDirectory(
   address: RedisAddress,
@@ -159,7 +186,9 @@ async function keepShards(connection: Connection, shards: number): Promise<void>
         `SHARDS is ${shards}, but this Redis was first used with ${kept}: set SHARDS=${kept}`,
       )
     } catch (error) {
-      if (error instanceof ShardsFault || performance.now() > deadline) throw error
+      if (error instanceof ShardsFault) throw error
+      if (performance.now() > deadline)
+        throw new Error(`Redis did not answer within ${START_MS_MAX / 1_000} s`, { cause: error })
       await wait(100)
     }
   }

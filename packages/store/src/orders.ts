@@ -161,6 +161,18 @@ export class Orders {
     await this.#connection.pipeline().zadd(key, at, paymentId).zremrangebyrank(key, 0, -10_001).exec()
   }
 
+  /** The orders of a shard that were given up and when (ms), newest first, `max` at most. */
+  async givenUp(shard: number, max: number): Promise<{ paymentId: string; at: number }[]> {
+    const words = await this.#connection.zrevrange(gaveUpKey(shard), 0, max - 1, 'WITHSCORES')
+    return words.flatMap((paymentId, i) => (i % 2 === 0 ? [{ paymentId, at: Number(words[i + 1]) }] : []))
+  }
+
+  /** When an order was given up (ms), if it was; known of the newest 10,000 of a shard. */
+  async gaveUpAt(paymentId: string): Promise<number | undefined> {
+    const at = await this.#connection.zscore(gaveUpKey(this.#shardOf(paymentId)), paymentId)
+    return at === null ? undefined : Number(at)
+  }
+
   #shardOf(paymentId: string): number {
     return shardOf(paymentId, this.#shards)
   }

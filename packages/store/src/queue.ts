@@ -24,6 +24,18 @@ export type Group = GroupData & {
   signal: AbortSignal
 }
 
+/** How a job stands, in BullMQ's words, with its times in ms. */
+export type JobStands = {
+  state: string
+  enqueuedAt: number
+  /** When a worker last took it. */
+  startedAt: number | undefined
+  /** How often a worker took it. */
+  attempts: number
+  /** Not before then a worker takes it, about: it is delayed. */
+  dueAt: number | undefined
+}
+
 /** Thrown while a group is worked on: BullMQ runs the job again after its back-off. */
 export class Undecided extends Error {
   override readonly name = 'Undecided'
@@ -88,6 +100,20 @@ export class Queues {
       jobId,
       ...(delayMs > 0 ? { delay: delayMs } : {}),
     })
+  }
+
+  /** How a job stands; undefined if it is not there (any more). */
+  async job(shard: number, jobId: string): Promise<JobStands | undefined> {
+    const job = await this.queue(shard).getJob(jobId)
+    if (job === undefined) return undefined
+    const state = await job.getState()
+    return {
+      state,
+      enqueuedAt: job.timestamp,
+      startedAt: job.processedOn,
+      attempts: job.attemptsStarted,
+      dueAt: state === 'delayed' ? (job.processedOn ?? job.timestamp) + job.delay : undefined,
+    }
   }
 
   queue(shard: number): Queue {

@@ -1,16 +1,7 @@
-import { parseArgs } from 'node:util'
 import type { Directory } from '@placeorder/store'
+import { exit, readWords, type Screen } from '../command-line.ts'
 import { importFile } from './import-file.ts'
-import { ProgressLine, rateOf, type Screen } from './progress-line.ts'
-
-/** What the process exits with. */
-export const exit = {
-  good: 0,
-  /** A record was bad or is not there, or Redis did not do what it was asked. */
-  missed: 1,
-  /** The arguments, the file's name or the environment make no sense. */
-  usage: 2,
-} as const
+import { ProgressLine, rateOf } from './progress-line.ts'
 
 export type CommandDeps = {
   /** Opens the directory; only what uses it waits for Redis. */
@@ -38,8 +29,8 @@ Exits 0 when all was done; 1 when a record was bad or is not there, or Redis did
 
 /** Runs the command that the arguments name, and resolves with the exit code. What Redis or the disk fails of is thrown. */
 export async function runDirectory(args: string[], deps: CommandDeps): Promise<number> {
-  const words = wordsOf(args)
-  if (words === 'help') {
+  const { words, asksForHelp } = readWords(args)
+  if (asksForHelp) {
     deps.out.write(help)
     return exit.good
   }
@@ -52,17 +43,6 @@ export async function runDirectory(args: string[], deps: CommandDeps): Promise<n
     `${words === undefined || verb === undefined ? '' : `I do not know what to do with: ${args.join(' ')}\n\n`}${help}`,
   )
   return exit.usage
-}
-
-/** The words of a command line; undefined if it has options there are none of. */
-function wordsOf(args: string[]): string[] | 'help' | undefined {
-  try {
-    const options = { help: { type: 'boolean', short: 'h' } } as const
-    const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
-    return values.help || positionals[0] === 'help' ? 'help' : positionals
-  } catch {
-    return undefined
-  }
 }
 
 async function withDirectory(

@@ -1,24 +1,12 @@
-import { addressOf, ConfigFault, readEnvironment, redisEnvironment } from '@placeorder/config'
-import { openDirectory, ShardsFault } from '@placeorder/store'
+import { addressOf, readEnvironment, redisEnvironment } from '@placeorder/config'
+import { openDirectory } from '@placeorder/store'
 import { z } from 'zod'
-import { exit, runDirectory } from './command.ts'
+import { patiently, told } from '../command-line.ts'
+import { runDirectory } from './command.ts'
 
-/** After this many ms without Redis, who waits is told why. */
-const PATIENCE_MS = 1_000
-
+const { stdout: out, stderr: err } = process
 const open = async () => {
   const env = readEnvironment(z.object(redisEnvironment), process.env)
-  const waiting = setTimeout(() => console.error('waiting for Redis: is REDIS_URL right?'), PATIENCE_MS)
-  return openDirectory(addressOf(env), env.SHARDS).finally(() => clearTimeout(waiting))
+  return patiently(openDirectory(addressOf(env), env.SHARDS), err)
 }
-
-try {
-  process.exitCode = await runDirectory(process.argv.slice(2), {
-    open,
-    out: process.stdout,
-    err: process.stderr,
-  })
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = error instanceof ConfigFault || error instanceof ShardsFault ? exit.usage : exit.missed
-}
+process.exitCode = await told(() => runDirectory(process.argv.slice(2), { open, out, err }), err)

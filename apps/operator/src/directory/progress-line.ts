@@ -1,7 +1,5 @@
+import type { Screen } from '../command-line.ts'
 import type { Progress } from './import-file.ts'
-
-/** The part of a stream that showing progress needs. */
-export type Screen = { write: (text: string) => unknown; isTTY?: boolean | undefined }
 
 /** A terminal is drawn on this often (ms), and a pipe or file is told this often. */
 const DRAW_MS = 100

@@ -1,0 +1,148 @@
+import { openIngressStore, openOperatorStore, openWorkerStore } from '@placeorder/store'
+import { aPlaceOrder, testRedis } from '@placeorder/testkit'
+import { afterAll, describe, expect, test } from 'vitest'
+import { runOrders } from './command.ts'
+
+const SHARDS = 2
+const redis = await testRedis({ own: true })
+const options = {
+  address: { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' },
+  shards: SHARDS,
+  onFault: () => {},
+}
+const [ingress, worker] = await Promise.all([openIngressStore(options), openWorkerStore(options)])
+afterAll(async () => {
+  await Promise.all([ingress.close(), worker.close()])
+  await redis.close()
+})
+
+async function run(...args: string[]) {
+  const [out, err]: [string[], string[]] = [[], []]
+  const exit = await runOrders(args, {
+    open: () => openOperatorStore(options),
+    out: { write: (text) => out.push(text) },
+    err: { write: (text) => err.push(text) },
+  })
+  return { exit, out: out.join(''), err: err.join('') }
+}
+
+async function taken(order = aPlaceOrder()) {
+  await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+  return order
+}
+const recordOf = async (paymentId: string) => worker.orders.record(paymentId)
+const shardOfJob = async (jobId: string) => {
+  const jobs = await Promise.all([0, 1].map((shard) => worker.queues.job(shard, jobId)))
+  return jobs.findIndex((job) => job !== undefined)
+}
+
+describe('show', () => {
+  test('tells an open order’s way, its job and nothing personal', async () => {
+    const { paymentId } = await taken()
+    const { jobId, paymentRequestId } = (await recordOf(paymentId)) ?? {}
+    const { exit, out } = await run('show', paymentId)
+    expect(exit).toBe(0)
+    expect(out).toMatch(/^state +open for \d+ ms$/m)
+    expect(out).toContain(`${jobId}, waiting`)
+    expect(out).toContain(String(paymentRequestId))
+    expect(out).toContain('100 CNY, settled in 100 CNY')
+    expect(out).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z +\+0 ms +claimed$/m)
+    expect(out).toMatch(/ \+\d+ ms +job g-\S+ enqueued$/m)
+    for (const personal of ['281004132828992222233', '210282121122']) expect(out).not.toContain(personal)
+  })
+
+  test('tells the request as it came when all is asked for', async () => {
+    const order = await taken()
+    const { out } = await run('show', order.paymentId, '--full')
+    expect(JSON.parse(out.slice(out.indexOf('\n{')))).toEqual(order)
+  })
+
+  test('tells when an order was given up and concluded', async () => {
+    const { paymentId } = await taken()
+    await worker.orders.conclude(paymentId, 'PROCESS_FAIL')
+    await worker.orders.gaveUp(paymentId, Date.now())
+    const { out } = await run('show', paymentId)
+    expect(out).toMatch(/^state +concluded PROCESS_FAIL$/m)
+    expect(out).toMatch(/\+\d+ ms +concluded PROCESS_FAIL$/m)
+    expect(out).toMatch(/\+\d+ ms +given up/m)
+  })
+
+  test('tells when a postponed order is taken again', async () => {
+    const { paymentId } = await taken()
+    const { jobId } = (await recordOf(paymentId)) ?? {}
+    const shard = await shardOfJob(jobId ?? '')
+    await worker.mending.postpone(shard, [{ paymentId, jobId }], 60_000)
+    const { out } = await run('show', paymentId)
+    expect(out).toContain('delayed')
+    expect(out).toMatch(/\+(1\.0 min|\d+\.\d s|\d+ ms) +to be taken again, not before$/m)
+  })
+
+  test('tells of a job that is gone', async () => {
+    const { paymentId } = await taken()
+    const { jobId = '' } = (await recordOf(paymentId)) ?? {}
+    await worker.queues.queue(await shardOfJob(jobId)).remove(jobId)
+    expect((await run('show', paymentId)).out).toContain(`${jobId}, which is gone: mending gives it another`)
+  })
+})
+
+test('open lists the open orders of all shards, oldest first', async () => {
+  const orders = [await taken(), await taken(), await taken(), await taken()]
+  const { exit, out } = await run('open')
+  expect(exit).toBe(0)
+  const [count, , ...rows] = out.trimEnd().split('\n')
+  expect(count).toBe(`${rows.length} open`)
+  expect(rows.map((row) => row.split(/ +/).at(-1))).toEqual(
+    expect.arrayContaining(orders.map(({ paymentId }) => paymentId)),
+  )
+  const claimed = rows.map((row) => /\d{4}-\S+Z/.exec(row)?.[0] ?? '')
+  expect(claimed.toSorted()).toEqual(claimed)
+})
+
+test('gave-up lists those that were given up, newest first', async () => {
+  const [first, second] = [aPlaceOrder(), aPlaceOrder()]
+  await worker.orders.gaveUp(first.paymentId, Date.now() + 1_000)
+  await worker.orders.gaveUp(second.paymentId, Date.now() + 2_000)
+  const { out } = await run('gave-up')
+  const [, ...rows] = out.trimEnd().split('\n')
+  expect(rows.slice(0, 2).map((row) => row.split(/ +/).at(-1))).toEqual([second.paymentId, first.paymentId])
+})
+
+describe('retry', () => {
+  test('gives an open order to a new job, at once', async () => {
+    const { paymentId } = await taken()
+    const before = await recordOf(paymentId)
+    expect(await run('retry', paymentId)).toEqual({ exit: 0, out: 'given to a new job\n', err: '' })
+    const { jobId = '' } = (await recordOf(paymentId)) ?? {}
+    expect(jobId).toMatch(/^o-/)
+    expect(jobId).not.toBe(before?.jobId)
+    expect(await shardOfJob(jobId)).not.toBe(-1)
+  })
+
+  test('leaves a concluded order alone, and says so', async () => {
+    const { paymentId } = await taken()
+    await worker.orders.conclude(paymentId, 'EXPIRED_CODE')
+    const { exit, err } = await run('retry', paymentId)
+    expect([exit, err]).toEqual([1, 'it is concluded, EXPIRED_CODE: nothing is left to do\n'])
+  })
+})
+
+test.each(['show', 'retry'])('%s of an order that nobody placed says that there is none', async (verb) => {
+  expect(await run(verb, 'P-none')).toEqual({ exit: 1, out: '', err: 'there is no such order\n' })
+})
+
+test.each([
+  [[]],
+  [['show']],
+  [['show', 'P-1', 'P-2']],
+  [['open', 'P-1']],
+  [['conclude', 'P-1']],
+  [['open', '--soon']],
+])('arguments that make no sense (%j) are answered with what does', async (args) => {
+  const { exit, err } = await run(...args)
+  expect(exit).toBe(2)
+  expect(err).toContain('orders <command>')
+})
+
+test('help is not an error', async () => {
+  expect(await run('--help')).toMatchObject({ exit: 0, out: expect.stringContaining('orders <command>') })
+})

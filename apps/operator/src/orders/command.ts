@@ -1,0 +1,133 @@
+import { type OperatorStore, shardOf } from '@placeorder/store'
+import { exit, readWords, type Screen } from '../command-line.ts'
+import { ageOf, listOf, momentOf } from './print.ts'
+import { showOrder } from './show.ts'
+
+export type OrdersDeps = {
+  /** Opens the store; only what uses it waits for Redis. */
+  open: () => Promise<OperatorStore>
+  out: Screen
+  err: Screen
+}
+
+/** Orders named in one list, by all shards together: what is wrong with more of them is wrong with these. */
+const LISTED_MAX = 100
+
+const help = `orders <command>
+
+Tells how orders stand, and sets them going again.
+
+  show <paymentId>    an order's whole way, with times; code and customer only with --full
+  open                the oldest ${LISTED_MAX} of the orders that are not decided yet
+  gave-up             the newest ${LISTED_MAX} of those that could not be decided in DECIDE_WITHIN_MS and ended PROCESS_FAIL
+  retry <paymentId>   gives an open order to a new job now, instead of when its turn comes
+  --help              this text
+
+Redis and SHARDS are read from the environment.
+
+Exits 0 when all was done; 1 when there is no such order, it needs nothing, or Redis did not answer; 2 when the
+arguments make no sense.
+`
+
+/** Runs the command that the arguments name, and resolves with the exit code. What Redis fails of is thrown. */
+export async function runOrders(args: string[], deps: OrdersDeps): Promise<number> {
+  const { words, asksForHelp, flags } = readWords(args, ['full'])
+  if (asksForHelp) {
+    deps.out.write(help)
+    return exit.good
+  }
+  const [verb, paymentId, ...more] = words ?? []
+  const named = paymentId !== undefined && more.length === 0
+  if (verb === 'show' && named) return using(deps, (store) => show(paymentId, flags.has('full'), store, deps))
+  if (verb === 'retry' && named) return using(deps, (store) => retry(paymentId, store, deps))
+  if (verb === 'open' && paymentId === undefined) return using(deps, (store) => listOpen(store, deps))
+  if (verb === 'gave-up' && paymentId === undefined) return using(deps, (store) => listGivenUp(store, deps))
+  const unknown = args.length === 0 ? '' : `I do not know what to do with: ${args.join(' ')}\n\n`
+  deps.err.write(`${unknown}${help}`)
+  return exit.usage
+}
+
+async function using({ open }: OrdersDeps, body: (store: OperatorStore) => Promise<number>): Promise<number> {
+  const store = await open()
+  try {
+    return await body(store)
+  } finally {
+    await store.close()
+  }
+}
+
+async function show(
+  paymentId: string,
+  full: boolean,
+  store: OperatorStore,
+  { out, err }: OrdersDeps,
+): Promise<number> {
+  const shown = await showOrder(paymentId, full, store)
+  if (shown === undefined) err.write('there is no such order\n')
+  else out.write(shown)
+  return shown === undefined ? exit.missed : exit.good
+}
+
+async function retry(paymentId: string, store: OperatorStore, { out, err }: OrdersDeps): Promise<number> {
+  const record = await store.orders.record(paymentId)
+  const stopped = (why: string) => {
+    err.write(`${why}\n`)
+    return exit.missed
+  }
+  if (record === undefined) return stopped('there is no such order')
+  if (record.outcome !== undefined)
+    return stopped(`it is concluded, ${record.outcome}: nothing is left to do`)
+  const shard = shardOf(paymentId, store.shards)
+  const given = await store.mending.handOver(shard, [{ paymentId, jobId: record.jobId }], 'o')
+  if (given === 0)
+    return stopped('it was given to another job, or concluded, at this very moment: look again')
+  out.write('given to a new job\n')
+  return exit.good
+}
+
+async function listOpen({ orders, shards }: OperatorStore, { out }: OrdersDeps): Promise<number> {
+  const now = Date.now()
+  const all = await Promise.all(
+    Array.from({ length: shards }, async (_, shard) => {
+      const paymentIds = await orders.open(shard, now, LISTED_MAX)
+      const records = await orders.records(shard, paymentIds)
+      const { open } = await orders.backlog(shard)
+      return { open, listed: paymentIds.map((paymentId, i) => ({ paymentId, record: records[i] })) }
+    }),
+  )
+  const rows = all
+    .flatMap(({ listed }) => listed)
+    .map(({ paymentId, record }) => {
+      if (record === undefined || record instanceof Error)
+        return { at: 0, row: ['?', 'what is kept cannot be read', '', paymentId] }
+      const { claimedAt, jobId = 'no job' } = record
+      return { at: claimedAt, row: [ageOf(now - claimedAt), momentOf(claimedAt), jobId, paymentId] }
+    })
+  rows.sort((a, b) => a.at - b.at)
+  const open = all.reduce((sum, shard) => sum + shard.open, 0)
+  out.write(`${open} open\n`)
+  out.write(
+    listOf(
+      ['age', 'claimed', 'job', 'paymentId'],
+      rows.slice(0, LISTED_MAX).map(({ row }) => row),
+    ),
+  )
+  return exit.good
+}
+
+async function listGivenUp({ orders, shards }: OperatorStore, { out }: OrdersDeps): Promise<number> {
+  const all = await Promise.all(
+    Array.from({ length: shards }, (_, shard) => orders.givenUp(shard, LISTED_MAX)),
+  )
+  const newest = all
+    .flat()
+    .sort((a, b) => b.at - a.at)
+    .slice(0, LISTED_MAX)
+  out.write(
+    listOf(
+      ['given up', 'paymentId'],
+      newest.map(({ at, paymentId }) => [momentOf(at), paymentId]),
+    ),
+  )
+  return exit.good
+}

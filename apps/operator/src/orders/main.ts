@@ -1,0 +1,13 @@
+import { addressOf, readEnvironment, redisEnvironment } from '@placeorder/config'
+import { openOperatorStore } from '@placeorder/store'
+import { z } from 'zod'
+import { patiently, told } from '../command-line.ts'
+import { runOrders } from './command.ts'
+
+const { stdout: out, stderr: err } = process
+const open = async () => {
+  const env = readEnvironment(z.object(redisEnvironment), process.env)
+  // The command that fails says so.
+  return patiently(openOperatorStore({ address: addressOf(env), shards: env.SHARDS, onFault: () => {} }), err)
+}
+process.exitCode = await told(() => runOrders(process.argv.slice(2), { open, out, err }), err)

@@ -1,0 +1,25 @@
+/** A moment (ms since 1970): ISO 8601 in UTC. */
+export const momentOf = (ms: number): string => new Date(ms).toISOString()
+
+/** A span of time (ms) in the unit that a person would say it in. */
+export function ageOf(ms: number): string {
+  if (ms < 1_000) return `${ms} ms`
+  if (ms < 120_000) return `${(ms / 1_000).toFixed(1)} s`
+  return ms < 7_200_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`
+}
+
+/** Rows under their heads, in columns; nothing where there are none. */
+export function listOf(heads: string[], rows: string[][]): string {
+  if (rows.length === 0) return ''
+  const lines = [heads, ...rows]
+  const widths = heads.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
+  return lines
+    .map(
+      (line) =>
+        `${line
+          .map((word, column) => word.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('')
+}

@@ -1,0 +1,78 @@
+import { type JobStands, type OperatorStore, type OrderRecord, shardOf } from '@placeorder/store'
+import { ageOf, listOf, momentOf } from './print.ts'
+
+/** One thing that happened to an order, or is to happen. */
+type Event = { at: number; what: string }
+
+/** Before the claim by a clock that is late: a job's times are its ingress's and its worker's. */
+const afterOf = (ms: number): string => (ms < 0 ? `-${ageOf(-ms)}` : `+${ageOf(ms)}`)
+
+type Fact = [name: string, value: string]
+
+/**
+ * An order's whole way with its times, for a person to read; undefined if there is no such order. `full`: also its
+ * request as it came, which is personal.
+ */
+export async function showOrder(
+  paymentId: string,
+  full: boolean,
+  store: OperatorStore,
+): Promise<string | undefined> {
+  const record = await store.orders.record(paymentId)
+  if (record === undefined) return undefined
+  const shard = shardOf(paymentId, store.shards)
+  const [job, givenUp] = await Promise.all([
+    record.jobId === undefined ? undefined : store.queues.job(shard, record.jobId),
+    store.orders.gaveUpAt(paymentId),
+  ])
+  const now = Date.now()
+  const way = wayOf(record, job, givenUp).sort((a, b) => a.at - b.at)
+  const rows = way.map(({ at, what }) => [momentOf(at), afterOf(at - record.claimedAt), what])
+  return [
+    ...factsOf(record, job, now).map(([name, value]) => `${name.padEnd(18)}${value}\n`),
+    '\n',
+    listOf(['when', 'after', 'what'], rows),
+    ...(full ? ['\n', `${JSON.stringify(record.order, null, 2)}\n`] : []),
+  ].join('')
+}
+
+function factsOf(
+  { order, clientId, paymentRequestId, claimedAt, outcome, jobId }: OrderRecord,
+  job: JobStands | undefined,
+  now: number,
+): Fact[] {
+  const { paymentAmount: paid, settlementAmount: settled, merchant } = order
+  const store = merchant.store?.referenceStoreId
+  return [
+    ['paymentId', order.paymentId],
+    ['paymentRequestId', paymentRequestId],
+    ['state', outcome === undefined ? `open for ${ageOf(now - claimedAt)}` : `concluded ${outcome}`],
+    ...(outcome === undefined ? [['job', jobWords(jobId, job)] satisfies Fact] : []),
+    ['client', clientId],
+    ['acquirer, psp', `${order.acquirerId}, ${order.pspId}`],
+    ['amount', `${paid.value} ${paid.currency}, settled in ${settled.value} ${settled.currency}`],
+    ['merchant', `${merchant.referenceMerchantId}${store === undefined ? '' : `, store ${store}`}`],
+  ]
+}
+
+function jobWords(jobId: string | undefined, job: JobStands | undefined): string {
+  if (jobId === undefined) return 'none: mending gives it one'
+  return job === undefined ? `${jobId}, which is gone: mending gives it another` : `${jobId}, ${job.state}`
+}
+
+function wayOf(
+  { claimedAt, concludedAt, outcome, jobId }: OrderRecord,
+  job: JobStands | undefined,
+  givenUp: number | undefined,
+): Event[] {
+  const way: Event[] = [{ at: claimedAt, what: 'claimed' }]
+  if (job !== undefined) {
+    way.push({ at: job.enqueuedAt, what: `job ${jobId} enqueued` })
+    if (job.startedAt !== undefined)
+      way.push({ at: job.startedAt, what: `taken by a worker, the last of ${job.attempts} times` })
+    if (job.dueAt !== undefined) way.push({ at: job.dueAt, what: 'to be taken again, not before' })
+  }
+  if (givenUp !== undefined) way.push({ at: givenUp, what: 'given up: nothing could decide it in time' })
+  if (concludedAt !== undefined) way.push({ at: concludedAt, what: `concluded ${outcome}` })
+  return way
+}
