@@ -98,7 +98,8 @@ function jsonOf(text: string, path: string): unknown {
   }
 }
 
-function isSubnet(text: string): boolean {
+/** Whether a text is an address, or a range such as 10.0.0.0/8. */
+export function isSubnet(text: string): boolean {
   const [address = '', prefix, ...more] = text.split('/')
   const bits = isIP(address) === 4 ? 32 : 128
   if (isIP(address) === 0 || more.length > 0) return false

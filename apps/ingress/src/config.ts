@@ -1,12 +1,15 @@
-import { createPrivateKey } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { ConfigFault, durationMs, list, port, redisEnvironment, wholeNumber } from '@placeorder/config'
+import { durationMs, list, port, redisEnvironment, wholeNumber } from '@placeorder/config'
 import { z } from 'zod'
-import type { TlsOptions } from './listener.ts'
-import type { SigningKey } from './signer.ts'
+import { isSubnet } from './clients.ts'
 
 const Path = z.string().regex(/^\/[^?#\s]*$/, 'must be a path that begins with /')
 const File = z.string().min(1)
+
+/** Names of ranges that stand for themselves. */
+const ranges = ['loopback', 'linklocal', 'uniquelocal']
+const TrustedProxy = z.string().refine((text) => ranges.includes(text) || isSubnet(text), {
+  error: `must be addresses or ranges such as 10.0.0.0/8, or ${ranges.join(', ')}, between commas`,
+})
 
 /** What an ingress reads from its environment. The README's table says what each is for. */
 export const IngressEnvironment = z
@@ -32,7 +35,7 @@ export const IngressEnvironment = z
     OPEN_ORDERS_MAX: wholeNumber({ min: 1 }).default(100_000),
     REPLICAS_MIN: wholeNumber({ max: 10 }).default(0),
     DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
-    TRUST_PROXY: list.default([]),
+    TRUST_PROXY: list.pipe(z.array(TrustedProxy)).default([]),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url('must be a URL').optional(),
     TLS_CERT_FILE: File.optional(),
     TLS_KEY_FILE: File.optional(),
@@ -43,48 +46,12 @@ export const IngressEnvironment = z
     path: ['TLS_CERT_FILE'],
     error: 'goes with TLS_KEY_FILE: set both, or neither',
   })
+  .refine((env) => env.TLS_CLIENT_CA_FILE === undefined || env.TLS_CERT_FILE !== undefined, {
+    path: ['TLS_CLIENT_CA_FILE'],
+    error: 'needs TLS_CERT_FILE and TLS_KEY_FILE',
+  })
   .refine((env) => env.PLACE_ORDER_PATH !== env.INQUIRY_ORDER_PATH, {
     path: ['INQUIRY_ORDER_PATH'],
     error: 'must be another path than PLACE_ORDER_PATH',
   })
 export type IngressEnvironment = z.output<typeof IngressEnvironment>
-
-/** RSA keys below this many bits are refused: PROTOCOL.md asks for 2048 or more. */
-const KEY_BITS_MIN = 2_048
-
-/**
- * Reads our signing key from its PEM.
- *
- * @throws ConfigFault when it is no RSA private key of 2048 bits or more
- */
-export function parseSigningKey(pem: string, path: string, version: string): SigningKey {
-  const key = orFault(() => createPrivateKey(pem), `${path}: is no private key in PEM`)
-  if (key.asymmetricKeyType !== 'rsa' || (key.asymmetricKeyDetails?.modulusLength ?? 0) < KEY_BITS_MIN) {
-    throw new ConfigFault([`${path}: must be an RSA key of ${KEY_BITS_MIN} bits or more`])
-  }
-  return { key, version }
-}
-
-/** Reads certificates and key of the HTTPS listener; undefined where none are named. */
-export async function readTls(env: IngressEnvironment): Promise<TlsOptions | undefined> {
-  if (env.TLS_CERT_FILE === undefined || env.TLS_KEY_FILE === undefined) return undefined
-  const [cert, key, ca] = await Promise.all([
-    readOrFault(env.TLS_CERT_FILE),
-    readOrFault(env.TLS_KEY_FILE),
-    env.TLS_CLIENT_CA_FILE === undefined ? undefined : readOrFault(env.TLS_CLIENT_CA_FILE),
-  ])
-  return { cert, key, ca }
-}
-
-const readOrFault = (path: string) =>
-  readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigFault([`${path}: cannot be read (${cause.code})`])
-  })
-
-function orFault<T>(make: () => T, fault: string): T {
-  try {
-    return make()
-  } catch {
-    throw new ConfigFault([fault])
-  }
-}

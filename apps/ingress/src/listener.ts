@@ -3,9 +3,7 @@ import https from 'node:https'
 import type { Duplex } from 'node:stream'
 import { answer, type ResultCode } from '@placeorder/protocol'
 import type { Signer } from './signer.ts'
-
-/** What makes the listener an HTTPS one, in PEM. With `ca`, callers need a certificate signed by it. */
-export type TlsOptions = { cert: string | Buffer; key: string | Buffer; ca?: string | Buffer | undefined }
+import type { TlsOptions } from './tls.ts'
 
 // Alipay+ sends an order in one piece, in milliseconds; who takes longer holds a connection and sends nothing.
 const HEADERS_MS_MAX = 5_000

@@ -5,11 +5,13 @@ import { durabilityCheck, openLog, openMetrics, openTracing } from '@placeorder/
 import closeWithGrace from 'close-with-grace'
 import { Admission } from './admission.ts'
 import { parseClients } from './clients.ts'
-import { IngressEnvironment, parseSigningKey, readTls } from './config.ts'
+import { IngressEnvironment } from './config.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { buildView, countAnswers } from './operator-view.ts'
 import { buildServer } from './server.ts'
 import { Signer } from './signer.ts'
+import { parseSigningKey } from './signing-key.ts'
+import { liveTls } from './tls.ts'
 import { Waits } from './waits.ts'
 
 /** Orders in hand when the listener has closed may wait this much longer (ms); then they are answered what is known. */
@@ -24,10 +26,10 @@ const keepOld = (err: unknown) =>
 const clients = await liveFile(env.CLIENTS_FILE, parseClients, keepOld)
 const signingKey = await liveFile(
   env.SIGNING_KEY_FILE,
-  (pem, path) => parseSigningKey(pem, path, env.SIGNING_KEY_VERSION),
+  (text, path) => parseSigningKey(text, path, env.SIGNING_KEY_VERSION),
   keepOld,
 )
-const tls = await readTls(env)
+const tls = await liveTls(env, keepOld)
 const store = await openIngressStore({
   address: addressOf(env),
   shards: env.SHARDS,
@@ -77,9 +79,10 @@ const app = buildServer({
   stage: metrics.stage,
   tracing,
   trustProxy: env.TRUST_PROXY.length > 0 ? env.TRUST_PROXY : false,
-  tls,
+  tls: tls?.current,
   draining: () => draining,
 })
+tls?.renew(app.server)
 closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   draining = true
@@ -94,8 +97,9 @@ closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, asyn
   await tracing.close()
   clients.close()
   signingKey.close()
+  tls?.close()
   await admin.close()
 })
-process.on('SIGHUP', () => void Promise.all([clients.reload(), signingKey.reload()]))
+process.on('SIGHUP', () => void Promise.all([clients, signingKey, tls].map((file) => file?.reload())))
 await app.listen({ port: env.PORT, host: env.HOST })
 log.info({ address: app.server.address(), admin: await admin.listen() }, 'listening')

@@ -11,11 +11,12 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Admission } from './admission.ts'
 import type { Client, Clients } from './clients.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
-import { createListener, type TlsOptions } from './listener.ts'
+import { createListener } from './listener.ts'
 import { checkMedia } from './media.ts'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
 import { authorize, verifyRequest } from './signed.ts'
 import type { Signer } from './signer.ts'
+import type { TlsOptions } from './tls.ts'
 
 export type Door = 'place' | 'inquire' | 'none'
 

@@ -6,7 +6,7 @@ export class ConfigFault extends Error {
 
   constructor(faults: readonly string[]) {
     super(
-      `cannot start; mend ${faults.length === 1 ? 'this' : 'these'} first:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+      `mend ${faults.length === 1 ? 'this' : 'these'} first:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
     )
     this.name = 'ConfigFault'
     this.faults = faults
@@ -28,4 +28,17 @@ export function readEnvironment<S extends z.ZodType>(
   const parsed = schema.safeParse(set)
   if (parsed.success) return parsed.data
   throw new ConfigFault(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
+}
+
+/**
+ * Makes something of what an operator wrote.
+ *
+ * @throws ConfigFault with `fault` when it cannot be made; what was wrong with it may quote a secret, and is not told
+ */
+export function orFault<T>(make: () => T, fault: string): T {
+  try {
+    return make()
+  } catch {
+    throw new ConfigFault([fault])
+  }
 }

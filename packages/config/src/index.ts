@@ -1,4 +1,4 @@
-export { ConfigFault, readEnvironment } from './environment.ts'
+export { ConfigFault, orFault, readEnvironment } from './environment.ts'
 export { type LiveFile, liveFile } from './live-file.ts'
 export { boolean, durationMs, list, port, wholeNumber } from './pieces.ts'
 export { addressOf, redisEnvironment } from './redis.ts'

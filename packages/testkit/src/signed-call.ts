@@ -2,16 +2,26 @@ import type { KeyObject } from 'node:crypto'
 import { once } from 'node:events'
 import { type Agent, request as httpRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { formatSignatureHeader, parseSignatureHeader, sign, signedText, verify } from '@placeorder/protocol'
 import { z } from 'zod'
 
 /** Who calls, and whose answers are expected. */
-export type Caller = { clientId: string; key: KeyObject; serverKey: KeyObject }
+export type Caller = {
+  clientId: string
+  key: KeyObject
+  /** The version our key is known by; else 1. */
+  keyVersion?: string
+  /** The acquirer's key, or the one of each version. */
+  serverKey: KeyObject | ((version: string | undefined) => KeyObject | undefined)
+}
 
 export type Heard = {
   status: number
   /** Whether the answer's signature is good. */
   verified: boolean
+  /** The version of the key it is signed with. */
+  keyVersion: string | undefined
   code: string
   paymentRequestId: string | undefined
   body: Record<string, unknown>
@@ -25,27 +35,35 @@ export type Calling = {
   onSend?: () => void
   /** Where connections come from; without one each call has its own. */
   agent?: Agent
+  /** Headers besides those of the protocol. */
+  headers?: Record<string, string>
+  /** Speaks TLS: whom to trust, and our certificate with its key. */
+  tls?: { ca: string; cert?: string; key?: string }
 }
 
 /** Sends one signed message, as Alipay+ does. Rejects when the connection breaks, or `signal` aborts. */
 export async function signedCall(
   url: string,
   message: unknown,
-  { clientId, key, serverKey }: Caller,
-  { signal, onSend = () => {}, agent }: Calling = {},
+  { clientId, key, keyVersion = '1', serverKey }: Caller,
+  { signal, onSend = () => {}, agent, headers: more, tls }: Calling = {},
 ): Promise<Heard> {
   const { pathname: target, hostname, port } = new URL(url)
   const body = Buffer.from(JSON.stringify(message))
   const time = new Date().toISOString()
-  const signature = formatSignatureHeader('1', await sign(signedText(target, clientId, time, body), key))
+  const signature = formatSignatureHeader(
+    keyVersion,
+    await sign(signedText(target, clientId, time, body), key),
+  )
   const headers = {
     'client-id': clientId,
     'request-time': time,
     signature,
     'content-type': 'application/json; charset=UTF-8',
     'content-length': body.length,
+    ...more,
   }
-  const socket = agent === undefined ? await connected(Number(port), hostname, signal) : undefined
+  const socket = agent === undefined ? await connected(Number(port), hostname, signal, tls) : undefined
   const { promise, resolve, reject } = Promise.withResolvers<Heard>()
   onSend()
   const started = performance.now()
@@ -69,9 +87,12 @@ export async function signedCall(
         const { 'response-time': time = '', 'client-id': to = '', signature: signed = '' } = response.headers
         const text = signedText(target, String(to), String(time), body)
         const header = parseSignatureHeader(String(signed))
-        const verified = header !== undefined && verify(text, serverKey, header.signature)
+        const { keyVersion } = header ?? {}
+        const signer = typeof serverKey === 'function' ? serverKey(keyVersion) : serverKey
+        const verified =
+          header !== undefined && signer !== undefined && verify(text, signer, header.signature)
         try {
-          resolve({ status: response.statusCode ?? 0, verified, tookMs, ...saidIn(body) })
+          resolve({ status: response.statusCode ?? 0, verified, keyVersion, tookMs, ...saidIn(body) })
         } catch (error) {
           reject(error)
         }
@@ -84,10 +105,16 @@ export async function signedCall(
 }
 
 /** A connection of a call's own. */
-async function connected(port: number, host: string, signal: AbortSignal | undefined): Promise<Socket> {
-  const socket = connect({ port, host, noDelay: true })
+async function connected(
+  port: number,
+  host: string,
+  signal: AbortSignal | undefined,
+  tls: Calling['tls'],
+): Promise<Socket> {
+  const to = { port, host, noDelay: true }
+  const socket = tls === undefined ? connect(to) : connectTls({ ...to, ...tls })
   try {
-    await once(socket, 'connect', signal ? { signal } : {})
+    await once(socket, tls === undefined ? 'connect' : 'secureConnect', signal ? { signal } : {})
     return socket
   } catch (error) {
     socket.destroy()

@@ -120,7 +120,7 @@ const inconsistent = (name: string, rule: string, change: Change): Case => ({
   name: `idempotency/changed-${name}`,
   rule,
   source: key,
-  breaks: 'Payer and merchant hold different amounts for the same payment, and both are right.',
+  breaks: 'The wallet shows the payer one amount, and the books of the merchant show another.',
   expected: code('REPEAT_REQ_INCONSISTENT'),
   act: async (lab) => {
     const order = lab.order()

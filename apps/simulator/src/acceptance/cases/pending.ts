@@ -54,7 +54,7 @@ export const pending: readonly Case[] = [
   pendingCase(
     'changed-after-u',
     'After a U, a repeat with another amount is refused.',
-    'Payer and merchant hold different amounts for the same payment, and both are right.',
+    'The wallet shows the payer one amount, and the books of the merchant show another.',
     code('REPEAT_REQ_INCONSISTENT'),
     async (lab) => {
       const { order } = await opened(lab)

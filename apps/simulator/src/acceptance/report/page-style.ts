@@ -18,6 +18,9 @@ body:has(#show-passed:checked) .case:not(.passed), body:has(#show-passed:checked
 body:has(#show-failed:checked) .case:not(.failed), body:has(#show-failed:checked) section:not(:has(.failed)),
 body:has(#show-skipped:checked) .case:not(.skipped), body:has(#show-skipped:checked) section:not(:has(.skipped))
 { display: none; }
+.failures { margin: 1rem 0 0; padding: 0.6rem 1rem; list-style: none; border-left: 3px solid var(--bad); background: var(--tint); border-radius: 0 6px 6px 0; }
+.failures a { display: inline-block; min-width: 14.5rem; font-family: ui-monospace, monospace; font-size: 0.88rem; color: var(--bad); }
+.case:target > summary { outline: 2px solid var(--bad); }
 .case { border-bottom: 1px solid var(--line); }
 .case summary { display: grid; grid-template-columns: 1.2rem 15rem 1fr; gap: 0.7rem; padding: 0.4rem 0; cursor: pointer; list-style: none; }
 .case summary::-webkit-details-marker { display: none; }
@@ -39,7 +42,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 pre { margin: 0; padding: 0.6rem 0.7rem; background: var(--tint); border-radius: 6px; font-size: 0.78rem; line-height: 1.45;
   white-space: pre-wrap; overflow-wrap: anywhere; max-height: 22rem; overflow-y: auto; }
 @media (max-width: 48rem) {
-  .case summary { grid-template-columns: 1.2rem 1fr; }
+  .case summary { grid-template-columns: 1.2rem 1fr; row-gap: 0; }
   .rule { grid-column: 2; }
   .sides { grid-template-columns: 1fr; }
   dl, .exchange { margin-left: 0; }

@@ -1,7 +1,10 @@
 import { escaped, htmlPage } from '../../html-page.ts'
+import type { Case } from '../case.ts'
 import type { Outcome, Verdict } from '../run-cases.ts'
+import { toldBy, toldByInquiry } from '../told.ts'
+import type { Recorded } from '../wire.ts'
 import { type Acceptance, byChapter, countWords, sourceWords } from './acceptance.ts'
-import { answerText, requestText } from './exchange-text.ts'
+import { answerText, lossText, requestText } from './exchange-text.ts'
 import { pageStyle } from './page-style.ts'
 
 const verdicts: Readonly<Record<Verdict, { mark: string; word: string; filter: string }>> = {
@@ -28,10 +31,21 @@ export function pageHtml(acceptance: Acceptance): string {
 <p>Asked as ${escaped(clientId)} on ${escaped(startedAt.toISOString())}: ${countWords(outcomes)} in ${seconds.toFixed(1)} s.
 Open a case to see what breaks for a payer when it fails, and every request and answer.</p>
 </header>
+${failures(outcomes)}
 ${filters(outcomes)}
 <nav aria-label="Chapters">${chapters.map(({ group, title, of }) => chapterLink(group, title, of)).join('')}</nav>
 ${chapters.map(({ group, title, of }) => chapter(group, title, of)).join('\n')}`,
   })
+}
+
+/** What failed, where a reader looks first. */
+function failures(outcomes: readonly Outcome[]): string {
+  const each = outcomes.flatMap(({ case: { name, breaks }, verdict }) =>
+    verdict === 'FAILED'
+      ? [`<li><a href="#${escaped(name)}">${escaped(name)}</a> ${escaped(breaks)}</li>`]
+      : [],
+  )
+  return each.length === 0 ? '' : `<ul class="failures" aria-label="What failed">${each.join('')}</ul>`
 }
 
 /** Radio buttons that the style sheet listens to: a page of build results often may not run scripts. */
@@ -69,11 +83,16 @@ function caseHtml({ case: one, verdict, got, tookMs, recorded }: Outcome): strin
   ]
   return `<details class="case ${word}" id="${escaped(one.name)}"><summary><i title="${word}">${mark}</i><span class="name">${escaped(short)}</span><span class="rule">${escaped(one.rule)}${glance}</span></summary>
 <dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escaped(value)}</dd>`).join('')}</dl>
-${recorded.map(exchangeHtml).join('')}</details>`
+${recorded.map((exchange, at) => exchangeHtml(exchange, at, one)).join('')}</details>`
 }
 
-function exchangeHtml(exchange: Outcome['recorded'][number], at: number): string {
-  const { sent, reply, of } = exchange
-  const signature = reply.kind === 'ANSWERED' ? ` · signature ${reply.signature.toLowerCase()}` : ''
-  return `<div class="exchange"><h3>${at + 1}. ${escaped(of)}${signature}</h3><div class="sides"><pre>${escaped(requestText(sent))}</pre><pre>${escaped(answerText(exchange))}</pre></div></div>`
+/** An exchange, with what was said in it on top; a survey shows exchanges of other cases, and names them. */
+function exchangeHtml(exchange: Recorded, at: number, { name }: Case): string {
+  const { sent, reply, of, door } = exchange
+  const told =
+    reply.kind === 'ANSWERED' ? (door === 'inquire' ? toldByInquiry : toldBy)(reply).code : lossText(reply)
+  const signature = reply.kind === 'ANSWERED' ? `, signature ${reply.signature.toLowerCase()}` : ''
+  const from = of === name ? '' : ` (${of})`
+  const title = `${at + 1}. ${door === 'inquire' ? 'inquiry' : 'order'}${from}: ${told}${signature}`
+  return `<div class="exchange"><h3>${escaped(title)}</h3><div class="sides"><pre>${escaped(requestText(sent))}</pre><pre>${escaped(answerText(exchange))}</pre></div></div>`
 }

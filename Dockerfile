@@ -1,0 +1,48 @@
+# One image for ingress, worker and the operator's tools. There is no build step: Node runs the TypeScript as it is.
+# The last stage is the default; `--target simulator` makes an image that plays Alipay+.
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+# Only what npm reads, so that changed sources do not install dependencies anew.
+FROM ${NODE_IMAGE} AS manifests
+WORKDIR /app
+COPY . .
+RUN find . -type f ! -name package.json ! -name package-lock.json ! -name .npmrc -exec rm {} +
+
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /app
+COPY --from=manifests /app .
+RUN npm ci --omit=dev --ignore-scripts --workspace apps/ingress --workspace apps/worker --workspace apps/operator
+
+FROM ${NODE_IMAGE} AS simulator-dependencies
+WORKDIR /app
+COPY --from=manifests /app .
+RUN npm ci --omit=dev --ignore-scripts --workspace apps/simulator
+
+# Runs as the image's user `node`, writes nothing to its own file system, and ends in order on SIGTERM.
+FROM ${NODE_IMAGE} AS base
+ENV NODE_ENV=production
+WORKDIR /app
+# A new volume for keys takes its owner from here.
+RUN mkdir -p .data/keys && chown 1000:1000 .data/keys
+COPY package.json ./
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node"]
+
+FROM base AS simulator
+COPY --from=simulator-dependencies /app/node_modules node_modules
+COPY config config
+COPY packages/protocol packages/protocol
+COPY apps/simulator apps/simulator
+USER 1000:1000
+CMD ["apps/simulator/src/main.ts", "--help"]
+
+FROM base AS placeorder
+COPY --from=dependencies /app/node_modules node_modules
+COPY config config
+COPY packages packages
+COPY apps/ingress apps/ingress
+COPY apps/worker apps/worker
+COPY apps/operator apps/operator
+USER 1000:1000
+EXPOSE 3000 9100 9101
+CMD ["apps/ingress/src/main.ts"]

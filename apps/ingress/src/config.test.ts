@@ -1,0 +1,19 @@
+import { readEnvironment } from '@placeorder/config'
+import { expect, test } from 'vitest'
+import { IngressEnvironment } from './config.ts'
+
+test.each([
+  ['a certificate without its key', { TLS_CERT_FILE: 'tls.pem' }, 'TLS_CERT_FILE: goes with TLS_KEY_FILE'],
+  ['an authority without a certificate', { TLS_CLIENT_CA_FILE: 'ca.pem' }, 'TLS_CLIENT_CA_FILE: needs'],
+  ['a proxy that is no address', { TRUST_PROXY: 'balancer.local' }, 'TRUST_PROXY.0: must be addresses'],
+  ['a range that is none', { TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY.0: must be addresses'],
+  ['one path for both', { INQUIRY_ORDER_PATH: '/p', PLACE_ORDER_PATH: '/p' }, 'must be another path'],
+  ['a wait callers do not wait for', { WAIT_MS: '5001' }, 'WAIT_MS: must be a whole number from 50 to 4800'],
+])('an ingress does not start with %s, and says so', (_what, env, said) => {
+  expect(() => readEnvironment(IngressEnvironment, env)).toThrow(said)
+})
+
+test('proxies are addresses, ranges, or ranges by name', () => {
+  const { TRUST_PROXY } = readEnvironment(IngressEnvironment, { TRUST_PROXY: '10.0.0.0/8, ::1,loopback' })
+  expect(TRUST_PROXY).toEqual(['10.0.0.0/8', '::1', 'loopback'])
+})
