@@ -1,4 +1,4 @@
-import { type FinalCode, smallestUnits } from '@placeorder/protocol'
+import type { FinalCode } from '@placeorder/protocol'
 import type { JudgingPolicy } from './compile.ts'
 import type { Facts } from './facts.ts'
 import { followsQuote } from './quote.ts'
@@ -12,7 +12,7 @@ export function judgeAmount(
   policy: Pick<JudgingPolicy, 'settlementToleranceUnits'>,
 ): FinalCode {
   const { paymentAmount: paid, settlementAmount: settled, settlementQuote: quote } = order
-  if (smallestUnits(paid) === 0n || smallestUnits(settled) === 0n) return 'PAYMENT_AMOUNT_INVALID'
+  if (paid.value === '0' || settled.value === '0') return 'PAYMENT_AMOUNT_INVALID'
   if (code?.type === 'ORDER_CODE' && !isSame(code.amount, paid)) return 'PAYMENT_AMOUNT_INVALID'
   if (paid.currency === settled.currency) return isSame(paid, settled) ? 'SUCCESS' : 'PAYMENT_AMOUNT_INVALID'
   if (quote === undefined) return 'PAYMENT_AMOUNT_INVALID'

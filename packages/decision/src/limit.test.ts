@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { z } from 'zod'
+import { judge } from './judge.ts'
 import { judgePerPayment, takings } from './limit.ts'
 import { LIMIT_AMOUNT_MAX, Limits } from './limits.ts'
 import { anOrder, anOrderOf, factsWith, merchant, policy, policyFile, policyWith } from './sample.ts'
@@ -129,4 +130,19 @@ test('amounts keep every digit on their way to the counters', () => {
   expect(judgePerPayment(facts, policyWith({ limits }))).toBe('SUCCESS')
   const more = factsWith({ order: anOrderOf(LIMIT_AMOUNT_MAX + 1n) })
   expect(judgePerPayment(more, policyWith({ limits }))).toBe('PAYMENT_AMOUNT_EXCEED_LIMIT')
+})
+
+test('an amount as long as a body is judged by its digits: it costs about as much as a short one', () => {
+  const costMs = (value: string) => {
+    const facts = factsWith({ order: anOrderOf(value) })
+    const rounds = Array.from({ length: 20 }, () => {
+      const startedAt = performance.now()
+      expect(judge(facts, policy)).toBe('PAYMENT_AMOUNT_EXCEED_LIMIT')
+      return performance.now() - startedAt
+    })
+    return Math.min(...rounds)
+  }
+  const short = costMs('9'.repeat(15))
+  // Read as a number even once, it would cost some hundred times as much.
+  expect(costMs('9'.repeat(30_000))).toBeLessThan(short * 20)
 })

@@ -1,4 +1,4 @@
-import { type FinalCode, type PlaceOrderRequest, smallestUnits } from '@placeorder/protocol'
+import { type FinalCode, isMoreThan, type PlaceOrderRequest, smallestUnits } from '@placeorder/protocol'
 import type { CurrencyLimit, JudgingPolicy } from './compile.ts'
 import type { Facts } from './facts.ts'
 import type { MerchantRecord } from './records.ts'
@@ -25,17 +25,12 @@ type LimitsPolicy = Pick<JudgingPolicy, 'limits' | 'dayOf'>
  * Whether this payment alone is too large: for the limit per payment, and for a day's limit, which it could not
  * fit on an empty day. The limit itself is still allowed.
  */
-export function judgePerPayment(facts: Facts, policy: LimitsPolicy): FinalCode {
-  const { order, merchant } = facts
-  const units = smallestUnits(order.paymentAmount)
+export function judgePerPayment({ order, merchant }: Facts, policy: LimitsPolicy): FinalCode {
   const perPayment = limitOf('perPayment', order, merchant, policy)
-  if (perPayment?.amountMax !== undefined && units > perPayment.amountMax)
-    return 'PAYMENT_AMOUNT_EXCEED_LIMIT'
-  for (const taking of takings(facts, policy)) {
-    if (taking.amountMax !== undefined && taking.amount > taking.amountMax)
-      return 'PAYMENT_AMOUNT_EXCEED_LIMIT'
-  }
-  return 'SUCCESS'
+  const limits = [perPayment, ...dayLimitsOf(order, merchant, policy).map(({ limit }) => limit)]
+  const isOver = (limit: CurrencyLimit | undefined) =>
+    limit?.amountMax !== undefined && isMoreThan(order.paymentAmount, limit.amountMax)
+  return limits.some(isOver) ? 'PAYMENT_AMOUNT_EXCEED_LIMIT' : 'SUCCESS'
 }
 
 /**
@@ -43,18 +38,29 @@ export function judgePerPayment(facts: Facts, policy: LimitsPolicy): FinalCode {
  * names one. None where no limit stands for the payment currency.
  */
 export function takings({ order, merchant, claimedAt }: Facts, policy: LimitsPolicy): Taking[] {
-  const taken: Taking[] = []
-  const take = (subject: Taking['subject'], id: string, limit: CurrencyLimit | undefined) => {
-    if (limit === undefined) return
+  const { currency } = order.paymentAmount
+  return dayLimitsOf(order, merchant, policy).map(({ subject, id, limit }) => {
     const amount = smallestUnits(order.paymentAmount)
-    const { currency } = order.paymentAmount
-    taken.push({ subject, id, currency, day: policy.dayOf(claimedAt), amount, ...limit })
-  }
-  take('merchant', order.merchant.referenceMerchantId, limitOf('merchantDay', order, merchant, policy))
-  if (order.customerId !== undefined) {
-    take('customer', order.customerId, limitOf('customerDay', order, merchant, policy))
-  }
-  return taken
+    return { subject, id, currency, day: policy.dayOf(claimedAt), amount, ...limit }
+  })
+}
+
+function dayLimitsOf(
+  order: PlaceOrderRequest,
+  merchant: MerchantRecord | undefined,
+  policy: LimitsPolicy,
+): { subject: Taking['subject']; id: string; limit: CurrencyLimit }[] {
+  const ofMerchant = limitOf('merchantDay', order, merchant, policy)
+  const ofCustomer = limitOf('customerDay', order, merchant, policy)
+  const { customerId } = order
+  return [
+    ...(ofMerchant === undefined
+      ? []
+      : [{ subject: 'merchant' as const, id: order.merchant.referenceMerchantId, limit: ofMerchant }]),
+    ...(ofCustomer === undefined || customerId === undefined
+      ? []
+      : [{ subject: 'customer' as const, id: customerId, limit: ofCustomer }]),
+  ]
 }
 
 /** The limit of one kind for the payment currency: member by member the merchant's own, else the policy's. */

@@ -1,4 +1,4 @@
-import { type FinalCode, type PlaceOrderRequest, smallestUnits } from '@placeorder/protocol'
+import { type FinalCode, isMoreThan, type PlaceOrderRequest } from '@placeorder/protocol'
 import type { JudgingPolicy } from './compile.ts'
 import type { Facts } from './facts.ts'
 
@@ -17,7 +17,7 @@ export function judgeMerchant({ order, merchant }: Facts, policy: Pick<JudgingPo
 function kybLevelMin(order: PlaceOrderRequest, kyb: JudgingPolicy['kyb']): number {
   let levelMin = kyb.levelMin
   for (const tier of kyb.tiersOf.get(order.paymentAmount.currency) ?? []) {
-    if (smallestUnits(order.paymentAmount) > tier.above) levelMin = Math.max(levelMin, tier.levelMin)
+    if (isMoreThan(order.paymentAmount, tier.above)) levelMin = Math.max(levelMin, tier.levelMin)
   }
   return levelMin
 }

@@ -13,3 +13,12 @@ export type Amount = z.infer<typeof Amount>
 
 /** An amount in smallest units: never a `number`, which loses digits. */
 export const smallestUnits = (amount: Amount): bigint => BigInt(amount.value)
+
+/**
+ * Whether an amount is more than so many smallest units (0 or more). Compares digits: to read a number of 30,000 of them,
+ * as a body may hold, takes milliseconds.
+ */
+export function isMoreThan({ value }: Amount, units: bigint): boolean {
+  const digits = String(units)
+  return value.length === digits.length ? value > digits : value.length > digits.length
+}

@@ -1,4 +1,4 @@
-export { Amount, CurrencyCode, smallestUnits } from './amount.ts'
+export { Amount, CurrencyCode, isMoreThan, smallestUnits } from './amount.ts'
 export {
   InquiryOrderAnswer,
   InquiryOrderRequest,
