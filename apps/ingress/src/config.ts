@@ -11,7 +11,7 @@ const TrustedProxy = z.string().refine((text) => ranges.includes(text) || isSubn
   error: `must be addresses or ranges such as 10.0.0.0/8, or ${ranges.join(', ')}, between commas`,
 })
 
-/** What an ingress reads from its environment. The README's table says what each is for. */
+/** What an ingress reads from its environment. docs/configuration.md says what each is for. */
 export const IngressEnvironment = z
   .object({
     ...redisEnvironment,
@@ -37,6 +37,11 @@ export const IngressEnvironment = z
     DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
     TRUST_PROXY: list.pipe(z.array(TrustedProxy)).default([]),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url('must be a URL').optional(),
+    OTEL_TRACES_SAMPLER_ARG: z
+      .string()
+      .regex(/^(0|1|0?\.\d{1,9}|1\.0+)$/, 'must be a share from 0 to 1')
+      .transform(Number)
+      .default(1),
     TLS_CERT_FILE: File.optional(),
     TLS_KEY_FILE: File.optional(),
     TLS_CLIENT_CA_FILE: File.optional(),

@@ -20,7 +20,11 @@ const LAST_WAIT_MS = 1_000
 const env = readEnvironment(IngressEnvironment, process.env)
 const log = openLog({ name: 'ingress', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('ingress', env.WAIT_MS)
-const tracing = await openTracing('placeorder-ingress', env.OTEL_EXPORTER_OTLP_ENDPOINT)
+const tracing = await openTracing(
+  'placeorder-ingress',
+  env.OTEL_EXPORTER_OTLP_ENDPOINT,
+  env.OTEL_TRACES_SAMPLER_ARG,
+)
 const keepOld = (err: unknown) =>
   log.error({ err }, 'a changed file is broken; the version before stays in force')
 const clients = await liveFile(env.CLIENTS_FILE, parseClients, keepOld)

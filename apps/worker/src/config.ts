@@ -1,7 +1,7 @@
 import { boolean, durationMs, port, redisEnvironment, wholeNumber } from '@placeorder/config'
 import { z } from 'zod'
 
-/** What a worker reads from its environment. The README's table says what each is for. */
+/** What a worker reads from its environment. docs/configuration.md says what each is for. */
 export const WorkerEnvironment = z.object({
   ...redisEnvironment,
   POLICY_FILE: z.string().min(1).default('config/policy.json'),

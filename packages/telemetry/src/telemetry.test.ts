@@ -105,3 +105,15 @@ test('a receiver gets one trace of steps in two processes', async () => {
   expect(decide?.parentSpanId).toBe(place?.spanId)
   await new Promise((resolve) => receiver.close(resolve))
 })
+
+test('of the ways that begin here the share that was asked for is told, and each whole', async () => {
+  const all = await openTracing('ingress', 'http://127.0.0.1:9', 1)
+  const none = await openTracing('ingress', 'http://127.0.0.1:9', 0)
+  const begun = all.step('place order')
+  expect(begun.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+  expect(none.step('place order').traceparent).toBeUndefined()
+  expect(none.step('decide', { parent: begun.traceparent }).traceparent).toContain(
+    begun.traceparent?.slice(3, 35),
+  )
+  await Promise.all([all.close(), none.close()])
+})

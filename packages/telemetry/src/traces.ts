@@ -33,9 +33,13 @@ export const noTracing: Tracing = { step: () => nothing, close: async () => {} }
 
 /**
  * Tells an OTLP receiver, in batches. `endpoint` is its base URL, as OTEL_EXPORTER_OTLP_ENDPOINT says it; undefined
- * tells nobody, and loads nothing.
+ * tells nobody, and loads nothing. `share` of the ways that begin here are told, 0 to 1; a step with a parent always is.
  */
-export async function openTracing(service: string, endpoint: string | undefined): Promise<Tracing> {
+export async function openTracing(
+  service: string,
+  endpoint: string | undefined,
+  share = 1,
+): Promise<Tracing> {
   if (endpoint === undefined) return noTracing
   const [{ BatchSpanProcessor, TracerProvider }, { OTLPTraceExporter }, { resourceFromAttributes }] =
     await Promise.all([
@@ -54,6 +58,7 @@ export async function openTracing(service: string, endpoint: string | undefined)
   const tracer = provider.getTracer('placeorder')
   return {
     step: (name, { parent, startedAt, attributes = {} } = {}) => {
+      if (parent === undefined && Math.random() >= share) return nothing
       const at = startedAt === undefined ? {} : { startTime: startedAt }
       const span = tracer.startSpan(name, { attributes, ...at }, contextOf(parent))
       const { traceId, spanId } = span.spanContext()
