@@ -38,6 +38,10 @@ export class RedisMember {
     return `redis://127.0.0.1:${this.port}`
   }
 
+  get pid(): number | undefined {
+    return this.#server?.process.pid
+  }
+
   /** Starts it, and again whenever it dies by itself: with its disk full it dies of its first write. */
   start(): Promise<void> {
     this.#wanted = true

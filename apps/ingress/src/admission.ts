@@ -1,11 +1,14 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { Refusal } from '@placeorder/protocol'
+import { type PlaceOrderAnswer, Refusal } from '@placeorder/protocol'
+import { Hand } from './hand.ts'
 
 export type AdmissionLimits = {
   /** Orders in hand at this ingress. */
   inHandMax: number
   /** Orders open in Redis, in all shards. */
   openOrdersMax: number
+  /** How long an order is waited for, in ms: one that would wait for much of it is refused. */
+  waitMs: number
 }
 
 /** Past this mean delay of the event loop (ms) answers come late for want of CPU: more orders make that worse. */
@@ -24,13 +27,14 @@ export class Admission {
   readonly #buckets = new Map<string, Bucket>()
   readonly #loop = monitorEventLoopDelay({ resolution: 10 })
   readonly #look: NodeJS.Timeout
+  readonly #hand: Hand
   #loopDelayMs = 0
-  #inHand = 0
 
   /** `openOrders` tells how many orders are open in Redis, as far as is known. */
   constructor(limits: AdmissionLimits, openOrders: () => number) {
     this.#limits = limits
     this.#openOrders = openOrders
+    this.#hand = new Hand(limits.waitMs)
     this.#loop.enable()
     this.#look = setInterval(() => {
       this.#loopDelayMs = this.#loop.mean / 1e6
@@ -39,26 +43,29 @@ export class Admission {
   }
 
   get inHand(): number {
-    return this.#inHand
+    return this.#hand.size
   }
 
   /**
-   * Runs `body` for one order of this client, if there is room for it.
+   * Runs `body` for one order of this client, if there is room for it; what it gives shows whether the order was served.
    *
-   * @throws Refusal REQUEST_TRAFFIC_EXCEED_LIMIT when the client's rate, the orders in hand, the open orders or the
-   * event loop's delay is past its bound
+   * @throws Refusal REQUEST_TRAFFIC_EXCEED_LIMIT when the client's rate, the orders in hand, the wait to expect, the
+   * open orders or the event loop's delay is past its bound
    */
-  async admitted<T>(
+  async admitted(
     client: { clientId: string; ordersPerSecondMax?: number | undefined },
-    body: () => Promise<T>,
-  ): Promise<T> {
+    body: () => Promise<PlaceOrderAnswer>,
+  ): Promise<PlaceOrderAnswer> {
     const reason = this.#tooMuch(client)
     if (reason !== undefined) throw new Refusal('REQUEST_TRAFFIC_EXCEED_LIMIT', reason)
-    this.#inHand += 1
+    const putAway = this.#hand.take()
+    let served = false
     try {
-      return await body()
+      const placed = await body()
+      served = placed.result.resultStatus !== 'U'
+      return placed
     } finally {
-      this.#inHand -= 1
+      putAway(served)
     }
   }
 
@@ -69,7 +76,9 @@ export class Admission {
     clientId: string
     ordersPerSecondMax?: number | undefined
   }): string | undefined {
-    if (this.#inHand >= this.#limits.inHandMax) return `${this.#inHand} orders are in hand here`
+    if (this.inHand >= this.#limits.inHandMax) return `${this.inHand} orders are in hand here`
+    const { tooLongMs } = this.#hand
+    if (tooLongMs !== undefined) return `an order would wait for ${Math.round(tooLongMs)} ms`
     if (this.#openOrders() >= this.#limits.openOrdersMax) return `${this.#openOrders()} orders are open`
     if (this.#loopDelayMs > EVENT_LOOP_DELAY_MS_MAX)
       return `the event loop is ${Math.round(this.#loopDelayMs)} ms late`

@@ -47,7 +47,7 @@ const store = await openIngressStore({
   onHeard: (ageMs) => metrics.stage('announce', ageMs / 1000),
 })
 const admission = new Admission(
-  { inHandMax: env.IN_HAND_MAX, openOrdersMax: env.OPEN_ORDERS_MAX },
+  { inHandMax: env.IN_HAND_MAX, openOrdersMax: env.OPEN_ORDERS_MAX, waitMs: env.WAIT_MS },
   () => store.intake.openOrders,
 )
 const signer = new Signer(() => signingKey.current)

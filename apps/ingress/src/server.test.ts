@@ -194,7 +194,7 @@ const brokenUse = {
 
 test('past the orders in hand, an order is refused before anything is stored', async () => {
   const full = testServer({
-    admission: new Admission({ inHandMax: 0, openOrdersMax: 9 }, () => 0),
+    admission: new Admission({ inHandMax: 0, openOrdersMax: 9, waitMs: 50 }, () => 0),
     use: brokenUse,
   })
   const answered = await full.inject({

@@ -30,7 +30,7 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
     paths: { placeOrder: path, inquireOrder: inquiryPath },
     clients: () => new Map([[clientId, client]]),
     signer: new Signer(() => ({ key: acquirer.privateKey, version: '7' })),
-    admission: new Admission({ inHandMax: 1_000, openOrdersMax: 1_000 }, () => 0),
+    admission: new Admission({ inHandMax: 1_000, openOrdersMax: 1_000, waitMs: 50 }, () => 0),
     requestTimeToleranceMs: 0,
     use: {
       intake: {
