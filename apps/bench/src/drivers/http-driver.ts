@@ -19,6 +19,8 @@ const Start = z.object({
   /** For how long, and the most orders that can be answered in a second: so many are made ready. */
   seconds: z.number(),
   perSecondMax: z.number(),
+  /** Repeat the first so many orders over and over, instead of sending new ones. */
+  again: z.number().optional(),
   /** Make the bytes of all requests before the clock starts, too; takes 1.5 KB a request. */
   render: z.boolean().default(true),
 })
@@ -39,13 +41,15 @@ let signed: Signed = { count: 0, target: '', time: '', signatures: Buffer.alloc(
 let next = 0
 
 /** Hands out the requests one after the other, each once. */
-function supply({ from, seconds, perSecondMax, render }: z.output<typeof Start>): () => Buffer {
+function supply({ seconds, perSecondMax, render, again, ...load }: z.output<typeof Start>): () => Buffer {
   const { count, target, time, signatures } = signed
-  const until = Math.min(count, from + Math.ceil(seconds * perSecondMax))
+  const from = again === undefined ? load.from : 0
+  const until = again ?? Math.min(count, from + Math.ceil(seconds * perSecondMax))
   const bytes = (at: number) => wireOf(at, target, time, signatures)
   const rendered = render ? Array.from({ length: until - from }, (_, i) => bytes(from + i)) : []
   next = from
   return () => {
+    if (next === until && again !== undefined) next = from
     // More are there than can be answered; past them the run is void.
     if (next === until) tally.failed(`all orders up to ${until} were sent`)
     const at = Math.min(next, until - 1)

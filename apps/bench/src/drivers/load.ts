@@ -7,8 +7,9 @@ export const Mark = z.object({
   /** Answers that were not the wanted one, time-outs, lost connections. */
   failed: z.number(),
   seconds: z.number(),
-  p50: z.number(),
-  p99: z.number(),
+  /** No number when nothing was answered. */
+  p50: z.number().or(z.nan()),
+  p99: z.number().or(z.nan()),
   slowerThan1s: z.number(),
   /** The first failure, in words. */
   why: z.string().optional(),

@@ -1,18 +1,9 @@
 import { signingRate } from '../baselines/signing.ts'
 import type { Figure } from '../report/finding.ts'
-import {
-  asked,
-  type House,
-  httpDriver,
-  ingressFor,
-  placeOrderPath,
-  redisFor,
-  serverFor,
-  workerFor,
-} from '../rig/house.ts'
-import type { Sample, Subject } from '../rig/measure.ts'
-import type { Asked } from '../rig/program.ts'
+import { asked, type House, httpDriver, redisFor, serverFor } from '../rig/house.ts'
+import type { Sample } from '../rig/measure.ts'
 import { prove } from '../rig/prove.ts'
+import { closedLoop, placeorder, type Server, signedConstant } from '../rig/servers.ts'
 import { roundsOf } from '../statistics.ts'
 import { alternate, commandsNote, cpuNote, finding, ratio, WARM_UP_S } from './rounds.ts'
 
@@ -28,8 +19,13 @@ export async function signed(house: House): Promise<Figure> {
   const perSecondMax = bare[0] ?? 0
   const count = perSecondMax * (rounds * (leadSeconds + seconds + 1) + WARM_UP_S + 2)
   const driver = await httpDriver(house, stack, Math.ceil(count))
-  const subjects = [await ours(house, stack), await constant(house, stack), await obvious(house, stack)].map(
-    (server) => subjectOf(server, driver, perSecondMax),
+  const servers = [
+    await placeorder(house, stack),
+    await signedConstant(house, stack),
+    await obviousWay(house, stack),
+  ]
+  const subjects = servers.map((server) =>
+    closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax }),
   )
   const samples = await alternate(house, subjects, async () => {
     if (bare.length < rounds) bare.push(await signingRate(house.files.signingKey, 1_000 * seconds))
@@ -68,34 +64,12 @@ function report(samples: Map<string, Sample[]>, bare: number[]): Figure {
   }
 }
 
-type Server = Pick<Subject, 'name' | 'programs' | 'redis'> & { url: string }
-
-async function ours(house: House, stack: AsyncDisposableStack): Promise<Server> {
-  const redis = await redisFor(house, stack, 'ours')
-  const worker = await workerFor(house, stack, redis.address)
-  const ingress = await ingressFor(house, stack, redis.address)
-  await prove(house, 'placeorder', ingress.url)
-  const programs = [ingress, worker, { name: 'redis', pid: redis.pid }]
-  return { name: 'placeorder', url: ingress.url, programs, redis }
-}
-
-async function constant(house: House, stack: AsyncDisposableStack): Promise<Server> {
-  const server = await serverFor(house, stack, 'baselines/constant-server.ts')
-  await prove(house, 'a signed constant', server.url)
-  return { name: 'a signed constant', url: server.url, programs: [server] }
-}
-
-async function obvious(house: House, stack: AsyncDisposableStack): Promise<Server> {
+async function obviousWay(house: House, stack: AsyncDisposableStack): Promise<Server> {
+  const name = 'the obvious way'
   const redis = await redisFor(house, stack, 'obvious')
   const env = { REDIS_URL: redis.url, POLICY_FILE: house.files.policy }
   const worker = await asked(stack, 'worker', 'baselines/obvious-worker.ts', env)
   const server = await serverFor(house, stack, 'baselines/obvious-server.ts', env)
-  await prove(house, 'the obvious way', server.url)
-  const programs = [server, worker, { name: 'redis', pid: redis.pid }]
-  return { name: 'the obvious way', url: server.url, programs, redis }
-}
-
-function subjectOf({ url, ...server }: Server, driver: Asked, perSecondMax: number): Subject {
-  const load = { urls: [`${url}${placeOrderPath}`], connections: CONNECTIONS, perSecondMax }
-  return { ...server, driver, load, next: 0 }
+  await prove(house, name, [server.url])
+  return { name, urls: [server.url], redis, programs: [server, worker, { name: 'redis', pid: redis.pid }] }
 }

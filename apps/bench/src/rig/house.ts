@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDirectory, type RedisAddress } from '@placeorder/store'
 import { freePort } from '@placeorder/store/local-redis'
@@ -117,13 +118,17 @@ async function service(
   ready: string,
   env: Record<string, string>,
 ): Promise<Program> {
+  const log = join(files.dir, `${name}-${randomUUID()}.log`)
   const program = await startService(name, entry, {
     env,
-    log: join(files.dir, `${name}.log`),
+    log,
     ready,
     nodeArgs: plan.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`],
   })
-  stack.defer(program.stop)
+  stack.defer(async () => {
+    await program.stop()
+    await rm(log)
+  })
   return program
 }
 

@@ -9,7 +9,7 @@ import { usageOf } from './usage-of.ts'
 export type Subject = {
   name: string
   driver: Asked
-  redis?: BenchRedis
+  redis?: Pick<BenchRedis, 'counters'>
   programs: readonly Pick<Program, 'name' | 'pid'>[]
   /** What the driver is told at its start. */
   load: Record<string, unknown>

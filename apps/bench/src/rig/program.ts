@@ -34,7 +34,6 @@ export async function startService(
   }: { env: Record<string, string>; log: string; ready: string; nodeArgs?: string[] },
 ): Promise<Program> {
   const file = await open(log, 'a')
-  const from = (await file.stat()).size
   const child = spawn(process.execPath, [...nodeArgs, join(root, entry)], {
     cwd: root,
     env: { ...inherited(), ...env },
@@ -44,7 +43,7 @@ export async function startService(
   const program = programOf(name, child)
   const deadline = performance.now() + READY_MS_MAX
   for (;;) {
-    const said = (await readFile(log)).subarray(from).toString()
+    const said = await readFile(log, 'utf8')
     if (said.includes(ready)) return program
     if (child.exitCode !== null || performance.now() > deadline)
       throw new Error(`${name} did not start:\n${said}`)

@@ -1,0 +1,39 @@
+import { signingRate } from '../baselines/signing.ts'
+import type { Figure } from '../report/finding.ts'
+import { type House, httpDriver } from '../rig/house.ts'
+import { closedLoop, placeorder } from '../rig/servers.ts'
+import { alternate, finding, ratio, WARM_UP_S } from './rounds.ts'
+
+const CONNECTIONS = 64
+
+/** What the log costs: an ingress and a worker with a line an order each, as by default, and with none. */
+export async function logging(house: House): Promise<Figure> {
+  await using stack = new AsyncDisposableStack()
+  const perSecondMax = await signingRate(house.files.signingKey, 1_000)
+  const { rounds, seconds, leadSeconds } = house.plan
+  const driver = await httpDriver(
+    house,
+    stack,
+    Math.ceil(perSecondMax * (rounds * (leadSeconds + seconds + 1) + WARM_UP_S + 2)),
+  )
+  const servers = [
+    await placeorder(house, stack, { name: 'with its log' }),
+    await placeorder(house, stack, { name: 'without', env: { LOG_LEVEL: 'warn' } }),
+  ]
+  const samples = await alternate(
+    house,
+    servers.map((server) => closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })),
+  )
+  const [logged = [], silent = []] = servers.map(({ name }) => samples.get(name))
+  return {
+    name: 'logging',
+    title: `The log, ${CONNECTIONS} connections`,
+    findings: [
+      ratio('throughput with the log over without', [logged, silent], (one) => one.perSecond),
+      ...(['ingress', 'worker'] as const).flatMap((name) => [
+        finding(`${name} CPU an order, with its log`, 'µs', logged, ({ cpuUs }) => cpuUs[name] ?? Number.NaN),
+        finding(`${name} CPU an order, without`, 'µs', silent, ({ cpuUs }) => cpuUs[name] ?? Number.NaN),
+      ]),
+    ],
+  }
+}

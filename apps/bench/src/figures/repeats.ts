@@ -1,0 +1,43 @@
+import { signingRate } from '../baselines/signing.ts'
+import type { Figure } from '../report/finding.ts'
+import { type House, httpDriver } from '../rig/house.ts'
+import { measure } from '../rig/measure.ts'
+import { closedLoop, placeorder } from '../rig/servers.ts'
+import { alternate, cpuNote, finding, ratio, WARM_UP_S } from './rounds.ts'
+
+const CONNECTIONS = 64
+
+/** Repeats of concluded orders, beside new ones, at the same ingress. */
+export async function repeats(house: House): Promise<Figure> {
+  await using stack = new AsyncDisposableStack()
+  const perSecondMax = await signingRate(house.files.signingKey, 1_000)
+  const { rounds, seconds, leadSeconds } = house.plan
+  const driver = await httpDriver(
+    house,
+    stack,
+    Math.ceil(perSecondMax * (rounds * (leadSeconds + seconds + 1) + 2 * WARM_UP_S + 4)),
+  )
+  const server = await placeorder(house, stack)
+  const fresh = closedLoop({ ...server, name: 'new orders' }, driver, {
+    connections: CONNECTIONS,
+    perSecondMax,
+  })
+  await measure(fresh, { leadSeconds: WARM_UP_S, seconds: 0.5 })
+  const repeated = { ...fresh, name: 'repeats', load: { ...fresh.load, again: fresh.next } }
+  const samples = await alternate(house, [fresh, repeated])
+  const of = (name: string) => samples.get(name) ?? []
+  return {
+    name: 'repeats',
+    title: `Repeats of concluded orders, ${CONNECTIONS} connections`,
+    findings: [
+      ratio('repeats over new orders', [of('repeats'), of('new orders')], (one) => one.perSecond, {
+        atLeast: 1,
+      }),
+      finding('repeats, throughput', 'orders/s', of('repeats'), (one) => one.perSecond),
+      finding('new orders, throughput', 'orders/s', of('new orders'), (one) => one.perSecond),
+      finding('repeats, p99', 'ms', of('repeats'), ({ p99 }) => p99),
+      finding('new orders, p99', 'ms', of('new orders'), ({ p99 }) => p99),
+    ],
+    notes: [cpuNote('repeats', of('repeats')), cpuNote('new orders', of('new orders'))],
+  }
+}

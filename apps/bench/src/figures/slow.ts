@@ -1,0 +1,40 @@
+import type { Figure } from '../report/finding.ts'
+import { type House, httpDriver } from '../rig/house.ts'
+import { fixedRate, placeorder, signedConstant } from '../rig/servers.ts'
+import { roundsOf } from '../statistics.ts'
+import { alternate, finding, WARM_UP_S } from './rounds.ts'
+
+/** Orders a second, evenly: each of so many connections sends one a second. */
+const RATE = 100
+
+/** How much longer an order takes than a signed constant when nothing is busy. */
+export async function slow(house: House): Promise<Figure> {
+  await using stack = new AsyncDisposableStack()
+  const { rounds, seconds, leadSeconds } = house.plan
+  const driver = await httpDriver(
+    house,
+    stack,
+    Math.ceil(2 * RATE * (rounds * (seconds + leadSeconds + 1) + WARM_UP_S + 2)),
+  )
+  const servers = [await placeorder(house, stack), await signedConstant(house, stack)]
+  const samples = await alternate(
+    house,
+    servers.map((server) => fixedRate(server, driver, { connections: RATE, rate: RATE })),
+  )
+  const us = samples.get('placeorder') ?? []
+  const constant = samples.get('a signed constant') ?? []
+  const longer = (of: 'p50' | 'p99') =>
+    roundsOf(us.map((sample, i) => sample[of] - (constant[i]?.[of] ?? Number.NaN)))
+  return {
+    name: 'slow',
+    title: `Signed orders at ${RATE} a second`,
+    findings: [
+      { what: 'p50, longer than a signed constant', unit: 'ms', rounds: longer('p50'), must: { atMost: 3 } },
+      { what: 'p99, longer than a signed constant', unit: 'ms', rounds: longer('p99'), must: { atMost: 15 } },
+      finding('placeorder, p50', 'ms', us, ({ p50 }) => p50),
+      finding('placeorder, p99', 'ms', us, ({ p99 }) => p99),
+      finding('a signed constant, p50', 'ms', constant, ({ p50 }) => p50),
+      finding('a signed constant, p99', 'ms', constant, ({ p99 }) => p99),
+    ],
+  }
+}
