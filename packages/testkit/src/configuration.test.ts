@@ -38,13 +38,16 @@ test('.env.example has every variable once, with its default; empty where apps d
   expect(written).toEqual(expected.sort())
 })
 
-test('docs/configuration.md has every variable once, with its default, who reads it, and what it is for', () => {
-  const text = readFileSync(join(root, 'docs/configuration.md'), 'utf8')
-  const rows = [...text.matchAll(/^\| `([A-Z_]+)` \|([^|]*)\|([^|]*)\|/gm)]
-  const written = rows.map(([, name = '', value = '', readBy = '']) => [name, value.trim(), readBy.trim()])
-  const expected = [...read].map(([name, { readBy, defaults }]) => {
-    const values = [...defaults].filter((value) => value !== '').map((value) => `\`${value}\``)
-    return [name, values.join(', '), readBy.join(', ')]
-  })
-  expect(written.sort()).toEqual(expected.sort())
-})
+test.each(['README.md', 'docs/configuration.md'])(
+  '%s has every variable once, with its default and who reads it',
+  (path) => {
+    const text = readFileSync(join(root, path), 'utf8')
+    const rows = [...text.matchAll(/^\| `([A-Z_]+)` \|([^|]*)\|([^|]*)\|/gm)]
+    const written = rows.map(([, name = '', value = '', readBy = '']) => [name, value.trim(), readBy.trim()])
+    const expected = [...read].map(([name, { readBy, defaults }]) => {
+      const values = [...defaults].filter((value) => value !== '').map((value) => `\`${value}\``)
+      return [name, values.join(', '), readBy.join(', ')]
+    })
+    expect(written.sort()).toEqual(expected.sort())
+  },
+)
