@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import packageJson from '../package.json' with { type: 'json' }
 import { command as acceptance } from './acceptance/command.ts'
 import { command as inquire } from './inquire/command.ts'

@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { rolldown } from 'rolldown'
 import { z } from 'zod'
 import { Usage } from './command.ts'
+import { NODE_MIN } from './node-version.ts'
 
 const app = join(import.meta.dirname, '..')
 const root = join(app, '../..')
@@ -16,9 +17,6 @@ const Manifest = z.object({
   license: z.string(),
   dependencies: z.record(z.string(), z.string()),
 })
-
-/** The oldest Node it runs on: undici 8 asks for it. */
-const NODE_MIN = '>=22.19.0'
 
 /**
  * Makes the simulator a package that can be installed anywhere, and packs it. Node strips no types under node_modules,
@@ -38,9 +36,9 @@ export async function pack(dir: string): Promise<string> {
   const packed = {
     ...manifest,
     type: 'module',
-    bin: { 'placeorder-simulator': 'main.js' },
+    bin: { 'placeorder-simulator': 'start.js' },
     files: ['*.js'],
-    engines: { node: NODE_MIN },
+    engines: { node: `>=${NODE_MIN}` },
     dependencies,
   }
   await writeFile(join(dir, 'package.json'), `${JSON.stringify(packed, null, 2)}\n`)
@@ -53,7 +51,7 @@ export async function pack(dir: string): Promise<string> {
 
 async function bundle(dir: string, external: string[]): Promise<void> {
   const build = await rolldown({
-    input: join(app, 'src/main.ts'),
+    input: join(app, 'src/start.ts'),
     platform: 'node',
     external: external.map((name) => new RegExp(`^${name}(/|$)`)),
   })
