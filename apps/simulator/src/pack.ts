@@ -18,6 +18,15 @@ const Manifest = z.object({
   dependencies: z.record(z.string(), z.string()),
 })
 
+/** What somebody with the package alone needs to read. */
+const docs = [
+  'acceptance.md',
+  'acceptance-cases.md',
+  'acceptance-report.png',
+  'load-report.png',
+  'PROTOCOL.md',
+]
+
 /**
  * Makes the simulator a package that can be installed anywhere, and packs it. Node strips no types under node_modules,
  * so it is compiled; our protocol, which is in no registry, goes into the bundle, and public dependencies stay outside.
@@ -37,12 +46,15 @@ export async function pack(dir: string): Promise<string> {
     ...manifest,
     type: 'module',
     bin: { 'placeorder-simulator': 'start.js' },
-    files: ['*.js'],
+    files: ['*.js', 'docs'],
     engines: { node: `>=${NODE_MIN}` },
     dependencies,
   }
   await writeFile(join(dir, 'package.json'), `${JSON.stringify(packed, null, 2)}\n`)
-  await copyFile(join(app, 'README.md'), join(dir, 'README.md'))
+  const readme = await readFile(join(app, 'README.md'), 'utf8')
+  await writeFile(join(dir, 'README.md'), readme.replaceAll('../../docs/', 'docs/'))
+  await mkdir(join(dir, 'docs'))
+  for (const name of docs) await copyFile(join(root, 'docs', name), join(dir, 'docs', name))
   await copyFile(join(root, 'LICENSE'), join(dir, 'LICENSE'))
   const { stdout } = await promisify(execFile)('npm', ['pack', '--json', '--ignore-scripts'], { cwd: dir })
   const [tarball] = z.tuple([z.object({ filename: z.string() })]).parse(JSON.parse(stdout))

@@ -26,7 +26,15 @@ const isRefusal = (told: object): boolean => /"F"|"U"/.test(codeOf(told))
 const parseRepaired =
   (repair: (body: Record<string, unknown>) => Record<string, unknown>) =>
   (body: Buffer): PlaceOrderRequest =>
-    rightWays.parse(Buffer.from(JSON.stringify(repair(jsonOf(body)))))
+    rightWays.parse(repaired(body, repair))
+
+function repaired(body: Buffer, repair: (body: Record<string, unknown>) => Record<string, unknown>): Buffer {
+  try {
+    return Buffer.from(JSON.stringify(repair(jsonOf(body))))
+  } catch {
+    return body
+  }
+}
 
 const withAmounts = (read: (value: unknown) => unknown) => (body: Record<string, unknown>) => {
   const amount = (name: string) => {

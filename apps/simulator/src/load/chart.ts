@@ -73,6 +73,10 @@ export function latencyChart(buckets: readonly Bucket[], bucketS: number): strin
   return picture('Latency over time', ticks, buckets, bucketS, drawn.join('') + hovers.join(''))
 }
 
+/** Seconds between two words on the time axis, and how many of them have room. */
+const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600]
+const TIMES_MAX = 8
+
 type Tick = { at: number; words: string }
 
 function picture(
@@ -88,8 +92,10 @@ function picture(
       `<text x="${left - 8}" y="${n(at + 4)}" text-anchor="end">${words}</text>`,
   )
   const seconds = buckets.length * bucketS
-  const times = [0, 0.25, 0.5, 0.75, 1].map((part) => {
-    return `<text x="${n(left + part * plotWidth)}" y="${HEIGHT - 8}" text-anchor="middle">${n(part * seconds)} s</text>`
+  const step = timeSteps.find((candidate) => candidate * TIMES_MAX >= seconds) ?? seconds
+  const times = Array.from({ length: Math.floor(seconds / step) + 1 }, (_, at) => {
+    const x = left + (at * step * plotWidth) / seconds
+    return `<text x="${n(x)}" y="${HEIGHT - 8}" text-anchor="middle">${n(at * step)} s</text>`
   })
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">${grid.join('')}${times.join('')}${body}</svg>`
 }

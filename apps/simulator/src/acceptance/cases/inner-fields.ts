@@ -71,7 +71,7 @@ function casesOf(object: Inner): Case[] {
   const source = wire(`Body rules, ${tables[name]}`)
   type Faults = { rule: string; breaks: string; expected: Expected; change: Parameters<typeof each>[3] }
   const one = (fault: string, { rule, breaks, expected, change }: Faults): Case => ({
-    name: `fields/${name}-${fault}`,
+    name: `fields/${name}-each-${fault}`,
     rule,
     source,
     breaks,
