@@ -17,12 +17,18 @@ const KEEP_ALIVE_MS = 75_000
 /** All header lines together, in bytes; a signature of 4096 bits, percent-encoded, is below 2 KiB. */
 const HEADER_BYTES_MAX = 16_384
 
+export type ListenerDeps = {
+  signer: Signer
+  tls: TlsOptions | undefined
+  /** Told of an answer to what is no HTTP, and why it is none. */
+  onRaw: (code: ResultCode, reason: string) => void
+  /** Told why a caller and we did not come to speak TLS. */
+  onHandshake: (error: Error) => void
+}
+
 /** The server Fastify listens on, with every time-out said. What is no HTTP is answered too, in the protocol's words. */
-export function createListener(
-  handler: RequestListener,
-  signer: Signer,
-  tls: TlsOptions | undefined,
-): Server {
+export function createListener(handler: RequestListener, deps: ListenerDeps): Server {
+  const { tls, onHandshake } = deps
   const bounds = {
     headersTimeout: HEADERS_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
@@ -37,16 +43,17 @@ export function createListener(
     : http.createServer(bounds, handler)
   server.on('checkExpectation', handler)
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    answerRaw(socket, request.url ?? '/', 'METHOD_NOT_SUPPORTED', signer)
+    answerRaw(socket, request.url ?? '/', 'METHOD_NOT_SUPPORTED', 'CONNECT', deps)
   })
   server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy()
       return
     }
-    const method = error.code === 'HPE_INVALID_METHOD'
-    answerRaw(socket, targetOf(error.rawPacket), method ? 'METHOD_NOT_SUPPORTED' : 'PARAM_ILLEGAL', signer)
+    const code = error.code === 'HPE_INVALID_METHOD' ? 'METHOD_NOT_SUPPORTED' : 'PARAM_ILLEGAL'
+    answerRaw(socket, targetOf(error.rawPacket), code, error.code ?? 'it is no HTTP', deps)
   })
+  server.on('tlsClientError', onHandshake)
   return server
 }
 
@@ -55,7 +62,13 @@ function mutual({ cert, key, ca }: TlsOptions): https.ServerOptions {
 }
 
 /** Answers on a bare socket what the HTTP parser could not read, and closes it: nothing after it can be trusted. */
-function answerRaw(socket: Duplex, target: string, code: ResultCode, signer: Signer): void {
+function answerRaw(
+  socket: Duplex,
+  target: string,
+  code: ResultCode,
+  reason: string,
+  { signer, onRaw }: ListenerDeps,
+): void {
   const body = Buffer.from(JSON.stringify(answer(code)))
   signer
     .headersFor({ target, clientId: '', body, shareable: true })
@@ -70,6 +83,7 @@ function answerRaw(socket: Duplex, target: string, code: ResultCode, signer: Sig
         'Connection: close',
       ]
       socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]))
+      onRaw(code, reason)
     })
     .catch(() => socket.destroy())
 }

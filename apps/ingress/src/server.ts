@@ -39,7 +39,7 @@ export type ServerDeps = {
   admission: Admission
   requestTimeToleranceMs: number
   use: PlaceOrderDeps & InquireOrderDeps
-  log: Pick<Logger, 'info' | 'error'>
+  log: Pick<Logger, 'error' | 'debug'>
   onAnswer: (answered: Answered) => void
   stage: Metrics['stage']
   tracing: Pick<Tracing, 'step'>
@@ -49,6 +49,9 @@ export type ServerDeps = {
   /** True once the process is to end: callers are then told to come back on another connection. */
   draining: () => boolean
 }
+
+/** Whose answer it is when what came is no HTTP. */
+const nobody = { door: 'none', clientId: undefined, paymentId: undefined, seconds: 0 } as const
 
 /** The largest body (bytes): an order with every field at its longest is below 20 KiB, PROTOCOL.md grants 64 KiB. */
 const BODY_BYTES_MAX = 65_536
@@ -81,7 +84,14 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     return503OnClosing: false,
     exposeHeadRoutes: false,
     trustProxy: deps.trustProxy,
-    serverFactory: (handler) => createListener(handler, deps.signer, deps.tls),
+    clientErrorHandler: () => {}, // The listener answers, signed; Fastify would answer before it.
+    serverFactory: (handler) =>
+      createListener(handler, {
+        signer: deps.signer,
+        tls: deps.tls,
+        onRaw: (code, reason) => deps.onAnswer({ ...nobody, code, reason }),
+        onHandshake: (err) => deps.log.debug({ err }, 'a caller and we did not come to speak TLS'),
+      }),
   })
   app.decorateRequest('seen')
   app.addHook('onRequest', async (request) => {

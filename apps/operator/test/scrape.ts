@@ -15,6 +15,6 @@ export async function scrape(admin: string): Promise<Scraped> {
   )
 }
 
-/** The names with their labels, without those of a histogram's buckets. */
+/** The names of our own series, with their labels. */
 export const seriesOf = (scraped: Scraped): string[] =>
-  [...scraped.keys()].filter((name) => !name.includes('le="'))
+  [...scraped.keys()].filter((name) => name.startsWith('placeorder_'))
