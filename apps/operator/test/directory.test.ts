@@ -4,11 +4,13 @@ import { createWriteStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { aPlaceOrder, openSystem, type System } from '@placeorder/testkit'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 
 const root = join(import.meta.dirname, '../../..')
 const Manifest = z.object({ scripts: z.object({ directory: z.string() }) })
+
+vi.setConfig({ testTimeout: 90_000 })
 
 let system: System
 beforeAll(async () => {

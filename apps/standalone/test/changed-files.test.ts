@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { aPlaceOrder, openSystem, type System, signedCall } from '@placeorder/testkit'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 
 const PolicyFile = z.looseObject({ kyb: z.looseObject({ levelMin: z.number() }) })
@@ -10,6 +10,8 @@ const ClientsFile = z.object({ clients: z.tuple([z.looseObject({ clientId: z.str
 
 /** A change is in force within a second or two on a quiet machine; a loaded one is given longer (ms). */
 const inTime = { timeout: 20_000, interval: 100 }
+
+vi.setConfig({ testTimeout: 90_000 })
 
 let system: System
 beforeEach(async () => {

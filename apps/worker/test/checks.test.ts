@@ -37,7 +37,9 @@ async function checksInDoc(): Promise<unknown[]> {
   return z.object({ checks: z.array(z.looseObject({})) }).parse(JSON.parse(shown)).checks
 }
 
-test('the checks of docs/checks.md, a service and a module, decide orders as it says', async () => {
+test('the checks of docs/checks.md, a service and a module, decide orders as it says', {
+  timeout: 60_000,
+}, async () => {
   const port = await freePort()
   const checks = (await checksInDoc()).map((check) =>
     JSON.parse(
@@ -66,7 +68,9 @@ test('the checks of docs/checks.md, a service and a module, decide orders as it 
   expect(await ingress.place(suspect)).toMatchObject({ code: 'RISK_REJECT' })
 })
 
-test('an order that a check cannot decide is UNKNOWN_EXCEPTION at once, and decided when the check is back', async () => {
+test('an order that a check cannot decide is UNKNOWN_EXCEPTION at once, and decided when the check is back', {
+  timeout: 90_000,
+}, async () => {
   const port = await freePort()
   const system = await systemWith([
     { name: 'suspects', url: `http://127.0.0.1:${port}/`, timeoutMs: 500, after: 'code' },
@@ -85,26 +89,29 @@ test('an order that a check cannot decide is UNKNOWN_EXCEPTION at once, and deci
     .toBe('SUCCESS')
 })
 
-test('one order whose check hangs holds up none of its neighbours', async () => {
+test('one order whose check hangs holds up none of its neighbours', { timeout: 90_000 }, async () => {
   const hanging = `
     export default ({ order }) => (order.passThroughInfo === 'hang' ? new Promise(() => {}) : 'SUCCESS')`
-  const system = await systemWith(
-    [{ name: 'hanging', module: './hanging.mjs', timeoutMs: 30_000, after: 'amount' }],
-    {
-      CHECKS_MS: '30000',
-    },
-  )
+  const check = { name: 'hanging', module: './hanging.mjs', timeoutMs: 30_000, after: 'amount' }
+  const system = await systemWith([check], { CHECKS_MS: '30000' })
   await writeFile(join(system.dir, 'hanging.mjs'), hanging)
   const ingress = await system.startIngress()
-  const placeSome = () =>
-    Array.from({ length: 20 }, () => ingress.place(aPlaceOrder({ customerId: randomUUID() })))
-  const before = placeSome()
-  const hung = ingress.place(aPlaceOrder({ passThroughInfo: 'hang' }))
-  const beside = placeSome()
+  const neighbours = Array.from({ length: 20 }, () => aPlaceOrder({ customerId: randomUUID() }))
+  const hung = aPlaceOrder({ passThroughInfo: 'hang' })
+  // Without a worker, all of them are taken in and wait for one: the hanging one in the midst of them.
+  const together = [...neighbours.slice(0, 10), hung, ...neighbours.slice(10)]
+  const taken = await Promise.all(together.map((order) => ingress.place(order)))
+  expect(new Set(taken.map(({ code }) => code))).toEqual(new Set(['PAYMENT_IN_PROCESS']))
   await system.startWorker()
-  const answers = await Promise.all([...before, ...beside, ...placeSome()])
-  expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(['SUCCESS']))
-  expect(await hung).toMatchObject({ code: 'PAYMENT_IN_PROCESS' })
+  const later = Array.from({ length: 20 }, () => aPlaceOrder({ customerId: randomUUID() }))
+  const codes = async () => {
+    const answers = await Promise.all([...neighbours, ...later].map((order) => ingress.place(order)))
+    return [...new Set(answers.map(({ code }) => code))]
+  }
+  await expect.poll(codes, { timeout: 20_000 }).toEqual(['SUCCESS'])
+  const { acquirerId, pspId, paymentId } = hung
+  const told = await ingress.inquire({ acquirerId, pspId, paymentId })
+  expect(told.body).toMatchObject({ orderResult: { resultStatus: 'U' } })
 })
 
 test('a check module that cannot be loaded stops the start, and is named', async () => {
