@@ -103,6 +103,20 @@ export class Member {
       onDisgrace(`${this.name} ended with ${how} ${ms} ms after SIGTERM`)
   }
 
+  /** Tells it to end, and to end again once it says that it is ending; resolves with how it did, and when it was told again. */
+  async endTwice(): Promise<{ how: number | NodeJS.Signals | undefined; from: number }> {
+    this.#isAway('KILLED')
+    this.#expectedToEnd = true
+    const process = this.#process
+    process?.kill('SIGTERM')
+    const isEnding = async () =>
+      (await (await fetch(`${process?.admin}/readyz`)).text()).includes('it is ending')
+    while (!(await isEnding())) await wait(1)
+    const from = History.now()
+    process?.kill('SIGINT')
+    return { how: await process?.exited, from }
+  }
+
   /** For how long the machine has kept it from running since then. */
   #starvedMs(from: number): number {
     const starved = this.#deps.history.absences.filter(

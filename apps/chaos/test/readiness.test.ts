@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Connection, connect, disconnect } from '@placeorder/store'
+import { findRedisServer, startLocalRedis } from '@placeorder/store/local-redis'
+import { type Operated, openSystem, type System } from '@placeorder/testkit'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+
+const Readiness = z.object({ reasons: z.record(z.string(), z.string()) })
+const closing: (() => Promise<unknown>)[] = []
+const closeAll = async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+}
+
+/** A system on a durable Redis that has these settings besides. */
+async function systemWith(...settings: string[]): Promise<System> {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-readiness-'))
+  closing.push(() => rm(dir, { recursive: true, force: true }))
+  const redis = await startLocalRedis(await findRedisServer(), { dir, args: settings })
+  closing.push(() => redis.stop())
+  const system = await openSystem({ redisUrl: redis.url })
+  closing.push(() => system.close())
+  return system
+}
+
+/** What a process says of its readiness: 200, or why not. */
+async function readinessOf({ admin }: Operated): Promise<number | string> {
+  const response = await fetch(`${admin}/readyz`)
+  const { reasons } = Readiness.parse(await response.json())
+  return response.ok ? response.status : (reasons.redis ?? '')
+}
+
+describe('on a Redis whose settings change', () => {
+  let strict: Operated[]
+  let relaxed: Operated
+  let connection: Connection
+
+  beforeAll(async () => {
+    const system = await systemWith()
+    strict = await Promise.all([system.startIngress(), system.startWorker()])
+    relaxed = await system.startIngress({ DURABILITY: 'relaxed' })
+    connection = connect(system.address, 'patient')
+    closing.push(() => disconnect(connection))
+  })
+  afterAll(closeAll)
+
+  test.each([
+    ['appendonly', 'no', 'yes'],
+    ['appendfsync', 'everysec', 'always'],
+    ['maxmemory-policy', 'allkeys-lru', 'noeviction'],
+  ])(
+    'with %s %s no process is ready, says to set %s, and is ready once it is set',
+    async (name, bad, good) => {
+      await connection.call('CONFIG', 'SET', name, bad)
+      for (const told of await Promise.all(strict.map(readinessOf)))
+        expect(told).toContain(`set ${name} ${good}`)
+      expect(await readinessOf(relaxed)).toBe(200) // DURABILITY=relaxed takes any.
+      await connection.call('CONFIG', 'SET', name, good)
+      expect(await Promise.all(strict.map(readinessOf))).toEqual([200, 200])
+    },
+  )
+})
+
+describe('on a Redis that hides its configuration', () => {
+  afterEach(closeAll)
+
+  test('a process is ready, and says in its log what it assumes', async () => {
+    const system = await systemWith('--rename-command', 'CONFIG', '')
+    const ingress = await system.startIngress()
+    expect(await readinessOf(ingress)).toBe(200)
+    expect(await ingress.waitFor(/durability/)).toContain('appendfsync is always')
+  })
+})

@@ -1,0 +1,150 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { type Connection, connect, disconnect } from '@placeorder/store'
+import { openKey } from '@placeorder/store/keys'
+import { aPlaceOrder, checkHistory, History, netMs, readKept } from '@placeorder/testkit'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { untilQuiet } from '../src/aftermath.ts'
+import { Callers } from '../src/callers.ts'
+import { type House, openHouse, WAIT_MS } from '../src/house.ts'
+import { directoryFor, policy } from '../src/market.ts'
+import type { Member } from '../src/member.ts'
+import { letOrdersCome } from '../src/orders-come.ts'
+import { Random } from '../src/random.ts'
+import { watchStarvation } from '../src/starvation.ts'
+
+/** An order that a killed worker had in hand is decided by another within this time (ms). */
+const DECIDED_BY_ANOTHER_MS_MAX = 10_000
+
+/** What ends at once has ended within this time (ms). */
+const AT_ONCE_MS_MAX = 300
+
+const history = new History()
+const disgraces: string[] = []
+const watching = new AbortController()
+let dir: string
+let house: House
+let callers: Callers
+let ingresses: Member[]
+let workers: Member[]
+let watched: Promise<void>
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'placeorder-restarts-'))
+  const onDisgrace = (what: string) => void disgraces.push(what)
+  house = await openHouse(dir, { history, random: new Random(1), onDisgrace })
+  await writeFile(join(house.system.dir, 'policy.json'), JSON.stringify(policy))
+  const { merchants, codes } = directoryFor(2_000)
+  await house.system.put(merchants, codes)
+  await Promise.all(house.members.map((member) => member.start()))
+  callers = new Callers(house.system.caller, history)
+  ingresses = house.members.filter(({ kind }) => kind === 'ingress')
+  workers = house.members.filter(({ kind }) => kind === 'worker')
+  watched = watchStarvation(history, () => house.members, watching.signal)
+})
+afterAll(async () => {
+  watching.abort()
+  await watched
+  await house.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+/** An order that no limit stands in the way of. */
+function anOrder(): PlaceOrderRequest {
+  const { customerId: _, ...order } = aPlaceOrder()
+  return order
+}
+
+/** How long it is since then (ms), less what the machine kept the callers and this member from running. */
+function sinceMs(from: number, { name }: Member): number {
+  const [sentAt, endedAt] = [from, History.now()]
+  const call = { door: 'place', paymentId: '', ingress: name, terms: '', ending: { kind: 'SILENT' } } as const
+  return netMs(
+    { ...call, sentAt, endedAt },
+    Map.groupBy(history.absences, ({ who }) => who),
+  )
+}
+
+const looking = <T>(look: (connection: Connection) => Promise<T>): Promise<T> => {
+  const connection = connect(house.system.address, 'patient')
+  return look(connection).finally(() => disconnect(connection))
+}
+const sumOfShards = (count: (connection: Connection, shard: number) => Promise<number>) =>
+  looking(async (connection) => (await count(connection, 0)) + (await count(connection, 1)))
+const activeJobs = () => sumOfShards((connection, shard) => connection.llen(`{s${shard}}:orders:active`))
+const openOrders = () => sumOfShards((connection, shard) => connection.zcard(openKey(shard)))
+
+/** Checks the whole history; nothing may be wrong with it. */
+async function expectPromisesKept(quietFrom: number): Promise<void> {
+  const kept = await readKept(house.system, JSON.stringify(policy))
+  const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom })
+  expect(violations.map(({ rule, paymentId, what }) => `${rule}: ${paymentId} ${what}`)).toEqual([])
+}
+
+test('every process is restarted in turn under load: no order is lost, no answer broken, each ends cleanly', async () => {
+  const over = new AbortController()
+  const doors = () => ingresses.filter(({ isOffered }) => isOffered)
+  const coming = letOrdersCome(
+    { seed: 9, ordersPerSecond: 60, signal: over.signal, onProgress: () => {} },
+    { callers, doors, random: new Random(2), history },
+  )
+  for (const member of house.members) {
+    await member.end()
+    await member.start()
+  }
+  over.abort()
+  await coming
+  const { quietFrom } = await untilQuiet(house.system, ingresses, callers, new Random(3))
+  await expectPromisesKept(quietFrom)
+  expect(disgraces).toEqual([])
+  expect(history.calls.filter(({ ending }) => ending.kind === 'ANSWERED').length).toBeGreaterThan(100)
+}, 120_000)
+
+test('orders that a killed worker had in hand are decided by another within 10 s', async () => {
+  const [victim, other] = workers as [Member, Member]
+  other.stop()
+  victim.link.slow(300) // So that it still has them in hand when it is killed.
+  const orders = Array.from({ length: 20 }, anOrder)
+  const placed = Promise.all(orders.map((order, i) => callers.place(order, ingresses[i % 2] as Member)))
+  await expect.poll(activeJobs, { timeout: 20_000, interval: 10 }).toBeGreaterThan(0)
+  await victim.kill()
+  other.goOn()
+  const killedAt = History.now()
+  await placed
+  for (const order of orders) {
+    for (;;) {
+      const ending = await callers.inquire(order, ingresses[0] as Member)
+      if (ending.kind === 'ANSWERED' && ending.orderCode === 'SUCCESS') break
+      expect(sinceMs(killedAt, other)).toBeLessThan(DECIDED_BY_ANOTHER_MS_MAX)
+      await wait(20)
+    }
+  }
+  console.log(`decided by another worker ${Math.round(sinceMs(killedAt, other))} ms after the kill`)
+  await victim.link.heal()
+  await victim.start()
+}, 120_000)
+
+test('a second signal ends an ingress at once, with an order in hand', async () => {
+  const [ingress] = ingresses as [Member]
+  await Promise.all(workers.map((worker) => worker.kill()))
+  const waiting = callers.place(anOrder(), ingress)
+  await expect.poll(openOrders).toBe(1)
+  const { how, from } = await ingress.endTwice()
+  expect(how).toBe(1)
+  expect(sinceMs(from, ingress)).toBeLessThan(AT_ONCE_MS_MAX)
+  expect(await waiting).toMatchObject({ kind: 'BROKEN' })
+  await Promise.all([ingress, ...workers].map((member) => member.start()))
+}, 60_000)
+
+test('a second signal ends a worker at once', async () => {
+  const [worker] = workers as [Member]
+  worker.link.stall() // It would wait for Redis to finish what it has in hand.
+  const { how, from } = await worker.endTwice()
+  expect(how).toBe(1)
+  expect(sinceMs(from, worker)).toBeLessThan(AT_ONCE_MS_MAX)
+  await worker.link.heal()
+  await worker.start()
+}, 60_000)
