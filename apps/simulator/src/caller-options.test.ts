@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeKeys, writeKeys } from '../test/keys.ts'
 import { recorder } from '../test/recorder.ts'
 import { SmallAcquirer } from '../test/small-acquirer.ts'
+import { command as acceptance } from './acceptance/command.ts'
 import { callerOptions, readWho } from './caller-options.ts'
 import { readArgs } from './options.ts'
 import { command as place } from './place/command.ts'
@@ -92,6 +93,13 @@ describe('over https', () => {
 
   test('an order goes through when both sides know each other', async () => {
     expect(await placed(...ours(), '--ca', cert('acquirer'))).toBe(0)
+  })
+
+  test('so do the cases of acceptance, dropped connections included', async () => {
+    const { terminal, out } = recorder()
+    const called = ['--url', acquirer.url.href, '--key', files.key, '--server-key', files.serverKey]
+    const known = [...ours(), '--ca', cert('acquirer'), '--only', 'connections,headers/lower-case']
+    expect(await acceptance.run([...called, ...known], terminal), out()).toBe(0)
   })
 
   test('an acquirer whose certificate is unknown gets nothing', async () => {

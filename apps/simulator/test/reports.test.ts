@@ -135,7 +135,7 @@ describe('the report of a load, in Chromium', () => {
       return { delayMs: last % 7 === 0 ? 40 : last % 3 }
     }
     const report = join(dir, 'load.html')
-    const seconds = pictures === undefined ? '3' : '30'
+    const seconds = pictures === undefined ? '2' : '30'
     const rate = ['--rate', '100', '--duration', seconds, '--connections', '10', '--time-factor', '0.001']
     const objectives = ['--p99', '5000', '--u-share', '0.001']
     await load.run([...whoAt(acquirer), ...rate, ...objectives, '--report', report], recorder().terminal)

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { makeKeys, writeKeys } from '../../test/keys.ts'
 import { recorder } from '../../test/recorder.ts'
@@ -175,9 +177,13 @@ describe('acceptance', () => {
   })
 
   test('needs the key of the acquirer: unsigned answers are what it is for', async () => {
-    const { terminal } = recorder()
-    const args = ['--url', acquirer.url.href, '--key', files.key]
-    await expect(command.run(args, terminal)).rejects.toThrow('--server-key')
+    const main = join(import.meta.dirname, '../main.ts')
+    const args = [main, 'acceptance', '--url', acquirer.url.href, '--key', files.key]
+    // In a folder of its own, where no key lies where it would be looked for.
+    await expect(promisify(execFile)(process.execPath, args, { cwd: dir })).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--server-key: '),
+    })
   })
 })
 
