@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { openIngressStore } from '@placeorder/store'
-import { durabilityCheck, openLog, openMetrics, openTracing } from '@placeorder/telemetry'
+import { durabilityCheck, openLog, openMetrics, openTracing, tellOfMended } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { Admission } from './admission.ts'
 import { parseClients } from './clients.ts'
@@ -43,7 +43,7 @@ const store = await openIngressStore({
     metrics.groupOrders.observe({ kind: 'intake' }, orders)
     metrics.redisRoundTrip.observe(claimMs / 1000)
   },
-  onMended: (orders) => metrics.mended.inc(orders),
+  onMended: tellOfMended(metrics, log),
   onHeard: (ageMs) => metrics.stage('announce', ageMs / 1000),
 })
 const admission = new Admission(

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { GroupTaker, openWorkerStore } from '@placeorder/store'
-import { durabilityCheck, openLog, openMetrics, openTracing } from '@placeorder/telemetry'
+import { durabilityCheck, openLog, openMetrics, openTracing, tellOfMended } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { WorkerEnvironment } from './config.ts'
 import { LimitUse } from './limit-use.ts'
@@ -57,14 +57,14 @@ if (env.ADMIN_TOKEN !== undefined) {
   const { addBoard } = await import('./board.ts') // Not loaded by those who do not look.
   addBoard(admin, { queues: store.queues, token: env.ADMIN_TOKEN, writes: env.BOARD_WRITES })
 }
+const ofMended = tellOfMended(metrics, log)
 const ending = new AbortController()
 const mending = keepMending(
   {
     store,
     shards: env.SHARDS,
-    onRound: async ({ mended, open, oldestAgeMs }) => {
-      metrics.mended.inc(mended)
-      if (mended > 0) log.warn({ mended, open, oldestAgeMs }, 'mended orders that no job was answerable for')
+    onRound: async (mended) => {
+      ofMended(mended)
       await limitUse.look(rulebook.current.policy.dayOf(Date.now()))
     },
     onFault: (err) => onFault(err, 'a round of mending failed; the next one comes'),

@@ -10,7 +10,12 @@ test('rounds go on from where the one before has ended, and begin again after th
         backlog: async () => ({ open: open.length, oldest: 0 }),
         open: async (_shard: number, _before: number, max: number, skip = 0) => open.slice(skip, skip + max),
       },
-      mending: { mendOpen: async (_shard: number, paymentIds: string[]) => mended.push(paymentIds.length) },
+      mending: {
+        mendOpen: async (_shard: number, paymentIds: string[]) => {
+          mended.push(paymentIds.length)
+          return paymentIds
+        },
+      },
       usage: { forget: async () => {}, time: async () => '1000' },
     },
     shards: 1,
@@ -28,7 +33,7 @@ test('what is forgotten goes by the clock of Redis, not by that of this machine'
   await mendRound({
     store: {
       orders: { backlog: async () => ({ open: 0, oldest: undefined }), open: async () => [] },
-      mending: { mendOpen: async () => 0 },
+      mending: { mendOpen: async () => [] },
       usage: {
         time: async () => String(redisNow),
         forget: async (oldestOpen: number, now: number) => void forgotten.push([oldestOpen, now]),

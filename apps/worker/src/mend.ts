@@ -8,8 +8,8 @@ export type MendDeps = {
     usage: Pick<WorkerStore['usage'], 'forget' | 'time'>
   }
   shards: number
-  /** Told of each round's work; the round ends with it. */
-  onRound: (round: { mended: number; open: number; oldestAgeMs: number }) => Promise<void>
+  /** Told which orders a round has enqueued again; the round ends with it. */
+  onRound: (mended: string[]) => Promise<void>
   onFault: (error: unknown) => void
 }
 
@@ -38,18 +38,16 @@ export async function keepMending(deps: MendDeps, signal: AbortSignal): Promise<
  */
 export async function mendRound({ store, shards, onRound }: MendDeps, seen: number[] = []): Promise<void> {
   const now = Number(await store.usage.time())
-  const round = { mended: 0, open: 0, oldestAgeMs: 0 }
+  const mended: string[] = []
   let oldestOpen = now
   for (let shard = 0; shard < shards; shard += 1) {
-    const { open, oldest = now } = await store.orders.backlog(shard)
+    const { oldest = now } = await store.orders.backlog(shard)
     const skip = seen[shard] ?? 0
     const paymentIds = await store.orders.open(shard, now - ORPHAN_AGE_MS, ROUND_ORDERS_MAX, skip)
     seen[shard] = paymentIds.length < ROUND_ORDERS_MAX ? 0 : skip + paymentIds.length
-    round.mended += await store.mending.mendOpen(shard, paymentIds)
-    round.open += open
+    mended.push(...(await store.mending.mendOpen(shard, paymentIds)))
     oldestOpen = Math.min(oldestOpen, oldest)
   }
-  round.oldestAgeMs = now - oldestOpen
   await store.usage.forget(oldestOpen, now)
-  await onRound(round)
+  await onRound(mended)
 }

@@ -21,10 +21,10 @@ export class Mending {
 
   /**
    * Enqueues again those orders whose job no longer exists, each in a job of its own: what ended their group (it may
-   * have been one of them) then ends none of the others. Resolves with how many were enqueued.
+   * have been one of them) then ends none of the others. Resolves with the paymentIds of those.
    */
-  async mend(shard: number, orders: Answerable[]): Promise<number> {
-    if (orders.length === 0) return 0
+  async mend(shard: number, orders: Answerable[]): Promise<string[]> {
+    if (orders.length === 0) return []
     const pipeline = this.#connection.pipeline()
     for (const { jobId } of orders) pipeline.exists(jobKey(shard, jobId ?? ''))
     const exists = (await pipeline.exec()) ?? []
@@ -33,8 +33,8 @@ export class Mending {
   }
 
   /** As `mend`, for open orders whose jobs are not known yet. */
-  async mendOpen(shard: number, paymentIds: string[]): Promise<number> {
-    if (paymentIds.length === 0) return 0
+  async mendOpen(shard: number, paymentIds: string[]): Promise<string[]> {
+    if (paymentIds.length === 0) return []
     const jobIds = await this.#orders.jobsOf(shard, paymentIds)
     return this.mend(
       shard,
@@ -52,17 +52,17 @@ export class Mending {
    * Takes orders out of their group, each to a job of its own that runs after `delayMs`. Whoever waits for one of
    * them is told UNKNOWN_EXCEPTION, so that nobody waits in vain.
    */
-  async postpone(shard: number, orders: Answerable[], delayMs: number): Promise<number> {
+  async postpone(shard: number, orders: Answerable[], delayMs: number): Promise<string[]> {
     return this.handOver(shard, orders, 'r', { delayMs, announce: 'UNKNOWN_EXCEPTION' })
   }
 
-  /** Hands orders to new jobs now, whatever job they name. */
+  /** Hands orders to new jobs now, whatever job they name. Resolves with the paymentIds of those that were. */
   async handOver(
     shard: number,
     orders: Answerable[],
     kind: 'm' | 'r' | 'o',
     { delayMs = 0, announce }: { delayMs?: number; announce?: 'UNKNOWN_EXCEPTION' } = {},
-  ): Promise<number> {
+  ): Promise<string[]> {
     const entrusted = orders.map(({ paymentId, jobId = '' }) => ({
       paymentId,
       from: jobId,
@@ -77,6 +77,6 @@ export class Mending {
         return this.#queues.enqueue(shard, to, { paymentIds: [paymentId], ...traced }, delayMs)
       }),
     )
-    return given.length
+    return given.map(({ paymentId }) => paymentId)
   }
 }

@@ -51,8 +51,8 @@ export async function openIngressStore(
   options: StoreOptions & {
     replicasMin?: number
     onGroup?: (orders: number, claimMs: number) => void
-    /** Told how many orders a repeat has found without a job, and enqueued again. */
-    onMended?: (orders: number) => void
+    /** Told of orders that a repeat has found without a job, and enqueued again. */
+    onMended?: (paymentIds: string[]) => void
     onHeard?: (ageMs: number) => void
   },
 ): Promise<IngressStore> {

@@ -2,5 +2,6 @@ export { type Admin, type AdminOptions, buildAdmin, type HealthCheck } from './a
 export { type Backlogged, readBacklog } from './backlog.ts'
 export { type Durable, durabilityCheck } from './durability-check.ts'
 export { type Logger, type LogOptions, openLog } from './log.ts'
+export { tellOfMended } from './mended.ts'
 export { type Metrics, openMetrics, type StageName, stageNames } from './metrics.ts'
 export { noTracing, openTracing, type Step, type Tracing } from './traces.ts'

@@ -1,13 +1,16 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { buildAdmin } from './admin.ts'
+import { readBacklog } from './backlog.ts'
+import { durabilityCheck } from './durability-check.ts'
 import { openLog } from './log.ts'
 import { openMetrics, stageNames } from './metrics.ts'
 import { noTracing, openTracing } from './traces.ts'
 
-test('the log shows nothing personal or secret, however deep', () => {
+/** Where a log may go, and the lines that went there. */
+function collector() {
   const lines: string[] = []
   const destination = new Writable({
     write: (chunk, _encoding, done) => {
@@ -15,6 +18,11 @@ test('the log shows nothing personal or secret, however deep', () => {
       done()
     },
   })
+  return { lines, destination }
+}
+
+test('the log shows nothing personal or secret, however deep', () => {
+  const { lines, destination } = collector()
   const log = openLog({ name: 'test', level: 'info', destination })
   const secret = {
     codeValue: 'S3CRET',
@@ -116,4 +124,58 @@ test('of the ways that begin here the share that was asked for is told, and each
     begun.traceparent?.slice(3, 35),
   )
   await Promise.all([all.close(), none.close()])
+})
+
+describe('what is known of Redis', () => {
+  const metrics = openMetrics('worker')
+  const shown = async (name: string) => {
+    const line = (await metrics.registry.metrics()).split('\n').find((text) => text.startsWith(`${name} `))
+    return Number(line?.split(' ')[1])
+  }
+  const { lines: warned, destination } = collector()
+  const log = openLog({ name: 'test', level: 'warn', destination })
+  const off = 'the append-only file is off'
+  const checkOf = (
+    mode: 'strict' | 'relaxed',
+    report: () => Promise<{ faults: string[]; assumed: string[] }>,
+  ) => durabilityCheck({ report }, mode, metrics, log)
+
+  test.each([
+    ['strict', [], 1, undefined],
+    ['strict', [off], 0, off],
+    ['relaxed', [off], 0, undefined],
+  ] as const)(
+    '%s, with the faults %j: durable %i, not ready for %s',
+    async (mode, faults, durable, reason) => {
+      expect(await checkOf(mode, async () => ({ faults: [...faults], assumed: [] }))()).toBe(reason)
+      expect(await shown('placeorder_redis_durable')).toBe(durable)
+    },
+  )
+
+  test('a Redis that does not answer keeps nothing', async () => {
+    await expect(checkOf('strict', () => Promise.reject(new Error('away')))()).rejects.toThrow('away')
+    expect(await shown('placeorder_redis_durable')).toBe(0)
+  })
+
+  test('is told once, and again when it has changed', async () => {
+    let faults = [off]
+    const check = checkOf('relaxed', async () => ({ faults, assumed: [] }))
+    warned.length = 0
+    for (let look = 0; look < 3; look += 1) await check()
+    expect(warned).toHaveLength(1)
+    faults = [off, 'keys may be evicted']
+    await check()
+    expect(warned).toHaveLength(2)
+  })
+
+  test('the backlog is that of all shards, and as old as their oldest order', async () => {
+    const ages = [2_000, undefined, 90_000]
+    const backlog = async (shard: number) => {
+      const age = ages[shard]
+      return { open: shard + 1, oldest: age === undefined ? undefined : Date.now() - age }
+    }
+    await readBacklog({ backlog }, 3, metrics)
+    expect(await shown('placeorder_open_orders')).toBe(6)
+    expect(await shown('placeorder_oldest_open_order_age_seconds')).toBeCloseTo(90, 0)
+  })
 })

@@ -79,7 +79,7 @@ async function retry(paymentId: string, store: OperatorStore, { out, err }: Orde
     return stopped(`it is concluded, ${record.outcome}: nothing is left to do`)
   const shard = shardOf(paymentId, store.shards)
   const given = await store.mending.handOver(shard, [{ paymentId, jobId: record.jobId }], 'o')
-  if (given === 0)
+  if (given.length === 0)
     return stopped('it was given to another job, or concluded, at this very moment: look again')
   out.write('given to a new job\n')
   return exit.good
