@@ -1,4 +1,4 @@
-import { type Absence, type Call, netMs, type Violation } from '@placeorder/testkit'
+import { type Absence, Absences, type Call, type Violation } from '@placeorder/testkit'
 import { faults } from './faults.ts'
 import { WAIT_MS } from './house.ts'
 import type { Progress } from './orders-come.ts'
@@ -23,13 +23,13 @@ export function longestMs(
   calls: readonly Call[],
   absences: readonly Absence[],
 ): { seen: number; net: number; excused: number } {
-  const byWho = Map.groupBy(absences, ({ who }) => who)
+  const away = new Absences(absences)
   const longest = { seen: 0, net: 0, excused: 0 }
   for (const call of calls) {
     if (call.ending.kind !== 'ANSWERED') continue
     const seen = call.endedAt - call.sentAt
     longest.seen = Math.max(longest.seen, seen)
-    longest.net = Math.max(longest.net, netMs(call, byWho))
+    longest.net = Math.max(longest.net, away.netMs(call))
     if (seen > WAIT_MS + 200) longest.excused += 1
   }
   return longest

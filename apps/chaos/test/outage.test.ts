@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { aPlaceOrder, type Call, type FaultProxy, History, netMs } from '@placeorder/testkit'
+import { Absences, aPlaceOrder, type Call, type FaultProxy, History } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Callers } from '../src/callers.ts'
 import { type House, openHouse, WAIT_MS } from '../src/house.ts'
@@ -59,10 +59,7 @@ function anOrder(): PlaceOrderRequest {
 async function place(order: PlaceOrderRequest = anOrder()) {
   await callers.place(order, ingress)
   const call = history.calls.at(-1) as Call
-  const ms = netMs(
-    call,
-    Map.groupBy(history.absences, ({ who }) => who),
-  )
+  const ms = new Absences(history.absences).netMs(call)
   return { code: call.ending.kind === 'ANSWERED' ? call.ending.code : call.ending.kind, ms, call }
 }
 
@@ -71,10 +68,7 @@ async function untilServed(from: number, withinMs: number): Promise<number> {
   for (;;) {
     const { code, ms, call } = await place()
     const whole: Call = { ...call, sentAt: from }
-    const since = netMs(
-      whole,
-      Map.groupBy(history.absences, ({ who }) => who),
-    )
+    const since = new Absences(history.absences).netMs(whole)
     if (code === 'SUCCESS' && ms < withinMs) return since
     if (since > 20_000) throw new Error(`still not served ${since} ms later: ${code} in ${ms} ms`)
   }

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { type Connection, connect, disconnect } from '@placeorder/store'
 import { openKey } from '@placeorder/store/keys'
-import { aPlaceOrder, checkHistory, History, netMs, readKept } from '@placeorder/testkit'
+import { Absences, aPlaceOrder, checkHistory, History, readKept } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { untilQuiet } from '../src/aftermath.ts'
 import { Callers } from '../src/callers.ts'
@@ -60,12 +60,7 @@ function anOrder(): PlaceOrderRequest {
 
 /** How long it is since then (ms), less what the machine kept the callers and this member from running. */
 function sinceMs(from: number, { name }: Member): number {
-  const [sentAt, endedAt] = [from, History.now()]
-  const call = { door: 'place', paymentId: '', ingress: name, terms: '', ending: { kind: 'SILENT' } } as const
-  return netMs(
-    { ...call, sentAt, endedAt },
-    Map.groupBy(history.absences, ({ who }) => who),
-  )
+  return new Absences(history.absences).netMs({ ingress: name, sentAt: from, endedAt: History.now() })
 }
 
 const looking = <T>(look: (connection: Connection) => Promise<T>): Promise<T> => {

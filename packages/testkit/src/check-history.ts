@@ -1,5 +1,6 @@
 import { isFinal, isResultCode } from '@placeorder/protocol'
-import { type Absence, CALLERS, type Call, type Ending } from './history.ts'
+import { Absences } from './absences.ts'
+import type { Absence, Call, Ending } from './history.ts'
 
 /** What an order takes from one counter if it is placed. */
 export type Take = {
@@ -52,7 +53,7 @@ type AnsweredCall = Call & { ending: Answered }
 /** All there is to know of one paymentId. */
 type Story = { paymentId: string; calls: Call[]; answered: AnsweredCall[]; kept: KeptOrder | undefined }
 
-type World = { kept: Kept; bounds: Bounds; absences: Map<string, Absence[]> }
+type World = { kept: Kept; bounds: Bounds; absences: Absences }
 
 type Found = { what: string; calls?: Call[] }
 
@@ -189,7 +190,7 @@ function inOurWords({ answered }: Story): Found[] {
 function inTime({ calls }: Story, { bounds, absences }: World): Found[] {
   return calls.flatMap((call) => {
     if (call.ending.kind !== 'ANSWERED' && call.ending.kind !== 'SILENT') return []
-    const ms = netMs(call, absences)
+    const ms = absences.netMs(call)
     const after = call.ending.kind === 'SILENT' ? 'no answer after' : 'answered after'
     return ms <= bounds.waitMs + GRACE_MS
       ? []
@@ -205,11 +206,8 @@ function answeredUnlessKilled({ calls }: Story, { absences }: World): Found[] {
   return calls.flatMap((call) => {
     const { ending } = call
     if (ending.kind !== 'BROKEN' && ending.kind !== 'REFUSED') return []
-    const gone = (absences.get(call.ingress) ?? []).some(
-      ({ why, from, to }) =>
-        (why === 'KILLED' || (why === 'ENDED' && ending.kind === 'REFUSED')) &&
-        from <= call.endedAt &&
-        to >= call.sentAt,
+    const gone = [...absences.of(call.ingress, call.sentAt, call.endedAt)].some(
+      ({ why }) => why === 'KILLED' || (why === 'ENDED' && ending.kind === 'REFUSED'),
     )
     const what = ending.kind === 'BROKEN' ? ending.why : 'the connection was refused'
     return gone ? [] : [{ what: `no answer from an ingress that was there: ${what}`, calls: [call] }]
@@ -334,7 +332,7 @@ export function checkHistory(
   kept: Kept,
   bounds: Bounds,
 ): Violation[] {
-  const world: World = { kept, bounds, absences: Map.groupBy(absences, ({ who }) => who) }
+  const world: World = { kept, bounds, absences: new Absences(absences) }
   const keptById = new Map(kept.orders.map((order) => [order.paymentId, order]))
   const callsById = Map.groupBy(calls, ({ paymentId }) => paymentId)
   const paymentIds = new Set([...callsById.keys(), ...keptById.keys(), ...kept.decisions.keys()])
@@ -350,17 +348,6 @@ export function checkHistory(
     for (const { what } of find(kept))
       violations.push({ rule: rule as Rule, paymentId: undefined, what, calls: [] })
   return violations
-}
-
-/** How long an answer took (ms), less what its ingress and the callers were kept from running meanwhile. */
-export function netMs(call: Call, absences: ReadonlyMap<string, Absence[]>): number {
-  const away = [...(absences.get(call.ingress) ?? []), ...(absences.get(CALLERS) ?? [])]
-  const missed = away.map(({ why, from, to, ms }) =>
-    why === 'KILLED' || why === 'ENDED'
-      ? 0
-      : Math.max(0, Math.min(ms, Math.min(to, call.endedAt) - Math.max(from, call.sentAt))),
-  )
-  return call.endedAt - call.sentAt - missed.reduce((sum, ms) => sum + ms, 0)
 }
 
 function sayOf(call: AnsweredCall): string {

@@ -1,10 +1,10 @@
 export { aPlaceOrder } from './a-place-order.ts'
+export { Absences } from './absences.ts'
 export {
   type Bounds,
   checkHistory,
   type Kept,
   type KeptOrder,
-  netMs,
   type Rule,
   rules,
   type Take,

@@ -1,0 +1,54 @@
+import { type Absence, CALLERS, type Call } from './history.ts'
+
+type Away = { byEnd: Absence[]; longestMs: number }
+
+/** Absences, found quickly by who was away and when: a long run has many. */
+export class Absences {
+  readonly #away: Map<string, Away>
+
+  constructor(absences: readonly Absence[]) {
+    this.#away = new Map(
+      [...Map.groupBy(absences, ({ who }) => who)].map(([who, own]) => [
+        who,
+        {
+          byEnd: own.toSorted((a, b) => a.to - b.to),
+          longestMs: own.reduce((longest, { from, to }) => Math.max(longest, to - from), 0),
+        },
+      ]),
+    )
+  }
+
+  /** Those of somebody that have some time in common with that from `from` to `to` (ms). */
+  *of(who: string, from: number, to: number): Generator<Absence> {
+    const { byEnd, longestMs } = this.#away.get(who) ?? { byEnd: [], longestMs: 0 }
+    for (let at = firstEndingFrom(byEnd, from); at < byEnd.length; at += 1) {
+      const absence = byEnd[at]
+      if (absence === undefined || absence.to - longestMs > to) return
+      if (absence.from <= to) yield absence
+    }
+  }
+
+  /** How long a call took (ms), less what its ingress and the callers were stopped, or kept from running, meanwhile. */
+  netMs({ ingress, sentAt, endedAt }: Pick<Call, 'ingress' | 'sentAt' | 'endedAt'>): number {
+    let net = endedAt - sentAt
+    for (const who of [ingress, CALLERS]) {
+      for (const { why, from, to, ms } of this.of(who, sentAt, endedAt)) {
+        if (why === 'KILLED' || why === 'ENDED') continue
+        net -= Math.min(ms, Math.min(to, endedAt) - Math.max(from, sentAt))
+      }
+    }
+    return net
+  }
+}
+
+/** Where the first absence stands that ends at `from` or later. */
+function firstEndingFrom(byEnd: Absence[], from: number): number {
+  let low = 0
+  let high = byEnd.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((byEnd[middle]?.to ?? 0) < from) low = middle + 1
+    else high = middle
+  }
+  return low
+}
