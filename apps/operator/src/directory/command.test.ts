@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { openDirectory } from '@placeorder/store'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -20,13 +21,14 @@ afterAll(async () => {
   await rm(dir, { recursive: true })
 })
 
-async function run(args: string[], { isTTY = false } = {}) {
+async function run(args: string[], { isTTY = false, input = '' } = {}) {
   const out: string[] = []
   const err: string[] = []
   const exit = await runDirectory(args, {
     open: () => openDirectory({ urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }, 1),
     out: { write: (text) => out.push(text) },
     err: { write: (text) => err.push(text), isTTY },
+    input: Readable.from([Buffer.from(input)]),
   })
   return { exit, out: out.join(''), err: err.join('') }
 }
@@ -49,6 +51,15 @@ test('good lines are imported, each bad one is told with its number and reason, 
   expect(first.err).toMatch(/line 4: status: .*\n/)
   expect(first.err).toContain('left out 2 bad records: mend the file and import it again')
   expect((await run(['show', 'code', 'C1'])).exit).toBe(0)
+})
+
+test('lines are imported from standard input too, since a container has no file of yours', async () => {
+  const { exit, out } = await run(['import', '-'], {
+    input: JSON.stringify({ ...merchant, merchantId: 'M9' }),
+  })
+  expect(exit).toBe(0)
+  expect(out).toMatch(/^imported 1 merchant and 0 codes/)
+  expect((await run(['show', 'merchant', 'M9'])).exit).toBe(0)
 })
 
 test('an import may be repeated, and a later version stands', async () => {

@@ -8,13 +8,15 @@ export type CommandDeps = {
   open: () => Promise<{ directory: Directory; close: () => Promise<void> }>
   out: Screen
   err: Screen
+  input: AsyncIterable<Buffer>
 }
 
 const help = `directory <command>
 
 Keeps the merchants and codes that orders are judged by. Workers see a change at once.
 
-  import <file>          puts the records of a .json or .ndjson file in, each over what was there; may be repeated
+  import <file>          puts the records of a .json or .ndjson file in, each over what was there; may be repeated.
+                         -: lines as of an .ndjson file, from standard input
   show merchant <id>     prints a merchant
   show code <value>      prints a code; and the payment that an order code was placed with
   remove merchant <id>   removes a merchant
@@ -59,8 +61,8 @@ async function withDirectory(
 
 async function importInto(path: string, deps: CommandDeps): Promise<number> {
   const { out, err } = deps
-  if (!/\.(json|ndjson|jsonl)$/.test(path)) {
-    err.write(`${path}: name a .json or an .ndjson file\n`)
+  if (path !== '-' && !/\.(json|ndjson|jsonl)$/.test(path)) {
+    err.write(`${path}: name a .json or an .ndjson file, or - for lines on standard input\n`)
     return exit.usage
   }
   return withDirectory(deps, async (directory) => {
@@ -68,6 +70,7 @@ async function importInto(path: string, deps: CommandDeps): Promise<number> {
     try {
       const done = await importFile(path, {
         directory,
+        input: deps.input,
         onProgress: (progress) => line.show(progress),
         onBad: (where, fault) => line.tell(`${path}: ${where}: ${fault}`),
       })

@@ -11,6 +11,8 @@ export type Progress = { bytes: number; bytesTotal: number; merchants: number; c
 
 export type ImportDeps = {
   directory: Pick<Directory, 'put'>
+  /** Read in place of the file `-`, as lines: a container has no file of yours. */
+  input: AsyncIterable<Buffer>
   onProgress: (progress: Progress) => void
   /** Told of each record that is left out. */
   onBad: (where: string, fault: string) => void
@@ -34,8 +36,8 @@ type Batch = { merchants: MerchantRecord[]; codes: CodeRecord[] }
  * and left out. Resolves with what was imported; rejects when the file cannot be read or Redis does not answer.
  */
 export async function importFile(path: string, deps: ImportDeps): Promise<Progress> {
-  const { size } = await stat(path)
-  const progress = { bytes: 0, bytesTotal: size, merchants: 0, codes: 0, bad: 0 }
+  const bytesTotal = path === '-' ? 0 : (await stat(path)).size
+  const progress = { bytes: 0, bytesTotal, merchants: 0, codes: 0, bad: 0 }
   const writing = new Set<Promise<void>>()
   let failure: { cause: unknown } | undefined
   const write = (batch: Batch) => {
@@ -52,7 +54,8 @@ export async function importFile(path: string, deps: ImportDeps): Promise<Progre
       .finally(() => writing.delete(written))
     writing.add(written)
   }
-  const chunks = counted(createReadStream(path, { highWaterMark: CHUNK_BYTES }), progress)
+  const bytes = path === '-' ? deps.input : createReadStream(path, { highWaterMark: CHUNK_BYTES })
+  const chunks = counted(bytes, progress)
   const read = path.endsWith('.json') ? readDocument : readLines
   for await (const batch of batches(read(chunks, RECORD_BYTES_MAX), progress, deps.onBad)) {
     write(batch)

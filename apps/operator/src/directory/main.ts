@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { patiently, told } from '../command-line.ts'
 import { runDirectory } from './command.ts'
 
-const { stdout: out, stderr: err } = process
+const { stdin: input, stdout: out, stderr: err } = process
 const open = async () => {
   const env = readEnvironment(z.object(redisEnvironment), process.env)
   return patiently(openDirectory(addressOf(env), env.SHARDS), err)
 }
-process.exitCode = await told(() => runDirectory(process.argv.slice(2), { open, out, err }), err)
+process.exitCode = await told(() => runDirectory(process.argv.slice(2), { open, out, err, input }), err)
