@@ -8,15 +8,18 @@ WORKDIR /app
 COPY . .
 RUN find . -type f ! -name package.json ! -name package-lock.json ! -name .npmrc -exec rm {} +
 
+# npm installs what the manifests that are there ask for. TypeScript would come along as somebody's optional peer.
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY --from=manifests /app .
-RUN npm ci --omit=dev --ignore-scripts --workspace apps/ingress --workspace apps/worker --workspace apps/operator
+RUN rm -r apps/simulator && npm ci --omit=dev --ignore-scripts && rm -rf node_modules/typescript node_modules/@typescript
 
 FROM ${NODE_IMAGE} AS simulator-dependencies
 WORKDIR /app
-COPY --from=manifests /app .
-RUN npm ci --omit=dev --ignore-scripts --workspace apps/simulator
+COPY --from=manifests /app/package.json /app/package-lock.json /app/.npmrc ./
+COPY --from=manifests /app/packages/protocol packages/protocol
+COPY --from=manifests /app/apps/simulator apps/simulator
+RUN npm ci --omit=dev --ignore-scripts
 
 # Runs as the image's user `node`, writes nothing to its own file system, and ends in order on SIGTERM.
 FROM ${NODE_IMAGE} AS base
