@@ -1,3 +1,4 @@
+import type { ResultCode } from '@placeorder/protocol'
 import type { Shown } from './panel.ts'
 
 const rateOf = (selector: string, by: string) => `sum by (${by}) (rate(${selector}[$__rate_interval]))`
@@ -7,6 +8,19 @@ const quantileOf = (q: number, bucket: string, by = '') =>
 const placed = 'placeorder_answers_total{door="place"}'
 const placeSeconds = 'placeorder_answer_seconds_bucket{door="place"}'
 const uShare = `sum(rate(placeorder_answers_total{door="place",status="U"}[$__rate_interval])) / sum(rate(${placed}[$__rate_interval]))`
+
+/** What a request is answered before anything is stored, in the order of the checks. */
+const refusals: ResultCode[] = [
+  'NO_INTERFACE_DEF',
+  'METHOD_NOT_SUPPORTED',
+  'MEDIA_TYPE_NOT_ACCEPTABLE',
+  'PARAM_ILLEGAL',
+  'INVALID_CLIENT',
+  'KEY_NOT_FOUND',
+  'INVALID_SIGNATURE',
+  'ACCESS_DENIED',
+  'REQUEST_TRAFFIC_EXCEED_LIMIT',
+]
 
 /** WAIT_MS as it comes, and the 200 ms that P4 grants beyond it, in s. */
 const ANSWER_S_MAX = 3.2
@@ -80,16 +94,15 @@ export const traffic: Shown[] = [
     ],
   },
   {
-    title: 'Refused before they became orders',
-    description: 'Requests of no known door, client, key or form, a second.',
+    title: 'Refused at the door',
+    description: 'Requests that became no order, a second: what is wrong with them, or too much traffic.',
     unit: 'reqps',
-    queries: [[rateOf('placeorder_answers_total{door="none"}', 'code'), '{{code}}']],
+    queries: [[rateOf(`placeorder_answers_total{code=~"${refusals.join('|')}"}`, 'code'), '{{code}}']],
     stacked: true,
   },
   {
     title: 'Bad signatures and keys, by client',
-    description:
-      'A second. One client: its key was changed on one side only. `unknown`: somebody who is no client.',
+    description: 'A second. All of one client from one moment on: its key was changed on one side only.',
     unit: 'reqps',
     queries: [[rateOf('placeorder_signature_failures_total', 'client'), '{{client}}']],
   },
