@@ -134,3 +134,16 @@ test.each(outages.slice(0, 2))(
     await untilServed(History.now(), WAIT_MS)
   },
 )
+
+test('processes that are started into a black hole work once it is over', async () => {
+  await Promise.all(house.members.map((member) => member.end()))
+  await everyLink((proxy) => proxy.blackHole())
+  const swallowed = () => house.links.map(({ proxy }) => proxy.swallowedBytes)
+  const before = swallowed()
+  const started = Promise.all(house.members.map((member) => member.start()))
+  const allTried = () => swallowed().every((bytes, i) => bytes > (before[i] ?? 0))
+  await expect.poll(allTried, { timeout: 30_000 }).toBe(true)
+  await everyLink((proxy) => proxy.heal())
+  await started
+  await untilServed(History.now(), WAIT_MS)
+}, 90_000)

@@ -26,7 +26,7 @@ function ask(node: Redis): void {
   const answered = () => {
     waitsSince = undefined
   }
-  const asking = setInterval(() => {
+  const look = () => {
     if (node.status !== 'ready' && node.status !== 'connect') return
     if (waitsSince === undefined) {
       waitsSince = performance.now()
@@ -34,13 +34,11 @@ function ask(node: Redis): void {
       if (node.status === 'ready') node.ping().then(answered, answered)
       return
     }
-    if (performance.now() - waitsSince <= SILENCE_MS_MAX) return
-    // Whoever was stopped himself finds the answer when he has read what came meanwhile: that is before this.
-    setImmediate(() => {
-      if (waitsSince !== undefined && performance.now() - waitsSince > SILENCE_MS_MAX)
-        node.stream.destroy(new Error(`Redis has not answered for ${SILENCE_MS_MAX} ms`))
-    })
-  }, ASK_MS).unref()
+    if (performance.now() - waitsSince > SILENCE_MS_MAX)
+      node.stream.destroy(new Error(`Redis has not answered for ${SILENCE_MS_MAX} ms`))
+  }
+  // Whoever was stopped himself has read by then what came meanwhile: an answer, or that the connection is closed.
+  const asking = setInterval(() => setImmediate(look), ASK_MS).unref()
   node.on('ready', answered)
   node.on('close', answered)
   node.once('end', () => clearInterval(asking))
