@@ -79,7 +79,7 @@ test('relaxed, a process is ready on a Redis that is not durable', async () => {
 
 test('an ingress told to end is not ready at once, and still takes new connections and orders', async () => {
   ingress.kill('SIGTERM')
-  await expect.poll(() => health(ingress.admin, '/readyz'), { timeout: 2_000, interval: 20 }).toEqual(ending)
+  await expect.poll(() => health(ingress.admin, '/readyz'), { timeout: 10_000, interval: 20 }).toEqual(ending)
   expect((await ingress.place(aPlaceOrder())).code).toBe('SUCCESS')
   expect(await ingress.exited).toBe(0)
 })
@@ -87,7 +87,7 @@ test('an ingress told to end is not ready at once, and still takes new connectio
 test('a worker told to end is not ready at once, finishes and ends', async () => {
   proxy.stall() // It cannot end before it has told Redis, or waited to.
   worker.kill('SIGTERM')
-  await expect.poll(() => health(worker.admin, '/readyz'), { timeout: 2_000, interval: 20 }).toEqual(ending)
+  await expect.poll(() => health(worker.admin, '/readyz'), { timeout: 10_000, interval: 20 }).toEqual(ending)
   await proxy.heal()
   expect(await worker.exited).toBe(0)
 })

@@ -11,7 +11,7 @@ const ourCode = { type: 'ENTRY_CODE', merchantId: 'M00000000001', status: 'OPEN'
 
 /** A real system at its most talkative, with a rule that fails for the orders that ask for it. */
 const system = await openSystem({
-  env: { LOG_LEVEL: 'trace', DECIDE_WITHIN_MS: '1000', DURABILITY: 'relaxed', WAIT_MS: '1000' },
+  env: { LOG_LEVEL: 'trace', DECIDE_WITHIN_MS: '3000', WAIT_MS: '2800' },
 })
 const address = { urls: [system.redisUrl], cluster: false, sentinels: [], sentinelName: '' }
 const redis = connect(address, 'patient')

@@ -74,6 +74,8 @@ async function run(startWorker: () => Promise<Operated>) {
   const worker = await startWorker()
   shownByWorker.before = await scrape(worker.admin)
   await pourIn(ingress)
+  const placed = anotherOrder()
+  await vi.waitFor(async () => expect((await ingress.place(placed)).code).toBe('SUCCESS'), 20_000)
   await Promise.all(
     Array.from({ length: FAILING }, () => ingress.place(anotherOrder({ passThroughInfo: 'fail' }))),
   )
@@ -147,7 +149,7 @@ describe('an ingress under load shows', () => {
   test('that an answer which waits to the end lies between the wait and its bound', () => {
     const upTo = (seconds: number) =>
       shown.waiting.get(`placeorder_answer_seconds_bucket{le="${seconds}",door="place"}`)
-    expect([upTo(0.3), upTo(0.9)]).toEqual([0, 3])
+    expect([upTo(0.3), upTo(5)]).toEqual([0, 3])
   })
 
   test('each group with its orders: more of them than groups', () => {
