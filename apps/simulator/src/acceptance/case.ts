@@ -42,12 +42,9 @@ type Words = {
 export type Trial = Words & {
   /** The entry of the fixtures file whose state this needs; without it the case is skipped. */
   needs?: FixtureName
-  /**
-   * Waits for all other trials, since it looks for what they may have left behind.
-   *
-   * @throws Unmet when what has to come first did not come about
-   */
+  /** Waits for all other trials, since it looks for what they may have left behind. */
   last?: true
+  /** @throws Unmet when what has to come first did not come about */
   act: (lab: Lab) => Promise<string>
 }
 

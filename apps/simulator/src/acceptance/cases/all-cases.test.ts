@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resultCodes } from '@placeorder/protocol'
 import { expect, test } from 'vitest'
+import { wrongAcquirers } from '../../../test/wrong-ways.ts'
 import { casesMarkdown } from '../report/markdown.ts'
 import { allCases } from './all-cases.ts'
 
@@ -10,6 +11,19 @@ const cases = allCases()
 
 test('the list in docs/ is the list of the cases; -u writes it anew', async () => {
   await expect(casesMarkdown(cases)).toMatchFileSnapshot(join(root, 'docs/acceptance-cases.md'))
+})
+
+test.each(['README.md', 'docs/acceptance.md', 'apps/simulator/README.md'])(
+  '%s says how many there are',
+  async (page) => {
+    const text = await readFile(join(root, page), 'utf8')
+    expect([...text.matchAll(/(\d+) cases/g)].map(([, number]) => Number(number))).toContain(cases.length)
+  },
+)
+
+test('the page of acceptance says how many wrong acquirers it finds', async () => {
+  const text = await readFile(join(root, 'docs/acceptance.md'), 'utf8')
+  expect(text).toContain(`against ${wrongAcquirers.length} small acquirers`)
 })
 
 test('there are 60 and more, and no two of one name', () => {

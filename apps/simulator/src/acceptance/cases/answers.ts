@@ -229,7 +229,7 @@ export const inTime = (answerWithinMs: number): Case =>
     {
       rule: `Every answer is there within ${answerWithinMs / 1000} s.`,
       breaks: 'The payer stands at the till, the wallet gives up, and nobody knows whether he paid.',
-      source: wire('How real callers behave'),
+      source: wire('How real callers behave', 'ours'),
     },
     ({ reply, tookMs }) => {
       if (reply.kind === 'TIMED_OUT') return `none after ${reply.afterMs} ms`

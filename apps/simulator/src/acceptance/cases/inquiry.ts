@@ -1,18 +1,23 @@
-import { type Case, code, type Expected, exactly, Unmet, wire } from '../case.ts'
+import { type Case, code, type Expected, exactly, type Source, Unmet, wire } from '../case.ts'
 import type { Lab } from '../lab.ts'
 import type { Make } from '../make-request.ts'
 import { set, without } from '../order.ts'
 import { agreed } from '../told.ts'
 
-const source = wire('How real callers behave')
+const published = wire('How real callers behave')
+const ours = wire('How real callers behave', 'ours')
 const cannotLearn = 'After a lost answer the payer cannot learn whether he paid.'
 const noOrder = exactly('ORDER_NOT_EXIST')
+const notTheirs: Expected = {
+  words: 'ORDER_NOT_EXIST or ACCESS_DENIED',
+  isMet: (got) => got === 'ORDER_NOT_EXIST' || got === 'ACCESS_DENIED',
+}
 
-type Told = { rule: string; breaks: string; expected: Expected }
+type Told = { rule: string; breaks: string; expected: Expected; source?: Source }
 
 const asked = (name: string, told: Told, act: (lab: Lab) => Promise<string>): Case => ({
   name: `inquiry/${name}`,
-  source,
+  source: published,
   ...told,
   act,
 })
@@ -96,6 +101,7 @@ export const inquiry: readonly Case[] = [
   asked(
     'makes-nothing',
     {
+      source: ours,
       rule: 'An inquiry makes no order: one that was asked after before it came is placed.',
       breaks: 'The question whether he paid keeps the payer from paying.',
       expected: code('SUCCESS'),
@@ -109,6 +115,7 @@ export const inquiry: readonly Case[] = [
   asked(
     'refused-at-the-door',
     {
+      source: ours,
       rule: 'A message that was refused for its form made no order to ask after.',
       breaks: 'The wallet waits for the end of an order that never began.',
       expected: noOrder,
@@ -123,12 +130,10 @@ export const inquiry: readonly Case[] = [
   wrong(
     'another-psp',
     {
+      source: ours,
       rule: "Another wallet's inquiry does not find the order.",
       breaks: theirs,
-      expected: {
-        words: 'ORDER_NOT_EXIST or ACCESS_DENIED',
-        isMet: (got) => got === 'ORDER_NOT_EXIST' || got === 'ACCESS_DENIED',
-      },
+      expected: notTheirs,
     },
     {},
     set('pspId', '9999999999999999999'),
@@ -136,12 +141,10 @@ export const inquiry: readonly Case[] = [
   wrong(
     'another-acquirer',
     {
+      source: ours,
       rule: 'An inquiry for another acquirer does not find the order.',
       breaks: theirs,
-      expected: {
-        words: 'ORDER_NOT_EXIST or ACCESS_DENIED',
-        isMet: (got) => got === 'ORDER_NOT_EXIST' || got === 'ACCESS_DENIED',
-      },
+      expected: notTheirs,
     },
     {},
     set('acquirerId', '9999999999999999999'),

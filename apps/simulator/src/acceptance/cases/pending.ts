@@ -1,9 +1,10 @@
-import { type Case, code, type Expected, exactly, Unmet, wire } from '../case.ts'
+import { type Case, code, type Expected, exactly, page, type Source, Unmet, wire } from '../case.ts'
 import type { Lab } from '../lab.ts'
 import { amountIn, type Fields } from '../order.ts'
 import { agreed, type Told } from '../told.ts'
 
-const source = wire('Idempotency', 'ours')
+const ours = wire('Idempotency', 'ours')
+const once = page('paymentId')
 
 /**
  * Sends an order that stays open for a while.
@@ -19,6 +20,7 @@ async function opened(lab: Lab): Promise<{ order: Fields; told: Told }> {
 
 const pendingCase = (
   name: string,
+  source: Source,
   rule: string,
   breaks: string,
   expected: Expected,
@@ -33,6 +35,7 @@ const hasEnd: Expected = {
 export const pending: readonly Case[] = [
   pendingCase(
     'open',
+    page('How to return the result'),
     'An order that is not decided in time is answered U: PAYMENT_IN_PROCESS or UNKNOWN_EXCEPTION.',
     'The payer is told of an end that is not the end.',
     code('PAYMENT_IN_PROCESS', 'UNKNOWN_EXCEPTION'),
@@ -40,6 +43,7 @@ export const pending: readonly Case[] = [
   ),
   pendingCase(
     'inquired-while-open',
+    ours,
     'An inquiry after an open order says that it is open, not that there is none.',
     'The wallet tells the payer that he did not pay, and then he has.',
     code('PAYMENT_IN_PROCESS'),
@@ -53,6 +57,7 @@ export const pending: readonly Case[] = [
   ),
   pendingCase(
     'changed-after-u',
+    once,
     'After a U, a repeat with another amount is refused.',
     'The wallet shows the payer one amount, and the books of the merchant show another.',
     code('REPEAT_REQ_INCONSISTENT'),
@@ -64,6 +69,7 @@ export const pending: readonly Case[] = [
   ),
   pendingCase(
     'ends',
+    ours,
     'An order that was open ends, and then repeats and inquiries say the same.',
     "The money of the payer is neither his nor the merchant's.",
     hasEnd,
@@ -75,6 +81,7 @@ export const pending: readonly Case[] = [
   ),
   pendingCase(
     'ends-unasked',
+    ours,
     'An order that was open ends though nobody repeats it: inquiries find the end.',
     'When the caller does not come back the payer never learns whether he paid.',
     hasEnd,
@@ -86,6 +93,7 @@ export const pending: readonly Case[] = [
   ),
   pendingCase(
     'copies-of-open',
+    once,
     'Copies of an open order, at the same moment, are one order.',
     'The payer pays once for every time his wallet asked.',
     exactly('one order'),
