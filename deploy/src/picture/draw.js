@@ -77,7 +77,7 @@ function drawLines(box, { lines, unit, stacked }, width, height) {
     cursor: { show: false },
     scales: { y: { range: (_chart, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, size: 24, values: (_chart, splits) => splits.map(clock) },
+      { ...axis, size: 24, space: 90, values: (_chart, splits) => splits.map(clock) },
       { ...axis, size: 62, values: (_chart, splits) => splits.map((split) => words[unit](split)) },
     ],
     // A stack is painted from its top, so that each line's colour ends at the line below it.
