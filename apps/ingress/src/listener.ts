@@ -5,9 +5,10 @@ import { answer, type ResultCode } from '@placeorder/protocol'
 import type { Signer } from './signer.ts'
 import type { TlsOptions } from './tls.ts'
 
-// Alipay+ sends an order in one piece, in milliseconds; who takes longer holds a connection and sends nothing.
-const HEADERS_MS_MAX = 5_000
-const REQUEST_MS_MAX = 10_000
+// Alipay+ sends an order in one piece, in milliseconds; who takes longer holds a connection and sends nothing. But what
+// has come may be unread since we could not run ourselves: no caller is still there after so long (Alipay+ gives up after 8 s).
+const HEADERS_MS_MAX = 10_000
+const REQUEST_MS_MAX = 15_000
 /** How often Node looks for connections past these times, in ms. */
 const CHECK_MS = 1_000
 
@@ -50,11 +51,16 @@ export function createListener(handler: RequestListener, deps: ListenerDeps): Se
       socket.destroy()
       return
     }
-    const code = error.code === 'HPE_INVALID_METHOD' ? 'METHOD_NOT_SUPPORTED' : 'PARAM_ILLEGAL'
-    answerRaw(socket, targetOf(error.rawPacket), code, error.code ?? 'it is no HTTP', deps)
+    answerRaw(socket, targetOf(error.rawPacket), codeOf(error.code), error.code ?? 'it is no HTTP', deps)
   })
   server.on('tlsClientError', onHandshake)
   return server
+}
+
+/** What is wrong with what is no HTTP. One that did not come in time may be a good order: nothing final is said of it. */
+function codeOf(code: string | undefined): ResultCode {
+  if (code === 'HPE_INVALID_METHOD') return 'METHOD_NOT_SUPPORTED'
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'UNKNOWN_EXCEPTION' : 'PARAM_ILLEGAL'
 }
 
 function mutual({ cert, key, ca }: TlsOptions): https.ServerOptions {

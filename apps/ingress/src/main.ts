@@ -17,6 +17,12 @@ import { Waits } from './waits.ts'
 /** Orders in hand when the listener has closed may wait this much longer (ms); then they are answered what is known. */
 const LAST_WAIT_MS = 1_000
 
+/**
+ * Connections that the kernel keeps for us while we cannot run: as many as Linux allows by itself. Past Node's 511 it drops what a
+ * caller takes for a connection, and his order with it.
+ */
+const BACKLOG = 4_096
+
 const env = readEnvironment(IngressEnvironment, process.env)
 const log = openLog({ name: 'ingress', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('ingress', env.WAIT_MS)
@@ -105,5 +111,5 @@ closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, asyn
   await admin.close()
 })
 process.on('SIGHUP', () => void Promise.all([clients, signingKey, tls].map((file) => file?.reload())))
-await app.listen({ port: env.PORT, host: env.HOST })
+await app.listen({ port: env.PORT, host: env.HOST, backlog: BACKLOG })
 log.info({ address: app.server.address(), admin: await admin.listen() }, 'listening')
