@@ -14,6 +14,9 @@ const CONCLUDED_MS_MAX = 60_000
 const LAST_ASKS_SHARE = 0.1
 const LAST_ASKS_AT_ONCE = 16
 
+/** With nothing broken, nobody has to repeat an order more often than this until its answer is final. */
+const REPEATS_MAX = 5
+
 /** Waits until no order is open and every ingress gives a new order a final answer; from then on only such answers are right. */
 export async function untilQuiet(
   { address, shards }: Pick<System, 'address' | 'shards'>,
@@ -50,6 +53,15 @@ export function isFinalAnswer(ending: Ending): boolean {
   return isResultCode(code) && isFinal(code)
 }
 
+/** Places an order, and again while its answer is not final. */
+export async function placeUntilFinal(
+  order: PlaceOrderRequest,
+  callers: Callers,
+  pick: () => Door,
+): Promise<void> {
+  for (let n = 0; n <= REPEATS_MAX; n += 1) if (isFinalAnswer(await callers.place(order, pick()))) return
+}
+
 /** Repeats, and asks after, every order that has no final answer yet, and some of those that have. */
 export async function askOnceMore(
   sent: PlaceOrderRequest[],
@@ -65,7 +77,7 @@ export async function askOnceMore(
     for (const order of next) {
       if (signal.aborted) return
       await callers.inquire(order, random.pick(doors()))
-      await callers.place(order, random.pick(doors()))
+      await placeUntilFinal(order, callers, () => random.pick(doors()))
     }
   })
   await Promise.all(askers)

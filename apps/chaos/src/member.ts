@@ -16,6 +16,9 @@ export type MemberDeps = {
 /** A process that was told to end, and has not within this time (ms), hangs. */
 const END_MS_MAX = 10_000
 
+/** When a process that was told to end cuts itself off (ms). */
+const DEADLINE_MS = { ingress: 3_000, worker: 4_000 }
+
 /** One that the machine has kept from running for longer (ms) while it ended may be cut off by its own deadline. */
 const STARVED_MS_MAX = 300
 
@@ -99,7 +102,9 @@ export class Member {
     const how = await process?.exited
     clearTimeout(killing)
     const ms = Math.round(History.now() - from)
-    if (how !== undefined && how !== 0 && this.#starvedMs(from) < STARVED_MS_MAX)
+    // A deadline of its own that came late was late for want of a processor.
+    const isStarved = ms > DEADLINE_MS[this.kind] + STARVED_MS_MAX || this.#starvedMs(from) > STARVED_MS_MAX
+    if (how !== undefined && how !== 0 && !isStarved)
       onDisgrace(`${this.name} ended with ${how} ${ms} ms after SIGTERM`)
   }
 

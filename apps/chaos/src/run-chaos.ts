@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkHistory, History, readKept, type Violation } from '@placeorder/testkit'
-import { askOnceMore, untilQuiet } from './aftermath.ts'
+import { askOnceMore, placeUntilFinal, untilQuiet } from './aftermath.ts'
 import { Callers } from './callers.ts'
 import { type House, openHouse, WAIT_MS } from './house.ts'
 import { directoryFor, orderNumber, policy } from './market.ts'
@@ -89,7 +89,7 @@ async function letEachWorkAlone(house: House, callers: Callers, random: Random):
   for (const worker of workers) {
     const others = workers.filter((one) => one !== worker)
     await Promise.all(others.map((other) => other.end()))
-    if (ingress) await callers.place(orderNumber(0, `alone-${worker.name}`, random), ingress)
+    if (ingress) await placeUntilFinal(orderNumber(0, `alone-${worker.name}`, random), callers, () => ingress)
     await Promise.all(others.map((other) => other.start()))
   }
 }

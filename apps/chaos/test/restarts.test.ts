@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { type Connection, connect, disconnect } from '@placeorder/store'
 import { openKey } from '@placeorder/store/keys'
-import { Absences, aPlaceOrder, checkHistory, History, readKept } from '@placeorder/testkit'
+import { Absences, aPlaceOrder, checkHistory, History, readKept, signedCall } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { untilQuiet } from '../src/aftermath.ts'
 import { Callers } from '../src/callers.ts'
@@ -142,4 +142,23 @@ test('a second signal ends a worker at once', async () => {
   expect(sinceMs(from, worker)).toBeLessThan(AT_ONCE_MS_MAX)
   await worker.link.heal()
   await worker.start()
+}, 60_000)
+
+test('an ingress that could not run answers all that came meanwhile', async () => {
+  const [ingress] = ingresses as [Member]
+  const { acquirerId, pspId, paymentId } = anOrder()
+  const url = `${ingress.origin}/aps/api/v1/payments/inquiryOrder`
+  let sent = 0
+  ingress.stop()
+  const calls = Array.from({ length: 1_000 }, () =>
+    signedCall(url, { acquirerId, pspId, paymentId }, house.system.caller, {
+      onSend: () => {
+        sent += 1
+      },
+    }),
+  )
+  await expect.poll(() => sent, { timeout: 30_000 }).toBe(calls.length)
+  ingress.goOn()
+  const codes = await Promise.all(calls.map(async (call) => (await call).code))
+  expect(new Set(codes)).toEqual(new Set(['ORDER_NOT_EXIST']))
 }, 60_000)

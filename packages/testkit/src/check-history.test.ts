@@ -156,6 +156,11 @@ describe('a history in which the promises were kept is good', () => {
       ]),
     ],
     [
+      'final at the end, after a repeat',
+      [place(QUIET_FROM, 'PAYMENT_IN_PROCESS'), place(QUIET_FROM + 200, 'SUCCESS')],
+      placed,
+    ],
+    [
       'final answers at the end',
       [place(0, 'SUCCESS'), place(QUIET_FROM, 'SUCCESS'), inquire(QUIET_FROM, 'SUCCESS')],
       placed,

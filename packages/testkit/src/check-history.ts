@@ -214,15 +214,16 @@ function answeredUnlessKilled({ calls }: Story, { absences }: World): Found[] {
   })
 }
 
-/** With nothing broken, every answer is final, but for those that do not concern the order's outcome. */
+/** With nothing broken, who asks until he knows gets to know: the last answer is final, or does not concern the outcome. */
 function finalWhenQuiet({ answered }: Story, { bounds }: World): Found[] {
-  return answered.flatMap((call) => {
-    const told = toldOf(call) ?? call.ending.code
-    const fits = finalOf(call) !== undefined || ['REPEAT_REQ_INCONSISTENT', 'ORDER_NOT_EXIST'].includes(told)
-    return call.sentAt < bounds.quietFrom || fits
-      ? []
-      : [{ what: `${told} with nothing broken`, calls: [call] }]
-  })
+  const last = answered
+    .filter(({ sentAt }) => sentAt >= bounds.quietFrom)
+    .toSorted((a, b) => a.endedAt - b.endedAt)
+    .at(-1)
+  if (last === undefined) return []
+  const told = toldOf(last) ?? last.ending.code
+  const fits = finalOf(last) !== undefined || ['REPEAT_REQ_INCONSISTENT', 'ORDER_NOT_EXIST'].includes(told)
+  return fits ? [] : [{ what: `${told} with nothing broken`, calls: [last] }]
 }
 
 /** P3: a placed order, and only a placed order, was decided so; and an order's outcome is its decision. */
