@@ -8,8 +8,8 @@ import { Script } from './script.ts'
 /** An order to be counted; `claimedAt` in ms. */
 export type Counted = { order: PlaceOrderRequest; claimedAt: number }
 
-/** One order's question about one subject: how many others of it are there, in the windows of these counters? */
-type Ask = { position: number; shard: number; key: string; counters: RecentCounter[] }
+/** Orders to be counted in one set, by their position, and the counters it is counted for. */
+type CountedSet = { key: string; counters: RecentCounter[]; positions: number[] }
 
 const MINUTE_MS = 60_000
 const windowMs = { '10m': 10 * MINUTE_MS, '1h': 60 * MINUTE_MS, '24h': 24 * 60 * MINUTE_MS } as const
@@ -51,41 +51,54 @@ export class RecentOrders {
    */
   async count(orders: Counted[], used: readonly RecentCounter[]): Promise<Recent[]> {
     const recents: Record<RecentCounter, number>[] = orders.map(() => ({ ...none }))
-    if (used.length === 0) return recents
-    const bySubject = [...Map.groupBy(used, subjectOf)]
-    const asks = orders.flatMap(({ order }, position) =>
-      bySubject.flatMap(([subject, counters]) =>
-        this.#ask(position, subject, idOf[subject](order), counters),
-      ),
-    )
-    const byShard = Map.groupBy(asks, ({ shard }) => shard)
     await Promise.all(
-      [...byShard.values()].map(async (shardAsks) => {
-        const counts = await this.#run(shardAsks, orders)
+      this.#setsOf(orders, used).map(async (sets) => {
+        const counts = await this.#run(sets, orders)
         let at = 0
-        for (const { position, counters } of shardAsks) {
-          const recent = recents[position]
-          for (const counter of counters) if (recent) recent[counter] = counts[at++] ?? 0
+        for (const { positions, counters } of sets) {
+          for (const position of positions) {
+            const recent = recents[position]
+            for (const counter of counters) if (recent) recent[counter] = counts[at++] ?? 0
+          }
         }
       }),
     )
     return recents
   }
 
-  #ask(position: number, subject: Subject, id: string | undefined, counters: RecentCounter[]): Ask[] {
-    if (id === undefined) return []
-    const shard = shardOf(id, this.#shards)
-    return [{ position, shard, key: recentKey(shard, subject, id), counters }]
+  /** The sets these orders are counted in, of each shard that has some. */
+  #setsOf(orders: Counted[], used: readonly RecentCounter[]): CountedSet[][] {
+    const shards = new Map<number, Map<string, CountedSet>>()
+    for (const [subject, counters] of Map.groupBy(used, subjectOf)) {
+      for (const [position, { order }] of orders.entries()) {
+        const id = idOf[subject](order)
+        if (id === undefined) continue
+        const shard = shardOf(id, this.#shards)
+        const key = recentKey(shard, subject, id)
+        const sets = shards.get(shard) ?? new Map<string, CountedSet>()
+        const set = sets.get(key) ?? { key, counters, positions: [] }
+        set.positions.push(position)
+        shards.set(shard, sets.set(key, set))
+      }
+    }
+    return [...shards.values()].map((sets) => [...sets.values()])
   }
 
-  async #run(asks: Ask[], orders: Counted[]): Promise<number[]> {
-    const places = new Map<string, number>()
-    const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
-    const args = asks.flatMap(({ position, key, counters }) => {
-      const { order, claimedAt } = orders[position] as Counted
-      return [placeOf(key), order.paymentId, claimedAt, counters.length, ...counters.map(windowOf)]
-    })
-    const reply = await this.#count.run(this.#connection, [...places.keys()], [LATE_MS_MAX, ...args])
-    return z.array(z.number()).parse(reply)
+  async #run(sets: CountedSet[], orders: Counted[]): Promise<number[]> {
+    const keys = sets.map(({ key }) => key)
+    const args: (string | number)[] = []
+    for (const set of sets) pushArgs(args, set, orders)
+    return z.array(z.number()).parse(await this.#count.run(this.#connection, keys, args))
   }
+}
+
+/** What the script is told of one set. */
+function pushArgs(args: (string | number)[], { counters, positions }: CountedSet, orders: Counted[]): void {
+  const counted = positions.map((position) => orders[position] as Counted)
+  const windows = counters.map(windowOf)
+  const newest = Math.max(...counted.map(({ claimedAt }) => claimedAt))
+  const span = LATE_MS_MAX + Math.max(...windows)
+  args.push(newest - (newest % span), newest - span, 2 * span, counted.length, windows.length)
+  for (const { claimedAt, order } of counted) args.push(claimedAt, order.paymentId)
+  for (const { claimedAt } of counted) for (const window of windows) args.push(claimedAt - window + 1)
 }

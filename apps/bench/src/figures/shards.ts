@@ -75,16 +75,16 @@ async function subjectOf(house: House, stack: AsyncDisposableStack, place: Place
 }
 
 async function redisOf(
-  { files }: House,
+  { dir }: House,
   stack: AsyncDisposableStack,
   place: Place,
 ): Promise<{ address: RedisAddress; pids: number[]; counters: NonNullable<Subject['redis']>['counters'] }> {
   if (place.cluster) {
-    const cluster = await startCluster(`${files.dir}/${place.shards}`)
+    const cluster = await startCluster(`${dir}/${place.shards}`)
     stack.defer(cluster.close)
     return cluster
   }
-  const redis = await startRedis(files.dir, `shards-${place.shards}`)
+  const redis = await startRedis(dir, `shards-${place.shards}`)
   stack.defer(redis.close)
   return { ...redis, pids: [redis.pid] }
 }

@@ -21,7 +21,7 @@ const IN_FLIGHT = 8
  */
 export async function slot(house: House): Promise<Figure> {
   await using stack = new AsyncDisposableStack()
-  const redis = await startRedis(house.files.dir, 'slot')
+  const redis = await startRedis(house.dir, 'slot')
   stack.defer(redis.close)
   const connection = connect(redis.address, 'patient')
   stack.defer(() => disconnect(connection))

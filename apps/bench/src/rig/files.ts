@@ -5,7 +5,6 @@ import { clientsFile, policyFile } from '../orders/order-at.ts'
 
 /** The files that our processes and those of the baselines read: keys, clients, policy. */
 export type Files = {
-  dir: string
   /** Alipay+'s private key, with which orders are signed. */
   callerKey: string
   callerPublicKey: string
@@ -18,7 +17,6 @@ export type Files = {
 export async function writeFiles(dir: string): Promise<Files> {
   await mkdir(dir, { recursive: true })
   const files = {
-    dir,
     callerKey: join(dir, 'alipay.pem'),
     callerPublicKey: join(dir, 'alipay.pub.pem'),
     signingKey: join(dir, 'acquirer.pem'),

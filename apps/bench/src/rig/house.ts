@@ -18,6 +18,8 @@ export const placeOrderPath = '/aps/api/v1/payments/placeOrder'
 /** Where figures start what they need. All of it ends with the stack it was started on, or with this process. */
 export type House = {
   plan: Plan
+  /** The run's own directory. */
+  dir: string
   files: Files
   say: (step: string) => void
 }
@@ -29,7 +31,9 @@ export async function openHouse(plan: Plan, dir: string): Promise<House> {
   const startedAt = performance.now()
   return {
     plan,
-    files: await writeFiles(dir),
+    dir,
+    // In a folder of their own: our processes watch the one their files are in.
+    files: await writeFiles(join(dir, 'files')),
     say: (step) => {
       const seconds = String(Math.round((performance.now() - startedAt) / 1_000)).padStart(5)
       console.error(`${seconds} s  ${step}`)
@@ -39,7 +43,7 @@ export async function openHouse(plan: Plan, dir: string): Promise<House> {
 
 /** An empty Redis with the merchants and codes of the bench. */
 export async function redisFor(house: House, stack: AsyncDisposableStack, name: string): Promise<BenchRedis> {
-  const redis = await startRedis(house.files.dir, name)
+  const redis = await startRedis(house.dir, name)
   stack.defer(redis.close)
   await importDirectory(redis.address, 1)
   return redis
@@ -111,14 +115,14 @@ export async function workerFor(
 }
 
 async function service(
-  { files, plan }: House,
+  { dir, plan }: House,
   stack: AsyncDisposableStack,
   name: string,
   entry: string,
   ready: string,
   env: Record<string, string>,
 ): Promise<Program> {
-  const log = join(files.dir, `${name}-${randomUUID()}.log`)
+  const log = join(dir, `${name}-${randomUUID()}.log`)
   const program = await startService(name, entry, {
     env,
     log,
