@@ -28,14 +28,27 @@ export class Absences {
     }
   }
 
-  /** How long a call took (ms), less what its ingress and the callers were stopped, or kept from running, meanwhile. */
+  /**
+   * How long a call took (ms), less the time in which its ingress or the callers were stopped or kept from running. Of a
+   * moment in which both were, no more than that moment is taken.
+   */
   netMs({ ingress, sentAt, endedAt }: Pick<Call, 'ingress' | 'sentAt' | 'endedAt'>): number {
-    let net = endedAt - sentAt
+    const turns: { at: number; share: number }[] = []
     for (const who of [ingress, CALLERS]) {
       for (const { why, from, to, ms } of this.of(who, sentAt, endedAt)) {
-        if (why === 'KILLED' || why === 'ENDED') continue
-        net -= Math.min(ms, Math.min(to, endedAt) - Math.max(from, sentAt))
+        const [begin, end] = [Math.max(from, sentAt), Math.min(to, endedAt)]
+        if (why === 'KILLED' || why === 'ENDED' || end <= begin) continue
+        const share = Math.min(1, ms / (end - begin))
+        turns.push({ at: begin, share }, { at: end, share: -share })
       }
+    }
+    let net = endedAt - sentAt
+    let away = 0
+    let since = sentAt
+    for (const { at, share } of turns.sort((a, b) => a.at - b.at)) {
+      net -= (at - since) * Math.min(1, away)
+      away += share
+      since = at
     }
     return net
   }
