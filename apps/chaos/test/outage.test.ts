@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { Absences, aPlaceOrder, type Call, type FaultProxy, History } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -55,23 +56,34 @@ function anOrder(): PlaceOrderRequest {
   return order
 }
 
+const netMs = (call: Pick<Call, 'ingress' | 'sentAt' | 'endedAt'>) =>
+  new Absences(history.absences).netMs(call)
+
 /** Places an order and tells how that went: its code, and how long it took (ms) less what the machine held up. */
 async function place(order: PlaceOrderRequest = anOrder()) {
   await callers.place(order, ingress)
-  const call = history.calls.at(-1) as Call
-  const ms = new Absences(history.absences).netMs(call)
-  return { code: call.ending.kind === 'ANSWERED' ? call.ending.code : call.ending.kind, ms, call }
+  const call = history.calls.findLast(({ paymentId }) => paymentId === order.paymentId) as Call
+  return {
+    code: call.ending.kind === 'ANSWERED' ? call.ending.code : call.ending.kind,
+    ms: netMs(call),
+    call,
+  }
 }
 
-/** Places orders until one is SUCCESS within `withinMs`; resolves with how long after `from` it was answered (ms, net). */
+/** Sends orders, 20 a second, until one is SUCCESS within `withinMs`; resolves with how long after `from` that was (ms, net). */
 async function untilServed(from: number, withinMs: number): Promise<number> {
-  for (;;) {
-    const { code, ms, call } = await place()
-    const whole: Call = { ...call, sentAt: from }
-    const since = new Absences(history.absences).netMs(whole)
-    if (code === 'SUCCESS' && ms < withinMs) return since
-    if (since > 20_000) throw new Error(`still not served ${since} ms later: ${code} in ${ms} ms`)
+  let servedAfterMs: number | undefined
+  const calls: Promise<void>[] = []
+  while (servedAfterMs === undefined) {
+    const told = place().then(({ code, ms, call }) => {
+      if (code === 'SUCCESS' && ms < withinMs) servedAfterMs ??= netMs({ ...call, sentAt: from })
+    })
+    calls.push(told)
+    await wait(50)
+    expect(History.now() - from, 'ms without an order served').toBeLessThan(30_000)
   }
+  await Promise.all(calls)
+  return servedAfterMs
 }
 
 const everyLink = (bring: (proxy: FaultProxy) => Promise<void> | void) =>

@@ -2,7 +2,7 @@ import { Cluster, type Redis } from 'ioredis'
 import type { Connection } from './redis.ts'
 
 /** How often the other end is asked whether it is there, in ms. */
-const ASK_MS = 300
+const ASK_MS = 250
 
 /**
  * After this many ms without an answer a connection counts as dead and is opened anew: a black hole sends no reset.
