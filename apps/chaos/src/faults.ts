@@ -74,11 +74,6 @@ function onLinks(strike: (link: FaultProxy, random: Random) => Promise<void> | v
   }
 }
 
-const fullDisk = onRedis(async ({ disk }) => {
-  await disk?.fill()
-  return () => disk?.empty()
-})
-
 export const faults = {
   'kill an ingress': { holdMs: SHORT, strike: killed('ingress') },
   'kill a worker': { holdMs: SHORT, strike: killed('worker') },
@@ -102,7 +97,10 @@ export const faults = {
   'end a worker': { holdMs: SHORT, strike: ended('worker') },
   'fill the disk': {
     holdMs: [1_000, 4_000],
-    strike: async (house, random) => (house.disk === undefined ? undefined : fullDisk(house, random)),
+    strike: onRedis(async ({ disk }) => {
+      await disk?.fill()
+      return () => disk?.empty()
+    }),
   },
   'cut connections': { holdMs: [0, 500], strike: onLinks((link) => link.cut()) },
   'cut in a command': { holdMs: SHORT, strike: onLinks((link) => link.cutMidway('client')) },
