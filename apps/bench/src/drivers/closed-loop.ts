@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { PlaceOrderRequest } from '@placeorder/protocol'
 import { z } from 'zod'
 import { bodyAt } from '../orders/order-at.ts'
@@ -5,6 +6,9 @@ import { serve } from '../rig/serve.ts'
 import { Tally } from './load.ts'
 
 const Start = z.object({ inHand: z.number(), from: z.number() })
+
+/** Past this time (ms) an outcome does not come any more. */
+const OUTCOME_MS_MAX = 15_000
 
 /** Orders are made so many ahead, so that making them is not what is measured. */
 const AHEAD = 20_000
@@ -48,7 +52,10 @@ export function serveClosedLoop(place: (order: PlaceOrderRequest) => Promise<str
     mark: () => tally.mark(),
     stop: async () => {
       running = false
-      await Promise.all(hands)
+      const late = wait(OUTCOME_MS_MAX, undefined, { ref: false }).then(() => {
+        throw new Error(`an order had no outcome within ${OUTCOME_MS_MAX} ms`)
+      })
+      await Promise.race([Promise.all(hands), late])
       return next
     },
   })
