@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cold } from './figures/cold.ts'
 import { core } from './figures/core.ts'
@@ -14,7 +14,7 @@ import { slow } from './figures/slow.ts'
 import { sustained } from './figures/sustained.ts'
 import { planOf, usage } from './options.ts'
 import { type Figure, verdictOn } from './report/finding.ts'
-import { markdownOf } from './report/markdown.ts'
+import { markdownOf, summaryOf } from './report/markdown.ts'
 import { type House, openHouse } from './rig/house.ts'
 import { machineOf } from './rig/machine.ts'
 
@@ -53,12 +53,17 @@ for (const name of chosenBy(plan.only, plan.short)) {
   const take = figures[name]
   if (take === undefined) throw new Error(`there is no figure ${name}: ${Object.keys(figures).join(', ')}`)
   house.say(name)
-  found.push(await take(house))
+  try {
+    found.push(await take(house))
+  } catch (error) {
+    // The figures before and after it stand nevertheless.
+    console.error(`${name} could not be taken:`, error)
+    process.exitCode = 1
+  }
+  await writeFile(join(results, 'bench.json'), JSON.stringify({ machine, figures: found }, undefined, 2))
+  await writeFile(join(results, 'bench.md'), markdownOf(machine, found))
+  await writeFile(join(results, 'summary.md'), summaryOf(machine, found))
 }
-const table = markdownOf(machine, found)
-await mkdir(results, { recursive: true })
-await writeFile(join(results, 'bench.md'), table)
-await writeFile(join(results, 'bench.json'), JSON.stringify({ machine, figures: found }, undefined, 2))
-console.log(table)
+console.log(markdownOf(machine, found))
 const missed = found.flatMap(({ findings }) => findings.filter((one) => verdictOn(one) === 'NOT reached'))
 if (plan.short && missed.length > 0) process.exitCode = 1

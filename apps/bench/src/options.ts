@@ -34,8 +34,8 @@ const Options = z.object({
 export const usage = `npm run bench -- [options]
   --only <figure,…>            these figures alone
   --short                      the ratio over the obvious way alone, in a minute; exits 1 when it is below 3
-  --rounds <n>                 alternating rounds of each measurement (5; short: 3)
-  --seconds <s>                how long a round's clock runs (5; short: 2)
+  --rounds <n>                 alternating rounds of each measurement (3)
+  --seconds <s>                how long a round's clock runs (4; short: 2)
   --sustained-seconds <s>      how long 1,000 orders a second are kept up (600)
   --held-orders <n>            orders held when their memory is weighed (1000000)
   --profile <directory>        write a CPU profile of each process of ours there`
@@ -63,8 +63,8 @@ export function planOf(args: string[]): Plan {
   return {
     only: options.only?.split(','),
     short,
-    rounds: options.rounds ?? (short ? 3 : 5),
-    seconds: options.seconds ?? (short ? 2 : 5),
+    rounds: options.rounds ?? 3,
+    seconds: options.seconds ?? (short ? 2 : 4),
     leadSeconds: 1,
     sustainedSeconds: options['sustained-seconds'],
     heldOrders: options['held-orders'],

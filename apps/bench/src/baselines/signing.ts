@@ -10,6 +10,13 @@ export async function signingRate(keyFile: string, ms: number): Promise<number> 
   return rates.reduce((sum, rate) => sum + rate, 0)
 }
 
+/**
+ * More signed orders a second than a whole system can answer on these cores: each costs a signature, and half as much
+ * again for the rest at the very least. So many are signed ahead.
+ */
+export const answersPerSecondMax = async (keyFile: string): Promise<number> =>
+  0.7 * (await signingRate(keyFile, 1_000))
+
 function one(keyFile: string, ms: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const thread = new Worker(new URL('./bare-signing-thread.ts', import.meta.url), {

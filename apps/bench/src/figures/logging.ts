@@ -1,4 +1,4 @@
-import { signingRate } from '../baselines/signing.ts'
+import { answersPerSecondMax } from '../baselines/signing.ts'
 import type { Figure } from '../report/finding.ts'
 import { type House, httpDriver } from '../rig/house.ts'
 import { closedLoop, placeorder } from '../rig/servers.ts'
@@ -9,7 +9,7 @@ const CONNECTIONS = 64
 /** What the log costs: an ingress and a worker with a line an order each, as by default, and with none. */
 export async function logging(house: House): Promise<Figure> {
   await using stack = new AsyncDisposableStack()
-  const perSecondMax = await signingRate(house.files.signingKey, 1_000)
+  const perSecondMax = await answersPerSecondMax(house.files.signingKey)
   const { rounds, seconds, leadSeconds } = house.plan
   const driver = await httpDriver(
     house,

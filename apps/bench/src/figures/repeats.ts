@@ -1,4 +1,4 @@
-import { signingRate } from '../baselines/signing.ts'
+import { answersPerSecondMax } from '../baselines/signing.ts'
 import type { Figure } from '../report/finding.ts'
 import { type House, httpDriver } from '../rig/house.ts'
 import { measure } from '../rig/measure.ts'
@@ -10,7 +10,7 @@ const CONNECTIONS = 64
 /** Repeats of concluded orders, beside new ones, at the same ingress. */
 export async function repeats(house: House): Promise<Figure> {
   await using stack = new AsyncDisposableStack()
-  const perSecondMax = await signingRate(house.files.signingKey, 1_000)
+  const perSecondMax = await answersPerSecondMax(house.files.signingKey)
   const { rounds, seconds, leadSeconds } = house.plan
   const driver = await httpDriver(
     house,

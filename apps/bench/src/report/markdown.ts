@@ -1,9 +1,25 @@
 import type { Machine } from '../rig/machine.ts'
 import { type Bound, type Figure, type Finding, verdictOn } from './finding.ts'
 
-/** The whole run as Markdown: the machine, then a table for each figure. */
+/** The whole run as Markdown: what must be reached, then a table for each figure. */
 export function markdownOf(machine: Machine, figures: readonly Figure[]): string {
-  return [`${machineLine(machine)}\n`, ...figures.map(figureText)].join('\n')
+  return [summaryOf(machine, figures), ...figures.map(figureText)].join('\n')
+}
+
+/** What must be reached, in one table, with the machine named: for the README. */
+export function summaryOf(machine: Machine, figures: readonly Figure[]): string {
+  const rows = figures.flatMap(({ title, findings }) =>
+    findings.flatMap((finding) =>
+      finding.must === undefined
+        ? []
+        : [
+            `| ${title}: ${finding.what} | ${amount(finding.rounds.median, finding.unit)} | ` +
+              `${boundText(finding.must, finding.unit)} | ${verdictOn(finding)} |`,
+          ],
+    ),
+  )
+  const head = ['| figure | measured | must reach | verdict |', '| --- | ---: | ---: | --- |']
+  return [`${machineLine(machine)}\n`, ...head, ...rows, ''].join('\n')
 }
 
 const machineLine = ({ cpu, cores, memoryGiB, node, redis, at, rounds, seconds }: Machine): string =>

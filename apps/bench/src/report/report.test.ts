@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest'
+import { roundsOf } from '../statistics.ts'
+import { type Bound, type Figure, verdictOn } from './finding.ts'
+import { markdownOf, summaryOf } from './markdown.ts'
+
+const machine = {
+  cpu: 'a CPU',
+  cores: 2,
+  memoryGiB: 4,
+  node: '24.0.0',
+  redis: 'redis-server 7.0.15, appendfsync always',
+  at: '2026-01-02T03:04:05.000Z',
+  rounds: 3,
+  seconds: 4,
+}
+
+describe('the verdict goes by the median', () => {
+  test.each<[string, number[], Bound, string]>([
+    ['below', [0.7, 0.79, 0.9], { atLeast: 0.8, aim: 0.9 }, 'NOT reached'],
+    ['at the bound', [0.7, 0.8, 0.9], { atLeast: 0.8, aim: 0.9 }, 'reached'],
+    ['at the aim', [0.9, 0.9, 0.9], { atLeast: 0.8, aim: 0.9 }, 'aim reached'],
+    ['above what is allowed', [1, 1.6, 2], { atMost: 1.5 }, 'NOT reached'],
+    ['as much as is allowed', [1, 1.5, 2], { atMost: 1.5 }, 'reached'],
+    ['no more than is aimed at', [15], { atMost: 24, aim: 15 }, 'aim reached'],
+    ['no figure at all', [Number.NaN], { atMost: 1.5 }, 'NOT reached'],
+  ])('%s', (_, values, must, verdict) => {
+    expect(verdictOn({ what: '', unit: '', rounds: roundsOf(values), must })).toBe(verdict)
+  })
+
+  test('without a bound there is none', () => {
+    expect(verdictOn({ what: '', unit: '', rounds: roundsOf([1]) })).toBeUndefined()
+  })
+})
+
+describe('the table', () => {
+  const figure: Figure = {
+    name: 'core',
+    title: 'Core',
+    findings: [
+      { what: 'ours over theirs', unit: '×', rounds: roundsOf([4, 5, 6]), must: { atLeast: 5, aim: 8 } },
+      { what: 'throughput', unit: 'orders/s', rounds: roundsOf([1234.5]) },
+    ],
+    notes: ['A note.'],
+  }
+
+  test('names the machine, each figure with its spread, its bound and its verdict', () => {
+    const text = markdownOf(machine, [figure])
+    expect(text).toContain('2026-01-02 on a CPU, 2 cores, 4 GiB; Node 24.0.0, redis-server 7.0.15')
+    expect(text).toContain('| ours over theirs | 5.00 × | 4.00 – 6.00 | ≥ 5, aim 8 × | reached |')
+    expect(text).toContain('| throughput | 1,235 orders/s |  |  |  |')
+    expect(text).toContain('A note.')
+  })
+
+  test('in short has what must be reached, and nothing else', () => {
+    const rows = summaryOf(machine, [figure])
+      .split('\n')
+      .filter((line) => line.startsWith('| Core'))
+    expect(rows).toEqual(['| Core: ours over theirs | 5.00 × | ≥ 5, aim 8 × | reached |'])
+  })
+})
