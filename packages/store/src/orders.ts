@@ -116,7 +116,7 @@ export class Orders {
     if (outcomes.length === 0) return []
     const keys = [openKey(shard), ...outcomes.map(({ paymentId }) => orderKey(shard, paymentId))]
     const args = outcomes.flatMap(({ paymentId, outcome }) => [paymentId, outcome])
-    const standing = z.array(z.string()).parse(await this.#conclude.run(this.#connection, keys, args))
+    const standing = Standing.parse(await this.#conclude.run(this.#connection, keys, args))
     return standing.map((outcome) => (outcome === '' ? undefined : finalCode(outcome)))
   }
 
@@ -129,7 +129,7 @@ export class Orders {
     const keys = orders.map(({ paymentId }) => orderKey(shard, paymentId))
     const args = orders.flatMap(({ paymentId, from, to }) => [paymentId, from, to])
     const reply = await this.#entrust.run(this.#connection, keys, [announce ?? '', ...args])
-    const given = z.array(z.coerce.number()).parse(reply)
+    const given = Given.parse(reply)
     return orders.filter((_, i) => given[i] === 1)
   }
 
@@ -185,6 +185,10 @@ function readable<T>(read: () => T): T | Error {
     return new Error('what is kept cannot be read', { cause })
   }
 }
+
+/** What the scripts answer: the outcome that stands of each order, whether each was given over. */
+const Standing = z.array(z.string())
+const Given = z.array(z.coerce.number())
 
 /** What HMGET gives for `fields`. Fields that an older version did not write are null. */
 const Fields = z.array(z.instanceof(Buffer).nullable()).length(fields.length)

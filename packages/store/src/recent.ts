@@ -88,9 +88,12 @@ export class RecentOrders {
     const keys = sets.map(({ key }) => key)
     const args: (string | number)[] = []
     for (const set of sets) pushArgs(args, set, orders)
-    return z.array(z.number()).parse(await this.#count.run(this.#connection, keys, args))
+    return Counts.parse(await this.#count.run(this.#connection, keys, args))
   }
 }
+
+/** What the script answers. Made once: making a schema takes longer than reading a reply with it. */
+const Counts = z.array(z.number())
 
 /** What the script is told of one set. */
 function pushArgs(args: (string | number)[], { counters, positions }: CountedSet, orders: Counted[]): void {
