@@ -1,6 +1,7 @@
 import http, { type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import https from 'node:https'
 import type { Duplex } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { answer, type ResultCode } from '@placeorder/protocol'
 import type { Signer } from './signer.ts'
 import type { TlsOptions } from './tls.ts'
@@ -65,6 +66,28 @@ function codeOf(code: string | undefined): ResultCode {
 
 function mutual({ cert, key, ca }: TlsOptions): https.ServerOptions {
   return ca === undefined ? { cert, key } : { cert, key, ca, requestCert: true, rejectUnauthorized: true }
+}
+
+/** Turns of the event loop in which what was sent is still read, at most: more connections than the kernel keeps for us. */
+const TURNS_MAX = 10_000
+/** With so many turns in a row that brought no connection, there is none, and what the last ones sent has been read. */
+const QUIET_TURNS = 3
+
+/**
+ * Accepts what has connected and reads what it has sent, so that no connection is taken for idle that has a request on it.
+ * One turn of the event loop may accept as little as one connection, and only the next one reads from it (chaos, seed 108).
+ */
+export async function readAllSent(server: Server): Promise<void> {
+  let quiet = 0
+  const accepted = () => {
+    quiet = 0
+  }
+  server.on('connection', accepted)
+  for (let turn = 0; turn < TURNS_MAX && quiet < QUIET_TURNS; turn += 1) {
+    quiet += 1
+    await nextTurn()
+  }
+  server.off('connection', accepted)
 }
 
 /** Answers on a bare socket what the HTTP parser could not read, and closes it: nothing after it can be trusted. */

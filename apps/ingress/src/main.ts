@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { openIngressStore } from '@placeorder/store'
 import { durabilityCheck, openLog, openMetrics, openTracing, tellOfMended } from '@placeorder/telemetry'
@@ -6,6 +6,7 @@ import closeWithGrace from 'close-with-grace'
 import { Admission } from './admission.ts'
 import { parseClients } from './clients.ts'
 import { IngressEnvironment } from './config.ts'
+import { readAllSent } from './listener.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { buildView, countAnswers } from './operator-view.ts'
 import { buildServer } from './server.ts'
@@ -98,7 +99,7 @@ closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, asyn
   draining = true
   admin.drain()
   await wait(env.DRAIN_MS) // Connections on their way still come in, and those kept alive are told to go.
-  for (let turn = 0; turn < 2; turn += 1) await nextTurn() // One accepts what has connected, one reads what it has sent.
+  await readAllSent(app.server)
   const cut = setTimeout(() => waits.cutShort(), LAST_WAIT_MS)
   await app.close() // No new requests; those in hand still get their answer.
   clearTimeout(cut)

@@ -1,0 +1,27 @@
+import { aPlaceOrder, openSystem, signedCall } from '@placeorder/testkit'
+import { afterAll, expect, test } from 'vitest'
+
+const system = await openSystem()
+afterAll(() => system.close())
+
+test('an ingress told to end while it could not run reads and answers all that came meanwhile', async () => {
+  // With no time between the signal and the close, nothing but the close itself can see to it.
+  const ingress = await system.startIngress({ DRAIN_MS: '0' })
+  const { acquirerId, pspId, paymentId } = aPlaceOrder()
+  const url = `${ingress.origin}/aps/api/v1/payments/inquiryOrder`
+  let sent = 0
+  ingress.kill('SIGSTOP')
+  const calls = Array.from({ length: 300 }, () =>
+    signedCall(url, { acquirerId, pspId, paymentId }, system.caller, {
+      onSend: () => {
+        sent += 1
+      },
+    }),
+  )
+  await expect.poll(() => sent, { timeout: 30_000 }).toBe(calls.length)
+  ingress.kill('SIGTERM')
+  ingress.kill('SIGCONT')
+  const codes = await Promise.all(calls.map(async (call) => (await call).code))
+  expect(new Set(codes)).toEqual(new Set(['ORDER_NOT_EXIST']))
+  expect(await ingress.exited).toBe(0)
+}, 60_000)
