@@ -2,14 +2,14 @@ import { Cluster, type Redis } from 'ioredis'
 import type { Connection } from './redis.ts'
 
 /** How often the other end is asked whether it is there, in ms. */
-const ASK_MS = 200
+const ASK_MS = 250
 
 /**
  * After this many ms without an answer a connection counts as dead and is opened anew: a black hole sends no reset.
  * With the time between two questions, and between two attempts to connect, it is below 2 s, within which orders
  * are to be served again once Redis is back.
  */
-const SILENCE_MS_MAX = 800
+const SILENCE_MS_MAX = 1_000
 
 /** Keeps a connection from waiting for ever for one who is gone without a word: idle or not, and also while it is set up. */
 export function breakSilence(connection: Connection): void {
