@@ -82,7 +82,7 @@ export async function ingressFor(
   env: Record<string, string> = {},
 ): Promise<Program & { url: string }> {
   const port = await freePort()
-  const program = await service(house, stack, 'ingress', 'apps/ingress/src/main.ts', '"listening"', {
+  const program = await service(house, stack, 'ingress', 'apps/ingress/src/main.ts', {
     ...ingressEnvironment(house, address, port),
     ...env,
   })
@@ -95,8 +95,6 @@ export const ingressEnvironment = ({ files }: House, address: RedisAddress, port
   SIGNING_KEY_FILE: files.signingKey,
   HOST: '127.0.0.1',
   PORT: String(port),
-  ADMIN_HOST: '127.0.0.1',
-  ADMIN_PORT: '0',
 })
 
 export async function workerFor(
@@ -105,11 +103,9 @@ export async function workerFor(
   address: RedisAddress,
   env: Record<string, string> = {},
 ): Promise<Program> {
-  return service(house, stack, 'worker', 'apps/worker/src/main.ts', '"working"', {
+  return service(house, stack, 'worker', 'apps/worker/src/main.ts', {
     ...redisEnvironment(address),
     POLICY_FILE: house.files.policy,
-    ADMIN_HOST: '127.0.0.1',
-    ADMIN_PORT: '0',
     ...env,
   })
 }
@@ -119,14 +115,13 @@ async function service(
   stack: AsyncDisposableStack,
   name: string,
   entry: string,
-  ready: string,
   env: Record<string, string>,
 ): Promise<Program> {
   const log = join(dir, `${name}-${randomUUID()}.log`)
   const program = await startService(name, entry, {
     env,
+    adminPort: await freePort(),
     log,
-    ready,
     nodeArgs: plan.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`],
   })
   stack.defer(async () => {

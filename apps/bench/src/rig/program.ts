@@ -22,34 +22,41 @@ const STOP_MS_MAX = 10_000
 /** All a program gets of our environment; the rest is said by the bench, so that two runs are alike. */
 const inherited = () => ({ PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' })
 
-/** Starts a program as it is run in production, its log going to a file; ready when `ready` stands in it. */
+/** Starts a program as it is run in production, its log going to a file; ready when its admin port says that it lives. */
 export async function startService(
   name: string,
   entry: string,
   {
     env,
+    adminPort,
     log,
-    ready,
     nodeArgs = [],
-  }: { env: Record<string, string>; log: string; ready: string; nodeArgs?: string[] },
+  }: { env: Record<string, string>; adminPort: number; log: string; nodeArgs?: string[] },
 ): Promise<Program> {
   const file = await open(log, 'a')
   const child = spawn(process.execPath, [...nodeArgs, join(root, entry)], {
     cwd: root,
-    env: { ...inherited(), ...env },
+    env: { ...inherited(), ...env, ADMIN_HOST: '127.0.0.1', ADMIN_PORT: String(adminPort) },
     stdio: ['ignore', file.fd, file.fd],
   })
   await file.close()
   const program = programOf(name, child)
   const deadline = performance.now() + READY_MS_MAX
-  for (;;) {
-    const said = await readFile(log, 'utf8')
-    if (said.includes(ready)) return program
-    if (child.exitCode !== null || performance.now() > deadline)
-      throw new Error(`${name} did not start:\n${said}`)
+  while (!(await lives(adminPort))) {
+    if (child.exitCode !== null || performance.now() > deadline) {
+      await program.stop()
+      throw new Error(`${name} did not start:\n${await readFile(log, 'utf8')}`)
+    }
     await wait(10)
   }
+  return program
 }
+
+const lives = (adminPort: number): Promise<boolean> =>
+  fetch(`http://127.0.0.1:${adminPort}/livez`).then(
+    ({ ok }) => ok,
+    () => false, // It does not listen yet.
+  )
 
 const Reply = z.object({ id: z.number(), result: z.unknown().optional(), error: z.string().optional() })
 
