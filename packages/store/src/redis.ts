@@ -1,4 +1,5 @@
 import { Cluster, type RedisOptions as IoRedisOptions, Redis } from 'ioredis'
+import { gatherWrites } from './gather-writes.ts'
 import { breakSilence } from './silence.ts'
 
 type RedisOptions = Omit<IoRedisOptions, 'replyMapping'>
@@ -23,17 +24,30 @@ export type Patience = 'fail-fast' | 'patient'
 /** New attempts come at least this often (ms), so that an order is served again within 2 s of Redis being back. */
 const RECONNECT_MS_MAX = 250
 
+/**
+ * How long an end that is closed here waits for the other to close too (ms). BullMQ closes a connection that has gone silent in
+ * this way, and takes no jobs meanwhile; the 2 s of ioredis would be all the time an order has to be served again.
+ */
+const DISCONNECT_MS_MAX = 250
+
 /** Opens one connection; it connects by itself, and again after every loss or silence, until it is closed. */
 export function connect(address: RedisAddress, patience: Patience): Connection {
-  const connection = open(address, patience)
+  return prepared(open(address, patience))
+}
+
+/** As all our connections are; those that BullMQ duplicates from it, to wait on, are so too. */
+function prepared<C extends Connection>(connection: C): C {
   breakSilence(connection)
-  return connection
+  gatherWrites(connection)
+  const duplicate = connection.duplicate.bind(connection) as (...args: unknown[]) => C
+  return Object.assign(connection, { duplicate: (...args: unknown[]) => prepared(duplicate(...args)) })
 }
 
 function open(address: RedisAddress, patience: Patience): Connection {
   const bearing: RedisOptions = {
     protocol: 2,
     connectTimeout: 1_000,
+    disconnectTimeout: DISCONNECT_MS_MAX,
     keepAlive: 5_000,
     maxRetriesPerRequest: patience === 'patient' ? null : 0,
     // A script that was cut off may have run; its caller asks again rather than have it run behind its back.
