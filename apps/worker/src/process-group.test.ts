@@ -1,3 +1,4 @@
+import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { Undecided } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
@@ -13,6 +14,16 @@ test('a group is decided, each order by itself', async () => {
   expect(await store.orders.outcomeOf(unknown.paymentId)).toBe('INVALID_CODE')
 })
 
+test('a job leaves an order alone that names another job', async () => {
+  const [own, other] = [aPlaceOrder(), aPlaceOrder()]
+  const [group, elsewhere] = [await groupOf(own), await groupOf(other)]
+  await processGroup({ ...group, paymentIds: [own.paymentId, other.paymentId] }, deps)
+  expect(await store.orders.outcomeOf(own.paymentId)).toBe('SUCCESS')
+  expect(await store.orders.outcomeOf(other.paymentId)).toBeUndefined()
+  await processGroup(elsewhere, deps)
+  expect(await store.orders.outcomeOf(other.paymentId)).toBe('SUCCESS')
+})
+
 test('an order that makes the store fail leaves its neighbours to jobs of their own', async () => {
   const [good, bad] = [aPlaceOrder(), aPlaceOrder({ customerId: 'C-damaged' })]
   // Whatever has damaged it: a key that counts this customer's orders is of another type.
@@ -23,10 +34,13 @@ test('an order that makes the store fail leaves its neighbours to jobs of their 
   await store.connection.set(key, 'damaged')
   const group = await groupOf(good, bad)
   await processGroup(group, deps)
-  const alone = { ...group, paymentIds: [good.paymentId] }
-  await processGroup(alone, deps)
+  const alone = async ({ paymentId }: PlaceOrderRequest) => {
+    const jobId = (await store.orders.record(paymentId))?.jobId ?? ''
+    return { ...group, jobId, paymentIds: [paymentId] }
+  }
+  await processGroup(await alone(good), deps)
   expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
-  await expect(processGroup({ ...group, paymentIds: [bad.paymentId] }, deps)).rejects.toThrow('WRONGTYPE')
+  await expect(processGroup(await alone(bad), deps)).rejects.toThrow('WRONGTYPE')
   const jobs = await store.queues.queue(0).getDelayed()
   expect(jobs.map((job) => job.data.paymentIds).toSorted()).toEqual(
     [[good.paymentId], [bad.paymentId]].toSorted(),

@@ -73,7 +73,11 @@ async function decideGroup(group: Group, deps: ProcessDeps): Promise<void> {
   deps.seen.redisAnswered(performance.now() - startedAt)
   const rulebook = deps.rulebook()
   const facts = await fetchFacts(records, rulebook, deps)
-  const signal = AbortSignal.any([AbortSignal.timeout(deps.checksMs), group.signal])
+  // Only the acquirer's checks take time; without any, a timer for each group would be waste.
+  const signal =
+    rulebook.checks.length === 0
+      ? group.signal
+      : AbortSignal.any([AbortSignal.timeout(deps.checksMs), group.signal])
   const verdicts = records.map((record, i) =>
     isOverdue(record, group, deps)
       ? Promise.resolve({ record, reason: 'it was not decided in time' })
@@ -93,13 +97,17 @@ async function decideGroup(group: Group, deps: ProcessDeps): Promise<void> {
   if (undecided.length > 0) await tryAgainLater(group, undecided, deps)
 }
 
-/** The orders of a job that are open. One that was never claimed, or is concluded, needs nothing more. */
+/**
+ * The orders of a job that are open, and that it is answerable for. One that was never claimed, or is concluded, needs
+ * nothing more; one that names another job is that job's.
+ */
 async function openRecords(group: Group, { store, seen }: ProcessDeps): Promise<OrderRecord[]> {
   const distinct = [...new Set(group.paymentIds)]
   const records = await store.orders.records(group.shard, distinct)
   return records.flatMap((record, i) => {
     if (record instanceof Error) seen.undecided(distinct[i] ?? '', record, group)
-    return record === undefined || record instanceof Error || record.outcome !== undefined ? [] : [record]
+    if (record === undefined || record instanceof Error || record.outcome !== undefined) return []
+    return record.jobId === group.jobId ? [record] : []
   })
 }
 

@@ -60,9 +60,13 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
       await Promise.all(
         orders.map((order) => ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))),
       )
+      const [jobId = ''] = await store.orders.jobsOf(
+        0,
+        orders.map(({ paymentId }) => paymentId),
+      )
       return {
         paymentIds: orders.map(({ paymentId }) => paymentId),
-        jobId: 'g-test',
+        jobId,
         shard: 0,
         dueAt: Date.now(),
         takenAt: Date.now(),

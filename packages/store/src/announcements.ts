@@ -18,14 +18,19 @@ export class Announcements {
   readonly #channels: string[]
   readonly #listeners = new Map<string, Set<Listener>>()
 
-  readonly #onHeard: (ageMs: number) => void
+  readonly #onHeard: (ageMs: number, shard: number) => void
 
-  /** `onHeard` is told how old each message is when it is heard, by two clocks (ms). */
-  constructor(connection: Connection, channels: string[], onHeard: (ageMs: number) => void) {
+  /**
+   * @param channels the channel of each shard; its position is the shard
+   * @param onHeard is told how old each message is when it is heard, by two clocks (ms), and of which shard
+   */
+  constructor(connection: Connection, channels: string[], onHeard: (ageMs: number, shard: number) => void) {
     this.#onHeard = onHeard
     this.#connection = connection
     this.#channels = channels
-    connection.on('smessage', (_channel: string, message: string) => this.#hear(message))
+    connection.on('smessage', (channel: string, message: string) =>
+      this.#hear(channels.indexOf(channel), message),
+    )
   }
 
   /** Listens on the channels; resolves when Redis has confirmed all of them. */
@@ -56,9 +61,9 @@ export class Announcements {
     return this.#listeners.size
   }
 
-  #hear(message: string): void {
+  #hear(shard: number, message: string): void {
     const [announcedAt, ...words] = Message.parse(JSON.parse(message))
-    this.#onHeard(Date.now() - Number(announcedAt))
+    this.#onHeard(Date.now() - Number(announcedAt), shard)
     for (let at = 0; at + 1 < words.length; at += 2) {
       const [paymentId = '', code = ''] = words.slice(at, at + 2)
       if (isResultCode(code)) this.tell(paymentId, code)

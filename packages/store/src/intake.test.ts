@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
+import { GroupTaker } from './queue.ts'
 
-const { ingress, worker, takeIn, connection } = await openTestStore()
+const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })
 const inTime = () => AbortSignal.timeout(5_000)
 
 test('a paymentId is one order, however many copies come at once', async () => {
@@ -65,6 +67,39 @@ test('orders that come together travel together: far fewer jobs than orders, and
     ),
   )
   expect(inJobs.flat().sort()).toEqual(orders.map(({ paymentId }) => paymentId).sort())
+})
+
+test('orders that come while those before are being decided gather, and go together when these are announced', async () => {
+  const first = aPlaceOrder()
+  await takeIn(first)
+  const later = Array.from({ length: 5 }, () => aPlaceOrder())
+  const taken = later.map(async (order) => {
+    await setImmediate()
+    return takeIn(order)
+  })
+  await worker.orders.conclude(first.paymentId, 'SUCCESS')
+  await Promise.all(taken)
+  const jobs = later.map(async ({ paymentId }) => (await worker.orders.record(paymentId))?.jobId)
+  expect(new Set(await Promise.all(jobs)).size).toBe(1)
+})
+
+test('an order has a job also when Redis has forgotten the scripts and a worker was faster than the claim', async () => {
+  const found = new Set<string>()
+  const taker = new GroupTaker(
+    address,
+    async ({ shard, paymentIds }) => {
+      const records = await worker.orders.records(shard, paymentIds)
+      for (const [i, record] of records.entries()) if (record !== undefined) found.add(paymentIds[i] ?? '')
+    },
+    { shards: 1, concurrency: 8, onError: () => {} },
+  )
+  for (let i = 0; i < 20; i += 1) {
+    const order = aPlaceOrder()
+    await connection.script('FLUSH')
+    await takeIn(order)
+    await expect.poll(() => found.has(order.paymentId)).toBe(true)
+  }
+  await taker.close(1_000)
 })
 
 test('an order whose wait is over before it was sent is not taken in', async () => {

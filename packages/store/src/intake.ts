@@ -29,9 +29,26 @@ export type Incoming = { order: PlaceOrderRequest; clientId: string; trace?: str
  */
 const GROUP_ORDERS_MAX = 128
 
+/**
+ * For how long a group is held back, at most (ms), so that the one before is decided first: a worker that is behind gets larger
+ * groups and not more of them. Measured with 64 signed orders in hand: groups of 33 orders instead of 14, a tenth more orders
+ * a second, and no order waits longer.
+ */
+const HOLD_MS_MAX = 50
+
 type Pending = Incoming & { signal: AbortSignal; taken: PromiseWithResolvers<Taken> }
 
-type Lane = { shard: number; channel: string; waiting: Pending[]; sending: boolean; open: number }
+type Lane = {
+  shard: number
+  channel: string
+  waiting: Pending[]
+  sending: boolean
+  open: number
+  /** Most orders of the last group were new; those of the next one then are too, most likely. */
+  mostlyNew: boolean
+  /** Ends the hold before the next group. */
+  release: () => void
+}
 
 export type IntakeDeps = {
   connection: Connection
@@ -47,8 +64,8 @@ export type IntakeDeps = {
 }
 
 /**
- * Takes orders in. Outside it is one call for one order; inside, those that arrive while earlier groups are on their
- * way travel together: one claim and one job for all of them. No timer delays a group: alone, an order goes at once.
+ * Takes orders in. Outside it is one call for one order; inside, those that arrive while an earlier group is on its way or
+ * being decided travel together: one claim and one job for all of them. Alone, an order goes at once.
  */
 export class Intake {
   readonly #claim = new Script('claim')
@@ -63,6 +80,8 @@ export class Intake {
       waiting: [],
       sending: false,
       open: 0,
+      mostlyNew: true,
+      release: () => {},
     }))
   }
 
@@ -77,6 +96,7 @@ export class Intake {
     const late = () => pending.taken.reject(signal.reason)
     signal.addEventListener('abort', late, { once: true })
     lane.waiting.push(pending)
+    if (lane.waiting.length >= GROUP_ORDERS_MAX) lane.release()
     void this.#send(lane)
     return pending.taken.promise.finally(() => signal.removeEventListener('abort', late))
   }
@@ -101,6 +121,11 @@ export class Intake {
     return lane
   }
 
+  /** Called when a worker has announced orders of a shard: the next group need not be held back any longer. */
+  announced(shard: number): void {
+    this.#lanes[shard]?.release()
+  }
+
   /**
    * Sends group after group while orders wait; one at a time, so that the next one gathers meanwhile. Measured at 64
    * orders in hand: with two on their way, groups have 10 orders instead of 16, an order costs Redis a seventh more, and
@@ -113,9 +138,16 @@ export class Intake {
       await setImmediate() // Whatever this turn of the event loop brings travels together.
       const group = lane.waiting.splice(0, GROUP_ORDERS_MAX).filter((pending) => !this.#tooLate(pending))
       if (group.length === 0) continue
-      await this.#takeGroup(lane, group).catch((error: unknown) => {
+      const released = Promise.withResolvers<void>()
+      lane.release = released.resolve
+      const claimed = await this.#takeGroup(lane, group).catch((error: unknown) => {
         for (const { taken } of group) taken.reject(error)
+        return 0
       })
+      if (claimed === 0 || lane.waiting.length >= GROUP_ORDERS_MAX) continue
+      const late = setTimeout(lane.release, HOLD_MS_MAX)
+      await released.promise
+      clearTimeout(late)
     }
     lane.sending = false
   }
@@ -126,14 +158,25 @@ export class Intake {
     return signal.aborted
   }
 
-  async #takeGroup(lane: Lane, group: Pending[]): Promise<void> {
+  /**
+   * Claims a group, and sends its job right behind, so that Redis takes both in one go: the job names all orders of the
+   * group, and a worker leaves those alone that name another job. After a group that was mostly repeats the claim is awaited
+   * first: most likely there is nothing to enqueue. Resolves with how many orders were new.
+   */
+  async #takeGroup(lane: Lane, group: Pending[]): Promise<number> {
     const jobId = `g-${randomUUID()}`
     const startedAt = performance.now()
-    const claims = await this.#claimGroup(lane, group, jobId)
+    let enqueued = lane.mostlyNew
+    const claiming = this.#claimGroup(lane, group, jobId, () => {
+      enqueued = false // A worker may have had the job before the orders were there.
+    })
+    const [claims] = await Promise.all([claiming, enqueued ? this.#enqueue(lane, group, jobId) : undefined])
     this.#deps.onGroup(group.length, performance.now() - startedAt)
     const claimed = group.filter((_, i) => claims[i]?.state === 'NEW')
-    if (claimed.length > 0) await this.#enqueue(lane, claimed, jobId)
+    if (claimed.length > 0 && !enqueued) await this.#enqueue(lane, claimed, jobId)
+    lane.mostlyNew = 2 * claimed.length > group.length
     for (const [i, pending] of group.entries()) this.#tell(lane, pending, claims[i])
+    return claimed.length
   }
 
   #tell(lane: Lane, { order, taken }: Pending, claim: Claim | undefined): void {
@@ -146,20 +189,25 @@ export class Intake {
     )
   }
 
-  async #claimGroup(lane: Lane, group: Pending[], jobId: string): Promise<Claim[]> {
+  async #claimGroup(lane: Lane, group: Pending[], jobId: string, onAgain: () => void): Promise<Claim[]> {
     const keys = [openKey(lane.shard), ...group.map(({ order }) => orderKey(lane.shard, order.paymentId))]
-    const args = group.flatMap(({ order, clientId }) => [
+    const claims = group.map(({ order }) => newClaim(order, jobId))
+    const args = group.flatMap(({ order, clientId }, i) => [
       order.paymentId,
       termsOf(order),
       packRequest(order),
       clientId,
-      order.paymentRequestId ?? randomUUID(),
+      claims[i]?.paymentRequestId ?? '',
     ])
     const [open, ...words] = ClaimReply.parse(
-      await this.#claim.run(this.#deps.connection, keys, [jobId, lane.channel, ...args]),
+      await this.#claim.run(this.#deps.connection, keys, [jobId, lane.channel, ...args], onAgain),
     )
     lane.open = open
-    return group.map((_, i) => Claim.parse(words.slice(5 * i, 5 * i + 5)))
+    for (let at = 0; at < words.length; at += 6) {
+      const { position, ...claim } = EarlierClaim.parse(words.slice(at, at + 6))
+      claims[position - 1] = claim
+    }
+    return claims
   }
 
   async #enqueue(lane: Lane, claimed: Pending[], jobId: string): Promise<void> {
@@ -176,24 +224,39 @@ export class Intake {
   }
 }
 
-const ClaimReply = z.tuple([z.coerce.number()], z.string())
+/** How many orders are open, and what there is to say of those that were taken in before. */
+const ClaimReply = z.tuple([z.coerce.number()], z.union([z.string(), z.number()]))
 
-const Claim = z
+const EarlierClaim = z
   .tuple([
-    z.enum(['NEW', 'OPEN', 'CONCLUDED', 'INCONSISTENT']),
+    z.number(),
+    z.enum(['OPEN', 'CONCLUDED', 'INCONSISTENT']),
     z.string(),
     z.string(),
     z.string(),
     z.coerce.number(),
   ])
-  .transform(([state, paymentRequestId, outcome, jobId, ageMs]) => ({
+  .transform(([position, state, paymentRequestId, outcome, jobId, ageMs]) => ({
+    position,
     state,
     paymentRequestId,
     outcome,
     jobId,
     ageMs,
   }))
-type Claim = z.output<typeof Claim>
+
+type Claim = Omit<z.output<typeof EarlierClaim>, 'position' | 'state'> & {
+  state: 'NEW' | 'OPEN' | 'CONCLUDED' | 'INCONSISTENT'
+}
+
+/** How an order stands if nobody has claimed its paymentId before. */
+const newClaim = ({ paymentRequestId = randomUUID() }: PlaceOrderRequest, jobId: string): Claim => ({
+  state: 'NEW',
+  paymentRequestId,
+  outcome: '',
+  jobId,
+  ageMs: 0,
+})
 
 function takenOf({ state, paymentRequestId, outcome }: Claim): Taken {
   if (state === 'INCONSISTENT') return { kind: 'INCONSISTENT' }

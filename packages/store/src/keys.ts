@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 // Every key and channel name of the store. What one script touches shares the hash tag `{s<shard>}`, so the same
@@ -66,4 +66,4 @@ export const recentKey = (shard: number, subject: 'merchant' | 'customer' | 'cod
   `${tagOf(shard)}:recent:${subject}:${subject === 'merchant' ? id : digest(id)}`
 
 /** Stands for a value in a key name: 132 bits, so that two values never share one, and personal data is not in clear. */
-const digest = (value: string): string => createHash('sha256').update(value).digest('base64url').slice(0, 22)
+const digest = (value: string): string => hash('sha256', value, 'base64url').slice(0, 22)

@@ -56,7 +56,8 @@ export async function openIngressStore(
     onHeard?: (ageMs: number) => void
   },
 ): Promise<IngressStore> {
-  const { address, shards, onFault, replicasMin = 0, onGroup = () => {}, onMended = () => {} } = options
+  const { address, shards, onFault, replicasMin = 0 } = options
+  const { onGroup = () => {}, onMended = () => {}, onHeard = () => {} } = options
   const ingressId = randomUUID().slice(0, 8)
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
   const open = opener(address, onFault)
@@ -64,9 +65,12 @@ export async function openIngressStore(
   const subscriber = open('patient')
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await keepShards(connection, shards)
-  const announcements = new Announcements(subscriber, channels, options.onHeard ?? (() => {}))
+  const announcements = new Announcements(subscriber, channels, (ageMs, shard) => {
+    intake.announced(shard)
+    onHeard(ageMs)
+  })
   const orders = new Orders(connection, shards, announcements)
-  const queues = new Queues(open('fail-fast'), shards)
+  const queues = new Queues(connection, shards)
   const mending = new Mending(connection, orders, queues)
   await announcements.open(async (paymentIds) => {
     for (const paymentId of paymentIds) {

@@ -9,7 +9,7 @@ import { Script } from './script.ts'
 export type Counted = { order: PlaceOrderRequest; claimedAt: number }
 
 /** Orders to be counted in one set, by their position, and the counters it is counted for. */
-type CountedSet = { key: string; counters: RecentCounter[]; positions: number[] }
+type CountedSet = { key: string; kind: number; counters: RecentCounter[]; positions: number[] }
 
 const MINUTE_MS = 60_000
 const windowMs = { '10m': 10 * MINUTE_MS, '1h': 60 * MINUTE_MS, '24h': 24 * 60 * MINUTE_MS } as const
@@ -53,7 +53,7 @@ export class RecentOrders {
     const recents: Record<RecentCounter, number>[] = orders.map(() => ({ ...none }))
     await Promise.all(
       this.#setsOf(orders, used).map(async (sets) => {
-        const counts = await this.#run(sets, orders)
+        const counts = await this.#run(sets, orders, used)
         let at = 0
         for (const { positions, counters } of sets) {
           for (const position of positions) {
@@ -69,14 +69,14 @@ export class RecentOrders {
   /** The sets these orders are counted in, of each shard that has some. */
   #setsOf(orders: Counted[], used: readonly RecentCounter[]): CountedSet[][] {
     const shards = new Map<number, Map<string, CountedSet>>()
-    for (const [subject, counters] of Map.groupBy(used, subjectOf)) {
+    for (const [kind, [subject, counters]] of [...kindsOf(used)].entries()) {
       for (const [position, { order }] of orders.entries()) {
         const id = idOf[subject](order)
         if (id === undefined) continue
         const shard = shardOf(id, this.#shards)
         const key = recentKey(shard, subject, id)
         const sets = shards.get(shard) ?? new Map<string, CountedSet>()
-        const set = sets.get(key) ?? { key, counters, positions: [] }
+        const set = sets.get(key) ?? { key, kind, counters, positions: [] }
         set.positions.push(position)
         shards.set(shard, sets.set(key, set))
       }
@@ -84,24 +84,25 @@ export class RecentOrders {
     return [...shards.values()].map((sets) => [...sets.values()])
   }
 
-  async #run(sets: CountedSet[], orders: Counted[]): Promise<number[]> {
+  async #run(sets: CountedSet[], orders: Counted[], used: readonly RecentCounter[]): Promise<number[]> {
     const keys = sets.map(({ key }) => key)
-    const args: (string | number)[] = []
-    for (const set of sets) pushArgs(args, set, orders)
-    return Counts.parse(await this.#count.run(this.#connection, keys, args))
+    const told = JSON.stringify([
+      orders.map(({ claimedAt, order }) => [String(claimedAt), order.paymentId]),
+      [...kindsOf(used).values()].map((counters) => spanOf(counters.map(windowOf), orders)),
+      sets.map(({ kind, positions }) => [kind + 1, ...positions.map((position) => position + 1)]),
+    ])
+    return Counts.parse(await this.#count.run(this.#connection, keys, [told]))
   }
 }
 
 /** What the script answers. Made once: making a schema takes longer than reading a reply with it. */
 const Counts = z.array(z.number())
 
-/** What the script is told of one set. */
-function pushArgs(args: (string | number)[], { counters, positions }: CountedSet, orders: Counted[]): void {
-  const counted = positions.map((position) => orders[position] as Counted)
-  const windows = counters.map(windowOf)
-  const newest = Math.max(...counted.map(({ claimedAt }) => claimedAt))
+const kindsOf = (used: readonly RecentCounter[]) => Map.groupBy(used, subjectOf)
+
+/** What the script is told of sets with these windows (ms): when their span began, what to forget, how long to keep them. */
+function spanOf(windows: number[], orders: Counted[]): [string, string, string, number[]] {
+  const newest = Math.max(...orders.map(({ claimedAt }) => claimedAt))
   const span = LATE_MS_MAX + Math.max(...windows)
-  args.push(newest - (newest % span), newest - span, 2 * span, counted.length, windows.length)
-  for (const { claimedAt, order } of counted) args.push(claimedAt, order.paymentId)
-  for (const { claimedAt } of counted) for (const window of windows) args.push(claimedAt - window + 1)
+  return [String(newest - (newest % span)), String(newest - span), String(2 * span), windows]
 }

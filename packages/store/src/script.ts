@@ -12,12 +12,21 @@ export class Script {
     this.#sha = createHash('sha1').update(this.#text).digest('hex')
   }
 
-  /** Runs it; a server that does not know it yet (it is new, or was restarted) is given the text. */
-  async run(connection: Connection, keys: string[], args: (string | number | Buffer)[]): Promise<unknown> {
+  /**
+   * Runs it; a server that does not know it yet (it is new, or was restarted) is given the text. `onAgain` is told of that:
+   * what was sent right after it has run before it.
+   */
+  async run(
+    connection: Connection,
+    keys: string[],
+    args: (string | number | Buffer)[],
+    onAgain: () => void = () => {},
+  ): Promise<unknown> {
     try {
       return await connection.evalsha(this.#sha, keys.length, ...keys, ...args)
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      onAgain()
       return await connection.eval(this.#text, keys.length, ...keys, ...args)
     }
   }

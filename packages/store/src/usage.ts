@@ -95,13 +95,18 @@ export class Usage {
   async #decideMinute(minute: number, orders: Judged[], openAt: string): Promise<string[]> {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
-    const args = orders.flatMap(({ paymentId, judged, takings, orderCode }) => {
+    const told = orders.map(({ paymentId, judged, takings, orderCode }) => {
       const parts = judged === 'SUCCESS' ? partsOf(takings, orderCode) : []
-      return [paymentId, judged, parts.length, ...parts.flatMap(({ key, words }) => [placeOf(key), ...words])]
+      return [paymentId, judged, parts.map(({ key, words }) => [placeOf(key), ...words])]
     })
     const keys = [decidedKey(minute), decidedMinutesKey, usageDaysKey, ...places.keys()]
-    const reply = await this.#reserve.run(this.#connection, keys, [minute, openAt, DECIDE_MS_MAX, ...args])
-    const [time, ...codes] = z.tuple([z.string()], z.string()).parse(reply)
+    const reply = await this.#reserve.run(this.#connection, keys, [
+      minute,
+      openAt,
+      DECIDE_MS_MAX,
+      JSON.stringify(told),
+    ])
+    const [time, ...codes] = Decided.parse(reply)
     this.#tell(time)
     if (codes.length === 0) throw new TooLate('orders were decided too long after they were seen open')
     return codes
@@ -147,6 +152,9 @@ export class Usage {
     }
   }
 }
+
+/** What the script answers: the time (ms), then the orders' codes. */
+const Decided = z.tuple([z.string()], z.string())
 
 function readUsed(value: string | null): Used {
   const [amount, count] = (value ?? '0 0').split(' ')

@@ -11,7 +11,7 @@ const Start = z.object({ inHand: z.number(), from: z.number() })
 const OUTCOME_MS_MAX = 15_000
 
 /** Orders are made so many ahead, so that making them is not what is measured. */
-const AHEAD = 20_000
+const AHEAD = 60_000
 
 /**
  * Keeps a number of orders in hand: when one has its outcome the next one follows. Asked for: start, mark, stop;

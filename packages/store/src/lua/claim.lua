@@ -6,8 +6,9 @@
 -- ARGV[2]      the channel of the ingress that waits
 -- ARGV[3..]    for each order five: paymentId, terms, packed request, clientId, paymentRequestId
 --
--- Returns      the number of open orders of the shard, then for each order five: NEW, OPEN, CONCLUDED or
---              INCONSISTENT; its paymentRequestId; its outcome ('' while open); the job it names; its age in ms
+-- Returns      the number of open orders of the shard, then for each order that was taken in before six: which of the orders
+--              it is (1 is the first); OPEN, CONCLUDED or INCONSISTENT; its paymentRequestId; its outcome ('' while open);
+--              the job it names; its age in ms
 
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
@@ -21,7 +22,6 @@ for i = 2, #KEYS do
   local state = 'OPEN'
   if not kept[1] then
     state = 'NEW'
-    kept = { terms, paymentRequestId, '', job, channel, now }
     redis.call('HSET', KEYS[i], 'terms', terms, 'request', request, 'client', client, 'paymentRequestId',
       paymentRequestId, 'claimedAt', now, 'job', job, 'waiting', channel)
     opened[#opened + 1] = now
@@ -33,8 +33,10 @@ for i = 2, #KEYS do
   elseif not string.find(' ' .. (kept[5] or '') .. ' ', ' ' .. channel .. ' ', 1, true) then
     redis.call('HSET', KEYS[i], 'waiting', (kept[5] and kept[5] ~= '') and kept[5] .. ' ' .. channel or channel)
   end
-  local age = string.format('%.0f', now - (kept[6] or now))
-  for _, word in ipairs({ state, kept[2], kept[3] or '', kept[4] or '', age }) do reply[#reply + 1] = word end
+  if state ~= 'NEW' then
+    local age = string.format('%.0f', now - (kept[6] or now))
+    for _, word in ipairs({ i - 1, state, kept[2], kept[3] or '', kept[4] or '', age }) do reply[#reply + 1] = word end
+  end
 end
 
 if #opened > 0 then redis.call('ZADD', KEYS[1], unpack(opened)) end

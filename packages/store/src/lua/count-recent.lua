@@ -2,36 +2,45 @@
 -- others each of them has in each window.
 --
 -- KEYS[1..n]   sorted sets of paymentIds by claim time in ms, one for each distinct subject
--- ARGV[..]     for each set: the time its span began, and the time before which all may be forgotten; for how many ms it
---              is to be kept; the number of its orders and of windows; for each order its claim time in ms and paymentId;
---              and for each order and window, the time the window begins with
+-- ARGV[1]      in JSON, three lists:
+--              the orders: claim time in ms and paymentId of each;
+--              the kinds of subjects: the time their span began; the time before which all may be forgotten; for how many ms
+--              a set is to be kept; and the windows in ms;
+--              for each of the keys: its kind, and the positions of its orders (1 is the first)
 --
--- Returns      for each set, each of its orders and each window, the number of other orders in it
+-- Returns      for each key, each of its orders and each window, the number of other orders in it
 --
--- Time goes in spans as long as a set's longest window, seen from an order that is run again late. The first order of a
+-- Time goes in spans as long as a kind's longest window, seen from an order that is run again late. The first order of a
 -- span forgets what is older than a span, and has the set kept for two: so nothing that a window shows is forgotten,
 -- and most orders need not see to it.
 
-local counts, at = {}, 1
-for _, key in ipairs(KEYS) do
-  local spanBegan, older, kept = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  local orders, windows = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
-  local first = at + 5
-  at = first + 2 * orders
-  redis.call('ZADD', key, unpack(ARGV, first, at - 1))
-  local others = redis.call('ZCARD', key) - orders
-  if others > 0 and redis.call('ZCOUNT', key, spanBegan, '+inf') <= orders then
+local orders, kinds, sets = unpack(cjson.decode(ARGV[1]))
+local counts = {}
+
+for i, key in ipairs(KEYS) do
+  local set = sets[i]
+  local spanBegan, older, kept, windows = unpack(kinds[set[1]])
+  local added = {}
+  for at = 2, #set do
+    added[2 * at - 3], added[2 * at - 2] = unpack(orders[set[at]])
+  end
+  redis.call('ZADD', key, unpack(added))
+  local others = redis.call('ZCARD', key) - #added / 2
+  if others == 0 then
+    redis.call('PEXPIRE', key, kept)
+  elseif redis.call('ZCOUNT', key, spanBegan, '+inf') <= #added / 2 then
     redis.call('ZREMRANGEBYSCORE', key, '-inf', older)
     redis.call('PEXPIRE', key, kept)
-  elseif others == 0 then
-    redis.call('PEXPIRE', key, kept)
   end
-  for order = first, first + 2 * orders - 2, 2 do
-    for window = at, at + windows - 1 do
-      local alone = others == 0 and orders == 1
-      counts[#counts + 1] = alone and 0 or redis.call('ZCOUNT', key, ARGV[window], ARGV[order]) - 1
+  local alone = others == 0 and #added == 2
+  for at = 1, #added, 2 do
+    for _, window in ipairs(windows) do
+      local others = 0
+      if not alone then
+        others = redis.call('ZCOUNT', key, string.format('(%.0f', added[at] - window), added[at]) - 1
+      end
+      counts[#counts + 1] = others
     end
-    at = at + windows
   end
 end
 return counts

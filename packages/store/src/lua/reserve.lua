@@ -2,7 +2,7 @@
 -- from limits and order codes, or nothing. The first decision stands; who runs an order again is told that one.
 --
 -- A counter's value is two whole numbers, amount and count. Lua's own numbers are exact only to 2^53, so amounts are
--- compared and added as digits.
+-- compared as digits, and added as digits when they have more than 15.
 --
 -- KEYS[1]      the hash of decisions: a field for each paymentId
 -- KEYS[2]      the sorted set of minutes there are decisions of, by the time no order of theirs was open any more
@@ -11,9 +11,9 @@
 -- ARGV[1]      the minute all the orders were claimed in
 -- ARGV[2]      a time in ms, by this node's clock, at which all the orders were still open
 -- ARGV[3]      for how many ms after that time they may be decided: past it, their decisions may be forgotten
--- ARGV[4..]    for each order: paymentId; the code it was judged to (SUCCESS: passed); the number of its parts; and
---              for each part five: which of the keys, 1 is KEYS[4]; the counter's field, or HOLD for an order code;
---              amount; the most the amount may add up to; the most the count may ('' for no limit)
+-- ARGV[4]      in JSON, for each order: its paymentId; the code it was judged to (SUCCESS: passed); and its parts, for each: which
+--              of the keys, 1 is KEYS[4]; the counter's field, or HOLD for an order code; amount; the most the amount may add
+--              up to; the most the count may ('' for no limit). An order has one part of a field at most
 --
 -- Returns      the time in ms, then for each order its final result code; after the time nothing if it is too late
 
@@ -22,6 +22,7 @@ local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 if now - ARGV[2] > tonumber(ARGV[3]) then return { now } end
 
 local function add(a, b)
+  if #a < 16 and #b < 16 then return string.format('%.0f', a + b) end
   local places, sums, carry = math.ceil(math.max(#a, #b) / 9), {}, 0
   for place = places, 1, -1 do
     local first, last = 9 * (place - places - 1), 9 * (place - places) - 1
@@ -36,18 +37,15 @@ local function over(digits, max)
   return max ~= '' and (#digits > #max or (#digits == #max and digits > max))
 end
 
-local paymentIds, judged, parts, needed, at = {}, {}, {}, {}, 4
-while at <= #ARGV do
-  local n = #paymentIds + 1
-  paymentIds[n], judged[n], parts[n] = ARGV[at], ARGV[at + 1], {}
-  local last = at + 2 + 5 * tonumber(ARGV[at + 2])
-  for p = at + 3, last, 5 do
-    local key, field = KEYS[3 + ARGV[p]], ARGV[p + 1]
-    table.insert(parts[n], { key = key, field = field, amount = ARGV[p + 2], amountMax = ARGV[p + 3], countMax = ARGV[p + 4] })
-    needed[key] = needed[key] or {}
-    table.insert(needed[key], field)
+local orders, paymentIds, needed = cjson.decode(ARGV[4]), {}, {}
+for n, order in ipairs(orders) do
+  paymentIds[n] = order[1]
+  for _, part in ipairs(order[3]) do
+    local key = KEYS[3 + part[1]]
+    local fields = needed[key] or {}
+    fields[#fields + 1] = part[2]
+    needed[key] = fields
   end
-  at = last + 1
 end
 
 local values, changed = {}, {}
@@ -63,33 +61,29 @@ for key, fields in pairs(needed) do
   end
 end
 
--- The first code in order of precedence that stands in the way of an order.
+-- What each part would make of its counter, and the first code in order of precedence that stands in the way.
 local function refusal(paymentId, parts)
+  local closed, amountOver, countOver
   for _, part in ipairs(parts) do
-    local holder = part.field == 'HOLD' and values[part.key].HOLD
-    if holder and holder ~= paymentId then return 'ORDER_IS_CLOSED' end
-  end
-  for _, part in ipairs(parts) do
-    if part.field ~= 'HOLD' and over(add(values[part.key][part.field][1], part.amount), part.amountMax) then
-      return 'PAYMENT_AMOUNT_EXCEED_LIMIT'
+    local kept, field = values[KEYS[3 + part[1]]], part[2]
+    if field == 'HOLD' then
+      closed = closed or (kept.HOLD and kept.HOLD ~= paymentId)
+    else
+      part.amount, part.count = add(kept[field][1], part[3]), add(kept[field][2], '1')
+      amountOver = amountOver or over(part.amount, part[4])
+      countOver = countOver or over(part.count, part[5])
     end
   end
-  for _, part in ipairs(parts) do
-    if part.field ~= 'HOLD' and over(add(values[part.key][part.field][2], '1'), part.countMax) then
-      return 'PAYMENT_COUNT_EXCEED_LIMIT'
-    end
-  end
+  if closed then return 'ORDER_IS_CLOSED' end
+  if amountOver then return 'PAYMENT_AMOUNT_EXCEED_LIMIT' end
+  if countOver then return 'PAYMENT_COUNT_EXCEED_LIMIT' end
 end
 
 local function take(paymentId, parts)
   for _, part in ipairs(parts) do
-    changed[part.key][part.field] = true
-    if part.field == 'HOLD' then
-      values[part.key].HOLD = paymentId
-    else
-      local kept = values[part.key][part.field]
-      kept[1], kept[2] = add(kept[1], part.amount), add(kept[2], '1')
-    end
+    local key, field = KEYS[3 + part[1]], part[2]
+    changed[key][field] = true
+    values[key][field] = field == 'HOLD' and paymentId or { part.amount, part.count }
   end
 end
 
@@ -98,9 +92,9 @@ local here, fresh = {}, {}
 for n, paymentId in ipairs(paymentIds) do
   decided[n] = decided[n] or here[paymentId]
   if not decided[n] then
-    local code = judged[n]
-    if code == 'SUCCESS' then code = refusal(paymentId, parts[n]) or code end
-    if code == 'SUCCESS' then take(paymentId, parts[n]) end
+    local code, parts = orders[n][2], orders[n][3]
+    if code == 'SUCCESS' then code = refusal(paymentId, parts) or code end
+    if code == 'SUCCESS' then take(paymentId, parts) end
     decided[n], here[paymentId] = code, code
     fresh[#fresh + 1] = paymentId
     fresh[#fresh + 1] = code
