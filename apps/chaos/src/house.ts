@@ -39,6 +39,8 @@ export type HouseOptions = {
   onDisgrace: (what: string) => void
   /** Who lives in it; what begins with `ingress` is one. */
   names?: readonly string[]
+  /** Settings that are to be other than those of chaos. */
+  settings?: Readonly<Record<string, string>>
 }
 
 const everybody = ['ingress-1', 'ingress-2', 'worker-1', 'worker-2']
@@ -46,13 +48,13 @@ const everybody = ['ingress-1', 'ingress-2', 'worker-1', 'worker-2']
 /** Starts Redis and opens the ways to it, with its files below `dir`. The members are not started yet. */
 export async function openHouse(
   dir: string,
-  { history, random, onDisgrace, names = everybody }: HouseOptions,
+  { history, random, onDisgrace, names = everybody, settings = {} }: HouseOptions,
 ): Promise<House> {
   const redisDir = join(dir, 'redis')
   await mkdir(join(dir, 'logs'), { recursive: true })
   const disk = await mountDisk(redisDir)
   const redis = await RedisMember.open(redisDir)
-  const env = { WAIT_MS: String(WAIT_MS), SHARDS: String(SHARDS) }
+  const env = { WAIT_MS: String(WAIT_MS), SHARDS: String(SHARDS), ...settings }
   const system = await openSystem({ redisUrl: redis.url, env })
   const links: Link[] = []
   const members: Member[] = []

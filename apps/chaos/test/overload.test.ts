@@ -17,8 +17,7 @@ const ClientsFile = z.object({ clients: z.array(z.looseObject({ clientId: z.stri
 const TICK_MS = 10
 
 const agent = new Agent({ keepAlive: true, maxSockets: 2_000 })
-/** Other work on the machine can make figures worse and never better: one good attempt of three shows what is promised. */
-const RETRY = { retry: 2, timeout: 90_000 }
+const TIMEOUT_MS = 90_000
 
 let dir: string
 let house: House
@@ -28,7 +27,9 @@ let worker: Member
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'placeorder-overload-'))
   const options = { history: new History(), random: new Random(1), onDisgrace: () => {} }
-  house = await openHouse(dir, { ...options, names: ['ingress-1', 'worker-1'] })
+  // One group at a time: a worker that works on more waits less, and this machine would be what is tested.
+  const settings = { CONCURRENCY: '1' }
+  house = await openHouse(dir, { ...options, names: ['ingress-1', 'worker-1'], settings })
   ;[ingress, worker] = house.members as [Member, Member]
   await Promise.all(house.members.map((member) => member.start()))
 })
@@ -113,33 +114,32 @@ async function costOf(code: string, each: number): Promise<number> {
   return ((await cpuMs()) - before) / (callers * each)
 }
 
-test(
-  'three times of what can be served: goodput stays above 80 %, and 5 s later nothing is left of it',
-  RETRY,
-  async () => {
-    // The way of the worker to Redis is slow, so that little can be served and this machine is not what is tested.
-    house.links[1]?.proxy.slow(30)
-    // What 32 callers get done who wait for each other is as much as can come; what gets done of it is the capacity.
-    const rate = goodput(await inTurns(32, 3_000), 1_000)
-    const capacity = goodput(await atRate(rate, 5_000), 1_000)
-    const told = await atRate(3 * rate, 6_000)
-    const refused = told.filter(({ code }) => code === refusedCode).length
-    const fallenAt = performance.now()
-    expect(goodput(told, 1_000)).toBeGreaterThan(0.8 * capacity)
-    expect(refused).toBeGreaterThan(told.length / 4)
-    while ((await atRate(capacity / 2, 500)).some(({ code }) => code !== 'SUCCESS'))
-      expect(performance.now() - fallenAt).toBeLessThan(5_000)
-  },
-)
+test('three times of what can be served: goodput stays above 80 %, and 5 s later nothing is left of it', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  // The way of the worker to Redis is slow, so that little can be served.
+  house.links[1]?.proxy.slow(30)
+  const capacity = goodput(await inTurns(128, 5_000), 1_000)
+  const told = await atRate(3 * capacity, 6_000)
+  const refused = told.filter(({ code }) => code === refusedCode).length
+  const fallenAt = performance.now()
+  expect(goodput(told, 1_000)).toBeGreaterThan(0.8 * capacity)
+  expect(refused).toBeGreaterThan(told.length / 4)
+  while ((await atRate(capacity / 2, 500)).some(({ code }) => code !== 'SUCCESS'))
+    expect(performance.now() - fallenAt).toBeLessThan(5_000)
+})
 
-test('a refused order costs less than a fifth of a served one, in CPU time', RETRY, async () => {
+test('a refused order costs less than a fifth of a served one, in CPU time', {
+  timeout: TIMEOUT_MS,
+}, async () => {
   await house.links[1]?.proxy.heal()
   await limitRate(undefined)
   await expect.poll(async () => (await place()).code, { timeout: 10_000 }).toBe('SUCCESS')
-  await costOf('SUCCESS', 5) // Code that has run a few times is compiled.
+  await costOf('SUCCESS', 50) // Code that has run a few times is compiled.
   const served = await costOf('SUCCESS', 50)
   await limitRate(1)
   await expect.poll(async () => (await place()).code, { timeout: 10_000 }).toBe(refusedCode)
+  await costOf(refusedCode, 50)
   const refused = await costOf(refusedCode, 50)
   expect(refused).toBeLessThan(served / 5)
 })

@@ -45,6 +45,7 @@ const store = await openIngressStore({
   address: addressOf(env),
   shards: env.SHARDS,
   replicasMin: env.REPLICAS_MIN,
+  waitMs: env.WAIT_MS,
   onFault: (err, what) => log.warn({ err }, what),
   onGroup: (orders, claimMs) => {
     metrics.groupOrders.observe({ kind: 'intake' }, orders)

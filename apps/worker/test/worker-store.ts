@@ -27,7 +27,7 @@ export type TestWorker = {
 export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promise<TestWorker> {
   const redis = await testRedis({ own: true })
   const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
-  const ingress = await openIngressStore({ address, shards: 1, onFault: () => {} })
+  const ingress = await openIngressStore({ address, shards: 1, waitMs: 100, onFault: () => {} })
   const store = await openWorkerStore({ address, shards: 1, onFault: () => {} })
   afterAll(async () => {
     await ingress.close()

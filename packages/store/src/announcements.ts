@@ -5,6 +5,13 @@ import type { Connection } from './redis.ts'
 /** What a worker says of an order: its outcome, or UNKNOWN_EXCEPTION when it cannot be decided now. */
 export type Listener = (code: ResultCode) => void
 
+/** Told of what is heard, whether or not somebody listens for it. */
+export type Heard = {
+  /** How old a message is when it is heard, by two clocks (ms). */
+  message: (ageMs: number) => void
+  order: (shard: number, paymentId: string) => void
+}
+
 /** The time it was announced at (ms, by Redis's clock), then paymentId and code in turn. */
 const Message = z.tuple([z.string()], z.string())
 
@@ -18,14 +25,11 @@ export class Announcements {
   readonly #channels: string[]
   readonly #listeners = new Map<string, Set<Listener>>()
 
-  readonly #onHeard: (ageMs: number, shard: number) => void
+  readonly #heard: Heard
 
-  /**
-   * @param channels the channel of each shard; its position is the shard
-   * @param onHeard is told how old each message is when it is heard, by two clocks (ms), and of which shard
-   */
-  constructor(connection: Connection, channels: string[], onHeard: (ageMs: number, shard: number) => void) {
-    this.#onHeard = onHeard
+  /** `channels`: the channel of each shard; its position is the shard. */
+  constructor(connection: Connection, channels: string[], heard: Heard) {
+    this.#heard = heard
     this.#connection = connection
     this.#channels = channels
     connection.on('smessage', (channel: string, message: string) =>
@@ -63,9 +67,10 @@ export class Announcements {
 
   #hear(shard: number, message: string): void {
     const [announcedAt, ...words] = Message.parse(JSON.parse(message))
-    this.#onHeard(Date.now() - Number(announcedAt), shard)
+    this.#heard.message(Date.now() - Number(announcedAt))
     for (let at = 0; at + 1 < words.length; at += 2) {
       const [paymentId = '', code = ''] = words.slice(at, at + 2)
+      this.#heard.order(shard, paymentId)
       if (isResultCode(code)) this.tell(paymentId, code)
     }
   }

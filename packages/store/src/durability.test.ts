@@ -79,7 +79,7 @@ describe('with a master and a replica, and one replica wanted', () => {
     master = await serverWith('--repl-diskless-sync-delay', '0')
     replica = await serverWith('--replicaof', '127.0.0.1', String(master.port))
     const options = { address: addressOf(master.url), shards: 1, onFault: () => {} }
-    ingress = await openIngressStore({ ...options, replicasMin: 1 })
+    ingress = await openIngressStore({ ...options, replicasMin: 1, waitMs: 100 })
     worker = await openWorkerStore(options)
     closing.push(() => worker.close())
     closing.push(() => ingress.close())

@@ -83,7 +83,7 @@ test('orders that come while those before are being decided gather, and go toget
   expect(new Set(await Promise.all(jobs)).size).toBe(1)
 })
 
-test('an order has a job also when Redis has forgotten the scripts and a worker was faster than the claim', async () => {
+test('a worker never has the job before the order, also when Redis has forgotten the scripts', async () => {
   const found = new Set<string>()
   const taker = new GroupTaker(
     address,

@@ -43,6 +43,9 @@ export type WorkerStore = {
   close: () => Promise<void>
 }
 
+/** As in the settings of an ingress, in ms. */
+const WAIT_MS = 3_000
+
 /** How often an ingress counts the open orders (ms), so that it takes orders again soon after a jam is over. */
 const COUNT_OPEN_MS = 500
 
@@ -50,13 +53,15 @@ const COUNT_OPEN_MS = 500
 export async function openIngressStore(
   options: StoreOptions & {
     replicasMin?: number
+    /** How long orders are waited for, in ms. */
+    waitMs?: number
     onGroup?: (orders: number, claimMs: number) => void
     /** Told of orders that a repeat has found without a job, and enqueued again. */
     onMended?: (paymentIds: string[]) => void
     onHeard?: (ageMs: number) => void
   },
 ): Promise<IngressStore> {
-  const { address, shards, onFault, replicasMin = 0 } = options
+  const { address, shards, onFault, replicasMin = 0, waitMs = WAIT_MS } = options
   const { onGroup = () => {}, onMended = () => {}, onHeard = () => {} } = options
   const ingressId = randomUUID().slice(0, 8)
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
@@ -65,9 +70,9 @@ export async function openIngressStore(
   const subscriber = open('patient')
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await keepShards(connection, shards)
-  const announcements = new Announcements(subscriber, channels, (ageMs, shard) => {
-    intake.announced(shard)
-    onHeard(ageMs)
+  const announcements = new Announcements(subscriber, channels, {
+    message: onHeard,
+    order: (shard, paymentId) => intake.announced(shard, paymentId),
   })
   const orders = new Orders(connection, shards, announcements)
   const queues = new Queues(connection, shards)
@@ -81,7 +86,7 @@ export async function openIngressStore(
   const mend = async (shard: number, paymentId: string, jobId: string) => {
     onMended(await mending.mend(shard, [{ paymentId, jobId }]))
   }
-  const intake = new Intake({ connection, queues, channels, mend, onFault, onGroup })
+  const intake = new Intake({ connection, queues, channels, mend, onFault, onGroup, lostMs: waitMs / 2 })
   const counting = setInterval(() => void intake.countOpen().catch(() => {}), COUNT_OPEN_MS).unref()
   return {
     intake,

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Connection } from './redis.ts'
 
+type Argument = string | number | Buffer
+
 /** One Lua file of `lua/`: what must be atomic. Its contract stands on top of the file. */
 export class Script {
   readonly #text: string
@@ -12,22 +14,21 @@ export class Script {
     this.#sha = createHash('sha1').update(this.#text).digest('hex')
   }
 
-  /**
-   * Runs it; a server that does not know it yet (it is new, or was restarted) is given the text. `onAgain` is told of that:
-   * what was sent right after it has run before it.
-   */
-  async run(
-    connection: Connection,
-    keys: string[],
-    args: (string | number | Buffer)[],
-    onAgain: () => void = () => {},
-  ): Promise<unknown> {
+  /** Runs it; a server that does not know it yet (it is new, or was restarted) is given the text. */
+  async run(connection: Connection, keys: string[], args: Argument[]): Promise<unknown> {
     try {
       return await connection.evalsha(this.#sha, keys.length, ...keys, ...args)
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-      onAgain()
-      return await connection.eval(this.#text, keys.length, ...keys, ...args)
+      return await this.runNow(connection, keys, args)
     }
+  }
+
+  /**
+   * Runs it with its text sent along: so it never has to be sent a second time, and what is sent right after it runs after it.
+   * For 2 KB and some 5 µs more.
+   */
+  runNow(connection: Connection, keys: string[], args: Argument[]): Promise<unknown> {
+    return connection.eval(this.#text, keys.length, ...keys, ...args)
   }
 }

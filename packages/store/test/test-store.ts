@@ -19,7 +19,7 @@ export async function openTestStore({ shards = 1, own = false } = {}): Promise<T
   const redis = await testRedis({ own: own || shards > 1 })
   const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
   const options = { address, shards, onFault: () => {} }
-  const ingress = await openIngressStore(options)
+  const ingress = await openIngressStore({ ...options, waitMs: 100 }) // Nobody decides: do not wait for it for long.
   const worker = await openWorkerStore(options)
   const connection = connect(address, 'patient')
   afterAll(async () => {

@@ -10,7 +10,10 @@ const options = {
   shards: SHARDS,
   onFault: () => {},
 }
-const [ingress, worker] = await Promise.all([openIngressStore(options), openWorkerStore(options)])
+const [ingress, worker] = await Promise.all([
+  openIngressStore({ ...options, waitMs: 100 }),
+  openWorkerStore(options),
+])
 afterAll(async () => {
   await Promise.all([ingress.close(), worker.close()])
   await redis.close()

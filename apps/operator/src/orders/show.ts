@@ -67,7 +67,8 @@ function wayOf(
 ): Event[] {
   const way: Event[] = [{ at: claimedAt, what: 'claimed' }]
   if (job !== undefined) {
-    way.push({ at: job.enqueuedAt, what: `job ${jobId} enqueued` })
+    // A job is made while its claim is on its way: by the ingress's clock, and maybe before it.
+    way.push({ at: Math.max(claimedAt, job.enqueuedAt), what: `job ${jobId} enqueued` })
     if (job.startedAt !== undefined)
       way.push({ at: job.startedAt, what: `taken by a worker, the last of ${job.attempts} times` })
     if (job.dueAt !== undefined) way.push({ at: job.dueAt, what: 'to be taken again, not before' })

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Window } from './window.ts'
+
+const LOST_MS = 1_500
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const paymentId = () => `P-${randomUUID()}`
+
+/** Whether the next group may go, as of now. */
+async function open(window: Window): Promise<boolean> {
+  let gone = false
+  void window.room().then(() => {
+    gone = true
+  })
+  await vi.advanceTimersByTimeAsync(0)
+  return gone
+}
+
+/** Sends `count` groups, one after the other, each decided after `ms`. */
+async function decideEach(window: Window, count: number, ms: number): Promise<void> {
+  for (let n = 0; n < count; n += 1) {
+    const id = paymentId()
+    window.send([id])
+    await vi.advanceTimersByTimeAsync(ms)
+    window.announced(id)
+  }
+}
+
+test('with nothing undecided a group goes at once; then the next one waits for the first order announced', async () => {
+  const window = new Window(LOST_MS)
+  expect(await open(window)).toBe(true)
+  const [first, second] = [paymentId(), paymentId()]
+  window.send([first, second])
+  expect(await open(window)).toBe(false)
+  window.announced(second)
+  expect(await open(window)).toBe(true)
+})
+
+test('a full group goes at once', async () => {
+  const window = new Window(LOST_MS)
+  window.send([paymentId()])
+  let gone = false
+  void window.room().then(() => {
+    gone = true
+  })
+  window.hurry()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(gone).toBe(true)
+})
+
+test('a group of which nothing is heard, or that came to nothing, holds nobody back for ever', async () => {
+  const window = new Window(LOST_MS)
+  window.send([paymentId()])
+  await vi.advanceTimersByTimeAsync(LOST_MS)
+  expect(await open(window)).toBe(true)
+  const sent = window.send([paymentId()])
+  window.forget(sent)
+  expect(await open(window)).toBe(true)
+})
+
+test('checks that are slow and not held up by each other: more groups are on their way at once, each after a short hold', async () => {
+  const window = new Window(LOST_MS)
+  await decideEach(window, 20, 300)
+  expect(window.size).toBe(8)
+  window.send([paymentId()])
+  expect(await open(window)).toBe(false)
+  const gone = window.room()
+  await vi.advanceTimersByTimeAsync(50)
+  await gone
+})
+
+test('groups that queue behind each other: there is one at a time', async () => {
+  const window = new Window(LOST_MS)
+  await decideEach(window, 20, 300)
+  await decideEach(window, 4, 1_000)
+  expect(window.size).toBe(1)
+})

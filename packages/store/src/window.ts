@@ -1,0 +1,98 @@
+/**
+ * While a group is undecided, the next one is held back for so long (ms), unless it is full: so a worker that is behind
+ * gets larger groups and not more of them. Measured with 64 signed orders in hand: groups of 33 orders instead of 14, a tenth more
+ * orders a second, and no order waits longer.
+ */
+const HOLD_MS = 50
+
+/** The most groups of an ingress that are undecided at once, but for full ones: as many as a worker works on by itself. */
+const SIZE_MAX = 8
+
+/** A group that takes longer than the fastest by this factor has queued behind others. */
+const QUEUED = 1.5
+
+/** By this factor the fastest is forgotten with each group: what made groups fast may have ended. */
+const FORGOTTEN = 1.05
+
+/** A group on its way: sent, and none of its orders announced yet. Time in ms. */
+export type Sent = { at: number; paymentIds: string[]; lost: NodeJS.Timeout }
+
+/**
+ * How many groups of one shard an ingress has on their way undecided. One, while a group is decided within `HOLD_MS`;
+ * beyond that as many as make none wait for another: workers may have slow checks and work on several at once. So the
+ * window of TCP Vegas grows and shrinks, and for the same reason: whoever sends more only makes the queue longer.
+ */
+export class Window {
+  readonly #lostMs: number
+  readonly #sent = new Set<Sent>()
+  readonly #groupOf = new Map<string, Sent>()
+  #size = 1
+  #fastestMs = Number.POSITIVE_INFINITY
+  #held = false
+  #go = () => {}
+
+  /** `lostMs`: a group of which nothing was heard for so long (ms) is waited for no longer. */
+  constructor(lostMs: number) {
+    this.#lostMs = lostMs
+  }
+
+  /** How many groups may be undecided now. */
+  get size(): number {
+    return Math.floor(this.#size)
+  }
+
+  /** Notes that a group goes on its way. */
+  send(paymentIds: string[]): Sent {
+    const lost = setTimeout(() => this.#decided(sent), this.#lostMs).unref()
+    const sent = { at: performance.now(), paymentIds, lost }
+    this.#sent.add(sent)
+    for (const paymentId of paymentIds) this.#groupOf.set(paymentId, sent)
+    return sent
+  }
+
+  /** Notes that orders were announced: with the first of them their group counts as decided. */
+  announced(paymentId: string): void {
+    const sent = this.#groupOf.get(paymentId)
+    if (sent !== undefined) this.#decided(sent)
+  }
+
+  /** Forgets a group that came to nothing: it was not taken in, or had no new order. */
+  forget(sent: Sent): void {
+    if (!this.#sent.delete(sent)) return
+    clearTimeout(sent.lost)
+    for (const paymentId of sent.paymentIds)
+      if (this.#groupOf.get(paymentId) === sent) this.#groupOf.delete(paymentId)
+    this.#look()
+  }
+
+  /** Resolves when the next group may go. */
+  async room(): Promise<void> {
+    const room = Promise.withResolvers<void>()
+    this.#go = room.resolve
+    this.#held = false
+    const hold = setTimeout(() => {
+      this.#held = true
+      this.#look()
+    }, HOLD_MS)
+    this.#look()
+    await room.promise
+    clearTimeout(hold)
+  }
+
+  /** Lets the next group go now: it is full, and to hold it back would gain nothing. */
+  hurry(): void {
+    this.#go()
+  }
+
+  #decided(sent: Sent): void {
+    const ms = performance.now() - sent.at
+    this.#fastestMs = Math.min(ms, this.#fastestMs * FORGOTTEN)
+    this.#size =
+      ms > QUEUED * this.#fastestMs ? Math.max(1, this.#size / 2) : Math.min(this.#size + 0.5, SIZE_MAX)
+    this.forget(sent)
+  }
+
+  #look(): void {
+    if (this.#sent.size === 0 || (this.#held && this.#sent.size < this.size)) this.#go()
+  }
+}
