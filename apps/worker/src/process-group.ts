@@ -12,7 +12,7 @@ import { inBatches } from './in-batches.ts'
 import { judgeOrder, type Rulebook } from './judge-order.ts'
 
 export type ProcessDeps = {
-  store: Pick<WorkerStore, 'orders' | 'directory' | 'usage' | 'recent' | 'mending'>
+  store: Pick<WorkerStore, 'orders' | 'directory' | 'usage' | 'conclusion' | 'recent' | 'mending'>
   rulebook: () => Rulebook
   /** How long the acquirer's checks of one group may take (ms). */
   checksMs: number
@@ -217,16 +217,11 @@ async function conclude(
 ): Promise<void> {
   if (verdicts.length === 0) return
   const judgements = verdicts.map(({ judged }) => judged)
-  const decided = await store.usage.decide(judgements, openAt)
-  const decidedAt = performance.now()
-  seen.stage('decide', (decidedAt - startedAt) / 1000)
+  const judgedAt = performance.now()
+  seen.stage('decide', (judgedAt - startedAt) / 1000)
+  const standing = await store.conclusion.conclude(group.shard, judgements, openAt)
+  seen.stage('conclude', (performance.now() - judgedAt) / 1000)
   seen.decided(judgements)
-  const outcomes = verdicts.map(({ judged }, i) => ({
-    paymentId: judged.paymentId,
-    outcome: decided[i] ?? judged.judged,
-  }))
-  const standing = await store.orders.concludeAll(group.shard, outcomes)
-  seen.stage('conclude', (performance.now() - decidedAt) / 1000)
   for (const [i, { record, judged }] of verdicts.entries()) {
     const outcome = standing[i]
     if (outcome === undefined) continue

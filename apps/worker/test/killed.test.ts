@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CodeRecord, MerchantRecord } from '@placeorder/decision'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { Conclusion } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { type ProcessDeps, processGroup } from '../src/process-group.ts'
@@ -17,7 +18,10 @@ class Killed extends Error {
  * The store as a worker sees it that is killed at a moment: each call has two, before it is sent and after it was done.
  * What is dead asks for nothing more.
  */
-function killedAt(moment: number): { store: ProcessDeps['store']; wasKilled: () => boolean } {
+function killedAt(
+  moment: number,
+  nodes: 'one node' | 'a Cluster',
+): { store: ProcessDeps['store']; wasKilled: () => boolean } {
   let now = 0
   const live = () => {
     if (now++ >= moment) throw new Killed()
@@ -35,18 +39,25 @@ function killedAt(moment: number): { store: ProcessDeps['store']; wasKilled: () 
         }
       },
     })
-  const { orders, directory, usage, recent, mending } = store
+  const { directory, recent, mending } = store
+  const [orders, usage] = [dying(store.orders), dying(store.usage)]
   return {
     store: {
-      orders: dying(orders),
+      orders,
+      usage,
+      conclusion:
+        nodes === 'one node'
+          ? dying(store.conclusion)
+          : new Conclusion(store.connection, usage, orders, false),
       directory: dying(directory),
-      usage: dying(usage),
       recent: dying(recent),
       mending: dying(mending),
     },
     wasKilled: () => now > moment,
   }
 }
+
+const houses = ['one node', 'a Cluster'] as const
 
 /** A merchant whose day has room for two of three payments in CNY, and its order code, which two orders want. */
 async function situation(): Promise<{ merchantId: string; orders: PlaceOrderRequest[] }> {
@@ -87,48 +98,54 @@ const outcomesOf = (orders: PlaceOrderRequest[]) =>
 const usedBy = (id: string) =>
   store.usage.used({ subject: 'merchant', id, day: policy.dayOf(Date.now()), currency: 'CNY' })
 
-test('a worker may be killed between any two steps: run again, the group is decided as if it had not been', async () => {
-  let moments = 0
-  for (let killed = true; killed; moments += 1) {
-    const { merchantId, orders } = await situation()
-    const group = await groupOf(...orders)
-    const dying = killedAt(moments)
-    await processGroup(group, { ...deps, store: dying.store }).catch((error) =>
-      expect(error).toBeInstanceOf(Killed),
-    )
-    killed = dying.wasKilled()
-    await processGroup(group, deps)
-    const outcomes = await outcomesOf(orders)
-    expect(outcomes.toSorted(), `killed at moment ${moments}`).toEqual([
-      'ORDER_IS_CLOSED',
-      'PAYMENT_AMOUNT_EXCEED_LIMIT',
-      'SUCCESS',
-      'SUCCESS',
-      'SUCCESS',
-    ])
-    expect(await usedBy(merchantId)).toEqual({ amount: 200n, count: 2n })
-    await processGroup(group, deps)
-    expect(await outcomesOf(orders)).toEqual(outcomes)
-    expect(await usedBy(merchantId)).toEqual({ amount: 200n, count: 2n })
-  }
-  expect(moments).toBeGreaterThan(10)
-})
+test.each(houses)(
+  'with %s a worker may be killed between any two steps: run again, the group is decided as if it had not been',
+  async (nodes) => {
+    let moments = 0
+    for (let killed = true; killed; moments += 1) {
+      const { merchantId, orders } = await situation()
+      const group = await groupOf(...orders)
+      const dying = killedAt(moments, nodes)
+      await processGroup(group, { ...deps, store: dying.store }).catch((error) =>
+        expect(error).toBeInstanceOf(Killed),
+      )
+      killed = dying.wasKilled()
+      await processGroup(group, deps)
+      const outcomes = await outcomesOf(orders)
+      expect(outcomes.toSorted(), `killed at moment ${moments}`).toEqual([
+        'ORDER_IS_CLOSED',
+        'PAYMENT_AMOUNT_EXCEED_LIMIT',
+        'SUCCESS',
+        'SUCCESS',
+        'SUCCESS',
+      ])
+      expect(await usedBy(merchantId)).toEqual({ amount: 200n, count: 2n })
+      await processGroup(group, deps)
+      expect(await outcomesOf(orders)).toEqual(outcomes)
+      expect(await usedBy(merchantId)).toEqual({ amount: 200n, count: 2n })
+    }
+    expect(moments).toBeGreaterThan(10)
+  },
+)
 
-test('whatever the policy has become when a group is run again, what was decided stands and nothing else was taken', async () => {
-  const strict = { ...deps.rulebook(), policy: { ...policy, kyb: { levelMin: 9, tiersOf: new Map() } } }
-  for (let moment = 0, killed = true; killed; moment += 1) {
-    const { merchantId, orders } = await situation()
-    const group = await groupOf(...orders)
-    const dying = killedAt(moment)
-    await processGroup(group, { ...deps, store: dying.store }).catch(() => {})
-    killed = dying.wasKilled()
-    await processGroup(group, { ...deps, rulebook: () => strict })
-    const outcomes = await outcomesOf(orders)
-    const placed = outcomes.slice(0, 3).filter((code) => code === 'SUCCESS').length
-    expect([0, 2]).toContain(placed)
-    expect(outcomes.filter((code) => code === 'MERCHANT_KYB_NOT_QUALIFIED')).toHaveLength(
-      placed === 0 ? 5 : 0,
-    )
-    expect(await usedBy(merchantId)).toEqual({ amount: BigInt(100 * placed), count: BigInt(placed) })
-  }
-})
+test.each(houses)(
+  'with %s, whatever the policy has become when a group is run again, what was decided stands and nothing else was taken',
+  async (nodes) => {
+    const strict = { ...deps.rulebook(), policy: { ...policy, kyb: { levelMin: 9, tiersOf: new Map() } } }
+    for (let moment = 0, killed = true; killed; moment += 1) {
+      const { merchantId, orders } = await situation()
+      const group = await groupOf(...orders)
+      const dying = killedAt(moment, nodes)
+      await processGroup(group, { ...deps, store: dying.store }).catch(() => {})
+      killed = dying.wasKilled()
+      await processGroup(group, { ...deps, rulebook: () => strict })
+      const outcomes = await outcomesOf(orders)
+      const placed = outcomes.slice(0, 3).filter((code) => code === 'SUCCESS').length
+      expect([0, 2]).toContain(placed)
+      expect(outcomes.filter((code) => code === 'MERCHANT_KYB_NOT_QUALIFIED')).toHaveLength(
+        placed === 0 ? 5 : 0,
+      )
+      expect(await usedBy(merchantId)).toEqual({ amount: BigInt(100 * placed), count: BigInt(placed) })
+    }
+  },
+)

@@ -1,4 +1,5 @@
 export { Announcements } from './announcements.ts'
+export { Conclusion } from './conclusion.ts'
 export { Directory, type Found } from './directory.ts'
 export { Durability, type DurabilityReport } from './durability.ts'
 export { type Incoming, Intake, type Taken } from './intake.ts'

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Announcements } from './announcements.ts'
+import { Conclusion } from './conclusion.ts'
 import { Directory } from './directory.ts'
 import { Durability } from './durability.ts'
 import { Intake } from './intake.ts'
@@ -35,6 +36,7 @@ export type WorkerStore = {
   orders: Orders
   directory: Directory
   usage: Usage
+  conclusion: Conclusion
   recent: RecentOrders
   mending: Mending
   queues: Queues
@@ -108,11 +110,13 @@ export async function openWorkerStore({ address, shards, onFault }: StoreOptions
   const connection = open('patient')
   await keepShards(connection, shards)
   const orders = new Orders(connection, shards)
+  const usage = new Usage(connection)
   const queues = new Queues(open('patient'), shards)
   return {
     orders,
     directory: new Directory(connection, shards),
-    usage: new Usage(connection),
+    usage,
+    conclusion: new Conclusion(connection, usage, orders),
     recent: new RecentOrders(connection, shards),
     mending: new Mending(connection, orders, queues),
     queues,

@@ -116,8 +116,7 @@ export class Orders {
     if (outcomes.length === 0) return []
     const keys = [openKey(shard), ...outcomes.map(({ paymentId }) => orderKey(shard, paymentId))]
     const args = outcomes.flatMap(({ paymentId, outcome }) => [paymentId, outcome])
-    const standing = Standing.parse(await this.#conclude.run(this.#connection, keys, args))
-    return standing.map((outcome) => (outcome === '' ? undefined : finalCode(outcome)))
+    return Standing.parse(await this.#conclude.run(this.#connection, keys, args))
   }
 
   /**
@@ -186,8 +185,13 @@ function readable<T>(read: () => T): T | Error {
   }
 }
 
-/** What the scripts answer: the outcome that stands of each order, whether each was given over. */
-const Standing = z.array(z.string())
+/** The outcomes that stand; undefined for an order that was never claimed. */
+export type Standing = z.output<typeof Standing>
+
+/** What the scripts answer: the outcome that stands of each order, '' if there is none; whether each was given over. */
+export const Standing = z.array(
+  z.string().transform((outcome) => (outcome === '' ? undefined : finalCode(outcome))),
+)
 const Given = z.array(z.coerce.number())
 
 /** What HMGET gives for `fields`. Fields that an older version did not write are null. */

@@ -9,8 +9,10 @@ export class Script {
   readonly #text: string
   readonly #sha: string
 
-  constructor(name: string) {
-    this.#text = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
+  /** `uses`: scripts it calls, as functions of their KEYS and ARGV. */
+  constructor(name: string, uses: string[] = []) {
+    const functions = uses.map((used) => `local function ${used}(KEYS, ARGV)\n${textOf(used)}\nend\n`)
+    this.#text = functions.join('') + textOf(name)
     this.#sha = createHash('sha1').update(this.#text).digest('hex')
   }
 
@@ -32,3 +34,5 @@ export class Script {
     return connection.eval(this.#text, keys.length, ...keys, ...args)
   }
 }
+
+const textOf = (name: string): string => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')

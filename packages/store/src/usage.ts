@@ -86,30 +86,40 @@ export class Usage {
           entries.map(([, order]) => order),
           openAt,
         )
-        for (const [i, [position]] of entries.entries()) codes[position] = finalCode(decided[i] ?? '')
+        for (const [i, [position]] of entries.entries()) codes[position] = decided[i] ?? 'PROCESS_FAIL'
       }),
     )
     return codes
   }
 
-  async #decideMinute(minute: number, orders: Judged[], openAt: string): Promise<string[]> {
+  async #decideMinute(minute: number, orders: Judged[], openAt: string): Promise<FinalCode[]> {
+    const { keys, args } = this.decision(minute, orders, openAt)
+    return this.decided(Decided.parse(await this.#reserve.run(this.#connection, keys, args)))
+  }
+
+  /** What the script is told to decide orders of one minute. */
+  decision(minute: number, orders: Judged[], openAt: string): { keys: string[]; args: (string | number)[] } {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
     const told = orders.map(({ paymentId, judged, takings, orderCode }) => {
       const parts = judged === 'SUCCESS' ? partsOf(takings, orderCode) : []
       return [paymentId, judged, parts.map(({ key, words }) => [placeOf(key), ...words])]
     })
-    const keys = [decidedKey(minute), decidedMinutesKey, usageDaysKey, ...places.keys()]
-    const reply = await this.#reserve.run(this.#connection, keys, [
-      minute,
-      openAt,
-      DECIDE_MS_MAX,
-      JSON.stringify(told),
-    ])
-    const [time, ...codes] = Decided.parse(reply)
+    return {
+      keys: [decidedKey(minute), decidedMinutesKey, usageDaysKey, ...places.keys()],
+      args: [minute, openAt, DECIDE_MS_MAX, JSON.stringify(told)],
+    }
+  }
+
+  /**
+   * What the script has answered.
+   *
+   * @throws TooLate when it has decided nothing
+   */
+  decided([time, ...codes]: z.output<typeof Decided>): FinalCode[] {
     this.#tell(time)
     if (codes.length === 0) throw new TooLate('orders were decided too long after they were seen open')
-    return codes
+    return codes.map(finalCode)
   }
 
   /** What was placed: by a merchant or a customer, on a day, in a currency. */
@@ -154,7 +164,7 @@ export class Usage {
 }
 
 /** What the script answers: the time (ms), then the orders' codes. */
-const Decided = z.tuple([z.string()], z.string())
+export const Decided = z.tuple([z.string()], z.string())
 
 function readUsed(value: string | null): Used {
   const [amount, count] = (value ?? '0 0').split(' ')
@@ -166,7 +176,8 @@ export class TooLate extends Error {
   override readonly name = 'TooLate'
 }
 
-const minuteOf = (ms: number): number => Math.floor(ms / MINUTE_MS)
+/** The whole minutes since 1970 at a time in ms. */
+export const minuteOf = (ms: number): number => Math.floor(ms / MINUTE_MS)
 
 type Part = { key: string; words: (string | number)[] }
 
