@@ -6,10 +6,7 @@ import { alternate, commandsNote, cpuNote, finding, ratio } from './rounds.ts'
 /** Orders in hand at once. */
 const IN_HAND = 64
 
-/**
- * Jobs a worker of the obvious way and of bee-queue has in hand. Measured at 64 orders in hand: with 8 they do two
- * thirds, with 256 no more.
- */
+/** Jobs a worker of the obvious way and of bee-queue has in hand: all there are. */
 const CONCURRENCY = '64'
 
 /** Take-in, decision and announcement, without HTTP and signature: ours, the obvious way, and bee-queue. */
