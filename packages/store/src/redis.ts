@@ -37,8 +37,14 @@ export function connect(address: RedisAddress, patience: Patience): Connection {
 
 /** As all our connections are; those that BullMQ duplicates from it, to wait on, are so too. */
 function prepared<C extends Connection>(connection: C): C {
-  breakSilence(connection)
-  gatherWrites(connection)
+  const prepare = (server: Redis) => {
+    breakSilence(server)
+    gatherWrites(server)
+  }
+  if (connection instanceof Cluster) {
+    connection.nodes().forEach(prepare)
+    connection.on('+node', prepare)
+  } else prepare(connection)
   const duplicate = connection.duplicate.bind(connection) as (...args: unknown[]) => C
   return Object.assign(connection, { duplicate: (...args: unknown[]) => prepared(duplicate(...args)) })
 }

@@ -1,5 +1,4 @@
-import { Cluster, type Redis } from 'ioredis'
-import type { Connection } from './redis.ts'
+import type { Redis } from 'ioredis'
 
 /** How often the other end is asked whether it is there, in ms. */
 const ASK_MS = 250
@@ -15,16 +14,7 @@ const SILENCE_MS_MAX = 1_000
 const SET_UP_MS_MAX = 500
 
 /** Keeps a connection from waiting for ever for one who is gone without a word: idle or not, and also while it is set up. */
-export function breakSilence(connection: Connection): void {
-  if (!(connection instanceof Cluster)) {
-    ask(connection)
-    return
-  }
-  for (const node of connection.nodes()) ask(node)
-  connection.on('+node', ask)
-}
-
-function ask(node: Redis): void {
+export function breakSilence(node: Redis): void {
   let waitsSince: number | undefined
   const waits = () => {
     waitsSince = performance.now()
@@ -36,7 +26,7 @@ function ask(node: Redis): void {
     if (node.status !== 'ready' && node.status !== 'connect') return
     if (waitsSince === undefined) {
       waits()
-      node.ping().then(answered, answered)
+      if (node.status === 'ready') node.ping().then(answered, answered)
       return
     }
     const silenceMsMax = node.status === 'ready' ? SILENCE_MS_MAX : SET_UP_MS_MAX
