@@ -96,8 +96,10 @@ export class Durability {
     const pipeline = this.#fences.pipeline()
     for (const { paymentId } of asked) pipeline.hmget(orderKey(shard, paymentId), 'terms', 'outcome')
     pipeline.set(fenceKey(shard), 1)
-    if (this.#waitAof) pipeline.call('WAITAOF', 1, this.#replicasMin, REPLICAS_MS_MAX)
-    else pipeline.call('WAIT', this.#replicasMin, REPLICAS_MS_MAX)
+    const waitMs = REPLICAS_MS_MAX / (this.#waitAof ? 2 : 1)
+    pipeline.call('WAIT', this.#replicasMin, waitMs)
+    // Asked at once, a replica would tell what it had synced before; by itself it tells once a second.
+    if (this.#waitAof) pipeline.call('WAITAOF', 1, this.#replicasMin, waitMs)
     const replies = (await pipeline.exec()) ?? []
     const [waitError, waited] = replies.at(-1) ?? []
     // Redis before 7.2 has no WAITAOF, and one without an append-only file refuses it.
