@@ -53,13 +53,19 @@ export function isFinalAnswer(ending: Ending): boolean {
   return isResultCode(code) && isFinal(code)
 }
 
+/** Between two repeats of an order, in ms: nobody repeats at once who was just told that there is too much. */
+const REPEAT_MS = 200
+
 /** Places an order, and again while its answer is not final. */
 export async function placeUntilFinal(
   order: PlaceOrderRequest,
   callers: Callers,
   pick: () => Door,
 ): Promise<void> {
-  for (let n = 0; n <= REPEATS_MAX; n += 1) if (isFinalAnswer(await callers.place(order, pick()))) return
+  for (let n = 0; n <= REPEATS_MAX; n += 1) {
+    if (isFinalAnswer(await callers.place(order, pick()))) return
+    await wait(REPEAT_MS)
+  }
 }
 
 /** Repeats, and asks after, every order that has no final answer yet, and some of those that have. */

@@ -10,33 +10,34 @@ const ASK_MS = 250
  */
 const SILENCE_MS_MAX = 1_000
 
-/** The same while a connection is set up: nobody's command waits behind it, and what a black hole swallowed never comes. */
-const SET_UP_MS_MAX = 500
-
-/** Keeps a connection from waiting for ever for one who is gone without a word: idle or not, and also while it is set up. */
+/**
+ * Keeps a connection from waiting for ever for one who is gone without a word: idle or not, while it is set up, and however
+ * often it is closed and opened.
+ */
 export function breakSilence(node: Redis): void {
+  let asking: NodeJS.Timeout | undefined
   let waitsSince: number | undefined
-  const waits = () => {
-    waitsSince = performance.now()
-  }
   const answered = () => {
     waitsSince = undefined
   }
   const look = () => {
-    if (node.status !== 'ready' && node.status !== 'connect') return
-    if (waitsSince === undefined) {
-      waits()
-      if (node.status === 'ready') node.ping().then(answered, answered)
+    if (asking === undefined) return
+    if (waitsSince !== undefined) {
+      if (performance.now() - waitsSince > SILENCE_MS_MAX)
+        node.stream.destroy(new Error(`Redis has not answered for ${SILENCE_MS_MAX} ms`))
       return
     }
-    const silenceMsMax = node.status === 'ready' ? SILENCE_MS_MAX : SET_UP_MS_MAX
-    if (performance.now() - waitsSince > silenceMsMax)
-      node.stream.destroy(new Error(`Redis has not answered for ${silenceMsMax} ms`))
+    waitsSince = performance.now()
+    node.ping().then(answered, answered)
   }
-  // Whoever was stopped himself has read by then what came meanwhile: an answer, or that the connection is closed.
-  const asking = setInterval(() => setImmediate(look), ASK_MS).unref()
-  node.on('connect', waits) // While it is set up nothing may be sent: to be ready is the answer.
+  node.on('connect', () => {
+    waitsSince = performance.now() // While it is set up nothing may be sent: to be ready is the answer.
+    // Whoever was stopped himself has read by then what came meanwhile: an answer, or that the connection is closed.
+    asking ??= setInterval(() => setImmediate(look), ASK_MS).unref()
+  })
   node.on('ready', answered)
-  node.on('close', answered)
-  node.once('end', () => clearInterval(asking))
+  node.on('close', () => {
+    clearInterval(asking)
+    asking = undefined
+  })
 }
