@@ -46,7 +46,13 @@ function prepared<C extends Connection>(connection: C): C {
     connection.on('+node', prepare)
   } else prepare(connection)
   const duplicate = connection.duplicate.bind(connection) as (...args: unknown[]) => C
-  return Object.assign(connection, { duplicate: (...args: unknown[]) => prepared(duplicate(...args)) })
+  return Object.assign(connection, {
+    duplicate: (...args: unknown[]) => {
+      const another = prepared(duplicate(...args))
+      another.on('error', () => {}) // BullMQ tells of those it is to tell of, and stops listening now and then.
+      return another
+    },
+  })
 }
 
 function open(address: RedisAddress, patience: Patience): Connection {
