@@ -1,7 +1,7 @@
 -- Decides orders and gives them their outcomes in one step, where one node keeps all keys. `reserve` and `conclude` are
 -- the scripts of these names, as functions of their KEYS and ARGV.
 --
--- KEYS         those of `reserve`, then those of `conclude`
+-- KEYS[1..]    those of `reserve`, then those of `conclude`
 -- ARGV[1]      the number of keys of `reserve`
 -- ARGV[2..5]   the arguments of `reserve`
 -- ARGV[6..]    the paymentId of each order
