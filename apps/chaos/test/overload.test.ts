@@ -135,11 +135,11 @@ test('a refused order costs less than a fifth of a served one, in CPU time', {
   await house.links[1]?.proxy.heal()
   await limitRate(undefined)
   await expect.poll(async () => (await place()).code, { timeout: 10_000 }).toBe('SUCCESS')
-  await costOf('SUCCESS', 50) // Code that has run a few times is compiled.
-  const served = await costOf('SUCCESS', 50)
+  await costOf('SUCCESS', 200) // Code that has run a few times is compiled.
+  const served = await costOf('SUCCESS', 200)
   await limitRate(1)
   await expect.poll(async () => (await place()).code, { timeout: 10_000 }).toBe(refusedCode)
-  await costOf(refusedCode, 50)
-  const refused = await costOf(refusedCode, 50)
+  await costOf(refusedCode, 200)
+  const refused = await costOf(refusedCode, 200)
   expect(refused).toBeLessThan(served / 5)
 })

@@ -111,7 +111,8 @@ export async function openWorkerStore({ address, shards, onFault }: StoreOptions
   await keepShards(connection, shards)
   const orders = new Orders(connection, shards)
   const usage = new Usage(connection)
-  const queues = new Queues(open('patient'), shards)
+  const queuing = open('patient')
+  const queues = new Queues(queuing, shards)
   return {
     orders,
     directory: new Directory(connection, shards),
@@ -124,7 +125,7 @@ export async function openWorkerStore({ address, shards, onFault }: StoreOptions
     connection,
     close: async () => {
       await queues.close()
-      await disconnect(connection)
+      await Promise.all([connection, queuing].map(disconnect))
     },
   }
 }
@@ -143,7 +144,7 @@ export async function openOperatorStore({ address, shards, onFault }: StoreOptio
     throw error
   })
   const orders = new Orders(connection, shards)
-  const queues = new Queues(open('fail-fast'), shards)
+  const queues = new Queues(connection, shards)
   return {
     orders,
     mending: new Mending(connection, orders, queues),

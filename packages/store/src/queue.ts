@@ -1,7 +1,7 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { z } from 'zod'
 import { queueName, tagOf } from './keys.ts'
-import { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
+import { type Connection, connect, type RedisAddress } from './redis.ts'
 
 /** The orders a job is answerable for; the record of each says the rest. `traces` carries each order's trace on. */
 export const GroupData = z.object({
@@ -75,11 +75,10 @@ export const retryDelayMs = (attempts: number): number =>
 
 /** The BullMQ queues, one a shard. */
 export class Queues {
-  readonly #connection: Connection
   readonly #queues: Queue[]
 
+  /** `connection` is closed by whoever opened it. */
   constructor(connection: Connection, shards: number) {
-    this.#connection = connection
     this.#queues = Array.from({ length: shards }, (_, shard) => {
       const queue = new Queue(queueName, {
         connection,
@@ -129,7 +128,6 @@ export class Queues {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#queues.map((queue) => queue.close()))
-    await disconnect(this.#connection)
   }
 }
 

@@ -24,7 +24,8 @@ test('a connection that has gone silent is opened anew', async () => {
   expect(errors).toContain('Redis has not answered for 1000 ms')
 })
 
-test('one that was closed, and is opened again into a black hole, comes back when that is over (chaos, seed 203)', async () => {
+// Chaos, seed 203.
+test('one that was closed, and is opened again into a black hole, comes back when that is over', async () => {
   await comesBack()
   connection.disconnect()
   await once(connection, 'end')
