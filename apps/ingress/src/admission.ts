@@ -28,6 +28,7 @@ export class Admission {
   readonly #loop = monitorEventLoopDelay({ resolution: 10 })
   readonly #look: NodeJS.Timeout
   readonly #hand: Hand
+  #looked = { count: 0, sum: 0 }
   #loopDelayMs = 0
 
   /** `openOrders` tells how many orders are open in Redis, as far as is known. */
@@ -36,10 +37,16 @@ export class Admission {
     this.#openOrders = openOrders
     this.#hand = new Hand(limits.waitMs)
     this.#loop.enable()
-    this.#look = setInterval(() => {
-      this.#loopDelayMs = this.#loop.mean / 1e6
-      this.#loop.reset()
-    }, LOOK_MS).unref()
+    this.#look = setInterval(() => this.#lookAtLoop(), LOOK_MS).unref()
+  }
+
+  /** How late the loop was since the last look. The histogram is not reset: with that it would miss the delay it is in. */
+  #lookAtLoop(): void {
+    const { count, mean } = this.#loop
+    if (count === this.#looked.count) return
+    const sum = mean * count
+    this.#loopDelayMs = (sum - this.#looked.sum) / (count - this.#looked.count) / 1e6
+    this.#looked = { count, sum }
   }
 
   get inHand(): number {
