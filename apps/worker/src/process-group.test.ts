@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { Undecided } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
@@ -12,6 +13,14 @@ test('a group is decided, each order by itself', async () => {
   await processGroup(await groupOf(good, unknown), deps)
   expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
   expect(await store.orders.outcomeOf(unknown.paymentId)).toBe('INVALID_CODE')
+})
+
+test('any text is a paymentId or a customerId', async () => {
+  const odd = ['with space', 'nul \0', 'quote " and \\', 'line\nbreak', '{s7}', '漢字😀', '[1]', 'null']
+  const orders = odd.map((text) => aPlaceOrder({ paymentId: `${text} ${randomUUID()}`, customerId: text }))
+  await processGroup(await groupOf(...orders), deps)
+  for (const { paymentId } of orders)
+    expect(await store.orders.outcomeOf(paymentId), paymentId).toBe('SUCCESS')
 })
 
 test('a job leaves an order alone that names another job', async () => {

@@ -11,6 +11,15 @@ export const text = (max = Number.POSITIVE_INFINITY) =>
     .refine((value) => value.length <= max || [...value].length <= max, `is longer than ${max} characters`)
     .meta(max === Number.POSITIVE_INFINITY ? {} : { maxLength: max }) // What the API document says of it.
 
+/**
+ * A text that names something, by which it is found again. Half of a surrogate pair has no bytes of its own in UTF-8: names
+ * that differ in it alone would be one.
+ */
+export const identifier = (max: number) =>
+  text(max)
+    .refine((value) => value.isWellFormed(), 'is not well-formed Unicode')
+    .meta({ maxLength: max })
+
 /** An optional field: absent and null are the same, and become absent. */
 export const optional = <S extends z.ZodType>(schema: S) =>
   schema

@@ -1,11 +1,15 @@
 import { z } from 'zod'
 import { Amount } from './amount.ts'
-import { message, text } from './fields.ts'
+import { identifier, message } from './fields.ts'
 import { Result, resultOf, resultWith } from './place-order.ts'
 import { type ResultCode, resultCodes } from './result-code.ts'
 import { formatTime } from './time.ts'
 
-export const InquiryOrderRequest = message({ acquirerId: text(64), pspId: text(64), paymentId: text(64) })
+export const InquiryOrderRequest = message({
+  acquirerId: identifier(64),
+  pspId: identifier(64),
+  paymentId: identifier(64),
+})
 export type InquiryOrderRequest = z.output<typeof InquiryOrderRequest>
 
 /** How an order stands, as an inquiry tells it. Times in ms. */

@@ -286,6 +286,20 @@ describe('terms', () => {
   ])('differ with %j', (change) => expect(terms(change)).not.toBe(terms({})))
 })
 
+test.each(['paymentId', 'codeValue', 'customerId', 'paymentRequestId', 'merchant.referenceMerchantId'])(
+  'half of a surrogate pair names nothing: %s',
+  (path) => {
+    const half = bytes(withAt(path, 'half \ud800'))
+    expect(() => parseBody(PlaceOrderRequest, half)).toThrow(`${path} is not well-formed Unicode`)
+  },
+)
+
+test('a name to be shown may have been cut in the middle of a pair', () => {
+  expect(() =>
+    parseBody(PlaceOrderRequest, bytes(withAt('merchant.merchantName', 'half \ud800'))),
+  ).not.toThrow()
+})
+
 test('an inquiry names acquirer, psp and order', () => {
   const inquiry = { acquirerId: 'A', pspId: 'P', paymentId: '1' }
   expect(parseBody(InquiryOrderRequest, bytes({ ...inquiry, more: 1 }))).toEqual(inquiry)

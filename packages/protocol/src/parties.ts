@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { message, optional, text } from './fields.ts'
+import { identifier, message, optional, text } from './fields.ts'
 
 /** Any four digits: three tables of merchant category codes exist, and all must be recognised. */
 const MerchantCategoryCode = z.string().regex(/^\d{4}$/, 'is not four digits')
@@ -15,7 +15,7 @@ export const Address = message({
 export type Address = z.output<typeof Address>
 
 export const Store = message({
-  referenceStoreId: optional(text(32)),
+  referenceStoreId: optional(identifier(32)),
   storeName: optional(text(256)),
   storeMCC: optional(MerchantCategoryCode),
   storeDisplayName: optional(text(256)),
@@ -27,7 +27,7 @@ export const Store = message({
 export type Store = z.output<typeof Store>
 
 export const Merchant = message({
-  referenceMerchantId: text(32),
+  referenceMerchantId: identifier(32),
   merchantName: optional(text(256)),
   merchantMCC: optional(MerchantCategoryCode),
   merchantAddress: optional(Address),

@@ -1,18 +1,18 @@
 import { z } from 'zod'
 import { Amount } from './amount.ts'
-import { message, optional, text } from './fields.ts'
+import { identifier, message, optional, text } from './fields.ts'
 import { Env, Merchant } from './parties.ts'
 import { Quote } from './quote.ts'
 import { messageOf, type ResultCode, resultCodes, statusOf } from './result-code.ts'
 
 /** The request of placeOrder, every field, length and rule of placeOrder.txt. Absent and null are the same. */
 export const PlaceOrderRequest = message({
-  acquirerId: text(64),
-  pspId: text(64),
-  codeValue: text(512),
-  paymentId: text(64),
-  paymentRequestId: optional(text(64)),
-  customerId: optional(text(64)),
+  acquirerId: identifier(64),
+  pspId: identifier(64),
+  codeValue: identifier(512),
+  paymentId: identifier(64),
+  paymentRequestId: optional(identifier(64)),
+  customerId: optional(identifier(64)),
   paymentAmount: Amount,
   settlementAmount: Amount,
   settlementQuote: optional(Quote),

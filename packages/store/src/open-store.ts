@@ -111,8 +111,7 @@ export async function openWorkerStore({ address, shards, onFault }: StoreOptions
   await keepShards(connection, shards)
   const orders = new Orders(connection, shards)
   const usage = new Usage(connection)
-  const queuing = open('patient')
-  const queues = new Queues(queuing, shards)
+  const queues = new Queues(connection, shards)
   return {
     orders,
     directory: new Directory(connection, shards),
@@ -125,7 +124,7 @@ export async function openWorkerStore({ address, shards, onFault }: StoreOptions
     connection,
     close: async () => {
       await queues.close()
-      await Promise.all([connection, queuing].map(disconnect))
+      await disconnect(connection)
     },
   }
 }
