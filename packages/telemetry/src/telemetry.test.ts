@@ -82,6 +82,20 @@ test('a check that fails or hangs is a reason, within a second', async () => {
   await admin.close()
 })
 
+test('whoever asks while a check hangs is told at once that the process is to end', async () => {
+  const asked = Promise.withResolvers<void>()
+  const hangs = () => {
+    asked.resolve()
+    return new Promise<never>(() => {})
+  }
+  const admin = buildAdmin({ host: '127.0.0.1', port: 0, metrics: openMetrics('worker'), checks: { hangs } })
+  const answered = admin.app.inject('/readyz')
+  await asked.promise
+  admin.drain()
+  expect((await answered).json()).toEqual({ status: 'not ready', reasons: { process: 'it is ending' } })
+  await admin.close()
+})
+
 test('without a receiver a step costs nothing and has no trace', () => {
   expect(noTracing.step('place order').traceparent).toBeUndefined()
 })
