@@ -6,6 +6,7 @@ import {
   History,
   type Ingress,
   openSystem,
+  type Running,
   readKept,
   type Violation,
 } from '@placeorder/testkit'
@@ -81,7 +82,8 @@ export async function tryOut({ seed, env, ordersPerSecond, meanwhile }: Trial): 
       const name = ending.kind === 'ANSWERED' ? (ending.orderCode ?? ending.code) : ending.kind
       answers.set(name, (answers.get(name) ?? 0) + 1)
     }
-    return { wrong: [...violations.map(sayOf), ...badly], answers }
+    const wrong = [...violations.map(sayOf), ...badly]
+    return { wrong: wrong.length === 0 ? [] : [...wrong, ...lastWords(all)], answers }
   } finally {
     watching.abort()
     await system.close()
@@ -100,6 +102,15 @@ async function untilServed(history: History, orders: number): Promise<void> {
     await wait(20)
   }
 }
+
+/** What processes said at last that was not in order: where to look first for why something is wrong. */
+const lastWords = (processes: Running[]): string[] =>
+  processes.flatMap(({ name, pid, lines }) =>
+    lines
+      .filter((line) => !/"level":(?:[123]0|"info")/.test(line))
+      .slice(-40)
+      .map((line) => `${name} ${pid}: ${line}`),
+  )
 
 const sayOf = ({ rule, paymentId, what, calls }: Violation): string =>
   `${rule}: ${paymentId} ${what} ${JSON.stringify(calls)}`

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Durability } from './durability.ts'
+import { orderKey, shardOf } from './keys.ts'
 import { findRedisServer, type LocalRedis, startLocalRedis } from './local-redis.ts'
 import { type IngressStore, openIngressStore, openWorkerStore, type WorkerStore } from './open-store.ts'
 import { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
@@ -78,7 +79,7 @@ describe('with a master and a replica, and one replica wanted', () => {
   beforeAll(async () => {
     master = await serverWith('--repl-diskless-sync-delay', '0')
     replica = await serverWith('--replicaof', '127.0.0.1', String(master.port))
-    const options = { address: addressOf(master.url), shards: 1, onFault: () => {} }
+    const options = { address: addressOf(master.url), shards: 8, onFault: () => {} }
     ingress = await openIngressStore({ ...options, replicasMin: 1, waitMs: 100 })
     worker = await openWorkerStore(options)
     closing.push(() => worker.close())
@@ -105,11 +106,24 @@ describe('with a master and a replica, and one replica wanted', () => {
     await worker.orders.conclude(paymentId, 'SUCCESS')
     await comes('SUCCESS')
     expect(await ingress.durability.replicated(paymentId, 'RISK_REJECT')).toBe(false)
-    expect(await connected(replica.url).hget(`{s0}:order:${paymentId}`, 'outcome')).toBe('SUCCESS')
+    expect(await connected(replica.url).hget(orderKey(shardOf(paymentId, 8), paymentId), 'outcome')).toBe(
+      'SUCCESS',
+    )
   })
 
   test('an order this master does not know is not replicated: the one that knew it may be lost', async () => {
     expect(await ingress.durability.replicated('never claimed')).toBe(false)
+  })
+
+  test('with the replica gone the orders of all shards are told so together', async () => {
+    const paymentIds = await Promise.all(Array.from({ length: 40 }, taken))
+    replica.process.kill('SIGSTOP')
+    const askedAt = performance.now()
+    const all = await Promise.all(paymentIds.map((paymentId) => ingress.durability.replicated(paymentId)))
+    const tookMs = performance.now() - askedAt
+    replica.process.kill('SIGCONT')
+    expect(all).toEqual(paymentIds.map(() => false))
+    expect(tookMs).toBeLessThan(900) // One fence waits for 500 ms; eight in turn would for 4 s.
   })
 
   test('many who ask at once share few fences', async () => {

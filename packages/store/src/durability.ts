@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers/promises'
 import type { FinalCode } from '@placeorder/protocol'
 import { Cluster, type Redis } from 'ioredis'
 import { z } from 'zod'
@@ -15,10 +16,15 @@ const REPLICAS_MS_MAX = 500
 const FENCE_ORDERS_MAX = 512
 
 /** Somebody who wants to know whether an order, as he saw it, is on the replicas. */
-type Asked = { paymentId: string; outcome: FinalCode | undefined; told: PromiseWithResolvers<boolean> }
+type Asked = {
+  shard: number
+  paymentId: string
+  outcome: FinalCode | undefined
+  told: PromiseWithResolvers<boolean>
+}
 
-/** One fence at a time, a shard; those who ask meanwhile share the next one. */
-type Lane = { shard: number; asked: Asked[]; isRunning: boolean }
+/** One fence at a time; those who ask meanwhile share the next one. */
+type Lane = { asked: Asked[]; isRunning: boolean }
 
 export type ReplicaOptions = {
   shards: number
@@ -33,6 +39,8 @@ export class Durability {
   readonly #connection: Connection
   readonly #fences: Connection
   readonly #replicasMin: number
+  readonly #shards: number
+  /** One for all shards that are sure to be on one master: whoever waits on a connection holds up the others on it. */
   readonly #lanes: Lane[]
   #waitAof = true
 
@@ -40,7 +48,9 @@ export class Durability {
     this.#connection = connection
     this.#fences = fences
     this.#replicasMin = replicasMin
-    this.#lanes = Array.from({ length: shards }, (_, shard) => ({ shard, asked: [], isRunning: false }))
+    this.#shards = shards
+    const lanes = connection instanceof Cluster ? shards : 1
+    this.#lanes = Array.from({ length: lanes }, () => ({ asked: [], isRunning: false }))
   }
 
   /** Looks at every master: AOF on, synced before each reply, nothing evicted. Rejects when Redis does not answer. */
@@ -61,41 +71,39 @@ export class Durability {
    */
   async replicated(paymentId: string, outcome?: FinalCode): Promise<boolean> {
     if (this.#replicasMin === 0) return true
-    const lane = this.#lanes[shardOf(paymentId, this.#lanes.length)]
-    assert(lane !== undefined, 'every order has a shard')
+    const shard = shardOf(paymentId, this.#shards)
+    const lane = this.#lanes[shard % this.#lanes.length]
+    assert(lane !== undefined, 'every order has a lane')
     const told = Promise.withResolvers<boolean>()
-    lane.asked.push({ paymentId, outcome, told })
-    this.#fence(lane)
+    lane.asked.push({ shard, paymentId, outcome, told })
+    void this.#fence(lane)
     return told.promise
   }
 
-  #fence(lane: Lane): void {
-    if (lane.isRunning || lane.asked.length === 0) return
+  async #fence(lane: Lane): Promise<void> {
+    if (lane.isRunning) return
     lane.isRunning = true
-    const asked = lane.asked.splice(0, FENCE_ORDERS_MAX)
-    this.#look(lane.shard, asked)
-      .then(
-        (answers) => {
-          for (const [i, { told }] of asked.entries()) told.resolve(answers[i] === true)
-        },
-        (error: unknown) => {
-          for (const { told } of asked) told.reject(error)
-        },
-      )
-      .finally(() => {
-        lane.isRunning = false
-        this.#fence(lane)
-      })
+    while (lane.asked.length > 0) {
+      await setImmediate() // Whoever asks in this turn of the event loop shares it.
+      const asked = lane.asked.splice(0, FENCE_ORDERS_MAX)
+      try {
+        const answers = await this.#look(asked)
+        for (const [i, { told }] of asked.entries()) told.resolve(answers[i] === true)
+      } catch (error) {
+        for (const { told } of asked) told.reject(error)
+      }
+    }
+    lane.isRunning = false
   }
 
   /**
    * Replication keeps the order of writes: when a write made now is on a replica, so is all that was read before it on
    * the same master. One pipeline, so that reading and waiting cannot be of two masters.
    */
-  async #look(shard: number, asked: Asked[]): Promise<boolean[]> {
+  async #look(asked: Asked[]): Promise<boolean[]> {
     const pipeline = this.#fences.pipeline()
-    for (const { paymentId } of asked) pipeline.hmget(orderKey(shard, paymentId), 'terms', 'outcome')
-    pipeline.set(fenceKey(shard), 1)
+    for (const { shard, paymentId } of asked) pipeline.hmget(orderKey(shard, paymentId), 'terms', 'outcome')
+    pipeline.set(fenceKey(asked[0]?.shard ?? 0), 1)
     const waitMs = REPLICAS_MS_MAX / (this.#waitAof ? 2 : 1)
     pipeline.call('WAIT', this.#replicasMin, waitMs)
     // Asked at once, a replica would tell what it had synced before; by itself it tells once a second.
@@ -105,7 +113,7 @@ export class Durability {
     // Redis before 7.2 has no WAITAOF, and one without an append-only file refuses it.
     if (waitError && this.#waitAof && /unknown command|appendonly/i.test(waitError.message)) {
       this.#waitAof = false
-      return this.#look(shard, asked)
+      return this.#look(asked)
     }
     const failed = replies.find(([error]) => error)?.[0]
     if (failed) throw failed
