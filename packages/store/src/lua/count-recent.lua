@@ -25,14 +25,12 @@ for i, key in ipairs(KEYS) do
     added[2 * at - 3], added[2 * at - 2] = unpack(orders[set[at]])
   end
   redis.call('ZADD', key, unpack(added))
-  local others = redis.call('ZCARD', key) - #added / 2
-  if others == 0 then
-    redis.call('PEXPIRE', key, kept)
-  elseif redis.call('ZCOUNT', key, spanBegan, '+inf') <= #added / 2 then
+  local new = redis.call('PEXPIRE', key, kept, 'NX') == 1 -- Every set expires, but for one that was made just now.
+  if not new and redis.call('ZCOUNT', key, spanBegan, '+inf') <= #added / 2 then
     redis.call('ZREMRANGEBYSCORE', key, '-inf', older)
     redis.call('PEXPIRE', key, kept)
   end
-  local alone = others == 0 and #added == 2
+  local alone = new and #added == 2
   for at = 1, #added, 2 do
     for _, window in ipairs(windows) do
       local others = 0
