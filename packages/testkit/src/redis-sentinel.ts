@@ -21,6 +21,12 @@ export type SentinelPair = {
 
 const NAME = 'orders'
 
+/**
+ * How long a master may be silent until it counts as down (ms). A sentinel asks once a second, and for the first time a second
+ * after it took a new master: with 1,000 here it takes that one for dead now and then, and for 10 s there are two masters.
+ */
+const DOWN_AFTER_MS = 2_000
+
 /** How long a replica may take to be in step, and a failover to be done (ms). */
 const CHANGE_MS_MAX = 30_000
 
@@ -70,7 +76,7 @@ async function startSentinel(dir: string, port: number, master: number) {
     'bind 127.0.0.1',
     `dir ${dir}`,
     `sentinel monitor ${NAME} 127.0.0.1 ${master} 1`,
-    `sentinel down-after-milliseconds ${NAME} 1000`,
+    `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${NAME} 5000`,
   ]
   await writeFile(file, `${lines.join('\n')}\n`)
