@@ -19,6 +19,12 @@ import { Waits } from './waits.ts'
 const LAST_WAIT_MS = 1_000
 
 /**
+ * After it, orders in hand are answered within this time (ms). A connection that is open still has brought no whole request, and
+ * may never: it is closed, so that whoever connects and says nothing keeps no process from ending.
+ */
+const LAST_ANSWER_MS = 500
+
+/**
  * Connections that the kernel keeps for us while we cannot run: as many as Linux allows by itself. Past Node's 511 it drops what a
  * caller takes for a connection, and his order with it.
  */
@@ -102,8 +108,10 @@ closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, asyn
   await wait(env.DRAIN_MS) // Connections on their way still come in, and those kept alive are told to go.
   await readAllSent(app.server)
   const cut = setTimeout(() => waits.cutShort(), LAST_WAIT_MS)
+  const leave = setTimeout(() => app.server.closeAllConnections(), LAST_WAIT_MS + LAST_ANSWER_MS)
   await app.close() // No new requests; those in hand still get their answer.
   clearTimeout(cut)
+  clearTimeout(leave)
   admission.close()
   await store.close()
   await tracing.close()
