@@ -19,7 +19,7 @@ import { Waits } from './waits.ts'
 const LAST_WAIT_MS = 1_000
 
 /**
- * After it, orders in hand are answered within this time (ms). A connection that is open still has brought no whole request, and
+ * Then orders in hand are answered within this time (ms). A connection that is open still has brought no whole request, and
  * may never: it is closed, so that whoever connects and says nothing keeps no process from ending.
  */
 const LAST_ANSWER_MS = 500
@@ -107,11 +107,12 @@ closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, asyn
   admin.drain()
   await wait(env.DRAIN_MS) // Connections on their way still come in, and those kept alive are told to go.
   await readAllSent(app.server)
-  const cut = setTimeout(() => waits.cutShort(), LAST_WAIT_MS)
-  const leave = setTimeout(() => app.server.closeAllConnections(), LAST_WAIT_MS + LAST_ANSWER_MS)
+  let last = setTimeout(() => {
+    waits.cutShort()
+    last = setTimeout(() => app.server.closeAllConnections(), LAST_ANSWER_MS)
+  }, LAST_WAIT_MS)
   await app.close() // No new requests; those in hand still get their answer.
-  clearTimeout(cut)
-  clearTimeout(leave)
+  clearTimeout(last)
   admission.close()
   await store.close()
   await tracing.close()
