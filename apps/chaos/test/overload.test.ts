@@ -101,27 +101,35 @@ async function limitRate(ordersPerSecondMax: number | undefined): Promise<void> 
   await writeFile(file, JSON.stringify({ clients: limited }))
 }
 
-/** What an order costs that is answered so, in ms of CPU time: 20 callers place `each` orders one after the other. */
-async function costOf(code: string, each: number): Promise<number> {
+/**
+ * What an order costs that is answered so, in ms of CPU time: 20 callers place 200 orders one after the other, four times. The
+ * first time code is compiled; of the others the least counts, since other work on the machine only adds to it.
+ */
+async function costOf(code: string): Promise<number> {
   const callers = 20
-  const before = await cpuMs()
-  let others = 0
-  const inOrder = async () => {
-    for (let n = 0; n < each; n += 1) if ((await place()).code !== code) others += 1
+  const orders = callers * 200
+  const costs: number[] = []
+  for (let round = 0; round < 4; round += 1) {
+    const before = await cpuMs()
+    let others = 0
+    const inOrder = async () => {
+      for (let n = 0; n < orders / callers; n += 1) if ((await place()).code !== code) others += 1
+    }
+    await Promise.all(Array.from({ length: callers }, inOrder))
+    expect(others).toBeLessThan(0.05 * orders) // One a second is let through where nearly all are refused.
+    costs.push(((await cpuMs()) - before) / orders)
   }
-  await Promise.all(Array.from({ length: callers }, inOrder))
-  expect(others).toBeLessThan(0.05 * callers * each) // One a second is let through where nearly all are refused.
-  return ((await cpuMs()) - before) / (callers * each)
+  return Math.min(...costs.slice(1))
 }
 
-test('three times of what can be served: goodput stays above 80 %, and 5 s later nothing is left of it', {
+test('five times of what callers in step are served: goodput stays above 80 %, and 5 s later nothing is left of it', {
   timeout: TIMEOUT_MS,
 }, async () => {
   // The way of the worker to Redis is slow, so that little can be served.
   house.links[1]?.proxy.slow(30)
-  // Two full groups in hand: with one, the worker waits for callers, and what it can do is thought to be half of what it is.
-  const capacity = goodput(await inTurns(256, 5_000), 1_000)
-  const told = await atRate(3 * capacity, 6_000)
+  // In step with its callers the worker waits for them too, and does more when orders come whatever becomes of those before.
+  const capacity = goodput(await inTurns(128, 5_000), 1_000)
+  const told = await atRate(5 * capacity, 6_000)
   const refused = told.filter(({ code }) => code === refusedCode).length
   const fallenAt = performance.now()
   expect(goodput(told, 1_000)).toBeGreaterThan(0.8 * capacity)
@@ -136,11 +144,9 @@ test('a refused order costs less than a fifth of a served one, in CPU time', {
   await house.links[1]?.proxy.heal()
   await limitRate(undefined)
   await expect.poll(async () => (await place()).code, { timeout: 10_000 }).toBe('SUCCESS')
-  await costOf('SUCCESS', 200) // Code that has run a few times is compiled.
-  const served = await costOf('SUCCESS', 200)
+  const served = await costOf('SUCCESS')
   await limitRate(1)
   await expect.poll(async () => (await place()).code, { timeout: 10_000 }).toBe(refusedCode)
-  await costOf(refusedCode, 200)
-  const refused = await costOf(refusedCode, 200)
+  const refused = await costOf(refusedCode)
   expect(refused).toBeLessThan(served / 5)
 })
