@@ -94,8 +94,9 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
       }),
   })
   app.decorateRequest('seen')
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     request.seen = { arrivedAt: performance.now(), door: 'none', code: 'UNKNOWN_EXCEPTION', shareable: true }
+    done()
   })
   answerInTheProtocolsWords(app, deps)
   refuseUnknownDoors(app, deps)
@@ -117,7 +118,8 @@ function answerInTheProtocolsWords(
     return say(request, code)
   })
   app.addHook('onSend', async (request, reply, payload) => {
-    const body = Buffer.from(String(payload))
+    const text = String(payload) // Left as a string: Node then sends it in one piece with the headers.
+    const body = Buffer.from(text)
     const clientId = request.headers['client-id']?.toString() ?? ''
     const { seen } = request
     const signingAt = performance.now()
@@ -143,7 +145,7 @@ function answerInTheProtocolsWords(
       reason: seen.reason,
       seconds,
     })
-    return body
+    return text
   })
 }
 
@@ -161,11 +163,12 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
   app.register(async (doors) => {
     doors.removeAllContentTypeParsers()
     doors.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-    doors.addHook('onRequest', async ({ seen, routeOptions, headers }) => {
+    doors.addHook('onRequest', ({ seen, routeOptions, headers }, _reply, done) => {
       seen.door = routeOptions.url === deps.paths.placeOrder ? 'place' : 'inquire'
       checkMedia(headers['content-type'], headers.accept)
+      done()
     })
-    doors.addHook('preValidation', async (request) => {
+    doors.addHook('preValidation', (request, _reply, done) => {
       const startedAt = performance.now()
       try {
         request.seen.client = verifyRequest(
@@ -175,6 +178,7 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
       } finally {
         deps.stage('verify', (performance.now() - startedAt) / 1000)
       }
+      done()
     })
     doors.post(deps.paths.placeOrder, async (request) => {
       const { seen } = request
