@@ -65,5 +65,17 @@ export const decidedMinutesKey = '{u}:decided-minutes'
 export const recentKey = (shard: number, subject: 'merchant' | 'customer' | 'code', id: string): string =>
   `${tagOf(shard)}:recent:${subject}:${subject === 'merchant' ? id : digest(id)}`
 
+/** So many digests are kept: an order's code and customer are each asked for twice within milliseconds. */
+const DIGESTS_MAX = 1_000
+
+const digests = new Map<string, string>()
+
 /** Stands for a value in a key name: 132 bits, so that two values never share one, and personal data is not in clear. */
-const digest = (value: string): string => hash('sha256', value, 'base64url').slice(0, 22)
+function digest(value: string): string {
+  const kept = digests.get(value)
+  if (kept !== undefined) return kept
+  const made = hash('sha256', value, 'base64url').slice(0, 22)
+  if (digests.size >= DIGESTS_MAX) digests.clear()
+  digests.set(value, made)
+  return made
+}

@@ -37,6 +37,7 @@ const fields = [
 
 /** The records of payment orders, and what is announced of them. */
 export class Orders {
+  readonly #records = new Script('records')
   readonly #conclude = new Script('conclude')
   readonly #entrust = new Script('entrust')
   readonly #connection: Connection
@@ -84,13 +85,10 @@ export class Orders {
    * Error for one that cannot be read: it is nobody else's.
    */
   async records(shard: number, paymentIds: string[]): Promise<(OrderRecord | Error | undefined)[]> {
-    const pipeline = this.#connection.pipeline()
-    for (const paymentId of paymentIds) pipeline.hmgetBuffer(orderKey(shard, paymentId), ...fields)
-    const replies = (await pipeline.exec()) ?? []
-    return replies.map(([error, reply]) => {
-      if (error) throw error
-      return readable(() => recordOf(Fields.parse(reply)))
-    })
+    if (paymentIds.length === 0) return []
+    const keys = paymentIds.map((paymentId) => orderKey(shard, paymentId))
+    const replies = Replies.parse(await this.#records.runForBytes(this.#connection, keys, [...fields]))
+    return replies.map((reply) => readable(() => recordOf(reply)))
   }
 
   /** The outcome of an order; undefined while it is open or if it was never claimed. */
@@ -196,6 +194,7 @@ const Given = z.array(z.coerce.number())
 
 /** What HMGET gives for `fields`. Fields that an older version did not write are null. */
 const Fields = z.array(z.instanceof(Buffer).nullable()).length(fields.length)
+const Replies = z.array(Fields)
 
 function recordOf([request, ...rest]: z.output<typeof Fields>): OrderRecord | undefined {
   if (!request) return undefined

@@ -87,9 +87,13 @@ export class RecentOrders {
   async #run(sets: CountedSet[], orders: Counted[], used: readonly RecentCounter[]): Promise<number[]> {
     const keys = sets.map(({ key }) => key)
     const told = JSON.stringify([
-      orders.map(({ claimedAt, order }) => [String(claimedAt), order.paymentId]),
+      orders.flatMap(({ claimedAt, order }) => [String(claimedAt), order.paymentId]),
       [...kindsOf(used).values()].map((counters) => spanOf(counters.map(windowOf), orders)),
-      sets.map(({ kind, positions }) => [kind + 1, ...positions.map((position) => position + 1)]),
+      sets.flatMap(({ kind, positions }) => [
+        kind + 1,
+        positions.length,
+        ...positions.map((position) => 2 * position + 1),
+      ]),
     ])
     return Counts.parse(await this.#count.run(this.#connection, keys, [told]))
   }
@@ -100,9 +104,9 @@ const Counts = z.array(z.number())
 
 const kindsOf = (used: readonly RecentCounter[]) => Map.groupBy(used, subjectOf)
 
-/** What the script is told of sets with these windows (ms): when their span began, what to forget, how long to keep them. */
-function spanOf(windows: number[], orders: Counted[]): [string, string, string, number[]] {
+/** What the script is told of sets with these windows (ms): what to forget, until when they are needed and kept. */
+function spanOf(windows: number[], orders: Counted[]): [string, number, string, number[]] {
   const newest = Math.max(...orders.map(({ claimedAt }) => claimedAt))
   const span = LATE_MS_MAX + Math.max(...windows)
-  return [String(newest - (newest % span)), String(newest - span), String(2 * span), windows]
+  return [String(newest - span), newest + span, String(newest + 2 * span), windows]
 }

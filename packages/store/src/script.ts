@@ -17,13 +17,17 @@ export class Script {
   }
 
   /** Runs it; a server that does not know it yet (it is new, or was restarted) is given the text. */
-  async run(connection: Connection, keys: string[], args: Argument[]): Promise<unknown> {
-    try {
-      return await connection.evalsha(this.#sha, keys.length, ...keys, ...args)
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-      return await this.runNow(connection, keys, args)
-    }
+  run(connection: Connection, keys: string[], args: Argument[]): Promise<unknown> {
+    return orAnew(connection.evalsha(this.#sha, keys.length, ...keys, ...args), () =>
+      this.runNow(connection, keys, args),
+    )
+  }
+
+  /** As `run`, for one that answers with bytes. */
+  runForBytes(connection: Connection, keys: string[], args: Argument[]): Promise<unknown> {
+    return orAnew(connection.callBuffer('evalsha', this.#sha, keys.length, ...keys, ...args), () =>
+      connection.callBuffer('eval', this.#text, keys.length, ...keys, ...args),
+    )
   }
 
   /**
@@ -34,5 +38,12 @@ export class Script {
     return connection.eval(this.#text, keys.length, ...keys, ...args)
   }
 }
+
+/** What `known` gives; if the server does not know the script, what `anew` does. */
+const orAnew = (known: Promise<unknown>, anew: () => Promise<unknown>): Promise<unknown> =>
+  known.catch((error: unknown) => {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    return anew()
+  })
 
 const textOf = (name: string): string => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')

@@ -101,9 +101,14 @@ export class Usage {
   decision(minute: number, orders: Judged[], openAt: string): { keys: string[]; args: (string | number)[] } {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
-    const told = orders.map(({ paymentId, judged, takings, orderCode }) => {
+    const told = orders.flatMap(({ paymentId, judged, takings, orderCode }) => {
       const parts = judged === 'SUCCESS' ? partsOf(takings, orderCode) : []
-      return [paymentId, judged, parts.map(({ key, words }) => [placeOf(key), ...words])]
+      return [
+        paymentId,
+        judged,
+        parts.length,
+        ...parts.flatMap(({ key, words }) => [placeOf(key), ...words]),
+      ]
     })
     return {
       keys: [decidedKey(minute), decidedMinutesKey, usageDaysKey, ...places.keys()],
@@ -179,19 +184,24 @@ export class TooLate extends Error {
 /** The whole minutes since 1970 at a time in ms. */
 export const minuteOf = (ms: number): number => Math.floor(ms / MINUTE_MS)
 
-type Part = { key: string; words: (string | number)[] }
+type Part = { key: string; words: (string | number | false)[] }
 
 function partsOf(takings: Taking[], orderCode: string | undefined): Part[] {
-  const fromLimits = takings.map((taking) => ({
+  const fromLimits: Part[] = takings.map((taking) => ({
     key: usageKey(taking.day, taking.currency),
     words: [
       usageField(taking.subject, taking.id),
-      String(taking.amount),
-      String(taking.amountMax ?? ''),
-      String(taking.countMax ?? ''),
+      told(taking.amount),
+      taking.amountMax === undefined ? false : told(taking.amountMax),
+      taking.countMax === undefined ? false : told(taking.countMax),
     ],
   }))
   return orderCode === undefined
     ? fromLimits
-    : [{ key: codeHolderKey(orderCode), words: ['HOLD', '', '', ''] }, ...fromLimits]
+    : [{ key: codeHolderKey(orderCode), words: ['HOLD', 0, false, false] }, ...fromLimits]
 }
+
+/** From here on the script, whose numbers are exact to 2^53, is told a number as its digits. */
+const DIGITS_FROM = 1e15
+
+const told = (value: bigint | number): number | string => (value < DIGITS_FROM ? Number(value) : String(value))

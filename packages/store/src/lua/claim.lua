@@ -18,22 +18,21 @@ local opened, reply = {}, { 0 }
 for i = 2, #KEYS do
   local at = 3 + (i - 2) * 5
   local paymentId, terms, request, client, paymentRequestId = unpack(ARGV, at, at + 4)
-  local kept = redis.call('HMGET', KEYS[i], 'terms', 'paymentRequestId', 'outcome', 'job', 'waiting', 'claimedAt')
-  local state = 'OPEN'
-  if not kept[1] then
-    state = 'NEW'
+  if redis.call('EXISTS', KEYS[i]) == 0 then -- Most are new.
     redis.call('HSET', KEYS[i], 'terms', terms, 'request', request, 'client', client, 'paymentRequestId',
       paymentRequestId, 'claimedAt', now, 'job', job, 'waiting', channel)
     opened[#opened + 1] = now
     opened[#opened + 1] = paymentId
-  elseif kept[1] ~= terms then
-    state = 'INCONSISTENT'
-  elseif kept[3] then
-    state = 'CONCLUDED'
-  elseif not string.find(' ' .. (kept[5] or '') .. ' ', ' ' .. channel .. ' ', 1, true) then
-    redis.call('HSET', KEYS[i], 'waiting', (kept[5] and kept[5] ~= '') and kept[5] .. ' ' .. channel or channel)
-  end
-  if state ~= 'NEW' then
+  else
+    local kept = redis.call('HMGET', KEYS[i], 'terms', 'paymentRequestId', 'outcome', 'job', 'waiting', 'claimedAt')
+    local state = 'OPEN'
+    if kept[1] ~= terms then
+      state = 'INCONSISTENT'
+    elseif kept[3] then
+      state = 'CONCLUDED'
+    elseif not string.find(' ' .. (kept[5] or '') .. ' ', ' ' .. channel .. ' ', 1, true) then
+      redis.call('HSET', KEYS[i], 'waiting', (kept[5] and kept[5] ~= '') and kept[5] .. ' ' .. channel or channel)
+    end
     local age = string.format('%.0f', now - (kept[6] or now))
     for _, word in ipairs({ i - 1, state, kept[2], kept[3] or '', kept[4] or '', age }) do reply[#reply + 1] = word end
   end

@@ -8,7 +8,7 @@
 
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
-local standing, closed, news = {}, {}, {}
+local standing, closed, told, news = {}, {}, {}, {}
 
 for i = 2, #KEYS do
   local paymentId, outcome = ARGV[(i - 2) * 2 + 1], ARGV[(i - 2) * 2 + 2]
@@ -22,12 +22,19 @@ for i = 2, #KEYS do
     redis.call('HSET', KEYS[i], 'outcome', outcome, 'concludedAt', now)
     redis.call('HDEL', KEYS[i], 'job', 'waiting')
     closed[#closed + 1] = paymentId
-    for channel in string.gmatch(kept[2] or '', '%S+') do
-      local message = news[channel] or { now }
-      message[#message + 1] = paymentId
-      message[#message + 1] = outcome
-      news[channel] = message
-    end
+    local waiting = kept[2] or ''
+    local of = told[waiting] or {}
+    of[#of + 1] = paymentId
+    of[#of + 1] = outcome
+    told[waiting] = of
+  end
+end
+
+for waiting, words in pairs(told) do -- Most orders of a group have the same ingress waiting.
+  for channel in string.gmatch(waiting, '%S+') do
+    local message = news[channel] or { now }
+    for _, word in ipairs(words) do message[#message + 1] = word end
+    news[channel] = message
   end
 end
 

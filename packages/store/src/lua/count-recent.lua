@@ -3,42 +3,47 @@
 --
 -- KEYS[1..n]   sorted sets of paymentIds by claim time in ms, one for each distinct subject
 -- ARGV[1]      in JSON, three lists:
---              the orders: claim time in ms and paymentId of each;
---              the kinds of subjects: the time their span began; the time before which all may be forgotten; for how many ms
---              a set is to be kept; and the windows in ms;
---              for each of the keys: its kind, and the positions of its orders (1 is the first)
+--              the orders, flat: claim time in ms and paymentId of each;
+--              the kinds of subjects: the time before which all may be forgotten; the times until which a set is needed, and
+--              until which it is kept when it would not be there for that long; and the windows in ms;
+--              the keys, flat: the kind of each; how many orders follow; and where each of them begins (1 is the first)
 --
 -- Returns      for each key, each of its orders and each window, the number of other orders in it
 --
--- Time goes in spans as long as a kind's longest window, seen from an order that is run again late. The first order of a
--- span forgets what is older than a span, and has the set kept for two: so nothing that a window shows is forgotten,
--- and most orders need not see to it.
+-- A set is kept for twice as long as it is needed: so most orders need not see to it. The one that does forgets what no
+-- window shows any more, too.
 
 local orders, kinds, sets = unpack(cjson.decode(ARGV[1]))
-local counts = {}
+local counts, at = {}, 1
 
-for i, key in ipairs(KEYS) do
-  local set = sets[i]
-  local spanBegan, older, kept, windows = unpack(kinds[set[1]])
-  local added = {}
-  for at = 2, #set do
-    added[2 * at - 3], added[2 * at - 2] = unpack(orders[set[at]])
+-- Where a window begins that ends at a claim time, as ZCOUNT takes it. Orders of a group were mostly claimed at one time.
+local begins = {}
+local function beginOf(window, claimedAt)
+  local known = begins[window] or {}
+  begins[window] = known
+  known[claimedAt] = known[claimedAt] or string.format('(%d', claimedAt - window)
+  return known[claimedAt]
+end
+
+for _, key in ipairs(KEYS) do
+  local older, needed, kept, windows = unpack(kinds[sets[at]])
+  local first, last = at + 2, at + 1 + sets[at + 1]
+  for position = first, last do
+    redis.call('ZADD', key, orders[sets[position]], orders[sets[position] + 1])
   end
-  redis.call('ZADD', key, unpack(added))
-  local new = redis.call('PEXPIRE', key, kept, 'NX') == 1 -- Every set expires, but for one that was made just now.
-  if not new and redis.call('ZCOUNT', key, spanBegan, '+inf') <= #added / 2 then
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', older)
-    redis.call('PEXPIRE', key, kept)
+  local expires = redis.call('PEXPIRETIME', key)
+  local new = expires == -1 -- Every set expires, but for one that was made just now.
+  if expires < needed then
+    if not new then redis.call('ZREMRANGEBYSCORE', key, '-inf', older) end
+    redis.call('PEXPIREAT', key, kept)
   end
-  local alone = new and #added == 2
-  for at = 1, #added, 2 do
+  local alone = new and first == last
+  for position = first, last do
+    local claimedAt = orders[sets[position]]
     for _, window in ipairs(windows) do
-      local others = 0
-      if not alone then
-        others = redis.call('ZCOUNT', key, string.format('(%.0f', added[at] - window), added[at]) - 1
-      end
-      counts[#counts + 1] = others
+      counts[#counts + 1] = alone and 0 or redis.call('ZCOUNT', key, beginOf(window, claimedAt), claimedAt) - 1
     end
   end
+  at = last + 1
 end
 return counts

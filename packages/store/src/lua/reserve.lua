@@ -1,8 +1,8 @@
 -- Fixes how orders are decided, each once: with the code it was judged to, or, if it passed, by taking all it needs
 -- from limits and order codes, or nothing. The first decision stands; who runs an order again is told that one.
 --
--- A counter's value is two whole numbers, amount and count. Lua's own numbers are exact only to 2^53, so amounts are
--- compared as digits, and added as digits when they have more than 15.
+-- A counter's value is two whole numbers, amount and count. Lua's own numbers are exact only to 2^53, so from 10^15 on they are
+-- digits here, in a string, which are added and compared as such.
 --
 -- KEYS[1]      the hash of decisions: a field for each paymentId
 -- KEYS[2]      the sorted set of minutes there are decisions of, by the time no order of theirs was open any more
@@ -11,9 +11,10 @@
 -- ARGV[1]      the minute all the orders were claimed in
 -- ARGV[2]      a time in ms, by this node's clock, at which all the orders were still open
 -- ARGV[3]      for how many ms after that time they may be decided: past it, their decisions may be forgotten
--- ARGV[4]      in JSON, for each order: its paymentId; the code it was judged to (SUCCESS: passed); and its parts, for each: which
---              of the keys, 1 is KEYS[4]; the counter's field, or HOLD for an order code; amount; the most the amount may add
---              up to; the most the count may ('' for no limit). An order has one part of a field at most
+-- ARGV[4]      a flat list in JSON, for each order three: its paymentId; the code it was judged to (SUCCESS: passed); how many
+--              parts follow, and for each part five: which of the keys, 1 is KEYS[4]; the counter's field, or HOLD for an order
+--              code; amount; the most the amount may add up to; the most the count may (false for no limit; all three are
+--              strings from 10^15 on). An order has one part of a field at most
 --
 -- Returns      the time in ms, then for each order its final result code; after the time nothing if it is too late
 
@@ -21,8 +22,11 @@ local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 if now - ARGV[2] > tonumber(ARGV[3]) then return { now } end
 
+local function digits(value)
+  return type(value) == 'number' and string.format('%d', value) or value
+end
+
 local function add(a, b)
-  if #a < 16 and #b < 16 then return string.format('%.0f', a + b) end
   local places, sums, carry = math.ceil(math.max(#a, #b) / 9), {}, 0
   for place = places, 1, -1 do
     local first, last = 9 * (place - places - 1), 9 * (place - places) - 1
@@ -33,45 +37,65 @@ local function add(a, b)
   return (string.gsub(carry .. table.concat(sums), '^0+(%d)', '%1'))
 end
 
-local function over(digits, max)
-  return max ~= '' and (#digits > #max or (#digits == #max and digits > max))
+-- What a number becomes with more, and whether that is more than `max`. Reckoned with, digits are about the number they say.
+local function total(kept, more, max)
+  local sum = kept + more
+  if sum < 1e15 then return sum, max and sum > max + 0 end
+  sum, max = add(digits(kept), digits(more)), max and digits(max)
+  return sum, max and (#sum > #max or (#sum == #max and sum > max))
 end
 
-local orders, paymentIds, needed = cjson.decode(ARGV[4]), {}, {}
-for n, order in ipairs(orders) do
-  paymentIds[n] = order[1]
-  for _, part in ipairs(order[3]) do
-    local key = KEYS[3 + part[1]]
-    local fields = needed[key] or {}
-    fields[#fields + 1] = part[2]
-    needed[key] = fields
+local told = cjson.decode(ARGV[4])
+local orders, paymentIds, fields = {}, {}, {}
+local at, size = 1, #told
+while at < size do
+  orders[#orders + 1], paymentIds[#paymentIds + 1] = at, told[at]
+  at = at + 3
+  for part = at, at + 5 * (told[at - 1] - 1), 5 do
+    local place = told[part]
+    local needed = fields[place] or {}
+    needed[#needed + 1] = told[part + 1]
+    fields[place] = needed
   end
+  at = at + 5 * told[at - 1]
 end
 
-local values, changed = {}, {}
-for key, fields in pairs(needed) do
-  values[key], changed[key] = {}, {}
-  if fields[1] == 'HOLD' then
-    values[key].HOLD = redis.call('GET', key)
+-- What is kept under each of the keys: who holds an order code, or each counter's amount and count.
+local holders, amounts, counts, changed = {}, {}, {}, {}
+for place, needed in pairs(fields) do
+  local key = KEYS[3 + place]
+  changed[place] = {}
+  if needed[1] == 'HOLD' then
+    holders[place] = redis.call('GET', key)
   else
-    for i, value in ipairs(redis.call('HMGET', key, unpack(fields))) do
-      local amount, count = string.match(value or '0 0', '(%d+) (%d+)')
-      values[key][fields[i]] = { amount, count }
+    local amount, count = {}, {}
+    for i, value in ipairs(redis.call('HMGET', key, unpack(needed))) do
+      local a, c = 0, 0
+      if value then
+        a, c = string.match(value, '(%d+) (%d+)')
+        if #a < 16 then a = a + 0 end
+        if #c < 16 then c = c + 0 end
+      end
+      amount[needed[i]], count[needed[i]] = a, c
     end
+    amounts[place], counts[place] = amount, count
   end
 end
 
--- What each part would make of its counter, and the first code in order of precedence that stands in the way.
-local function refusal(paymentId, parts)
+-- What the parts of an order would make of its counters; and the first code in order of precedence that stands in the way.
+local amountThen, countThen = {}, {}
+local function refusal(paymentId, first, last)
   local closed, amountOver, countOver
-  for _, part in ipairs(parts) do
-    local kept, field = values[KEYS[3 + part[1]]], part[2]
+  for part = first, last, 5 do
+    local place, field = told[part], told[part + 1]
     if field == 'HOLD' then
-      closed = closed or (kept.HOLD and kept.HOLD ~= paymentId)
+      closed = closed or (holders[place] and holders[place] ~= paymentId)
     else
-      part.amount, part.count = add(kept[field][1], part[3]), add(kept[field][2], '1')
-      amountOver = amountOver or over(part.amount, part[4])
-      countOver = countOver or over(part.count, part[5])
+      local isOver
+      amountThen[part], isOver = total(amounts[place][field], told[part + 2], told[part + 3])
+      amountOver = amountOver or isOver
+      countThen[part], isOver = total(counts[place][field], 1, told[part + 4])
+      countOver = countOver or isOver
     end
   end
   if closed then return 'ORDER_IS_CLOSED' end
@@ -79,11 +103,15 @@ local function refusal(paymentId, parts)
   if countOver then return 'PAYMENT_COUNT_EXCEED_LIMIT' end
 end
 
-local function take(paymentId, parts)
-  for _, part in ipairs(parts) do
-    local key, field = KEYS[3 + part[1]], part[2]
-    changed[key][field] = true
-    values[key][field] = field == 'HOLD' and paymentId or { part.amount, part.count }
+local function take(paymentId, first, last)
+  for part = first, last, 5 do
+    local place, field = told[part], told[part + 1]
+    changed[place][field] = true
+    if field == 'HOLD' then
+      holders[place] = paymentId
+    else
+      amounts[place][field], counts[place][field] = amountThen[part], countThen[part]
+    end
   end
 end
 
@@ -92,23 +120,26 @@ local here, fresh = {}, {}
 for n, paymentId in ipairs(paymentIds) do
   decided[n] = decided[n] or here[paymentId]
   if not decided[n] then
-    local code, parts = orders[n][2], orders[n][3]
-    if code == 'SUCCESS' then code = refusal(paymentId, parts) or code end
-    if code == 'SUCCESS' then take(paymentId, parts) end
+    local order = orders[n]
+    local code, first, last = told[order + 1], order + 3, order + 5 * told[order + 2]
+    if code == 'SUCCESS' then code = refusal(paymentId, first, last) or code end
+    if code == 'SUCCESS' then take(paymentId, first, last) end
     decided[n], here[paymentId] = code, code
     fresh[#fresh + 1] = paymentId
     fresh[#fresh + 1] = code
   end
 end
 
-for key, fields in pairs(changed) do
-  local counted = {}
-  for field in pairs(fields) do
+for place, fieldsOf in pairs(changed) do
+  local key, counted = KEYS[3 + place], {}
+  for field in pairs(fieldsOf) do
     if field == 'HOLD' then
-      redis.call('SET', key, values[key].HOLD)
+      redis.call('SET', key, holders[place])
     else
+      local amount, count = amounts[place][field], counts[place][field]
+      local exact = amount + 0 < 1e15 and count + 0 < 1e15
       counted[#counted + 1] = field
-      counted[#counted + 1] = table.concat(values[key][field], ' ')
+      counted[#counted + 1] = exact and string.format('%d %d', amount, count) or digits(amount) .. ' ' .. digits(count)
     end
   end
   if #counted > 0 then
