@@ -6,13 +6,16 @@ import { Refusal } from '@placeorder/protocol'
  * @throws Refusal MEDIA_TYPE_NOT_ACCEPTABLE
  */
 export function checkMedia(contentType: string | undefined, accept: string | undefined): void {
-  if (contentType !== undefined && !isJson(contentType)) {
+  if (contentType !== undefined && !usual.has(contentType) && !isJson(contentType)) {
     throw new Refusal('MEDIA_TYPE_NOT_ACCEPTABLE', 'Content-Type is not application/json in UTF-8')
   }
   if (accept !== undefined && accept.trim() !== '' && !accept.split(',').some(takesJson)) {
     throw new Refusal('MEDIA_TYPE_NOT_ACCEPTABLE', 'Accept excludes application/json')
   }
 }
+
+/** What nearly every caller says: to take that apart for each request would be waste. */
+const usual: ReadonlySet<string> = new Set(['application/json; charset=UTF-8', 'application/json'])
 
 function isJson(contentType: string): boolean {
   const [type = '', ...parameters] = contentType

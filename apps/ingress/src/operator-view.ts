@@ -20,10 +20,17 @@ export function countAnswers(
   metrics: Metrics,
   log: Pick<Logger, 'info' | 'debug'>,
 ): (answered: Answered) => void {
+  const bound = new Map<string, ReturnType<typeof bind>>()
+  const bind = (door: string, code: string) => ({
+    answers: metrics.answers.labels({ door, code, status: isResultCode(code) ? statusOf[code] : 'F' }),
+    seconds: metrics.answerSeconds.labels({ door }),
+  })
   return ({ door, code, clientId, paymentId, reason, seconds }) => {
-    const status = isResultCode(code) ? statusOf[code] : 'F'
-    metrics.answers.inc({ door, code, status })
-    metrics.answerSeconds.observe({ door }, seconds)
+    const name = `${door} ${code}`
+    const answered = bound.get(name) ?? bind(door, code) // Looking labels up costs more than counting.
+    bound.set(name, answered)
+    answered.answers.inc()
+    answered.seconds.observe(seconds)
     if (signatureCodes.includes(code) && clientId !== undefined)
       metrics.signatureFailures.inc({ client: clientId })
     const line = { paymentId, code, clientId, ms: Math.round(seconds * 1000) }

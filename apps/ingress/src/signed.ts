@@ -10,6 +10,8 @@ export type SignedRequest = {
   body: Buffer
 }
 
+const signedHeaders = ['client-id', 'request-time', 'signature'] as const
+
 /** What verifying needs to know. `requestTimeToleranceMs` 0: any Request-Time is good. */
 export type VerifyDeps = { clients: Clients; requestTimeToleranceMs: number }
 
@@ -22,9 +24,8 @@ export function verifyRequest(
   request: SignedRequest,
   { clients, requestTimeToleranceMs }: VerifyDeps,
 ): Client {
-  const clientId = header(request, 'client-id')
-  const time = header(request, 'request-time')
-  const signature = parseSignatureHeader(header(request, 'signature'))
+  const [clientId = '', time = '', signatureHeader = ''] = headersOf(request, signedHeaders)
+  const signature = parseSignatureHeader(signatureHeader)
   const sentAt = parseRequestTime(time)
   if (sentAt === undefined)
     throw new Refusal('PARAM_ILLEGAL', 'Request-Time is neither ISO 8601 nor epoch milliseconds')
@@ -61,11 +62,14 @@ export function authorize(client: Client, acquirerId: string, address: string): 
     throw new Refusal('ACCESS_DENIED', 'the client may not call from this address')
 }
 
-/** A header that must be there once: a second one would leave open which of them is signed. */
-function header({ rawHeaders }: SignedRequest, name: string): string {
-  const values = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name)
-  const [value = ''] = values
-  if (values.length > 1) throw new Refusal('PARAM_ILLEGAL', `${name} is there ${values.length} times`)
-  if (value === '') throw new Refusal('PARAM_ILLEGAL', `${name} is missing`)
-  return value
+/** The headers that must be there once: a second one would leave open which of them is signed. */
+function headersOf({ rawHeaders }: SignedRequest, names: readonly string[]): string[] {
+  const sent = rawHeaders.map((word, i) => (i % 2 === 0 ? word.toLowerCase() : ''))
+  return names.map((name) => {
+    const at = sent.indexOf(name)
+    const value = at < 0 ? '' : rawHeaders[at + 1]
+    if (at !== sent.lastIndexOf(name)) throw new Refusal('PARAM_ILLEGAL', `${name} is there more than once`)
+    if (!value) throw new Refusal('PARAM_ILLEGAL', `${name} is missing`)
+    return value
+  })
 }

@@ -39,6 +39,7 @@ function decode(body: Uint8Array): string {
 
 /** Looks before parsing, since parsing recurses. Brackets inside of strings do not count. */
 function nestsTooDeep(text: string): boolean {
+  if (!hasMore('{', text, DEPTH_MAX / 2) && !hasMore('[', text, DEPTH_MAX / 2)) return false // As nearly every body.
   let depth = 0
   let inString = false
   for (let at = 0; at < text.length; at += 1) {
@@ -52,4 +53,11 @@ function nestsTooDeep(text: string): boolean {
     if (depth > DEPTH_MAX) return true
   }
   return false
+}
+
+/** Whether `char` is in a text more than `max` times. */
+function hasMore(char: string, text: string, max: number): boolean {
+  let times = 0
+  for (let at = text.indexOf(char); at >= 0 && times <= max; at = text.indexOf(char, at + 1)) times += 1
+  return times > max
 }

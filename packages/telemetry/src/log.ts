@@ -70,11 +70,6 @@ const isObject = (value: unknown): value is object =>
  * or reader. Past so many bytes nobody reads any more, and lines are dropped.
  */
 const UNWRITTEN_BYTES_MAX = 16 * 2 ** 20
-
-/** Lines are written once they are so many bytes, or so old (ms): a write for each takes longer than making the line. */
-const WRITTEN_BYTES = 4_096
-const WRITTEN_MS = 50
-
 /** Opens the log of one process: JSON lines, or words for people when it is read on a terminal. */
 export function openLog({ name, level, pretty: words = false, destination }: LogOptions): Logger {
   const options = {
@@ -89,12 +84,6 @@ export function openLog({ name, level, pretty: words = false, destination }: Log
     return pino(options, pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }))
   return pino(
     options,
-    destination ?? pino.destination({
-        dest: 1,
-        sync: false,
-        minLength: WRITTEN_BYTES,
-        periodicFlush: WRITTEN_MS,
-        maxLength: UNWRITTEN_BYTES_MAX,
-      }),
+    destination ?? pino.destination({ dest: 1, sync: false, maxLength: UNWRITTEN_BYTES_MAX }),
   )
 }
