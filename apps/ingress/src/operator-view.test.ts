@@ -1,9 +1,38 @@
 import { openMetrics } from '@placeorder/telemetry'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { openApiDocument } from './openapi/document.ts'
-import { buildView } from './operator-view.ts'
+import { buildView, countAnswers } from './operator-view.ts'
 
 const paths = { placeOrder: '/acquirer/place', inquireOrder: '/acquirer/inquire' }
+
+afterEach(() => void vi.useRealTimers())
+
+test('in an overload a client has one line a second, which tells how many more there were; all are counted', async () => {
+  vi.useFakeTimers()
+  const metrics = openMetrics('ingress')
+  const lines: object[] = []
+  const count = countAnswers(metrics, { info: (line: object) => void lines.push(line), debug: () => {} })
+  const refuse = (clientId: string) =>
+    count({
+      door: 'place',
+      code: 'REQUEST_TRAFFIC_EXCEED_LIMIT',
+      clientId,
+      paymentId: 'P-1',
+      reason: '9 orders are open',
+      seconds: 0.001,
+    })
+  for (let n = 0; n < 5; n += 1) refuse('C-1')
+  refuse('C-2')
+  vi.advanceTimersByTime(1_000)
+  refuse('C-1')
+  expect(lines).toMatchObject([
+    { clientId: 'C-1', more: 0 },
+    { clientId: 'C-2', more: 0 },
+    { clientId: 'C-1', more: 4, reason: '9 orders are open' },
+  ])
+  const { values } = await metrics.answers.get()
+  expect(values).toMatchObject([{ labels: { code: 'REQUEST_TRAFFIC_EXCEED_LIMIT' }, value: 7 }])
+})
 
 test('the admin port serves the API document of this ingress, with the paths it listens on', async () => {
   const { app, close } = buildView({

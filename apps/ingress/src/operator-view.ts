@@ -15,11 +15,18 @@ import type { Signer } from './signer.ts'
 /** Codes that say that a caller's signature or key is wrong; an operator is woken when a client's become many. */
 const signatureCodes: readonly string[] = ['INVALID_SIGNATURE', 'KEY_NOT_FOUND']
 
-/** Counts an answer, and logs it, in one line, with its order's paymentId. Inquiries are many and change nothing. */
+/** In an overload the refusals of a client are logged once in so many ms: a line for each would be a load of its own. */
+const TRAFFIC_LOGGED_MS = 1_000
+
+/**
+ * Counts an answer, and logs it, in one line, with its order's paymentId. Inquiries are many and change nothing. A line of
+ * an overload tells how many more there were since the client's last.
+ */
 export function countAnswers(
   metrics: Metrics,
   log: Pick<Logger, 'info' | 'debug'>,
 ): (answered: Answered) => void {
+  const traffic = new Map<string | undefined, { loggedAt: number; more: number }>()
   const bound = new Map<string, ReturnType<typeof bind>>()
   const bind = (door: string, code: string) => ({
     answers: metrics.answers.labels({ door, code, status: isResultCode(code) ? statusOf[code] : 'F' }),
@@ -34,7 +41,13 @@ export function countAnswers(
     if (signatureCodes.includes(code) && clientId !== undefined)
       metrics.signatureFailures.inc({ client: clientId })
     const line = { paymentId, code, clientId, ms: Math.round(seconds * 1000) }
-    if (reason !== undefined) log.info({ ...line, door, reason }, 'refused a request')
+    if (code === 'REQUEST_TRAFFIC_EXCEED_LIMIT') {
+      const { loggedAt, more } = traffic.get(clientId) ?? { loggedAt: Number.NEGATIVE_INFINITY, more: 0 }
+      const now = performance.now()
+      const isDue = now - loggedAt >= TRAFFIC_LOGGED_MS
+      traffic.set(clientId, isDue ? { loggedAt: now, more: 0 } : { loggedAt, more: more + 1 })
+      if (isDue) log.info({ ...line, door, reason, more }, 'refused a request')
+    } else if (reason !== undefined) log.info({ ...line, door, reason }, 'refused a request')
     else if (door === 'inquire') log.debug(line, 'told how an order stands')
     else log.info(line, 'answered')
   }
