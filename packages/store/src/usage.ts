@@ -103,12 +103,7 @@ export class Usage {
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
     const told = orders.flatMap(({ paymentId, judged, takings, orderCode }) => {
       const parts = judged === 'SUCCESS' ? partsOf(takings, orderCode) : []
-      return [
-        paymentId,
-        judged,
-        parts.length,
-        ...parts.flatMap(({ key, words }) => [placeOf(key), ...words]),
-      ]
+      return [paymentId, judged, parts.length, ...parts.flatMap(({ key, words }) => [placeOf(key), ...words])]
     })
     return {
       keys: [decidedKey(minute), decidedMinutesKey, usageDaysKey, ...places.keys()],
@@ -204,4 +199,5 @@ function partsOf(takings: Taking[], orderCode: string | undefined): Part[] {
 /** From here on the script, whose numbers are exact to 2^53, is told a number as its digits. */
 const DIGITS_FROM = 1e15
 
-const told = (value: bigint | number): number | string => (value < DIGITS_FROM ? Number(value) : String(value))
+const told = (value: bigint | number): number | string =>
+  value < DIGITS_FROM ? Number(value) : String(value)
