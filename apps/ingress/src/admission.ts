@@ -25,7 +25,7 @@ export class Admission {
   readonly #limits: AdmissionLimits
   readonly #openOrders: () => number
   readonly #buckets = new Map<string, Bucket>()
-  readonly #loop = monitorEventLoopDelay({ resolution: 50 })
+  readonly #loop = monitorEventLoopDelay({ resolution: 50 }) // In ms. Each look wakes an idle process.
   readonly #look: NodeJS.Timeout
   readonly #hand: Hand
   #looked = { count: 0, sum: 0 }

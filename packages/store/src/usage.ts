@@ -186,9 +186,9 @@ function partsOf(takings: Taking[], orderCode: string | undefined): Part[] {
     key: usageKey(taking.day, taking.currency),
     words: [
       usageField(taking.subject, taking.id),
-      told(taking.amount),
-      taking.amountMax === undefined ? false : told(taking.amountMax),
-      taking.countMax === undefined ? false : told(taking.countMax),
+      exactly(taking.amount),
+      taking.amountMax === undefined ? false : exactly(taking.amountMax),
+      taking.countMax === undefined ? false : exactly(taking.countMax),
     ],
   }))
   return orderCode === undefined
@@ -199,5 +199,5 @@ function partsOf(takings: Taking[], orderCode: string | undefined): Part[] {
 /** From here on the script, whose numbers are exact to 2^53, is told a number as its digits. */
 const DIGITS_FROM = 1e15
 
-const told = (value: bigint | number): number | string =>
+const exactly = (value: bigint | number): number | string =>
   value < DIGITS_FROM ? Number(value) : String(value)

@@ -28,9 +28,12 @@ end
 for _, key in ipairs(KEYS) do
   local older, needed, kept, windows = unpack(kinds[sets[at]])
   local first, last = at + 2, at + 1 + sets[at + 1]
+  local added = {}
   for position = first, last do
-    redis.call('ZADD', key, orders[sets[position]], orders[sets[position] + 1])
+    added[#added + 1] = orders[sets[position]]
+    added[#added + 1] = orders[sets[position] + 1]
   end
+  redis.call('ZADD', key, unpack(added))
   local expires = redis.call('PEXPIRETIME', key)
   local new = expires == -1 -- Every set expires, but for one that was made just now.
   if expires < needed then
