@@ -172,6 +172,21 @@ test('counters are exact up to the largest signed 64-bit number, and past it', a
   expect(await usage.used(counted(0n))).toEqual({ amount: long + 1n, count: 2n })
 })
 
+test.each([10n ** 15n - 1n, 10n ** 15n, 10n ** 15n + 1n, 2n ** 53n + 1n])(
+  'counters are exact where the script changes from numbers to digits: a limit of %d',
+  async (amountMax) => {
+    const take = ofNewMerchant({ amountMax })
+    const orders = () => [anOrder([take(amountMax - 2n)]), anOrder([take(1n)]), anOrder([take(2n)])]
+    expect(await decide(orders())).toEqual(['SUCCESS', 'SUCCESS', 'PAYMENT_AMOUNT_EXCEED_LIMIT'])
+    expect(await decide([anOrder([take(2n)]), anOrder([take(1n)]), anOrder([take(1n)])])).toEqual([
+      'PAYMENT_AMOUNT_EXCEED_LIMIT',
+      'SUCCESS',
+      'PAYMENT_AMOUNT_EXCEED_LIMIT',
+    ])
+    expect(await usage.used(take(0n))).toEqual({ amount: amountMax, count: 3n })
+  },
+)
+
 test('a group may be far larger than any that is made', async () => {
   const takes = Array.from({ length: 1_500 }, () => ofNewMerchant({ countMax: 1 }))
   const orders = takes.map((take) => anOrder([take(1n)], { orderCode: anId() }))

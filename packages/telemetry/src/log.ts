@@ -70,6 +70,7 @@ const isObject = (value: unknown): value is object =>
  * or reader. Past so many bytes nobody reads any more, and lines are dropped.
  */
 const UNWRITTEN_BYTES_MAX = 16 * 2 ** 20
+
 /** Opens the log of one process: JSON lines, or words for people when it is read on a terminal. */
 export function openLog({ name, level, pretty: words = false, destination }: LogOptions): Logger {
   const options = {
