@@ -24,7 +24,8 @@ export function durabilityCheck(
       .finally(() => clearTimeout(late))
       .catch((error: unknown) => {
         keepsNothing()
-        throw error
+        const why = error instanceof Error ? error.message : String(error)
+        throw new Error(`Redis does not answer: ${why}`, { cause: error })
       })
     metrics.redisDurable.set(faults.length === 0 ? 1 : 0)
     const all = JSON.stringify({ faults, assumed })

@@ -167,7 +167,9 @@ describe('what is known of Redis', () => {
   )
 
   test('a Redis that does not answer keeps nothing', async () => {
-    await expect(checkOf('strict', () => Promise.reject(new Error('away')))()).rejects.toThrow('away')
+    await expect(checkOf('strict', () => Promise.reject(new Error('away')))()).rejects.toThrow(
+      'Redis does not answer: away',
+    )
     expect(await shown('placeorder_redis_durable')).toBe(0)
   })
 
