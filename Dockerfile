@@ -46,6 +46,10 @@ COPY packages packages
 COPY apps/ingress apps/ingress
 COPY apps/worker apps/worker
 COPY apps/operator apps/operator
+# Node keeps what it compiles: a container starts in half the time. Told of no shard, both load all they need, say so and end.
+ENV NODE_COMPILE_CACHE=/app/.cache/node
+RUN mkdir -p .cache && chown 1000:1000 .cache
 USER 1000:1000
+RUN ! SHARDS=0 node apps/ingress/src/main.ts && ! SHARDS=0 node apps/worker/src/main.ts
 EXPOSE 3000 9100 9101
 CMD ["apps/ingress/src/main.ts"]

@@ -1,4 +1,4 @@
-import { CodeRecord, MerchantRecord } from '@placeorder/decision'
+import { CodeRecord, MerchantRecord } from '@placeorder/decision/records'
 import type { z } from 'zod'
 import { codeHolderKey, codeKey, merchantKey, shardOf } from './keys.ts'
 import type { Connection } from './redis.ts'

@@ -1,4 +1,4 @@
-import { type Recent, type RecentCounter, recentCounters } from '@placeorder/decision'
+import { type Recent, type RecentCounter, recentCounters } from '@placeorder/decision/facts'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { z } from 'zod'
 import { recentKey, shardOf } from './keys.ts'

@@ -19,7 +19,7 @@ export type StartProcess = {
   /** Its main file, from the repository's root. */
   entry: string
   args?: string[]
-  /** All of its environment, but for PATH and HOME. */
+  /** All of its environment, but for PATH, HOME and where Node keeps what it has compiled. */
   env?: Record<string, string>
   /** Told of each line it logs. */
   onLine?: (line: string) => void
@@ -35,10 +35,10 @@ const LINES_KEPT = 10_000
 
 /** Starts a program as it is run in production. It ends with the test's process, whatever happens to that. */
 export function startProcess({ name, entry, args = [], env = {}, onLine = () => {} }: StartProcess): Running {
-  const { PATH = '', HOME = '' } = process.env
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
   const child = spawn(process.execPath, [join(root, entry), ...args], {
     cwd: root,
-    env: { PATH, HOME, ...env },
+    env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const kill = (signal: NodeJS.Signals) => void child.kill(signal)

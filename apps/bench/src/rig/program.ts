@@ -20,7 +20,10 @@ const READY_MS_MAX = 30_000
 const STOP_MS_MAX = 10_000
 
 /** All a program gets of our environment; the rest is said by the bench, so that two runs are alike. */
-const inherited = () => ({ PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' })
+const inherited = () => {
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
+  return { PATH, HOME, NODE_COMPILE_CACHE }
+}
 
 /** Starts a program as it is run in production, its log going to a file; ready when its admin port says that it lives. */
 export async function startService(
