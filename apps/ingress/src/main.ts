@@ -1,7 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { openIngressStore } from '@placeorder/store'
-import { durabilityCheck, openLog, openMetrics, openTracing, tellOfMended } from '@placeorder/telemetry'
+import {
+  durabilityCheck,
+  openLog,
+  openMetrics,
+  openTracing,
+  tellOfFaults,
+  tellOfMended,
+} from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { Admission } from './admission.ts'
 import { parseClients } from './clients.ts'
@@ -52,7 +59,7 @@ const store = await openIngressStore({
   shards: env.SHARDS,
   replicasMin: env.REPLICAS_MIN,
   waitMs: env.WAIT_MS,
-  onFault: (err, what) => log.warn({ err }, what),
+  onFault: tellOfFaults(log),
   onGroup: (orders, claimMs) => {
     metrics.groupOrders.observe({ kind: 'intake' }, orders)
     metrics.redisRoundTrip.observe(claimMs / 1000)

@@ -6,6 +6,7 @@ import {
   type HealthCheck,
   type Logger,
   type Metrics,
+  NowAndThen,
   readBacklog,
 } from '@placeorder/telemetry'
 import type { Admission } from './admission.ts'
@@ -26,7 +27,7 @@ export function countAnswers(
   metrics: Metrics,
   log: Pick<Logger, 'info' | 'debug'>,
 ): (answered: Answered) => void {
-  const traffic = new Map<string | undefined, { loggedAt: number; more: number }>()
+  const traffic = new NowAndThen(TRAFFIC_LOGGED_MS)
   const bound = new Map<string, ReturnType<typeof bind>>()
   const bind = (door: string, code: string) => ({
     answers: metrics.answers.labels({ door, code, status: isResultCode(code) ? statusOf[code] : 'F' }),
@@ -42,11 +43,8 @@ export function countAnswers(
       metrics.signatureFailures.inc({ client: clientId })
     const line = { paymentId, code, clientId, ms: Math.round(seconds * 1000) }
     if (code === 'REQUEST_TRAFFIC_EXCEED_LIMIT') {
-      const { loggedAt, more } = traffic.get(clientId) ?? { loggedAt: Number.NEGATIVE_INFINITY, more: 0 }
-      const now = performance.now()
-      const isDue = now - loggedAt >= TRAFFIC_LOGGED_MS
-      traffic.set(clientId, isDue ? { loggedAt: now, more: 0 } : { loggedAt, more: more + 1 })
-      if (isDue) log.info({ ...line, door, reason, more }, 'refused a request')
+      const more = traffic.due(clientId ?? '')
+      if (more !== undefined) log.info({ ...line, door, reason, more }, 'refused a request')
     } else if (reason !== undefined) log.info({ ...line, door, reason }, 'refused a request')
     else if (door === 'inquire') log.debug(line, 'told how an order stands')
     else log.info(line, 'answered')

@@ -1,7 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { GroupTaker, openWorkerStore } from '@placeorder/store'
-import { durabilityCheck, openLog, openMetrics, openTracing, tellOfMended } from '@placeorder/telemetry'
+import {
+  durabilityCheck,
+  openLog,
+  openMetrics,
+  openTracing,
+  tellOfFaults,
+  tellOfMended,
+} from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { WorkerEnvironment } from './config.ts'
 import { LimitUse } from './limit-use.ts'
@@ -24,7 +31,7 @@ const rulebook = await liveFile(
   (err) => log.error({ err }, 'the changed policy is broken; the version before stays in force'),
 )
 const address = addressOf(env)
-const onFault = (err: unknown, what: string) => log.warn({ err }, what)
+const onFault = tellOfFaults(log)
 const store = await openWorkerStore({ address, shards: env.SHARDS, onFault })
 const limitUse = new LimitUse(store.usage, metrics.limitUsed)
 const seen = tellOperator({ metrics, log, tracing, limitUse })

@@ -1,13 +1,16 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { buildAdmin } from './admin.ts'
 import { readBacklog } from './backlog.ts'
 import { durabilityCheck } from './durability-check.ts'
 import { openLog } from './log.ts'
 import { openMetrics, stageNames } from './metrics.ts'
+import { tellOfFaults } from './now-and-then.ts'
 import { noTracing, openTracing } from './traces.ts'
+
+afterEach(() => void vi.useRealTimers())
 
 /** Where a log may go, and the lines that went there. */
 function collector() {
@@ -35,6 +38,22 @@ test('the log shows nothing personal or secret, however deep', () => {
   log.child({ ...secret, paymentId: 'P-2' }).info({ record: { order: secret }, all: [secret] }, 'again')
   expect(lines.join('')).not.toContain('S3CRET')
   expect(lines.map((line) => JSON.parse(line).paymentId)).toEqual(['P-1', 'P-2'])
+})
+
+test('a fault that comes again and again is a line in ten seconds, which tells how many more there were', () => {
+  vi.useFakeTimers()
+  const lines: object[] = []
+  const tell = tellOfFaults({ warn: (fields: object) => void lines.push(fields) })
+  const [refused, reset] = [new Error('refused'), new Error('reset')]
+  for (let times = 0; times < 40; times += 1) tell(refused, 'Redis is away')
+  tell(reset, 'Redis is away')
+  vi.advanceTimersByTime(10_000)
+  tell(refused, 'Redis is away')
+  expect(lines).toEqual([
+    { err: refused, more: 0 },
+    { err: reset, more: 0 },
+    { err: refused, more: 39 },
+  ])
 })
 
 test('each stage is counted by its name, and processes share nothing', async () => {
