@@ -46,7 +46,7 @@ COPY packages packages
 COPY apps/ingress apps/ingress
 COPY apps/worker apps/worker
 COPY apps/operator apps/operator
-# Node keeps what it compiles: a container starts in half the time. Told of no shard, both load all they need, say so and end.
+# Node keeps what it compiled: a container starts in two thirds of the time. Told of no shard, both load all they need, say so, end.
 ENV NODE_COMPILE_CACHE=/app/.cache/node
 RUN mkdir -p .cache && chown 1000:1000 .cache
 USER 1000:1000
