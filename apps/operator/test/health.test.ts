@@ -62,7 +62,7 @@ describe.each(both)('%s', (_name, { admin }) => {
   test('is live but not ready while Redis does not answer, and ready again when it does', async () => {
     proxy.stall()
     // Either the check or the connection is the first to have waited for long enough.
-    const reasons = { redis: expect.stringMatching(/^no answer within 1000 ms$|^Redis does not answer: /) }
+    const reasons = { redis: expect.stringMatching(/^no answer within 1000 ms$|^Redis cannot be asked: /) }
     expect(await health(admin, '/readyz')).toEqual({ status: 503, body: { status: 'not ready', reasons } })
     expect((await health(admin, '/livez')).status).toBe(200)
     await proxy.heal()

@@ -25,7 +25,7 @@ export function durabilityCheck(
       .catch((error: unknown) => {
         keepsNothing()
         const why = error instanceof Error ? error.message : String(error)
-        throw new Error(`Redis does not answer: ${why}`, { cause: error })
+        throw new Error(`Redis cannot be asked: ${why}`, { cause: error })
       })
     metrics.redisDurable.set(faults.length === 0 ? 1 : 0)
     const all = JSON.stringify({ faults, assumed })

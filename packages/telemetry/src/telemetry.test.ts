@@ -187,7 +187,7 @@ describe('what is known of Redis', () => {
 
   test('a Redis that does not answer keeps nothing', async () => {
     await expect(checkOf('strict', () => Promise.reject(new Error('away')))()).rejects.toThrow(
-      'Redis does not answer: away',
+      'Redis cannot be asked: away',
     )
     expect(await shown('placeorder_redis_durable')).toBe(0)
   })
