@@ -14,11 +14,13 @@ local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local job, channel = ARGV[1], ARGV[2]
 local opened, reply = {}, { 0 }
+local allNew, claimed = redis.call('EXISTS', unpack(KEYS, 2)) == 0, {} -- Most groups are; but one may have an order twice.
 
 for i = 2, #KEYS do
   local at = 3 + (i - 2) * 5
   local paymentId, terms, request, client, paymentRequestId = unpack(ARGV, at, at + 4)
-  if redis.call('EXISTS', KEYS[i]) == 0 then -- Most are new.
+  if (allNew and not claimed[paymentId]) or redis.call('EXISTS', KEYS[i]) == 0 then
+    claimed[paymentId] = true
     redis.call('HSET', KEYS[i], 'terms', terms, 'request', request, 'client', client, 'paymentRequestId',
       paymentRequestId, 'claimedAt', now, 'job', job, 'waiting', channel)
     opened[#opened + 1] = now

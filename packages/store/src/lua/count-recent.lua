@@ -4,14 +4,15 @@
 -- KEYS[1..n]   sorted sets of paymentIds by claim time in ms, one for each distinct subject
 -- ARGV[1]      in JSON, three lists:
 --              the orders, flat: claim time in ms and paymentId of each;
---              the kinds of subjects: the time before which all may be forgotten; the times until which a set is needed, and
+--              the kinds of subjects: the time before which all may be forgotten; the times until which a set must be there, and
 --              until which it is kept when it would not be there for that long; and the windows in ms;
---              the keys, flat: the kind of each; how many orders follow; and where each of them begins (1 is the first)
+--              the keys, flat: the kind of each, negative if it is known to be there for as long as it must; how many orders
+--              follow; and where each of them begins (1 is the first)
 --
 -- Returns      for each key, each of its orders and each window, the number of other orders in it
 --
--- A set is kept for twice as long as it is needed: so most orders need not see to it. The one that does forgets what no
--- window shows any more, too.
+-- A set is kept for longer than it must: so most orders need not see to it. The one that does forgets what no window shows any
+-- more, too.
 
 local orders, kinds, sets = unpack(cjson.decode(ARGV[1]))
 local counts, at = {}, 1
@@ -26,7 +27,7 @@ local function beginOf(window, claimedAt)
 end
 
 for _, key in ipairs(KEYS) do
-  local older, needed, kept, windows = unpack(kinds[sets[at]])
+  local older, needed, kept, windows = unpack(kinds[math.abs(sets[at])])
   local first, last = at + 2, at + 1 + sets[at + 1]
   local added = {}
   for position = first, last do
@@ -34,10 +35,10 @@ for _, key in ipairs(KEYS) do
     added[#added + 1] = orders[sets[position] + 1]
   end
   redis.call('ZADD', key, unpack(added))
-  local expires = redis.call('PEXPIRETIME', key)
-  local new = expires == -1 -- Every set expires, but for one that was made just now.
-  if expires < needed then
-    if not new then redis.call('ZREMRANGEBYSCORE', key, '-inf', older) end
+  local seenTo = sets[at] < 0
+  local new = not seenTo and redis.call('PEXPIREAT', key, kept, 'NX') == 1 -- All but new ones expire.
+  if not seenTo and not new and redis.call('PEXPIRETIME', key) < needed then
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', older)
     redis.call('PEXPIREAT', key, kept)
   end
   local alone = new and first == last
