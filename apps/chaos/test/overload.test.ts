@@ -110,13 +110,13 @@ async function idleShare(): Promise<number> {
 }
 
 /**
- * What an order costs that is answered so, in ms of CPU time beyond what an idle house uses: 20 callers place 200 orders one
+ * What an order costs that is answered so, in ms of CPU time beyond what an idle house uses: 20 callers place 100 orders one
  * after the other, four times. The first time code is compiled; of the others the least counts, since other work on the
  * machine only adds to it.
  */
 async function costOf(code: string, idle: number): Promise<number> {
   const callers = 20
-  const orders = callers * 200
+  const orders = callers * 100
   const costs: number[] = []
   for (let round = 0; round < 4; round += 1) {
     const [before, startedAt] = [await cpuMs(), performance.now()]
