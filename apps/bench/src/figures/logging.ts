@@ -2,7 +2,7 @@ import { answersPerSecondMax } from '../baselines/signing.ts'
 import type { Figure } from '../report/finding.ts'
 import { type House, httpDriver } from '../rig/house.ts'
 import { closedLoop, placeorder } from '../rig/servers.ts'
-import { alternate, finding, ratio, WARM_UP_S } from './rounds.ts'
+import { alternate, finding, loadSeconds, ratio } from './rounds.ts'
 
 const CONNECTIONS = 64
 
@@ -10,12 +10,7 @@ const CONNECTIONS = 64
 export async function logging(house: House): Promise<Figure> {
   await using stack = new AsyncDisposableStack()
   const perSecondMax = await answersPerSecondMax(house.files.signingKey)
-  const { rounds, seconds, leadSeconds } = house.plan
-  const driver = await httpDriver(
-    house,
-    stack,
-    Math.ceil(perSecondMax * (rounds * (leadSeconds + seconds + 1) + WARM_UP_S + 2)),
-  )
+  const driver = await httpDriver(house, stack, Math.ceil(perSecondMax * loadSeconds(house.plan)))
   const servers = [
     await placeorder(house, stack, { name: 'with its log' }),
     await placeorder(house, stack, { name: 'without', env: { LOG_LEVEL: 'warn' } }),

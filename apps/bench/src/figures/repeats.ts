@@ -3,7 +3,7 @@ import type { Figure } from '../report/finding.ts'
 import { type House, httpDriver } from '../rig/house.ts'
 import { measure } from '../rig/measure.ts'
 import { closedLoop, placeorder } from '../rig/servers.ts'
-import { alternate, cpuNote, finding, ratio, WARM_UP_S } from './rounds.ts'
+import { alternate, cpuNote, finding, loadSeconds, ratio } from './rounds.ts'
 
 const CONNECTIONS = 64
 
@@ -11,18 +11,15 @@ const CONNECTIONS = 64
 export async function repeats(house: House): Promise<Figure> {
   await using stack = new AsyncDisposableStack()
   const perSecondMax = await answersPerSecondMax(house.files.signingKey)
-  const { rounds, seconds, leadSeconds } = house.plan
-  const driver = await httpDriver(
-    house,
-    stack,
-    Math.ceil(perSecondMax * (rounds * (leadSeconds + seconds + 1) + 2 * WARM_UP_S + 4)),
-  )
+  const { warmUpSeconds } = house.plan
+  const seconds = loadSeconds(house.plan) + warmUpSeconds + 2
+  const driver = await httpDriver(house, stack, Math.ceil(perSecondMax * seconds))
   const server = await placeorder(house, stack)
   const fresh = closedLoop({ ...server, name: 'new orders' }, driver, {
     connections: CONNECTIONS,
     perSecondMax,
   })
-  await measure(fresh, { leadSeconds: WARM_UP_S, seconds: 0.5 })
+  await measure(fresh, { leadSeconds: warmUpSeconds, seconds: 0.5 })
   const repeated = { ...fresh, name: 'repeats', load: { ...fresh.load, again: fresh.next } }
   const samples = await alternate(house, [fresh, repeated])
   const of = (name: string) => samples.get(name) ?? []

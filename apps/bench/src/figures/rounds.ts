@@ -1,10 +1,18 @@
+import type { Plan } from '../options.ts'
 import type { Finding } from '../report/finding.ts'
 import type { House } from '../rig/house.ts'
 import { measure, type Sample, type Subject } from '../rig/measure.ts'
 import { roundsOf } from '../statistics.ts'
 
-/** Load before the first round (s). After 10,000 orders an ingress takes a quarter less time for one than after 1,000. */
-export const WARM_UP_S = 6
+/** How long load is on each subject in all (s), with some to spare. */
+export const loadSeconds = ({ rounds, seconds, leadSeconds, warmUpSeconds }: Plan): number =>
+  rounds * (leadSeconds + seconds + 1) + warmUpSeconds + 2
+
+export type Alternating = {
+  /** The subjects under the load that warms them up, where that is another one: a slow one would warm nothing. */
+  busy?: readonly Subject[]
+  betweenRounds?: () => Promise<void>
+}
 
 /**
  * Measures the subjects by turns, round after round, so that whatever slows the machine down for a while slows all of them.
@@ -13,13 +21,15 @@ export const WARM_UP_S = 6
 export async function alternate(
   house: House,
   subjects: readonly Subject[],
-  betweenRounds: () => Promise<void> = async () => {},
+  { busy = subjects, betweenRounds = async () => {} }: Alternating = {},
 ): Promise<Map<string, Sample[]>> {
-  const { rounds, seconds, leadSeconds } = house.plan
+  const { rounds, seconds, leadSeconds, warmUpSeconds } = house.plan
   const samples = new Map<string, Sample[]>(subjects.map(({ name }) => [name, []]))
-  for (const subject of subjects) {
+  for (const [i, subject] of subjects.entries()) {
     house.say(`${subject.name}: warming up`)
-    await measure(subject, { leadSeconds: WARM_UP_S, seconds: 0.5 })
+    const warming = busy[i] ?? subject
+    await measure(warming, { leadSeconds: warmUpSeconds, seconds: 0.5 })
+    subject.next = warming.next
   }
   for (let round = 1; round <= rounds; round += 1) {
     for (const subject of subjects) {

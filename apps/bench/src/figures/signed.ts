@@ -5,20 +5,19 @@ import type { Sample } from '../rig/measure.ts'
 import { prove } from '../rig/prove.ts'
 import { closedLoop, placeorder, type Server, signedConstant } from '../rig/servers.ts'
 import { roundsOf } from '../statistics.ts'
-import { alternate, commandsNote, cpuNote, finding, ratio, WARM_UP_S } from './rounds.ts'
+import { alternate, commandsNote, cpuNote, finding, loadSeconds, ratio } from './rounds.ts'
 
 const CONNECTIONS = 64
 
 /** Signed orders over HTTP: ours, the obvious way, a server that signs a constant answer, and signing alone. */
 export async function signed(house: House): Promise<Figure> {
   await using stack = new AsyncDisposableStack()
-  const { rounds, seconds, leadSeconds } = house.plan
+  const { rounds, seconds } = house.plan
   house.say('signing alone')
   const bare = [await signingRate(house.files.signingKey, 1_000 * seconds)]
   // Each answer needs a signature, so more than that cannot be answered.
   const perSecondMax = bare[0] ?? 0
-  const count = perSecondMax * (rounds * (leadSeconds + seconds + 1) + WARM_UP_S + 2)
-  const driver = await httpDriver(house, stack, Math.ceil(count))
+  const driver = await httpDriver(house, stack, Math.ceil(perSecondMax * loadSeconds(house.plan)))
   const servers = [
     await placeorder(house, stack),
     await signedConstant(house, stack),
@@ -27,9 +26,10 @@ export async function signed(house: House): Promise<Figure> {
   const subjects = servers.map((server) =>
     closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax }),
   )
-  const samples = await alternate(house, subjects, async () => {
+  const betweenRounds = async () => {
     if (bare.length < rounds) bare.push(await signingRate(house.files.signingKey, 1_000 * seconds))
-  })
+  }
+  const samples = await alternate(house, subjects, { betweenRounds })
   return report(samples, bare)
 }
 

@@ -1,25 +1,26 @@
+import { signingRate } from '../baselines/signing.ts'
 import type { Figure } from '../report/finding.ts'
 import { type House, httpDriver } from '../rig/house.ts'
-import { fixedRate, placeorder, signedConstant } from '../rig/servers.ts'
+import { closedLoop, fixedRate, placeorder, signedConstant } from '../rig/servers.ts'
 import { roundsOf } from '../statistics.ts'
-import { alternate, finding, WARM_UP_S } from './rounds.ts'
+import { alternate, finding, loadSeconds } from './rounds.ts'
 
 /** Orders a second, evenly: each of so many connections sends one a second. */
 const RATE = 100
 
+/** Of the load that warms them up. */
+const CONNECTIONS = 64
+
 /** How much longer an order takes than a signed constant when nothing is busy. */
 export async function slow(house: House): Promise<Figure> {
   await using stack = new AsyncDisposableStack()
-  const { rounds, seconds, leadSeconds } = house.plan
-  const driver = await httpDriver(
-    house,
-    stack,
-    Math.ceil(2 * RATE * (rounds * (seconds + leadSeconds + 1) + WARM_UP_S + 2)),
-  )
+  const perSecondMax = await signingRate(house.files.signingKey, 1_000)
+  const driver = await httpDriver(house, stack, Math.ceil(perSecondMax * loadSeconds(house.plan)))
   const servers = [await placeorder(house, stack), await signedConstant(house, stack)]
   const samples = await alternate(
     house,
     servers.map((server) => fixedRate(server, driver, { connections: RATE, rate: RATE })),
+    { busy: servers.map((server) => closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })) },
   )
   const us = samples.get('placeorder') ?? []
   const constant = samples.get('a signed constant') ?? []

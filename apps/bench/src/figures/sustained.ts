@@ -1,13 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
+import { answersPerSecondMax } from '../baselines/signing.ts'
 import { Mark } from '../drivers/load.ts'
 import type { Figure } from '../report/finding.ts'
 import { type House, httpDriver } from '../rig/house.ts'
-import { fixedRate, placeorder } from '../rig/servers.ts'
+import { measure } from '../rig/measure.ts'
+import { closedLoop, fixedRate, placeorder } from '../rig/servers.ts'
 import { usageOf } from '../rig/usage-of.ts'
 import { median, roundsOf } from '../statistics.ts'
 
-const RATE = 1_000
 const CONNECTIONS = 100
 
 /** Orders for so many seconds more are ready, for the beginning and the end. */
@@ -17,15 +18,19 @@ const SLACK_S = 20
 const LOOK_S = 5
 const MINUTE_LOOKS = 60 / LOOK_S
 
-/** 1,000 signed orders a second, for minutes: how many are slow, and what memory does. */
+/** Signed orders at a fixed rate, for minutes: how many are slow, and what memory does. */
 export async function sustained(house: House): Promise<Figure> {
   await using stack = new AsyncDisposableStack()
-  const { sustainedSeconds } = house.plan
-  const driver = await httpDriver(house, stack, RATE * (sustainedSeconds + SLACK_S))
+  const { sustainedSeconds, sustainedRate: rate, warmUpSeconds } = house.plan
+  const perSecondMax = await answersPerSecondMax(house.files.signingKey)
+  const count = rate * (sustainedSeconds + SLACK_S) + perSecondMax * (warmUpSeconds + 2)
+  const driver = await httpDriver(house, stack, Math.ceil(count))
   const server = await placeorder(house, stack)
-  const { load } = fixedRate(server, driver, { connections: CONNECTIONS, rate: RATE })
+  const warming = closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })
+  await measure(warming, { leadSeconds: warmUpSeconds, seconds: 0.5 })
+  const { load } = fixedRate(server, driver, { connections: CONNECTIONS, rate })
   const anything = z.unknown()
-  await driver.ask('start', { ...load, from: 0, seconds: sustainedSeconds + SLACK_S }, anything)
+  await driver.ask('start', { ...load, from: warming.next, seconds: sustainedSeconds + SLACK_S }, anything)
   const marks: Mark[] = []
   const resident = new Map<string, number[]>(server.programs.map(({ name }) => [name, []]))
   const before = await server.redis?.counters()
@@ -47,7 +52,7 @@ export async function sustained(house: House): Promise<Figure> {
   const one = (value: number) => roundsOf([value])
   return {
     name: 'sustained',
-    title: `${RATE} signed orders a second for ${sustainedSeconds} s`,
+    title: `${rate} signed orders a second for ${sustainedSeconds} s`,
     findings: [
       { what: 'orders slower than 1 s', unit: '%', rounds: one(share), must: { atMost: 0.1 } },
       ...['ingress', 'worker'].map((name) => ({
