@@ -33,14 +33,18 @@ test('a job leaves an order alone that names another job', async () => {
   expect(await store.orders.outcomeOf(other.paymentId)).toBe('SUCCESS')
 })
 
-test('an order that makes the store fail leaves its neighbours to jobs of their own', async () => {
-  const [good, bad] = [aPlaceOrder(), aPlaceOrder({ customerId: 'C-damaged' })]
-  // Whatever has damaged it: a key that counts this customer's orders is of another type.
+/** Makes the store fail for a customer: a key that counts its orders is of another type, whatever has damaged it. */
+async function damage(customerId: string): Promise<void> {
   const customers = () => store.connection.keys('*:recent:customer:*')
   const others = await customers()
-  await processGroup(await groupOf(aPlaceOrder({ customerId: 'C-damaged' })), deps)
+  await processGroup(await groupOf(aPlaceOrder({ customerId })), deps)
   const [key = ''] = (await customers()).filter((one) => !others.includes(one))
   await store.connection.set(key, 'damaged')
+}
+
+test('an order that makes the store fail leaves its neighbours to jobs of their own', async () => {
+  const [good, bad] = [aPlaceOrder(), aPlaceOrder({ customerId: 'C-damaged' })]
+  await damage('C-damaged')
   const group = await groupOf(good, bad)
   await processGroup(group, deps)
   const alone = async ({ paymentId }: PlaceOrderRequest) => {
@@ -54,6 +58,22 @@ test('an order that makes the store fail leaves its neighbours to jobs of their 
   expect(jobs.map((job) => job.data.paymentIds).toSorted()).toEqual(
     [[good.paymentId], [bad.paymentId]].toSorted(),
   )
+})
+
+test('a large group is decided in parts: what fails in one of them leaves the others’ orders alone', async () => {
+  const orders = Array.from({ length: 70 }, () => aPlaceOrder({ customerId: randomUUID() }))
+  const bad = aPlaceOrder({ customerId: 'C-damaged-too' })
+  await damage('C-damaged-too')
+  const group = await groupOf(...orders.slice(0, 10), bad, ...orders.slice(10))
+  await processGroup(group, deps)
+  const outcomes = await Promise.all(orders.map(({ paymentId }) => store.orders.outcomeOf(paymentId)))
+  expect(outcomes.slice(30)).toEqual(outcomes.slice(30).map(() => 'SUCCESS'))
+  // Those of its part, and it, are each in a job of its own now; nobody else is.
+  const jobIds = await store.orders.jobsOf(group.shard, group.paymentIds)
+  const open = group.paymentIds.filter((_, i) => jobIds[i] !== undefined)
+  expect(open).toContain(bad.paymentId)
+  expect(new Set(jobIds.filter((jobId) => jobId !== undefined)).size).toBe(open.length)
+  expect(open.length + outcomes.filter((outcome) => outcome === 'SUCCESS').length).toBe(71)
 })
 
 test('an order whose worker died of it after all its time is given up without being judged once more', async () => {

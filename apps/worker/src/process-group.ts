@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type Facts, recentUsed, takings } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 import {
@@ -46,6 +47,12 @@ type Verdict = { record: OrderRecord; judged: Judged } | { record: OrderRecord; 
  */
 const AGE_MS_MAX = 24 * 3_600_000
 
+/**
+ * A larger group is decided in parts, so that Redis works on one of them while the next is judged. Measured with 64 orders in hand:
+ * a twentieth more orders a second than in one part; with parts half as large it is gone again.
+ */
+const PART_ORDERS_MAX = 32
+
 /** An undecided order is tried again after this many ms, then after twice as many, and so on. */
 const RETRY_MS = 500
 
@@ -56,20 +63,43 @@ const RETRY_MS = 500
 export async function processGroup(group: Group, deps: ProcessDeps): Promise<void> {
   deps.seen.taken(group)
   try {
-    await decideGroup(group, deps)
+    const undecided = await decideGroup(group, deps)
+    if (undecided.length > 0) await tryAgainLater(group, undecided, deps)
   } catch (reason) {
     if (reason instanceof Undecided || group.paymentIds.length === 1) throw reason
     // One of them may be what it failed of: alone, it fails alone.
-    const records = await openRecords(group, deps)
+    const records = await openRecords(group, distinct(group.paymentIds), deps)
     for (const { order } of records) deps.seen.undecided(order.paymentId, reason, group)
     await tryAgainLater(group, records, deps)
   }
 }
 
-async function decideGroup(group: Group, deps: ProcessDeps): Promise<void> {
+/** Decides a group, part by part. Resolves with the orders that cannot be decided now, once all parts are done. */
+async function decideGroup(group: Group, deps: ProcessDeps): Promise<OrderRecord[]> {
+  const deciding = partsOf(distinct(group.paymentIds)).map(async (part, before) => {
+    for (let n = 0; n < before; n += 1) await setImmediate() // Those before it are on their way then.
+    return decidePart(group, part, deps)
+  })
+  const done = await Promise.allSettled(deciding)
+  const failed = done.find((part) => part.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return done.flatMap((part) => (part.status === 'fulfilled' ? part.value : []))
+}
+
+const distinct = (paymentIds: string[]): string[] => [...new Set(paymentIds)]
+
+/** As few parts as can be, of about one size. */
+function partsOf(paymentIds: string[]): string[][] {
+  const parts = Math.ceil(paymentIds.length / PART_ORDERS_MAX)
+  const size = Math.ceil(paymentIds.length / parts)
+  return Array.from({ length: parts }, (_, n) => paymentIds.slice(n * size, (n + 1) * size))
+}
+
+/** Decides some orders of a group. Resolves with those that cannot be decided now. */
+async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps): Promise<OrderRecord[]> {
   const openAt = await deps.store.usage.time()
   const startedAt = performance.now()
-  const records = await openRecords(group, deps)
+  const records = await openRecords(group, paymentIds, deps)
   deps.seen.redisAnswered(performance.now() - startedAt)
   const rulebook = deps.rulebook()
   const facts = await fetchFacts(records, rulebook, deps)
@@ -94,18 +124,21 @@ async function decideGroup(group: Group, deps: ProcessDeps): Promise<void> {
     )
     undecided.push(...judged.flatMap((verdict) => ('judged' in verdict ? [] : [verdict.record])))
   }
-  if (undecided.length > 0) await tryAgainLater(group, undecided, deps)
+  return undecided
 }
 
 /**
  * The orders of a job that are open, and that it is answerable for. One that was never claimed, or is concluded, needs
  * nothing more; one that names another job is that job's.
  */
-async function openRecords(group: Group, { store, seen }: ProcessDeps): Promise<OrderRecord[]> {
-  const distinct = [...new Set(group.paymentIds)]
-  const records = await store.orders.records(group.shard, distinct)
+async function openRecords(
+  group: Group,
+  paymentIds: string[],
+  { store, seen }: ProcessDeps,
+): Promise<OrderRecord[]> {
+  const records = await store.orders.records(group.shard, paymentIds)
   return records.flatMap((record, i) => {
-    if (record instanceof Error) seen.undecided(distinct[i] ?? '', record, group)
+    if (record instanceof Error) seen.undecided(paymentIds[i] ?? '', record, group)
     if (record === undefined || record instanceof Error || record.outcome !== undefined) return []
     return record.jobId === group.jobId ? [record] : []
   })

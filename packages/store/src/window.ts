@@ -14,8 +14,8 @@ const QUEUED = 1.5
 /** By this factor the fastest is forgotten with each group: what made groups fast may have ended. */
 const FORGOTTEN = 1.05
 
-/** A group on its way: sent, and none of its orders announced yet. Time in ms. */
-export type Sent = { at: number; paymentIds: string[]; lost: NodeJS.Timeout }
+/** A group on its way: sent, and not decided yet, but for `announced` of its orders. Time in ms. */
+export type Sent = { at: number; paymentIds: string[]; announced: number; lost: NodeJS.Timeout }
 
 /**
  * How many groups of one shard an ingress has on their way undecided. One, while a group is decided within `HOLD_MS`;
@@ -44,16 +44,21 @@ export class Window {
   /** Notes that a group goes on its way. */
   send(paymentIds: string[]): Sent {
     const lost = setTimeout(() => this.#decided(sent), this.#lostMs).unref()
-    const sent = { at: performance.now(), paymentIds, lost }
+    const sent = { at: performance.now(), paymentIds, announced: 0, lost }
     this.#sent.add(sent)
     for (const paymentId of paymentIds) this.#groupOf.set(paymentId, sent)
     return sent
   }
 
-  /** Notes that orders were announced: with the first of them their group counts as decided. */
+  /**
+   * Notes that an order was announced. With more than half of its orders a group counts as decided: the outcomes of a large one
+   * come in parts, and those that follow upon the first would make a small group; one slow order holds nobody back.
+   */
   announced(paymentId: string): void {
     const sent = this.#groupOf.get(paymentId)
-    if (sent !== undefined) this.#decided(sent)
+    if (sent === undefined) return
+    sent.announced += 1
+    if (2 * sent.announced > sent.paymentIds.length) this.#decided(sent)
   }
 
   /** Forgets a group that came to nothing: it was not taken in, or had no new order. */
