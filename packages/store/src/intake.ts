@@ -131,7 +131,7 @@ export class Intake {
         for (const { taken } of group) taken.reject(error)
         return 0
       })
-      if (claimed === 0) lane.window.forget(sent)
+      lane.window.taken(sent, claimed)
       if (lane.waiting.length < GROUP_ORDERS_MAX) await lane.window.room()
     }
     lane.sending = false

@@ -40,6 +40,19 @@ test('with nothing undecided a group goes at once; then the next one waits until
   expect(await open(window)).toBe(true)
 })
 
+test.each(['before', 'after'])(
+  'repeats in a group are not waited for, whether it is told %s the outcome',
+  async (when) => {
+    const window = new Window(LOST_MS)
+    const fresh = paymentId()
+    const sent = window.send([paymentId(), fresh, paymentId(), paymentId()])
+    if (when === 'before') window.taken(sent, 1)
+    window.announced(fresh)
+    if (when === 'after') window.taken(sent, 1)
+    expect(await open(window)).toBe(true)
+  },
+)
+
 test('a full group goes at once', async () => {
   const window = new Window(LOST_MS)
   window.send([paymentId()])
@@ -58,7 +71,7 @@ test('a group of which nothing is heard, or that came to nothing, holds nobody b
   await vi.advanceTimersByTimeAsync(LOST_MS)
   expect(await open(window)).toBe(true)
   const sent = window.send([paymentId()])
-  window.forget(sent)
+  window.taken(sent, 0)
   expect(await open(window)).toBe(true)
 })
 

@@ -14,8 +14,14 @@ const QUEUED = 1.5
 /** By this factor the fastest is forgotten with each group: what made groups fast may have ended. */
 const FORGOTTEN = 1.05
 
-/** A group on its way: sent, and not decided yet, but for `announced` of its orders. Time in ms. */
-export type Sent = { at: number; paymentIds: string[]; announced: number; lost: NodeJS.Timeout }
+/** A group on its way: sent, and not decided yet, but for `announced` of the `awaited` orders. Time in ms. */
+export type Sent = {
+  at: number
+  paymentIds: string[]
+  awaited: number
+  announced: number
+  lost: NodeJS.Timeout
+}
 
 /**
  * How many groups of one shard an ingress has on their way undecided. One, while a group is decided within `HOLD_MS`;
@@ -44,7 +50,7 @@ export class Window {
   /** Notes that a group goes on its way. */
   send(paymentIds: string[]): Sent {
     const lost = setTimeout(() => this.#decided(sent), this.#lostMs).unref()
-    const sent = { at: performance.now(), paymentIds, announced: 0, lost }
+    const sent = { at: performance.now(), paymentIds, awaited: paymentIds.length, announced: 0, lost }
     this.#sent.add(sent)
     for (const paymentId of paymentIds) this.#groupOf.set(paymentId, sent)
     return sent
@@ -58,11 +64,21 @@ export class Window {
     const sent = this.#groupOf.get(paymentId)
     if (sent === undefined) return
     sent.announced += 1
-    if (2 * sent.announced > sent.paymentIds.length) this.#decided(sent)
+    this.#lookAt(sent)
   }
 
-  /** Forgets a group that came to nothing: it was not taken in, or had no new order. */
-  forget(sent: Sent): void {
+  /** Notes how many of a group were taken in: nothing is announced of repeats. With none it came to nothing, and is forgotten. */
+  taken(sent: Sent, orders: number): void {
+    sent.awaited = orders
+    if (orders === 0) this.#forget(sent)
+    else this.#lookAt(sent)
+  }
+
+  #lookAt(sent: Sent): void {
+    if (2 * sent.announced > sent.awaited) this.#decided(sent)
+  }
+
+  #forget(sent: Sent): void {
     if (!this.#sent.delete(sent)) return
     clearTimeout(sent.lost)
     for (const paymentId of sent.paymentIds)
@@ -90,11 +106,12 @@ export class Window {
   }
 
   #decided(sent: Sent): void {
+    if (!this.#sent.has(sent)) return // Its outcomes were quicker than the answer to its claim.
     const ms = performance.now() - sent.at
     this.#fastestMs = Math.min(ms, this.#fastestMs * FORGOTTEN)
     this.#size =
       ms > QUEUED * this.#fastestMs ? Math.max(1, this.#size / 2) : Math.min(this.#size + 0.5, SIZE_MAX)
-    this.forget(sent)
+    this.#forget(sent)
   }
 
   #look(): void {
