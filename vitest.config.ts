@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// One file at a time: tests start real Redis servers and real processes, and the machine has few cores.
+// One file at a time: tests start real Redis servers and real processes, and the machine has few cores. No module of ours keeps
+// state, so that files share them.
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
