@@ -1,41 +1,170 @@
 import assert from 'node:assert/strict'
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import type { Amount } from './amount.ts'
+import type { Address, Env, Merchant, Store } from './parties.ts'
 import type { PlaceOrderRequest } from './place-order.ts'
+import type { Quote } from './quote.ts'
 
-/** What requests have in common, most common last: with it the sample of placeOrder.txt shrinks from 769 to 150 bytes. */
-const dictionary = Buffer.from(
-  '"passThroughInfo":"","settlementQuote":{"quoteId":"","quoteCurrencyPair":"USD/","quotePrice":"","quoteStartTime":"20' +
-    '","quoteExpiryTime":"20","baseCurrency":"","quoteUnit":"","guaranteed":"true"},"paymentRequestId":"",' +
-    '"merchantDisplayName":"","merchantRegisterDate":"","storeDisplayName":"","storeTerminalId":"","storeOperatorId":"",' +
-    '"storePhoneNo":"","storeAddress":{"address1":"","address2":"","zipCode":"","state":"","terminalType":"APP","osType":' +
-    '"IOS","ANDROID","deviceTokenId":"","clientIp":"","cookieId":"","extendInfo":"",' +
-    '{"acquirerId":"10200000000000000","pspId":"10200000000000000","codeValue":"https://","paymentId":"20100000000000' +
-    '","customerId":"","paymentAmount":{"value":"100","currency":"CNY"},"settlementAmount":{"value":"100","currency":"USD"},' +
-    '"merchant":{"referenceMerchantId":"M000","merchantName":"","merchantMCC":"5411","merchantAddress":{"region":"JP",' +
-    '"city":""},"store":{"referenceStoreId":"S000","storeName":"","storeMCC":"5411"}},"env":{"userAgent":"Mozilla/5.0 ' +
-    '(iPhone; CPU iPhone OS 15_0 like Mac OS X) (Linux; Android 9; Build/; wv) AppleWebKit/537.36 (KHTML, like Gecko) ' +
-    'Version/4.0 Chrome/90.0. Mobile Safari/537.36 Language/en Ariver/2. Griver/2. AppContainer/10. AlipayConnect"}}',
-)
+/** What a value is kept as, in JSON: a text as a text, an object as the list of its fields. */
+type Kept = string | (Kept | typeof ABSENT)[]
 
-/** The first byte names the dictionary, so that a later one can stand beside it. */
-const VERSION = 1
+const ABSENT = 0
 
-/**
- * Measured on the sample: zlib's defaults take three times as long, nearly all of it to make ready 256 KiB of memory
- * for one small text, and save 2 of 137 bytes. The window is 4 KiB, in which dictionary and request lie.
- */
-const packing = { dictionary, windowBits: 12, memLevel: 4, level: 3, chunkSize: 1_024 }
+type Codec<T> = { write: (value: T) => Kept; read: (kept: Kept) => T }
 
-/** Most requests come out in one piece of this size; zlib's default of 16 KiB a request takes four times as long. */
-const unpacking = { dictionary, chunkSize: 1_024 }
-
-/** A request in the few bytes it is kept in, for ever: raw deflate with the dictionary above. */
-export function packRequest(order: PlaceOrderRequest): Buffer {
-  return Buffer.concat([Buffer.of(VERSION), deflateRawSync(JSON.stringify(order), packing)])
+const text: Codec<string> = {
+  write: (value) => value,
+  read: (kept) => {
+    assert(typeof kept === 'string', 'a packed request with something else for a text')
+    return kept
+  },
 }
 
-/** Reads back what `packRequest` wrote. Throws when the bytes are not that: then our own record is damaged. */
-export function unpackRequest(bytes: Buffer): PlaceOrderRequest {
-  assert.equal(bytes[0], VERSION, 'a packed request of a version this program does not know')
-  return JSON.parse(inflateRawSync(bytes.subarray(1), unpacking).toString())
+/** The order of the fields is the format: one to come goes last. What is absent at the end takes no room. */
+function fields<T extends object>(
+  codecs: {
+    readonly [K in keyof T]-?: NonNullable<T[K]> extends string ? Codec<string> : Codec<NonNullable<T[K]>>
+  },
+): Codec<T> {
+  type Texts = Record<string, unknown>
+  const each = Object.entries(codecs) as [string, Codec<unknown>][]
+  return {
+    write: (value) => {
+      const list: (Kept | typeof ABSENT)[] = []
+      let present = 0
+      for (const [name, codec] of each) {
+        const of = (value as Texts)[name]
+        if (of === undefined) list.push(ABSENT)
+        else present = list.push(codec.write(of))
+      }
+      list.length = present
+      return list
+    },
+    read: (kept) => {
+      assert(Array.isArray(kept) && kept.length <= each.length, 'a packed request with fields not known here')
+      const value: Texts = {}
+      for (const [i, [name, codec]] of each.entries()) {
+        const of = kept[i] ?? ABSENT
+        if (of !== ABSENT) value[name] = codec.read(of)
+      }
+      return value as T
+    },
+  }
+}
+
+/**
+ * What user agents have in common. One character stands for each, from U+0080 on, where user agents have none: so the longest
+ * text of most requests shrinks from 223 bytes to 81. Their order is the format, too.
+ */
+const phrases = [
+  'Mozilla/5.0 (Linux; Android ',
+  ' Build/',
+  '; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/',
+  ' Mobile Safari/537.36',
+  ' Language/',
+  ' Ariver/',
+  ' Griver/',
+  ' AppContainer/',
+  ' AlipayConnect',
+  'Mozilla/5.0 (iPhone; CPU iPhone OS ',
+  ' like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/',
+]
+const sign = (phrase: number): string => String.fromCharCode(0x80 + phrase)
+const signOf = new Map(phrases.map((phrase, i) => [phrase, sign(i)]))
+const phraseOf = new Map(phrases.map((phrase, i) => [sign(i), phrase]))
+
+/** Stands before a character that stands for itself. */
+const ITSELF = '\x9f'
+const phraseOrSign = new RegExp([...phrases.map(RegExp.escape), '[\x80-\x9f]'].join('|'), 'g')
+const signs = /\x9f([\x80-\x9f])|[\x80-\x9e]/g
+
+const userAgent: Codec<string> = {
+  write: (value) => value.replace(phraseOrSign, (found) => signOf.get(found) ?? ITSELF + found),
+  read: (kept) =>
+    text.read(kept).replace(signs, (found, itself?: string) => {
+      const phrase = itself ?? phraseOf.get(found)
+      assert(phrase !== undefined, 'a packed request with a phrase not known here')
+      return phrase
+    }),
+}
+
+const amount = fields<Amount>({ value: text, currency: text })
+const address = fields<Address>({
+  region: text,
+  city: text,
+  state: text,
+  address1: text,
+  address2: text,
+  zipCode: text,
+})
+const store = fields<Store>({
+  referenceStoreId: text,
+  storeName: text,
+  storeMCC: text,
+  storeDisplayName: text,
+  storeTerminalId: text,
+  storeOperatorId: text,
+  storePhoneNo: text,
+  storeAddress: address,
+})
+const merchant = fields<Merchant>({
+  referenceMerchantId: text,
+  merchantName: text,
+  merchantMCC: text,
+  merchantAddress: address,
+  store,
+  merchantDisplayName: text,
+  merchantRegisterDate: text,
+})
+const env = fields<Env>({
+  userAgent,
+  terminalType: text,
+  osType: text,
+  deviceTokenId: text,
+  clientIp: text,
+  cookieId: text,
+  storeTerminalId: text,
+  storeTerminalRequestTime: text,
+  extendInfo: text,
+})
+const settlementQuote = fields<Quote>({
+  quoteId: text,
+  quoteCurrencyPair: text,
+  quotePrice: text,
+  quoteStartTime: text,
+  quoteExpiryTime: text,
+  baseCurrency: text,
+  quoteUnit: text,
+  guaranteed: text,
+})
+const request = fields<PlaceOrderRequest>({
+  acquirerId: text,
+  pspId: text,
+  codeValue: text,
+  paymentId: text,
+  customerId: text,
+  paymentAmount: amount,
+  settlementAmount: amount,
+  merchant,
+  env,
+  settlementQuote,
+  paymentRequestId: text,
+  passThroughInfo: text,
+})
+
+/** Begins every packed request, so that another format can come to stand beside it. */
+const VERSION = '2'
+
+/**
+ * A request in the few bytes it is kept in, for ever: its texts without their names. Measured with the sample of placeOrder.txt:
+ * 330 bytes instead of 769. Deflate with a dictionary made 150 of them, but took four times as long, both ways: with it a fifth
+ * fewer orders a second were decided.
+ */
+export function packRequest(order: PlaceOrderRequest): string {
+  return VERSION + JSON.stringify(request.write(order))
+}
+
+/** Reads back what `packRequest` wrote. Throws when the text is not that: then our own record is damaged. */
+export function unpackRequest(packed: string): PlaceOrderRequest {
+  assert.equal(packed[0], VERSION, 'a packed request of a version this program does not know')
+  return request.read(JSON.parse(packed.slice(1)))
 }

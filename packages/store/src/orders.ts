@@ -87,7 +87,7 @@ export class Orders {
   async records(shard: number, paymentIds: string[]): Promise<(OrderRecord | Error | undefined)[]> {
     if (paymentIds.length === 0) return []
     const keys = paymentIds.map((paymentId) => orderKey(shard, paymentId))
-    const replies = Replies.parse(await this.#records.runForBytes(this.#connection, keys, [...fields]))
+    const replies = Replies.parse(await this.#records.run(this.#connection, keys, [...fields]))
     return replies.map((reply) => readable(() => recordOf(reply)))
   }
 
@@ -193,20 +193,18 @@ export const Standing = z.array(
 const Given = z.array(z.coerce.number())
 
 /** What HMGET gives for `fields`. Fields that an older version did not write are null. */
-const Fields = z.array(z.instanceof(Buffer).nullable()).length(fields.length)
+const Fields = z.array(z.string().nullable()).length(fields.length)
 const Replies = z.array(Fields)
 
 function recordOf([request, ...rest]: z.output<typeof Fields>): OrderRecord | undefined {
   if (!request) return undefined
-  const [clientId, paymentRequestId, claimedAt, jobId, outcome, concludedAt] = rest.map((bytes) =>
-    bytes?.toString(),
-  )
+  const [clientId, paymentRequestId, claimedAt, jobId, outcome, concludedAt] = rest
   return {
     order: unpackRequest(request),
     clientId: clientId ?? '',
     paymentRequestId: paymentRequestId ?? '',
     claimedAt: Number(claimedAt ?? 0),
-    jobId,
+    jobId: jobId ?? undefined,
     outcome: outcome ? finalCode(outcome) : undefined,
     concludedAt: concludedAt ? Number(concludedAt) : undefined,
   }

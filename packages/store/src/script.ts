@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Connection } from './redis.ts'
 
-type Argument = string | number | Buffer
+type Argument = string | number
 
 /** One Lua file of `lua/`: what must be atomic. Its contract stands on top of the file. */
 export class Script {
@@ -20,13 +20,6 @@ export class Script {
   run(connection: Connection, keys: string[], args: Argument[]): Promise<unknown> {
     return orAnew(connection.evalsha(this.#sha, keys.length, ...keys, ...args), () =>
       this.runNow(connection, keys, args),
-    )
-  }
-
-  /** As `run`, for one that answers with bytes. */
-  runForBytes(connection: Connection, keys: string[], args: Argument[]): Promise<unknown> {
-    return orAnew(connection.callBuffer('evalsha', this.#sha, keys.length, ...keys, ...args), () =>
-      connection.callBuffer('eval', this.#text, keys.length, ...keys, ...args),
     )
   }
 
