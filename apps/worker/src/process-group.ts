@@ -1,19 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Facts, recentUsed, takings } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
-import {
-  type Found,
-  type Group,
-  type Judged,
-  type OrderRecord,
-  Undecided,
-  type WorkerStore,
-} from '@placeorder/store'
+import { type Group, type Judged, type OpenOrder, Undecided, type WorkerStore } from '@placeorder/store'
 import { inBatches } from './in-batches.ts'
 import { judgeOrder, type Rulebook } from './judge-order.ts'
 
 export type ProcessDeps = {
-  store: Pick<WorkerStore, 'orders' | 'directory' | 'usage' | 'conclusion' | 'recent' | 'mending'>
+  store: Pick<WorkerStore, 'orders' | 'lookup' | 'usage' | 'conclusion' | 'mending'>
   rulebook: () => Rulebook
   /** How long the acquirer's checks of one group may take (ms). */
   checksMs: number
@@ -25,21 +18,21 @@ export type ProcessDeps = {
 /** What an operator is told of. */
 export type Seen = {
   taken: (group: Group) => void
-  /** How long Redis took to give the records of a group (ms). */
+  /** How long Redis took to give what orders are judged by (ms). */
   redisAnswered: (ms: number) => void
   /** How long orders of a group were in a stage (s). */
   stage: (stage: 'decide' | 'conclude', seconds: number) => void
   /** Decisions stand, and with them what each has taken. */
   decided: (judged: Judged[]) => void
-  concluded: (record: OrderRecord, outcome: FinalCode, group: Group) => void
+  concluded: (record: OpenOrder, outcome: FinalCode, group: Group) => void
   /** An order cannot be decided now and is tried again later. */
   undecided: (paymentId: string, reason: unknown, group: Group) => void
   /** An order could not be decided in all the time it had, and is concluded PROCESS_FAIL. */
-  gaveUp: (record: OrderRecord, reason: unknown) => void
+  gaveUp: (record: OpenOrder, reason: unknown) => void
 }
 
 /** An open order, and what it was judged to, or why it could not be judged. */
-type Verdict = { record: OrderRecord; judged: Judged } | { record: OrderRecord; reason: unknown }
+type Verdict = { record: OpenOrder; judged: Judged } | { record: OpenOrder; reason: unknown }
 
 /**
  * Older orders (ms) are not judged any more: nobody has waited for an answer for long, and what the limits of their
@@ -68,14 +61,14 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
   } catch (reason) {
     if (reason instanceof Undecided || group.paymentIds.length === 1) throw reason
     // One of them may be what it failed of: alone, it fails alone.
-    const records = await openRecords(group, distinct(group.paymentIds), deps)
-    for (const { order } of records) deps.seen.undecided(order.paymentId, reason, group)
-    await tryAgainLater(group, records, deps)
+    const paymentIds = await stillOpen(group, deps)
+    for (const paymentId of paymentIds) deps.seen.undecided(paymentId, reason, group)
+    await tryAgainLater(group, paymentIds, deps)
   }
 }
 
 /** Decides a group, part by part. Resolves with the orders that cannot be decided now, once all parts are done. */
-async function decideGroup(group: Group, deps: ProcessDeps): Promise<OrderRecord[]> {
+async function decideGroup(group: Group, deps: ProcessDeps): Promise<string[]> {
   const deciding = partsOf(distinct(group.paymentIds)).map(async (part, before) => {
     for (let n = 0; n < before; n += 1) await setImmediate() // Those before it are on their way then.
     return decidePart(group, part, deps)
@@ -96,24 +89,25 @@ function partsOf(paymentIds: string[]): string[][] {
 }
 
 /** Decides some orders of a group. Resolves with those that cannot be decided now. */
-async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps): Promise<OrderRecord[]> {
-  const openAt = await deps.store.usage.time()
-  const startedAt = performance.now()
-  const records = await openRecords(group, paymentIds, deps)
-  deps.seen.redisAnswered(performance.now() - startedAt)
+async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps): Promise<string[]> {
+  const { lookup, usage } = deps.store
   const rulebook = deps.rulebook()
-  const facts = await fetchFacts(records, rulebook, deps)
+  const openAt = await usage.time()
+  const startedAt = performance.now()
+  const { open, unreadable } = await lookup.lookUp(group, paymentIds, recentUsed(rulebook.policy), openAt)
+  deps.seen.redisAnswered(performance.now() - startedAt)
+  for (const { paymentId, error } of unreadable) deps.seen.undecided(paymentId, error, group)
   // Only the acquirer's checks take time; without any, a timer for each group would be waste.
   const signal =
     rulebook.checks.length === 0
       ? group.signal
       : AbortSignal.any([AbortSignal.timeout(deps.checksMs), group.signal])
-  const verdicts = records.map((record, i) =>
+  const verdicts = open.map(({ record, facts }) =>
     isOverdue(record, group, deps)
       ? Promise.resolve({ record, reason: 'it was not decided in time' })
-      : verdictOn(record, facts[i], rulebook, signal),
+      : verdictOn(record, facts, rulebook, signal),
   )
-  const undecided: OrderRecord[] = []
+  const undecided: string[] = []
   for await (const batch of inBatches(verdicts)) {
     const judged = batch.map((verdict) => ('judged' in verdict ? verdict : orGiveUp(verdict, group, deps)))
     await conclude(
@@ -122,54 +116,18 @@ async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps)
       { startedAt, openAt },
       deps,
     )
-    undecided.push(...judged.flatMap((verdict) => ('judged' in verdict ? [] : [verdict.record])))
+    undecided.push(
+      ...judged.flatMap((verdict) => ('judged' in verdict ? [] : [verdict.record.order.paymentId])),
+    )
   }
   return undecided
 }
 
-/**
- * The orders of a job that are open, and that it is answerable for. One that was never claimed, or is concluded, needs
- * nothing more; one that names another job is that job's.
- */
-async function openRecords(
-  group: Group,
-  paymentIds: string[],
-  { store, seen }: ProcessDeps,
-): Promise<OrderRecord[]> {
-  const records = await store.orders.records(group.shard, paymentIds)
-  return records.flatMap((record, i) => {
-    if (record instanceof Error) seen.undecided(paymentIds[i] ?? '', record, group)
-    if (record === undefined || record instanceof Error || record.outcome !== undefined) return []
-    return record.jobId === group.jobId ? [record] : []
-  })
-}
-
-/** All that judging needs, in one round trip for the group. */
-async function fetchFacts(
-  records: OrderRecord[],
-  { policy }: Rulebook,
-  { store }: ProcessDeps,
-): Promise<(Facts | Error)[]> {
-  if (records.length === 0) return []
-  const [found, recents] = await Promise.all([
-    store.directory.find(
-      records.map(({ order }) => order.merchant.referenceMerchantId),
-      records.map(({ order }) => order.codeValue),
-    ),
-    store.recent.count(records, recentUsed(policy)),
-  ])
-  return records.map((record, i) => {
-    const recent = recents[i]
-    return recent === undefined ? new Error('no recent orders were counted') : factsOf(record, found, recent)
-  })
-}
-
-function factsOf({ order, claimedAt }: OrderRecord, found: Found, recent: Facts['recent']): Facts | Error {
-  const merchant = found.merchants.get(order.merchant.referenceMerchantId)
-  const code = found.codes.get(order.codeValue)
-  if (merchant instanceof Error) return merchant
-  if (code instanceof Error) return code
-  return { order, claimedAt, merchant, code, codeTakenBy: found.holders.get(order.codeValue), recent }
+/** The orders of a job that it is still answerable for: an order that is concluded names no job. */
+async function stillOpen({ shard, jobId, paymentIds }: Group, { store }: ProcessDeps): Promise<string[]> {
+  const named = distinct(paymentIds)
+  const jobIds = await store.orders.jobsOf(shard, named)
+  return named.filter((_, i) => jobIds[i] === jobId)
 }
 
 /**
@@ -177,7 +135,7 @@ function factsOf({ order, claimedAt }: OrderRecord, found: Found, recent: Facts[
  * it in hand, perhaps of it.
  */
 function isOverdue(
-  { claimedAt }: OrderRecord,
+  { claimedAt }: OpenOrder,
   { orphaned }: Group,
   { decideWithinMs }: Pick<ProcessDeps, 'decideWithinMs'>,
 ): boolean {
@@ -186,13 +144,13 @@ function isOverdue(
 }
 
 async function verdictOn(
-  record: OrderRecord,
-  facts: Facts | Error | undefined,
+  record: OpenOrder,
+  facts: Facts | Error,
   rulebook: Rulebook,
   signal: AbortSignal,
 ): Promise<Verdict> {
   try {
-    if (facts === undefined || facts instanceof Error) return { record, reason: facts }
+    if (facts instanceof Error) return { record, reason: facts }
     const code = await judgeOrder(facts, rulebook, signal)
     return { record, judged: judgedOf(record, code, facts, rulebook) }
   } catch (reason) {
@@ -201,7 +159,7 @@ async function verdictOn(
 }
 
 function judgedOf(
-  { order, claimedAt }: OrderRecord,
+  { order, claimedAt }: OpenOrder,
   judged: FinalCode,
   facts: Facts,
   { policy }: Rulebook,
@@ -218,7 +176,7 @@ function judgedOf(
 
 /** So that every order ends: one that had all its time and is still undecided was not placed. */
 function orGiveUp(
-  verdict: { record: OrderRecord; reason: unknown },
+  verdict: { record: OpenOrder; reason: unknown },
   group: Group,
   { decideWithinMs, seen }: ProcessDeps,
 ): Verdict {
@@ -244,7 +202,7 @@ function orGiveUp(
 /** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */
 async function conclude(
   group: Group,
-  verdicts: { record: OrderRecord; judged: Judged }[],
+  verdicts: { record: OpenOrder; judged: Judged }[],
   { startedAt, openAt }: { startedAt: number; openAt: string },
   { store, seen }: ProcessDeps,
 ): Promise<void> {
@@ -268,10 +226,10 @@ async function conclude(
  * Orders that cannot be decided now leave their group, each for a job of its own. An order already alone stays in its
  * job, which BullMQ runs again after the back-off.
  */
-async function tryAgainLater(group: Group, records: OrderRecord[], { store }: ProcessDeps): Promise<void> {
-  const undecided = records.map(({ order: { paymentId }, jobId }) => ({
+async function tryAgainLater(group: Group, paymentIds: string[], { store }: ProcessDeps): Promise<void> {
+  const undecided = paymentIds.map((paymentId) => ({
     paymentId,
-    jobId,
+    jobId: group.jobId,
     trace: group.traces?.[paymentId],
   }))
   if (group.paymentIds.length > 1) {

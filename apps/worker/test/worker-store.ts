@@ -66,6 +66,12 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
       )
       return {
         paymentIds: orders.map(({ paymentId }) => paymentId),
+        subjects: new Map(
+          orders.map(({ paymentId, merchant, codeValue, customerId }) => [
+            paymentId,
+            { merchant: merchant.referenceMerchantId, code: codeValue, customer: customerId },
+          ]),
+        ),
         jobId,
         shard: 0,
         dueAt: Date.now(),

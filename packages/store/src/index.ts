@@ -4,6 +4,7 @@ export { Directory, type Found } from './directory.ts'
 export { Durability, type DurabilityReport } from './durability.ts'
 export { type Incoming, Intake, type Taken } from './intake.ts'
 export { shardOf } from './keys.ts'
+export { type LookedUp, Lookup, type OpenOrder } from './lookup.ts'
 export { type Answerable, Mending } from './mending.ts'
 export {
   type IngressStore,
@@ -26,6 +27,6 @@ export {
   retryDelayMs,
   Undecided,
 } from './queue.ts'
-export { type Counted, RecentOrders } from './recent.ts'
+export { type Counted, RecentOrders, type Subjects } from './recent.ts'
 export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
 export { type Judged, TooLate, Usage } from './usage.ts'

@@ -4,6 +4,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
 import { GroupTaker } from './queue.ts'
+import { type Subjects, subjectsOf } from './recent.ts'
 
 const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })
 const inTime = () => AbortSignal.timeout(5_000)
@@ -99,6 +100,24 @@ test('a worker never has the job before the order, also when Redis has forgotten
     await takeIn(order)
     await expect.poll(() => found.has(order.paymentId)).toBe(true)
   }
+  await taker.close(1_000)
+})
+
+test('a worker is told whose the orders of a job are; of two that say they are one, whose the claimed one is', async () => {
+  const [named, nameless] = [aPlaceOrder({ customerId: 'C-1' }), aPlaceOrder()]
+  const repeat = { ...named, codeValue: 'another' }
+  delete nameless.customerId
+  const told = new Map<string, Subjects>()
+  const taker = new GroupTaker(
+    address,
+    async ({ subjects = new Map() }) => {
+      for (const [paymentId, subject] of subjects) told.set(paymentId, subject)
+    },
+    { shards: 1, concurrency: 1, onError: () => {} },
+  )
+  await Promise.all([named, repeat, nameless].map(takeIn))
+  await expect.poll(() => told.get(nameless.paymentId)).toEqual(subjectsOf(nameless))
+  expect(told.get(named.paymentId)).toEqual(subjectsOf(named))
   await taker.close(1_000)
 })
 

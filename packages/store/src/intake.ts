@@ -202,6 +202,9 @@ export class Intake {
     await this.#deps.queues
       .enqueue(lane.shard, jobId, {
         paymentIds: claimed.map(({ order }) => order.paymentId),
+        subjects: claimed.map(({ order: { merchant, codeValue, customerId } }) =>
+          [merchant.referenceMerchantId, codeValue, customerId].filter((subject) => subject !== undefined),
+        ),
         ...(traces.length > 0 ? { traces: Object.fromEntries(traces) } : {}),
       })
       // They are claimed and name this job; mend enqueues them when it does not come to exist.

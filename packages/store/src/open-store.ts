@@ -6,6 +6,7 @@ import { Directory } from './directory.ts'
 import { Durability } from './durability.ts'
 import { Intake } from './intake.ts'
 import { channelName, shardsKey } from './keys.ts'
+import { Lookup } from './lookup.ts'
 import { Mending } from './mending.ts'
 import { Orders } from './orders.ts'
 import { Queues } from './queue.ts'
@@ -35,6 +36,7 @@ export type IngressStore = {
 export type WorkerStore = {
   orders: Orders
   directory: Directory
+  lookup: Lookup
   usage: Usage
   conclusion: Conclusion
   recent: RecentOrders
@@ -112,12 +114,15 @@ export async function openWorkerStore({ address, shards, onFault }: StoreOptions
   const orders = new Orders(connection, shards)
   const usage = new Usage(connection)
   const queues = new Queues(connection, shards)
+  const directory = new Directory(connection, shards)
+  const recent = new RecentOrders(connection, shards)
   return {
     orders,
-    directory: new Directory(connection, shards),
+    directory,
+    lookup: new Lookup(connection, { orders, directory, recent }),
     usage,
     conclusion: new Conclusion(connection, usage, orders),
-    recent: new RecentOrders(connection, shards),
+    recent,
     mending: new Mending(connection, orders, queues),
     queues,
     durability: new Durability(connection, { shards, replicasMin: 0 }),

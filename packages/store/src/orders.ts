@@ -175,7 +175,8 @@ export class Orders {
   }
 }
 
-function readable<T>(read: () => T): T | Error {
+/** What a record reads as; an Error for one that cannot be read: it is nobody else's. */
+export function readable<T>(read: () => T): T | Error {
   try {
     return read()
   } catch (cause) {

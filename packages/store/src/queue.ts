@@ -1,17 +1,25 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { z } from 'zod'
 import { queueName, tagOf } from './keys.ts'
+import type { Subjects } from './recent.ts'
 import { type Connection, connect, type RedisAddress } from './redis.ts'
 
-/** The orders a job is answerable for; the record of each says the rest. `traces` carries each order's trace on. */
+/**
+ * The orders a job is answerable for; the record of each says the rest. `subjects` says of each whose it is (merchant, code, and
+ * customer if it has one), so that what is kept of those can be looked up together with the records. `traces` carries each
+ * order's trace on.
+ */
 export const GroupData = z.object({
   paymentIds: z.array(z.string()).min(1),
+  subjects: z.array(z.array(z.string())).optional(),
   traces: z.record(z.string(), z.string()).optional(),
 })
 export type GroupData = z.infer<typeof GroupData>
 
 /** A job as a worker gets it. Times are in ms; `signal` aborts when the worker is closed before it is done. */
-export type Group = GroupData & {
+export type Group = Omit<GroupData, 'subjects'> & {
+  /** Whose orders they are, by paymentId, where the job says it. */
+  subjects?: ReadonlyMap<string, Subjects>
   jobId: string
   shard: number
   /** When it could first be taken: a delayed job waits for that, and not for a worker. By its ingress's clock. */
@@ -72,6 +80,17 @@ const jobOptions = {
 /** The wait before attempt number `attempts` + 1, in ms. */
 export const retryDelayMs = (attempts: number): number =>
   Math.min(RETRY_MS_MIN * 2 ** Math.min(attempts - 1, 20), RETRY_MS_MAX)
+
+/** A group may have an order twice: its first one was claimed. */
+function subjectsById(paymentIds: string[], subjects: string[][]): Map<string, Subjects> {
+  const byId = new Map<string, Subjects>()
+  for (const [i, paymentId] of paymentIds.entries()) {
+    const [merchant, code, customer] = subjects[i] ?? []
+    if (merchant === undefined || code === undefined || byId.has(paymentId)) continue
+    byId.set(paymentId, { merchant, code, customer })
+  }
+  return byId
+}
 
 /** The BullMQ queues, one a shard. */
 export class Queues {
@@ -170,8 +189,10 @@ export class GroupTaker {
   async #work(job: Job, shard: number, process: (group: Group) => Promise<void>): Promise<void> {
     const data = GroupData.safeParse(job.data)
     if (!data.success) throw new UnrecoverableError('not a group of orders')
+    const { subjects, ...group } = data.data
     await process({
-      ...data.data,
+      ...group,
+      ...(subjects === undefined ? {} : { subjects: subjectsById(group.paymentIds, subjects) }),
       jobId: job.id ?? '',
       shard,
       dueAt: job.timestamp + (job.opts.delay ?? 0),

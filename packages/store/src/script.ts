@@ -9,9 +9,9 @@ export class Script {
   readonly #text: string
   readonly #sha: string
 
-  /** `uses`: scripts it calls, as functions of their KEYS and ARGV. */
+  /** `uses`: scripts it calls, as functions of their KEYS and ARGV: `some-script` is `someScript` there. */
   constructor(name: string, uses: string[] = []) {
-    const functions = uses.map((used) => `local function ${used}(KEYS, ARGV)\n${textOf(used)}\nend\n`)
+    const functions = uses.map((used) => `local function ${inLua(used)}(KEYS, ARGV)\n${textOf(used)}\nend\n`)
     this.#text = functions.join('') + textOf(name)
     this.#sha = createHash('sha1').update(this.#text).digest('hex')
   }
@@ -38,5 +38,7 @@ const orAnew = (known: Promise<unknown>, anew: () => Promise<unknown>): Promise<
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
     return anew()
   })
+
+const inLua = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 
 const textOf = (name: string): string => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')

@@ -43,6 +43,9 @@ const FORGET_MS = 2 * DECIDE_MS_MAX
 /** The time told by Redis is asked for again when it is older than this (ms). */
 const TIME_MS_MAX = 1_000
 
+/** A time (ms) that was still to come when `Usage.time` gave this one. */
+export const laterThan = (time: string): number => Number(time) + 2 * TIME_MS_MAX
+
 /** What limits and order codes have given to orders. */
 export class Usage {
   readonly #reserve = new Script('reserve')

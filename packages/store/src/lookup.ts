@@ -1,0 +1,141 @@
+import type { Facts, Recent, RecentCounter } from '@placeorder/decision'
+import { type PlaceOrderRequest, unpackRequest } from '@placeorder/protocol'
+import { Cluster } from 'ioredis'
+import { z } from 'zod'
+import type { Directory, Found } from './directory.ts'
+import { orderKey } from './keys.ts'
+import { type Orders, readable } from './orders.ts'
+import type { Group } from './queue.ts'
+import { type Counting, Counts, type RecentOrders, type Subjects } from './recent.ts'
+import type { Connection } from './redis.ts'
+import { Script } from './script.ts'
+import { laterThan } from './usage.ts'
+
+/** An order that is open and names the job that asks. `claimedAt` in ms. */
+export type OpenOrder = { order: PlaceOrderRequest; claimedAt: number; jobId: string }
+
+/** An open order and all that judging it needs, or why that cannot be had. */
+export type LookedUp = { record: OpenOrder; facts: Facts | Error }
+
+/** Orders that are concluded, name another job or were never claimed are neither. */
+export type Answer = { open: LookedUp[]; unreadable: { paymentId: string; error: Error }[] }
+
+type Asked = Pick<Group, 'shard' | 'jobId' | 'subjects'>
+
+/** Where what orders are judged by is kept. */
+type Rooms = { orders: Orders; directory: Directory; recent: RecentOrders }
+
+/**
+ * Looks up what orders are judged by. Where one node keeps all keys, and the job says whose orders they are, it is one round trip
+ * with one sync; else it is two: for the records, and for what they name.
+ */
+export class Lookup {
+  readonly #script = new Script('look-up', ['count-recent'])
+  readonly #connection: Connection
+  readonly #rooms: Rooms
+  readonly #oneNode: boolean
+
+  /** `oneNode`: it keeps all keys. */
+  constructor(connection: Connection, rooms: Rooms, oneNode = !(connection instanceof Cluster)) {
+    this.#connection = connection
+    this.#rooms = rooms
+    this.#oneNode = oneNode
+  }
+
+  /**
+   * Looks up orders of a job, and counts the open ones in among the recent orders of their subjects.
+   *
+   * @param used the counters that some rule mentions; the others are 0
+   * @param openAt what `Usage.time` said before
+   */
+  async lookUp(
+    group: Asked,
+    paymentIds: string[],
+    used: readonly RecentCounter[],
+    openAt: string,
+  ): Promise<Answer> {
+    const subjects = paymentIds.flatMap((paymentId) => group.subjects?.get(paymentId) ?? [])
+    if (!this.#oneNode || subjects.length < paymentIds.length) return this.#inTwo(group, paymentIds, used)
+    const counting = this.#rooms.recent.counting(subjects, used, laterThan(openAt))
+    return this.#inOne(group, paymentIds, subjects, counting)
+  }
+
+  async #inOne(
+    { shard, jobId }: Asked,
+    paymentIds: string[],
+    subjects: Subjects[],
+    counting: Counting,
+  ): Promise<Answer> {
+    const keys = [...paymentIds.map((paymentId) => orderKey(shard, paymentId)), ...counting.keys]
+    const [reply, found] = await Promise.all([
+      this.#script.run(this.#connection, keys, [jobId, counting.told, ...paymentIds]),
+      this.#rooms.directory.find(
+        subjects.map(({ merchant }) => merchant),
+        subjects.map(({ code }) => code),
+      ),
+    ])
+    const [requests, claimTimes, counts] = Reply.parse(reply)
+    const recents = counting.recents(counts, Math.max(...claimTimes))
+    const answer: Answer = { open: [], unreadable: [] }
+    for (const [i, paymentId] of paymentIds.entries()) {
+      const [request, claimedAt = 0] = [requests[i], claimTimes[i]]
+      if (!request) continue
+      const order = readable(() => unpackRequest(request))
+      if (order instanceof Error) answer.unreadable.push({ paymentId, error: order })
+      else {
+        const record = { order, claimedAt, jobId }
+        answer.open.push({ record, facts: factsOf(record, found, recents[i]) })
+      }
+    }
+    return answer
+  }
+
+  async #inTwo(
+    { shard, jobId }: Asked,
+    paymentIds: string[],
+    used: readonly RecentCounter[],
+  ): Promise<Answer> {
+    const { orders, directory, recent } = this.#rooms
+    const records = await orders.records(shard, paymentIds)
+    const unreadable = paymentIds.flatMap((paymentId, i) => {
+      const error = records[i]
+      return error instanceof Error ? [{ paymentId, error }] : []
+    })
+    const open = records.flatMap((record) =>
+      record === undefined ||
+      record instanceof Error ||
+      record.outcome !== undefined ||
+      record.jobId !== jobId
+        ? []
+        : [{ order: record.order, claimedAt: record.claimedAt, jobId }],
+    )
+    if (open.length === 0) return { open: [], unreadable }
+    const [found, recents] = await Promise.all([
+      directory.find(
+        open.map(({ order }) => order.merchant.referenceMerchantId),
+        open.map(({ order }) => order.codeValue),
+      ),
+      recent.count(open, used),
+    ])
+    return {
+      open: open.map((record, i) => ({ record, facts: factsOf(record, found, recents[i]) })),
+      unreadable,
+    }
+  }
+}
+
+function factsOf(
+  { order, claimedAt }: OpenOrder,
+  { merchants, codes, holders }: Found,
+  recent: Recent | undefined,
+): Facts | Error {
+  const merchant = merchants.get(order.merchant.referenceMerchantId)
+  const code = codes.get(order.codeValue)
+  if (merchant instanceof Error) return merchant
+  if (code instanceof Error) return code
+  if (recent === undefined) return new Error('no recent orders were counted')
+  return { order, claimedAt, merchant, code, codeTakenBy: holders.get(order.codeValue), recent }
+}
+
+/** What the script answers: the orders' packed requests and claim times (ms), '' and 0 for those left alone; and the counts. */
+const Reply = z.tuple([z.array(z.string()), z.array(z.coerce.number()), Counts])

@@ -1,0 +1,20 @@
+-- Reads the open orders of a job and counts them in among the recent ones, in one step, where one node keeps all keys.
+-- `countRecent` is the script of this name, as a function of its KEYS and ARGV.
+--
+-- KEYS[1..]    the orders' hashes, then the keys of `count-recent`
+-- ARGV[1]      the job
+-- ARGV[2]      the first argument of `count-recent`
+-- ARGV[3..]    the paymentId of each order
+--
+-- Returns      each order's packed request, '' if it is concluded, or another job's; each one's claim time in ms, then '' as well;
+--              and what `count-recent` does
+
+local orders = #ARGV - 2
+local requests, claimTimes, counted = {}, {}, { ARGV[2] }
+for i = 1, orders do
+  local request, claimedAt, job, outcome = unpack(redis.call('HMGET', KEYS[i], 'request', 'claimedAt', 'job', 'outcome'))
+  local open = request and job == ARGV[1] and not outcome
+  requests[i], claimTimes[i] = open and request or '', open and claimedAt or ''
+  counted[2 * i], counted[2 * i + 1] = claimTimes[i], ARGV[2 + i]
+end
+return { requests, claimTimes, countRecent({ unpack(KEYS, orders + 1) }, counted) }
