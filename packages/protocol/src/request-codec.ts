@@ -19,6 +19,9 @@ const text: Codec<string> = {
   },
 }
 
+/** A text that is not kept here: the key of the record has it. */
+const elsewhere: Codec<string> = { write: () => '', read: text.read }
+
 /** The order of the fields is the format: one to come goes last. What is absent at the end takes no room. */
 function fields<T extends object>(
   codecs: {
@@ -53,7 +56,7 @@ function fields<T extends object>(
 
 /**
  * What user agents have in common. One character stands for each, from U+0080 on, where user agents have none: so the longest
- * text of most requests shrinks from 223 bytes to 81. Their order is the format, too.
+ * text of most requests shrinks from 248 bytes to 80. Their order is the format, too.
  */
 const phrases = [
   'Mozilla/5.0 (Linux; Android ',
@@ -140,7 +143,7 @@ const request = fields<PlaceOrderRequest>({
   acquirerId: text,
   pspId: text,
   codeValue: text,
-  paymentId: text,
+  paymentId: elsewhere,
   customerId: text,
   paymentAmount: amount,
   settlementAmount: amount,
@@ -155,16 +158,18 @@ const request = fields<PlaceOrderRequest>({
 const VERSION = '2'
 
 /**
- * A request in the few bytes it is kept in, for ever: its texts without their names. Measured with the sample of placeOrder.txt:
- * 330 bytes instead of 769. Deflate with a dictionary made 150 of them, but took four times as long, both ways: with it a fifth
- * fewer orders a second were decided.
+ * A request in the few bytes it is kept in, for ever: its texts without their names, but for its paymentId. Measured with the sample
+ * of placeOrder.txt: 276 bytes instead of 769. Deflate with a dictionary made 150 of them, but took three times as long, both
+ * ways: with it a fifth fewer orders a second were decided.
  */
 export function packRequest(order: PlaceOrderRequest): string {
   return VERSION + JSON.stringify(request.write(order))
 }
 
 /** Reads back what `packRequest` wrote. Throws when the text is not that: then our own record is damaged. */
-export function unpackRequest(packed: string): PlaceOrderRequest {
+export function unpackRequest(packed: string, paymentId: string): PlaceOrderRequest {
   assert.equal(packed[0], VERSION, 'a packed request of a version this program does not know')
-  return request.read(JSON.parse(packed.slice(1)))
+  const order = request.read(JSON.parse(packed.slice(1)))
+  order.paymentId = paymentId
+  return order
 }

@@ -80,7 +80,7 @@ export class Lookup {
     for (const [i, paymentId] of paymentIds.entries()) {
       const [request, claimedAt = 0] = [requests[i], claimTimes[i]]
       if (!request) continue
-      const order = readable(() => unpackRequest(request))
+      const order = readable(() => unpackRequest(request, paymentId))
       if (order instanceof Error) answer.unreadable.push({ paymentId, error: order })
       else {
         const record = { order, claimedAt, jobId }

@@ -88,7 +88,7 @@ export class Orders {
     if (paymentIds.length === 0) return []
     const keys = paymentIds.map((paymentId) => orderKey(shard, paymentId))
     const replies = Replies.parse(await this.#records.run(this.#connection, keys, [...fields]))
-    return replies.map((reply) => readable(() => recordOf(reply)))
+    return replies.map((reply, i) => readable(() => recordOf(paymentIds[i] ?? '', reply)))
   }
 
   /** The outcome of an order; undefined while it is open or if it was never claimed. */
@@ -197,11 +197,11 @@ const Given = z.array(z.coerce.number())
 const Fields = z.array(z.string().nullable()).length(fields.length)
 const Replies = z.array(Fields)
 
-function recordOf([request, ...rest]: z.output<typeof Fields>): OrderRecord | undefined {
+function recordOf(paymentId: string, [request, ...rest]: z.output<typeof Fields>): OrderRecord | undefined {
   if (!request) return undefined
   const [clientId, paymentRequestId, claimedAt, jobId, outcome, concludedAt] = rest
   return {
-    order: unpackRequest(request),
+    order: unpackRequest(request, paymentId),
     clientId: clientId ?? '',
     paymentRequestId: paymentRequestId ?? '',
     claimedAt: Number(claimedAt ?? 0),
