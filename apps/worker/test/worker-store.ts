@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CodeRecord, MerchantRecord } from '@placeorder/decision'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { type Group, openIngressStore, openWorkerStore, type WorkerStore } from '@placeorder/store'
+import {
+  type Group,
+  openIngressStore,
+  openWorkerStore,
+  subjectsOf,
+  type WorkerStore,
+} from '@placeorder/store'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
 import { z } from 'zod'
@@ -66,12 +72,7 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
       )
       return {
         paymentIds: orders.map(({ paymentId }) => paymentId),
-        subjects: new Map(
-          orders.map(({ paymentId, merchant, codeValue, customerId }) => [
-            paymentId,
-            { merchant: merchant.referenceMerchantId, code: codeValue, customer: customerId },
-          ]),
-        ),
+        subjects: new Map(orders.map((order) => [order.paymentId, subjectsOf(order)])),
         jobId,
         shard: 0,
         dueAt: Date.now(),

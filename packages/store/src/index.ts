@@ -27,6 +27,6 @@ export {
   retryDelayMs,
   Undecided,
 } from './queue.ts'
-export { type Counted, RecentOrders, type Subjects } from './recent.ts'
+export { type Counted, RecentOrders, type Subjects, subjectsOf } from './recent.ts'
 export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
 export { type Judged, TooLate, Usage } from './usage.ts'

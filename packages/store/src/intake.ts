@@ -5,6 +5,7 @@ import { type FinalCode, finalCode, type PlaceOrderRequest, packRequest, termsOf
 import { z } from 'zod'
 import { openKey, orderKey, shardOf } from './keys.ts'
 import type { Queues } from './queue.ts'
+import { subjectsOf } from './recent.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 import { Window } from './window.ts'
@@ -202,9 +203,10 @@ export class Intake {
     await this.#deps.queues
       .enqueue(lane.shard, jobId, {
         paymentIds: claimed.map(({ order }) => order.paymentId),
-        subjects: claimed.map(({ order: { merchant, codeValue, customerId } }) =>
-          [merchant.referenceMerchantId, codeValue, customerId].filter((subject) => subject !== undefined),
-        ),
+        subjects: claimed.map(({ order }) => {
+          const { merchant, code, customer } = subjectsOf(order)
+          return customer === undefined ? [merchant, code] : [merchant, code, customer]
+        }),
         ...(traces.length > 0 ? { traces: Object.fromEntries(traces) } : {}),
       })
       // They are claimed and name this job; mend enqueues them when it does not come to exist.
