@@ -1,4 +1,5 @@
-import type { FinalCode, ResultCode } from '@placeorder/protocol'
+import { answer, type FinalCode, type PlaceOrderAnswer, type ResultCode } from '@placeorder/protocol'
+import type { Taken } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
@@ -114,6 +115,26 @@ test.each([
     expect(await codeOf(storeThat(behaviour))).toBe(code)
   },
 )
+
+describe('the answer to expect', () => {
+  const expectedOf = async (taken: Taken) => {
+    const expected: PlaceOrderAnswer[] = []
+    const deps = storeThat({ takeIn: async () => taken, announce: (say) => say('RISK_REJECT') })
+    await placeOrder(incoming, deps, (answer) => expected.push(answer))
+    return expected
+  }
+
+  test('of an order that is taken in is that it was placed', async () => {
+    expect(await expectedOf(open)).toEqual([answer('SUCCESS', 'R-1')])
+  })
+
+  test.each<Taken>([
+    { kind: 'CONCLUDED', outcome: 'SUCCESS', paymentRequestId: 'R-1' },
+    { kind: 'INCONSISTENT' },
+  ])('is none where it is known: $kind', async (taken) => {
+    expect(await expectedOf(taken)).toEqual([])
+  })
+})
 
 test('only SUCCESS carries a paymentRequestId', async () => {
   const failed = await placeOrder(incoming, storeThat({ announce: (say) => say('INVALID_CODE') }))

@@ -17,8 +17,15 @@ export type PlaceOrderDeps = {
 /** How long the last look at the record may take (ms): it comes after the wait, and P4 leaves 200 ms for all of it. */
 const LAST_LOOK_MS = 100
 
-/** Takes an order in and waits, within bounds, for its outcome. Never throws for what Redis does: that is a U. */
-export function placeOrder(incoming: Incoming, deps: PlaceOrderDeps): Promise<PlaceOrderAnswer> {
+/**
+ * Takes an order in and waits, within bounds, for its outcome. Never throws for what Redis does: that is a U. `expecting` is
+ * told of the answer it will have, most likely, once it is taken in.
+ */
+export function placeOrder(
+  incoming: Incoming,
+  deps: PlaceOrderDeps,
+  expecting: (answer: PlaceOrderAnswer) => void = () => {},
+): Promise<PlaceOrderAnswer> {
   const { paymentId } = incoming.order
   const arrivedAt = performance.now()
   return deps.waits.within(deps.waitMs, (signal) =>
@@ -33,6 +40,7 @@ export function placeOrder(incoming: Incoming, deps: PlaceOrderDeps): Promise<Pl
       const held = isReplicated(paymentId, undefined, signal, deps) // Asked now: at the deadline there is no time for it.
       if (taken.kind === 'INCONSISTENT')
         return answer((await held) ? 'REPEAT_REQ_INCONSISTENT' : 'UNKNOWN_EXCEPTION')
+      expecting(answer('SUCCESS', taken.paymentRequestId))
       const code = await announced.catch(() => undefined)
       if (code === undefined) return lastLook(paymentId, taken.paymentRequestId, held, deps)
       return isFinal(code) ? final(paymentId, code, taken.paymentRequestId, signal, deps) : answer(code)

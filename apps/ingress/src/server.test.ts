@@ -192,6 +192,24 @@ const brokenUse = {
   waitMs: 50,
 }
 
+test.each(['SUCCESS', 'RISK_REJECT'] as const)(
+  'an answer is signed for what was decided, whatever was to be expected: %s',
+  async (code) => {
+    const taken = { kind: 'OPEN', paymentRequestId: 'R-1', repeated: false } as const
+    const deciding = testServer({
+      use: {
+        ...brokenUse,
+        intake: { takeIn: async () => taken },
+        orders: { ...brokenUse.orders, during: (_id, _signal, body) => body(Promise.resolve(code)) },
+      },
+    })
+    const headers = signedHeaders({ body: good })
+    const answered = await deciding.inject({ method: 'POST', url: path, headers, body: good })
+    expect(codeOf(answered)).toBe(code)
+    await deciding.close()
+  },
+)
+
 test('past the orders in hand, an order is refused before anything is stored', async () => {
   const full = testServer({
     admission: new Admission({ inHandMax: 0, openOrdersMax: 9, waitMs: 50 }, () => 0),

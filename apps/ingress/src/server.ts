@@ -1,6 +1,7 @@
 import {
   answer,
   InquiryOrderRequest,
+  type PlaceOrderAnswer,
   PlaceOrderRequest,
   parseBody,
   Refusal,
@@ -15,7 +16,7 @@ import { createListener } from './listener.ts'
 import { checkMedia } from './media.ts'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
 import { authorize, verifyRequest } from './signed.ts'
-import type { Signer } from './signer.ts'
+import type { Expected, Signer } from './signer.ts'
 import type { TlsOptions } from './tls.ts'
 
 export type Door = 'place' | 'inquire' | 'none'
@@ -66,6 +67,8 @@ type Seen = {
   /** The order's way from its arrival to its signed answer. */
   step?: Step
   shareable: boolean
+  /** What its answer will be, most likely; signed meanwhile. */
+  expected?: Expected
 }
 
 declare module 'fastify' {
@@ -120,15 +123,11 @@ function answerInTheProtocolsWords(
   app.addHook('onSend', async (request, reply, payload) => {
     const text = String(payload) // Left as a string: Node then sends it in one piece with the headers.
     const body = Buffer.from(text)
-    const clientId = request.headers['client-id']?.toString() ?? ''
+    const clientId = clientIdOf(request)
     const { seen } = request
     const signingAt = performance.now()
-    const headers = await signer.headersFor({
-      target: targetOf(request),
-      clientId,
-      body,
-      shareable: seen.shareable,
-    })
+    const answered = { target: targetOf(request), clientId, body, shareable: seen.shareable }
+    const headers = await signer.headersFor(answered, seen.expected)
     reply
       .code(200)
       .headers({ 'content-type': 'application/json; charset=UTF-8', 'client-id': clientId, ...headers })
@@ -189,7 +188,12 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
         attributes: { paymentId: order.paymentId, clientId: client.clientId },
       })
       const incoming = { order, clientId: client.clientId, trace: seen.step.traceparent }
-      const placed = await deps.admission.admitted(client, () => placeOrder(incoming, deps.use))
+      const expecting = (expected: PlaceOrderAnswer) => {
+        const body = Buffer.from(JSON.stringify(expected))
+        const answered = { target: targetOf(request), clientId: clientIdOf(request), body, shareable: false }
+        seen.expected = deps.signer.expect(answered)
+      }
+      const placed = await deps.admission.admitted(client, () => placeOrder(incoming, deps.use, expecting))
       seen.code = placed.result.resultCode
       seen.shareable = placed.paymentRequestId === undefined
       return JSON.stringify(placed)
@@ -229,6 +233,7 @@ function codeOf(error: unknown): ResultCode {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const clientIdOf = ({ headers }: FastifyRequest): string => headers['client-id']?.toString() ?? ''
 const targetOf = (request: FastifyRequest): string => request.raw.url ?? '/'
 const bodyOf = (request: FastifyRequest): Buffer =>
   Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
