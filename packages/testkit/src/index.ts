@@ -15,7 +15,15 @@ export { type Absence, CALLERS, type Call, type Ending, type Fault, History } fr
 export { readKept } from './kept.ts'
 export { type RedisCluster, startCluster } from './redis-cluster.ts'
 export { type SentinelPair, startSentinelPair } from './redis-sentinel.ts'
-export { type Caller, type Calling, type Heard, signedCall } from './signed-call.ts'
+export {
+  type Caller,
+  type Calling,
+  type Heard,
+  type SignedMessage,
+  sendSigned,
+  signedCall,
+  signMessage,
+} from './signed-call.ts'
 export { type Running, type StartProcess, startProcess } from './start-process.ts'
 export { type Ingress, type Operated, openSystem, type System } from './system.ts'
 export { testRedis } from './test-redis.ts'

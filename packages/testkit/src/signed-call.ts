@@ -41,28 +41,44 @@ export type Calling = {
   tls?: { ca: string; cert?: string; key?: string }
 }
 
-/** Sends one signed message, as Alipay+ does. Rejects when the connection breaks, or `signal` aborts. */
-export async function signedCall(
+/** A message with its headers, ready to be sent. */
+export type SignedMessage = { body: Buffer; headers: Record<string, string | number> }
+
+/** Signs a message, for a call that is to cost its caller nothing any more. */
+export async function signMessage(
   url: string,
   message: unknown,
-  { clientId, key, keyVersion = '1', serverKey }: Caller,
-  { signal, onSend = () => {}, agent, headers: more, tls }: Calling = {},
-): Promise<Heard> {
-  const { pathname: target, hostname, port } = new URL(url)
+  { clientId, key, keyVersion = '1' }: Caller,
+): Promise<SignedMessage> {
   const body = Buffer.from(JSON.stringify(message))
   const time = new Date().toISOString()
-  const signature = formatSignatureHeader(
-    keyVersion,
-    await sign(signedText(target, clientId, time, body), key),
-  )
+  const signature = await sign(signedText(new URL(url).pathname, clientId, time, body), key)
   const headers = {
     'client-id': clientId,
     'request-time': time,
-    signature,
+    signature: formatSignatureHeader(keyVersion, signature),
     'content-type': 'application/json; charset=UTF-8',
     'content-length': body.length,
-    ...more,
   }
+  return { body, headers }
+}
+
+/** Sends one signed message, as Alipay+ does. Rejects when the connection breaks, or `signal` aborts. */
+export const signedCall = async (
+  url: string,
+  message: unknown,
+  caller: Caller,
+  calling: Calling = {},
+): Promise<Heard> => sendSigned(url, await signMessage(url, message, caller), caller, calling)
+
+/** As `signedCall`, of a message that is signed already. */
+export async function sendSigned(
+  url: string,
+  { body, headers }: SignedMessage,
+  { serverKey }: Caller,
+  { signal, onSend = () => {}, agent, headers: more, tls }: Calling = {},
+): Promise<Heard> {
+  const { pathname: target, hostname, port } = new URL(url)
   const socket = agent === undefined ? await connected(Number(port), hostname, signal, tls) : undefined
   const { promise, resolve, reject } = Promise.withResolvers<Heard>()
   onSend()
@@ -73,7 +89,7 @@ export async function signedCall(
       port,
       path: target,
       method: 'POST',
-      headers,
+      headers: { ...headers, ...more },
       ...(signal ? { signal } : {}),
       ...(socket ? { createConnection: () => socket } : { agent }),
     },
