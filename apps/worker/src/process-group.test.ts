@@ -98,3 +98,14 @@ test('an order that cannot be decided in all its time is PROCESS_FAIL; before, i
   await processGroup(group, { ...undecidable, decideWithinMs: -1 })
   expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
 })
+
+test('an order that has joined a job and cannot be decided leaves it for a job of its own', async () => {
+  const order = aPlaceOrder()
+  const group = await groupOf(order)
+  const check = { name: 'down', after: 'merchant' as const, run: () => Promise.reject(new Error('down')) }
+  const rulebook = { ...deps.rulebook(), checks: [check] }
+  await processGroup({ ...group, joined: true }, { ...deps, rulebook: () => rulebook })
+  const jobId = (await store.orders.record(order.paymentId))?.jobId ?? ''
+  expect(jobId).not.toBe(group.jobId)
+  expect(await store.queues.job(0, jobId)).toMatchObject({ state: 'delayed' })
+})

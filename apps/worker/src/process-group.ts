@@ -59,7 +59,7 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
     const undecided = await decideGroup(group, deps)
     if (undecided.length > 0) await tryAgainLater(group, undecided, deps)
   } catch (reason) {
-    if (reason instanceof Undecided || group.paymentIds.length === 1) throw reason
+    if (reason instanceof Undecided || isAlone(group)) throw reason
     // One of them may be what it failed of: alone, it fails alone.
     const paymentIds = await stillOpen(group, deps)
     for (const paymentId of paymentIds) deps.seen.undecided(paymentId, reason, group)
@@ -78,6 +78,9 @@ async function decideGroup(group: Group, deps: ProcessDeps): Promise<string[]> {
   if (failed !== undefined) throw failed.reason
   return done.flatMap((part) => (part.status === 'fulfilled' ? part.value : []))
 }
+
+/** Whether it is all that its job is answerable for. */
+const isAlone = ({ paymentIds, joined }: Group): boolean => paymentIds.length === 1 && !joined
 
 const distinct = (paymentIds: string[]): string[] => [...new Set(paymentIds)]
 
@@ -232,7 +235,7 @@ async function tryAgainLater(group: Group, paymentIds: string[], { store }: Proc
     jobId: group.jobId,
     trace: group.traces?.[paymentId],
   }))
-  if (group.paymentIds.length > 1) {
+  if (!isAlone(group)) {
     await store.mending.postpone(group.shard, undecided, RETRY_MS)
     return
   }

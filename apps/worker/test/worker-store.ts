@@ -79,6 +79,7 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
         takenAt: Date.now(),
         attempt: 1,
         orphaned: false,
+        joined: false,
         signal: new AbortController().signal,
       }
     },

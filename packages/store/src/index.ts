@@ -2,6 +2,7 @@ export { Announcements } from './announcements.ts'
 export { Conclusion } from './conclusion.ts'
 export { Directory, type Found } from './directory.ts'
 export { Durability, type DurabilityReport } from './durability.ts'
+export { GroupData } from './gathering.ts'
 export { type Incoming, Intake, type Taken } from './intake.ts'
 export { shardOf } from './keys.ts'
 export { type LookedUp, Lookup, type OpenOrder } from './lookup.ts'
@@ -20,7 +21,6 @@ export {
 export { type OrderRecord, Orders } from './orders.ts'
 export {
   type Group,
-  GroupData,
   GroupTaker,
   type JobStands,
   Queues,

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { type FinalCode, finalCode, type PlaceOrderRequest, packRequest, termsOf } from '@placeorder/protocol'
 import { z } from 'zod'
-import { openKey, orderKey, shardOf } from './keys.ts'
+import type { GroupData, Joining } from './gathering.ts'
+import { gatheringKey, openKey, orderKey, shardOf } from './keys.ts'
 import type { Queues } from './queue.ts'
 import { subjectsOf } from './recent.ts'
 import type { Connection } from './redis.ts'
@@ -28,6 +29,9 @@ export type Incoming = { order: PlaceOrderRequest; clientId: string; trace?: str
 /** How far one group may grow. Measured: the longest of its scripts then holds up everybody else at Redis for 2 ms. */
 const GROUP_ORDERS_MAX = 128
 
+/** A larger group has a job of its own: it would save little, and another worker may have time for it. */
+const JOINING_ORDERS_MAX = 32
+
 type Pending = Incoming & { signal: AbortSignal; taken: PromiseWithResolvers<Taken> }
 
 type Lane = {
@@ -38,6 +42,8 @@ type Lane = {
   open: number
   /** Most orders of the last group were new; those of the next one then are too, most likely. */
   mostlyNew: boolean
+  /** There was a job for the last group to join; there is one for the next, most likely. */
+  joining: boolean
   window: Window
 }
 
@@ -74,6 +80,7 @@ export class Intake {
       sending: false,
       open: 0,
       mostlyNew: true,
+      joining: false,
       window: new Window(deps.lostMs),
     }))
   }
@@ -146,21 +153,24 @@ export class Intake {
 
   /**
    * Claims a group, and sends its job right behind, so that Redis takes both in one go: the job names all orders of the
-   * group, and a worker leaves those alone that name another job. After a group that was mostly repeats the claim is awaited
-   * first: most likely there is nothing to enqueue. Resolves with how many orders were new.
+   * group, and a worker leaves those alone that name another job. Where orders can join the job of others, or a group was mostly
+   * repeats, the claim is awaited first: most likely there is nothing to enqueue. Resolves with how many orders were new.
    */
   async #takeGroup(lane: Lane, group: Pending[]): Promise<number> {
     const jobId = `g-${randomUUID()}`
     const startedAt = performance.now()
-    const atOnce = lane.mostlyNew
-    const [claims] = await Promise.all([
-      this.#claimGroup(lane, group, jobId),
+    const joining = lane.joining && group.length <= JOINING_ORDERS_MAX
+    const atOnce = lane.mostlyNew && !joining
+    const [{ claims, joinable }] = await Promise.all([
+      this.#claimGroup(lane, group, jobId, joining),
       atOnce ? this.#enqueue(lane, group, jobId) : undefined,
     ])
     this.#deps.onGroup(group.length, performance.now() - startedAt)
     const claimed = group.filter((_, i) => claims[i]?.state === 'NEW')
-    if (claimed.length > 0 && !atOnce) await this.#enqueue(lane, claimed, jobId)
+    const joined = joining && joinable
+    if (claimed.length > 0 && !atOnce && !joined) await this.#enqueue(lane, claimed, jobId)
     lane.mostlyNew = 2 * claimed.length > group.length
+    lane.joining = joinable
     for (const [i, pending] of group.entries()) this.#tell(lane, pending, claims[i])
     return claimed.length
   }
@@ -175,8 +185,20 @@ export class Intake {
     )
   }
 
-  async #claimGroup(lane: Lane, group: Pending[], jobId: string): Promise<Claim[]> {
-    const keys = [openKey(lane.shard), ...group.map(({ order }) => orderKey(lane.shard, order.paymentId))]
+  /** `joinable`: there was a job that orders could join; with `joining`, they did. */
+  async #claimGroup(
+    lane: Lane,
+    group: Pending[],
+    jobId: string,
+    joining: boolean,
+  ): Promise<{ claims: Claim[]; joinable: boolean }> {
+    const { shard, channel } = lane
+    const keys = [
+      openKey(shard),
+      gatheringKey(shard),
+      ...group.map(({ order }) => orderKey(shard, order.paymentId)),
+    ]
+    const joins: Joining | undefined = joining ? { ...dataOf(group), at: Date.now() } : undefined
     const claims = group.map(({ order }) => newClaim(order, jobId))
     const args = group.flatMap(({ order, clientId }, i) => [
       order.paymentId,
@@ -185,37 +207,43 @@ export class Intake {
       clientId,
       claims[i]?.paymentRequestId ?? '',
     ])
-    const [open, ...words] = ClaimReply.parse(
-      await this.#claim.runNow(this.#deps.connection, keys, [jobId, lane.channel, ...args]),
+    const told = joins === undefined ? '' : JSON.stringify(joins)
+    const [open, joinable, ...words] = ClaimReply.parse(
+      await this.#claim.runNow(this.#deps.connection, keys, [jobId, channel, told, ...args]),
     )
     lane.open = open
     for (let at = 0; at < words.length; at += 6) {
       const { position, ...claim } = EarlierClaim.parse(words.slice(at, at + 6))
       claims[position - 1] = claim
     }
-    return claims
+    return { claims, joinable: joinable === 1 }
   }
 
   async #enqueue(lane: Lane, claimed: Pending[], jobId: string): Promise<void> {
-    const traces = claimed.flatMap(({ order, trace }) =>
-      trace === undefined ? [] : [[order.paymentId, trace] as const],
-    )
     await this.#deps.queues
-      .enqueue(lane.shard, jobId, {
-        paymentIds: claimed.map(({ order }) => order.paymentId),
-        subjects: claimed.map(({ order }) => {
-          const { merchant, code, customer } = subjectsOf(order)
-          return customer === undefined ? [merchant, code] : [merchant, code, customer]
-        }),
-        ...(traces.length > 0 ? { traces: Object.fromEntries(traces) } : {}),
-      })
+      .enqueue(lane.shard, jobId, dataOf(claimed))
       // They are claimed and name this job; mend enqueues them when it does not come to exist.
       .catch((error) => this.#deps.onFault(error, 'a group of claimed orders could not be enqueued'))
   }
 }
 
-/** How many orders are open, and what there is to say of those that were taken in before. */
-const ClaimReply = z.tuple([z.coerce.number()], z.union([z.string(), z.number()]))
+/** What a job is told of orders. */
+function dataOf(group: Pending[]): GroupData & Pick<Joining, 'subjects'> {
+  const traces = group.flatMap(({ order, trace }) =>
+    trace === undefined ? [] : [[order.paymentId, trace] as const],
+  )
+  return {
+    paymentIds: group.map(({ order }) => order.paymentId),
+    subjects: group.map(({ order }) => {
+      const { merchant, code, customer } = subjectsOf(order)
+      return customer === undefined ? [merchant, code] : [merchant, code, customer]
+    }),
+    ...(traces.length > 0 ? { traces: Object.fromEntries(traces) } : {}),
+  }
+}
+
+/** How many orders are open, whether there was a job to join, and what there is to say of those that were taken in before. */
+const ClaimReply = z.tuple([z.coerce.number(), z.number()], z.union([z.string(), z.number()]))
 
 const EarlierClaim = z
   .tuple([

@@ -34,6 +34,12 @@ export const fenceKey = (shard: number): string => `${tagOf(shard)}:fence`
 
 export const jobKey = (shard: number, jobId: string): string => `${tagOf(shard)}:${queueName}:${jobId}`
 
+/** The id of the job that orders of the shard may join now. */
+export const gatheringKey = (shard: number): string => `${tagOf(shard)}:gathering`
+
+/** What has joined a job, a list. */
+export const joinedKey = (shard: number, jobId: string): string => `${gatheringKey(shard)}:${jobId}`
+
 export const merchantKey = (shard: number, merchantId: string): string =>
   `${tagOf(shard)}:merchant:${merchantId}`
 export const codeKey = (shard: number, codeValue: string): string =>

@@ -1,34 +1,24 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
-import { z } from 'zod'
+import { GroupData, type Joining, workInRounds } from './gathering.ts'
 import { queueName, tagOf } from './keys.ts'
 import type { Subjects } from './recent.ts'
 import { type Connection, connect, type RedisAddress } from './redis.ts'
 
-/**
- * The orders a job is answerable for; the record of each says the rest. `subjects` says of each whose it is (merchant, code, and
- * customer if it has one), so that what is kept of those can be looked up together with the records. `traces` carries each
- * order's trace on.
- */
-export const GroupData = z.object({
-  paymentIds: z.array(z.string()).min(1),
-  subjects: z.array(z.array(z.string())).optional(),
-  traces: z.record(z.string(), z.string()).optional(),
-})
-export type GroupData = z.infer<typeof GroupData>
-
-/** A job as a worker gets it. Times are in ms; `signal` aborts when the worker is closed before it is done. */
+/** A job's orders, or some that have joined it, as a worker gets them. Times are in ms; `signal` aborts when the worker is closed before it is done. */
 export type Group = Omit<GroupData, 'subjects'> & {
   /** Whose orders they are, by paymentId, where the job says it. */
   subjects?: ReadonlyMap<string, Subjects>
   jobId: string
   shard: number
-  /** When it could first be taken: a delayed job waits for that, and not for a worker. By its ingress's clock. */
+  /** When they could first be taken: a delayed job waits for that, and not for a worker. By their ingress's clock. */
   dueAt: number
   takenAt: number
   /** 1 when it is run for the first time. */
   attempt: number
   /** A worker that had it did not live to finish it. */
   orphaned: boolean
+  /** They have joined the job, and it does not name them: run again, it may be without them. */
+  joined: boolean
   signal: AbortSignal
 }
 
@@ -91,6 +81,16 @@ function subjectsById(paymentIds: string[], subjects: string[][]): Map<string, S
   }
   return byId
 }
+
+/** Groups as one, and when the first of them could be taken (ms). */
+const asOne = (groups: Joining[]): [GroupData, dueAt: number] => [
+  {
+    paymentIds: groups.flatMap(({ paymentIds }) => paymentIds),
+    subjects: groups.flatMap(({ subjects }) => subjects),
+    traces: Object.assign({}, ...groups.map(({ traces }) => traces)),
+  },
+  Math.min(...groups.map(({ at }) => at)),
+]
 
 /** The BullMQ queues, one a shard. */
 export class Queues {
@@ -162,6 +162,7 @@ export class GroupTaker {
   readonly #workers: Worker[]
   readonly #connections: Connection[]
   readonly #ending = new AbortController()
+  #closing = false
 
   constructor(address: RedisAddress, process: (group: Group) => Promise<void>, options: TakingGroups) {
     this.#connections = []
@@ -188,18 +189,28 @@ export class GroupTaker {
 
   async #work(job: Job, shard: number, process: (group: Group) => Promise<void>): Promise<void> {
     const data = GroupData.safeParse(job.data)
-    if (!data.success) throw new UnrecoverableError('not a group of orders')
-    const { subjects, ...group } = data.data
-    await process({
+    const connection = this.#connections[shard]
+    if (!data.success || connection === undefined) throw new UnrecoverableError('not a group of orders')
+    const jobId = job.id ?? ''
+    const groupOf = ({ subjects, ...group }: GroupData, dueAt: number, joined: boolean): Group => ({
       ...group,
       ...(subjects === undefined ? {} : { subjects: subjectsById(group.paymentIds, subjects) }),
-      jobId: job.id ?? '',
+      jobId,
       shard,
-      dueAt: job.timestamp + (job.opts.delay ?? 0),
+      dueAt,
       takenAt: Date.now(),
       attempt: job.attemptsStarted,
       orphaned: job.stalledCounter > 0,
+      joined,
       signal: this.#ending.signal,
+    })
+    await workInRounds({
+      connection,
+      shard,
+      jobId,
+      own: () => process(groupOf(data.data, job.timestamp + (job.opts.delay ?? 0), false)),
+      joined: (groups) => process(groupOf(...asOne(groups), true)),
+      open: () => !this.#closing,
     })
   }
 
@@ -213,6 +224,7 @@ export class GroupTaker {
    * worker, as after a kill.
    */
   async close(withinMs: number): Promise<void> {
+    this.#closing = true
     const late = Promise.withResolvers<void>()
     const deadline = setTimeout(late.resolve, withinMs)
     try {

@@ -1,23 +1,37 @@
 -- Takes paymentIds in, each once, and says of those taken in before how they stand.
 --
 -- KEYS[1]      the shard's set of open orders
--- KEYS[2..n]   the orders' hashes
--- ARGV[1]      the job that will be answerable for the newly claimed
+-- KEYS[2]      the id of the job that orders may join, while there is one; what joins it goes into a list, at this key, ':'
+--              and the id
+-- KEYS[3..n]   the orders' hashes
+-- ARGV[1]      the job that will be answerable for the newly claimed, if they join no other
 -- ARGV[2]      the channel of the ingress that waits
--- ARGV[3..]    for each order five: paymentId, terms, packed request, clientId, paymentRequestId
+-- ARGV[3]      what a job is to know of these orders if they join it; '' if they are to have a job of their own
+-- ARGV[4..]    for each order five: paymentId, terms, packed request, clientId, paymentRequestId
 --
--- Returns      the number of open orders of the shard, then for each order that was taken in before six: which of the orders
---              it is (1 is the first); OPEN, CONCLUDED or INCONSISTENT; its paymentRequestId; its outcome ('' while open);
---              the job it names; its age in ms
+-- Returns      the number of open orders of the shard; 1 if there was a job to join (and ARGV[3] says whether they did), else 0;
+--              then for each order that was taken in before six: which of the orders it is (1 is the first); OPEN, CONCLUDED or
+--              INCONSISTENT; its paymentRequestId; its outcome ('' while open); the job it names; its age in ms
+
+-- A job may be joined for this time (ms) from its claim or its worker's last sign of life on: what joins a job whose ingress died
+-- before it was enqueued, or whose worker died, is mended late.
+local JOIN_MS = 50
+-- So many groups have joined a job at once, with those its worker has in hand; those after them begin another job, for
+-- another worker.
+local JOINS_MAX = 64
+-- What joined a job that nobody took for so long (s) is mended without it.
+local JOINED_S_MAX = 86400
 
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local job, channel = ARGV[1], ARGV[2]
-local opened, reply = {}, { 0 }
-local allNew, claimed = redis.call('EXISTS', unpack(KEYS, 2)) == 0, {} -- Most groups are; but one may have an order twice.
+local toJoin = ARGV[3] ~= '' and redis.call('GET', KEYS[2])
+if toJoin then job = toJoin end
+local opened, reply = {}, { 0, toJoin and 1 or 0 }
+local allNew, claimed = redis.call('EXISTS', unpack(KEYS, 3)) == 0, {} -- Most groups are; but one may have an order twice.
 
-for i = 2, #KEYS do
-  local at = 3 + (i - 2) * 5
+for i = 3, #KEYS do
+  local at = 4 + (i - 3) * 5
   local paymentId, terms, request, client, paymentRequestId = unpack(ARGV, at, at + 4)
   if (allNew and not claimed[paymentId]) or redis.call('EXISTS', KEYS[i]) == 0 then
     claimed[paymentId] = true
@@ -36,10 +50,20 @@ for i = 2, #KEYS do
       redis.call('HSET', KEYS[i], 'waiting', (kept[5] and kept[5] ~= '') and kept[5] .. ' ' .. channel or channel)
     end
     local age = string.format('%.0f', now - (kept[6] or now))
-    for _, word in ipairs({ i - 1, state, kept[2], kept[3] or '', kept[4] or '', age }) do reply[#reply + 1] = word end
+    for _, word in ipairs({ i - 2, state, kept[2], kept[3] or '', kept[4] or '', age }) do reply[#reply + 1] = word end
   end
 end
 
-if #opened > 0 then redis.call('ZADD', KEYS[1], unpack(opened)) end
+if #opened > 0 then
+  redis.call('ZADD', KEYS[1], unpack(opened))
+  if toJoin then
+    local list = KEYS[2] .. ':' .. job
+    local joins = redis.call('RPUSH', list, ARGV[3])
+    if joins == 1 then redis.call('EXPIRE', list, JOINED_S_MAX) end
+    if joins == JOINS_MAX then redis.call('DEL', KEYS[2]) end
+  elseif redis.call('SET', KEYS[2], job, 'NX', 'GET', 'PX', JOIN_MS) then
+    reply[2] = 1
+  end
+end
 reply[1] = redis.call('ZCARD', KEYS[1])
 return reply

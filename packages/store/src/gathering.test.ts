@@ -1,0 +1,179 @@
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { afterAll, expect, test } from 'vitest'
+import { openTestStore } from '../test/test-store.ts'
+import { type Joining, workInRounds } from './gathering.ts'
+import { gatheringKey, joinedKey } from './keys.ts'
+import { openIngressStore } from './open-store.ts'
+import { GroupTaker } from './queue.ts'
+
+const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })
+const jobOf = async ({ paymentId }: PlaceOrderRequest) => (await worker.orders.record(paymentId))?.jobId ?? ''
+const jobExists = async (jobId: string) => (await worker.queues.job(0, jobId)) !== undefined
+const idsOf = (groups: Joining[]) => groups.flatMap(({ paymentIds }) => paymentIds)
+
+/** Works on a job; `during` happens in its own round, `joined` is told what has joined it. */
+const work = (
+  jobId: string,
+  during: () => Promise<void>,
+  joined: (paymentIds: string[]) => Promise<void> = async () => {},
+  open = () => true,
+) =>
+  workInRounds({
+    connection,
+    shard: 0,
+    jobId,
+    own: during,
+    joined: (groups) => joined(idsOf(groups)),
+    open,
+  })
+
+/** Takes orders in, each once the one before is told of: the ingress holds none of them back for another. */
+async function takeInApart(...orders: PlaceOrderRequest[]): Promise<void> {
+  for (const order of orders) {
+    await takeIn(order)
+    await worker.mending.tellUndecided(0, [{ paymentId: order.paymentId, jobId: await jobOf(order) }])
+  }
+}
+
+/** A job with an order of its own that others can join now, as the ingress knows. */
+async function aJob(): Promise<{ jobId: string; own: PlaceOrderRequest }> {
+  await connection.del(gatheringKey(0))
+  const [own, next] = [aPlaceOrder(), aPlaceOrder()]
+  await takeInApart(own)
+  const jobId = await jobOf(own)
+  await connection.set(gatheringKey(0), jobId)
+  await takeInApart(next) // It has a job of its own, and learns that it could have joined one.
+  return { jobId, own }
+}
+
+test('orders that come while a job is worked on join it, and are its next rounds; then it ends, and is joined no more', async () => {
+  const { jobId } = await aJob()
+  const [one, two, three] = [aPlaceOrder(), aPlaceOrder(), aPlaceOrder()]
+  const rounds: string[][] = []
+  await work(
+    jobId,
+    () => takeInApart(one, two),
+    async (paymentIds) => {
+      rounds.push(paymentIds)
+      if (rounds.length === 1) await takeInApart(three)
+    },
+  )
+  expect(rounds).toEqual([[one.paymentId, two.paymentId], [three.paymentId]])
+  expect(await Promise.all([one, two, three].map(jobOf))).toEqual([jobId, jobId, jobId])
+  expect(await connection.exists(gatheringKey(0), joinedKey(0, jobId))).toBe(0)
+  const later = aPlaceOrder()
+  await takeIn(later)
+  expect(await jobOf(later)).not.toBe(jobId)
+  expect(await jobExists(await jobOf(later))).toBe(true)
+})
+
+test('what has joined a job does not wait for a slow round', async () => {
+  const { jobId } = await aJob()
+  const order = aPlaceOrder()
+  const slow = Promise.withResolvers<void>()
+  const worked = Promise.withResolvers<string[]>()
+  const working = work(
+    jobId,
+    async () => {
+      await takeInApart(order)
+      await slow.promise
+    },
+    async (paymentIds) => worked.resolve(paymentIds),
+  )
+  expect(await worked.promise).toEqual([order.paymentId])
+  slow.resolve()
+  await working
+  expect(await connection.exists(joinedKey(0, jobId))).toBe(0)
+})
+
+test('a failure of the job’s own group is not one of those that joined it', async () => {
+  const { jobId } = await aJob()
+  const order = aPlaceOrder()
+  const rounds: string[][] = []
+  const working = work(
+    jobId,
+    async () => {
+      await takeInApart(order)
+      throw new Error('its own')
+    },
+    async (paymentIds) => void rounds.push(paymentIds),
+  )
+  await expect(working).rejects.toThrow('its own')
+  expect(rounds).toEqual([[order.paymentId]])
+  expect(await connection.exists(joinedKey(0, jobId))).toBe(0)
+})
+
+test('whoever runs a job again has again what has joined it and was not done with', async () => {
+  const { jobId } = await aJob()
+  const [done, left] = [aPlaceOrder(), aPlaceOrder()]
+  const rounds: string[][] = []
+  const joined = async (paymentIds: string[]) => {
+    rounds.push(paymentIds)
+    if (rounds.length === 1) await takeInApart(left)
+    if (rounds.length === 2) throw new Error('down')
+  }
+  await expect(work(jobId, () => takeInApart(done), joined)).rejects.toThrow('down')
+  await work(jobId, async () => {}, joined)
+  expect(rounds).toEqual([[done.paymentId], [left.paymentId], [left.paymentId]])
+})
+
+test('a job that is to end is joined no more', async () => {
+  const { jobId } = await aJob()
+  const [one, two] = [aPlaceOrder(), aPlaceOrder()]
+  const rounds: string[][] = []
+  await work(
+    jobId,
+    () => takeInApart(one),
+    async (paymentIds) => {
+      rounds.push(paymentIds)
+      await takeInApart(two)
+    },
+    () => false,
+  )
+  expect(rounds).toEqual([[one.paymentId]])
+  expect(await jobExists(await jobOf(two))).toBe(true)
+})
+
+test('an order that has joined a job that never came to be is mended, and nothing joins that job for long', async () => {
+  await aJob()
+  await connection.set(gatheringKey(0), 'g-dead', 'PX', 50)
+  const order = aPlaceOrder()
+  await takeIn(order)
+  expect(await jobOf(order)).toBe('g-dead')
+  expect(await worker.mending.mendOpen(0, [order.paymentId])).toEqual([order.paymentId])
+  expect(await jobExists(await jobOf(order))).toBe(true)
+  await expect.poll(() => connection.get(gatheringKey(0))).not.toBe('g-dead')
+})
+
+test('of many ingresses the orders share jobs, and each is worked on', async () => {
+  const options = { address, shards: 1, onFault: () => {}, waitMs: 5_000 }
+  const stores = await Promise.all(Array.from({ length: 8 }, () => openIngressStore(options)))
+  afterAll(() => Promise.all(stores.map((store) => store.close())))
+  const jobs = new Set<string>()
+  const taker = new GroupTaker(
+    address,
+    async ({ shard, jobId, paymentIds }) => {
+      jobs.add(jobId)
+      await worker.orders.concludeAll(
+        shard,
+        paymentIds.map((paymentId) => ({ paymentId, outcome: 'SUCCESS' as const })),
+      )
+    },
+    { shards: 1, concurrency: 8, onError: () => {} },
+  )
+  const signal = AbortSignal.timeout(20_000)
+  const placeSome = async ({ intake, orders }: typeof ingress) => {
+    for (let n = 0; n < 25; n += 1) {
+      const order = aPlaceOrder()
+      const outcome = orders.during(order.paymentId, signal, async (announced) => {
+        await intake.takeIn({ order, clientId: 'C-1' }, signal)
+        return announced
+      })
+      expect(await outcome).toBe('SUCCESS')
+    }
+  }
+  await Promise.all(stores.flatMap((store) => Array.from({ length: 4 }, () => placeSome(store))))
+  expect(jobs.size).toBeLessThan(100) // Of 800 orders, in groups of four at most.
+  await taker.close(1_000)
+})
