@@ -1,3 +1,4 @@
+import './signing-threads.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { openIngressStore } from '@placeorder/store'
