@@ -6,5 +6,5 @@ import { availableParallelism } from 'node:os'
  */
 const THREADS_MAX = 4
 
-// libuv starts them with their first work, and some of what an ingress imports has such: this is imported before it.
+// libuv starts them with their first work, which BullMQ has for them when it is imported: this is imported before it.
 process.env.UV_THREADPOOL_SIZE ??= String(Math.min(availableParallelism(), THREADS_MAX))

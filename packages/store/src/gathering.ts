@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { gatheringKey, joinedKey } from './keys.ts'
+import { readable } from './orders.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -75,8 +76,8 @@ export async function workInRounds({ connection, shard, jobId, own, joined, open
 /** What cannot be read says nothing of its orders: they are mended. */
 const groupsIn = (texts: string[]): Joining[] =>
   texts.flatMap((text) => {
-    const group = Joining.safeParse(JSON.parse(text))
-    return group.success ? [group.data] : []
+    const group = readable(() => Joining.parse(JSON.parse(text)))
+    return group instanceof Error ? [] : [group]
   })
 
 /** Whether it has come to a good end within `ms`. */
