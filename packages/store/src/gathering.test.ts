@@ -146,6 +146,25 @@ test('an order that has joined a job that never came to be is mended, and nothin
   await expect.poll(() => connection.get(gatheringKey(0))).not.toBe('g-dead')
 })
 
+test('a repeat that joins the job of its order is left to the round that has the order in hand', async () => {
+  const { jobId, own } = await aJob()
+  const order = aPlaceOrder()
+  await Promise.all([takeIn({ ...own, codeValue: 'another' }), takeIn(order)])
+  expect(await jobOf(order)).toBe(jobId)
+  const told = Promise.withResolvers<string[]>()
+  const taker = new GroupTaker(
+    address,
+    async (group) => {
+      if (group.jobId !== jobId) return
+      if (group.joined) told.resolve(group.paymentIds)
+      else await told.promise // It is slow: what has joined does not wait for it.
+    },
+    { shards: 1, concurrency: 8, onError: () => {} },
+  )
+  expect(await told.promise).toEqual([order.paymentId])
+  await taker.close(1_000)
+})
+
 test('of many ingresses the orders share jobs, and each is worked on', async () => {
   const options = { address, shards: 1, onFault: () => {}, waitMs: 5_000 }
   const stores = await Promise.all(Array.from({ length: 8 }, () => openIngressStore(options)))

@@ -82,15 +82,25 @@ function subjectsById(paymentIds: string[], subjects: string[][]): Map<string, S
   return byId
 }
 
-/** Groups as one, and when the first of them could be taken (ms). */
-const asOne = (groups: Joining[]): [GroupData, dueAt: number] => [
-  {
-    paymentIds: groups.flatMap(({ paymentIds }) => paymentIds),
-    subjects: groups.flatMap(({ subjects }) => subjects),
+/**
+ * Groups as one, and when the first of them could be taken (ms). Orders that the job has `named` before are left out: a repeat that came
+ * in another group may say of an order what was not claimed.
+ */
+function asOne(groups: Joining[], named: Set<string>): [GroupData, dueAt: number] {
+  const orders = groups
+    .flatMap(({ paymentIds, subjects }) => paymentIds.map((id, i) => ({ id, subjects: subjects[i] ?? [] })))
+    .filter(({ id }) => {
+      const first = !named.has(id)
+      named.add(id)
+      return first
+    })
+  const group = {
+    paymentIds: orders.map(({ id }) => id),
+    subjects: orders.map(({ subjects }) => subjects),
     traces: Object.assign({}, ...groups.map(({ traces }) => traces)),
-  },
-  Math.min(...groups.map(({ at }) => at)),
-]
+  }
+  return [group, Math.min(...groups.map(({ at }) => at))]
+}
 
 /** The BullMQ queues, one a shard. */
 export class Queues {
@@ -204,12 +214,13 @@ export class GroupTaker {
       joined,
       signal: this.#ending.signal,
     })
+    const named = new Set(data.data.paymentIds)
     await workInRounds({
       connection,
       shard,
       jobId,
       own: () => process(groupOf(data.data, job.timestamp + (job.opts.delay ?? 0), false)),
-      joined: (groups) => process(groupOf(...asOne(groups), true)),
+      joined: (groups) => process(groupOf(...asOne(groups, named), true)),
       open: () => !this.#closing,
     })
   }
