@@ -46,9 +46,17 @@ const STALL_CHECK_MS = 1_500
 
 /**
  * How long a worker with nothing to do waits in one call, in seconds: BullMQ gives up on a call that is a second late, so
- * a connection that has gone silent under it costs an order no more than a second and a half.
+ * a connection that has gone silent under it costs an order no more than a second and a half. What is asked on a connection
+ * meanwhile is not answered before: it must not be taken for silent (see silence.ts).
  */
 const IDLE_S = 0.5
+
+/** While a job is delayed, BullMQ's own waits in one call for as long as that, up to 10 s. */
+class Taker extends Worker {
+  override get maximumBlockTimeout(): number {
+    return IDLE_S
+  }
+}
 
 /** How often a job may be orphaned before it is taken out of the queue: then mend runs each of its orders alone. */
 const STALLED_MAX = 2
@@ -180,7 +188,7 @@ export class GroupTaker {
       const connection = connect(address, 'patient')
       connection.on('error', options.onError)
       this.#connections.push(connection)
-      const worker = new Worker(queueName, (job: Job) => this.#work(job, shard, process), {
+      const worker = new Taker(queueName, (job: Job) => this.#work(job, shard, process), {
         connection,
         prefix: tagOf(shard),
         concurrency: options.concurrency,

@@ -1,0 +1,26 @@
+import type { Redis } from 'ioredis'
+import { expect, test } from 'vitest'
+import { openTestStore } from '../test/test-store.ts'
+import { GroupTaker } from './queue.ts'
+import { connect } from './redis.ts'
+
+const { address, worker } = await openTestStore({ own: true })
+
+test('a worker that waits for a delayed job waits in short calls, so that it is not taken for silent', async () => {
+  const looking = connect(address, 'patient') as Redis
+  const monitor = await looking.monitor()
+  const waits: number[] = []
+  const seen = Promise.withResolvers<void>()
+  monitor.on('monitor', (_at: string, [command, ...args]: string[]) => {
+    if (command?.toLowerCase() !== 'bzpopmin') return
+    waits.push(Number(args.at(-1)))
+    if (waits.length === 3) seen.resolve()
+  })
+  await worker.queues.enqueue(0, 'r-delayed', { paymentIds: ['P-1'] }, 60_000)
+  const taker = new GroupTaker(address, async () => {}, { shards: 1, concurrency: 8, onError: () => {} })
+  await seen.promise
+  expect(Math.max(...waits)).toBeLessThanOrEqual(1) // BullMQ rounds up until it knows whom it talks to.
+  await taker.close(1_000)
+  monitor.disconnect()
+  looking.disconnect()
+})
