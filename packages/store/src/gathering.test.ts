@@ -118,6 +118,47 @@ test('whoever runs a job again has again what has joined it and was not done wit
   expect(rounds).toEqual([[done.paymentId], [left.paymentId], [left.paymentId]])
 })
 
+test('what another worker that has the job, too, has done with is not counted as done here again', async () => {
+  const { jobId } = await aJob()
+  const [one, two] = [aPlaceOrder(), aPlaceOrder()]
+  const rounds: string[][] = []
+  await work(
+    jobId,
+    () => takeInApart(one),
+    async (paymentIds) => {
+      rounds.push(paymentIds)
+      if (rounds.length > 1) return
+      await takeInApart(two)
+      await connection.ltrim(joinedKey(0, jobId), 1, -1)
+    },
+  )
+  expect(rounds).toEqual([[one.paymentId], [two.paymentId]])
+})
+
+test('what has joined a job is removed once, though its worker asks for that twice', async () => {
+  const { jobId } = await aJob()
+  const [done, next] = [aPlaceOrder(), aPlaceOrder()]
+  const rounds: string[][] = []
+  const lossy = Object.assign(Object.create(connection), {
+    evalsha: async (...args: Parameters<typeof connection.evalsha>) => {
+      await connection.evalsha(...args) // Its answer is lost, and the connection sends it again.
+      return connection.evalsha(...args)
+    },
+  })
+  await workInRounds({
+    connection: lossy,
+    shard: 0,
+    jobId,
+    own: () => takeInApart(done),
+    joined: async (groups) => {
+      rounds.push(idsOf(groups))
+      if (rounds.length === 1) await takeInApart(next)
+    },
+    open: () => true,
+  })
+  expect(rounds).toEqual([[done.paymentId], [next.paymentId]])
+})
+
 test('a job that is to end is joined no more', async () => {
   const { jobId } = await aJob()
   const [one, two] = [aPlaceOrder(), aPlaceOrder()]

@@ -51,25 +51,25 @@ const takeJoined = new Script('take-joined')
  */
 export async function workInRounds({ connection, shard, jobId, own, joined, open }: Rounds): Promise<void> {
   const keys = [gatheringKey(shard), joinedKey(shard, jobId)]
-  const take = async (done: number, joinMs: number) => {
-    const texts = await takeJoined.run(connection, keys, [jobId, done, joinMs])
+  const take = async (done: string[], joinMs: number) => {
+    const texts = await takeJoined.run(connection, keys, [jobId, done.length, done.at(-1) ?? '', joinMs])
     return z.array(z.string()).parse(texts)
   }
   const until = performance.now() + JOB_MS_MAX
   let round = own()
-  let inHand = 0
+  let inHand: string[] = []
   while (await isDoneWithin(ROUND_MS, round)) {
     const taken = await take(inHand, open() && performance.now() < until ? ROUND_MS : 0)
     if (taken.length === 0) return
-    inHand = taken.length
+    inHand = taken
     round = joined(groupsIn(taken))
   }
   // This round is slow, or failed: nothing more joins the job, and what has joined waits for it no longer.
-  const rest = (await take(0, 0)).slice(inHand)
+  const rest = (await take([], 0)).filter((text) => !inHand.includes(text))
   const last = await Promise.allSettled([round, ...(rest.length > 0 ? [joined(groupsIn(rest))] : [])])
-  const ofJoined = inHand > 0 ? last : last.slice(1)
+  const ofJoined = inHand.length > 0 ? last : last.slice(1)
   if (ofJoined.length > 0 && ofJoined.every(({ status }) => status === 'fulfilled'))
-    await take(inHand + rest.length, 0)
+    await take([...inHand, ...rest], 0)
   for (const one of last) if (one.status === 'rejected') throw one.reason
 }
 
