@@ -113,6 +113,24 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
   })
 })
 
+test('an order is judged by what was claimed, though its job says of it what a repeat said', async () => {
+  const [order, other] = [aPlaceOrder({ customerId: randomUUID() }), aPlaceOrder()]
+  const jobId = await jobOf(order, other)
+  const said = { merchant: 'another', code: 'another', customer: undefined }
+  const subjects = new Map([
+    [order.paymentId, said],
+    [other.paymentId, subjectsOf(other)],
+  ])
+  const { open } = await worker.lookup.lookUp(
+    { shard: 0, jobId, subjects },
+    [order.paymentId, other.paymentId],
+    recentCounters,
+    await worker.usage.time(),
+  )
+  expect(open.map(({ record }) => record.order)).toEqual([other, order])
+  expect(await connection.zcard(recentKey(0, 'customer', order.customerId ?? ''))).toBe(1)
+})
+
 test('orders of a job that names everybody are looked up with one script, whatever their number', async () => {
   const asked = Array.from({ length: 32 }, () => aPlaceOrder({ customerId: randomUUID() }))
   const jobId = await jobOf(...asked)

@@ -6,7 +6,7 @@ import type { Directory, Found } from './directory.ts'
 import { orderKey } from './keys.ts'
 import { type Orders, readable } from './orders.ts'
 import type { Group } from './queue.ts'
-import { type Counting, Counts, type RecentOrders, type Subjects } from './recent.ts'
+import { type Counting, Counts, type RecentOrders, type Subjects, subjectsOf } from './recent.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 import { laterThan } from './usage.ts'
@@ -57,7 +57,7 @@ export class Lookup {
     const subjects = paymentIds.flatMap((paymentId) => group.subjects?.get(paymentId) ?? [])
     if (!this.#oneNode || subjects.length < paymentIds.length) return this.#inTwo(group, paymentIds, used)
     const counting = this.#rooms.recent.counting(subjects, used, laterThan(openAt))
-    return this.#inOne(group, paymentIds, subjects, counting)
+    return this.#inOne(group, paymentIds, subjects, counting, used)
   }
 
   async #inOne(
@@ -65,6 +65,7 @@ export class Lookup {
     paymentIds: string[],
     subjects: Subjects[],
     counting: Counting,
+    used: readonly RecentCounter[],
   ): Promise<Answer> {
     const keys = [...paymentIds.map((paymentId) => orderKey(shard, paymentId)), ...counting.keys]
     const [reply, found] = await Promise.all([
@@ -77,17 +78,22 @@ export class Lookup {
     const [requests, claimTimes, counts] = Reply.parse(reply)
     const recents = counting.recents(counts, Math.max(...claimTimes))
     const answer: Answer = { open: [], unreadable: [] }
+    const misnamed: string[] = []
     for (const [i, paymentId] of paymentIds.entries()) {
       const [request, claimedAt = 0] = [requests[i], claimTimes[i]]
       if (!request) continue
       const order = readable(() => unpackRequest(request, paymentId))
       if (order instanceof Error) answer.unreadable.push({ paymentId, error: order })
+      else if (!areSame(subjectsOf(order), subjects[i])) misnamed.push(paymentId)
       else {
         const record = { order, claimedAt, jobId }
         answer.open.push({ record, facts: factsOf(record, found, recents[i]) })
       }
     }
-    return answer
+    if (misnamed.length === 0) return answer
+    // The job says of them what a repeat said, which is not what was claimed.
+    const { open, unreadable } = await this.#inTwo({ shard, jobId }, misnamed, used)
+    return { open: [...answer.open, ...open], unreadable: [...answer.unreadable, ...unreadable] }
   }
 
   async #inTwo(
@@ -123,6 +129,9 @@ export class Lookup {
     }
   }
 }
+
+const areSame = (one: Subjects, other: Subjects | undefined): boolean =>
+  one.merchant === other?.merchant && one.code === other.code && one.customer === other.customer
 
 function factsOf(
   { order, claimedAt }: OpenOrder,
