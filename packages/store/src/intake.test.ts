@@ -3,6 +3,8 @@ import { setImmediate } from 'node:timers/promises'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
+import { Intake } from './intake.ts'
+import { gatheringKey } from './keys.ts'
 import { GroupTaker } from './queue.ts'
 import { type Subjects, subjectsOf } from './recent.ts'
 
@@ -126,6 +128,31 @@ test('an order whose wait is over before it was sent is not taken in', async () 
   const signal = AbortSignal.abort(new Error('too late'))
   await expect(ingress.intake.takeIn({ order, clientId: 'C-1' }, signal)).rejects.toThrow('too late')
   expect(await worker.orders.record(order.paymentId)).toBeUndefined()
+})
+
+test('a claim that ran twice, as a Cluster may have it, leaves its orders a job, also where it could have joined another', async () => {
+  const twice = Object.assign(Object.create(ingress.connection), {
+    eval: async (...args: Parameters<typeof connection.eval>) => {
+      await ingress.connection.eval(...args)
+      return ingress.connection.eval(...args)
+    },
+  })
+  const intake = new Intake({
+    connection: twice,
+    queues: worker.queues,
+    channels: ['{s0}:ingress:twice'],
+    mend: async () => {},
+    lostMs: 50,
+    onFault: () => {},
+    onGroup: () => {},
+  })
+  for (let n = 0; n < 3; n += 1) {
+    const order = aPlaceOrder()
+    await connection.del(gatheringKey(0))
+    await intake.takeIn({ order, clientId: 'C-1' }, inTime())
+    const { jobId = '' } = (await worker.orders.record(order.paymentId)) ?? {}
+    expect(await worker.queues.job(0, jobId), `order ${n}`).toBeDefined()
+  }
 })
 
 test('a repeat of an open order whose job is gone makes another job answerable', async () => {

@@ -167,8 +167,10 @@ export class Intake {
     ])
     this.#deps.onGroup(group.length, performance.now() - startedAt)
     const claimed = group.filter((_, i) => claims[i]?.state === 'NEW')
-    const joined = joining && joinable
-    if (claimed.length > 0 && !atOnce && !joined) await this.#enqueue(lane, claimed, jobId)
+    // On a Cluster a claim that was cut off is sent again: it finds its own orders then, and has told no other job of them.
+    const again = group.filter((_, i) => claims[i]?.state === 'OPEN' && claims[i]?.jobId === jobId)
+    const toEnqueue = joining && joinable ? again : [...claimed, ...again]
+    if (toEnqueue.length > 0 && !atOnce) await this.#enqueue(lane, toEnqueue, jobId)
     lane.mostlyNew = 2 * claimed.length > group.length
     lane.joining = joinable
     for (const [i, pending] of group.entries()) this.#tell(lane, pending, claims[i])
