@@ -63,6 +63,12 @@ test('the outcome is announced to every ingress that waits, and to each once', a
   expect(await heard).toBe('EXPIRED_CODE')
 })
 
+test('whose job cannot be told is not taken for one without a job', async () => {
+  const order = aPlaceOrder()
+  await connection.set(`{s0}:order:${order.paymentId}`, 'damaged')
+  await expect(worker.orders.jobsOf(0, [order.paymentId])).rejects.toThrow('WRONGTYPE')
+})
+
 test('concluded orders are open no more', async () => {
   const order = aPlaceOrder()
   await takeIn(order)
@@ -95,7 +101,8 @@ test('an order is given over only from the job it names, and those who wait are 
     expect(await worker.orders.entrust(0, [{ ...over, from: 'g-another' }], 'UNKNOWN_EXCEPTION')).toEqual([])
     expect(await worker.orders.entrust(0, [over], 'UNKNOWN_EXCEPTION')).toEqual([over])
     expect(await announced).toBe('UNKNOWN_EXCEPTION')
-    expect(await worker.orders.entrust(0, [over])).toEqual([])
+    expect(await worker.orders.entrust(0, [over])).toEqual([over]) // As when its answer was lost, and it is sent again.
+    expect(await worker.orders.entrust(0, [{ ...over, to: 'r-late' }])).toEqual([])
   })
   expect(await worker.orders.record(order.paymentId)).toMatchObject({ jobId: 'r-next', outcome: undefined })
 })

@@ -97,6 +97,12 @@ export class Orders {
     return outcome ? finalCode(outcome) : undefined
   }
 
+  /** When an order was claimed (ms); undefined if it never was. Of its record nothing else is read. */
+  async claimedAt(paymentId: string): Promise<number | undefined> {
+    const claimedAt = await this.#connection.hget(orderKey(this.#shardOf(paymentId), paymentId), 'claimedAt')
+    return claimedAt === null ? undefined : Number(claimedAt)
+  }
+
   /** Concludes one order; see `concludeAll`. */
   async conclude(paymentId: string, outcome: FinalCode): Promise<FinalCode | undefined> {
     const [standing] = await this.concludeAll(this.#shardOf(paymentId), [{ paymentId, outcome }])
@@ -140,7 +146,10 @@ export class Orders {
     const pipeline = this.#connection.pipeline()
     for (const paymentId of paymentIds) pipeline.hget(orderKey(shard, paymentId), 'job')
     const replies = (await pipeline.exec()) ?? []
-    return replies.map(([, job]) => (typeof job === 'string' ? job : undefined))
+    return replies.map(([error, job]) => {
+      if (error) throw error // An order whose job is not known is not one without a job.
+      return typeof job === 'string' ? job : undefined
+    })
   }
 
   /** How many orders are open in a shard, and the claim time of the oldest (ms). */

@@ -1,4 +1,4 @@
--- Makes another job answerable for open orders, if they still name the job they are taken from.
+-- Makes another job answerable for open orders, if they still name the job they are taken from. Run twice it says the same.
 --
 -- KEYS[1..n]   the orders' hashes
 -- ARGV[1]      a code to announce to the ingresses that wait, who then stop waiting; '' to leave them waiting
@@ -14,7 +14,7 @@ for i = 1, #KEYS do
   local paymentId, from, to = unpack(ARGV, 2 + (i - 1) * 3, 4 + (i - 1) * 3)
   local kept = redis.call('HMGET', KEYS[i], 'outcome', 'job', 'waiting')
   given[i] = 0
-  if not kept[1] and kept[2] == from then
+  if not kept[1] and (kept[2] == from or kept[2] == to) then
     given[i] = 1
     redis.call('HSET', KEYS[i], 'job', to)
     if ARGV[1] ~= '' and kept[3] and kept[3] ~= '' then
