@@ -16,7 +16,7 @@ test('rounds go on from where the one before has ended, and begin again after th
           return paymentIds
         },
       },
-      usage: { forget: async () => {}, time: async () => '1000' },
+      usage: { forget: async () => {}, now: async () => '1000' },
     },
     shards: 1,
     onRound: async () => {},
@@ -27,15 +27,16 @@ test('rounds go on from where the one before has ended, and begin again after th
   expect(mended).toEqual([5_000, 5_000, 2_000, 5_000])
 })
 
-test('what is forgotten goes by the clock of Redis, not by that of this machine', async () => {
+test('what is forgotten goes by the clock of Redis after open orders were looked for, not by that of this machine', async () => {
   const forgotten: number[][] = []
   const redisNow = Date.now() - 3_600_000
+  const times = [redisNow, redisNow + 70_000]
   await mendRound({
     store: {
       orders: { backlog: async () => ({ open: 0, oldest: undefined }), open: async () => [] },
       mending: { mendOpen: async () => [] },
       usage: {
-        time: async () => String(redisNow),
+        now: async () => String(times.shift()),
         forget: async (oldestOpen: number, now: number) => void forgotten.push([oldestOpen, now]),
       },
     },
@@ -43,5 +44,5 @@ test('what is forgotten goes by the clock of Redis, not by that of this machine'
     onRound: async () => {},
     onFault: () => {},
   })
-  expect(forgotten).toEqual([[redisNow, redisNow]])
+  expect(forgotten).toEqual([[redisNow, redisNow + 70_000]])
 })

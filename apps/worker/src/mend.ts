@@ -5,7 +5,7 @@ export type MendDeps = {
   store: {
     orders: Pick<WorkerStore['orders'], 'backlog' | 'open'>
     mending: Pick<WorkerStore['mending'], 'mendOpen'>
-    usage: Pick<WorkerStore['usage'], 'forget' | 'time'>
+    usage: Pick<WorkerStore['usage'], 'forget' | 'now'>
   }
   shards: number
   /** Told which orders a round has enqueued again; the round ends with it. */
@@ -37,7 +37,7 @@ export async function keepMending(deps: MendDeps, signal: AbortSignal): Promise<
  * orders the rounds before have looked at.
  */
 export async function mendRound({ store, shards, onRound }: MendDeps, seen: number[] = []): Promise<void> {
-  const now = Number(await store.usage.time())
+  const now = Number(await store.usage.now())
   const mended: string[] = []
   let oldestOpen = now
   for (let shard = 0; shard < shards; shard += 1) {
@@ -48,6 +48,6 @@ export async function mendRound({ store, shards, onRound }: MendDeps, seen: numb
     mended.push(...(await store.mending.mendOpen(shard, paymentIds)))
     oldestOpen = Math.min(oldestOpen, oldest)
   }
-  await store.usage.forget(oldestOpen, now)
+  await store.usage.forget(oldestOpen, Number(await store.usage.now()))
   await onRound(mended)
 }

@@ -60,11 +60,14 @@ export class Usage {
 
   /** A time (ms) not after now, by the clock that `decide` goes by: orders read from now on were open at it. */
   async time(): Promise<string> {
-    if (performance.now() - this.#told.at > TIME_MS_MAX) {
-      const time = await this.#tellTime.run(this.#connection, [decidedMinutesKey], [])
-      this.#tell(z.string().parse(time))
-    }
-    return this.#told.time
+    return performance.now() - this.#told.at > TIME_MS_MAX ? this.now() : this.#told.time
+  }
+
+  /** The time (ms) by that clock, asked for now. */
+  async now(): Promise<string> {
+    const time = z.string().parse(await this.#tellTime.run(this.#connection, [decidedMinutesKey], []))
+    this.#tell(time)
+    return time
   }
 
   #tell(time: string): void {
@@ -147,7 +150,8 @@ export class Usage {
 
   /**
    * Forgets decisions nobody can ask for any more: those of minutes without an open order for so long that nobody may
-   * decide them again; and the counters of days long past. `oldestOpen` is the oldest claim time of an open order, `now` is now (ms).
+   * decide them again; and the counters of days long past. `oldestOpen` is the oldest claim time of an open order; `now` (ms) is a
+   * time after it was asked for: a minute is kept from then on for as long as somebody may believe an order of it open.
    */
   async forget(oldestOpen: number, now: number): Promise<void> {
     const before = minuteOf(Math.min(oldestOpen, now - FORGET_MS))
