@@ -49,7 +49,7 @@ export function tellOperator({ metrics, log, tracing, limitUse }: SeenDeps): See
       log.warn({ paymentId, err }, 'cannot be decided now, is tried again later')
       tell(paymentId, group)
     },
-    gaveUp: ({ order: { paymentId } }, err) => {
+    gaveUp: (paymentId, err) => {
       metrics.gaveUp.inc()
       log.error({ paymentId, err }, 'gave up')
     },

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { Undecided } from '@placeorder/store'
+import { TooLate, Undecided } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openTestWorker } from '../test/worker-store.ts'
 import { processGroup } from './process-group.ts'
 
@@ -82,7 +82,7 @@ test('an order whose worker died of it after all its time is given up without be
   const judged: unknown[] = []
   const check = { name: 'deadly', after: 'merchant' as const, run: () => Promise.reject(judged.push(1)) }
   const rulebook = { ...deps.rulebook(), checks: [check] }
-  await processGroup(group, { ...deps, rulebook: () => rulebook, decideWithinMs: -1 })
+  await processGroup(group, { ...deps, rulebook: () => rulebook, decideWithinMs: -2_000 })
   expect(judged).toEqual([])
   expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
 })
@@ -95,8 +95,73 @@ test('an order that cannot be decided in all its time is PROCESS_FAIL; before, i
   const undecidable = { ...deps, rulebook: () => rulebook }
   await expect(processGroup(group, undecidable)).rejects.toThrow(Undecided)
   expect(await store.orders.outcomeOf(order.paymentId)).toBeUndefined()
-  await processGroup(group, { ...undecidable, decideWithinMs: -1 })
+  await processGroup(group, { ...undecidable, decideWithinMs: -2_000 })
   expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
+})
+
+test('how old an order is goes by Redis’s clock, as its claim does: a worker’s own may be a day ahead', async () => {
+  const order = aPlaceOrder()
+  const group = { ...(await groupOf(order)), orphaned: true }
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 })
+  try {
+    await processGroup(group, deps)
+  } finally {
+    vi.useRealTimers()
+  }
+  expect(await store.orders.outcomeOf(order.paymentId)).toBe('SUCCESS')
+})
+
+test('an order whose record or counters are damaged ends, too, once it had all its time', async () => {
+  const [unreadable, uncountable, good] = [
+    aPlaceOrder(),
+    aPlaceOrder({ customerId: 'C-ends' }),
+    aPlaceOrder(),
+  ]
+  await damage('C-ends')
+  const alone = await groupOf(uncountable)
+  await expect(processGroup(alone, deps)).rejects.toThrow('WRONGTYPE')
+  const group = await groupOf(unreadable, good)
+  await store.connection.hset(`{s0}:order:${unreadable.paymentId}`, 'request', 'garbage')
+  await processGroup(group, deps)
+  expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
+  const [jobId = ''] = await store.orders.jobsOf(0, [unreadable.paymentId])
+  expect(await store.queues.job(0, jobId)).toMatchObject({ state: 'delayed' })
+  const late = { ...deps, decideWithinMs: -2_000 }
+  await processGroup(alone, late)
+  await processGroup({ ...group, jobId, paymentIds: [unreadable.paymentId] }, late)
+  for (const { paymentId } of [uncountable, unreadable]) {
+    expect(await store.orders.outcomeOf(paymentId)).toBe('PROCESS_FAIL')
+    expect(await store.orders.gaveUpAt(paymentId)).toBeDefined()
+  }
+})
+
+test('a group that was decided too long after it was looked at stays one, and is run again', async () => {
+  const orders = [aPlaceOrder(), aPlaceOrder()]
+  const group = await groupOf(...orders)
+  const usage = Object.assign(Object.create(store.usage), {
+    time: async () => String(Number(await store.usage.time()) - 61_000),
+  })
+  await expect(processGroup(group, { ...deps, store: { ...store, usage } })).rejects.toThrow(TooLate)
+  expect(await store.orders.jobsOf(0, group.paymentIds)).toEqual([group.jobId, group.jobId])
+  await processGroup(group, deps)
+  for (const { paymentId } of orders) expect(await store.orders.outcomeOf(paymentId)).toBe('SUCCESS')
+})
+
+test('an order that is given up and was placed before is told as placed', async () => {
+  const order = aPlaceOrder()
+  const group = await groupOf(order)
+  const { claimedAt = 0 } = (await store.orders.record(order.paymentId)) ?? {}
+  await store.usage.decide(
+    [{ paymentId: order.paymentId, claimedAt, judged: 'SUCCESS', takings: [], orderCode: undefined }],
+    await store.usage.time(),
+  )
+  const check = { name: 'down', after: 'merchant' as const, run: () => Promise.reject(new Error('down')) }
+  const rulebook = { ...deps.rulebook(), checks: [check] }
+  const gaveUp: string[] = []
+  const seen = { ...deps.seen, gaveUp: (paymentId: string) => void gaveUp.push(paymentId) }
+  await processGroup(group, { ...deps, seen, rulebook: () => rulebook, decideWithinMs: -2_000 })
+  expect(await store.orders.outcomeOf(order.paymentId)).toBe('SUCCESS')
+  expect(gaveUp).toEqual([])
 })
 
 test('an order that has joined a job and cannot be decided leaves it for a job of its own', async () => {

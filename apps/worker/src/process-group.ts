@@ -1,7 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Facts, recentUsed, takings } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
-import { type Group, type Judged, type OpenOrder, Undecided, type WorkerStore } from '@placeorder/store'
+import {
+  type Group,
+  type Judged,
+  type OpenOrder,
+  TooLate,
+  Undecided,
+  type WorkerStore,
+} from '@placeorder/store'
 import { inBatches } from './in-batches.ts'
 import { judgeOrder, type Rulebook } from './judge-order.ts'
 
@@ -27,12 +34,13 @@ export type Seen = {
   concluded: (record: OpenOrder, outcome: FinalCode, group: Group) => void
   /** An order cannot be decided now and is tried again later. */
   undecided: (paymentId: string, reason: unknown, group: Group) => void
-  /** An order could not be decided in all the time it had, and is concluded PROCESS_FAIL. */
-  gaveUp: (record: OpenOrder, reason: unknown) => void
+  /** An order could not be decided in all the time it had, and was concluded PROCESS_FAIL. */
+  gaveUp: (paymentId: string, reason: unknown) => void
 }
 
-/** An open order, and what it was judged to, or why it could not be judged. */
-type Verdict = { record: OpenOrder; judged: Judged } | { record: OpenOrder; reason: unknown }
+/** An open order, and what it was judged to, or why it could not be judged; both, if it is given up. */
+type Verdict = Decided | { record: OpenOrder; reason: unknown }
+type Decided = { record: OpenOrder; judged: Judged; reason?: unknown }
 
 /**
  * Older orders (ms) are not judged any more: nobody has waited for an answer for long, and what the limits of their
@@ -59,12 +67,36 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
     const undecided = await decideGroup(group, deps)
     if (undecided.length > 0) await tryAgainLater(group, undecided, deps)
   } catch (reason) {
-    if (reason instanceof Undecided || isAlone(group)) throw reason
-    // One of them may be what it failed of: alone, it fails alone.
+    if (reason instanceof TooLate) throw reason // None of them is to blame: all are looked at again.
     const paymentIds = await stillOpen(group, deps)
+    if (isAlone(group)) {
+      for (const paymentId of paymentIds)
+        if (!(await endsForAge(group, paymentId, reason, deps))) throw reason
+      return
+    }
+    // One of them may be what it failed of: alone, it fails alone.
     for (const paymentId of paymentIds) deps.seen.undecided(paymentId, reason, group)
     await tryAgainLater(group, paymentIds, deps)
   }
+}
+
+/**
+ * Gives an order up if it had all its time, whatever it is that fails: its record, or what it counts in, may be damaged. So nothing
+ * is read of it but when it was claimed.
+ */
+async function endsForAge(
+  { shard }: Group,
+  paymentId: string,
+  reason: unknown,
+  deps: ProcessDeps,
+): Promise<boolean> {
+  const { orders, usage, conclusion } = deps.store
+  const openAt = await usage.time()
+  const claimedAt = await orders.claimedAt(paymentId)
+  if (claimedAt === undefined || Number(openAt) - claimedAt < deps.decideWithinMs) return false
+  const [outcome] = await conclusion.conclude(shard, [givenUp(paymentId, claimedAt)], openAt)
+  if (outcome === 'PROCESS_FAIL') await tellGivenUp(paymentId, reason, deps)
+  return true
 }
 
 /** Decides a group, part by part. Resolves with the orders that cannot be decided now, once all parts are done. */
@@ -100,28 +132,33 @@ async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps)
   const { open, unreadable } = await lookup.lookUp(group, paymentIds, recentUsed(rulebook.policy), openAt)
   deps.seen.redisAnswered(performance.now() - startedAt)
   for (const { paymentId, error } of unreadable) deps.seen.undecided(paymentId, error, group)
+  // By Redis's clock, as their claims are: that of this machine may be wrong.
+  const ageMs = ({ claimedAt }: OpenOrder) => Number(openAt) + performance.now() - startedAt - claimedAt
   // Only the acquirer's checks take time; without any, a timer for each group would be waste.
   const signal =
     rulebook.checks.length === 0
       ? group.signal
       : AbortSignal.any([AbortSignal.timeout(deps.checksMs), group.signal])
   const verdicts = open.map(({ record, facts }) =>
-    isOverdue(record, group, deps)
+    isOverdue(ageMs(record), group, deps)
       ? Promise.resolve({ record, reason: 'it was not decided in time' })
       : verdictOn(record, facts, rulebook, signal),
   )
-  const undecided: string[] = []
+  const undecided = unreadable.map(({ paymentId }) => paymentId)
   for await (const batch of inBatches(verdicts)) {
-    const judged = batch.map((verdict) => ('judged' in verdict ? verdict : orGiveUp(verdict, group, deps)))
+    const verdicts = batch.map((verdict) => orGiveUp(verdict, ageMs(verdict.record), deps))
     await conclude(
       group,
-      judged.filter((verdict) => 'judged' in verdict),
+      verdicts.filter((verdict) => 'judged' in verdict),
       { startedAt, openAt },
       deps,
     )
-    undecided.push(
-      ...judged.flatMap((verdict) => ('judged' in verdict ? [] : [verdict.record.order.paymentId])),
-    )
+    for (const verdict of verdicts) {
+      if ('judged' in verdict) continue
+      const { paymentId } = verdict.record.order
+      deps.seen.undecided(paymentId, verdict.reason, group)
+      undecided.push(paymentId)
+    }
   }
   return undecided
 }
@@ -138,11 +175,10 @@ async function stillOpen({ shard, jobId, paymentIds }: Group, { store }: Process
  * it in hand, perhaps of it.
  */
 function isOverdue(
-  { claimedAt }: OpenOrder,
+  ageMs: number,
   { orphaned }: Group,
   { decideWithinMs }: Pick<ProcessDeps, 'decideWithinMs'>,
 ): boolean {
-  const ageMs = Date.now() - claimedAt
   return ageMs > AGE_MS_MAX || (orphaned && ageMs > decideWithinMs)
 }
 
@@ -178,50 +214,47 @@ function judgedOf(
 }
 
 /** So that every order ends: one that had all its time and is still undecided was not placed. */
-function orGiveUp(
-  verdict: { record: OpenOrder; reason: unknown },
-  group: Group,
-  { decideWithinMs, seen }: ProcessDeps,
-): Verdict {
-  const { record, reason } = verdict
-  const { order, claimedAt } = record
-  if (Date.now() - claimedAt < decideWithinMs) {
-    seen.undecided(order.paymentId, reason, group)
-    return verdict
-  }
-  seen.gaveUp(record, reason)
-  return {
-    record,
-    judged: {
-      paymentId: order.paymentId,
-      claimedAt,
-      judged: 'PROCESS_FAIL',
-      takings: [],
-      orderCode: undefined,
-    },
-  }
+function orGiveUp(verdict: Verdict, ageMs: number, { decideWithinMs }: ProcessDeps): Verdict {
+  if ('judged' in verdict || ageMs < decideWithinMs) return verdict
+  const { record } = verdict
+  return { ...verdict, judged: givenUp(record.order.paymentId, record.claimedAt) }
+}
+
+const givenUp = (paymentId: string, claimedAt: number): Judged => ({
+  paymentId,
+  claimedAt,
+  judged: 'PROCESS_FAIL',
+  takings: [],
+  orderCode: undefined,
+})
+
+/** Once it is its outcome: an order that is given up may have been placed by whoever had it before. */
+async function tellGivenUp(paymentId: string, reason: unknown, { store, seen }: ProcessDeps): Promise<void> {
+  seen.gaveUp(paymentId, reason)
+  await store.orders.gaveUp(paymentId, Date.now())
 }
 
 /** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */
 async function conclude(
   group: Group,
-  verdicts: { record: OpenOrder; judged: Judged }[],
+  verdicts: Decided[],
   { startedAt, openAt }: { startedAt: number; openAt: string },
-  { store, seen }: ProcessDeps,
+  deps: ProcessDeps,
 ): Promise<void> {
   if (verdicts.length === 0) return
+  const { store, seen } = deps
   const judgements = verdicts.map(({ judged }) => judged)
   const judgedAt = performance.now()
   seen.stage('decide', (judgedAt - startedAt) / 1000)
   const standing = await store.conclusion.conclude(group.shard, judgements, openAt)
   seen.stage('conclude', (performance.now() - judgedAt) / 1000)
   seen.decided(judgements)
-  for (const [i, { record, judged }] of verdicts.entries()) {
+  for (const [i, { record, judged, reason }] of verdicts.entries()) {
     const outcome = standing[i]
     if (outcome === undefined) continue
     seen.concluded(record, outcome, group)
     if (judged.judged === 'PROCESS_FAIL' && outcome === 'PROCESS_FAIL')
-      await store.orders.gaveUp(judged.paymentId, Date.now())
+      await tellGivenUp(judged.paymentId, reason, deps)
   }
 }
 
