@@ -7,7 +7,7 @@ const kindOf = { merchant: 'merchantDay', customer: 'customerDay' } as const
 
 /**
  * Counters looked at in one round: of busier rounds a part, and one that fills up is taken from often enough to be
- * in it. One MGET of so many keys takes Redis about a millisecond.
+ * in it. One HMGET of so many fields takes Redis about a millisecond.
  */
 const COUNTERS_MAX = 1_000
 

@@ -40,7 +40,9 @@ export class Announcements {
   /** Listens on the channels; resolves when Redis has confirmed all of them. */
   async open(onGap: (paymentIds: string[]) => void): Promise<void> {
     for (const channel of this.#channels) await this.#connection.ssubscribe(channel)
-    this.#connection.on('ready', () => onGap([...this.#listeners.keys()]))
+    const mayHaveMissed = () => onGap([...this.#listeners.keys()])
+    this.#connection.on('ready', mayHaveMissed)
+    this.#connection.on('subscribersReady', mayHaveMissed) // So a Cluster calls it, which keeps connections of their own for this.
   }
 
   /** Calls `listener` with all that is announced of an order until the returned function is called. */

@@ -1,8 +1,6 @@
-export { Announcements } from './announcements.ts'
 export { Conclusion } from './conclusion.ts'
 export { Directory, type Found } from './directory.ts'
 export { Durability, type DurabilityReport } from './durability.ts'
-export { GroupData } from './gathering.ts'
 export { type Incoming, Intake, type Taken } from './intake.ts'
 export { shardOf } from './keys.ts'
 export { type LookedUp, Lookup, type OpenOrder } from './lookup.ts'
@@ -24,7 +22,6 @@ export {
   GroupTaker,
   type JobStands,
   Queues,
-  retryDelayMs,
   Undecided,
 } from './queue.ts'
 export { type Counted, RecentOrders, type Subjects, subjectsOf } from './recent.ts'

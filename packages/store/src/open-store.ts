@@ -81,12 +81,11 @@ export async function openIngressStore(
   const orders = new Orders(connection, shards, announcements)
   const queues = new Queues(connection, shards)
   const mending = new Mending(connection, orders, queues)
-  await announcements.open(async (paymentIds) => {
-    for (const paymentId of paymentIds) {
-      const outcome = await orders.outcomeOf(paymentId).catch(() => undefined)
-      if (outcome !== undefined) announcements.tell(paymentId, outcome)
-    }
-  })
+  const look = async (paymentId: string) => {
+    const outcome = await orders.outcomeOf(paymentId).catch(() => undefined)
+    if (outcome !== undefined) announcements.tell(paymentId, outcome)
+  }
+  await announcements.open((paymentIds) => void Promise.all(paymentIds.map(look)))
   const mend = async (shard: number, paymentId: string, jobId: string) => {
     onMended(await mending.mend(shard, [{ paymentId, jobId }]))
   }
@@ -106,7 +105,7 @@ export async function openIngressStore(
   }
 }
 
-/** Opens what a worker needs. Its commands wait for Redis, however long it is away. */
+/** Opens what a worker needs. Its commands wait for Redis, however long it is away; on a Cluster, some seconds. */
 export async function openWorkerStore({ address, shards, onFault }: StoreOptions): Promise<WorkerStore> {
   const open = opener(address, onFault)
   const connection = open('patient')

@@ -62,7 +62,8 @@ function open(address: RedisAddress, patience: Patience): Connection {
     disconnectTimeout: DISCONNECT_MS_MAX,
     keepAlive: 5_000,
     maxRetriesPerRequest: patience === 'patient' ? null : 0,
-    // A script that was cut off may have run; its caller asks again rather than have it run behind its back.
+    // A script that was cut off may have run; its caller asks again rather than have it run behind its back. A Cluster sends it
+    // again nevertheless: all of ours may run twice.
     autoResendUnfulfilledCommands: patience === 'patient',
     enableOfflineQueue: patience === 'patient',
   }
