@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { addressOf } from '@placeorder/config'
 import { CodeRecord, MerchantRecord } from '@placeorder/decision'
-import { openDirectory } from '@placeorder/store'
+import { openDirectory, type RedisAddress } from '@placeorder/store'
 import { findRedisServer, startLocalRedis } from '@placeorder/store/local-redis'
 import { z } from 'zod'
 import { type Child, runChild, startChild } from './child.ts'
@@ -37,12 +38,12 @@ export async function runAll({ environment, passed, once }: RunAll, signal: Abor
   await demandFree(environment.PORT)
   const closers: (() => Promise<void>)[] = []
   try {
-    const redisUrl = environment.REDIS_URL ?? (await startRedis(closers))
-    const env = environmentOf(redisUrl, environment, passed)
+    const redis = await redisFor(environment, closers)
+    const env = environmentOf(redis, environment, passed)
     for (const stem of [keys.acquirer, keys.caller]) {
       if (await makeKeysOnce(stem)) say(`made the key pair ${stem}.pem`)
     }
-    await importDirectory(redisUrl, environment.SHARDS)
+    await importDirectory(redis, environment.SHARDS)
     const children = await startApps(env, closers)
     const code = await placeSample(environment.PORT, env)
     if (once || code !== 0) return code
@@ -52,6 +53,16 @@ export async function runAll({ environment, passed, once }: RunAll, signal: Abor
   } finally {
     for (const close of closers.reverse()) await close()
   }
+}
+
+/** The Redis that the environment names; one of our own if it names none. */
+async function redisFor(
+  environment: StandaloneEnvironment,
+  closers: (() => Promise<void>)[],
+): Promise<RedisAddress> {
+  const { REDIS_URL, REDIS_SENTINELS } = environment
+  const started = REDIS_URL === undefined && REDIS_SENTINELS.length === 0 ? [await startRedis(closers)] : []
+  return addressOf({ ...environment, REDIS_URL: REDIS_URL ?? started })
 }
 
 async function startRedis(closers: (() => Promise<void>)[]): Promise<string> {
@@ -68,7 +79,7 @@ async function startRedis(closers: (() => Promise<void>)[]): Promise<string> {
 
 /** What ingress and worker run with: what the operator set, else the samples of this repository. */
 function environmentOf(
-  redisUrl: string,
+  { urls }: RedisAddress,
   { PORT, SHARDS, LOG_LEVEL }: StandaloneEnvironment,
   passed: Record<string, string | undefined>,
 ): Record<string, string> {
@@ -79,9 +90,9 @@ function environmentOf(
     CLIENTS_FILE: join(root, 'config/clients.json'),
     POLICY_FILE: join(root, 'config/policy.json'),
     SIGNING_KEY_FILE: `${keys.acquirer}.pem`,
-    ADMIN_PORT: '0',
     ...set,
-    REDIS_URL: redisUrl,
+    ...(urls.length > 0 ? { REDIS_URL: urls.join(',') } : {}),
+    ADMIN_PORT: '0',
     SHARDS: String(SHARDS),
     PORT: String(PORT),
     LOG_LEVEL,
@@ -90,9 +101,8 @@ function environmentOf(
 
 const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
 
-async function importDirectory(redisUrl: string, shards: number): Promise<void> {
+async function importDirectory(address: RedisAddress, shards: number): Promise<void> {
   const { merchants, codes } = DirectoryFile.parse(JSON.parse(await readFile(directoryFile, 'utf8')))
-  const address = { urls: [redisUrl], cluster: false, sentinels: [], sentinelName: '' }
   const { directory, close } = await openDirectory(address, shards)
   try {
     await directory.put(merchants, codes)
