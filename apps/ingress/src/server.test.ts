@@ -6,6 +6,7 @@ import type { InjectOptions } from 'fastify'
 import { afterAll, describe, expect, test } from 'vitest'
 import { codeOf, inquiryPath, path, type Sent, signedHeaders, testServer } from '../test/test-server.ts'
 import { Admission } from './admission.ts'
+import type { Answered } from './server.ts'
 import { Waits } from './waits.ts'
 
 const app = testServer()
@@ -46,6 +47,9 @@ describe('headers', () => {
     ['Accept of anything', { accept: 'text/html, */*;q=0.1' }, 'SUCCESS'],
     ['Accept without JSON', { accept: 'text/html' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
     ['Accept that excludes JSON', { accept: 'application/json;q=0' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
+    ['Accept of all but JSON', { accept: 'application/json;q=0, */*' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
+    ['Accept of nothing but JSON', { accept: '*/*;q=0, application/json;q=0.5' }, 'SUCCESS'],
+    ['Accept of JSON by its kind', { accept: '*/*; q=0.0, Application/*' }, 'SUCCESS'],
     ['no Client-Id', { 'client-id': '' }, 'PARAM_ILLEGAL'],
     ['no Request-Time', { 'request-time': '' }, 'PARAM_ILLEGAL'],
     ['a Request-Time that is none', { 'request-time': 'yesterday' }, 'PARAM_ILLEGAL'],
@@ -99,6 +103,9 @@ describe('signatures', () => {
     const answered = await app.inject({ method: 'POST', url: `${path}?a=1`, headers, body: good })
     expect(codeOf(answered, `${path}?a=1`)).toBe('INVALID_SIGNATURE')
   })
+  test('cover the query also where it cannot be decoded', async () => {
+    expect(await post({ target: `${path}?a=%ff` })).toBe('SUCCESS')
+  })
 })
 
 describe('nothing gets around the signature', () => {
@@ -122,12 +129,46 @@ describe('nothing gets around the signature', () => {
   test.each(['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as const)('%s', async (method) => {
     expect(await post({}, method)).toBe('METHOD_NOT_SUPPORTED')
   })
-  test.each(['/', '/aps/api/v1/payments', `${path}/`, `${path}x`, `${path.toUpperCase()}`, `${path}%2f`])(
-    'the unknown path %s',
-    async (target) => {
-      expect(await post({ target })).toBe('NO_INTERFACE_DEF')
-    },
-  )
+  test.each([
+    ...['/', '/aps/api/v1/payments', `${path}/`, `${path}x`, `${path.toUpperCase()}`, `${path}%2f`],
+    ...[`${path}%ff`, `${path}%zz`, '/aps/%zz', '/aps/%c0?a=%zz', '/%'],
+  ])('the unknown path %s', async (target) => {
+    expect(await post({ target })).toBe('NO_INTERFACE_DEF')
+    expect(await post({ target }, 'GET')).toBe('NO_INTERFACE_DEF')
+  })
+})
+
+describe('path and method come before whatever else is odd', () => {
+  const odd: [string, Sent][] = [
+    ['a body that is no JSON', { body: '{' }],
+    ['no body', { body: '' }],
+    ['a body that is too large', { body: 'x'.repeat(100_000) }],
+    ['text', { headers: { 'content-type': 'text/plain' } }],
+    ['a Content-Type that is none', { headers: { 'content-type': 'weird' } }],
+    ['another length than it says', { headers: { 'content-length': '100000' } }],
+  ]
+  test.each(odd)('an unknown path with %s', async (_what, sent) => {
+    expect(await post({ ...sent, target: '/nowhere' })).toBe('NO_INTERFACE_DEF')
+    expect(await post({ ...sent, target: '/%zz' })).toBe('NO_INTERFACE_DEF')
+  })
+  test.each(odd)('another method with %s', async (_what, sent) => {
+    for (const method of ['PUT', 'DELETE'] as const)
+      expect(await post(sent, method)).toBe('METHOD_NOT_SUPPORTED')
+  })
+})
+
+test('an answer to an unknown path is counted, with its client and the reason', async () => {
+  const told: Answered[] = []
+  const counting = testServer({ onAnswer: (answered) => told.push(answered) })
+  const targets = ['/nowhere', '/%zz']
+  for (const target of targets)
+    await counting.inject({ method: 'POST', url: target, headers: signedHeaders({ target }) })
+  const { 'client-id': clientId } = signedHeaders({})
+  expect(told).toMatchObject([
+    { door: 'none', code: 'NO_INTERFACE_DEF', clientId, reason: 'nothing is at this path' },
+    { door: 'none', code: 'NO_INTERFACE_DEF', clientId, reason: 'its path cannot be decoded' },
+  ])
+  await counting.close()
 })
 
 describe('bodies', () => {

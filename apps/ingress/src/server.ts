@@ -8,7 +8,7 @@ import {
   type ResultCode,
 } from '@placeorder/protocol'
 import type { Logger, Metrics, Step, Tracing } from '@placeorder/telemetry'
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Admission } from './admission.ts'
 import type { Client, Clients } from './clients.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
@@ -88,6 +88,7 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     exposeHeadRoutes: false,
     trustProxy: deps.trustProxy,
     clientErrorHandler: () => {}, // The listener answers, signed; Fastify would answer before it.
+    frameworkErrors: (_error, request, reply) => refuseTarget(request, reply, deps),
     serverFactory: (handler) =>
       createListener(handler, {
         signer: deps.signer,
@@ -98,63 +99,82 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
   })
   app.decorateRequest('seen')
   app.addHook('onRequest', (request, _reply, done) => {
-    request.seen = { arrivedAt: performance.now(), door: 'none', code: 'UNKNOWN_EXCEPTION', shareable: true }
+    request.seen = seenNow()
+    if (request.is404) throw noDoor(request, deps) // Before its body is read: whatever that is, the path comes first.
     done()
   })
   answerInTheProtocolsWords(app, deps)
-  refuseUnknownDoors(app, deps)
   addDoors(app, deps)
   return app
 }
 
+const seenNow = (): Seen => ({
+  arrivedAt: performance.now(),
+  door: 'none',
+  code: 'UNKNOWN_EXCEPTION',
+  shareable: true,
+})
+
 /** Whatever is sent, by a handler or by an error, leaves as HTTP 200 with our signature. */
-function answerInTheProtocolsWords(
-  app: FastifyInstance,
-  { clients, signer, log, onAnswer, stage, draining }: ServerDeps,
-): void {
+function answerInTheProtocolsWords(app: FastifyInstance, deps: ServerDeps): void {
   app.setErrorHandler(async (error, request) => {
     const code = codeOf(error)
     const { seen } = request
     if (code === 'UNKNOWN_EXCEPTION')
-      log.error({ paymentId: seen.paymentId, err: error }, 'an answer could not be made')
+      deps.log.error({ paymentId: seen.paymentId, err: error }, 'an answer could not be made')
     else seen.reason = messageOf(error)
     return say(request, code)
   })
-  app.addHook('onSend', async (request, reply, payload) => {
-    const text = String(payload) // Left as a string: Node then sends it in one piece with the headers.
-    const body = Buffer.from(text)
-    const clientId = clientIdOf(request)
-    const { seen } = request
-    const signingAt = performance.now()
-    const answered = { target: targetOf(request), clientId, body, shareable: seen.shareable }
-    const headers = await signer.headersFor(answered, seen.expected)
-    reply
-      .code(200)
-      .headers({ 'content-type': 'application/json; charset=UTF-8', 'client-id': clientId, ...headers })
-    if (draining()) reply.header('connection', 'close')
-    seen.step?.end({ attributes: { resultCode: seen.code } })
-    const now = performance.now()
-    stage('sign', (now - signingAt) / 1000)
-    const seconds = (now - seen.arrivedAt) / 1000
-    onAnswer({
-      door: seen.door,
-      code: seen.code,
-      clientId: clients().get(clientId)?.clientId,
-      paymentId: seen.paymentId,
-      reason: seen.reason,
-      seconds,
-    })
-    return text
-  })
+  app.addHook('onSend', (request, reply, payload) => signReply(request, reply, String(payload), deps))
 }
 
-function refuseUnknownDoors(app: FastifyInstance, { paths }: ServerDeps): void {
-  app.setNotFoundHandler(async (request) => {
-    const [path] = targetOf(request).split('?')
-    const known = path === paths.placeOrder || path === paths.inquireOrder
-    request.seen.reason = known ? 'it is not a POST' : 'nothing is at this path'
-    return say(request, known ? 'METHOD_NOT_SUPPORTED' : 'NO_INTERFACE_DEF')
+/** Makes a reply ours and tells of it; gives its body, left as a string: Node then sends it in one piece with the headers. */
+async function signReply(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  text: string,
+  { clients, signer, onAnswer, stage, draining }: ServerDeps,
+): Promise<string> {
+  const body = Buffer.from(text)
+  const clientId = clientIdOf(request)
+  const { seen } = request
+  const signingAt = performance.now()
+  const answered = { target: targetOf(request), clientId, body, shareable: seen.shareable }
+  const headers = await signer.headersFor(answered, seen.expected)
+  reply
+    .code(200)
+    .headers({ 'content-type': 'application/json; charset=UTF-8', 'client-id': clientId, ...headers })
+  if (draining()) reply.header('connection', 'close')
+  seen.step?.end({ attributes: { resultCode: seen.code } })
+  const now = performance.now()
+  stage('sign', (now - signingAt) / 1000)
+  const seconds = (now - seen.arrivedAt) / 1000
+  onAnswer({
+    door: seen.door,
+    code: seen.code,
+    clientId: clients().get(clientId)?.clientId,
+    paymentId: seen.paymentId,
+    reason: seen.reason,
+    seconds,
   })
+  return text
+}
+
+/** Why no door was found for a request. */
+function noDoor(request: FastifyRequest, { paths }: ServerDeps): Refusal {
+  const [path] = targetOf(request).split('?')
+  const known = path === paths.placeOrder || path === paths.inquireOrder
+  return known
+    ? new Refusal('METHOD_NOT_SUPPORTED', 'it is not a POST')
+    : new Refusal('NO_INTERFACE_DEF', 'nothing is at this path')
+}
+
+/** Answers a request whose target the router cannot read, such as `/%zz`: Fastify runs no hook for it. */
+function refuseTarget(request: FastifyRequest, reply: FastifyReply, deps: ServerDeps): void {
+  request.seen = { ...seenNow(), reason: 'its path cannot be decoded' }
+  signReply(request, reply, say(request, 'NO_INTERFACE_DEF'), deps)
+    .then((text) => void reply.send(text))
+    .catch(() => reply.raw.destroy())
 }
 
 /** The protocol's two doors. Both stand behind the same hooks, so that no request gets around them. */
@@ -234,6 +254,10 @@ function codeOf(error: unknown): ResultCode {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 const clientIdOf = ({ headers }: FastifyRequest): string => headers['client-id']?.toString() ?? ''
-const targetOf = (request: FastifyRequest): string => request.raw.url ?? '/'
 const bodyOf = (request: FastifyRequest): Buffer =>
   Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+
+/** Path and query as received. What is before them in a target in absolute form (`http://host/path`) is not signed. */
+function targetOf({ raw: { url = '/' } }: FastifyRequest): string {
+  return url.startsWith('/') ? url : url.replace(/^\w+:\/\/[^/?#]*/, '') || '/'
+}
