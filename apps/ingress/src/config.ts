@@ -2,7 +2,13 @@ import { durationMs, list, port, redisEnvironment, wholeNumber } from '@placeord
 import { z } from 'zod'
 import { isSubnet } from './clients.ts'
 
-const Path = z.string().regex(/^\/[^?#\s]*$/, 'must be a path that begins with /')
+/** Other characters stand for something: `:` and `*` for any part to the router, `%` for a byte, `?` for a query. */
+const Path = z
+  .string()
+  .regex(
+    /^\/[\w.~/-]*$/,
+    'must be / and then letters, digits, or any of / . _ ~ -: name the path as callers sign it',
+  )
 const File = z.string().min(1)
 
 /** Names of ranges that stand for themselves. */
