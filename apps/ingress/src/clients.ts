@@ -5,24 +5,53 @@ import { dirname, resolve } from 'node:path'
 import { ConfigFault } from '@placeorder/config'
 import { z } from 'zod'
 
-/** One who may call, as `clients.json` says. */
-const ClientEntry = z.strictObject({
-  clientId: z.string().min(1).max(128),
-  acquirerIds: z.array(z.string().min(1).max(64)).min(1),
-  keys: z
-    .array(
-      z.strictObject({
-        version: z.string().regex(/^\d{1,9}$/, 'is a whole number in a string'),
-        publicKeyFile: z.string().min(1),
-      }),
-    )
-    .min(1),
-  addresses: z.array(z.string().refine(isSubnet, 'is an address or a range such as 10.0.0.0/8')).optional(),
-  ordersPerSecondMax: z.int().min(1).optional(),
-})
+/** One who may call, as `clients.json` in this directory says. Its keys are read on the way. */
+const clientEntry = (directory: string) =>
+  z.strictObject({
+    clientId: z.string().min(1).max(128),
+    acquirerIds: z.array(z.string().min(1).max(64)).min(1),
+    keys: z
+      .array(
+        z.strictObject({
+          version: z.string().regex(/^\d{1,9}$/, 'is a whole number in a string'),
+          publicKeyFile: z
+            .string()
+            .min(1)
+            .transform((file, context) =>
+              readPublicKey(resolve(directory, file)).catch((error: Error) => {
+                context.addIssue(error.message)
+                return z.NEVER
+              }),
+            ),
+        }),
+      )
+      .min(1)
+      .superRefine(once('version'), whatever),
+    addresses: z.array(z.string().refine(isSubnet, 'is an address or a range such as 10.0.0.0/8')).optional(),
+    ordersPerSecondMax: z.int().min(1).optional(),
+  })
+type ClientEntry = z.output<ReturnType<typeof clientEntry>>
 
 /** `config/clients.json`. */
-export const ClientsFile = z.strictObject({ clients: z.array(ClientEntry).min(1) })
+const clientsFile = (directory: string) =>
+  z.strictObject({ clients: z.array(clientEntry(directory)).min(1).superRefine(once('clientId'), whatever) })
+
+/** For a look at a list that is taken whatever else is wrong with it, so that every fault is named. */
+const whatever = { when: ({ value }: { value: unknown }) => Array.isArray(value) }
+
+/** Tells of the entries of a list in which a field says what it says in another. */
+function once<K extends string>(field: K) {
+  return (list: ({ [F in K]?: string } | null)[], context: z.core.$RefinementCtx): void => {
+    const before = new Set<string>()
+    for (const [at, entry] of list.entries()) {
+      const said = entry?.[field]
+      if (said === undefined) continue
+      if (before.has(said))
+        context.addIssue({ code: 'custom', path: [at, field], message: `${said} is there twice` })
+      before.add(said)
+    }
+  }
+}
 
 /** A caller that is known. */
 export type Client = {
@@ -45,31 +74,17 @@ const KEY_BITS_MIN = 2048
  * @throws ConfigFault naming every fault
  */
 export async function parseClients(text: string, path: string): Promise<Clients> {
-  const file = ClientsFile.safeParse(jsonOf(text, path))
+  const file = await clientsFile(dirname(path)).safeParseAsync(jsonOf(text, path))
   if (!file.success) {
     throw new ConfigFault(
       file.error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`),
     )
   }
-  const faults: string[] = []
-  const clients = new Map<string, Client>()
-  for (const entry of file.data.clients) {
-    const keys = new Map<string, KeyObject>()
-    for (const { version, publicKeyFile } of entry.keys) {
-      const key = await readPublicKey(resolve(dirname(path), publicKeyFile)).catch((error: Error) => error)
-      if (key instanceof Error) faults.push(`${path}: ${entry.clientId}: key ${version}: ${key.message}`)
-      else if (keys.has(version))
-        faults.push(`${path}: ${entry.clientId}: key version ${version} is there twice`)
-      else keys.set(version, key)
-    }
-    if (clients.has(entry.clientId)) faults.push(`${path}: ${entry.clientId} is there twice`)
-    clients.set(entry.clientId, clientOf(entry, keys))
-  }
-  if (faults.length > 0) throw new ConfigFault(faults)
-  return clients
+  return new Map(file.data.clients.map((entry) => [entry.clientId, clientOf(entry)]))
 }
 
-function clientOf(entry: z.output<typeof ClientEntry>, keys: Map<string, KeyObject>): Client {
+function clientOf(entry: ClientEntry): Client {
+  const keys = new Map(entry.keys.map(({ version, publicKeyFile: key }) => [version, key]))
   const newest = [...keys.keys()].sort((a, b) => Number(b) - Number(a))[0]
   const allowed = entry.addresses === undefined ? undefined : blockListOf(entry.addresses)
   return {

@@ -1,0 +1,25 @@
+import { ConfigFault } from '@placeorder/config'
+import { expect, test } from 'vitest'
+import { parseClients } from './clients.ts'
+
+const key = (version: string, publicKeyFile: string) => ({ version, publicKeyFile })
+const client = { clientId: 'A', acquirerIds: ['1'], keys: [key('1', 'missing-1.pem')] }
+
+test('every fault of a clients file is named at once', async () => {
+  const keys = [key('1', 'missing-2.pem'), key('1', 'missing-3.pem'), key('one', 'missing-4.pem')]
+  const file = { clients: [client, { ...client, acquirers: ['1'], keys }, 'B'] }
+  const error = await parseClients(JSON.stringify(file), '/nowhere/clients.json').catch((error) => error)
+  expect(error).toBeInstanceOf(ConfigFault)
+  const said: string[] = error.faults
+  expect(said.toSorted()).toEqual([
+    expect.stringMatching(/clients\.0\.keys\.0\.publicKeyFile: .*missing-1\.pem/),
+    expect.stringMatching(/clients\.1\.clientId: A is there twice/),
+    expect.stringMatching(/clients\.1\.keys\.0\.publicKeyFile: .*missing-2\.pem/),
+    expect.stringMatching(/clients\.1\.keys\.1\.publicKeyFile: .*missing-3\.pem/),
+    expect.stringMatching(/clients\.1\.keys\.1\.version: 1 is there twice/),
+    expect.stringMatching(/clients\.1\.keys\.2\.publicKeyFile: .*missing-4\.pem/),
+    expect.stringMatching(/clients\.1\.keys\.2\.version: is a whole number in a string/),
+    expect.stringMatching(/clients\.1: .*acquirers/),
+    expect.stringMatching(/clients\.2: /),
+  ])
+})
