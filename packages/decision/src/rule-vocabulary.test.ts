@@ -1,5 +1,7 @@
+import { PlaceOrderRequest } from '@placeorder/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
 import type { RecordType, RuleType } from './rule-type.ts'
 import { variables } from './rule-vocabulary.ts'
 import { compileRules, RuleFault } from './rules.ts'
@@ -39,6 +41,33 @@ test('every field can be read of every order and merchant, also where it is abse
       expect(['rule', undefined]).toContain(rules.rejectedBy(facts))
     }
   }
+})
+
+/** Every text of an order: how long rules take it to be at most, and what the request's schema says of it. */
+function everyText(
+  { fields }: RecordType,
+  schema: z.core.JSONSchema.BaseSchema,
+  path = 'order',
+): { path: string; charactersMax: number; said: z.core.JSONSchema.BaseSchema }[] {
+  return Object.entries(fields).flatMap(([name, type]) => {
+    const field = schema.properties?.[name]
+    const said = typeof field === 'object' ? (field.anyOf?.[0] ?? field) : undefined // Optional: this, or null.
+    if (typeof said !== 'object') throw new Error(`a request has no ${path}.${name}`)
+    if (type.kind === 'record') return everyText(type, said, `${path}.${name}`)
+    return type.kind === 'string'
+      ? [{ path: `${path}.${name}`, charactersMax: type.charactersMax, said }]
+      : []
+  })
+}
+
+test('no text of an order is longer than the cost of a rule is reckoned with', () => {
+  const { order } = variables.fields
+  if (order?.kind !== 'record') throw new Error('rules do not see an order')
+  const texts = everyText(order, z.toJSONSchema(PlaceOrderRequest, { io: 'input' }))
+  const ofAnyForm = texts.filter(({ said }) => said.type === 'string' && !said.pattern && !said.enum)
+  expect(ofAnyForm.map(({ path }) => path)).toContain('order.env.clientIp')
+  for (const { path, charactersMax, said } of ofAnyForm)
+    expect({ path, charactersMax }).toEqual({ path, charactersMax: said.maxLength ?? 65_536 })
 })
 
 const words = [

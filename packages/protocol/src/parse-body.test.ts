@@ -106,6 +106,7 @@ const others: [path: string, required: boolean][] = [
   ['settlementQuote', false],
   ['settlementQuote.quotePrice', false],
   ['settlementQuote.quoteStartTime', false],
+  ['settlementQuote.quoteExpiryTime', false],
   ['settlementQuote.guaranteed', false],
   ['merchant', true],
   ['merchant.merchantMCC', false],
@@ -119,6 +120,22 @@ const others: [path: string, required: boolean][] = [
   ['env.userAgent', false],
   ['env.clientIp', false],
   ['env.extendInfo', false],
+]
+
+/** Texts whose length nobody has published. */
+const unbounded = [
+  'settlementQuote.quoteStartTime',
+  'settlementQuote.quoteExpiryTime',
+  'settlementQuote.baseCurrency',
+  'settlementQuote.quoteUnit',
+  'merchant.merchantRegisterDate',
+  'merchant.store.storeDisplayName',
+  'merchant.store.storePhoneNo',
+  'env.userAgent',
+  'env.clientIp',
+  'env.cookieId',
+  'env.storeTerminalRequestTime',
+  'env.extendInfo',
 ]
 
 const refusalOf = (body: Uint8Array): string | undefined => {
@@ -178,6 +195,11 @@ describe.each(others)('%s', (path, required) => {
   })
 })
 
+test.each(unbounded)('%s is bounded by the body alone', (path) => {
+  good(withAt(path, 'x'.repeat(60_000)))
+  bad(withAt(path, ''), path)
+})
+
 describe('amounts', () => {
   test.each(['-1', '1.5', '1e3', '01', '+1', ' 1', '', '0x1', '１', 'NaN', '00'])(
     '"%s" is no whole number',
@@ -222,6 +244,18 @@ describe('the quote', () => {
       bytes({ ...settled, settlementQuote: { quotePrice, guaranteed: true } }),
     )
     expect(order.settlementQuote).toEqual({ quotePrice: plain, guaranteed: 'true' })
+  })
+  test.each([
+    '2025-02-20T08:51:49Z',
+    '2025-02-20T08:51:49.123+08:00',
+    '2025-02-20T08:51:49+0800',
+    '2025-02-20T08:51:49+08',
+    '2025-02-20T08:51:49',
+    '2025-02-20',
+  ])('may begin and end at %s', (time) => {
+    const settlementQuote = { quotePrice: '0.14', quoteStartTime: time, quoteExpiryTime: time }
+    const order = parseBody(PlaceOrderRequest, bytes({ ...settled, settlementQuote }))
+    expect(order.settlementQuote).toEqual(settlementQuote)
   })
   test.each([0, -1, '0', '0.0', '-1', '1e3', '.5', 'x', ''])('price %j is none', (quotePrice) => {
     bad({ ...settled, settlementQuote: { quotePrice } }, 'settlementQuote.quotePrice')

@@ -18,10 +18,10 @@ export const Store = message({
   referenceStoreId: optional(identifier(32)),
   storeName: optional(text(256)),
   storeMCC: optional(MerchantCategoryCode),
-  storeDisplayName: optional(text(256)),
+  storeDisplayName: optional(text()),
   storeTerminalId: optional(text(64)),
   storeOperatorId: optional(text(64)),
-  storePhoneNo: optional(text(64)),
+  storePhoneNo: optional(text()),
   storeAddress: optional(Address),
 })
 export type Store = z.output<typeof Store>
@@ -32,7 +32,7 @@ export const Merchant = message({
   merchantMCC: optional(MerchantCategoryCode),
   merchantAddress: optional(Address),
   merchantDisplayName: optional(text(256)),
-  merchantRegisterDate: optional(text(64)),
+  merchantRegisterDate: optional(text()),
   store: optional(Store),
 })
 export type Merchant = z.output<typeof Merchant>
@@ -43,10 +43,10 @@ export const Env = message({
   osType: optional(z.enum(['IOS', 'ANDROID'])),
   userAgent: optional(text()),
   deviceTokenId: optional(text(64)),
-  clientIp: optional(text(64)),
+  clientIp: optional(text()),
   cookieId: optional(text()),
   storeTerminalId: optional(text(64)),
-  storeTerminalRequestTime: optional(text(64)),
+  storeTerminalRequestTime: optional(text()),
   extendInfo: optional(text()),
 })
 export type Env = z.output<typeof Env>

@@ -22,18 +22,18 @@ const Price = z
 
 const Flag = z.union([z.boolean().transform(String), z.enum(['true', 'false'])])
 
-/** A moment in ISO 8601 with an offset. */
-const Moment = z.iso.datetime({ offset: true, error: 'is not a time in ISO 8601 with an offset' })
-
-/** The exchange rate between settlement and payment currency. All of it is optional inside. */
+/**
+ * The exchange rate between settlement and payment currency. All of it is optional inside. Its times are texts: callers write
+ * ISO 8601 in many ways, and nothing is decided by them.
+ */
 export const Quote = message({
   quoteId: optional(text(64)),
   quoteCurrencyPair: optional(text(16)),
   quotePrice: optional(Price),
-  quoteStartTime: optional(Moment),
-  quoteExpiryTime: optional(Moment),
-  baseCurrency: optional(text(16)),
-  quoteUnit: optional(text(32)),
+  quoteStartTime: optional(text()),
+  quoteExpiryTime: optional(text()),
+  baseCurrency: optional(text()),
+  quoteUnit: optional(text()),
   guaranteed: optional(Flag),
 })
 export type Quote = z.output<typeof Quote>

@@ -21,7 +21,7 @@ const objects = [
     lengths: {
       referenceStoreId: 32,
       storeName: 256,
-      storeDisplayName: 256,
+      storeDisplayName: 0,
       storeTerminalId: 64,
       storeOperatorId: 64,
       storeMCC: 0,
