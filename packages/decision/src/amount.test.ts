@@ -68,9 +68,23 @@ test.each<[string, string, string, Quoted, string]>([
     'SUCCESS',
   ],
   [
-    'the wrong way round',
+    'from base to quote currency, the pair the other way',
+    '500 USD',
+    '6500 KRW',
+    { quoteCurrencyPair: 'KRW/USD', quotePrice: '1300' },
+    'SUCCESS',
+  ],
+  [
+    'from quote to base currency, the pair the other way',
     '6500 KRW',
     '500 USD',
+    { quoteCurrencyPair: 'KRW/USD', quotePrice: '1300' },
+    'SUCCESS',
+  ],
+  [
+    'in neither direction',
+    '6500 KRW',
+    '510 USD',
     { quoteCurrencyPair: 'KRW/USD', quotePrice: '1300' },
     'PAYMENT_AMOUNT_INVALID',
   ],
@@ -176,6 +190,13 @@ test.each<[string, string, string, Quoted, string]>([
     'SUCCESS',
   ],
   [
+    'a unit with an exponent',
+    '6500 USD',
+    '10000 JPY',
+    { quoteCurrencyPair: 'JPY/USD', quotePrice: '0.65', quoteUnit: '1.0E2' },
+    'SUCCESS',
+  ],
+  [
     'a unit that is no number',
     '500 USD',
     '6500 KRW',
@@ -196,6 +217,13 @@ test.each<[string, string, string, Quoted, string]>([
     '500 USD',
     { quoteCurrencyPair: 'KRW/USD', baseCurrency: '840', quotePrice: '1300' },
     'SUCCESS',
+  ],
+  [
+    'a base that fits, and a price that does not',
+    '6500 KRW',
+    '500 USD',
+    { quoteCurrencyPair: 'USD/KRW', baseCurrency: 'KRW', quotePrice: '1300' },
+    'PAYMENT_AMOUNT_INVALID',
   ],
   [
     'a base of neither',
@@ -252,12 +280,13 @@ test('settled follows from paid and the rate, in both directions, to the last di
     paidUnits: units,
     rate: rates,
     pair: fc.shuffledSubarray(currencies, { minLength: 2, maxLength: 2 }),
+    pairIsTurned: fc.boolean(),
     multiplied: fc.boolean(),
     toleranceUnits: fc.bigInt({ min: 0n, max: 3n }),
     offUnits: fc.bigInt({ min: -5n, max: 5n }),
   })
   fc.assert(
-    fc.property(cases, ({ paidUnits, rate, pair, multiplied, toleranceUnits, offUnits }) => {
+    fc.property(cases, ({ paidUnits, rate, pair, pairIsTurned, multiplied, toleranceUnits, offUnits }) => {
       const [paid = '', settled = ''] = pair
       const scale = [ten(decimalsOf(settled) ?? 0), ten(decimalsOf(paid) ?? 0)] as const
       const factor = multiplied
@@ -270,13 +299,17 @@ test('settled follows from paid and the rate, in both directions, to the last di
       const beyondUnits = numerator % denominator === 0n ? 0n : 1n
       const within = offUnits > 0n ? offUnits <= toleranceUnits : beyondUnits - offUnits <= toleranceUnits
       const quote = {
-        quoteCurrencyPair: multiplied ? `${paid}/${settled}` : `${settled}/${paid}`,
+        quoteCurrencyPair: pairIsTurned ? `${settled}/${paid}` : `${paid}/${settled}`,
         quotePrice: rate.price,
+        baseCurrency: multiplied ? paid : settled,
       }
       const tolerant = { ...policy, settlementToleranceUnits: toleranceUnits }
-      expect(judged(`${paidUnits} ${paid}`, `${settledUnits} ${settled}`, quote, tolerant)).toBe(
+      const [paidMoney, settledMoney] = [`${paidUnits} ${paid}`, `${settledUnits} ${settled}`]
+      expect(judged(paidMoney, settledMoney, quote, tolerant)).toBe(
         within ? 'SUCCESS' : 'PAYMENT_AMOUNT_INVALID',
       )
+      const { baseCurrency: _, ...eitherWay } = quote
+      if (within) expect(judged(paidMoney, settledMoney, eitherWay, tolerant)).toBe('SUCCESS')
     }),
     { numRuns: 500 },
   )

@@ -9,6 +9,7 @@ test.each([
   ['KWD', 3],
   ['BHD', 3],
   ['CLF', 4],
+  ['XCG', 2],
   ['XQQ', undefined],
   ['constructor', undefined],
 ] as const)('the smallest unit of %s stands at decimal %s', (currency, decimals) => {
@@ -21,6 +22,7 @@ test.each([
   ['392', 'JPY'],
   ['036', 'AUD'],
   ['36', 'AUD'],
+  ['532', 'XCG'],
   ['000', undefined],
   ['XQQ', undefined],
   ['', undefined],

@@ -13,8 +13,8 @@ const RATE_EXPONENT_MAX = 64n
  * currency (1 covers every way of rounding). Exact: rational numbers of BigInt, nothing is rounded.
  *
  * The pair `A/B` and the price p say that 1 A is p B; `quoteUnit` n says that it is n A instead. `baseCurrency` says
- * which of the two is A where it is given, because senders differ in how they order the pair. Where neither is
- * given, the price may be meant either way. A quote without a usable price, or of other currencies, leads nowhere.
+ * which of the two is A. Where it is not given the price may be meant either way, because senders differ in how they order
+ * the pair. A quote without a usable price, or of other currencies, leads nowhere.
  */
 export function followsQuote(paid: Amount, settled: Amount, quote: Quote, toleranceUnits: bigint): boolean {
   const rate = rateOf(quote)
@@ -36,7 +36,6 @@ function basesOf(quote: Quote, paid: string, settled: string): string[] {
   if (quote.quoteCurrencyPair !== undefined) {
     const pair = currenciesIn(quote.quoteCurrencyPair)
     if (pair === undefined || !both.every((currency) => pair.includes(currency))) return []
-    if (quote.baseCurrency === undefined) return pair.slice(0, 1)
   }
   if (quote.baseCurrency === undefined) return both
   const base = currencyNamed(quote.baseCurrency.trim())
@@ -59,7 +58,7 @@ function rateOf(quote: Quote): Ratio | undefined {
   return unit === undefined ? price : times(price, inverse(unit))
 }
 
-/** Reads `1300`, `0.00076`, `7.6E-4` (as SDKs that type prices as numbers print small ones). */
+/** Reads `1300` and `0.00076`; and `1.0E2`, as SDKs may print a `quoteUnit`, which is any text. */
 function positiveDecimal(text: string): Ratio | undefined {
   if (text.length > RATE_CHARACTERS_MAX) return undefined
   const [, whole, fraction = '', exponentText = '0'] =
