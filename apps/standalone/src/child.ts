@@ -24,7 +24,7 @@ export async function startChild(
   env: Record<string, string>,
   { ready, onLine }: { ready: string; onLine: (line: string) => void },
 ): Promise<Child> {
-  const child = spawn(process.execPath, [join(root, entry)], {
+  const child = spawn(process.execPath, [...process.execArgv, join(root, entry)], {
     cwd: root,
     env,
     detached: true,

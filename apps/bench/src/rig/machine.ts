@@ -20,7 +20,7 @@ export async function machineOf({ rounds, seconds }: Plan): Promise<Machine> {
     cpu: cpus()[0]?.model.trim() ?? 'an unknown CPU',
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    node: process.version.slice(1),
+    node: [process.version.slice(1), ...process.execArgv].join(' '),
     redis: `${server.kind === 'binary' ? server.command : server.image} ${server.version}, appendfsync always`,
     at: new Date().toISOString(),
     rounds,

@@ -25,7 +25,10 @@ const inherited = () => {
   return { PATH, HOME, NODE_COMPILE_CACHE }
 }
 
-/** Starts a program as it is run in production, its log going to a file; ready when its admin port says that it lives. */
+/**
+ * Starts a program as it is run in production, with Node's flags as this process has them, its log going to a file; ready when its
+ * admin port says that it lives.
+ */
 export async function startService(
   name: string,
   entry: string,
@@ -37,7 +40,7 @@ export async function startService(
   }: { env: Record<string, string>; adminPort: number; log: string; nodeArgs?: string[] },
 ): Promise<Program> {
   const file = await open(log, 'a')
-  const child = spawn(process.execPath, [...nodeArgs, join(root, entry)], {
+  const child = spawn(process.execPath, [...process.execArgv, ...nodeArgs, join(root, entry)], {
     cwd: root,
     env: { ...inherited(), ...env, ADMIN_HOST: '127.0.0.1', ADMIN_PORT: String(adminPort) },
     stdio: ['ignore', file.fd, file.fd],
@@ -63,7 +66,7 @@ const lives = (adminPort: number): Promise<boolean> =>
 
 const Reply = z.object({ id: z.number(), result: z.unknown().optional(), error: z.string().optional() })
 
-/** Starts a program of the bench's own that serves what it is asked (see serve.ts). */
+/** Starts a program of the bench's own, with the same flags, that serves what it is asked (see serve.ts). */
 export async function startAsked(
   name: string,
   entry: string,
@@ -74,7 +77,7 @@ export async function startAsked(
     cwd: root,
     env: { ...inherited(), ...env },
     execPath: process.execPath,
-    execArgv,
+    execArgv: [...process.execArgv, ...execArgv],
     serialization: 'advanced',
   })
   const program = programOf(name, child)
