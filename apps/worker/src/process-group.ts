@@ -68,10 +68,11 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
     if (undecided.length > 0) await tryAgainLater(group, undecided, deps)
   } catch (reason) {
     if (reason instanceof TooLate) throw reason // None of them is to blame: all are looked at again.
+    const openAt = await deps.store.usage.time()
     const paymentIds = await stillOpen(group, deps)
     if (isAlone(group)) {
       for (const paymentId of paymentIds)
-        if (!(await endsForAge(group, paymentId, reason, deps))) throw reason
+        if (!(await endsForAge(group, { paymentId, openAt, reason }, deps))) throw reason
       return
     }
     // One of them may be what it failed of: alone, it fails alone.
@@ -86,12 +87,10 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
  */
 async function endsForAge(
   { shard }: Group,
-  paymentId: string,
-  reason: unknown,
+  { paymentId, openAt, reason }: { paymentId: string; openAt: string; reason: unknown },
   deps: ProcessDeps,
 ): Promise<boolean> {
-  const { orders, usage, conclusion } = deps.store
-  const openAt = await usage.time()
+  const { orders, conclusion } = deps.store
   const claimedAt = await orders.claimedAt(paymentId)
   if (claimedAt === undefined || Number(openAt) - claimedAt < deps.decideWithinMs) return false
   const [outcome] = await conclusion.conclude(shard, [givenUp(paymentId, claimedAt)], openAt)
