@@ -40,7 +40,7 @@ export function tellOperator({ metrics, log, tracing, limitUse }: SeenDeps): See
     redisAnswered: (ms) => metrics.redisRoundTrip.observe(ms / 1000),
     stage: metrics.stage,
     decided: (judged) => noteTakings(judged, limitUse),
-    concluded: ({ order: { paymentId } }, outcome, group) => {
+    concluded: (paymentId, outcome, group) => {
       log.info({ paymentId, outcome }, 'concluded')
       tell(paymentId, group, outcome)
     },

@@ -164,6 +164,27 @@ test('an order that is given up and was placed before is told as placed', async 
   expect(gaveUp).toEqual([])
 })
 
+test('an order whose key is no record leaves its neighbours to jobs of their own', async () => {
+  const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
+  const group = await groupOf(good, bad)
+  await store.connection.set(`{s0}:order:${bad.paymentId}`, 'damaged')
+  await processGroup(group, deps)
+  const [jobId = ''] = await store.orders.jobsOf(0, [good.paymentId])
+  await processGroup({ ...group, jobId, paymentIds: [good.paymentId] }, deps)
+  expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
+  expect(await store.mending.mendOpen(0, group.paymentIds)).toEqual([])
+})
+
+test('a check’s PROCESS_FAIL is an answer as any other: nobody gave up', async () => {
+  const order = aPlaceOrder()
+  const group = await groupOf(order)
+  const check = { name: 'no', after: 'merchant' as const, run: async () => 'PROCESS_FAIL' as const }
+  const rulebook = { ...deps.rulebook(), checks: [check] }
+  await processGroup(group, { ...deps, rulebook: () => rulebook })
+  expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
+  expect(await store.orders.gaveUpAt(order.paymentId)).toBeUndefined()
+})
+
 test('an order that has joined a job and cannot be decided leaves it for a job of its own', async () => {
   const order = aPlaceOrder()
   const group = await groupOf(order)

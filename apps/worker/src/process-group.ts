@@ -31,7 +31,7 @@ export type Seen = {
   stage: (stage: 'decide' | 'conclude', seconds: number) => void
   /** Decisions stand, and with them what each has taken. */
   decided: (judged: Judged[]) => void
-  concluded: (record: OpenOrder, outcome: FinalCode, group: Group) => void
+  concluded: (paymentId: string, outcome: FinalCode, group: Group) => void
   /** An order cannot be decided now and is tried again later. */
   undecided: (paymentId: string, reason: unknown, group: Group) => void
   /** An order could not be decided in all the time it had, and was concluded PROCESS_FAIL. */
@@ -41,6 +41,9 @@ export type Seen = {
 /** An open order, and what it was judged to, or why it could not be judged; both, if it is given up. */
 type Verdict = Decided | { record: OpenOrder; reason: unknown }
 type Decided = { record: OpenOrder; judged: Judged; reason?: unknown }
+
+/** An order that cannot be decided now, and why. */
+type Undecidable = { paymentId: string; reason: unknown }
 
 /**
  * Older orders (ms) are not judged any more: nobody has waited for an answer for long, and what the limits of their
@@ -76,8 +79,11 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
       return
     }
     // One of them may be what it failed of: alone, it fails alone.
-    for (const paymentId of paymentIds) deps.seen.undecided(paymentId, reason, group)
-    await tryAgainLater(group, paymentIds, deps)
+    await tryAgainLater(
+      group,
+      paymentIds.map((paymentId) => ({ paymentId, reason })),
+      deps,
+    )
   }
 }
 
@@ -86,20 +92,21 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
  * is read of it but when it was claimed.
  */
 async function endsForAge(
-  { shard }: Group,
-  { paymentId, openAt, reason }: { paymentId: string; openAt: string; reason: unknown },
+  group: Group,
+  { paymentId, openAt, reason }: Undecidable & { openAt: string },
   deps: ProcessDeps,
 ): Promise<boolean> {
   const { orders, conclusion } = deps.store
   const claimedAt = await orders.claimedAt(paymentId)
   if (claimedAt === undefined || Number(openAt) - claimedAt < deps.decideWithinMs) return false
-  const [outcome] = await conclusion.conclude(shard, [givenUp(paymentId, claimedAt)], openAt)
+  const [outcome] = await conclusion.conclude(group.shard, [givenUp(paymentId, claimedAt)], openAt)
+  if (outcome !== undefined) deps.seen.concluded(paymentId, outcome, group)
   if (outcome === 'PROCESS_FAIL') await tellGivenUp(paymentId, reason, deps)
   return true
 }
 
 /** Decides a group, part by part. Resolves with the orders that cannot be decided now, once all parts are done. */
-async function decideGroup(group: Group, deps: ProcessDeps): Promise<string[]> {
+async function decideGroup(group: Group, deps: ProcessDeps): Promise<Undecidable[]> {
   const deciding = partsOf(distinct(group.paymentIds)).map(async (part, before) => {
     for (let n = 0; n < before; n += 1) await setImmediate() // Those before it are on their way then.
     return decidePart(group, part, deps)
@@ -123,14 +130,13 @@ function partsOf(paymentIds: string[]): string[][] {
 }
 
 /** Decides some orders of a group. Resolves with those that cannot be decided now. */
-async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps): Promise<string[]> {
+async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps): Promise<Undecidable[]> {
   const { lookup, usage } = deps.store
   const rulebook = deps.rulebook()
   const openAt = await usage.time()
   const startedAt = performance.now()
   const { open, unreadable } = await lookup.lookUp(group, paymentIds, recentUsed(rulebook.policy), openAt)
   deps.seen.redisAnswered(performance.now() - startedAt)
-  for (const { paymentId, error } of unreadable) deps.seen.undecided(paymentId, error, group)
   // By Redis's clock, as their claims are: that of this machine may be wrong.
   const ageMs = ({ claimedAt }: OpenOrder) => Number(openAt) + performance.now() - startedAt - claimedAt
   // Only the acquirer's checks take time; without any, a timer for each group would be waste.
@@ -143,7 +149,7 @@ async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps)
       ? Promise.resolve({ record, reason: 'it was not decided in time' })
       : verdictOn(record, facts, rulebook, signal),
   )
-  const undecided = unreadable.map(({ paymentId }) => paymentId)
+  const undecided: Undecidable[] = unreadable.map(({ paymentId, error: reason }) => ({ paymentId, reason }))
   for await (const batch of inBatches(verdicts)) {
     const verdicts = batch.map((verdict) => orGiveUp(verdict, ageMs(verdict.record), deps))
     await conclude(
@@ -153,10 +159,8 @@ async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps)
       deps,
     )
     for (const verdict of verdicts) {
-      if ('judged' in verdict) continue
-      const { paymentId } = verdict.record.order
-      deps.seen.undecided(paymentId, verdict.reason, group)
-      undecided.push(paymentId)
+      if (!('judged' in verdict))
+        undecided.push({ paymentId: verdict.record.order.paymentId, reason: verdict.reason })
     }
   }
   return undecided
@@ -248,12 +252,13 @@ async function conclude(
   const standing = await store.conclusion.conclude(group.shard, judgements, openAt)
   seen.stage('conclude', (performance.now() - judgedAt) / 1000)
   seen.decided(judgements)
-  for (const [i, { record, judged, reason }] of verdicts.entries()) {
+  for (const [i, verdict] of verdicts.entries()) {
     const outcome = standing[i]
     if (outcome === undefined) continue
-    seen.concluded(record, outcome, group)
-    if (judged.judged === 'PROCESS_FAIL' && outcome === 'PROCESS_FAIL')
-      await tellGivenUp(judged.paymentId, reason, deps)
+    const { paymentId } = verdict.judged
+    seen.concluded(paymentId, outcome, group)
+    // A check of the acquirer's may say PROCESS_FAIL, too: that is no giving up.
+    if ('reason' in verdict && outcome === 'PROCESS_FAIL') await tellGivenUp(paymentId, verdict.reason, deps)
   }
 }
 
@@ -261,8 +266,13 @@ async function conclude(
  * Orders that cannot be decided now leave their group, each for a job of its own. An order already alone stays in its
  * job, which BullMQ runs again after the back-off.
  */
-async function tryAgainLater(group: Group, paymentIds: string[], { store }: ProcessDeps): Promise<void> {
-  const undecided = paymentIds.map((paymentId) => ({
+async function tryAgainLater(
+  group: Group,
+  undecidable: Undecidable[],
+  { store, seen }: ProcessDeps,
+): Promise<void> {
+  for (const { paymentId, reason } of undecidable) seen.undecided(paymentId, reason, group)
+  const undecided = undecidable.map(({ paymentId }) => ({
     paymentId,
     jobId: group.jobId,
     trace: group.traces?.[paymentId],
@@ -272,5 +282,5 @@ async function tryAgainLater(group: Group, paymentIds: string[], { store }: Proc
     return
   }
   await store.mending.tellUndecided(group.shard, undecided)
-  throw new Undecided('the order cannot be decided now')
+  throw new Undecided('the order cannot be decided now', { cause: undecidable[0]?.reason })
 }

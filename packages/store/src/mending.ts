@@ -36,9 +36,10 @@ export class Mending {
   async mendOpen(shard: number, paymentIds: string[]): Promise<string[]> {
     if (paymentIds.length === 0) return []
     const jobIds = await this.#orders.jobsOf(shard, paymentIds)
+    const named = paymentIds.map((paymentId, i) => ({ paymentId, jobId: jobIds[i] }))
     return this.mend(
       shard,
-      paymentIds.map((paymentId, i) => ({ paymentId, jobId: jobIds[i] })),
+      named.filter(({ jobId }) => jobId !== undefined), // Any other has been concluded meanwhile, or is no record.
     )
   }
 

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
+import { openOperatorStore } from './open-store.ts'
 
-const { ingress, worker, takeIn, connection } = await openTestStore()
+const { address, ingress, worker, takeIn, connection } = await openTestStore()
 
 test('the first outcome stands', async () => {
   const order = aPlaceOrder()
@@ -63,10 +64,15 @@ test('the outcome is announced to every ingress that waits, and to each once', a
   expect(await heard).toBe('EXPIRED_CODE')
 })
 
-test('whose job cannot be told is not taken for one without a job', async () => {
-  const order = aPlaceOrder()
-  await connection.set(`{s0}:order:${order.paymentId}`, 'damaged')
-  await expect(worker.orders.jobsOf(0, [order.paymentId])).rejects.toThrow('WRONGTYPE')
+test('of orders whose jobs are asked for, one that is no record is nobody else’s fault; while Redis is away none has none', async () => {
+  const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
+  await takeIn(good)
+  await connection.set(`{s0}:order:${bad.paymentId}`, 'damaged')
+  const paymentIds = [good.paymentId, bad.paymentId]
+  expect(await worker.orders.jobsOf(0, paymentIds)).toEqual([expect.stringMatching(/^g-/), undefined])
+  const closed = await openOperatorStore({ address, shards: 1, onFault: () => {} })
+  await closed.close()
+  await expect(closed.orders.jobsOf(0, paymentIds)).rejects.toThrow()
 })
 
 test('concluded orders are open no more', async () => {

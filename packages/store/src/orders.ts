@@ -97,9 +97,9 @@ export class Orders {
     return outcome ? finalCode(outcome) : undefined
   }
 
-  /** When an order was claimed (ms); undefined if it never was. Of its record nothing else is read. */
+  /** When an open order was claimed (ms); undefined of any other. Its record is not read. */
   async claimedAt(paymentId: string): Promise<number | undefined> {
-    const claimedAt = await this.#connection.hget(orderKey(this.#shardOf(paymentId), paymentId), 'claimedAt')
+    const claimedAt = await this.#connection.zscore(openKey(this.#shardOf(paymentId)), paymentId)
     return claimedAt === null ? undefined : Number(claimedAt)
   }
 
@@ -141,13 +141,14 @@ export class Orders {
     return this.#connection.zrangebyscore(openKey(shard), '-inf', before, 'LIMIT', skip, max)
   }
 
-  /** The jobs that orders of a shard name as answerable for them. */
+  /** The jobs that orders of a shard name as answerable for them; undefined for those whose record says none, or is no record. */
   async jobsOf(shard: number, paymentIds: string[]): Promise<(string | undefined)[]> {
     const pipeline = this.#connection.pipeline()
     for (const paymentId of paymentIds) pipeline.hget(orderKey(shard, paymentId), 'job')
     const replies = (await pipeline.exec()) ?? []
     return replies.map(([error, job]) => {
-      if (error) throw error // An order whose job is not known is not one without a job.
+      // An order that cannot be asked for now is not one without a job.
+      if (error && !error.message.startsWith('WRONGTYPE')) throw error
       return typeof job === 'string' ? job : undefined
     })
   }
