@@ -8,12 +8,12 @@ test.each([
   ['a proxy that is no address', { TRUST_PROXY: 'balancer.local' }, 'TRUST_PROXY.0: must be addresses'],
   ['a range that is none', { TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY.0: must be addresses'],
   ['one path for both', { INQUIRY_ORDER_PATH: '/p', PLACE_ORDER_PATH: '/p' }, 'must be another path'],
-  ['a path with a part left open', { PLACE_ORDER_PATH: '/a/:v/b' }, 'PLACE_ORDER_PATH: must be / and then'],
-  ['a path that stands for many', { INQUIRY_ORDER_PATH: '/a/*' }, 'INQUIRY_ORDER_PATH: must be / and then'],
-  ['a path that is encoded', { PLACE_ORDER_PATH: '/a%20b' }, 'PLACE_ORDER_PATH: must be / and then'],
-  ['a path that would be', { PLACE_ORDER_PATH: '/café' }, 'PLACE_ORDER_PATH: must be / and then'],
-  ['a path with a query', { PLACE_ORDER_PATH: '/a?b' }, 'PLACE_ORDER_PATH: must be / and then'],
-  ['a path that is none', { PLACE_ORDER_PATH: 'a' }, 'PLACE_ORDER_PATH: must be / and then'],
+  ['a path with a part left open', { PLACE_ORDER_PATH: '/a/:v/b' }, 'PLACE_ORDER_PATH: must be a path as'],
+  ['a path that stands for many', { INQUIRY_ORDER_PATH: '/a/*' }, 'INQUIRY_ORDER_PATH: must be a path as'],
+  ['a path that is encoded', { PLACE_ORDER_PATH: '/a%20b' }, 'PLACE_ORDER_PATH: must be a path as'],
+  ['a path that would be', { PLACE_ORDER_PATH: '/café' }, 'PLACE_ORDER_PATH: must be a path as'],
+  ['a path with a query', { PLACE_ORDER_PATH: '/a?b' }, 'PLACE_ORDER_PATH: must be a path as'],
+  ['a path that is none', { PLACE_ORDER_PATH: 'a' }, 'PLACE_ORDER_PATH: must be a path as'],
   ['a wait callers do not wait for', { WAIT_MS: '5001' }, 'WAIT_MS: must be a whole number from 50 to 4800'],
 ])('an ingress does not start with %s, and says so', (_what, env, said) => {
   expect(() => readEnvironment(IngressEnvironment, env)).toThrow(said)

@@ -2,12 +2,12 @@ import { durationMs, list, port, redisEnvironment, wholeNumber } from '@placeord
 import { z } from 'zod'
 import { isSubnet } from './clients.ts'
 
-/** Other characters stand for something: `:` and `*` for any part to the router, `%` for a byte, `?` for a query. */
+/** To the router `:`, `*` and brackets are a pattern, and what `%` stands for is not what callers sign. */
 const Path = z
   .string()
   .regex(
-    /^\/[\w.~/-]*$/,
-    'must be / and then letters, digits, or any of / . _ ~ -: name the path as callers sign it',
+    /^\/[\w.~/!$&'+,;=@-]*$/,
+    'must be a path as callers sign it: / and then characters of a URL but for : * ( ) % ? #',
   )
 const File = z.string().min(1)
 
