@@ -60,8 +60,9 @@ async function redisFor(
   environment: StandaloneEnvironment,
   closers: (() => Promise<void>)[],
 ): Promise<RedisAddress> {
-  const { REDIS_URL, REDIS_SENTINELS } = environment
-  const started = REDIS_URL === undefined && REDIS_SENTINELS.length === 0 ? [await startRedis(closers)] : []
+  const { REDIS_URL, REDIS_CLUSTER, REDIS_SENTINELS } = environment
+  const isNamed = REDIS_URL !== undefined || REDIS_CLUSTER || REDIS_SENTINELS.length > 0
+  const started = isNamed ? [] : [await startRedis(closers)]
   return addressOf({ ...environment, REDIS_URL: REDIS_URL ?? started })
 }
 
