@@ -1,7 +1,7 @@
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
-import { openTestStore } from '../test/test-store.ts'
+import { openTestStore, runningTwice } from '../test/test-store.ts'
 import { type Joining, workInRounds } from './gathering.ts'
 import { gatheringKey, joinedKey } from './keys.ts'
 import { openIngressStore } from './open-store.ts'
@@ -139,14 +139,8 @@ test('what has joined a job is removed once, though its worker asks for that twi
   const { jobId } = await aJob()
   const [done, next] = [aPlaceOrder(), aPlaceOrder()]
   const rounds: string[][] = []
-  const lossy = Object.assign(Object.create(connection), {
-    evalsha: async (...args: Parameters<typeof connection.evalsha>) => {
-      await connection.evalsha(...args) // Its answer is lost, and the connection sends it again.
-      return connection.evalsha(...args)
-    },
-  })
   await workInRounds({
-    connection: lossy,
+    connection: runningTwice(connection),
     shard: 0,
     jobId,
     own: () => takeInApart(done),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
-import { openTestStore } from '../test/test-store.ts'
+import { openTestStore, runningTwice } from '../test/test-store.ts'
 import { Intake } from './intake.ts'
 import { gatheringKey } from './keys.ts'
 import { GroupTaker } from './queue.ts'
@@ -131,14 +131,8 @@ test('an order whose wait is over before it was sent is not taken in', async () 
 })
 
 test('a claim that ran twice, as a Cluster may have it, leaves its orders a job, also where it could have joined another', async () => {
-  const twice = Object.assign(Object.create(ingress.connection), {
-    eval: async (...args: Parameters<typeof connection.eval>) => {
-      await ingress.connection.eval(...args)
-      return ingress.connection.eval(...args)
-    },
-  })
   const intake = new Intake({
-    connection: twice,
+    connection: runningTwice(ingress.connection),
     queues: worker.queues,
     channels: ['{s0}:ingress:twice'],
     mend: async () => {},

@@ -15,6 +15,19 @@ export type TestStore = {
   takeIn: (order: PlaceOrderRequest) => Promise<Extract<Taken, { kind: 'OPEN' }>>
 }
 
+/** A connection whose scripts run twice, as when their answer is lost and they are sent again. */
+export const runningTwice = (connection: Connection): Connection =>
+  Object.assign(Object.create(connection), {
+    eval: async (...args: Parameters<Connection['eval']>) => {
+      await connection.eval(...args)
+      return connection.eval(...args)
+    },
+    evalsha: async (...args: Parameters<Connection['evalsha']>) => {
+      await connection.evalsha(...args)
+      return connection.evalsha(...args)
+    },
+  })
+
 export async function openTestStore({ shards = 1, own = false } = {}): Promise<TestStore> {
   const redis = await testRedis({ own: own || shards > 1 })
   const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
