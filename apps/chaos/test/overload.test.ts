@@ -170,11 +170,10 @@ test('five times of what callers in step are served: goodput stays above 80 %, a
     expect(performance.now() - fallenAt).toBeLessThan(5_000)
 })
 
-test('a refused order costs less than a quarter of a served one, in CPU time', {
+test('a refused order costs less than a fifth of a served one, in CPU time', {
   timeout: TIMEOUT_MS,
 }, async () => {
   await house.links[1]?.proxy.heal()
   const { served, refused } = await costs()
-  // From 0.17, where a signature is slow, to 0.22, where it takes 0.25 ms: only what is served has one of its own.
-  expect(refused).toBeLessThan(served / 4)
+  expect(refused).toBeLessThan(served / 5)
 })

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { answer, Refusal } from '@placeorder/protocol'
+import { answer } from '@placeorder/protocol'
 import { afterEach, expect, test } from 'vitest'
 import { Admission } from './admission.ts'
 
@@ -16,49 +16,29 @@ function admissionWith(openOrders = 0): Admission {
   return admission
 }
 
-/** Why an order is refused now; undefined if it is let in. */
-async function refusal(
-  admission: Admission,
-  of: { clientId: string; ordersPerSecondMax?: number } = client,
-): Promise<string | undefined> {
-  let letIn = false
-  try {
-    await admission.admitted(of, async () => {
-      letIn = true
-      return answer('SUCCESS')
-    })
-    return undefined
-  } catch (error) {
-    expect(error).toBeInstanceOf(Refusal)
-    expect(error).toMatchObject({ code: 'REQUEST_TRAFFIC_EXCEED_LIMIT' })
-    expect(letIn).toBe(false)
-    return error instanceof Error ? error.message : ''
-  }
-}
-
 test('past the orders in hand, until one of them is answered', async () => {
   const admission = admissionWith()
   const answered = Promise.withResolvers<ReturnType<typeof answer>>()
-  const inHand = Array.from({ length: 3 }, () => admission.admitted(client, () => answered.promise))
-  expect(await refusal(admission)).toBe('3 orders are in hand here')
+  const inHand = Array.from({ length: 3 }, () => admission.admitted(() => answered.promise))
+  expect(admission.tooMuch(client)).toBe('3 orders are in hand here')
   answered.resolve(answer('SUCCESS'))
   await Promise.all(inHand)
-  expect(await refusal(admission)).toBeUndefined()
+  expect(admission.tooMuch(client)).toBeUndefined()
 })
 
-test('past the open orders', async () => {
-  expect(await refusal(admissionWith(4))).toBeUndefined()
-  expect(await refusal(admissionWith(5))).toBe('5 orders are open')
+test('past the open orders', () => {
+  expect(admissionWith(4).tooMuch(client)).toBeUndefined()
+  expect(admissionWith(5).tooMuch(client)).toBe('5 orders are open')
 })
 
-test('past a client’s rate, and that client alone', async () => {
+test('past a client’s rate, and that client alone', () => {
   const admission = admissionWith()
   const limited = { clientId: 'C-2', ordersPerSecondMax: 2 }
-  expect(await refusal(admission, limited)).toBeUndefined()
-  expect(await refusal(admission, limited)).toBeUndefined()
-  expect(await refusal(admission, limited)).toBe('the client sends more than 2 orders a second')
-  expect(await refusal(admission, { ...limited, clientId: 'C-3' })).toBeUndefined()
-  expect(await refusal(admission)).toBeUndefined()
+  expect(admission.tooMuch(limited)).toBeUndefined()
+  expect(admission.tooMuch(limited)).toBeUndefined()
+  expect(admission.tooMuch(limited)).toBe('the client sends more than 2 orders a second')
+  expect(admission.tooMuch({ ...limited, clientId: 'C-3' })).toBeUndefined()
+  expect(admission.tooMuch(client)).toBeUndefined()
 })
 
 test('while the event loop is late, until it is not', async () => {
@@ -68,8 +48,8 @@ test('while the event loop is late, until it is not', async () => {
     const until = performance.now() + 400
     while (performance.now() < until);
     await setImmediate()
-    reason = await refusal(admission)
+    reason = admission.tooMuch(client)
   }
   expect(reason).toMatch(/^the event loop is \d+ ms late$/)
-  await expect.poll(() => refusal(admission), { timeout: 5_000 }).toBeUndefined()
+  await expect.poll(() => admission.tooMuch(client), { timeout: 5_000 }).toBeUndefined()
 })

@@ -63,7 +63,7 @@ type Seen = {
   door: Door
   code: string
   paymentId?: string
-  reason?: string
+  reason?: string | undefined
   /** The order's way from its arrival to its signed answer. */
   step?: Step
   shareable: boolean
@@ -207,13 +207,15 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
         startedAt: Date.now() - (performance.now() - seen.arrivedAt),
         attributes: { paymentId: order.paymentId, clientId: client.clientId },
       })
+      seen.reason = deps.admission.tooMuch(client)
+      if (seen.reason !== undefined) return say(request, 'REQUEST_TRAFFIC_EXCEED_LIMIT')
       const incoming = { order, clientId: client.clientId, trace: seen.step.traceparent }
       const expecting = (expected: PlaceOrderAnswer) => {
         const body = Buffer.from(JSON.stringify(expected))
         const answered = { target: targetOf(request), clientId: clientIdOf(request), body, shareable: false }
         seen.expected = deps.signer.expect(answered)
       }
-      const placed = await deps.admission.admitted(client, () => placeOrder(incoming, deps.use, expecting))
+      const placed = await deps.admission.admitted(() => placeOrder(incoming, deps.use, expecting))
       seen.code = placed.result.resultCode
       seen.shareable = placed.paymentRequestId === undefined
       return JSON.stringify(placed)
