@@ -24,13 +24,17 @@ const Rules = z.object({
 const Cases = z.object({
   tests: z.array(
     z.object({
-      alert_rule_test: z.array(z.object({ alertname: z.string(), exp_alerts: z.array(z.unknown()) })),
+      alert_rule_test: z.array(
+        z.object({ alertname: z.string(), exp_alerts: z.array(z.unknown()) }),
+      ),
     }),
   ),
 })
 const read = async (path: string) => readFile(join(here, path), 'utf8')
 const alerts = Rules.parse(parse(await read('alerts.yml'))).groups.flatMap(({ rules }) => rules)
-const cases = Cases.parse(parse(await read('alerts.test.yml'))).tests.flatMap((one) => one.alert_rule_test)
+const cases = Cases.parse(parse(await read('alerts.test.yml'))).tests.flatMap(
+  (one) => one.alert_rule_test,
+)
 
 test('promtool finds nothing wrong with the rules and the configuration', async () => {
   await promtool('check', 'rules', join(here, 'alerts.yml'))
@@ -58,6 +62,8 @@ describe.each(alerts)('$alert', ({ alert, expr, annotations }) => {
   test('has an entry in the runbook', async () => {
     const [file, anchor] = annotations.runbook.split('#')
     expect(anchor).toBe(alert.toLowerCase())
-    expect(await readFile(join(here, '../..', file ?? ''), 'utf8')).toMatch(new RegExp(`^## ${alert}$`, 'm'))
+    expect(await readFile(join(here, '../..', file ?? ''), 'utf8')).toMatch(
+      new RegExp(`^## ${alert}$`, 'm'),
+    )
   })
 })

@@ -21,7 +21,10 @@ const ScaledObject = z.object({
     ),
   }),
 })
-const ConfigMap = z.looseObject({ kind: z.literal('ConfigMap'), data: z.record(z.string(), z.string()) })
+const ConfigMap = z.looseObject({
+  kind: z.literal('ConfigMap'),
+  data: z.record(z.string(), z.string()),
+})
 
 const triggersOf = (manifests: Manifest[]) =>
   manifests.flatMap((one) => ScaledObject.safeParse(one).data?.spec.triggers ?? [])
@@ -32,7 +35,11 @@ beforeAll(async () => {
 })
 
 /** Writes a ConfigMap's files into a folder, as Kubernetes mounts them, and runs `body` there. */
-async function mounted<T>(manifests: Manifest[], end: string, body: (dir: string) => Promise<T>): Promise<T> {
+async function mounted<T>(
+  manifests: Manifest[],
+  end: string,
+  body: (dir: string) => Promise<T>,
+): Promise<T> {
   const map = ConfigMap.parse(
     manifests.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name.endsWith(end)),
   )
@@ -46,7 +53,9 @@ async function mounted<T>(manifests: Manifest[], end: string, body: (dir: string
 }
 
 test('KEDA looks at the lists in which groups wait, in every shard', async () => {
-  const lists = triggersOf(await render(helm, { shards: 2 })).map(({ metadata }) => metadata.listName)
+  const lists = triggersOf(await render(helm, { shards: 2 })).map(
+    ({ metadata }) => metadata.listName,
+  )
   expect(lists).toHaveLength(2)
   const redis = await testRedis({ own: true })
   const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
@@ -90,7 +99,9 @@ test('an ingress reads the clients that the chart writes, with their keys', asyn
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const pem = publicKey.export({ type: 'spki', format: 'pem' })
   const keys = ['1', '2'].map((version) => ({ version, publicKey: pem }))
-  const clients = [{ clientId: 'C-1', acquirerIds: ['1020000000000000001'], addresses: ['10.0.0.0/8'], keys }]
+  const clients = [
+    { clientId: 'C-1', acquirerIds: ['1020000000000000001'], addresses: ['10.0.0.0/8'], keys },
+  ]
   await mounted(await render(helm, { clients }), '-clients', async (dir) => {
     const path = join(dir, 'clients.json')
     const known = await parseClients(await readFile(path, 'utf8'), path)

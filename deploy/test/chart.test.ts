@@ -21,7 +21,10 @@ const all = {
   },
   worker: { adminToken: { secret: 'token' } },
   checkModules: { 'night.mjs': "export default () => 'SUCCESS'\n" },
-  networkPolicy: { callers: [{ ipBlock: { cidr: '10.0.0.0/8' } }], egress: [{ to: [{ podSelector: {} }] }] },
+  networkPolicy: {
+    callers: [{ ipBlock: { cidr: '10.0.0.0/8' } }],
+    egress: [{ to: [{ podSelector: {} }] }],
+  },
   monitoring: { enabled: true, dashboard: true, labels: { release: 'prometheus' } },
   nodeSelector: { pool: 'orders' },
   tolerations: [{ key: 'orders', operator: 'Exists' }],
@@ -90,7 +93,9 @@ describe.each(helms)('with Helm %s', (version) => {
     const rendered = await render(await helmOf(version), all)
     expect(rendered).toHaveLength(16)
     const order = (manifests: Manifest[]) =>
-      manifests.toSorted((a, b) => `${a.kind}${a.metadata.name}`.localeCompare(`${b.kind}${b.metadata.name}`))
+      manifests.toSorted((a, b) =>
+        `${a.kind}${a.metadata.name}`.localeCompare(`${b.kind}${b.metadata.name}`),
+      )
     expect(order(rendered)).toEqual(order(await render(helm, all)))
   })
 
@@ -138,7 +143,9 @@ describe.each([
         'kubernetes.io/hostname',
         'topology.kubernetes.io/zone',
       ])
-      expect(named(manifests, 'PodDisruptionBudget', end)).toMatchObject({ spec: { maxUnavailable: 1 } })
+      expect(named(manifests, 'PodDisruptionBudget', end)).toMatchObject({
+        spec: { maxUnavailable: 1 },
+      })
     },
   )
 })
@@ -157,7 +164,10 @@ test('the checks of manifests find what is wrong', async () => {
 })
 
 test('nobody is killed while closing', async () => {
-  const manifests = await render(helm, { ingress: { drainMs: 20_000 }, worker: { checksMs: 15_000 } })
+  const manifests = await render(helm, {
+    ingress: { drainMs: 20_000 },
+    worker: { checksMs: 15_000 },
+  })
   expect(podOf(manifests, '-ingress').terminationGracePeriodSeconds).toBeGreaterThanOrEqual(20 + 3)
   expect(podOf(manifests, '-worker').terminationGracePeriodSeconds).toBeGreaterThanOrEqual(15 + 3)
 })
@@ -165,7 +175,8 @@ test('nobody is killed while closing', async () => {
 test('who scales sets the number of pods, and nobody else', async () => {
   const replicas = async (values: object) =>
     ['-ingress', '-worker'].map(
-      async (end) => Deployment.parse(named(await render(helm, values), 'Deployment', end)).spec.replicas,
+      async (end) =>
+        Deployment.parse(named(await render(helm, values), 'Deployment', end)).spec.replicas,
     )
   expect(await Promise.all(await replicas({}))).toEqual([undefined, undefined])
   expect(await Promise.all(await replicas(least))).toEqual([2, 2])

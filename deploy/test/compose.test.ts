@@ -17,7 +17,8 @@ const Service = z.object({
 const Compose = z.object({ services: z.record(z.string(), Service) })
 const text = await readFile(join(root, 'docker-compose.yml'), 'utf8')
 const { services } = Compose.parse(parse(text, { merge: true }))
-const graceMs = (name: string) => Number.parseInt(services[name]?.stop_grace_period ?? '', 10) * 1000
+const graceMs = (name: string) =>
+  Number.parseInt(services[name]?.stop_grace_period ?? '', 10) * 1000
 
 test('every variable it sets is one that an ingress or a worker reads', () => {
   const known = { ...IngressEnvironment.shape, ...WorkerEnvironment.shape }

@@ -37,13 +37,16 @@ const anchorsIn = (path: string): string[] =>
 test.each(documents)('every link of %s leads somewhere', (path) => {
   const broken = linksIn(path).filter(
     ({ file, heading }) =>
-      !existsSync(join(root, file)) || (heading !== undefined && !anchorsIn(file).includes(heading)),
+      !existsSync(join(root, file)) ||
+      (heading !== undefined && !anchorsIn(file).includes(heading)),
   )
   expect(broken.map(({ link }) => link)).toEqual([])
 })
 
 test('the index names every document', () => {
   const named = linksIn('docs/README.md').map(({ file }) => file)
-  const ours = documents.filter((path) => /^docs\/[^/]+\.md$/.test(path) && path !== 'docs/README.md')
+  const ours = documents.filter(
+    (path) => /^docs\/[^/]+\.md$/.test(path) && path !== 'docs/README.md',
+  )
   expect(ours.filter((path) => !named.includes(path))).toEqual([])
 })

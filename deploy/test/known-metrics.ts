@@ -6,10 +6,14 @@ const endings: Record<string, string[]> = { histogram: ['_bucket', '_count', '_s
 /** Every name Prometheus knows of our processes, and `up`, which it makes itself. */
 export async function knownMetrics(): Promise<Set<string>> {
   const apps = [openMetrics('ingress'), openMetrics('worker')]
-  const metrics = (await Promise.all(apps.map(({ registry }) => registry.getMetricsAsJSON()))).flat()
+  const metrics = (
+    await Promise.all(apps.map(({ registry }) => registry.getMetricsAsJSON()))
+  ).flat()
   return new Set([
     'up',
-    ...metrics.flatMap(({ name, type }) => (endings[String(type)] ?? ['']).map((end) => `${name}${end}`)),
+    ...metrics.flatMap(({ name, type }) =>
+      (endings[String(type)] ?? ['']).map((end) => `${name}${end}`),
+    ),
   ])
 }
 

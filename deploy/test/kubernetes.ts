@@ -38,8 +38,20 @@ export async function knowsAllFields(manifests: Manifest[]): Promise<void> {
   try {
     const file = join(dir, 'manifests.ts')
     await writeFile(file, lines.join('\n'))
-    const options = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', 'node']
-    await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), [...options, '--ignoreConfig', file])
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--skipLibCheck',
+      '--module',
+      'nodenext',
+      '--types',
+      'node',
+    ]
+    await promisify(execFile)(join(root, 'node_modules/.bin/tsc'), [
+      ...options,
+      '--ignoreConfig',
+      file,
+    ])
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

@@ -4,7 +4,9 @@ import { z } from 'zod'
 
 // A check behind HTTP: refuses the merchants on a list. Run it with `node docs/examples/check-service.ts 4000`.
 
-const Question = z.object({ order: z.object({ merchant: z.object({ referenceMerchantId: z.string() }) }) })
+const Question = z.object({
+  order: z.object({ merchant: z.object({ referenceMerchantId: z.string() }) }),
+})
 const suspects = new Set(['M00000000099'])
 
 const server = createServer(async (request, response) => {

@@ -3,7 +3,11 @@ import type { FinalCode } from '@placeorder/protocol'
 
 // A check in a module: from 01:00 to 05:00 in Shanghai no payment above 10,000.00 CNY.
 
-const hourIn = new Intl.DateTimeFormat('en', { timeZone: 'Asia/Shanghai', hour: 'numeric', hourCycle: 'h23' })
+const hourIn = new Intl.DateTimeFormat('en', {
+  timeZone: 'Asia/Shanghai',
+  hour: 'numeric',
+  hourCycle: 'h23',
+})
 
 export default async function nightCheck({ order, claimedAt }: Facts): Promise<FinalCode> {
   const hour = Number(hourIn.format(claimedAt))

@@ -51,7 +51,8 @@ const machine = await machineOf(plan)
 const found: Figure[] = []
 for (const name of chosenBy(plan.only, plan.short)) {
   const take = figures[name]
-  if (take === undefined) throw new Error(`there is no figure ${name}: ${Object.keys(figures).join(', ')}`)
+  if (take === undefined)
+    throw new Error(`there is no figure ${name}: ${Object.keys(figures).join(', ')}`)
   house.say(name)
   try {
     found.push(await take(house))
@@ -60,11 +61,16 @@ for (const name of chosenBy(plan.only, plan.short)) {
     console.error(`${name} could not be taken:`, error)
     process.exitCode = 1
   }
-  await writeFile(join(results, 'bench.json'), JSON.stringify({ machine, figures: found }, undefined, 2))
+  await writeFile(
+    join(results, 'bench.json'),
+    JSON.stringify({ machine, figures: found }, undefined, 2),
+  )
   await writeFile(join(results, 'bench.md'), markdownOf(machine, found))
   await writeFile(join(results, 'summary.md'), summaryOf(machine, found))
 }
 console.log(markdownOf(machine, found))
-const missed = found.flatMap(({ findings }) => findings.filter((one) => verdictOn(one) === 'NOT reached'))
+const missed = found.flatMap(({ findings }) =>
+  findings.filter((one) => verdictOn(one) === 'NOT reached'),
+)
 if (plan.short && missed.length > 0) process.exitCode = 1
 process.exit() // Whatever a figure that failed has left ends with us.

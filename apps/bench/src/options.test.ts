@@ -14,7 +14,10 @@ test('all figures are taken, unless some are chosen', () => {
 
 test('the length of rounds is chosen, in the short form too', () => {
   expect(planOf(['--short'])).toMatchObject({ short: true, seconds: 2 })
-  expect(planOf(['--short', '--rounds', '5', '--seconds', '1'])).toMatchObject({ rounds: 5, seconds: 1 })
+  expect(planOf(['--short', '--rounds', '5', '--seconds', '1'])).toMatchObject({
+    rounds: 5,
+    seconds: 1,
+  })
 })
 
 test.each([

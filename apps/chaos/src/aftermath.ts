@@ -28,7 +28,9 @@ export async function untilQuiet(
   const connection = connect(address, 'patient')
   const orders = new Orders(connection, shards)
   const openOrders = async () => {
-    const backlogs = await Promise.all(Array.from({ length: shards }, (_, shard) => orders.backlog(shard)))
+    const backlogs = await Promise.all(
+      Array.from({ length: shards }, (_, shard) => orders.backlog(shard)),
+    )
     return backlogs.reduce((sum, { open }) => sum + open, 0)
   }
   const inTime = () => History.now() - startedAt < CONCLUDED_MS_MAX
@@ -77,7 +79,9 @@ export async function askOnceMore(
   const known = new Set(
     history.calls.flatMap(({ paymentId, ending }) => (isFinalAnswer(ending) ? [paymentId] : [])),
   )
-  const asked = sent.filter(({ paymentId }) => !known.has(paymentId) || random.chance(LAST_ASKS_SHARE))
+  const asked = sent.filter(
+    ({ paymentId }) => !known.has(paymentId) || random.chance(LAST_ASKS_SHARE),
+  )
   const next = asked.values()
   const askers = Array.from({ length: LAST_ASKS_AT_ONCE }, async () => {
     for (const order of next) {

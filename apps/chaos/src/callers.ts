@@ -61,7 +61,14 @@ export class Callers {
       const heard = await signedCall(url, message, this.#caller, { signal: gaveUp.signal, onSend })
       const { status, verified, code, paymentRequestId, body, tookMs } = heard
       const orderCode = OrderResult.safeParse(body).data?.orderResult.resultCode
-      const ending: Ending = { kind: 'ANSWERED', status, verified, code, orderCode, paymentRequestId }
+      const ending: Ending = {
+        kind: 'ANSWERED',
+        status,
+        verified,
+        code,
+        orderCode,
+        paymentRequestId,
+      }
       const from = sentAt ?? startedAt
       this.#history.called({ ...call, sentAt: from, endedAt: from + tookMs, ending })
       return ending

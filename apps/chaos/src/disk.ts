@@ -11,7 +11,11 @@ const SIZE_MIB = 768
 const FILL_ATTEMPTS_MAX = 100
 
 /** A directory whose disk can be made full; `close` takes the disk away. */
-export type Disk = { fill: () => Promise<void>; empty: () => Promise<void>; close: () => Promise<void> }
+export type Disk = {
+  fill: () => Promise<void>
+  empty: () => Promise<void>
+  close: () => Promise<void>
+}
 
 /** Puts a disk of its own at `dir`; undefined where that is not allowed: it takes root and the right to mount. */
 export async function mountDisk(dir: string): Promise<Disk | undefined> {

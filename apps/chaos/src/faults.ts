@@ -50,7 +50,9 @@ function onMember(
   }
 }
 
-function onRedis(strike: (house: House) => Promise<Wound['heal']> | Wound['heal']): FaultKind['strike'] {
+function onRedis(
+  strike: (house: House) => Promise<Wound['heal']> | Wound['heal'],
+): FaultKind['strike'] {
   return async (house, random) => {
     const redis = house.take([house.redis], random)
     if (redis === undefined) return undefined
@@ -60,7 +62,9 @@ function onRedis(strike: (house: House) => Promise<Wound['heal']> | Wound['heal'
 }
 
 /** A fault of the way to Redis: of one process, or of all. */
-function onLinks(strike: (link: FaultProxy, random: Random) => Promise<void> | void): FaultKind['strike'] {
+function onLinks(
+  strike: (link: FaultProxy, random: Random) => Promise<void> | void,
+): FaultKind['strike'] {
   return async (house, random) => {
     const all = random.chance(0.3)
     const hurt = all ? house.links : [random.pick(house.links)]

@@ -63,7 +63,9 @@ export async function openHouse(
     const proxy = await FaultProxy.open({ port: redis.port }, () => random.next())
     links.push({ name: `${name}→redis`, proxy })
     const log = join(dir, 'logs', `${name}.log`)
-    members.push(new Member(kind, name, await freePort(), { system, history, link: proxy, log, onDisgrace }))
+    members.push(
+      new Member(kind, name, await freePort(), { system, history, link: proxy, log, onDisgrace }),
+    )
   }
   const broken = new Set<string>()
   return {

@@ -23,7 +23,9 @@ const dir = join(root, '.chaos', `${seed}-${process.pid}`)
 await mkdir(dir, { recursive: true })
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
-console.log(`seed ${seed}, ${minutes} min, ${rate} new orders a second; history and logs are in ${dir}`)
+console.log(
+  `seed ${seed}, ${minutes} min, ${rate} new orders a second; history and logs are in ${dir}`,
+)
 const report = await runChaos({
   seed,
   forMs: minutes * 60_000,

@@ -1,6 +1,12 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Absence, type FaultProxy, History, type Operated, type System } from '@placeorder/testkit'
+import {
+  type Absence,
+  type FaultProxy,
+  History,
+  type Operated,
+  type System,
+} from '@placeorder/testkit'
 
 export type MemberDeps = {
   system: System
@@ -103,7 +109,8 @@ export class Member {
     clearTimeout(killing)
     const ms = Math.round(History.now() - from)
     // A deadline of its own that came late was late for want of a processor.
-    const isStarved = ms > DEADLINE_MS[this.kind] + STARVED_MS_MAX || this.#starvedMs(from) > STARVED_MS_MAX
+    const isStarved =
+      ms > DEADLINE_MS[this.kind] + STARVED_MS_MAX || this.#starvedMs(from) > STARVED_MS_MAX
     if (how !== undefined && how !== 0 && !isStarved)
       onDisgrace(`${this.name} ended with ${how} ${ms} ms after SIGTERM`)
   }

@@ -6,7 +6,13 @@ import { place } from './customers.ts'
 import { orderNumber } from './market.ts'
 import type { Random } from './random.ts'
 
-export type Progress = { elapsedMs: number; orders: number; calls: number; faults: number; inFlight: number }
+export type Progress = {
+  elapsedMs: number
+  orders: number
+  calls: number
+  faults: number
+  inFlight: number
+}
 
 export type Coming = {
   seed: number
@@ -36,7 +42,13 @@ export async function letOrdersCome(
     const elapsedMs = performance.now() - startedAt
     const { length: orders } = sent
     const { inFlight } = callers
-    onProgress({ elapsedMs, orders, calls: history.calls.length, faults: history.faults.length, inFlight })
+    onProgress({
+      elapsedMs,
+      orders,
+      calls: history.calls.length,
+      faults: history.faults.length,
+      inFlight,
+    })
   }, 1_000)
   while (!signal.aborted) {
     const own = random.fork(sent.length)

@@ -75,7 +75,8 @@ export class RedisMember {
   async #sweep(): Promise<void> {
     const names = await readdir(join(this.#dir, 'appendonlydir')).catch(() => [])
     const all = [...names.map((name) => join('appendonlydir', name)), ...(await readdir(this.#dir))]
-    for (const name of all) if (name.includes('temp-')) await rm(join(this.#dir, name), { force: true })
+    for (const name of all)
+      if (name.includes('temp-')) await rm(join(this.#dir, name), { force: true })
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -54,10 +54,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const doors = () => ingresses.filter(({ isOffered }) => isOffered)
     const over = AbortSignal.any([signal, AbortSignal.timeout(forMs)])
     const [sent] = await Promise.all([
-      letOrdersCome({ ...options, signal: over }, { callers, doors, random: random.fork(3), history }),
+      letOrdersCome(
+        { ...options, signal: over },
+        { callers, doors, random: random.fork(3), history },
+      ),
       storm(house, { history, random: random.fork(2), signal: over }),
     ])
-    const { quietFrom, concludedAfterMs } = await untilQuiet(house.system, ingresses, callers, random.fork(4))
+    const { quietFrom, concludedAfterMs } = await untilQuiet(
+      house.system,
+      ingresses,
+      callers,
+      random.fork(4),
+    )
     await letEachWorkAlone(house, callers, random.fork(6))
     await askOnceMore(sent, history, { callers, doors, random: random.fork(5), signal })
     await Promise.all(house.members.map((member) => member.end()))
@@ -89,7 +97,8 @@ async function letEachWorkAlone(house: House, callers: Callers, random: Random):
   for (const worker of workers) {
     const others = workers.filter((one) => one !== worker)
     await Promise.all(others.map((other) => other.end()))
-    if (ingress) await placeUntilFinal(orderNumber(0, `alone-${worker.name}`, random), callers, () => ingress)
+    if (ingress)
+      await placeUntilFinal(orderNumber(0, `alone-${worker.name}`, random), callers, () => ingress)
     await Promise.all(others.map((other) => other.start()))
   }
 }

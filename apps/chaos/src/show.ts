@@ -54,7 +54,10 @@ export function summary(report: ChaosReport): string {
     ]),
     ['open orders concluded after the last fault', `${Math.round(report.concludedAfterMs)} ms`],
     ['longest answer', `${Math.round(longest.seen)} ms`],
-    ['  without pauses the machine made', `${Math.round(longest.net)} ms, at most ${WAIT_MS + 200} ms`],
+    [
+      '  without pauses the machine made',
+      `${Math.round(longest.net)} ms, at most ${WAIT_MS + 200} ms`,
+    ],
     ['  answers later than that for a pause', longest.excused],
     ['wrong answers', violations.length],
     ['lost orders', lost(violations)],
@@ -81,7 +84,9 @@ export function excerpt({ violations, disgraces, history }: ChaosReport): string
   const line = ({ sentAt, endedAt, door, ingress, ending, terms }: Call) =>
     `  ${at(sentAt)} ${at(endedAt)} ms  ${ingress} ${door} ${sayOf(ending)}  ${terms} ${'why' in ending ? ending.why : ''}`
   const shown = violations.slice(0, SHOWN_MAX).flatMap(({ rule, paymentId, what, calls }) => {
-    const own = history.calls.filter((call) => paymentId !== undefined && call.paymentId === paymentId)
+    const own = history.calls.filter(
+      (call) => paymentId !== undefined && call.paymentId === paymentId,
+    )
     const last = Math.max(...calls.map(({ endedAt }) => endedAt))
     const before = history.faults.filter((fault) => fault.at < last && fault.at > last - 10_000)
     return [

@@ -55,7 +55,8 @@ function noteLateTicks(history: History): () => void {
   const ticking = setInterval(() => {
     const now = History.now()
     const ms = now - expected
-    if (ms >= WORTH_NOTING_MS) history.absent({ who: CALLERS, why: 'STARVED', from: expected, to: now, ms })
+    if (ms >= WORTH_NOTING_MS)
+      history.absent({ who: CALLERS, why: 'STARVED', from: expected, to: now, ms })
     expected = now + TICK_MS
   }, TICK_MS)
   return () => clearInterval(ticking)

@@ -43,7 +43,9 @@ async function stormRow({ house, history, random, signal }: Storm, deck: Deck): 
 }
 
 const kindsFor = ({ disk }: House): FaultName[] =>
-  (Object.keys(faults) as FaultName[]).filter((name) => disk !== undefined || name !== 'fill the disk')
+  (Object.keys(faults) as FaultName[]).filter(
+    (name) => disk !== undefined || name !== 'fill the disk',
+  )
 
 /** All kinds of faults, shuffled, and again when all have come. */
 class Deck {

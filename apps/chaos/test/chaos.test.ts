@@ -8,7 +8,9 @@ import { excerpt, summary } from '../src/show.ts'
 
 const FOR_MS = 60_000
 
-test('everything breaks for a minute, and no promise does', { timeout: FOR_MS + 180_000 }, async () => {
+test('everything breaks for a minute, and no promise does', {
+  timeout: FOR_MS + 180_000,
+}, async () => {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-chaos-'))
   const report = await runChaos({
     seed: 20_261_124,
@@ -22,7 +24,9 @@ test('everything breaks for a minute, and no promise does', { timeout: FOR_MS + 
   expect(excerpt(report)).toBe('')
   expect(report.orders).toBeGreaterThan(500)
   const seen = new Set(report.history.faults.map(({ kind }) => kind))
-  const possible = Object.keys(faults).filter((kind) => report.diskCanBeFilled || kind !== 'fill the disk')
+  const possible = Object.keys(faults).filter(
+    (kind) => report.diskCanBeFilled || kind !== 'fill the disk',
+  )
   expect(possible.filter((kind) => !seen.has(kind))).toEqual([])
   await rm(dir, { recursive: true, force: true })
 })

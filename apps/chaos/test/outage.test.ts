@@ -102,7 +102,11 @@ const outages: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
   ],
   ['stalls', () => everyLink((proxy) => proxy.stall()), () => everyLink((proxy) => proxy.heal())],
   ['is killed', () => house.redis.kill(), () => house.redis.start()],
-  ['is stopped', async () => house.redis.signal('SIGSTOP'), async () => house.redis.signal('SIGCONT')],
+  [
+    'is stopped',
+    async () => house.redis.signal('SIGSTOP'),
+    async () => house.redis.signal('SIGCONT'),
+  ],
 ]
 
 test.each(outages)(

@@ -3,7 +3,13 @@ import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { aPlaceOrder, History, type SignedMessage, sendSigned, signMessage } from '@placeorder/testkit'
+import {
+  aPlaceOrder,
+  History,
+  type SignedMessage,
+  sendSigned,
+  signMessage,
+} from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type House, openHouse } from '../src/house.ts'

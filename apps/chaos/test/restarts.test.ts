@@ -5,7 +5,14 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { type Connection, connect, disconnect } from '@placeorder/store'
 import { openKey } from '@placeorder/store/keys'
-import { Absences, aPlaceOrder, checkHistory, History, readKept, signedCall } from '@placeorder/testkit'
+import {
+  Absences,
+  aPlaceOrder,
+  checkHistory,
+  History,
+  readKept,
+  signedCall,
+} from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { untilQuiet } from '../src/aftermath.ts'
 import { Callers } from '../src/callers.ts'
@@ -60,7 +67,11 @@ function anOrder(): PlaceOrderRequest {
 
 /** How long it is since then (ms), less what the machine kept the callers and this member from running. */
 function sinceMs(from: number, { name }: Member): number {
-  return new Absences(history.absences).netMs({ ingress: name, sentAt: from, endedAt: History.now() })
+  return new Absences(history.absences).netMs({
+    ingress: name,
+    sentAt: from,
+    endedAt: History.now(),
+  })
 }
 
 const looking = <T>(look: (connection: Connection) => Promise<T>): Promise<T> => {
@@ -69,7 +80,8 @@ const looking = <T>(look: (connection: Connection) => Promise<T>): Promise<T> =>
 }
 const sumOfShards = (count: (connection: Connection, shard: number) => Promise<number>) =>
   looking(async (connection) => (await count(connection, 0)) + (await count(connection, 1)))
-const activeJobs = () => sumOfShards((connection, shard) => connection.llen(`{s${shard}}:orders:active`))
+const activeJobs = () =>
+  sumOfShards((connection, shard) => connection.llen(`{s${shard}}:orders:active`))
 const openOrders = () => sumOfShards((connection, shard) => connection.zcard(openKey(shard)))
 
 /** Checks the whole history; nothing may be wrong with it. */
@@ -95,7 +107,9 @@ test('every process is restarted in turn under load: no order is lost, no answer
   const { quietFrom } = await untilQuiet(house.system, ingresses, callers, new Random(3))
   await expectPromisesKept(quietFrom)
   expect(disgraces).toEqual([])
-  expect(history.calls.filter(({ ending }) => ending.kind === 'ANSWERED').length).toBeGreaterThan(100)
+  expect(history.calls.filter(({ ending }) => ending.kind === 'ANSWERED').length).toBeGreaterThan(
+    100,
+  )
 }, 120_000)
 
 test('orders that a killed worker had in hand are decided by another within 10 s', async () => {
@@ -103,7 +117,9 @@ test('orders that a killed worker had in hand are decided by another within 10 s
   other.stop()
   victim.link.slow(300) // So that it still has them in hand when it is killed.
   const orders = Array.from({ length: 20 }, anOrder)
-  const placed = Promise.all(orders.map((order, i) => callers.place(order, ingresses[i % 2] as Member)))
+  const placed = Promise.all(
+    orders.map((order, i) => callers.place(order, ingresses[i % 2] as Member)),
+  )
   await expect.poll(activeJobs, { timeout: 20_000, interval: 10 }).toBeGreaterThan(0)
   await victim.kill()
   other.goOn()

@@ -11,7 +11,12 @@ afterAll(() => pair.close())
 test('when a sentinel makes the replica master under load, what was answered stands, and orders go on', async () => {
   const { wrong, answers } = await tryOut({
     seed: 5,
-    env: { REDIS_SENTINELS: pair.sentinel, REDIS_SENTINEL_NAME: pair.name, SHARDS: '2', REPLICAS_MIN: '1' },
+    env: {
+      REDIS_SENTINELS: pair.sentinel,
+      REDIS_SENTINEL_NAME: pair.name,
+      SHARDS: '2',
+      REPLICAS_MIN: '1',
+    },
     ordersPerSecond: 60,
     meanwhile: async (served) => {
       await served(100)

@@ -98,7 +98,8 @@ async function untilServed(history: History, orders: number): Promise<void> {
   const served = () => history.calls.filter(({ ending }) => isFinalAnswer(ending)).length
   const enough = served() + orders
   while (served() < enough) {
-    if (History.now() > deadline) throw new Error(`orders are not served any more: ${served()} of ${enough}`)
+    if (History.now() > deadline)
+      throw new Error(`orders are not served any more: ${served()} of ${enough}`)
     await wait(20)
   }
 }

@@ -81,7 +81,8 @@ export class Admission {
     if (this.inHand >= this.#limits.inHandMax) return `${this.inHand} orders are in hand here`
     const { tooLongMs } = this.#hand
     if (tooLongMs !== undefined) return `an order would wait for ${Math.round(tooLongMs)} ms`
-    if (this.#openOrders() >= this.#limits.openOrdersMax) return `${this.#openOrders()} orders are open`
+    if (this.#openOrders() >= this.#limits.openOrdersMax)
+      return `${this.#openOrders()} orders are open`
     if (this.#loopDelayMs > EVENT_LOOP_DELAY_MS_MAX)
       return `the event loop is ${Math.round(this.#loopDelayMs)} ms late`
     if (ordersPerSecondMax !== undefined && !this.#token(clientId, ordersPerSecondMax)) {
@@ -94,7 +95,10 @@ export class Admission {
     const now = performance.now()
     const bucket = this.#buckets.get(clientId) ?? { tokens: perSecond, filledAt: now }
     this.#buckets.set(clientId, bucket)
-    bucket.tokens = Math.min(perSecond, bucket.tokens + ((now - bucket.filledAt) / 1000) * perSecond)
+    bucket.tokens = Math.min(
+      perSecond,
+      bucket.tokens + ((now - bucket.filledAt) / 1000) * perSecond,
+    )
     bucket.filledAt = now
     if (bucket.tokens < 1) return false
     bucket.tokens -= 1

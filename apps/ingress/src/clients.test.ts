@@ -8,7 +8,9 @@ const client = { clientId: 'A', acquirerIds: ['1'], keys: [key('1', 'missing-1.p
 test('every fault of a clients file is named at once', async () => {
   const keys = [key('1', 'missing-2.pem'), key('1', 'missing-3.pem'), key('one', 'missing-4.pem')]
   const file = { clients: [client, { ...client, acquirers: ['1'], keys }, 'B'] }
-  const error = await parseClients(JSON.stringify(file), '/nowhere/clients.json').catch((error) => error)
+  const error = await parseClients(JSON.stringify(file), '/nowhere/clients.json').catch(
+    (error) => error,
+  )
   expect(error).toBeInstanceOf(ConfigFault)
   const said: string[] = error.faults
   expect(said.toSorted()).toEqual([

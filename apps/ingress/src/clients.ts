@@ -27,14 +27,18 @@ const clientEntry = (directory: string) =>
       )
       .min(1)
       .superRefine(once('version'), whatever),
-    addresses: z.array(z.string().refine(isSubnet, 'is an address or a range such as 10.0.0.0/8')).optional(),
+    addresses: z
+      .array(z.string().refine(isSubnet, 'is an address or a range such as 10.0.0.0/8'))
+      .optional(),
     ordersPerSecondMax: z.int().min(1).optional(),
   })
 type ClientEntry = z.output<ReturnType<typeof clientEntry>>
 
 /** `config/clients.json`. */
 const clientsFile = (directory: string) =>
-  z.strictObject({ clients: z.array(clientEntry(directory)).min(1).superRefine(once('clientId'), whatever) })
+  z.strictObject({
+    clients: z.array(clientEntry(directory)).min(1).superRefine(once('clientId'), whatever),
+  })
 
 /** For a look at a list that is taken whatever else is wrong with it, so that every fault is named. */
 const whatever = { when: ({ value }: { value: unknown }) => Array.isArray(value) }
@@ -101,7 +105,8 @@ async function readPublicKey(path: string): Promise<KeyObject> {
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
   if (key.asymmetricKeyType !== 'rsa')
     throw new Error(`${path} is no RSA key: signatures are RSA with SHA-256`)
-  if (bits < KEY_BITS_MIN) throw new Error(`${path} has ${bits} bits: ${KEY_BITS_MIN} or more are needed`)
+  if (bits < KEY_BITS_MIN)
+    throw new Error(`${path} has ${bits} bits: ${KEY_BITS_MIN} or more are needed`)
   return key
 }
 
@@ -109,7 +114,9 @@ function jsonOf(text: string, path: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new ConfigFault([`${path}: is not JSON: ${cause instanceof Error ? cause.message : cause}`])
+    throw new ConfigFault([
+      `${path}: is not JSON: ${cause instanceof Error ? cause.message : cause}`,
+    ])
   }
 }
 

@@ -3,18 +3,46 @@ import { expect, test } from 'vitest'
 import { IngressEnvironment } from './config.ts'
 
 test.each([
-  ['a certificate without its key', { TLS_CERT_FILE: 'tls.pem' }, 'TLS_CERT_FILE: goes with TLS_KEY_FILE'],
-  ['an authority without a certificate', { TLS_CLIENT_CA_FILE: 'ca.pem' }, 'TLS_CLIENT_CA_FILE: needs'],
-  ['a proxy that is no address', { TRUST_PROXY: 'balancer.local' }, 'TRUST_PROXY.0: must be addresses'],
+  [
+    'a certificate without its key',
+    { TLS_CERT_FILE: 'tls.pem' },
+    'TLS_CERT_FILE: goes with TLS_KEY_FILE',
+  ],
+  [
+    'an authority without a certificate',
+    { TLS_CLIENT_CA_FILE: 'ca.pem' },
+    'TLS_CLIENT_CA_FILE: needs',
+  ],
+  [
+    'a proxy that is no address',
+    { TRUST_PROXY: 'balancer.local' },
+    'TRUST_PROXY.0: must be addresses',
+  ],
   ['a range that is none', { TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY.0: must be addresses'],
-  ['one path for both', { INQUIRY_ORDER_PATH: '/p', PLACE_ORDER_PATH: '/p' }, 'must be another path'],
-  ['a path with a part left open', { PLACE_ORDER_PATH: '/a/:v/b' }, 'PLACE_ORDER_PATH: must be a path as'],
-  ['a path that stands for many', { INQUIRY_ORDER_PATH: '/a/*' }, 'INQUIRY_ORDER_PATH: must be a path as'],
+  [
+    'one path for both',
+    { INQUIRY_ORDER_PATH: '/p', PLACE_ORDER_PATH: '/p' },
+    'must be another path',
+  ],
+  [
+    'a path with a part left open',
+    { PLACE_ORDER_PATH: '/a/:v/b' },
+    'PLACE_ORDER_PATH: must be a path as',
+  ],
+  [
+    'a path that stands for many',
+    { INQUIRY_ORDER_PATH: '/a/*' },
+    'INQUIRY_ORDER_PATH: must be a path as',
+  ],
   ['a path that is encoded', { PLACE_ORDER_PATH: '/a%20b' }, 'PLACE_ORDER_PATH: must be a path as'],
   ['a path that would be', { PLACE_ORDER_PATH: '/café' }, 'PLACE_ORDER_PATH: must be a path as'],
   ['a path with a query', { PLACE_ORDER_PATH: '/a?b' }, 'PLACE_ORDER_PATH: must be a path as'],
   ['a path that is none', { PLACE_ORDER_PATH: 'a' }, 'PLACE_ORDER_PATH: must be a path as'],
-  ['a wait callers do not wait for', { WAIT_MS: '5001' }, 'WAIT_MS: must be a whole number from 50 to 4800'],
+  [
+    'a wait callers do not wait for',
+    { WAIT_MS: '5001' },
+    'WAIT_MS: must be a whole number from 50 to 4800',
+  ],
 ])('an ingress does not start with %s, and says so', (_what, env, said) => {
   expect(() => readEnvironment(IngressEnvironment, env)).toThrow(said)
 })
@@ -25,6 +53,8 @@ test.each(['/', '/place', '/aps/api/v1.2/payments/place-order_~'])('a path may b
 })
 
 test('proxies are addresses, ranges, or ranges by name', () => {
-  const { TRUST_PROXY } = readEnvironment(IngressEnvironment, { TRUST_PROXY: '10.0.0.0/8, ::1,loopback' })
+  const { TRUST_PROXY } = readEnvironment(IngressEnvironment, {
+    TRUST_PROXY: '10.0.0.0/8, ::1,loopback',
+  })
   expect(TRUST_PROXY).toEqual(['10.0.0.0/8', '::1', 'loopback'])
 })

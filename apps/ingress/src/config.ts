@@ -51,7 +51,9 @@ export const IngressEnvironment = z
     TLS_CERT_FILE: File.optional(),
     TLS_KEY_FILE: File.optional(),
     TLS_CLIENT_CA_FILE: File.optional(),
-    LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    LOG_LEVEL: z
+      .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+      .default('info'),
   })
   .refine((env) => (env.TLS_CERT_FILE === undefined) === (env.TLS_KEY_FILE === undefined), {
     path: ['TLS_CERT_FILE'],

@@ -25,7 +25,11 @@ function simulate({
       if (hand.size >= IN_HAND_MAX || hand.tooLongMs !== undefined) told.refused += 1
       else queue.push({ since: now, putAway: hand.take() })
     }
-    for (serve = Math.min(serve + servedASecond / 1_000, 1); serve >= 1 && queue.length > 0; serve -= 1) {
+    for (
+      serve = Math.min(serve + servedASecond / 1_000, 1);
+      serve >= 1 && queue.length > 0;
+      serve -= 1
+    ) {
       const { since, putAway } = queue.shift() ?? { since: 0, putAway: () => {} }
       const ms = now - since
       putAway(ms <= WAIT_MS)
@@ -41,9 +45,15 @@ test.each([
   [10, 1_000],
   [900, 1_000],
   [50, 60],
-])('at %i orders a second of %i that can be served, none is refused', (comeASecond, servedASecond) => {
-  expect(simulate({ comeASecond, servedASecond, forMs: 20_000 })).toMatchObject({ refused: 0, late: 0 })
-})
+])(
+  'at %i orders a second of %i that can be served, none is refused',
+  (comeASecond, servedASecond) => {
+    expect(simulate({ comeASecond, servedASecond, forMs: 20_000 })).toMatchObject({
+      refused: 0,
+      late: 0,
+    })
+  },
+)
 
 test.each([
   [300, 100],
@@ -61,7 +71,9 @@ test.each([
 
 test('a burst upon rest is taken: nothing says yet that it could not be served', () => {
   const hand = new Hand(WAIT_MS, () => 5_000)
-  const taken = Array.from({ length: 2_000 }, () => (hand.tooLongMs === undefined ? hand.take() : undefined))
+  const taken = Array.from({ length: 2_000 }, () =>
+    hand.tooLongMs === undefined ? hand.take() : undefined,
+  )
   expect(taken.every((putAway) => putAway !== undefined)).toBe(true)
 })
 

@@ -54,5 +54,7 @@ test.each([
 
 test('a record that cannot be read in time is an error, and not an order that does not exist', async () => {
   const never = () => new Promise<never>(() => {})
-  await expect(inquireOrder(asked, storeThat({ orders: { record: never } }))).rejects.toThrow('50 ms')
+  await expect(inquireOrder(asked, storeThat({ orders: { record: never } }))).rejects.toThrow(
+    '50 ms',
+  )
 })

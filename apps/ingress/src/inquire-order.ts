@@ -24,7 +24,11 @@ export function inquireOrder(
 ): Promise<InquiryOrderAnswer> {
   return waits.within(waitMs, async (signal) => {
     const record = await before(orders.record(paymentId), signal)
-    if (record === undefined || record.order.acquirerId !== acquirerId || record.order.pspId !== pspId)
+    if (
+      record === undefined ||
+      record.order.acquirerId !== acquirerId ||
+      record.order.pspId !== pspId
+    )
       return orderNotExist
     if (!(await before(durability.replicated(paymentId, record.outcome), signal)))
       throw new Error('too few replicas have what would be told of the order')

@@ -29,7 +29,11 @@ function codesOf(bytes: string, target: string): string[] {
         line.slice(line.indexOf(':') + 2),
       ]),
     )
-    const response = { statusCode: Number(status.split(' ')[1]), headers, rawPayload: Buffer.from(body) }
+    const response = {
+      statusCode: Number(status.split(' ')[1]),
+      headers,
+      rawPayload: Buffer.from(body),
+    }
     return codeOf(response, target)
   })
 }
@@ -63,16 +67,23 @@ test.each([
     'PARAM_ILLEGAL',
     'HPE_HEADER_OVERFLOW',
   ],
-])('%s is answered and signed all the same, and counted', async (_what, bytes, target, code, reason) => {
-  expect(codesOf(await send(bytes), target)).toEqual([code])
-  expect(answered.at(-1)).toMatchObject({ door: 'none', code, reason })
-})
+])(
+  '%s is answered and signed all the same, and counted',
+  async (_what, bytes, target, code, reason) => {
+    expect(codesOf(await send(bytes), target)).toEqual([code])
+    expect(answered.at(-1)).toMatchObject({ door: 'none', code, reason })
+  },
+)
 
 test('what is signed of a target in absolute form is its path and query', async () => {
   const target = `${path}?a=1`
-  const lines = Object.entries(signedHeaders({ target, body })).map(([name, value]) => `${name}: ${value}`)
+  const lines = Object.entries(signedHeaders({ target, body })).map(
+    ([name, value]) => `${name}: ${value}`,
+  )
   const head = `POST http://pay.example${target} HTTP/1.1\r\nConnection: close\r\nContent-Length: ${body.length}`
-  expect(codesOf(await send(`${head}\r\n${lines.join('\r\n')}\r\n\r\n${body}`), target)).toEqual(['SUCCESS'])
+  expect(codesOf(await send(`${head}\r\n${lines.join('\r\n')}\r\n\r\n${body}`), target)).toEqual([
+    'SUCCESS',
+  ])
 })
 
 test.each([
@@ -81,9 +92,9 @@ test.each([
   ['POST', 'http://pay.example', '/', 'NO_INTERFACE_DEF'],
   ['OPTIONS', '*', '*', 'NO_INTERFACE_DEF'],
 ])('%s %s is answered for %s: %s', async (method, target, signed, code) => {
-  expect(codesOf(await send(`${method} ${target} HTTP/1.1\r\nConnection: close\r\n\r\n`), signed)).toEqual([
-    code,
-  ])
+  expect(
+    codesOf(await send(`${method} ${target} HTTP/1.1\r\nConnection: close\r\n\r\n`), signed),
+  ).toEqual([code])
 })
 
 test('a connection serves on after a body that nobody read', async () => {
@@ -92,5 +103,7 @@ test('a connection serves on after a body that nobody read', async () => {
   const first = `${head}Content-Length: ${unread.length}\r\n\r\n${unread}`
   const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n`
   const last = 'DELETE /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n'
-  expect(codesOf(await send(first + chunked + last), '/nowhere')).toEqual(Array(3).fill('NO_INTERFACE_DEF'))
+  expect(codesOf(await send(first + chunked + last), '/nowhere')).toEqual(
+    Array(3).fill('NO_INTERFACE_DEF'),
+  )
 })

@@ -47,13 +47,22 @@ export function createListener(handler: RequestListener, deps: ListenerDeps): Se
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
     answerRaw(socket, request.url ?? '/', 'METHOD_NOT_SUPPORTED', 'CONNECT', deps)
   })
-  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
-      socket.destroy()
-      return
-    }
-    answerRaw(socket, targetOf(error.rawPacket), codeOf(error.code), error.code ?? 'it is no HTTP', deps)
-  })
+  server.on(
+    'clientError',
+    (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex) => {
+      if (error.code === 'ECONNRESET' || !socket.writable) {
+        socket.destroy()
+        return
+      }
+      answerRaw(
+        socket,
+        targetOf(error.rawPacket),
+        codeOf(error.code),
+        error.code ?? 'it is no HTTP',
+        deps,
+      )
+    },
+  )
   server.on('tlsClientError', onHandshake)
   return server
 }
@@ -65,7 +74,9 @@ function codeOf(code: string | undefined): ResultCode {
 }
 
 function mutual({ cert, key, ca }: TlsOptions): https.ServerOptions {
-  return ca === undefined ? { cert, key } : { cert, key, ca, requestCert: true, rejectUnauthorized: true }
+  return ca === undefined
+    ? { cert, key }
+    : { cert, key, ca, requestCert: true, rejectUnauthorized: true }
 }
 
 /** Turns of the event loop in which what was sent is still read, at most: more connections than the kernel keeps for us. */

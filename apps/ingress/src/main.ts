@@ -129,6 +129,9 @@ closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, asyn
   tls?.close()
   await admin.close()
 })
-process.on('SIGHUP', () => void Promise.all([clients, signingKey, tls].map((file) => file?.reload())))
+process.on(
+  'SIGHUP',
+  () => void Promise.all([clients, signingKey, tls].map((file) => file?.reload())),
+)
 await app.listen({ port: env.PORT, host: env.HOST, backlog: BACKLOG })
 log.info({ address: app.server.address(), admin: await admin.listen() }, 'listening')

@@ -9,7 +9,12 @@ export function checkMedia(contentType: string | undefined, accept: string | und
   if (contentType !== undefined && !usualContentTypes.has(contentType) && !isJson(contentType)) {
     throw new Refusal('MEDIA_TYPE_NOT_ACCEPTABLE', 'Content-Type is not application/json in UTF-8')
   }
-  if (accept !== undefined && !usualAccepts.has(accept) && accept.trim() !== '' && !takesJson(accept)) {
+  if (
+    accept !== undefined &&
+    !usualAccepts.has(accept) &&
+    accept.trim() !== '' &&
+    !takesJson(accept)
+  ) {
     throw new Refusal('MEDIA_TYPE_NOT_ACCEPTABLE', 'Accept excludes application/json')
   }
 }
@@ -30,7 +35,10 @@ function isJson(contentType: string): boolean {
     .find((parameter) => parameter.startsWith('charset='))
     ?.slice(8)
     .replaceAll('"', '')
-  return type === 'application/json' && (charset === undefined || charset === 'utf-8' || charset === 'utf8')
+  return (
+    type === 'application/json' &&
+    (charset === undefined || charset === 'utf-8' || charset === 'utf8')
+  )
 }
 
 /** The ranges JSON is in. The most specific one that is named decides (RFC 9110, 12.5.1). */

@@ -11,7 +11,10 @@ test('in an overload a client has one line a second, which tells how many more t
   vi.useFakeTimers()
   const metrics = openMetrics('ingress')
   const lines: object[] = []
-  const count = countAnswers(metrics, { info: (line: object) => void lines.push(line), debug: () => {} })
+  const count = countAnswers(metrics, {
+    info: (line: object) => void lines.push(line),
+    debug: () => {},
+  })
   const refuse = (clientId: string) =>
     count({
       door: 'place',

@@ -30,7 +30,11 @@ export function countAnswers(
   const traffic = new NowAndThen(TRAFFIC_LOGGED_MS)
   const bound = new Map<string, ReturnType<typeof bind>>()
   const bind = (door: string, code: string) => ({
-    answers: metrics.answers.labels({ door, code, status: isResultCode(code) ? statusOf[code] : 'F' }),
+    answers: metrics.answers.labels({
+      door,
+      code,
+      status: isResultCode(code) ? statusOf[code] : 'F',
+    }),
     seconds: metrics.answerSeconds.labels({ door }),
   })
   return ({ door, code, clientId, paymentId, reason, seconds }) => {

@@ -1,4 +1,9 @@
-import { answer, type FinalCode, type PlaceOrderAnswer, type ResultCode } from '@placeorder/protocol'
+import {
+  answer,
+  type FinalCode,
+  type PlaceOrderAnswer,
+  type ResultCode,
+} from '@placeorder/protocol'
 import type { Taken } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
@@ -59,7 +64,9 @@ describe('an outcome is not missed, whenever it is announced', () => {
       say('EXPIRED_CODE')
       return open
     }
-    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), takeIn }))).toBe('EXPIRED_CODE')
+    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), takeIn }))).toBe(
+      'EXPIRED_CODE',
+    )
   })
 
   test('after the claim', async () => {
@@ -68,7 +75,9 @@ describe('an outcome is not missed, whenever it is announced', () => {
       setImmediate(() => say('RISK_REJECT'))
       return open
     }
-    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), takeIn }))).toBe('RISK_REJECT')
+    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), takeIn }))).toBe(
+      'RISK_REJECT',
+    )
   })
 
   test('never, but the record has it at the deadline', async () => {
@@ -78,8 +87,16 @@ describe('an outcome is not missed, whenever it is announced', () => {
 
 test.each([
   ['nothing came in time', {}, 'PAYMENT_IN_PROCESS'],
-  ['the worker cannot tell now', { announce: (say) => say('UNKNOWN_EXCEPTION') }, 'UNKNOWN_EXCEPTION'],
-  ['the claim failed', { takeIn: () => Promise.reject(new Error('Redis is away')) }, 'UNKNOWN_EXCEPTION'],
+  [
+    'the worker cannot tell now',
+    { announce: (say) => say('UNKNOWN_EXCEPTION') },
+    'UNKNOWN_EXCEPTION',
+  ],
+  [
+    'the claim failed',
+    { takeIn: () => Promise.reject(new Error('Redis is away')) },
+    'UNKNOWN_EXCEPTION',
+  ],
   [
     'the last look fails',
     { outcome: () => Promise.reject(new Error('Redis is away')) },
@@ -96,17 +113,31 @@ test.each([
     { announce: (say) => say('SUCCESS'), replicated: () => Promise.reject(new Error()) },
     'UNKNOWN_EXCEPTION',
   ],
-  ['it is open, and too few replicas have that', { replicated: async () => false }, 'UNKNOWN_EXCEPTION'],
-  ['it is open, and no replica answers', { replicated: () => new Promise(() => {}) }, 'UNKNOWN_EXCEPTION'],
+  [
+    'it is open, and too few replicas have that',
+    { replicated: async () => false },
+    'UNKNOWN_EXCEPTION',
+  ],
+  [
+    'it is open, and no replica answers',
+    { replicated: () => new Promise(() => {}) },
+    'UNKNOWN_EXCEPTION',
+  ],
   [
     'the terms differ from some that too few replicas have',
     { takeIn: async () => ({ kind: 'INCONSISTENT' }), replicated: async () => false },
     'UNKNOWN_EXCEPTION',
   ],
-  ['the terms differ', { takeIn: async () => ({ kind: 'INCONSISTENT' }) }, 'REPEAT_REQ_INCONSISTENT'],
+  [
+    'the terms differ',
+    { takeIn: async () => ({ kind: 'INCONSISTENT' }) },
+    'REPEAT_REQ_INCONSISTENT',
+  ],
   [
     'it was concluded before',
-    { takeIn: async () => ({ kind: 'CONCLUDED', outcome: 'INVALID_CODE', paymentRequestId: 'R-1' }) },
+    {
+      takeIn: async () => ({ kind: 'CONCLUDED', outcome: 'INVALID_CODE', paymentRequestId: 'R-1' }),
+    },
     'INVALID_CODE',
   ],
 ] satisfies [string, Parameters<typeof storeThat>[0], ResultCode][])(

@@ -43,7 +43,9 @@ export function placeOrder(
       expecting(answer('SUCCESS', taken.paymentRequestId))
       const code = await announced.catch(() => undefined)
       if (code === undefined) return lastLook(paymentId, taken.paymentRequestId, held, deps)
-      return isFinal(code) ? final(paymentId, code, taken.paymentRequestId, signal, deps) : answer(code)
+      return isFinal(code)
+        ? final(paymentId, code, taken.paymentRequestId, signal, deps)
+        : answer(code)
     }),
   )
 }
@@ -57,7 +59,8 @@ function lastLook(
 ): Promise<PlaceOrderAnswer> {
   return deps.waits.within(LAST_LOOK_MS, async (signal) => {
     const outcome = await before(deps.orders.outcomeOf(paymentId), signal).catch(() => undefined)
-    if (outcome === undefined) return answer((await held) ? 'PAYMENT_IN_PROCESS' : 'UNKNOWN_EXCEPTION')
+    if (outcome === undefined)
+      return answer((await held) ? 'PAYMENT_IN_PROCESS' : 'UNKNOWN_EXCEPTION')
     return final(paymentId, outcome, paymentRequestId, signal, deps)
   })
 }

@@ -4,7 +4,14 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import fc from 'fast-check'
 import type { InjectOptions } from 'fastify'
 import { afterAll, describe, expect, test } from 'vitest'
-import { codeOf, inquiryPath, path, type Sent, signedHeaders, testServer } from '../test/test-server.ts'
+import {
+  codeOf,
+  inquiryPath,
+  path,
+  type Sent,
+  signedHeaders,
+  testServer,
+} from '../test/test-server.ts'
 import { Admission } from './admission.ts'
 import type { Answered } from './server.ts'
 import { Waits } from './waits.ts'
@@ -37,7 +44,11 @@ describe('headers', () => {
     ['names in any case', { 'CLIENT-ID': 'SANDBOX_5Y00000000000001', 'client-id': '' }, 'SUCCESS'],
     ['no Content-Type', { 'content-type': '' }, 'SUCCESS'],
     ['text/plain', { 'content-type': 'text/plain' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
-    ['a form', { 'content-type': 'application/x-www-form-urlencoded' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
+    [
+      'a form',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      'MEDIA_TYPE_NOT_ACCEPTABLE',
+    ],
     [
       'JSON in another charset',
       { 'content-type': 'application/json; charset=latin1' },
@@ -47,14 +58,26 @@ describe('headers', () => {
     ['Accept of anything', { accept: 'text/html, */*;q=0.1' }, 'SUCCESS'],
     ['Accept without JSON', { accept: 'text/html' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
     ['Accept that excludes JSON', { accept: 'application/json;q=0' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
-    ['Accept of all but JSON', { accept: 'application/json;q=0, */*' }, 'MEDIA_TYPE_NOT_ACCEPTABLE'],
+    [
+      'Accept of all but JSON',
+      { accept: 'application/json;q=0, */*' },
+      'MEDIA_TYPE_NOT_ACCEPTABLE',
+    ],
     ['Accept of nothing but JSON', { accept: '*/*;q=0, application/json;q=0.5' }, 'SUCCESS'],
     ['Accept of JSON by its kind', { accept: '*/*; q=0.0, Application/*' }, 'SUCCESS'],
     ['no Client-Id', { 'client-id': '' }, 'PARAM_ILLEGAL'],
     ['no Request-Time', { 'request-time': '' }, 'PARAM_ILLEGAL'],
     ['a Request-Time that is none', { 'request-time': 'yesterday' }, 'PARAM_ILLEGAL'],
-    ['a Request-Time not in the calendar', { 'request-time': '2026-02-30T00:00:00Z' }, 'PARAM_ILLEGAL'],
-    ['another Request-Time than was signed', { 'request-time': '2026-01-01T00:00:01Z' }, 'INVALID_SIGNATURE'],
+    [
+      'a Request-Time not in the calendar',
+      { 'request-time': '2026-02-30T00:00:00Z' },
+      'PARAM_ILLEGAL',
+    ],
+    [
+      'another Request-Time than was signed',
+      { 'request-time': '2026-01-01T00:00:01Z' },
+      'INVALID_SIGNATURE',
+    ],
     ['an unknown client', { 'client-id': 'nobody' }, 'INVALID_CLIENT'],
     ['no Signature', { signature: '' }, 'PARAM_ILLEGAL'],
     ['a Signature of another form', { signature: 'garbage' }, 'PARAM_ILLEGAL'],
@@ -65,8 +88,16 @@ describe('headers', () => {
     ],
     ['a Signature cut short', { signature: signature.slice(0, -40) }, 'INVALID_SIGNATURE'],
     ['two signatures in one', { signature: `${signature}, ${signature}` }, 'PARAM_ILLEGAL'],
-    ['another algorithm', { signature: signature.replace('RSA256', 'RSA512') }, 'INVALID_SIGNATURE'],
-    ['the algorithm in small letters', { signature: signature.replace('RSA256', 'rsa256') }, 'SUCCESS'],
+    [
+      'another algorithm',
+      { signature: signature.replace('RSA256', 'RSA512') },
+      'INVALID_SIGNATURE',
+    ],
+    [
+      'the algorithm in small letters',
+      { signature: signature.replace('RSA256', 'rsa256') },
+      'SUCCESS',
+    ],
     ['no keyVersion', { signature: signature.replace('keyVersion=1, ', '') }, 'SUCCESS'],
     [
       'a keyVersion nobody has',
@@ -193,7 +224,9 @@ describe('bodies', () => {
   })
 
   test('of an acquirer that is not this client’s: ACCESS_DENIED', async () => {
-    expect(await post({ body: JSON.stringify(aPlaceOrder({ acquirerId: 'another' })) })).toBe('ACCESS_DENIED')
+    expect(await post({ body: JSON.stringify(aPlaceOrder({ acquirerId: 'another' })) })).toBe(
+      'ACCESS_DENIED',
+    )
   })
 })
 
@@ -221,8 +254,11 @@ test('what nobody planned is UNKNOWN_EXCEPTION, and the process lives', async ()
 const brokenUse = {
   intake: { takeIn: () => Promise.reject(new Error('Redis is away')) },
   orders: {
-    during: <T>(_id: string, _signal: AbortSignal, body: (announced: Promise<never>) => Promise<T>) =>
-      body(new Promise(() => {})),
+    during: <T>(
+      _id: string,
+      _signal: AbortSignal,
+      body: (announced: Promise<never>) => Promise<T>,
+    ) => body(new Promise(() => {})),
     outcomeOf: async () => undefined,
     record: async () => undefined,
   },
@@ -241,7 +277,10 @@ test.each(['SUCCESS', 'RISK_REJECT'] as const)(
       use: {
         ...brokenUse,
         intake: { takeIn: async () => taken },
-        orders: { ...brokenUse.orders, during: (_id, _signal, body) => body(Promise.resolve(code)) },
+        orders: {
+          ...brokenUse.orders,
+          during: (_id, _signal, body) => body(Promise.resolve(code)),
+        },
       },
     })
     const headers = signedHeaders({ body: good })

@@ -125,7 +125,9 @@ function answerInTheProtocolsWords(app: FastifyInstance, deps: ServerDeps): void
     else seen.reason = messageOf(error)
     return say(request, code)
   })
-  app.addHook('onSend', (request, reply, payload) => signReply(request, reply, String(payload), deps))
+  app.addHook('onSend', (request, reply, payload) =>
+    signReply(request, reply, String(payload), deps),
+  )
 }
 
 /** Makes a reply ours and tells of it; gives its body, left as a string: Node then sends it in one piece with the headers. */
@@ -141,9 +143,11 @@ async function signReply(
   const signingAt = performance.now()
   const answered = { target: targetOf(request), clientId, body, shareable: seen.shareable }
   const headers = await signer.headersFor(answered, seen.expected)
-  reply
-    .code(200)
-    .headers({ 'content-type': 'application/json; charset=UTF-8', 'client-id': clientId, ...headers })
+  reply.code(200).headers({
+    'content-type': 'application/json; charset=UTF-8',
+    'client-id': clientId,
+    ...headers,
+  })
   if (draining()) reply.header('connection', 'close')
   seen.step?.end({ attributes: { resultCode: seen.code } })
   const now = performance.now()
@@ -181,7 +185,9 @@ function refuseTarget(request: FastifyRequest, reply: FastifyReply, deps: Server
 function addDoors(app: FastifyInstance, deps: ServerDeps): void {
   app.register(async (doors) => {
     doors.removeAllContentTypeParsers()
-    doors.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    doors.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
+      done(null, body),
+    )
     doors.addHook('onRequest', ({ seen, routeOptions, headers }, _reply, done) => {
       seen.door = routeOptions.url === deps.paths.placeOrder ? 'place' : 'inquire'
       checkMedia(headers['content-type'], headers.accept)
@@ -212,7 +218,12 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
       const incoming = { order, clientId: client.clientId, trace: seen.step.traceparent }
       const expecting = (expected: PlaceOrderAnswer) => {
         const body = Buffer.from(JSON.stringify(expected))
-        const answered = { target: targetOf(request), clientId: clientIdOf(request), body, shareable: false }
+        const answered = {
+          target: targetOf(request),
+          clientId: clientIdOf(request),
+          body,
+          shareable: false,
+        }
         seen.expected = deps.signer.expect(answered)
       }
       const placed = await deps.admission.admitted(() => placeOrder(incoming, deps.use, expecting))
@@ -233,7 +244,10 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
 }
 
 /** Who sent this request, if that client may ask for this acquirer. */
-function clientOf(request: FastifyRequest, asked: { acquirerId: string; paymentId: string }): Client {
+function clientOf(
+  request: FastifyRequest,
+  asked: { acquirerId: string; paymentId: string },
+): Client {
   const { seen } = request
   seen.paymentId = asked.paymentId
   if (seen.client === undefined) throw new Error('a request came to a door without being verified')
@@ -254,7 +268,8 @@ function codeOf(error: unknown): ResultCode {
   return typeof status === 'number' && status < 500 ? 'PARAM_ILLEGAL' : 'UNKNOWN_EXCEPTION'
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
 const clientIdOf = ({ headers }: FastifyRequest): string => headers['client-id']?.toString() ?? ''
 const bodyOf = (request: FastifyRequest): Buffer =>
   Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)

@@ -1,4 +1,10 @@
-import { parseRequestTime, parseSignatureHeader, Refusal, signedText, verify } from '@placeorder/protocol'
+import {
+  parseRequestTime,
+  parseSignatureHeader,
+  Refusal,
+  signedText,
+  verify,
+} from '@placeorder/protocol'
 import type { Client, Clients } from './clients.ts'
 
 /** What of a request its signature covers. */
@@ -30,7 +36,10 @@ export function verifyRequest(
   if (sentAt === undefined)
     throw new Refusal('PARAM_ILLEGAL', 'Request-Time is neither ISO 8601 nor epoch milliseconds')
   if (signature === undefined)
-    throw new Refusal('PARAM_ILLEGAL', 'Signature has not the form algorithm=…, keyVersion=…, signature=…')
+    throw new Refusal(
+      'PARAM_ILLEGAL',
+      'Signature has not the form algorithm=…, keyVersion=…, signature=…',
+    )
   const client = clients.get(clientId)
   if (client === undefined) throw new Refusal('INVALID_CLIENT', 'no client has this Client-Id')
   const key = client.key(signature.keyVersion)
@@ -44,8 +53,14 @@ export function verifyRequest(
       'the signature does not fit target, Client-Id, Request-Time and body',
     )
   }
-  if (requestTimeToleranceMs > 0 && Math.abs(Date.now() - sentAt.getTime()) > requestTimeToleranceMs) {
-    throw new Refusal('PARAM_ILLEGAL', `Request-Time is more than ${requestTimeToleranceMs} ms from now`)
+  if (
+    requestTimeToleranceMs > 0 &&
+    Math.abs(Date.now() - sentAt.getTime()) > requestTimeToleranceMs
+  ) {
+    throw new Refusal(
+      'PARAM_ILLEGAL',
+      `Request-Time is more than ${requestTimeToleranceMs} ms from now`,
+    )
   }
   return client
 }
@@ -68,7 +83,8 @@ function headersOf({ rawHeaders }: SignedRequest, names: readonly string[]): str
   return names.map((name) => {
     const at = sent.indexOf(name)
     const value = at < 0 ? '' : rawHeaders[at + 1]
-    if (at !== sent.lastIndexOf(name)) throw new Refusal('PARAM_ILLEGAL', `${name} is there more than once`)
+    if (at !== sent.lastIndexOf(name))
+      throw new Refusal('PARAM_ILLEGAL', `${name} is there more than once`)
     if (!value) throw new Refusal('PARAM_ILLEGAL', `${name} is missing`)
     return value
   })

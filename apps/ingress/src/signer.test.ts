@@ -6,7 +6,10 @@ import { type AnswerHeaders, type AnswerToSign, Signer } from './signer.ts'
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const signerOf = () => new Signer(() => ({ key: privateKey, version: '1' }))
 
-const answered = (code: Parameters<typeof answer>[0], changes: Partial<AnswerToSign> = {}): AnswerToSign => ({
+const answered = (
+  code: Parameters<typeof answer>[0],
+  changes: Partial<AnswerToSign> = {},
+): AnswerToSign => ({
   target: '/place',
   clientId: 'C-1',
   body: Buffer.from(JSON.stringify(answer(code, 'R-1'))),
@@ -54,7 +57,11 @@ test('nothing is signed ahead while orders come out otherwise, until they come o
   const isAhead = () => signer.expect(placed).headers !== undefined
   const comesOut = (code: 'SUCCESS' | 'RISK_REJECT') => {
     const shareable = true // One signature is enough for all of them.
-    return signer.headersFor(answered(code, { shareable }), { answer: placed, at: 0, headers: undefined })
+    return signer.headersFor(answered(code, { shareable }), {
+      answer: placed,
+      at: 0,
+      headers: undefined,
+    })
   }
   for (let n = 0; n < 6; n += 1) await comesOut('RISK_REJECT')
   expect(isAhead()).toBe(false)

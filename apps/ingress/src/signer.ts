@@ -11,7 +11,11 @@ export type AnswerToSign = { target: string; clientId: string; body: Buffer; sha
 export type AnswerHeaders = { 'response-time': string; signature: string }
 
 /** The answer an order will have, most likely; with its headers, if they are being made already. */
-export type Expected = { answer: AnswerToSign; at: number; headers: Promise<AnswerHeaders> | undefined }
+export type Expected = {
+  answer: AnswerToSign
+  at: number
+  headers: Promise<AnswerHeaders> | undefined
+}
 
 /**
  * Answers are signed ahead while so many of the last ones came out as expected. A signature in vain costs what half an order

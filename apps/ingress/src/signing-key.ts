@@ -20,7 +20,11 @@ const KEY_BITS_MIN = 2_048
  *
  * @throws ConfigFault when it is neither, or no RSA private key of 2048 bits or more
  */
-export async function parseSigningKey(text: string, path: string, version: string): Promise<SigningKey> {
+export async function parseSigningKey(
+  text: string,
+  path: string,
+  version: string,
+): Promise<SigningKey> {
   if (!text.trimStart().startsWith('{')) return keyOf(text, path, version)
   const file = SigningKeyFile.safeParse(jsonOf(text, path))
   if (!file.success)
@@ -36,7 +40,10 @@ export async function parseSigningKey(text: string, path: string, version: strin
 
 function keyOf(pem: string, path: string, version: string): SigningKey {
   const key = orFault(() => createPrivateKey(pem), `${path}: is no private key in PEM`)
-  if (key.asymmetricKeyType !== 'rsa' || (key.asymmetricKeyDetails?.modulusLength ?? 0) < KEY_BITS_MIN) {
+  if (
+    key.asymmetricKeyType !== 'rsa' ||
+    (key.asymmetricKeyDetails?.modulusLength ?? 0) < KEY_BITS_MIN
+  ) {
     throw new ConfigFault([`${path}: must be an RSA key of ${KEY_BITS_MIN} bits or more`])
   }
   return { key, version }

@@ -9,7 +9,10 @@ import type { IngressEnvironment } from './config.ts'
 export type TlsOptions = { cert: string; key: string; ca?: string }
 
 /** The files an operator names, if any; the first two go together. */
-export type TlsEnvironment = Pick<IngressEnvironment, 'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CLIENT_CA_FILE'>
+export type TlsEnvironment = Pick<
+  IngressEnvironment,
+  'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CLIENT_CA_FILE'
+>
 type TlsFiles = { certFile: string; keyFile: string; clientCaFile: string | undefined }
 
 /** Certificates that are read again when their files change. */
@@ -29,7 +32,11 @@ export type LiveTls = {
  * @throws ConfigFault when one cannot be read, or they do not fit together
  */
 export async function liveTls(
-  { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, TLS_CLIENT_CA_FILE: clientCaFile }: TlsEnvironment,
+  {
+    TLS_CERT_FILE: certFile,
+    TLS_KEY_FILE: keyFile,
+    TLS_CLIENT_CA_FILE: clientCaFile,
+  }: TlsEnvironment,
   onFault: (error: unknown) => void,
 ): Promise<LiveTls | undefined> {
   if (certFile === undefined || keyFile === undefined) return undefined

@@ -29,7 +29,11 @@ test.each([
   ['a caller in an allowed range', '2001:db8::5', 'SUCCESS'],
   ['an allowed caller, through two proxies', `${allowed}, 10.1.2.3`, 'SUCCESS'],
   ['a caller elsewhere', '198.51.100.1', 'ACCESS_DENIED'],
-  ['a caller elsewhere that says it stands for an allowed one', `${allowed}, 198.51.100.1`, 'ACCESS_DENIED'],
+  [
+    'a caller elsewhere that says it stands for an allowed one',
+    `${allowed}, 198.51.100.1`,
+    'ACCESS_DENIED',
+  ],
   ['the proxy itself', '', 'ACCESS_DENIED'],
   ['no address at all', 'unknown', 'ACCESS_DENIED'],
 ])('behind a trusted proxy, %s: %s is answered %s', async (_who, by, code) => {

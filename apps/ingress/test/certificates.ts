@@ -10,15 +10,29 @@ export type Certificate = { certFile: string; keyFile: string; cert: string; key
 
 /** Makes certificates with OpenSSL in `dir`, each under a name of its own. */
 export async function openAuthority(dir: string, name: string) {
-  const files = (of: string) => ({ certFile: join(dir, `${of}.pem`), keyFile: join(dir, `${of}.key`) })
+  const files = (of: string) => ({
+    certFile: join(dir, `${of}.pem`),
+    keyFile: join(dir, `${of}.key`),
+  })
   const make = async (of: string, more: string[]): Promise<Certificate> => {
     const { certFile, keyFile } = files(of)
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile]
+    const key = [
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-keyout',
+      keyFile,
+    ]
     await openssl(
       ['req', '-x509', '-subj', `/CN=${of}`, '-days', '2', ...key, ...more, '-out', certFile],
       dir,
     )
-    const [cert, keyText] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')])
+    const [cert, keyText] = await Promise.all([
+      readFile(certFile, 'utf8'),
+      readFile(keyFile, 'utf8'),
+    ])
     return { certFile, keyFile, cert, key: keyText }
   }
   const authority = await make(name, ['-addext', 'basicConstraints=critical,CA:TRUE'])

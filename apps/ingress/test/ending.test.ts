@@ -32,7 +32,10 @@ test('an ingress told to end while it could not run reads and answers all that c
 
 test.each([
   ['says nothing', ''],
-  ['stops in the middle of a request', 'POST /aps/api/v1/payments/placeOrder HTTP/1.1\r\nHost: here\r\n'],
+  [
+    'stops in the middle of a request',
+    'POST /aps/api/v1/payments/placeOrder HTTP/1.1\r\nHost: here\r\n',
+  ],
 ])(
   'whoever connects and %s keeps no ingress from ending cleanly',
   async (_how, said) => {

@@ -9,7 +9,8 @@ afterAll(() => system.close())
 await system.startWorker()
 const rsa = () => generateKeyPairSync('rsa', { modulusLength: 2048 })
 const pathOf = (name: string) => join(system.dir, name)
-const pem = (key: KeyObject) => key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' })
+const pem = (key: KeyObject) =>
+  key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' })
 
 const anotherOrder = () => aPlaceOrder({ customerId: `customer-${Math.random()}` })
 const place = (ingress: Ingress, caller: Parameters<typeof signedCall>[2]) =>
@@ -46,7 +47,10 @@ test('our own key and its version change at once, under load, and every answer i
   for (const [version, { privateKey }] of Object.entries(keys))
     await writeFile(pathOf(`acquirer-${version}.pem`), pem(privateKey))
   const sign = (version: string) =>
-    writeFile(pathOf('signing.json'), JSON.stringify({ version, privateKeyFile: `acquirer-${version}.pem` }))
+    writeFile(
+      pathOf('signing.json'),
+      JSON.stringify({ version, privateKeyFile: `acquirer-${version}.pem` }),
+    )
   await sign('7')
   const ingress = await system.startIngress({ SIGNING_KEY_FILE: pathOf('signing.json') })
   const serverKey = (version: string | undefined) =>

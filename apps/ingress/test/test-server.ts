@@ -78,7 +78,11 @@ export function signedHeaders({
   signedBody = body,
 }: Sent): Record<string, string> {
   const time = '2026-01-01T00:00:00Z'
-  const signature = sign('RSA-SHA256', signedText(target, clientId, time, Buffer.from(signedBody)), key)
+  const signature = sign(
+    'RSA-SHA256',
+    signedText(target, clientId, time, Buffer.from(signedBody)),
+    key,
+  )
   return {
     'client-id': clientId,
     'request-time': time,

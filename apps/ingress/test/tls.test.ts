@@ -2,7 +2,13 @@ import { X509Certificate } from 'node:crypto'
 import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { aPlaceOrder, type Calling, type Ingress, openSystem, signedCall } from '@placeorder/testkit'
+import {
+  aPlaceOrder,
+  type Calling,
+  type Ingress,
+  openSystem,
+  signedCall,
+} from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { liveTls } from '../src/tls.ts'
 import { openAuthority } from './certificates.ts'
@@ -30,7 +36,9 @@ async function shownBy(ingress: Ingress): Promise<string> {
   const port = Number(new URL(ingress.origin).port)
   const socket = connect({ host: '127.0.0.1', port, ca: ours.cert })
   try {
-    await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
+    await new Promise((resolve, reject) =>
+      socket.once('secureConnect', resolve).once('error', reject),
+    )
     return socket.getPeerX509Certificate()?.fingerprint256 ?? ''
   } finally {
     socket.destroy()
@@ -73,7 +81,9 @@ describe('an ingress that asks callers for a certificate', () => {
       code: 'SUCCESS',
     })
     await expect(place(ingress, { ca: ours.cert })).rejects.toThrow()
-    await expect(place(ingress, { ca: ours.cert, cert: impostor.cert, key: impostor.key })).rejects.toThrow()
+    await expect(
+      place(ingress, { ca: ours.cert, cert: impostor.cert, key: impostor.key }),
+    ).rejects.toThrow()
   })
 
   test('trusts another authority once its file names it', async () => {
@@ -88,12 +98,18 @@ describe('an ingress that asks callers for a certificate', () => {
         () => 'rejected',
       )
     await expect.poll(code, { timeout: 10_000 }).toBe('SUCCESS')
-    expect((await place(ingress, { ca: ours.cert, cert: caller.cert, key: caller.key })).code).toBe('SUCCESS')
+    expect((await place(ingress, { ca: ours.cert, cert: caller.cert, key: caller.key })).code).toBe(
+      'SUCCESS',
+    )
   })
 })
 
 test('a certificate with the key of another is a fault at start', async () => {
-  const named = { TLS_CERT_FILE: first.certFile, TLS_KEY_FILE: next.keyFile, TLS_CLIENT_CA_FILE: undefined }
+  const named = {
+    TLS_CERT_FILE: first.certFile,
+    TLS_KEY_FILE: next.keyFile,
+    TLS_CLIENT_CA_FILE: undefined,
+  }
   await expect(liveTls(named, () => {})).rejects.toThrow(
     /first\.pem: is the certificate of another key than .*next\.key/,
   )

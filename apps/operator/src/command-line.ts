@@ -15,7 +15,11 @@ export const exit = {
 export type Screen = { write: (text: string) => unknown; isTTY?: boolean | undefined }
 
 /** A command line: its words, undefined if it makes no sense; and its flags. */
-export type CommandLine = { words: string[] | undefined; asksForHelp: boolean; flags: ReadonlySet<string> }
+export type CommandLine = {
+  words: string[] | undefined
+  asksForHelp: boolean
+  flags: ReadonlySet<string>
+}
 
 /** Reads a command line that has words and, besides --help, these flags. After `--` all are words. */
 export function readWords(args: string[], flags: readonly string[] = []): CommandLine {
@@ -38,7 +42,10 @@ const PATIENCE_MS = 1_000
 
 /** Says what is waited for when opening takes long. */
 export async function patiently<T>(opening: Promise<T>, err: Screen): Promise<T> {
-  const waiting = setTimeout(() => err.write('waiting for Redis: is REDIS_URL right?\n'), PATIENCE_MS)
+  const waiting = setTimeout(
+    () => err.write('waiting for Redis: is REDIS_URL right?\n'),
+    PATIENCE_MS,
+  )
   return opening.finally(() => clearTimeout(waiting))
 }
 

@@ -22,7 +22,8 @@ afterAll(() => system.close())
 async function directory(args: string[], env: Record<string, string> = {}) {
   const { scripts } = Manifest.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')))
   const [, ...script] = scripts.directory.split(' ')
-  const peak = 'data:text/javascript,process.on("exit",()=>console.error(process.resourceUsage().maxRSS))'
+  const peak =
+    'data:text/javascript,process.on("exit",()=>console.error(process.resourceUsage().maxRSS))'
   return new Promise<{ exit: number; out: string; err: string }>((resolve) => {
     const child = execFile(
       process.execPath,
@@ -69,7 +70,9 @@ test('another number of shards than Redis was first used with is refused, and to
     exit: 2,
     err: expect.stringContaining('set SHARDS=1'),
   })
-  expect(await directory(['show', 'merchant', 'M1'], { REDIS_URL: 'http://nowhere' })).toMatchObject({
+  expect(
+    await directory(['show', 'merchant', 'M1'], { REDIS_URL: 'http://nowhere' }),
+  ).toMatchObject({
     exit: 2,
     err: expect.stringContaining('REDIS_URL'),
   })

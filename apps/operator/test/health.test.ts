@@ -43,7 +43,10 @@ const health = async (admin: string, path: '/livez' | '/readyz') => {
 describe.each(both)('%s', (_name, { admin }) => {
   test('is live and ready, and says so', async () => {
     expect(await health(admin, '/livez')).toEqual({ status: 200, body: { status: 'live' } })
-    expect(await health(admin, '/readyz')).toEqual({ status: 200, body: { status: 'ready', reasons: {} } })
+    expect(await health(admin, '/readyz')).toEqual({
+      status: 200,
+      body: { status: 'ready', reasons: {} },
+    })
   })
 
   test.each([
@@ -62,11 +65,18 @@ describe.each(both)('%s', (_name, { admin }) => {
   test('is live but not ready while Redis does not answer, and ready again when it does', async () => {
     proxy.stall()
     // Either the check or the connection is the first to have waited for long enough.
-    const reasons = { redis: expect.stringMatching(/^no answer within 1000 ms$|^Redis cannot be asked: /) }
-    expect(await health(admin, '/readyz')).toEqual({ status: 503, body: { status: 'not ready', reasons } })
+    const reasons = {
+      redis: expect.stringMatching(/^no answer within 1000 ms$|^Redis cannot be asked: /),
+    }
+    expect(await health(admin, '/readyz')).toEqual({
+      status: 503,
+      body: { status: 'not ready', reasons },
+    })
     expect((await health(admin, '/livez')).status).toBe(200)
     await proxy.heal()
-    await expect.poll(async () => (await health(admin, '/readyz')).status, { timeout: 10_000 }).toBe(200)
+    await expect
+      .poll(async () => (await health(admin, '/readyz')).status, { timeout: 10_000 })
+      .toBe(200)
   })
 })
 
@@ -80,7 +90,9 @@ test('relaxed, a process is ready on a Redis that is not durable', async () => {
 
 test('an ingress told to end is not ready at once, and still takes new connections and orders', async () => {
   ingress.kill('SIGTERM')
-  await expect.poll(() => health(ingress.admin, '/readyz'), { timeout: 10_000, interval: 20 }).toEqual(ending)
+  await expect
+    .poll(() => health(ingress.admin, '/readyz'), { timeout: 10_000, interval: 20 })
+    .toEqual(ending)
   expect((await ingress.place(aPlaceOrder())).code).toBe('SUCCESS')
   expect(await ingress.exited).toBe(0)
 })
@@ -88,7 +100,9 @@ test('an ingress told to end is not ready at once, and still takes new connectio
 test('a worker told to end is not ready at once, finishes and ends', async () => {
   proxy.stall() // It cannot end before it has told Redis, or waited to.
   worker.kill('SIGTERM')
-  await expect.poll(() => health(worker.admin, '/readyz'), { timeout: 10_000, interval: 20 }).toEqual(ending)
+  await expect
+    .poll(() => health(worker.admin, '/readyz'), { timeout: 10_000, interval: 20 })
+    .toEqual(ending)
   await proxy.heal()
   expect(await worker.exited).toBe(0)
 })

@@ -5,7 +5,11 @@ import { connect, disconnect } from '@placeorder/store'
 import { aPlaceOrder, openSystem } from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-const marks = { codeValue: 'M4RKED-code-55', customerId: 'M4RKED-customer-66', userAgent: 'M4RKED-agent-77' }
+const marks = {
+  codeValue: 'M4RKED-code-55',
+  customerId: 'M4RKED-customer-66',
+  userAgent: 'M4RKED-agent-77',
+}
 const mark = /M4RKED|-----BEGIN|PRIVATE/
 const ourCode = { type: 'ENTRY_CODE', merchantId: 'M00000000001', status: 'OPEN' } as const
 
@@ -17,13 +21,21 @@ const address = { urls: [system.redisUrl], cluster: false, sentinels: [], sentin
 const redis = connect(address, 'patient')
 const policyFile = join(system.dir, 'policy.json')
 const policy = JSON.parse(await readFile(policyFile, 'utf8'))
-policy.risk.push({ name: 'fails', reject: "order.passThroughInfo == 'fail' && int(order.customerId) > 0" })
+policy.risk.push({
+  name: 'fails',
+  reject: "order.passThroughInfo == 'fail' && int(order.customerId) > 0",
+})
 await writeFile(policyFile, JSON.stringify(policy))
 await system.put(
   [],
   [
     { ...ourCode, codeValue: marks.codeValue, storeId: 'S00000000001', expiresAt: null },
-    { ...ourCode, codeValue: `${marks.codeValue}-broken`, storeId: 'S00000000001', expiresAt: null },
+    {
+      ...ourCode,
+      codeValue: `${marks.codeValue}-broken`,
+      storeId: 'S00000000001',
+      expiresAt: null,
+    },
   ],
 )
 const [ingress, worker] = await Promise.all([system.startIngress(), system.startWorker()])
@@ -38,7 +50,11 @@ const marked = (changes: Partial<PlaceOrderRequest> = {}) =>
 const orders = {
   placed: marked(),
   refused: marked({ codeValue: `${marks.codeValue}-unknown` }),
-  malformed: { ...marked(), customerId: marks.customerId.repeat(9), codeValue: { value: marks.codeValue } },
+  malformed: {
+    ...marked(),
+    customerId: marks.customerId.repeat(9),
+    codeValue: { value: marks.codeValue },
+  },
   undecided: marked({ passThroughInfo: 'fail' }),
   damaged: marked({ codeValue: `${marks.codeValue}-broken` }),
   notOurs: marked(),
@@ -48,7 +64,8 @@ const orders = {
 async function breakThings() {
   await redis.set(`{s0}:order:${orders.notOurs.paymentId}`, 'not a hash')
   for (const key of await redis.keys('{s0}:code:*')) {
-    if ((await redis.get(key))?.includes('-broken')) await redis.set(key, `${marks.codeValue} is no JSON`)
+    if ((await redis.get(key))?.includes('-broken'))
+      await redis.set(key, `${marks.codeValue} is no JSON`)
   }
 }
 
@@ -61,7 +78,8 @@ beforeAll(async () => {
   await breakThings()
   expect((await ingress.place(orders.placed)).code).toBe('SUCCESS')
   expect(
-    (await ingress.place({ ...orders.placed, paymentAmount: { value: '1', currency: 'CNY' } })).code,
+    (await ingress.place({ ...orders.placed, paymentAmount: { value: '1', currency: 'CNY' } }))
+      .code,
   ).not.toBe('SUCCESS')
   expect((await ingress.place(orders.refused)).code).toBe('INVALID_CODE')
   expect((await ingress.place(orders.malformed)).code).toBe('PARAM_ILLEGAL')
@@ -101,6 +119,7 @@ describe('the log of real processes at its most talkative', () => {
   })
 
   test('is JSON, line by line', () => {
-    for (const line of [...ingress.lines, ...worker.lines]) expect(JSON.parse(line)).toHaveProperty('msg')
+    for (const line of [...ingress.lines, ...worker.lines])
+      expect(JSON.parse(line)).toHaveProperty('msg')
   })
 })

@@ -2,7 +2,13 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openWorkerStore } from '@placeorder/store'
-import { aPlaceOrder, type Ingress, type Operated, openSystem, signedCall } from '@placeorder/testkit'
+import {
+  aPlaceOrder,
+  type Ingress,
+  type Operated,
+  openSystem,
+  signedCall,
+} from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Scraped, scrape, seriesOf } from './scrape.ts'
 
@@ -19,13 +25,16 @@ const ownCheck = `export default ({ order }) => {
 }`
 const FAILING = 6
 
-const anotherOrder = (changes = {}) => aPlaceOrder({ customerId: `customer-${Math.random()}`, ...changes })
+const anotherOrder = (changes = {}) =>
+  aPlaceOrder({ customerId: `customer-${Math.random()}`, ...changes })
 
 /** What was shown: before any order, while orders waited for a worker, while orders poured in, and after all of it. */
-const shown = { before: new Map(), waiting: new Map(), loaded: new Map(), after: new Map() } as Record<
-  'before' | 'waiting' | 'loaded' | 'after',
-  Scraped
->
+const shown = {
+  before: new Map(),
+  waiting: new Map(),
+  loaded: new Map(),
+  after: new Map(),
+} as Record<'before' | 'waiting' | 'loaded' | 'after', Scraped>
 const shownByWorker = { before: new Map(), failing: new Map(), after: new Map() } as Record<
   'before' | 'failing' | 'after',
   Scraped
@@ -111,7 +120,8 @@ beforeAll(async () => {
   await run(() => system.startWorker())
 })
 
-const moved = (from: Scraped, to: Scraped, name: string) => (to.get(name) ?? 0) - (from.get(name) ?? 0)
+const moved = (from: Scraped, to: Scraped, name: string) =>
+  (to.get(name) ?? 0) - (from.get(name) ?? 0)
 
 describe('an ingress under load shows', () => {
   test.each([
@@ -201,7 +211,10 @@ describe('a worker under load shows', () => {
 })
 
 test('whoever calls, with whatever names, cannot make up series', async () => {
-  const headers = (i: number) => ({ 'client-id': `made-up-${i}`, signature: `keyVersion=${i}, signature=x` })
+  const headers = (i: number) => ({
+    'client-id': `made-up-${i}`,
+    signature: `keyVersion=${i}, signature=x`,
+  })
   const makeUp = async (from: number) => {
     for (let i = from; i < from + 20; i += 1)
       for (const path of ['/aps/api/v1/payments/placeOrder', `/made-up/${i}`])

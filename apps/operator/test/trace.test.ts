@@ -26,7 +26,9 @@ const receiver = createServer((request, response) => {
     const text = Buffer.concat(chunks).toString()
     said += text
     const { resourceSpans } = Told.parse(JSON.parse(text))
-    spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)))
+    spans.push(
+      ...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)),
+    )
     response.setHeader('content-type', 'application/json').end('{}')
   })
 })
@@ -35,13 +37,18 @@ const port = await new Promise<number>((resolve) => {
     resolve(z.object({ port: z.number() }).parse(receiver.address()).port),
   )
 })
-const system = await openSystem({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` } })
+const system = await openSystem({
+  env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` },
+})
 afterAll(async () => {
   await system.close()
   receiver.close()
 })
 
-const [placed, refused] = [aPlaceOrder(), aPlaceOrder({ codeValue: 'unknown-M4RKED', customerId: 'M4RKED' })]
+const [placed, refused] = [
+  aPlaceOrder(),
+  aPlaceOrder({ codeValue: 'unknown-M4RKED', customerId: 'M4RKED' }),
+]
 
 beforeAll(async () => {
   const processes = await Promise.all([system.startIngress(), system.startWorker()])
@@ -54,7 +61,8 @@ beforeAll(async () => {
 
 const spansOf = (paymentId: string) =>
   spans.filter(({ attributes }) => attributes.some(({ value }) => value.stringValue === paymentId))
-const spanOf = (paymentId: string, name: string) => spansOf(paymentId).find((span) => span.name === name)
+const spanOf = (paymentId: string, name: string) =>
+  spansOf(paymentId).find((span) => span.name === name)
 
 test.each([
   ['placed', placed.paymentId, 'SUCCESS'],
@@ -62,7 +70,9 @@ test.each([
 ])(
   'an order that is %s has one trace, from HTTP through the queue to its decision',
   (_how, paymentId, code) => {
-    const [place, queue, decide] = ['place order', 'queue', 'decide'].map((name) => spanOf(paymentId, name))
+    const [place, queue, decide] = ['place order', 'queue', 'decide'].map((name) =>
+      spanOf(paymentId, name),
+    )
     expect(place?.parentSpanId).toBeUndefined()
     expect([queue?.traceId, decide?.traceId]).toEqual([place?.traceId, place?.traceId])
     expect([queue?.parentSpanId, decide?.parentSpanId]).toEqual([place?.spanId, place?.spanId])

@@ -18,5 +18,7 @@ export function checkSignature(
   if (serverKey === undefined) return 'UNCHECKED'
   const header = parseSignatureHeader(headers.signature)
   if (header === undefined || header.algorithm.toUpperCase() !== 'RSA256') return 'BAD'
-  return verify(signedText(target, clientId, time, body), serverKey, header.signature) ? 'GOOD' : 'BAD'
+  return verify(signedText(target, clientId, time, body), serverKey, header.signature)
+    ? 'GOOD'
+    : 'BAD'
 }

@@ -8,8 +8,11 @@ import { Caller, patience } from './caller.ts'
 import { newPaymentId, orderCall } from './sample-order.ts'
 
 const keys = makeKeys()
-const sample = JSON.parse(readFileSync(new URL('../../../config/sample-order.json', import.meta.url), 'utf8'))
-const anOrder = () => orderCall(Buffer.from(JSON.stringify({ ...sample, paymentId: newPaymentId() })))
+const sample = JSON.parse(
+  readFileSync(new URL('../../../config/sample-order.json', import.meta.url), 'utf8'),
+)
+const anOrder = () =>
+  orderCall(Buffer.from(JSON.stringify({ ...sample, paymentId: newPaymentId() })))
 
 /** Waits of the schedule become milliseconds: 4 ms, 4 ms, 30 ms … */
 const quick = { timeFactor: 0.001 }
@@ -98,7 +101,10 @@ describe('callPlaceOrder', () => {
       return { code: 'PAYMENT_IN_PROCESS' }
     }
     const call = await callPlaceOrder(order, caller, quick)
-    expect(call.final).toMatchObject({ code: 'SUCCESS', paymentRequestId: `R${order.ids?.paymentId}` })
+    expect(call.final).toMatchObject({
+      code: 'SUCCESS',
+      paymentRequestId: `R${order.ids?.paymentId}`,
+    })
     expect(kinds(acquirer.seen)).toEqual(['place', 'place', 'inquire', 'inquire', 'inquire'])
   })
 
@@ -106,7 +112,11 @@ describe('callPlaceOrder', () => {
     acquirer.behave = () => ({ code: 'PAYMENT_IN_PROCESS' })
     const call = await callPlaceOrder(anOrder(), caller, quick)
     expect(call.final).toBeUndefined()
-    expect(call.steps.map(({ kind }) => kind)).toEqual(['PLACE', 'REPEAT', ...Array(8).fill('INQUIRE')])
+    expect(call.steps.map(({ kind }) => kind)).toEqual([
+      'PLACE',
+      'REPEAT',
+      ...Array(8).fill('INQUIRE'),
+    ])
     const inquiries = call.steps.slice(2)
     for (const [at, waitMs] of inquiryWaitsMs(0.001).entries()) {
       const before = inquiries[at - 1]?.atMs ?? 0
@@ -146,7 +156,9 @@ describe('callPlaceOrder', () => {
   })
 
   test('a body without ids is repeated, since nobody can inquire after it', async () => {
-    await using unheard = await new SmallAcquirer(keys, { ways: { httpStatus: () => 500 } }).listen()
+    await using unheard = await new SmallAcquirer(keys, {
+      ways: { httpStatus: () => 500 },
+    }).listen()
     const called = callerOf(unheard.url)
     const call = await callPlaceOrder(orderCall(Buffer.from('no JSON')), called, quick)
     await called.close()
@@ -182,13 +194,16 @@ describe('through a faulty network', () => {
     ['swallows everything', 'TIMED_OUT', () => proxy.blackHole()],
     ['is slower than the caller is patient', 'TIMED_OUT', () => proxy.slow(2 * impatient.placeMs)],
     ['refuses connections', 'DROPPED', () => proxy.refuse()],
-  ])('an order is placed once when the network %s and then recovers', async (_what, kind, weather) => {
-    await weather()
-    const call = await callPlaceOrder(anOrder(), through, healing)
-    expect(call.steps[0]?.exchange.reply.kind).toBe(kind)
-    expect(call.final).toMatchObject({ code: 'SUCCESS' })
-    expect(acquirer.orders.size).toBe(1)
-  })
+  ])(
+    'an order is placed once when the network %s and then recovers',
+    async (_what, kind, weather) => {
+      await weather()
+      const call = await callPlaceOrder(anOrder(), through, healing)
+      expect(call.steps[0]?.exchange.reply.kind).toBe(kind)
+      expect(call.final).toMatchObject({ code: 'SUCCESS' })
+      expect(acquirer.orders.size).toBe(1)
+    },
+  )
 
   test.each<[string, 'TIMED_OUT' | 'DROPPED', () => void]>([
     ['its answer is cut in the middle', 'DROPPED', () => proxy.cutMidway('server')],

@@ -13,7 +13,12 @@ export type OrderCall = {
 }
 
 /** One thing the caller did, and what it took from what came back. */
-export type Step = { kind: 'PLACE' | 'REPEAT' | 'INQUIRE'; atMs: number; exchange: Exchange; heard: Heard }
+export type Step = {
+  kind: 'PLACE' | 'REPEAT' | 'INQUIRE'
+  atMs: number
+  exchange: Exchange
+  heard: Heard
+}
 
 export type FinalResult = Extract<Heard, { kind: 'RESULT' }> & { status: 'S' | 'F' }
 
@@ -29,7 +34,8 @@ export type CallOptions = {
 }
 
 /** The waits before each inquiry, in ms. */
-export const inquiryWaitsMs = (timeFactor = 1): number[] => INQUIRY_WAITS_S.map((s) => s * 1000 * timeFactor)
+export const inquiryWaitsMs = (timeFactor = 1): number[] =>
+  INQUIRY_WAITS_S.map((s) => s * 1000 * timeFactor)
 
 /**
  * Calls placeOrder as Alipay+ does: waits 8 s, sends the same parameters once more after a time-out, a lost connection
@@ -74,7 +80,8 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   })
 }
 
-export const isFinal = (heard: Heard): heard is FinalResult => heard.kind === 'RESULT' && heard.status !== 'U'
+export const isFinal = (heard: Heard): heard is FinalResult =>
+  heard.kind === 'RESULT' && heard.status !== 'U'
 
 /** What was done for one order, in order. */
 class Trail {

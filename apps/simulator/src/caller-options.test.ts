@@ -36,11 +36,18 @@ describe('readWho', () => {
     ['http://a/placeOrder?tenant=1', 'http://a/inquiryOrder?tenant=1'],
     ['https://a:8443/', 'https://a:8443/inquiryOrder'],
   ])('inquiries of %s go to %s', async (url, inquiryUrl) => {
-    expect((await who('--url', url, '--server-key', files.serverKey).read).inquiryUrl.href).toBe(inquiryUrl)
+    expect((await who('--url', url, '--server-key', files.serverKey).read).inquiryUrl.href).toBe(
+      inquiryUrl,
+    )
   })
 
   test('inquiries go where --inquiry-url says', async () => {
-    const { inquiryUrl } = await who('--inquiry-url', 'http://b/ask', '--server-key', files.serverKey).read
+    const { inquiryUrl } = await who(
+      '--inquiry-url',
+      'http://b/ask',
+      '--server-key',
+      files.serverKey,
+    ).read
     expect(inquiryUrl.href).toBe('http://b/ask')
   })
 
@@ -56,7 +63,9 @@ describe('readWho', () => {
   })
 
   test('a certificate needs its key', async () => {
-    await expect(who('--cert', files.key, '--server-key', files.serverKey).read).rejects.toThrow('--cert-key')
+    await expect(who('--cert', files.key, '--server-key', files.serverKey).read).rejects.toThrow(
+      '--cert-key',
+    )
   })
 })
 

@@ -15,15 +15,35 @@ const standalone = {
 
 /** Who calls whom: the same options in every command that calls. */
 export const callerOptions = {
-  url: { type: 'string', value: '<url>', default: standalone.url, help: "the acquirer's placeOrder" },
+  url: {
+    type: 'string',
+    value: '<url>',
+    default: standalone.url,
+    help: "the acquirer's placeOrder",
+  },
   'inquiry-url': {
     type: 'string',
     value: '<url>',
     help: "the acquirer's inquiryOrder; else --url with its last word replaced",
   },
-  'client-id': { type: 'string', value: '<id>', default: standalone.clientId, help: 'our Client-Id' },
-  key: { type: 'string', value: '<pem>', default: standalone.key, help: 'our private key, which signs' },
-  'key-version': { type: 'string', value: '<n>', default: '1', help: 'the version the acquirer knows it by' },
+  'client-id': {
+    type: 'string',
+    value: '<id>',
+    default: standalone.clientId,
+    help: 'our Client-Id',
+  },
+  key: {
+    type: 'string',
+    value: '<pem>',
+    default: standalone.key,
+    help: 'our private key, which signs',
+  },
+  'key-version': {
+    type: 'string',
+    value: '<n>',
+    default: '1',
+    help: 'the version the acquirer knows it by',
+  },
   'server-key': {
     type: 'string',
     value: '<pem>',
@@ -56,7 +76,10 @@ export type CallerValues = {
  *
  * @throws Usage naming the option whose value makes no sense
  */
-export async function readWho(values: CallerValues, terminal: Pick<Terminal, 'note'>): Promise<Who> {
+export async function readWho(
+  values: CallerValues,
+  terminal: Pick<Terminal, 'note'>,
+): Promise<Who> {
   const url = urlOf('url', values.url)
   const inquiryUrl = values['inquiry-url']
   return {
@@ -112,13 +135,15 @@ async function readServerKey(
 }
 
 function rsa(key: KeyObject): KeyObject {
-  if (key.asymmetricKeyType !== 'rsa') throw new Error(`the key is ${key.asymmetricKeyType}, not RSA`)
+  if (key.asymmetricKeyType !== 'rsa')
+    throw new Error(`the key is ${key.asymmetricKeyType}, not RSA`)
   return key
 }
 
 async function readTls(values: CallerValues): Promise<Tls> {
   const { ca, cert, 'cert-key': certKey, insecure = false } = values
-  if ((cert === undefined) !== (certKey === undefined)) throw new Usage('--cert and --cert-key go together')
+  if ((cert === undefined) !== (certKey === undefined))
+    throw new Usage('--cert and --cert-key go together')
   return {
     ...(ca === undefined ? {} : { ca: await readNamed('ca', ca) }),
     ...(cert === undefined ? {} : { cert: await readNamed('cert', cert) }),

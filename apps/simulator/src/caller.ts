@@ -77,12 +77,20 @@ export class Caller {
   constructor(who: Who, waits: typeof patience = patience) {
     this.who = who
     this.#patience = waits
-    this.#agent = new Agent({ connect: { ...who.tls }, maxResponseSize: ANSWER_BYTES_MAX, pipelining: 1 })
+    this.#agent = new Agent({
+      connect: { ...who.tls },
+      maxResponseSize: ANSWER_BYTES_MAX,
+      pipelining: 1,
+    })
   }
 
   /** Signs and sends a body to placeOrder, once. */
   async place(body: Buffer, signal?: AbortSignal): Promise<Exchange> {
-    return this.send(await signRequest(this.who, this.who.url, body), this.#patience.placeMs, signal)
+    return this.send(
+      await signRequest(this.who, this.who.url, body),
+      this.#patience.placeMs,
+      signal,
+    )
   }
 
   /** Asks inquiryOrder, once. */
@@ -92,7 +100,11 @@ export class Caller {
   ): Promise<Exchange> {
     const { acquirerId, pspId, paymentId } = order
     const body = Buffer.from(JSON.stringify({ acquirerId, pspId, paymentId }))
-    return this.send(await signRequest(this.who, this.who.inquiryUrl, body), this.#patience.inquireMs, signal)
+    return this.send(
+      await signRequest(this.who, this.who.inquiryUrl, body),
+      this.#patience.inquireMs,
+      signal,
+    )
   }
 
   /**
@@ -102,13 +114,14 @@ export class Caller {
   async send(signed: SignedRequest, timeoutMs: number, signal?: AbortSignal): Promise<Exchange> {
     const startedAt = performance.now()
     const timeout = AbortSignal.timeout(timeoutMs)
-    const reply = await this.#fetch(signed, signal ? AbortSignal.any([signal, timeout]) : timeout).catch(
-      (error): Reply => {
-        signal?.throwIfAborted()
-        if (timeout.aborted) return { kind: 'TIMED_OUT', afterMs: timeoutMs }
-        return { kind: 'DROPPED', reason: reasonOf(error) }
-      },
-    )
+    const reply = await this.#fetch(
+      signed,
+      signal ? AbortSignal.any([signal, timeout]) : timeout,
+    ).catch((error): Reply => {
+      signal?.throwIfAborted()
+      if (timeout.aborted) return { kind: 'TIMED_OUT', afterMs: timeoutMs }
+      return { kind: 'DROPPED', reason: reasonOf(error) }
+    })
     return { request: signed, reply, tookMs: performance.now() - startedAt }
   }
 

@@ -42,7 +42,10 @@ export function hearInquired(reply: Reply): Heard {
   return resultOf(answer.orderResult, answer.paymentRequestId)
 }
 
-function resultOf({ resultStatus, resultCode }: Result, paymentRequestId: string | null | undefined): Heard {
+function resultOf(
+  { resultStatus, resultCode }: Result,
+  paymentRequestId: string | null | undefined,
+): Heard {
   const named = paymentRequestId && resultStatus === 'S' ? { paymentRequestId } : {}
   return { kind: 'RESULT', status: resultStatus, code: resultCode, ...named }
 }

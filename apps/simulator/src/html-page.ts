@@ -30,7 +30,15 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; }
 `
 
 /** A page that needs nothing else: no network, no script, so that it opens wherever it is kept. */
-export function htmlPage({ title, style, body }: { title: string; style: string; body: string }): string {
+export function htmlPage({
+  title,
+  style,
+  body,
+}: {
+  title: string
+  style: string
+  body: string
+}): string {
   return `<!doctype html>
 <html lang="en">
 <head>

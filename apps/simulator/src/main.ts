@@ -9,7 +9,9 @@ import { openTerminal } from './terminal.ts'
 
 const terminal = openTerminal({ out: process.stdout, err: process.stderr, env: process.env })
 // A reader that has seen enough (`| head`) closes the pipe: that is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? 0 : 1),
+)
 process.exitCode = await runSimulator(
   process.argv.slice(2),
   [place, inquire, load, acceptance, keys],

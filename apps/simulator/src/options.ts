@@ -23,7 +23,12 @@ export function readArgs<const O extends ParseArgsOptionsConfig>(
   positionalsMax = 0,
 ) {
   const read = () =>
-    parseArgs({ args, options: { ...options, help: helpOption }, strict: true, allowPositionals: true })
+    parseArgs({
+      args,
+      options: { ...options, help: helpOption },
+      strict: true,
+      allowPositionals: true,
+    })
   let parsed: ReturnType<typeof read>
   try {
     parsed = read()
@@ -36,7 +41,8 @@ export function readArgs<const O extends ParseArgsOptionsConfig>(
 }
 
 /** Whether help is asked for: looked at first, so that it is given whatever else is wrong. */
-export const asksForHelp = (args: string[]): boolean => args.includes('--help') || args.includes('-h')
+export const asksForHelp = (args: string[]): boolean =>
+  args.includes('--help') || args.includes('-h')
 
 /** Prints a command's help: how to write it, what it does, and its options. */
 export function printHelp(
@@ -57,7 +63,9 @@ export function printHelp(
   const width = Math.max(...left.map(({ length }) => length))
   for (const [at, [, option]] of all.entries()) {
     const standard = typeof option.default === 'string' ? ` (${option.default})` : ''
-    terminal.print(`${(left[at] ?? '').padEnd(width)}  ${option.help}${terminal.paint('dim', standard)}`)
+    terminal.print(
+      `${(left[at] ?? '').padEnd(width)}  ${option.help}${terminal.paint('dim', standard)}`,
+    )
   }
   if (notes.length > 0) terminal.print(`\n${notes.join('\n')}`)
 }
@@ -79,6 +87,7 @@ export function numberOf(
   const value = Number(text)
   const good = text.trim() !== '' && Number.isFinite(value) && (!whole || Number.isInteger(value))
   if (!good) throw new Usage(`--${option} ${text}: is no ${whole ? 'whole ' : ''}number`)
-  if (value < min || value > max) throw new Usage(`--${option} ${text}: must be between ${min} and ${max}`)
+  if (value < min || value > max)
+    throw new Usage(`--${option} ${text}: must be between ${min} and ${max}`)
   return value
 }

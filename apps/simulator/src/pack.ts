@@ -56,7 +56,9 @@ export async function pack(dir: string): Promise<string> {
   await mkdir(join(dir, 'docs'))
   for (const name of docs) await copyFile(join(root, 'docs', name), join(dir, 'docs', name))
   await copyFile(join(root, 'LICENSE'), join(dir, 'LICENSE'))
-  const { stdout } = await promisify(execFile)('npm', ['pack', '--json', '--ignore-scripts'], { cwd: dir })
+  const { stdout } = await promisify(execFile)('npm', ['pack', '--json', '--ignore-scripts'], {
+    cwd: dir,
+  })
   const [tarball] = z.tuple([z.object({ filename: z.string() })]).parse(JSON.parse(stdout))
   return join(dir, tarball.filename)
 }
@@ -68,7 +70,12 @@ async function bundle(dir: string, external: string[]): Promise<void> {
     external: external.map((name) => new RegExp(`^${name}(/|$)`)),
   })
   try {
-    await build.write({ dir, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' })
+    await build.write({
+      dir,
+      format: 'esm',
+      entryFileNames: '[name].js',
+      chunkFileNames: '[name]-[hash].js',
+    })
   } finally {
     await build.close()
   }

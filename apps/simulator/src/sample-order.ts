@@ -31,7 +31,10 @@ function fieldsOf(bytes: Buffer): Record<string, unknown> | undefined {
  *
  * @throws Usage when the sample is no JSON object
  */
-export function withFields(sample: Sample, changes: Record<string, unknown>): Record<string, unknown> {
+export function withFields(
+  sample: Sample,
+  changes: Record<string, unknown>,
+): Record<string, unknown> {
   if (sample.fields === undefined)
     throw new Usage('--sample: is no JSON object; --keep-payment-id sends it as it is')
   return { ...sample.fields, ...changes }
@@ -42,7 +45,10 @@ export function withFields(sample: Sample, changes: Record<string, unknown>): Re
  *
  * @throws Usage when there is no name before a `=`
  */
-export function withField(fields: Record<string, unknown>, change: string): Record<string, unknown> {
+export function withField(
+  fields: Record<string, unknown>,
+  change: string,
+): Record<string, unknown> {
   const [, path = '', text = ''] = /^([^=]+)=(.*)$/s.exec(change) ?? []
   const [name = '', ...rest] = path.split('.')
   if (name === '') throw new Usage(`--set ${change}: is not of the form field=text`)

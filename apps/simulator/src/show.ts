@@ -8,7 +8,9 @@ export function showExchange({ request, reply, tookMs }: Exchange, terminal: Ter
   showMessage(request, terminal)
   terminal.print()
   if (reply.kind === 'ANSWERED') {
-    terminal.print(terminal.paint('bold', `HTTP ${reply.httpStatus} after ${Math.round(tookMs)} ms`))
+    terminal.print(
+      terminal.paint('bold', `HTTP ${reply.httpStatus} after ${Math.round(tookMs)} ms`),
+    )
     showMessage(reply, terminal)
     terminal.print()
     terminal.print(`signature  ${signatureWords(reply, terminal)}`)
@@ -28,7 +30,10 @@ function showMessage(
 const lossOf = (reply: Exclude<Reply, { kind: 'ANSWERED' }>): string =>
   reply.kind === 'TIMED_OUT' ? `none within ${reply.afterMs} ms` : reply.reason
 
-function signatureWords({ signature }: Extract<Reply, { kind: 'ANSWERED' }>, terminal: Terminal): string {
+function signatureWords(
+  { signature }: Extract<Reply, { kind: 'ANSWERED' }>,
+  terminal: Terminal,
+): string {
   if (signature === 'GOOD') return terminal.paint('green', 'verified')
   if (signature === 'UNCHECKED') return terminal.paint('yellow', 'not verified: no --server-key')
   return terminal.paint('red', signature === 'BAD' ? 'WRONG' : 'MISSING')
@@ -39,7 +44,8 @@ export function heardWords(heard: Heard, terminal: Terminal): string {
   if (heard.kind === 'NO_ORDER') return terminal.paint('yellow', 'the acquirer has no such order')
   if (heard.kind === 'NOTHING') return terminal.paint('red', heard.reason)
   const colour = heard.status === 'S' ? 'green' : heard.status === 'F' ? 'red' : 'yellow'
-  const named = heard.paymentRequestId === undefined ? '' : `  paymentRequestId ${heard.paymentRequestId}`
+  const named =
+    heard.paymentRequestId === undefined ? '' : `  paymentRequestId ${heard.paymentRequestId}`
   return `${terminal.paint(colour, `${heard.status} ${heard.code}`)}${named}`
 }
 

@@ -71,13 +71,17 @@ export function table(
   rows: readonly (readonly string[])[],
   terminal: Terminal,
 ): string[] {
-  const cells = rows.map((row) => columns.map((_, at) => (row[at] ?? '').replaceAll(/\s*\n\s*/g, ' ')))
+  const cells = rows.map((row) =>
+    columns.map((_, at) => (row[at] ?? '').replaceAll(/\s*\n\s*/g, ' ')),
+  )
   const wanted = columns.map(({ title }, at) =>
     Math.max(...[title, ...cells.map((row) => row[at] ?? '')].map(shown)),
   )
   const widths = fitted(wanted, terminal.width - GAP.length * (columns.length - 1))
   const line = (row: readonly string[]) =>
-    row.map((cell, at) => fill(cut(cell, widths[at] ?? 0), widths[at] ?? 0, columns[at]?.align)).join(GAP)
+    row
+      .map((cell, at) => fill(cut(cell, widths[at] ?? 0), widths[at] ?? 0, columns[at]?.align))
+      .join(GAP)
   return [
     terminal.paint('bold', line(columns.map(({ title }) => title)).trimEnd()),
     terminal.paint('dim', widths.map((width) => '─'.repeat(width)).join(GAP)),
@@ -97,7 +101,9 @@ function fitted(wanted: readonly number[], most: number): number[] {
 }
 
 function cut(text: string, width: number): string {
-  return shown(text) <= width ? text : `${stripVTControlCharacters(text).slice(0, Math.max(0, width - 1))}…`
+  return shown(text) <= width
+    ? text
+    : `${stripVTControlCharacters(text).slice(0, Math.max(0, width - 1))}…`
 }
 
 /** How many columns a text takes once its colours are gone. */

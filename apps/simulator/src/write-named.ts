@@ -12,6 +12,8 @@ export async function writeNamed(option: string, path: string, text: string): Pr
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, text)
   } catch (cause) {
-    throw new Usage(`--${option} ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new Usage(`--${option} ${path}: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    })
   }
 }

@@ -50,7 +50,9 @@ test('our own acquirer passes every case, with a fixture for every state', async
   )
   const { cases, passed, failed, skipped } = JSON.parse(out())
   const others = cases.filter(({ verdict }: { verdict: string }) => verdict !== 'PASSED')
-  expect(others.map(({ name, got }: { name: string; got: string }) => `${name}: ${got}`)).toEqual([])
+  expect(others.map(({ name, got }: { name: string; got: string }) => `${name}: ${got}`)).toEqual(
+    [],
+  )
   expect({ code, failed, skipped, err: err() }).toEqual({ code: 0, failed: 0, skipped: 0, err: '' })
   expect(passed).toBeGreaterThanOrEqual(60)
 })

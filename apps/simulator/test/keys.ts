@@ -23,7 +23,9 @@ export function makeKeys(): Keys {
 }
 
 /** Writes the two keys a caller needs into a folder of their own. */
-export async function writeKeys(keys: Keys): Promise<{ key: string; serverKey: string } & AsyncDisposable> {
+export async function writeKeys(
+  keys: Keys,
+): Promise<{ key: string; serverKey: string } & AsyncDisposable> {
   const dir = await mkdtemp(join(tmpdir(), 'simulator-'))
   const files = { key: join(dir, 'caller.pem'), serverKey: join(dir, 'acquirer.pub.pem') }
   await writeFile(files.key, keys.caller.export({ type: 'pkcs8', format: 'pem' }))

@@ -18,9 +18,13 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'simulator-package-'))
   const tarball = await pack(join(dir, 'packed'))
   await writeFile(join(dir, 'package.json'), '{ "private": true }')
-  await promisify(execFile)('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball], {
-    cwd: dir,
-  })
+  await promisify(execFile)(
+    'npm',
+    ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball],
+    {
+      cwd: dir,
+    },
+  )
 }, 120_000)
 afterAll(async () => {
   await acquirer[Symbol.asyncDispose]()

@@ -12,7 +12,8 @@ import { SmallAcquirer } from './small-acquirer.ts'
 import { wrongAcquirers } from './wrong-ways.ts'
 
 // PICTURES=1 takes the pictures in docs/ anew.
-const pictures = process.env.PICTURES === undefined ? undefined : join(import.meta.dirname, '../../../docs')
+const pictures =
+  process.env.PICTURES === undefined ? undefined : join(import.meta.dirname, '../../../docs')
 
 const keys = makeKeys()
 let files: Awaited<ReturnType<typeof writeKeys>>
@@ -60,19 +61,22 @@ describe('the report of acceptance, in Chromium', () => {
     junit = await readFile(paths.junit, 'utf8')
   })
 
-  test.each(['light', 'dark'] as const)('says at a glance what is wrong, in the %s', async (colorScheme) => {
-    const { page, asked } = await openPage(browser, html, { colorScheme })
-    expect(await page.locator('#verdict').textContent()).toBe('Breaks the contract in 2 cases')
-    expect(await page.locator('.failures li').allTextContents()).toEqual([
-      expect.stringMatching(/^idempotency\/changed-amount The wallet shows/),
-      expect.stringMatching(/^answers\/refusals-signed Alipay\+ does not listen/),
-    ])
-    const red = (property: string) =>
-      page.evaluate<number>(`Number(/\\d+/.exec(getComputedStyle(document.body).${property})[0])`)
-    expect((await red('backgroundColor')) > (await red('color'))).toBe(colorScheme === 'light')
-    expect(asked).toEqual([])
-    await page.close()
-  })
+  test.each(['light', 'dark'] as const)(
+    'says at a glance what is wrong, in the %s',
+    async (colorScheme) => {
+      const { page, asked } = await openPage(browser, html, { colorScheme })
+      expect(await page.locator('#verdict').textContent()).toBe('Breaks the contract in 2 cases')
+      expect(await page.locator('.failures li').allTextContents()).toEqual([
+        expect.stringMatching(/^idempotency\/changed-amount The wallet shows/),
+        expect.stringMatching(/^answers\/refusals-signed Alipay\+ does not listen/),
+      ])
+      const red = (property: string) =>
+        page.evaluate<number>(`Number(/\\d+/.exec(getComputedStyle(document.body).${property})[0])`)
+      expect((await red('backgroundColor')) > (await red('color'))).toBe(colorScheme === 'light')
+      expect(asked).toEqual([])
+      await page.close()
+    },
+  )
 
   test('its filter leaves what failed, and a case that is opened shows requests and answers', async () => {
     const { page } = await openPage(browser, html, { colorScheme: 'light' })
@@ -95,7 +99,8 @@ describe('the report of acceptance, in Chromium', () => {
       expect.stringMatching(/^POST \/aps.*\nClient-Id: SANDBOX.*"value":"101"/s),
       expect.stringMatching(/^HTTP 200 after .*\nresponse-time: .*SUCCESS/s),
     ])
-    if (pictures !== undefined) await page.screenshot({ path: join(pictures, 'acceptance-report.png') })
+    if (pictures !== undefined)
+      await page.screenshot({ path: join(pictures, 'acceptance-report.png') })
     await page.close()
   })
 
@@ -136,9 +141,21 @@ describe('the report of a load, in Chromium', () => {
     }
     const report = join(dir, 'load.html')
     const seconds = pictures === undefined ? '2' : '30'
-    const rate = ['--rate', '100', '--duration', seconds, '--connections', '10', '--time-factor', '0.001']
+    const rate = [
+      '--rate',
+      '100',
+      '--duration',
+      seconds,
+      '--connections',
+      '10',
+      '--time-factor',
+      '0.001',
+    ]
     const objectives = ['--p99', '5000', '--u-share', '0.001']
-    await load.run([...whoAt(acquirer), ...rate, ...objectives, '--report', report], recorder().terminal)
+    await load.run(
+      [...whoAt(acquirer), ...rate, ...objectives, '--report', report],
+      recorder().terminal,
+    )
     html = await readFile(report, 'utf8')
   }, 90_000)
 

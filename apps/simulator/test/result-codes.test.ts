@@ -61,8 +61,16 @@ async function provoke(line: string, origin: string, { dir }: System): Promise<s
     options: { expect: { type: 'string', default: 'SUCCESS' } },
     strict: false,
   })
-  const who = ['--url', `${origin}/aps/api/v1/payments/placeOrder`, '--key', join(dir, 'alipay.pem')]
-  const exit = await place.run([...who, '--server-key', join(dir, 'acquirer.pub.pem'), ...args], terminal)
+  const who = [
+    '--url',
+    `${origin}/aps/api/v1/payments/placeOrder`,
+    '--key',
+    join(dir, 'alipay.pem'),
+  ]
+  const exit = await place.run(
+    [...who, '--server-key', join(dir, 'acquirer.pub.pem'), ...args],
+    terminal,
+  )
   expect(exit, `${line}\n${out()}${err()}`).toBe(0)
   return String(values.expect)
 }
@@ -82,7 +90,8 @@ test('the table has every code once, with its status', () => {
   )
   expect(rows.map(({ at }) => Number(at))).toEqual(resultCodes.map((_, i) => i + 1))
   expect(new Set(rows.map(({ code }) => code))).toEqual(new Set(resultCodes))
-  for (const { code = '', status } of rows) expect(isResultCode(code) && statusOf[code]).toBe(status)
+  for (const { code = '', status } of rows)
+    expect(isResultCode(code) && statusOf[code]).toBe(status)
 })
 
 /** Orders that a good ingress and worker decide. */

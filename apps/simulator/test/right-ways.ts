@@ -45,7 +45,11 @@ export type Ways = {
   take: (orders: Orders, paymentId: string, fresh: () => Kept) => Kept | Promise<Kept>
   /** What is told of an order that agrees with the one kept. */
   told: (kept: Kept) => object
-  inconsistent: (orders: Orders, kept: Kept, other: { order: PlaceOrderRequest; terms: string }) => object
+  inconsistent: (
+    orders: Orders,
+    kept: Kept,
+    other: { order: PlaceOrderRequest; terms: string },
+  ) => object
   inquired: (orders: Orders, inquiry: InquiryOrderRequest) => object
   /** The client went away before it was answered. */
   dropped: (orders: Orders, paymentId: string) => void
@@ -68,7 +72,8 @@ const OPEN_MS = 400
 /** So many orders of M-PAYMENT_COUNT_EXCEED_LIMIT are placed before it gives its code. */
 export const COUNT_MAX = 2
 
-const isOf = (order: PlaceOrderRequest, merchant: string) => order.merchant.referenceMerchantId === merchant
+const isOf = (order: PlaceOrderRequest, merchant: string) =>
+  order.merchant.referenceMerchantId === merchant
 
 function judge(order: PlaceOrderRequest, orders: Orders): ResultCode {
   const { referenceMerchantId } = order.merchant
@@ -86,7 +91,11 @@ function judge(order: PlaceOrderRequest, orders: Orders): ResultCode {
   return BigInt(order.paymentAmount.value) > 1_000_000n ? 'PAYMENT_AMOUNT_EXCEED_LIMIT' : 'SUCCESS'
 }
 
-function isSettled({ paymentAmount, settlementAmount, settlementQuote }: PlaceOrderRequest): boolean {
+function isSettled({
+  paymentAmount,
+  settlementAmount,
+  settlementQuote,
+}: PlaceOrderRequest): boolean {
   if (BigInt(paymentAmount.value) === 0n) return false
   if (paymentAmount.currency === settlementAmount.currency)
     return paymentAmount.value === settlementAmount.value
@@ -95,7 +104,8 @@ function isSettled({ paymentAmount, settlementAmount, settlementQuote }: PlaceOr
 }
 
 function media(contentType: string | undefined, accept: string | undefined): void {
-  const isJson = contentType === undefined || /^application\/json(; ?charset=utf-8)?$/i.test(contentType)
+  const isJson =
+    contentType === undefined || /^application\/json(; ?charset=utf-8)?$/i.test(contentType)
   if (!isJson || (accept !== undefined && !/\*\/\*|application\/json/.test(accept)))
     throw new Refusal('MEDIA_TYPE_NOT_ACCEPTABLE', 'only JSON is spoken here')
 }
@@ -103,7 +113,9 @@ function media(contentType: string | undefined, accept: string | undefined): voi
 /** Every step as the protocol has it. */
 export const rightWays: Ways = {
   header: (rawHeaders, name) =>
-    rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name.toLowerCase()),
+    rawHeaders.filter(
+      (_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name.toLowerCase(),
+    ),
   media,
   isTime: (value) => parseRequestTime(value) !== undefined,
   signature: parseSignatureHeader,
@@ -137,4 +149,5 @@ export const rightWays: Ways = {
 }
 
 /** How long an order like this stays open, in ms. */
-export const openMs = (order: PlaceOrderRequest): number => (isOf(order, pendingMerchant) ? OPEN_MS : 0)
+export const openMs = (order: PlaceOrderRequest): number =>
+  isOf(order, pendingMerchant) ? OPEN_MS : 0

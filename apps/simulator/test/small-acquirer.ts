@@ -115,7 +115,8 @@ export class SmallAcquirer implements AsyncDisposable {
 
   async #tell(request: IncomingMessage, body: Buffer): Promise<Told> {
     const { pathname } = new URL(request.url ?? '/', 'http://any')
-    if (pathname !== PLACE && pathname !== INQUIRE) throw new Refusal('NO_INTERFACE_DEF', 'no such path')
+    if (pathname !== PLACE && pathname !== INQUIRE)
+      throw new Refusal('NO_INTERFACE_DEF', 'no such path')
     if (request.method !== 'POST') throw new Refusal('METHOD_NOT_SUPPORTED', 'only POST')
     this.#ways.media(request.headers['content-type'], request.headers.accept)
     const signature = this.#verify(request, body)
@@ -129,7 +130,9 @@ export class SmallAcquirer implements AsyncDisposable {
     const behaviour = this.behave(seen, nth)
     if (behaviour.hang) return { told: {}, behaviour }
     const told =
-      kind === 'inquire' ? this.#ways.inquired(this.orders, message) : await this.#place(body, behaviour)
+      kind === 'inquire'
+        ? this.#ways.inquired(this.orders, message)
+        : await this.#place(body, behaviour)
     return { told, behaviour, paymentId }
   }
 
@@ -137,7 +140,8 @@ export class SmallAcquirer implements AsyncDisposable {
     const { rawHeaders, url: target = '/' } = request
     const [client, time, signature] = ['Client-Id', 'Request-Time', 'Signature'].map((name) => {
       const [value, ...more] = this.#ways.header(rawHeaders, name)
-      if (!value || more.length > 0) throw new Refusal('PARAM_ILLEGAL', `${name} must be there once`)
+      if (!value || more.length > 0)
+        throw new Refusal('PARAM_ILLEGAL', `${name} must be there once`)
       return value
     })
     const header = this.#ways.signature(signature ?? '')

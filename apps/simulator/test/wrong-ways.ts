@@ -16,9 +16,14 @@ import { type Kept, type Orders, rightWays, type Ways } from './right-ways.ts'
 /** A way of being wrong, and the case made for it. */
 export type Wrong = { what: string; caughtBy: string; ways: Partial<Ways> }
 
-const wrong = (what: string, caughtBy: string, ways: Partial<Ways>): Wrong => ({ what, caughtBy, ways })
+const wrong = (what: string, caughtBy: string, ways: Partial<Ways>): Wrong => ({
+  what,
+  caughtBy,
+  ways,
+})
 
-const jsonOf = (bytes: Uint8Array): Record<string, unknown> => JSON.parse(Buffer.from(bytes).toString())
+const jsonOf = (bytes: Uint8Array): Record<string, unknown> =>
+  JSON.parse(Buffer.from(bytes).toString())
 const codeOf = (told: object): string => ('result' in told ? JSON.stringify(told.result) : '')
 const isRefusal = (told: object): boolean => /"F"|"U"/.test(codeOf(told))
 
@@ -28,7 +33,10 @@ const parseRepaired =
   (body: Buffer): PlaceOrderRequest =>
     rightWays.parse(repaired(body, repair))
 
-function repaired(body: Buffer, repair: (body: Record<string, unknown>) => Record<string, unknown>): Buffer {
+function repaired(
+  body: Buffer,
+  repair: (body: Record<string, unknown>) => Record<string, unknown>,
+): Buffer {
   try {
     return Buffer.from(JSON.stringify(repair(jsonOf(body))))
   } catch {
@@ -39,14 +47,22 @@ function repaired(body: Buffer, repair: (body: Record<string, unknown>) => Recor
 const withAmounts = (read: (value: unknown) => unknown) => (body: Record<string, unknown>) => {
   const amount = (name: string) => {
     const { [name]: of } = body
-    return typeof of === 'object' && of !== null && 'value' in of ? { ...of, value: read(of.value) } : of
+    return typeof of === 'object' && of !== null && 'value' in of
+      ? { ...of, value: read(of.value) }
+      : of
   }
-  return { ...body, paymentAmount: amount('paymentAmount'), settlementAmount: amount('settlementAmount') }
+  return {
+    ...body,
+    paymentAmount: amount('paymentAmount'),
+    settlementAmount: amount('settlementAmount'),
+  }
 }
 
 /** An acquirer that takes such values for numbers. */
 const readsNumbers = (form: RegExp) =>
-  parseRepaired(withAmounts((value) => (form.test(`${value}`) ? `${BigInt(Number(value))}` : value)))
+  parseRepaired(
+    withAmounts((value) => (form.test(`${value}`) ? `${BigInt(Number(value))}` : value)),
+  )
 
 /** What some of them remember, by paymentId. */
 const abandoned = new Set<string>()
@@ -90,7 +106,8 @@ const takesOrders: Wrong[] = [
     delayMs: () => 15,
   }),
   wrong('places again when the connection was dropped', 'inquiry/after-drop', {
-    take: (orders, id, fresh) => (abandoned.has(id) ? copy(fresh()) : rightWays.take(orders, id, fresh)),
+    take: (orders, id, fresh) =>
+      abandoned.has(id) ? copy(fresh()) : rightWays.take(orders, id, fresh),
     dropped: (_orders, id) => void abandoned.add(id),
     delayMs: () => 15,
   }),
@@ -122,13 +139,16 @@ const takesOrders: Wrong[] = [
 
 const comparesTerms: Wrong[] = [
   wrong('does not compare paymentAmount', 'idempotency/changed-amount', {
-    terms: ({ settlementAmount, paymentRequestId }) => JSON.stringify([settlementAmount, paymentRequestId]),
+    terms: ({ settlementAmount, paymentRequestId }) =>
+      JSON.stringify([settlementAmount, paymentRequestId]),
   }),
   wrong('does not compare settlementAmount', 'idempotency/changed-settlement', {
-    terms: ({ paymentAmount, paymentRequestId }) => JSON.stringify([paymentAmount, paymentRequestId]),
+    terms: ({ paymentAmount, paymentRequestId }) =>
+      JSON.stringify([paymentAmount, paymentRequestId]),
   }),
   wrong('does not compare paymentRequestId', 'idempotency/changed-request-id', {
-    terms: ({ paymentAmount, settlementAmount }) => JSON.stringify([paymentAmount, settlementAmount]),
+    terms: ({ paymentAmount, settlementAmount }) =>
+      JSON.stringify([paymentAmount, settlementAmount]),
   }),
   wrong('does not compare currencies', 'idempotency/changed-currency', {
     terms: ({ paymentAmount, settlementAmount, paymentRequestId }) =>
@@ -157,7 +177,9 @@ const readsBodies: Wrong[] = [
     },
   }),
   wrong('accepts ""', 'fields/customerId-empty', {
-    parse: parseRepaired(({ customerId, ...rest }) => (customerId === '' ? rest : { ...rest, customerId })),
+    parse: parseRepaired(({ customerId, ...rest }) =>
+      customerId === '' ? rest : { ...rest, customerId },
+    ),
   }),
   wrong('cuts what is too long', 'fields/passThroughInfo-too-long', {
     parse: parseRepaired(({ passThroughInfo, ...rest }) =>
@@ -192,15 +214,18 @@ const readsBodies: Wrong[] = [
     },
   }),
   wrong('does not compare the two amounts', 'amounts/settlement-differs', {
-    judge: (order, orders) => rightWays.judge({ ...order, settlementAmount: order.paymentAmount }, orders),
+    judge: (order, orders) =>
+      rightWays.judge({ ...order, settlementAmount: order.paymentAmount }, orders),
   }),
   wrong('takes any code', 'codes/unknown-code', {
-    judge: (order, orders) => rightWays.judge({ ...order, codeValue: '281004132828992222233' }, orders),
+    judge: (order, orders) =>
+      rightWays.judge({ ...order, codeValue: '281004132828992222233' }, orders),
   }),
 ]
 const readsHeaders: Wrong[] = [
   wrong('knows header names in one spelling', 'headers/lower-case', {
-    header: (rawHeaders, name) => rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1] === name),
+    header: (rawHeaders, name) =>
+      rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1] === name),
   }),
   wrong('takes the first of two signatures', 'headers/second-signature', {
     header: (rawHeaders, name) => rightWays.header(rawHeaders, name).slice(0, 1),
@@ -259,7 +284,9 @@ const renamed =
   (told) => {
     const { result, ...rest } = jsonOf(rightWays.bytes(told))
     const body =
-      typeof result === 'object' && result !== null ? { ...rest, result: change({ ...result }) } : rest
+      typeof result === 'object' && result !== null
+        ? { ...rest, result: change({ ...result }) }
+        : rest
     return Buffer.from(JSON.stringify(body))
   }
 
@@ -314,7 +341,9 @@ const answers: Wrong[] = [
 const inquires: Wrong[] = [
   wrong('says that an unknown order is open', 'inquiry/unknown', {
     inquired: (orders, inquiry) =>
-      orders.has(inquiry.paymentId) ? rightWays.inquired(orders, inquiry) : answer('PAYMENT_IN_PROCESS'),
+      orders.has(inquiry.paymentId)
+        ? rightWays.inquired(orders, inquiry)
+        : answer('PAYMENT_IN_PROCESS'),
   }),
   wrong('tells anybody', 'inquiry/another-psp', {
     inquired: (orders, { paymentId }) => {

@@ -51,7 +51,11 @@ export async function startChild(
 }
 
 /** Runs a program to its end with our terminal; resolves with its exit code. */
-export async function runChild(entry: string, args: string[], env: Record<string, string>): Promise<number> {
+export async function runChild(
+  entry: string,
+  args: string[],
+  env: Record<string, string>,
+): Promise<number> {
   const child = spawn(process.execPath, [join(root, entry), ...args], {
     cwd: root,
     env,

@@ -13,7 +13,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 try {
   const environment = readEnvironment(StandaloneEnvironment, process.env)
-  process.exitCode = await runAll({ environment, passed: process.env, once: values.once }, ending.signal)
+  process.exitCode = await runAll(
+    { environment, passed: process.env, once: values.once },
+    ending.signal,
+  )
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : error}`)
   process.exitCode = 1

@@ -34,7 +34,10 @@ const say = (line: string) => console.log(`• ${line}`)
  *
  * @throws what kept one of them from starting, in words for the person who started it
  */
-export async function runAll({ environment, passed, once }: RunAll, signal: AbortSignal): Promise<number> {
+export async function runAll(
+  { environment, passed, once }: RunAll,
+  signal: AbortSignal,
+): Promise<number> {
   await demandFree(environment.PORT)
   const closers: (() => Promise<void>)[] = []
   try {
@@ -103,7 +106,9 @@ function environmentOf(
 const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
 
 async function importDirectory(address: RedisAddress, shards: number): Promise<void> {
-  const { merchants, codes } = DirectoryFile.parse(JSON.parse(await readFile(directoryFile, 'utf8')))
+  const { merchants, codes } = DirectoryFile.parse(
+    JSON.parse(await readFile(directoryFile, 'utf8')),
+  )
   const { directory, close } = await openDirectory(address, shards)
   try {
     await directory.put(merchants, codes)
@@ -114,7 +119,10 @@ async function importDirectory(address: RedisAddress, shards: number): Promise<v
 }
 
 /** Both say so in their log when they are ready; what they log after that is shown. */
-async function startApps(env: Record<string, string>, closers: (() => Promise<void>)[]): Promise<Child[]> {
+async function startApps(
+  env: Record<string, string>,
+  closers: (() => Promise<void>)[],
+): Promise<Child[]> {
   const log = { ...env, LOG_LEVEL: env.LOG_LEVEL === 'warn' ? 'info' : (env.LOG_LEVEL ?? 'info') }
   const onLine = (line: string) => {
     if (env.LOG_LEVEL !== 'warn' || /"level":(40|50|60)/.test(line)) console.log(line)
@@ -123,7 +131,8 @@ async function startApps(env: Record<string, string>, closers: (() => Promise<vo
     startChild('ingress', 'apps/ingress/src/main.ts', log, { ready: '"listening"', onLine }),
     startChild('worker', 'apps/worker/src/main.ts', log, { ready: '"working"', onLine }),
   ]
-  for (const child of starting) child.then((up) => closers.push(() => up.stop(STOP_MS_MAX))).catch(() => {})
+  for (const child of starting)
+    child.then((up) => closers.push(() => up.stop(STOP_MS_MAX))).catch(() => {})
   const children = await Promise.all(starting)
   say('started ingress and worker')
   return children

@@ -59,7 +59,10 @@ test('a running ingress knows changed clients; broken ones change nothing, and a
   const path = join(system.dir, 'clients.json')
   const { clients } = ClientsFile.parse(JSON.parse(await readFile(path, 'utf8')))
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  await writeFile(join(system.dir, 'second.pub.pem'), publicKey.export({ type: 'spki', format: 'pem' }))
+  await writeFile(
+    join(system.dir, 'second.pub.pem'),
+    publicKey.export({ type: 'spki', format: 'pem' }),
+  )
   const second = {
     clientId: 'SECOND',
     acquirerIds: ['1020000000000000001'],
@@ -67,7 +70,8 @@ test('a running ingress knows changed clients; broken ones change nothing, and a
   }
   const url = `${ingress.origin}/aps/api/v1/payments/placeOrder`
   const placeAsSecond = async () =>
-    (await signedCall(url, anOrder(), { ...system.caller, clientId: 'SECOND', key: privateKey })).code
+    (await signedCall(url, anOrder(), { ...system.caller, clientId: 'SECOND', key: privateKey }))
+      .code
   expect(await placeAsSecond()).toBe('INVALID_CLIENT')
   await writeFile(path, JSON.stringify({ clients: [...clients, second] }))
   await expect.poll(placeAsSecond, inTime).toBe('SUCCESS')

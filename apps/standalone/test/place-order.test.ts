@@ -2,7 +2,13 @@ import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { aPlaceOrder, type Ingress, openSystem, type Running, type System } from '@placeorder/testkit'
+import {
+  aPlaceOrder,
+  type Ingress,
+  openSystem,
+  type Running,
+  type System,
+} from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const run = promisify(execFile)
@@ -59,7 +65,9 @@ describe('two ingresses and two workers on one Redis', () => {
 
   test('fifty simultaneous copies over two ingresses are one order with one paymentRequestId', async () => {
     const order = aPlaceOrder()
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 ? one : two).place(order)))
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => (i % 2 ? one : two).place(order)),
+    )
     expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(['SUCCESS']))
     expect(new Set(answers.map(({ paymentRequestId }) => paymentRequestId)).size).toBe(1)
     expect(answers.every(({ verified, status }) => verified && status === 200)).toBe(true)
@@ -75,15 +83,18 @@ describe('two ingresses and two workers on one Redis', () => {
     ],
     ['settlement amount', { settlementAmount: { value: '99', currency: 'CNY' } }],
     ['paymentRequestId', { paymentRequestId: 'R-changed' }],
-  ])('a changed %s is REPEAT_REQ_INCONSISTENT after the order, at either ingress', async (_name, change) => {
-    const order = aPlaceOrder()
-    expect(await one.place(order)).toMatchObject({ code: 'SUCCESS' })
-    expect(await two.place({ ...order, ...change })).toMatchObject({
-      code: 'REPEAT_REQ_INCONSISTENT',
-      verified: true,
-    })
-    expect(await one.place(order)).toMatchObject({ code: 'SUCCESS' })
-  })
+  ])(
+    'a changed %s is REPEAT_REQ_INCONSISTENT after the order, at either ingress',
+    async (_name, change) => {
+      const order = aPlaceOrder()
+      expect(await one.place(order)).toMatchObject({ code: 'SUCCESS' })
+      expect(await two.place({ ...order, ...change })).toMatchObject({
+        code: 'REPEAT_REQ_INCONSISTENT',
+        verified: true,
+      })
+      expect(await one.place(order)).toMatchObject({ code: 'SUCCESS' })
+    },
+  )
 
   test('a changed merchant or env is the same order', async () => {
     const order = aPlaceOrder()
@@ -96,9 +107,17 @@ describe('two ingresses and two workers on one Redis', () => {
   })
 
   test.each([
-    ['an unknown merchant', { merchant: { referenceMerchantId: 'M-unknown' } }, 'MERCHANT_NOT_REGISTERED'],
+    [
+      'an unknown merchant',
+      { merchant: { referenceMerchantId: 'M-unknown' } },
+      'MERCHANT_NOT_REGISTERED',
+    ],
     ['an unknown code', { codeValue: 'unknown' }, 'INVALID_CODE'],
-    ['amounts that differ', { settlementAmount: { value: '99', currency: 'CNY' } }, 'PAYMENT_AMOUNT_INVALID'],
+    [
+      'amounts that differ',
+      { settlementAmount: { value: '99', currency: 'CNY' } },
+      'PAYMENT_AMOUNT_INVALID',
+    ],
   ])('%s is refused for good', async (_name, change, code) => {
     const order = aPlaceOrder(change)
     expect(await one.place(order)).toMatchObject({ code, verified: true })
@@ -134,13 +153,19 @@ describe('with no worker running', () => {
   test('the answer is PAYMENT_IN_PROCESS in time; once a worker is there, repeat and inquiry give the outcome', async () => {
     const order = aPlaceOrder()
     const first = await ingress.place(order)
-    expect(first).toMatchObject({ code: 'PAYMENT_IN_PROCESS', verified: true, paymentRequestId: undefined })
+    expect(first).toMatchObject({
+      code: 'PAYMENT_IN_PROCESS',
+      verified: true,
+      paymentRequestId: undefined,
+    })
     expect(first.tookMs).toBeLessThan(WAIT_MS + 200)
     const changed = { ...order, settlementAmount: { value: '1', currency: 'CNY' } }
     expect(await ingress.place(changed)).toMatchObject({ code: 'REPEAT_REQ_INCONSISTENT' })
     const { acquirerId, pspId, paymentId } = order
     const open = await ingress.inquire({ acquirerId, pspId, paymentId })
-    expect(open.body).toMatchObject({ orderResult: { resultCode: 'PAYMENT_IN_PROCESS', resultStatus: 'U' } })
+    expect(open.body).toMatchObject({
+      orderResult: { resultCode: 'PAYMENT_IN_PROCESS', resultStatus: 'U' },
+    })
     await system.startWorker()
     expect(await ingress.place(order)).toMatchObject({ code: 'SUCCESS' })
     const told = await ingress.inquire({ acquirerId, pspId, paymentId })

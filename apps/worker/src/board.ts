@@ -16,7 +16,10 @@ export type BoardOptions = {
 const PREFIX = '/board'
 
 /** Adds Bull Board, a view of the queues of all shards, to an admin server; before it listens. */
-export function addBoard({ app }: Pick<Admin, 'app'>, { queues, token, writes }: BoardOptions): void {
+export function addBoard(
+  { app }: Pick<Admin, 'app'>,
+  { queues, token, writes }: BoardOptions,
+): void {
   const pages = new FastifyAdapter()
   createBullBoard({
     queues: queues.all.map(
@@ -29,11 +32,15 @@ export function addBoard({ app }: Pick<Admin, 'app'>, { queues, token, writes }:
   app.register(async (board) => {
     board.addHook('onRequest', async ({ method, headers }, reply) => {
       if (!shows(headers.authorization, token))
-        return reply.code(401).header('www-authenticate', 'Basic realm="placeorder", charset="UTF-8"').send()
+        return reply
+          .code(401)
+          .header('www-authenticate', 'Basic realm="placeorder", charset="UTF-8"')
+          .send()
       if (method === 'GET' || method === 'HEAD') return
       // A browser that knows the token would send it with another site's form, too.
       const own = headers['sec-fetch-site'] ?? 'same-origin'
-      if (!writes || own !== 'same-origin') return reply.code(403).send({ error: 'this board only shows' })
+      if (!writes || own !== 'same-origin')
+        return reply.code(403).send({ error: 'this board only shows' })
     })
     await board.register(pages.registerPlugin(), { prefix: PREFIX })
   })

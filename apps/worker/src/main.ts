@@ -90,4 +90,7 @@ closeWithGrace({ delay: env.CHECKS_MS + 3_000, logger: log }, async ({ err }) =>
   await admin.close()
 })
 process.on('SIGHUP', () => void rulebook.reload())
-log.info({ shards: env.SHARDS, concurrency: env.CONCURRENCY, admin: await admin.listen() }, 'working')
+log.info(
+  { shards: env.SHARDS, concurrency: env.CONCURRENCY, admin: await admin.listen() },
+  'working',
+)

@@ -8,7 +8,8 @@ test('rounds go on from where the one before has ended, and begin again after th
     store: {
       orders: {
         backlog: async () => ({ open: open.length, oldest: 0 }),
-        open: async (_shard: number, _before: number, max: number, skip = 0) => open.slice(skip, skip + max),
+        open: async (_shard: number, _before: number, max: number, skip = 0) =>
+          open.slice(skip, skip + max),
       },
       mending: {
         mendOpen: async (_shard: number, paymentIds: string[]) => {

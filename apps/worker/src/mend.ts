@@ -36,7 +36,10 @@ export async function keepMending(deps: MendDeps, signal: AbortSignal): Promise<
  * a machine whose clock is ahead forgets nothing too early. `seen` is how many of each shard's open
  * orders the rounds before have looked at.
  */
-export async function mendRound({ store, shards, onRound }: MendDeps, seen: number[] = []): Promise<void> {
+export async function mendRound(
+  { store, shards, onRound }: MendDeps,
+  seen: number[] = [],
+): Promise<void> {
   const now = Number(await store.usage.now())
   const mended: string[] = []
   let oldestOpen = now

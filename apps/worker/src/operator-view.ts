@@ -24,11 +24,16 @@ export type SeenDeps = {
 /** Counts, logs and traces what happens to the orders of a group. */
 export function tellOperator({ metrics, log, tracing, limitUse }: SeenDeps): Seen {
   /** Tells an order's way through this worker, if its ingress began to tell it. */
-  const tell = (paymentId: string, { traces, attempt, dueAt, takenAt }: Group, outcome?: FinalCode) => {
+  const tell = (
+    paymentId: string,
+    { traces, attempt, dueAt, takenAt }: Group,
+    outcome?: FinalCode,
+  ) => {
     const parent = traces?.[paymentId]
     if (parent === undefined) return
     const attributes = { paymentId, attempt }
-    if (attempt === 1) tracing.step('queue', { parent, startedAt: dueAt, attributes }).end({ at: takenAt })
+    if (attempt === 1)
+      tracing.step('queue', { parent, startedAt: dueAt, attributes }).end({ at: takenAt })
     const decide = tracing.step('decide', { parent, startedAt: takenAt, attributes })
     decide.end(outcome === undefined ? { failed: true } : { attributes: { outcome } })
   }
@@ -67,7 +72,10 @@ export function tellOfChecks({ metrics, log }: Pick<SeenDeps, 'metrics' | 'log'>
     circuit: (check, open) => {
       metrics.checkCircuitOpen.set({ check }, open ? 1 : 0)
       if (open)
-        log.error({ check }, 'a check keeps failing and is not called; orders that need it are undecided')
+        log.error(
+          { check },
+          'a check keeps failing and is not called; orders that need it are undecided',
+        )
       else log.info({ check }, 'a check answers again')
     },
   }
@@ -91,6 +99,7 @@ export type ViewDeps = {
 /** The worker's admin server, with gauges that are read when somebody looks. */
 export function buildView({ host, port, metrics, redis, orders, shards, taking }: ViewDeps): Admin {
   const jobs = async () => (taking() ? undefined : 'it takes no jobs')
-  const beforeScrape = async () => void (await Promise.all([redis(), readBacklog(orders, shards, metrics)]))
+  const beforeScrape = async () =>
+    void (await Promise.all([redis(), readBacklog(orders, shards, metrics)]))
   return buildAdmin({ host, port, metrics, checks: { redis, jobs }, beforeScrape })
 }

@@ -16,8 +16,19 @@ test('a group is decided, each order by itself', async () => {
 })
 
 test('any text is a paymentId or a customerId', async () => {
-  const odd = ['with space', 'nul \0', 'quote " and \\', 'line\nbreak', '{s7}', '漢字😀', '[1]', 'null']
-  const orders = odd.map((text) => aPlaceOrder({ paymentId: `${text} ${randomUUID()}`, customerId: text }))
+  const odd = [
+    'with space',
+    'nul \0',
+    'quote " and \\',
+    'line\nbreak',
+    '{s7}',
+    '漢字😀',
+    '[1]',
+    'null',
+  ]
+  const orders = odd.map((text) =>
+    aPlaceOrder({ paymentId: `${text} ${randomUUID()}`, customerId: text }),
+  )
   await processGroup(await groupOf(...orders), deps)
   for (const { paymentId } of orders)
     expect(await store.orders.outcomeOf(paymentId), paymentId).toBe('SUCCESS')
@@ -66,7 +77,9 @@ test('a large group is decided in parts: what fails in one of them leaves the ot
   await damage('C-damaged-too')
   const group = await groupOf(...orders.slice(0, 10), bad, ...orders.slice(10))
   await processGroup(group, deps)
-  const outcomes = await Promise.all(orders.map(({ paymentId }) => store.orders.outcomeOf(paymentId)))
+  const outcomes = await Promise.all(
+    orders.map(({ paymentId }) => store.orders.outcomeOf(paymentId)),
+  )
   expect(outcomes.slice(30)).toEqual(outcomes.slice(30).map(() => 'SUCCESS'))
   // Those of its part, and it, are each in a job of its own now; nobody else is.
   const jobIds = await store.orders.jobsOf(group.shard, group.paymentIds)
@@ -80,7 +93,11 @@ test('an order whose worker died of it after all its time is given up without be
   const order = aPlaceOrder()
   const group = { ...(await groupOf(order)), orphaned: true }
   const judged: unknown[] = []
-  const check = { name: 'deadly', after: 'merchant' as const, run: () => Promise.reject(judged.push(1)) }
+  const check = {
+    name: 'deadly',
+    after: 'merchant' as const,
+    run: () => Promise.reject(judged.push(1)),
+  }
   const rulebook = { ...deps.rulebook(), checks: [check] }
   await processGroup(group, { ...deps, rulebook: () => rulebook, decideWithinMs: -2_000 })
   expect(judged).toEqual([])
@@ -90,7 +107,11 @@ test('an order whose worker died of it after all its time is given up without be
 test('an order that cannot be decided in all its time is PROCESS_FAIL; before, it is undecided', async () => {
   const order = aPlaceOrder()
   const group = await groupOf(order)
-  const check = { name: 'down', after: 'merchant' as const, run: () => Promise.reject(new Error('down')) }
+  const check = {
+    name: 'down',
+    after: 'merchant' as const,
+    run: () => Promise.reject(new Error('down')),
+  }
   const rulebook = { ...deps.rulebook(), checks: [check] }
   const undecidable = { ...deps, rulebook: () => rulebook }
   await expect(processGroup(group, undecidable)).rejects.toThrow(Undecided)
@@ -141,10 +162,13 @@ test('a group that was decided too long after it was looked at stays one, and is
   const usage = Object.assign(Object.create(store.usage), {
     time: async () => String(Number(await store.usage.time()) - 61_000),
   })
-  await expect(processGroup(group, { ...deps, store: { ...store, usage } })).rejects.toThrow(TooLate)
+  await expect(processGroup(group, { ...deps, store: { ...store, usage } })).rejects.toThrow(
+    TooLate,
+  )
   expect(await store.orders.jobsOf(0, group.paymentIds)).toEqual([group.jobId, group.jobId])
   await processGroup(group, deps)
-  for (const { paymentId } of orders) expect(await store.orders.outcomeOf(paymentId)).toBe('SUCCESS')
+  for (const { paymentId } of orders)
+    expect(await store.orders.outcomeOf(paymentId)).toBe('SUCCESS')
 })
 
 test('an order that is given up and was placed before is told as placed', async () => {
@@ -152,10 +176,22 @@ test('an order that is given up and was placed before is told as placed', async 
   const group = await groupOf(order)
   const { claimedAt = 0 } = (await store.orders.record(order.paymentId)) ?? {}
   await store.usage.decide(
-    [{ paymentId: order.paymentId, claimedAt, judged: 'SUCCESS', takings: [], orderCode: undefined }],
+    [
+      {
+        paymentId: order.paymentId,
+        claimedAt,
+        judged: 'SUCCESS',
+        takings: [],
+        orderCode: undefined,
+      },
+    ],
     await store.usage.time(),
   )
-  const check = { name: 'down', after: 'merchant' as const, run: () => Promise.reject(new Error('down')) }
+  const check = {
+    name: 'down',
+    after: 'merchant' as const,
+    run: () => Promise.reject(new Error('down')),
+  }
   const rulebook = { ...deps.rulebook(), checks: [check] }
   const gaveUp: string[] = []
   const seen = { ...deps.seen, gaveUp: (paymentId: string) => void gaveUp.push(paymentId) }
@@ -188,7 +224,11 @@ test('a check’s PROCESS_FAIL is an answer as any other: nobody gave up', async
 test('an order that has joined a job and cannot be decided leaves it for a job of its own', async () => {
   const order = aPlaceOrder()
   const group = await groupOf(order)
-  const check = { name: 'down', after: 'merchant' as const, run: () => Promise.reject(new Error('down')) }
+  const check = {
+    name: 'down',
+    after: 'merchant' as const,
+    run: () => Promise.reject(new Error('down')),
+  }
   const rulebook = { ...deps.rulebook(), checks: [check] }
   await processGroup({ ...group, joined: true }, { ...deps, rulebook: () => rulebook })
   const jobId = (await store.orders.record(order.paymentId))?.jobId ?? ''

@@ -130,15 +130,25 @@ function partsOf(paymentIds: string[]): string[][] {
 }
 
 /** Decides some orders of a group. Resolves with those that cannot be decided now. */
-async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps): Promise<Undecidable[]> {
+async function decidePart(
+  group: Group,
+  paymentIds: string[],
+  deps: ProcessDeps,
+): Promise<Undecidable[]> {
   const { lookup, usage } = deps.store
   const rulebook = deps.rulebook()
   const openAt = await usage.time()
   const startedAt = performance.now()
-  const { open, unreadable } = await lookup.lookUp(group, paymentIds, recentUsed(rulebook.policy), openAt)
+  const { open, unreadable } = await lookup.lookUp(
+    group,
+    paymentIds,
+    recentUsed(rulebook.policy),
+    openAt,
+  )
   deps.seen.redisAnswered(performance.now() - startedAt)
   // By Redis's clock, as their claims are: that of this machine may be wrong.
-  const ageMs = ({ claimedAt }: OpenOrder) => Number(openAt) + performance.now() - startedAt - claimedAt
+  const ageMs = ({ claimedAt }: OpenOrder) =>
+    Number(openAt) + performance.now() - startedAt - claimedAt
   // Only the acquirer's checks take time; without any, a timer for each group would be waste.
   const signal =
     rulebook.checks.length === 0
@@ -149,7 +159,10 @@ async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps)
       ? Promise.resolve({ record, reason: 'it was not decided in time' })
       : verdictOn(record, facts, rulebook, signal),
   )
-  const undecided: Undecidable[] = unreadable.map(({ paymentId, error: reason }) => ({ paymentId, reason }))
+  const undecided: Undecidable[] = unreadable.map(({ paymentId, error: reason }) => ({
+    paymentId,
+    reason,
+  }))
   for await (const batch of inBatches(verdicts)) {
     const verdicts = batch.map((verdict) => orGiveUp(verdict, ageMs(verdict.record), deps))
     await conclude(
@@ -167,7 +180,10 @@ async function decidePart(group: Group, paymentIds: string[], deps: ProcessDeps)
 }
 
 /** The orders of a job that it is still answerable for: an order that is concluded names no job. */
-async function stillOpen({ shard, jobId, paymentIds }: Group, { store }: ProcessDeps): Promise<string[]> {
+async function stillOpen(
+  { shard, jobId, paymentIds }: Group,
+  { store }: ProcessDeps,
+): Promise<string[]> {
   const named = distinct(paymentIds)
   const jobIds = await store.orders.jobsOf(shard, named)
   return named.filter((_, i) => jobIds[i] === jobId)
@@ -232,7 +248,11 @@ const givenUp = (paymentId: string, claimedAt: number): Judged => ({
 })
 
 /** Once it is its outcome: an order that is given up may have been placed by whoever had it before. */
-async function tellGivenUp(paymentId: string, reason: unknown, { store, seen }: ProcessDeps): Promise<void> {
+async function tellGivenUp(
+  paymentId: string,
+  reason: unknown,
+  { store, seen }: ProcessDeps,
+): Promise<void> {
   seen.gaveUp(paymentId, reason)
   await store.orders.gaveUp(paymentId, Date.now())
 }
@@ -258,7 +278,8 @@ async function conclude(
     const { paymentId } = verdict.judged
     seen.concluded(paymentId, outcome, group)
     // A check of the acquirer's may say PROCESS_FAIL, too: that is no giving up.
-    if ('reason' in verdict && outcome === 'PROCESS_FAIL') await tellGivenUp(paymentId, verdict.reason, deps)
+    if ('reason' in verdict && outcome === 'PROCESS_FAIL')
+      await tellGivenUp(paymentId, verdict.reason, deps)
   }
 }
 

@@ -30,7 +30,9 @@ test('a limit up to the largest signed 64-bit number is good, and one beyond it 
 })
 
 test('every fault is named with the file and its place: of the schema, of rules, of checks', async () => {
-  expect(await faultsOf({ kyb: { levelMin: -1 }, risk: [{ name: 'a b', reject: 'true' }] })).toEqual([
+  expect(
+    await faultsOf({ kyb: { levelMin: -1 }, risk: [{ name: 'a b', reject: 'true' }] }),
+  ).toEqual([
     expect.stringMatching(/^policy\.json: kyb\.levelMin: /),
     expect.stringMatching(/^policy\.json: risk\.0\.name: /),
   ])
@@ -50,5 +52,7 @@ test('every fault is named with the file and its place: of the schema, of rules,
 })
 
 test('what is no JSON is a fault', async () => {
-  await expect(parseRulebook('{', 'policy.json', unseen)).rejects.toThrow(/policy\.json: is not JSON/)
+  await expect(parseRulebook('{', 'policy.json', unseen)).rejects.toThrow(
+    /policy\.json: is not JSON/,
+  )
 })

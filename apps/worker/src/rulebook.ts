@@ -9,7 +9,11 @@ import type { Rulebook } from './judge-order.ts'
  *
  * @throws ConfigFault naming every fault
  */
-export async function parseRulebook(text: string, path: string, seen: ChecksSeen): Promise<Rulebook> {
+export async function parseRulebook(
+  text: string,
+  path: string,
+  seen: ChecksSeen,
+): Promise<Rulebook> {
   const policy = Policy.safeParse(jsonOf(text, path))
   if (!policy.success) {
     throw new ConfigFault(
@@ -24,7 +28,8 @@ function compiledOrFault(policy: Policy, path: string): JudgingPolicy {
   try {
     return compilePolicy(policy)
   } catch (error) {
-    if (error instanceof PolicyFault) throw new ConfigFault(error.faults.map((fault) => `${path}: ${fault}`))
+    if (error instanceof PolicyFault)
+      throw new ConfigFault(error.faults.map((fault) => `${path}: ${fault}`))
     throw error
   }
 }
@@ -33,6 +38,8 @@ function jsonOf(text: string, path: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new ConfigFault([`${path}: is not JSON: ${cause instanceof Error ? cause.message : cause}`])
+    throw new ConfigFault([
+      `${path}: is not JSON: ${cause instanceof Error ? cause.message : cause}`,
+    ])
   }
 }

@@ -26,11 +26,18 @@ const bearer = { authorization: `Bearer ${token}` }
 const call = (admin: string, path: string, init: RequestInit = { headers: bearer }) =>
   fetch(`${admin}/board${path}`, init)
 const promote = (admin: string, headers: Record<string, string>) =>
-  call(admin, `/api/queues/${encodeURIComponent('s1 orders')}/${jobId}/promote`, { method: 'PUT', headers })
+  call(admin, `/api/queues/${encodeURIComponent('s1 orders')}/${jobId}/promote`, {
+    method: 'PUT',
+    headers,
+  })
 
 const Shown = z.object({
   queues: z.array(
-    z.object({ name: z.string(), counts: z.looseObject({ delayed: z.number() }), readOnlyMode: z.boolean() }),
+    z.object({
+      name: z.string(),
+      counts: z.looseObject({ delayed: z.number() }),
+      readOnlyMode: z.boolean(),
+    }),
   ),
 })
 
@@ -59,7 +66,11 @@ describe('the board', () => {
 
   test('shows the queue of each shard, and its jobs', async () => {
     const { queues } = Shown.parse(await (await call(shown.admin, '/api/queues')).json())
-    const seen = queues.map(({ name, counts, readOnlyMode }) => [name, counts.delayed, readOnlyMode])
+    const seen = queues.map(({ name, counts, readOnlyMode }) => [
+      name,
+      counts.delayed,
+      readOnlyMode,
+    ])
     expect(seen).toEqual([
       ['s0 orders', 0, true],
       ['s1 orders', 1, true],
@@ -68,10 +79,14 @@ describe('the board', () => {
 
   test('changes nothing unless it is told to, and then not for another site', async () => {
     expect((await promote(shown.admin, bearer)).status).toBe(403)
-    expect((await promote(written.admin, { ...bearer, 'sec-fetch-site': 'cross-site' })).status).toBe(403)
+    expect(
+      (await promote(written.admin, { ...bearer, 'sec-fetch-site': 'cross-site' })).status,
+    ).toBe(403)
     expect(await store.queues.queue(1).getJob(jobId)).toBeDefined()
     expect((await promote(written.admin, bearer)).ok).toBe(true)
-    await expect.poll(() => store.queues.queue(1).getJob(jobId), { timeout: 10_000 }).toBeUndefined()
+    await expect
+      .poll(() => store.queues.queue(1).getJob(jobId), { timeout: 10_000 })
+      .toBeUndefined()
   })
 
   test('is not there without a token', async () => {

@@ -64,7 +64,10 @@ test('the checks of docs/checks.md, a service and a module, decide orders as it 
   const good = aPlaceOrder()
   expect(await ingress.place(good)).toMatchObject({ code: 'SUCCESS' })
   await service.waitFor(new RegExp(`^${good.paymentId}: SUCCESS$`))
-  const suspect = aPlaceOrder({ codeValue: 'C-99', merchant: { referenceMerchantId: 'M00000000099' } })
+  const suspect = aPlaceOrder({
+    codeValue: 'C-99',
+    merchant: { referenceMerchantId: 'M00000000099' },
+  })
   expect(await ingress.place(suspect)).toMatchObject({ code: 'RISK_REJECT' })
 })
 
@@ -89,7 +92,9 @@ test('an order that a check cannot decide is UNKNOWN_EXCEPTION at once, and deci
     .toBe('SUCCESS')
 })
 
-test('one order whose check hangs holds up none of its neighbours', { timeout: 90_000 }, async () => {
+test('one order whose check hangs holds up none of its neighbours', {
+  timeout: 90_000,
+}, async () => {
   const hanging = `
     export default ({ order }) => (order.passThroughInfo === 'hang' ? new Promise(() => {}) : 'SUCCESS')`
   const check = { name: 'hanging', module: './hanging.mjs', timeoutMs: 30_000, after: 'amount' }
@@ -105,7 +110,9 @@ test('one order whose check hangs holds up none of its neighbours', { timeout: 9
   await system.startWorker()
   const later = Array.from({ length: 20 }, () => aPlaceOrder({ customerId: randomUUID() }))
   const codes = async () => {
-    const answers = await Promise.all([...neighbours, ...later].map((order) => ingress.place(order)))
+    const answers = await Promise.all(
+      [...neighbours, ...later].map((order) => ingress.place(order)),
+    )
     return [...new Set(answers.map(({ code }) => code))]
   }
   await expect.poll(codes, { timeout: 20_000 }).toEqual(['SUCCESS'])
@@ -115,7 +122,9 @@ test('one order whose check hangs holds up none of its neighbours', { timeout: 9
 })
 
 test('a check module that cannot be loaded stops the start, and is named', async () => {
-  const system = await systemWith([{ name: 'lost', module: './lost.ts', timeoutMs: 100, after: 'amount' }])
+  const system = await systemWith([
+    { name: 'lost', module: './lost.ts', timeoutMs: 100, after: 'amount' },
+  ])
   const starting = system.startWorker()
   await expect(starting).rejects.toThrow(/checks\.0 lost: the module cannot be used: /)
 })

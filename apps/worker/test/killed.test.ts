@@ -87,12 +87,21 @@ async function situation(): Promise<{ merchantId: string; orders: PlaceOrderRequ
       perPayment: [],
     },
   }
-  const entry: CodeRecord = { codeValue: `C-${merchantId}`, type: 'ENTRY_CODE', merchantId, status: 'OPEN' }
+  const entry: CodeRecord = {
+    codeValue: `C-${merchantId}`,
+    type: 'ENTRY_CODE',
+    merchantId,
+    status: 'OPEN',
+  }
   const amount = { value: '7', currency: 'JPY' }
   const once: CodeRecord = { ...entry, codeValue: `O-${merchantId}`, type: 'ORDER_CODE', amount }
   await store.directory.put([merchant], [entry, once])
   const anOrder = (changes: Partial<PlaceOrderRequest>) =>
-    aPlaceOrder({ merchant: { referenceMerchantId: merchantId }, customerId: randomUUID(), ...changes })
+    aPlaceOrder({
+      merchant: { referenceMerchantId: merchantId },
+      customerId: randomUUID(),
+      ...changes,
+    })
   const orders = [entry, entry, entry].map(({ codeValue }) => anOrder({ codeValue }))
   const yen = { codeValue: once.codeValue, paymentAmount: amount, settlementAmount: amount }
   return { merchantId, orders: [...orders, anOrder(yen), anOrder(yen)] }
@@ -137,7 +146,10 @@ test.each(houses)(
 test.each(houses)(
   'with %s, whatever the policy has become when a group is run again, what was decided stands and nothing else was taken',
   async (nodes) => {
-    const strict = { ...deps.rulebook(), policy: { ...policy, kyb: { levelMin: 9, tiersOf: new Map() } } }
+    const strict = {
+      ...deps.rulebook(),
+      policy: { ...policy, kyb: { levelMin: 9, tiersOf: new Map() } },
+    }
     for (let moment = 0, killed = true; killed; moment += 1) {
       const { merchantId, orders } = await situation()
       const group = await groupOf(...orders)
@@ -151,7 +163,10 @@ test.each(houses)(
       expect(outcomes.filter((code) => code === 'MERCHANT_KYB_NOT_QUALIFIED')).toHaveLength(
         placed === 0 ? 5 : 0,
       )
-      expect(await usedBy(merchantId)).toEqual({ amount: BigInt(100 * placed), count: BigInt(placed) })
+      expect(await usedBy(merchantId)).toEqual({
+        amount: BigInt(100 * placed),
+        count: BigInt(placed),
+      })
     }
   },
 )

@@ -105,7 +105,12 @@ async function placeAll(origin: string): Promise<Map<ResultCode, number>> {
   const left = [...signed]
   const counts = new Map<ResultCode, number>()
   const place = async ({ body, headers }: Signed) => {
-    const { statusCode, body: answered } = await pool.request({ path: target, method: 'POST', headers, body })
+    const { statusCode, body: answered } = await pool.request({
+      path: target,
+      method: 'POST',
+      headers,
+      body,
+    })
     expect(statusCode).toBe(200)
     return Answer.parse(await answered.json()).result.resultCode
   }
@@ -139,7 +144,9 @@ async function expectExactly1000(counts: Map<ResultCode, number>, system: System
   expect(counts.get('SUCCESS')).toBe(ADMITTED)
   expect([...counts.values()].reduce((sum, count) => sum + count, 0)).toBe(ORDERS)
   for (const resultCode of counts.keys())
-    expect(['SUCCESS', 'PAYMENT_AMOUNT_EXCEED_LIMIT', 'PAYMENT_COUNT_EXCEED_LIMIT']).toContain(resultCode)
+    expect(['SUCCESS', 'PAYMENT_AMOUNT_EXCEED_LIMIT', 'PAYMENT_COUNT_EXCEED_LIMIT']).toContain(
+      resultCode,
+    )
   const { merchant, customers } = await counters(system)
   expect(merchant).toEqual({ amount: BigInt(ADMITTED * 100), count: BigInt(ADMITTED) })
   expect(customers).toEqual(Array(CUSTOMERS).fill({ amount: 1_000n, count: 10n }))
@@ -149,12 +156,18 @@ test('of 10,000 orders from 64 connections, limits that admit 1,000 admit exactl
   timeout: 120_000,
 }, async () => {
   const system = await limitedSystem({})
-  const [ingress] = await Promise.all([system.startIngress(), system.startWorker(), system.startWorker()])
+  const [ingress] = await Promise.all([
+    system.startIngress(),
+    system.startWorker(),
+    system.startWorker(),
+  ])
   const counts = await placeAll(ingress.origin)
   await expectExactly1000(counts, system)
 })
 
-test('and exactly 1,000 while a worker is killed every half second', { timeout: 240_000 }, async () => {
+test('and exactly 1,000 while a worker is killed every half second', {
+  timeout: 240_000,
+}, async () => {
   const system = await limitedSystem({ WAIT_MS: '500' })
   const ingress = await system.startIngress()
   const workers = await Promise.all([system.startWorker(), system.startWorker()])

@@ -40,7 +40,9 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
     await store.close()
     await redis.close()
   })
-  const sample = DirectoryFile.parse(JSON.parse(await readFile(join(config, 'directory.json'), 'utf8')))
+  const sample = DirectoryFile.parse(
+    JSON.parse(await readFile(join(config, 'directory.json'), 'utf8')),
+  )
   await store.directory.put(sample.merchants, sample.codes)
   const policy = await readFile(join(config, 'policy.json'), 'utf8')
   const rulebook = await parseRulebook(policy, 'policy.json', unseen)
@@ -64,7 +66,9 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
     },
     groupOf: async (...orders) => {
       await Promise.all(
-        orders.map((order) => ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))),
+        orders.map((order) =>
+          ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000)),
+        ),
       )
       const [jobId = ''] = await store.orders.jobsOf(
         0,

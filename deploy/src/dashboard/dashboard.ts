@@ -1,4 +1,8 @@
-import { type Dashboard, DashboardBuilder, RowBuilder } from '@grafana/grafana-foundation-sdk/dashboard'
+import {
+  type Dashboard,
+  DashboardBuilder,
+  RowBuilder,
+} from '@grafana/grafana-foundation-sdk/dashboard'
 import { graphOf, type Shown, statOf } from './panel.ts'
 import { decisions, machines, now, orders, traffic } from './shown.ts'
 

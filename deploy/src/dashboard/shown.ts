@@ -1,7 +1,8 @@
 import type { ResultCode } from '@placeorder/protocol'
 import type { Shown } from './panel.ts'
 
-const rateOf = (selector: string, by: string) => `sum by (${by}) (rate(${selector}[$__rate_interval]))`
+const rateOf = (selector: string, by: string) =>
+  `sum by (${by}) (rate(${selector}[$__rate_interval]))`
 const quantileOf = (q: number, bucket: string, by = '') =>
   `histogram_quantile(${q}, sum by (le${by}) (rate(${bucket}[$__rate_interval])))`
 
@@ -66,7 +67,8 @@ export const now: Shown[] = [
   },
   {
     title: 'Redis is durable',
-    description: '1: it answers, syncs each write to disk and evicts nothing. Everything rests on it.',
+    description:
+      '1: it answers, syncs each write to disk and evicts nothing. Everything rests on it.',
     unit: 'short',
     queries: [['min(placeorder_redis_durable)', 'durable']],
     badBelow: 1,
@@ -95,14 +97,18 @@ export const traffic: Shown[] = [
   },
   {
     title: 'Refused at the door',
-    description: 'Requests that became no order, a second: what is wrong with them, or too much traffic.',
+    description:
+      'Requests that became no order, a second: what is wrong with them, or too much traffic.',
     unit: 'reqps',
-    queries: [[rateOf(`placeorder_answers_total{code=~"${refusals.join('|')}"}`, 'code'), '{{code}}']],
+    queries: [
+      [rateOf(`placeorder_answers_total{code=~"${refusals.join('|')}"}`, 'code'), '{{code}}'],
+    ],
     stacked: true,
   },
   {
     title: 'Bad signatures and keys, by client',
-    description: 'A second. All of one client from one moment on: its key was changed on one side only.',
+    description:
+      'A second. All of one client from one moment on: its key was changed on one side only.',
     unit: 'reqps',
     queries: [[rateOf('placeorder_signature_failures_total', 'client'), '{{client}}']],
   },
@@ -133,7 +139,8 @@ export const orders: Shown[] = [
   },
   {
     title: 'Orders in a group',
-    description: 'How many travel together, on average: few when it is quiet, up to 128 under load.',
+    description:
+      'How many travel together, on average: few when it is quiet, up to 128 under load.',
     unit: 'short',
     queries: [
       [

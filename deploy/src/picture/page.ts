@@ -41,7 +41,11 @@ type Drawn = Omit<Panel, 'targets' | 'fieldConfig'> & {
 }
 
 /** Makes the page that draws a dashboard's panels as they were in a span of time. */
-export async function pageOf(dashboardJson: string, prometheus: string, span: Span): Promise<string> {
+export async function pageOf(
+  dashboardJson: string,
+  prometheus: string,
+  span: Span,
+): Promise<string> {
   const { title, panels } = Dashboard.parse(JSON.parse(dashboardJson))
   const drawn = await Promise.all(panels.map((panel) => drawnOf(panel, prometheus, span)))
   const [css, chart, draw, style] = await Promise.all([
@@ -50,7 +54,10 @@ export async function pageOf(dashboardJson: string, prometheus: string, span: Sp
     readFile(join(import.meta.dirname, 'draw.js'), 'utf8'),
     readFile(join(import.meta.dirname, 'page.css'), 'utf8'),
   ])
-  const data = JSON.stringify({ title, times: timesOf(span), panels: drawn }).replaceAll('<', '\\u003c')
+  const data = JSON.stringify({ title, times: timesOf(span), panels: drawn }).replaceAll(
+    '<',
+    '\\u003c',
+  )
   return `<!doctype html><meta charset="utf-8"><title>${title}</title><style>${css}${style}</style>
 <main></main><script>${chart}</script><script>globalThis.shown = ${data}</script><script type="module">${draw}</script>`
 }

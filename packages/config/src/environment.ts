@@ -27,7 +27,9 @@ export function readEnvironment<S extends z.ZodType>(
   )
   const parsed = schema.safeParse(set)
   if (parsed.success) return parsed.data
-  throw new ConfigFault(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
+  throw new ConfigFault(
+    parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+  )
 }
 
 /**

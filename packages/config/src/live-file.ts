@@ -30,7 +30,9 @@ export async function liveFile<T>(
   onFault: (error: unknown) => void,
 ): Promise<LiveFile<T>> {
   let text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigFault([`${path}: cannot be read (${cause.code}): create it, or name another file`])
+    throw new ConfigFault([
+      `${path}: cannot be read (${cause.code}): create it, or name another file`,
+    ])
   })
   let current = await parse(text, path)
   let reading = Promise.resolve()

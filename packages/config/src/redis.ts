@@ -11,7 +11,9 @@ export const redisEnvironment = {
   REDIS_URL: list.pipe(z.array(RedisUrl).min(1)).default(['redis://127.0.0.1:6379']),
   REDIS_CLUSTER: boolean.default(false),
   REDIS_SENTINELS: list
-    .pipe(z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, 'must be host:port, several between commas')))
+    .pipe(
+      z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, 'must be host:port, several between commas')),
+    )
     .default([]),
   REDIS_SENTINEL_NAME: z.string().min(1).default('mymaster'),
   SHARDS: wholeNumber({ min: 1, max: 1_024 }).default(1),

@@ -4,7 +4,12 @@ import { judgeAmount } from './amount.ts'
 import { decimalsOf } from './currency.ts'
 import { anOrder, anOrderOf, factsWith, orderCode, policy, policyWith } from './sample.ts'
 
-type Quoted = { quoteCurrencyPair?: string; quotePrice?: string; baseCurrency?: string; quoteUnit?: string }
+type Quoted = {
+  quoteCurrencyPair?: string
+  quotePrice?: string
+  baseCurrency?: string
+  quoteUnit?: string
+}
 
 /** What an order that pays and is settled like this comes to; money is written `1300 KRW`. */
 function judged(paid: string, settled: string, settlementQuote: Quoted, with_ = policy) {
@@ -12,7 +17,11 @@ function judged(paid: string, settled: string, settlementQuote: Quoted, with_ = 
     const [value, currency] = text.split(' ')
     return { value, currency }
   }
-  const order = anOrder({ paymentAmount: money(paid), settlementAmount: money(settled), settlementQuote })
+  const order = anOrder({
+    paymentAmount: money(paid),
+    settlementAmount: money(settled),
+    settlementQuote,
+  })
   return judgeAmount(factsWith({ order }), with_)
 }
 
@@ -40,7 +49,9 @@ test.each([
     settlementAmount: { value: settled, currency: 'CNY' },
     settlementQuote: { quoteCurrencyPair: 'CNY/CNY', quotePrice: '1' },
   })
-  expect(judgeAmount(factsWith({ order }), policyWith({ settlementToleranceUnits: '5' }))).toBe(code)
+  expect(judgeAmount(factsWith({ order }), policyWith({ settlementToleranceUnits: '5' }))).toBe(
+    code,
+  )
 })
 
 test.each([
@@ -48,7 +59,9 @@ test.each([
   ['another amount', '101', 'CNY', 'PAYMENT_AMOUNT_INVALID'],
   ['another currency', '100', 'JPY', 'PAYMENT_AMOUNT_INVALID'],
 ] as const)('an order code asks for %s', (_name, value, currency, code) => {
-  expect(judgeAmount(factsWith({ order: anOrderOf(value, currency), code: orderCode }), policy)).toBe(code)
+  expect(
+    judgeAmount(factsWith({ order: anOrderOf(value, currency), code: orderCode }), policy),
+  ).toBe(code)
 })
 
 // 1 USD is 1300 KRW: 5.00 USD is 6500 KRW. 1 KWD is 3.25 USD: 2.000 KWD is 6.50 USD. 1 USD is 150.5 JPY.
@@ -95,7 +108,13 @@ test.each<[string, string, string, Quoted, string]>([
     { quoteCurrencyPair: 'KRW/USD', quotePrice: '0.00076923' },
     'SUCCESS',
   ],
-  ['numeric codes', '500 USD', '6500 KRW', { quoteCurrencyPair: '840/410', quotePrice: '1300' }, 'SUCCESS'],
+  [
+    'numeric codes',
+    '500 USD',
+    '6500 KRW',
+    { quoteCurrencyPair: '840/410', quotePrice: '1300' },
+    'SUCCESS',
+  ],
   [
     'a numeric code that begins with 0',
     '100 AUD',
@@ -145,8 +164,20 @@ test.each<[string, string, string, Quoted, string]>([
     { quoteCurrencyPair: 'USD/JPY', quotePrice: '150.5' },
     'PAYMENT_AMOUNT_INVALID',
   ],
-  ['rounded down', '1 USD', '1 JPY', { quoteCurrencyPair: 'USD/JPY', quotePrice: '150.5' }, 'SUCCESS'],
-  ['rounded up', '1 USD', '2 JPY', { quoteCurrencyPair: 'USD/JPY', quotePrice: '150.5' }, 'SUCCESS'],
+  [
+    'rounded down',
+    '1 USD',
+    '1 JPY',
+    { quoteCurrencyPair: 'USD/JPY', quotePrice: '150.5' },
+    'SUCCESS',
+  ],
+  [
+    'rounded up',
+    '1 USD',
+    '2 JPY',
+    { quoteCurrencyPair: 'USD/JPY', quotePrice: '150.5' },
+    'SUCCESS',
+  ],
   [
     'more than a unit off',
     '1 USD',
@@ -203,7 +234,13 @@ test.each<[string, string, string, Quoted, string]>([
     { quoteCurrencyPair: 'USD/KRW', quotePrice: '1300', quoteUnit: 'KRW' },
     'SUCCESS',
   ],
-  ['no pair but a base', '6500 KRW', '500 USD', { baseCurrency: 'USD', quotePrice: '1300' }, 'SUCCESS'],
+  [
+    'no pair but a base',
+    '6500 KRW',
+    '500 USD',
+    { baseCurrency: 'USD', quotePrice: '1300' },
+    'SUCCESS',
+  ],
   [
     'no pair but the other base',
     '6500 KRW',
@@ -250,7 +287,13 @@ test.each<[string, string, string, Quoted, string]>([
     'PAYMENT_AMOUNT_INVALID',
   ],
   ['no price', '500 USD', '6500 KRW', { quoteCurrencyPair: 'USD/KRW' }, 'PAYMENT_AMOUNT_INVALID'],
-  ['a currency that is none', '500 USD', '6500 XQQ', { quotePrice: '13' }, 'PAYMENT_AMOUNT_INVALID'],
+  [
+    'a currency that is none',
+    '500 USD',
+    '6500 XQQ',
+    { quotePrice: '13' },
+    'PAYMENT_AMOUNT_INVALID',
+  ],
 ])('between currencies: %s', (_name, paid, settled, quote, code) => {
   expect(judged(paid, settled, quote)).toBe(code)
 })
@@ -266,7 +309,10 @@ test('two currencies need a quote', () => {
 const currencies = ['JPY', 'KRW', 'USD', 'CNY', 'EUR', 'KWD', 'BHD', 'CLF']
 const units = fc.bigInt({ min: 1n, max: 10n ** 40n })
 const rates = fc
-  .record({ digits: fc.bigInt({ min: 1n, max: 10n ** 12n }), decimals: fc.integer({ min: 0, max: 11 }) })
+  .record({
+    digits: fc.bigInt({ min: 1n, max: 10n ** 12n }),
+    decimals: fc.integer({ min: 0, max: 11 }),
+  })
   .map(({ digits, decimals }) => {
     const text = digits.toString().padStart(decimals + 1, '0')
     const whole = text.slice(0, text.length - decimals)
@@ -286,31 +332,35 @@ test('settled follows from paid and the rate, in both directions, to the last di
     offUnits: fc.bigInt({ min: -5n, max: 5n }),
   })
   fc.assert(
-    fc.property(cases, ({ paidUnits, rate, pair, pairIsTurned, multiplied, toleranceUnits, offUnits }) => {
-      const [paid = '', settled = ''] = pair
-      const scale = [ten(decimalsOf(settled) ?? 0), ten(decimalsOf(paid) ?? 0)] as const
-      const factor = multiplied
-        ? ([rate.digits, ten(rate.decimals)] as const)
-        : ([ten(rate.decimals), rate.digits] as const)
-      const [numerator, denominator] = [paidUnits * scale[0] * factor[0], scale[1] * factor[1]]
-      const settledUnits = numerator / denominator + offUnits
-      fc.pre(settledUnits > 0n)
-      // The exact amount lies at or above the whole part, by less than a unit: settled below it is that much further off.
-      const beyondUnits = numerator % denominator === 0n ? 0n : 1n
-      const within = offUnits > 0n ? offUnits <= toleranceUnits : beyondUnits - offUnits <= toleranceUnits
-      const quote = {
-        quoteCurrencyPair: pairIsTurned ? `${settled}/${paid}` : `${paid}/${settled}`,
-        quotePrice: rate.price,
-        baseCurrency: multiplied ? paid : settled,
-      }
-      const tolerant = { ...policy, settlementToleranceUnits: toleranceUnits }
-      const [paidMoney, settledMoney] = [`${paidUnits} ${paid}`, `${settledUnits} ${settled}`]
-      expect(judged(paidMoney, settledMoney, quote, tolerant)).toBe(
-        within ? 'SUCCESS' : 'PAYMENT_AMOUNT_INVALID',
-      )
-      const { baseCurrency: _, ...eitherWay } = quote
-      if (within) expect(judged(paidMoney, settledMoney, eitherWay, tolerant)).toBe('SUCCESS')
-    }),
+    fc.property(
+      cases,
+      ({ paidUnits, rate, pair, pairIsTurned, multiplied, toleranceUnits, offUnits }) => {
+        const [paid = '', settled = ''] = pair
+        const scale = [ten(decimalsOf(settled) ?? 0), ten(decimalsOf(paid) ?? 0)] as const
+        const factor = multiplied
+          ? ([rate.digits, ten(rate.decimals)] as const)
+          : ([ten(rate.decimals), rate.digits] as const)
+        const [numerator, denominator] = [paidUnits * scale[0] * factor[0], scale[1] * factor[1]]
+        const settledUnits = numerator / denominator + offUnits
+        fc.pre(settledUnits > 0n)
+        // The exact amount lies at or above the whole part, by less than a unit: settled below it is that much further off.
+        const beyondUnits = numerator % denominator === 0n ? 0n : 1n
+        const within =
+          offUnits > 0n ? offUnits <= toleranceUnits : beyondUnits - offUnits <= toleranceUnits
+        const quote = {
+          quoteCurrencyPair: pairIsTurned ? `${settled}/${paid}` : `${paid}/${settled}`,
+          quotePrice: rate.price,
+          baseCurrency: multiplied ? paid : settled,
+        }
+        const tolerant = { ...policy, settlementToleranceUnits: toleranceUnits }
+        const [paidMoney, settledMoney] = [`${paidUnits} ${paid}`, `${settledUnits} ${settled}`]
+        expect(judged(paidMoney, settledMoney, quote, tolerant)).toBe(
+          within ? 'SUCCESS' : 'PAYMENT_AMOUNT_INVALID',
+        )
+        const { baseCurrency: _, ...eitherWay } = quote
+        if (within) expect(judged(paidMoney, settledMoney, eitherWay, tolerant)).toBe('SUCCESS')
+      },
+    ),
     { numRuns: 500 },
   )
 })

@@ -14,9 +14,11 @@ export function judgeAmount(
   const { paymentAmount: paid, settlementAmount: settled, settlementQuote: quote } = order
   if (paid.value === '0' || settled.value === '0') return 'PAYMENT_AMOUNT_INVALID'
   if (code?.type === 'ORDER_CODE' && !isSame(code.amount, paid)) return 'PAYMENT_AMOUNT_INVALID'
-  if (paid.currency === settled.currency) return isSame(paid, settled) ? 'SUCCESS' : 'PAYMENT_AMOUNT_INVALID'
+  if (paid.currency === settled.currency)
+    return isSame(paid, settled) ? 'SUCCESS' : 'PAYMENT_AMOUNT_INVALID'
   if (quote === undefined) return 'PAYMENT_AMOUNT_INVALID'
-  if (!followsQuote(paid, settled, quote, policy.settlementToleranceUnits)) return 'PAYMENT_AMOUNT_INVALID'
+  if (!followsQuote(paid, settled, quote, policy.settlementToleranceUnits))
+    return 'PAYMENT_AMOUNT_INVALID'
   return 'SUCCESS'
 }
 

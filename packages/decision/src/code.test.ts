@@ -39,8 +39,20 @@ test.each([
 
 test.each<[string, Record<string, unknown>, string[] | undefined, string | null, string]>([
   ['its store, of the merchant', { store: { referenceStoreId: 'S1' } }, ['S1'], 'S1', 'SUCCESS'],
-  ['a store the merchant does not have', { store: { referenceStoreId: 'S9' } }, ['S1'], null, 'INVALID_CODE'],
-  ['any store, where stores are not kept', { store: { referenceStoreId: 'S9' } }, undefined, null, 'SUCCESS'],
+  [
+    'a store the merchant does not have',
+    { store: { referenceStoreId: 'S9' } },
+    ['S1'],
+    null,
+    'INVALID_CODE',
+  ],
+  [
+    'any store, where stores are not kept',
+    { store: { referenceStoreId: 'S9' } },
+    undefined,
+    null,
+    'SUCCESS',
+  ],
   [
     'another store, where stores are not kept',
     { store: { referenceStoreId: 'S9' } },
@@ -61,7 +73,11 @@ test.each<[string, Record<string, unknown>, string[] | undefined, string | null,
 ])('the order names %s', (_name, changes, stores, storeId, answer) => {
   const { stores: _, ...rest } = merchant
   const record = stores === undefined ? rest : { ...rest, stores }
-  const facts = factsWith({ order: inMerchant(changes), merchant: record, code: { ...entryCode, storeId } })
+  const facts = factsWith({
+    order: inMerchant(changes),
+    merchant: record,
+    code: { ...entryCode, storeId },
+  })
   expect(judgeCode(facts)).toBe(answer)
 })
 
@@ -82,7 +98,12 @@ test.each<[string, string | undefined, string | null, string]>([
   ['another one', 'R-2', 'R-1', 'INVALID_CODE'],
   ['none', undefined, 'R-1', 'SUCCESS'],
   ['one where the code has none', 'R-2', null, 'SUCCESS'],
-])('an order code made for one order of ours: the request names %s', (_name, asked, made, answer) => {
-  const order = anOrder({ paymentRequestId: asked })
-  expect(judgeCode(factsWith({ order, code: { ...orderCode, paymentRequestId: made } }))).toBe(answer)
-})
+])(
+  'an order code made for one order of ours: the request names %s',
+  (_name, asked, made, answer) => {
+    const order = anOrder({ paymentRequestId: asked })
+    expect(judgeCode(factsWith({ order, code: { ...orderCode, paymentRequestId: made } }))).toBe(
+      answer,
+    )
+  },
+)

@@ -15,7 +15,10 @@ type LimitsByCurrency = ReadonlyMap<string, CurrencyLimit>
 export type JudgingPolicy = {
   readonly kyb: {
     readonly levelMin: number
-    readonly tiersOf: ReadonlyMap<string, readonly { readonly above: bigint; readonly levelMin: number }[]>
+    readonly tiersOf: ReadonlyMap<
+      string,
+      readonly { readonly above: bigint; readonly levelMin: number }[]
+    >
   }
   readonly settlementToleranceUnits: bigint
   readonly limits: {
@@ -92,12 +95,21 @@ function limitFaults({ limits }: Policy): string[] {
   }
   return Object.entries(lists).flatMap(([kind, entries]) =>
     entries
-      .filter((limit) => limit.amountMax !== undefined && BigInt(limit.amountMax) > LIMIT_AMOUNT_MAX)
-      .map((limit) => `limits.${kind}: amountMax for ${limit.currency} is more than ${LIMIT_AMOUNT_MAX}`),
+      .filter(
+        (limit) => limit.amountMax !== undefined && BigInt(limit.amountMax) > LIMIT_AMOUNT_MAX,
+      )
+      .map(
+        (limit) =>
+          `limits.${kind}: amountMax for ${limit.currency} is more than ${LIMIT_AMOUNT_MAX}`,
+      ),
   )
 }
 
-type LimitEntry = { currency: string; amountMax?: string | undefined; countMax?: number | undefined }
+type LimitEntry = {
+  currency: string
+  amountMax?: string | undefined
+  countMax?: number | undefined
+}
 
 function byCurrency(entries: readonly LimitEntry[]): LimitsByCurrency {
   return new Map(

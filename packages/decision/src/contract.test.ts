@@ -59,7 +59,9 @@ test.each([
 
 test('a contract whose end is left out has none', () => {
   const { until: _, ...open } = good
-  expect(judgeContract({ ...under(open), claimedAt: Date.parse('2999-01-01T00:00:00Z') })).toBe('SUCCESS')
+  expect(judgeContract({ ...under(open), claimedAt: Date.parse('2999-01-01T00:00:00Z') })).toBe(
+    'SUCCESS',
+  )
 })
 
 test('the payment currency counts, not the settlement currency', () => {

@@ -7,7 +7,9 @@ import type { Contract, MerchantRecord } from './records.ts'
  * currency. One contract must cover all three. An unknown code has no type, so it is left to `judgeCode`.
  */
 export function judgeContract({ order, claimedAt, merchant, code }: Facts): FinalCode {
-  const inForce = contractsOf(merchant, order.pspId).filter((contract) => isInForce(contract, claimedAt))
+  const inForce = contractsOf(merchant, order.pspId).filter((contract) =>
+    isInForce(contract, claimedAt),
+  )
   if (inForce.length === 0) return 'INVALID_CONTRACT'
   const ofType =
     code === undefined ? inForce : inForce.filter(({ codeTypes }) => codeTypes.includes(code.type))

@@ -4,7 +4,15 @@ import type { Facts } from './facts.ts'
 import { judge, stages } from './judge.ts'
 import { Limits } from './limits.ts'
 import { stageNames } from './policy.ts'
-import { anOrder, type entryCode, factsWith, merchant, noneRecent, orderCode, policy } from './sample.ts'
+import {
+  anOrder,
+  type entryCode,
+  factsWith,
+  merchant,
+  noneRecent,
+  orderCode,
+  policy,
+} from './sample.ts'
 
 type Cause = { code: FinalCode; spoil: (facts: Facts) => Facts }
 
@@ -12,7 +20,10 @@ const ofMerchant = (facts: Facts, changes: Partial<typeof merchant>): Facts => (
   ...facts,
   merchant: facts.merchant && { ...facts.merchant, ...changes },
 })
-const ofContract = (facts: Facts, changes: Partial<(typeof merchant)['contracts'][number]>): Facts =>
+const ofContract = (
+  facts: Facts,
+  changes: Partial<(typeof merchant)['contracts'][number]>,
+): Facts =>
   ofMerchant(facts, {
     contracts: (facts.merchant?.contracts ?? []).map((contract) => ({ ...contract, ...changes })),
   })
@@ -30,7 +41,10 @@ const causes: readonly Cause[] = [
   { code: 'INVALID_MERCHANT_STATUS', spoil: (facts) => ofMerchant(facts, { status: 'SUSPENDED' }) },
   { code: 'MERCHANT_KYB_NOT_QUALIFIED', spoil: (facts) => ofMerchant(facts, { kybLevel: 0 }) },
   { code: 'INVALID_CONTRACT', spoil: (facts) => ofContract(facts, { status: 'CLOSED' }) },
-  { code: 'BUSINESS_NOT_SUPPORT', spoil: (facts) => ofContract(facts, { codeTypes: ['ENTRY_CODE'] }) },
+  {
+    code: 'BUSINESS_NOT_SUPPORT',
+    spoil: (facts) => ofContract(facts, { codeTypes: ['ENTRY_CODE'] }),
+  },
   { code: 'CURRENCY_NOT_SUPPORT', spoil: (facts) => ofContract(facts, { currencies: ['USD'] }) },
   { code: 'INVALID_CODE', spoil: (facts) => ofCode(facts, { merchantId: 'M2' }) },
   { code: 'EXPIRED_CODE', spoil: (facts) => ofCode(facts, { expiresAt: '2020-01-01T00:00:00Z' }) },
@@ -39,14 +53,22 @@ const causes: readonly Cause[] = [
     code: 'PAYMENT_AMOUNT_INVALID',
     spoil: (facts) => ({
       ...facts,
-      order: { ...facts.order, settlementAmount: { ...facts.order.settlementAmount, value: '999' } },
+      order: {
+        ...facts.order,
+        settlementAmount: { ...facts.order.settlementAmount, value: '999' },
+      },
     }),
   },
-  { code: 'RISK_REJECT', spoil: (facts) => ({ ...facts, recent: { ...noneRecent, customerOrders10m: 20 } }) },
+  {
+    code: 'RISK_REJECT',
+    spoil: (facts) => ({ ...facts, recent: { ...noneRecent, customerOrders10m: 20 } }),
+  },
   {
     code: 'PAYMENT_AMOUNT_EXCEED_LIMIT',
     spoil: (facts) =>
-      ofMerchant(facts, { limits: Limits.parse({ perPayment: [{ currency: 'CNY', amountMax: '99' }] }) }),
+      ofMerchant(facts, {
+        limits: Limits.parse({ perPayment: [{ currency: 'CNY', amountMax: '99' }] }),
+      }),
   },
 ]
 

@@ -3,9 +3,20 @@ import type { z } from 'zod'
 import { judge } from './judge.ts'
 import { judgePerPayment, takings } from './limit.ts'
 import { LIMIT_AMOUNT_MAX, Limits } from './limits.ts'
-import { anOrder, anOrderOf, factsWith, merchant, policy, policyFile, policyWith } from './sample.ts'
+import {
+  anOrder,
+  anOrderOf,
+  factsWith,
+  merchant,
+  policy,
+  policyFile,
+  policyWith,
+} from './sample.ts'
 
-const limitedTo = (limits: z.input<typeof Limits>) => ({ ...merchant, limits: Limits.parse(limits) })
+const limitedTo = (limits: z.input<typeof Limits>) => ({
+  ...merchant,
+  limits: Limits.parse(limits),
+})
 const zone = { timeZone: 'Asia/Shanghai' }
 
 test.each([
@@ -25,7 +36,9 @@ test('a currency without limits has none', () => {
 
 test('what no day could hold is refused before anything is taken', () => {
   const limits = { ...zone, customerDay: [{ currency: 'CNY', amountMax: '5000' }] }
-  expect(judgePerPayment(factsWith({ order: anOrderOf('5000') }), policyWith({ limits }))).toBe('SUCCESS')
+  expect(judgePerPayment(factsWith({ order: anOrderOf('5000') }), policyWith({ limits }))).toBe(
+    'SUCCESS',
+  )
   expect(judgePerPayment(factsWith({ order: anOrderOf('5001') }), policyWith({ limits }))).toBe(
     'PAYMENT_AMOUNT_EXCEED_LIMIT',
   )
@@ -83,14 +96,24 @@ test.each([
     general,
     { amountMax: 2000n, countMax: 20 },
   ],
-  ['its own lower ones', own({ amountMax: '1', countMax: 0 }), general, { amountMax: 1n, countMax: 0 }],
+  [
+    'its own lower ones',
+    own({ amountMax: '1', countMax: 0 }),
+    general,
+    { amountMax: 1n, countMax: 0 },
+  ],
   [
     'its own amount, the general count',
     own({ amountMax: '2000' }),
     general,
     { amountMax: 2000n, countMax: 10 },
   ],
-  ['its own count, the general amount', own({ countMax: 20 }), general, { amountMax: 1000n, countMax: 20 }],
+  [
+    'its own count, the general amount',
+    own({ countMax: 20 }),
+    general,
+    { amountMax: 1000n, countMax: 20 },
+  ],
   [
     'its own count, a general amount only',
     own({ countMax: 20 }),
@@ -114,7 +137,10 @@ test('a merchant has its own limits of every kind', () => {
   })
   const limits = { ...zone, perPayment: [{ currency: 'CNY', amountMax: '200' }] }
   const judged = (value: string) =>
-    judgePerPayment(factsWith({ order: anOrderOf(value), merchant: record }), policyWith({ limits }))
+    judgePerPayment(
+      factsWith({ order: anOrderOf(value), merchant: record }),
+      policyWith({ limits }),
+    )
   expect([judged('300'), judged('301')]).toEqual(['SUCCESS', 'PAYMENT_AMOUNT_EXCEED_LIMIT'])
   expect(takings(factsWith({ merchant: record }), policyWith({ limits }))).toMatchObject([
     { subject: 'customer', amountMax: 700n, countMax: 7 },
@@ -122,7 +148,10 @@ test('a merchant has its own limits of every kind', () => {
 })
 
 test('amounts keep every digit on their way to the counters', () => {
-  const limits = { ...zone, merchantDay: [{ currency: 'CNY', amountMax: String(LIMIT_AMOUNT_MAX) }] }
+  const limits = {
+    ...zone,
+    merchantDay: [{ currency: 'CNY', amountMax: String(LIMIT_AMOUNT_MAX) }],
+  }
   const facts = factsWith({ order: anOrderOf(LIMIT_AMOUNT_MAX) })
   expect(takings(facts, policyWith({ limits }))).toMatchObject([
     { amount: LIMIT_AMOUNT_MAX, amountMax: LIMIT_AMOUNT_MAX },

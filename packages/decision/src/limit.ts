@@ -1,4 +1,9 @@
-import { type FinalCode, isMoreThan, type PlaceOrderRequest, smallestUnits } from '@placeorder/protocol'
+import {
+  type FinalCode,
+  isMoreThan,
+  type PlaceOrderRequest,
+  smallestUnits,
+} from '@placeorder/protocol'
 import type { CurrencyLimit, JudgingPolicy } from './compile.ts'
 import type { Facts } from './facts.ts'
 import type { MerchantRecord } from './records.ts'
@@ -56,7 +61,13 @@ function dayLimitsOf(
   return [
     ...(ofMerchant === undefined
       ? []
-      : [{ subject: 'merchant' as const, id: order.merchant.referenceMerchantId, limit: ofMerchant }]),
+      : [
+          {
+            subject: 'merchant' as const,
+            id: order.merchant.referenceMerchantId,
+            limit: ofMerchant,
+          },
+        ]),
     ...(ofCustomer === undefined || customerId === undefined
       ? []
       : [{ subject: 'customer' as const, id: customerId, limit: ofCustomer }]),

@@ -23,7 +23,11 @@ export type PaymentLimit = z.infer<typeof PaymentLimit>
 
 /** What one merchant or one customer may place in one day in this currency: an amount, a count, or both. */
 export const DayLimit = z
-  .strictObject({ currency: CurrencyCode, amountMax: AmountMax.optional(), countMax: CountMax.optional() })
+  .strictObject({
+    currency: CurrencyCode,
+    amountMax: AmountMax.optional(),
+    countMax: CountMax.optional(),
+  })
   .refine((limit) => limit.amountMax !== undefined || limit.countMax !== undefined, {
     error: 'limits nothing: give amountMax, countMax or both',
   })

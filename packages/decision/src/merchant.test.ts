@@ -7,7 +7,11 @@ test.each([
   ['an unknown merchant', undefined, 'MERCHANT_NOT_REGISTERED'],
   ['a suspended merchant', { ...merchant, status: 'SUSPENDED' }, 'INVALID_MERCHANT_STATUS'],
   ['a closed merchant', { ...merchant, status: 'CLOSED' }, 'INVALID_MERCHANT_STATUS'],
-  ['suspended and no KYB', { ...merchant, status: 'SUSPENDED', kybLevel: 0 }, 'INVALID_MERCHANT_STATUS'],
+  [
+    'suspended and no KYB',
+    { ...merchant, status: 'SUSPENDED', kybLevel: 0 },
+    'INVALID_MERCHANT_STATUS',
+  ],
   ['no KYB', { ...merchant, kybLevel: 0 }, 'MERCHANT_KYB_NOT_QUALIFIED'],
   ['just enough KYB', { ...merchant, kybLevel: 1 }, 'SUCCESS'],
 ] as const)('%s', (_name, record, code) => {
@@ -16,7 +20,13 @@ test.each([
 
 test.each([
   ['at the tier, the general level is enough', '5000000', 'CNY', 1, 'SUCCESS'],
-  ['one unit above the tier, its level is needed', '5000001', 'CNY', 1, 'MERCHANT_KYB_NOT_QUALIFIED'],
+  [
+    'one unit above the tier, its level is needed',
+    '5000001',
+    'CNY',
+    1,
+    'MERCHANT_KYB_NOT_QUALIFIED',
+  ],
   ['above the tier with its level', '5000001', 'CNY', 2, 'SUCCESS'],
   ['a tier is of one currency', '5000001', 'JPY', 1, 'SUCCESS'],
   [
@@ -27,7 +37,10 @@ test.each([
     'MERCHANT_KYB_NOT_QUALIFIED',
   ],
 ] as const)('%s', (_name, value, currency, kybLevel, code) => {
-  const facts = factsWith({ order: anOrderOf(value, currency), merchant: { ...merchant, kybLevel } })
+  const facts = factsWith({
+    order: anOrderOf(value, currency),
+    merchant: { ...merchant, kybLevel },
+  })
   expect(judgeMerchant(facts, policy)).toBe(code)
 })
 
@@ -51,7 +64,7 @@ test.each([
 
 test('a tier never lowers the general level', () => {
   const kyb = { levelMin: 2, tiers: [{ currency: 'CNY', above: '1', levelMin: 1 }] }
-  expect(judgeMerchant(factsWith({ merchant: { ...merchant, kybLevel: 1 } }), policyWith({ kyb }))).toBe(
-    'MERCHANT_KYB_NOT_QUALIFIED',
-  )
+  expect(
+    judgeMerchant(factsWith({ merchant: { ...merchant, kybLevel: 1 } }), policyWith({ kyb })),
+  ).toBe('MERCHANT_KYB_NOT_QUALIFIED')
 })

@@ -6,7 +6,10 @@ import type { Facts } from './facts.ts'
  * Whether this merchant may take payments at all: registered, active, known well enough (KYB) for the amount.
  * The first code that applies is the answer; SUCCESS means that nothing here stands against the order.
  */
-export function judgeMerchant({ order, merchant }: Facts, policy: Pick<JudgingPolicy, 'kyb'>): FinalCode {
+export function judgeMerchant(
+  { order, merchant }: Facts,
+  policy: Pick<JudgingPolicy, 'kyb'>,
+): FinalCode {
   if (merchant === undefined) return 'MERCHANT_NOT_REGISTERED'
   if (merchant.status !== 'ACTIVE') return 'INVALID_MERCHANT_STATUS'
   if (merchant.kybLevel < kybLevelMin(order, policy.kyb)) return 'MERCHANT_KYB_NOT_QUALIFIED'

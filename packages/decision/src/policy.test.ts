@@ -56,7 +56,12 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ],
   [
     'a limit past 2^63-1',
-    { limits: { ...limits, merchantDay: [{ currency: 'CNY', amountMax: String(LIMIT_AMOUNT_MAX + 1n) }] } },
+    {
+      limits: {
+        ...limits,
+        merchantDay: [{ currency: 'CNY', amountMax: String(LIMIT_AMOUNT_MAX + 1n) }],
+      },
+    },
     /^limits\.merchantDay\.0\.amountMax: is more than 9223372036854775807/,
   ],
   [
@@ -104,13 +109,21 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     },
     /^risk\.1\.name: is the second "a"/,
   ],
-  ['a rule that is too long', { risk: [{ name: 'a', reject: 'true'.padEnd(4001) }] }, /^risk\.0\.reject: /],
+  [
+    'a rule that is too long',
+    { risk: [{ name: 'a', reject: 'true'.padEnd(4001) }] },
+    /^risk\.0\.reject: /,
+  ],
   [
     'a name with a space',
     { risk: [{ name: 'a b', reject: 'true' }] },
     /^risk\.0\.name: must be 1 to 64 letters/,
   ],
-  ['a check after no stage', { checks: [{ ...http, after: 'limits' }] }, /^checks\.0\.after: .*merchant/],
+  [
+    'a check after no stage',
+    { checks: [{ ...http, after: 'limits' }] },
+    /^checks\.0\.after: .*merchant/,
+  ],
   [
     'a check without url or module',
     { checks: [{ name: 'a', after: 'risk', timeoutMs: 5 }] },
@@ -151,15 +164,23 @@ test('every fault that only compiling finds is named at once', () => {
   }
   const compiling = () => compilePolicy(policy)
   expect(compiling).toThrow(PolicyFault)
-  expect(compiling).toThrow(/limits\.perPayment: amountMax for CNY is more than 9223372036854775807/)
+  expect(compiling).toThrow(
+    /limits\.perPayment: amountMax for CNY is more than 9223372036854775807/,
+  )
   expect(compiling).toThrow(/limits\.timeZone: there is no time zone "Asia\/Shangai"/)
   expect(compiling).toThrow(/risk\[0\] typo: line 1, column 15: order\.merchant has no field mcc/)
   expect(compiling).toThrow(/risk\[1\] cut: it is no CEL expression/)
 })
 
 test('the largest limit there is can be used', () => {
-  const largest = { currency: 'CNY', amountMax: String(LIMIT_AMOUNT_MAX), countMax: Number.MAX_SAFE_INTEGER }
-  const policy = compilePolicy(Policy.parse({ ...policyFile, limits: { ...limits, merchantDay: [largest] } }))
+  const largest = {
+    currency: 'CNY',
+    amountMax: String(LIMIT_AMOUNT_MAX),
+    countMax: Number.MAX_SAFE_INTEGER,
+  }
+  const policy = compilePolicy(
+    Policy.parse({ ...policyFile, limits: { ...limits, merchantDay: [largest] } }),
+  )
   expect(policy.limits.merchantDay.get('CNY')).toEqual({
     amountMax: LIMIT_AMOUNT_MAX,
     countMax: Number.MAX_SAFE_INTEGER,

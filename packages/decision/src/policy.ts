@@ -26,10 +26,17 @@ export const Kyb = z.strictObject({
 export type Kyb = z.infer<typeof Kyb>
 
 /** A CEL expression over `order`, `merchant` and `recent`: an order for which it is true is a RISK_REJECT. */
-export const RiskRule = z.strictObject({ name: Name, reject: z.string().min(1).max(REJECT_CHARACTERS_MAX) })
+export const RiskRule = z.strictObject({
+  name: Name,
+  reject: z.string().min(1).max(REJECT_CHARACTERS_MAX),
+})
 export type RiskRule = z.infer<typeof RiskRule>
 
-const check = { name: Name, after: z.enum(stageNames), timeoutMs: z.int().min(1).max(CHECK_TIMEOUT_MS_MAX) }
+const check = {
+  name: Name,
+  after: z.enum(stageNames),
+  timeoutMs: z.int().min(1).max(CHECK_TIMEOUT_MS_MAX),
+}
 
 /** A check behind HTTP: it is posted order and merchant as JSON and answers `{ "resultCode": … }`. */
 export const HttpCheck = z.strictObject({ ...check, url: z.url({ protocol: /^https?$/ }) })

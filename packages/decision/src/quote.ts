@@ -16,12 +16,21 @@ const RATE_EXPONENT_MAX = 64n
  * which of the two is A. Where it is not given the price may be meant either way, because senders differ in how they order
  * the pair. A quote without a usable price, or of other currencies, leads nowhere.
  */
-export function followsQuote(paid: Amount, settled: Amount, quote: Quote, toleranceUnits: bigint): boolean {
+export function followsQuote(
+  paid: Amount,
+  settled: Amount,
+  quote: Quote,
+  toleranceUnits: bigint,
+): boolean {
   const rate = rateOf(quote)
   const paidDecimals = decimalsOf(paid.currency)
   const settledDecimals = decimalsOf(settled.currency)
-  if (rate === undefined || paidDecimals === undefined || settledDecimals === undefined) return false
-  const scale = { numerator: 10n ** BigInt(settledDecimals), denominator: 10n ** BigInt(paidDecimals) }
+  if (rate === undefined || paidDecimals === undefined || settledDecimals === undefined)
+    return false
+  const scale = {
+    numerator: 10n ** BigInt(settledDecimals),
+    denominator: 10n ** BigInt(paidDecimals),
+  }
   return basesOf(quote, paid.currency, settled.currency).some((base) => {
     const factor = times(scale, base === paid.currency ? rate : inverse(rate))
     const numerator = smallestUnits(paid) * factor.numerator

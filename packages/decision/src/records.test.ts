@@ -38,8 +38,16 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ['a key that is none', { kybLevels: 3 }, /^: Unrecognized key: "kybLevels"/],
   ['a status that is none', { status: 'OPEN' }, /^status: /],
   ['a level that is no whole number', { kybLevel: 1.5 }, /^kybLevel: /],
-  ['an id that is too long', { merchantId: 'M'.repeat(33) }, /^merchantId: is longer than 32 characters/],
-  ['a contract with nobody', { contracts: [{ ...contract, pspIds: [] }] }, /^contracts\.0\.pspIds: /],
+  [
+    'an id that is too long',
+    { merchantId: 'M'.repeat(33) },
+    /^merchantId: is longer than 32 characters/,
+  ],
+  [
+    'a contract with nobody',
+    { contracts: [{ ...contract, pspIds: [] }] },
+    /^contracts\.0\.pspIds: /,
+  ],
   [
     'a contract with a date for a time',
     { contracts: [{ ...contract, from: '2020-01-01' }] },
@@ -65,9 +73,15 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     { limits: { perPayment: [{ currency: 'CNY', amountMax: '9223372036854775808' }] } },
     /^limits\.perPayment\.0\.amountMax: is more than/,
   ],
-  ['a time zone of its own', { limits: { timeZone: 'UTC' } }, /^limits: Unrecognized key: "timeZone"/],
+  [
+    'a time zone of its own',
+    { limits: { timeZone: 'UTC' } },
+    /^limits: Unrecognized key: "timeZone"/,
+  ],
 ])('a merchant with %s is refused', (_name, changes, fault) => {
-  expect(faultsOf(MerchantRecord, { ...merchant, ...changes })).toEqual([expect.stringMatching(fault)])
+  expect(faultsOf(MerchantRecord, { ...merchant, ...changes })).toEqual([
+    expect.stringMatching(fault),
+  ])
 })
 
 test.each<[string, Record<string, unknown>, RegExp]>([

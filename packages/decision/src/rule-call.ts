@@ -101,13 +101,15 @@ function indexed({ given: [one, other] }: Call, { fault }: Calling): RuleType | 
 }
 
 function concatenated(one: ListType, other: ListType, { fault }: Calling): RuleType {
-  if (!joins(one.element, other.element)) fault('lists can be added where their elements are of one type')
+  if (!joins(one.element, other.element))
+    fault('lists can be added where their elements are of one type')
   return listOf(joined(one.element, other.element), one.sizeMax + other.sizeMax)
 }
 
 /** A pattern must be written out, so that it is found without fault before the first order. */
 function checkPattern({ pattern }: Call, { fault }: Calling): void {
-  const reason = pattern === undefined ? 'matches needs its pattern written out' : patternFault(pattern)
+  const reason =
+    pattern === undefined ? 'matches needs its pattern written out' : patternFault(pattern)
   if (reason !== undefined) fault(reason)
 }
 

@@ -54,10 +54,15 @@ export type CheckedRule = {
  *
  * @returns the rule made ready for evaluation, or every fault with its line and column
  */
-export function checkRule(parsed: ParsedExpr, source: string, overloads: Overloads): CheckedRule | string[] {
+export function checkRule(
+  parsed: ParsedExpr,
+  source: string,
+  overloads: Overloads,
+): CheckedRule | string[] {
   const faults: string[] = []
   const readings = new Map<string, Reading>()
-  const placeOf = (id: bigint) => positionOf(source, parsed.sourceInfo?.positions[id.toString()] ?? 0)
+  const placeOf = (id: bigint) =>
+    positionOf(source, parsed.sourceInfo?.positions[id.toString()] ?? 0)
   const fault = (at: Expr, message: string) => {
     faults.push(`${placeOf(at.id)}: ${message}`)
   }
@@ -77,7 +82,10 @@ export function checkRule(parsed: ParsedExpr, source: string, overloads: Overloa
 function checkValue(expr: Expr, checking: Checking): Checked {
   const checked = check(expr, checking)
   if (checked.path === undefined || checked.type?.kind !== 'record') return checked
-  checking.fault(expr, `${checked.path} is an object: name one of its fields: ${fieldsOf(checked.type)}`)
+  checking.fault(
+    expr,
+    `${checked.path} is an object: name one of its fields: ${fieldsOf(checked.type)}`,
+  )
   return { ...checked, type: undefined }
 }
 
@@ -90,7 +98,11 @@ function check(expr: Expr, outside: Checking): Checked {
   }
   switch (kind.case) {
     case 'constExpr':
-      return { expr, type: typeOfLiteral(kind.value, (message) => checking.fault(expr, message)), steps: 1 }
+      return {
+        expr,
+        type: typeOfLiteral(kind.value, (message) => checking.fault(expr, message)),
+        steps: 1,
+      }
     case 'identExpr':
       return checkName(expr, kind.value.name, checking)
     case 'selectExpr':
@@ -115,7 +127,8 @@ type KindOf<C extends Expr['exprKind']['case']> =
 function checkName(expr: Expr, name: string, { scope, fault }: Checking): Checked {
   if (scope.has(name)) return { expr, type: scope.get(name), steps: 1 }
   const variable = Object.hasOwn(variables.fields, name) ? variables.fields[name] : undefined
-  if (variable === undefined) fault(expr, `there is no ${name}: a rule reads ${fieldsOf(variables)}`)
+  if (variable === undefined)
+    fault(expr, `there is no ${name}: a rule reads ${fieldsOf(variables)}`)
   return { expr, type: variable, steps: 1, path: name }
 }
 
@@ -190,11 +203,16 @@ function checkListLiteral(expr: Expr, list: KindOf<'listExpr'>, checking: Checki
   const elements = list.elements.map((element) => checkValue(element, checking))
   const type = listOf(common(expr, elements, 'the elements of a list', checking), elements.length)
   const value = { ...list, elements: elements.map((element) => element.expr) }
-  return { expr: { ...expr, exprKind: { case: 'listExpr', value } }, type, steps: stepsOf(elements) }
+  return {
+    expr: { ...expr, exprKind: { case: 'listExpr', value } },
+    type,
+    steps: stepsOf(elements),
+  }
 }
 
 function checkMapLiteral(expr: Expr, struct: KindOf<'structExpr'>, checking: Checking): Checked {
-  if (struct.messageName !== '') checking.fault(expr, `there is no message ${struct.messageName} to make`)
+  if (struct.messageName !== '')
+    checking.fault(expr, `there is no message ${struct.messageName} to make`)
   const keys: Checked[] = []
   const values: Checked[] = []
   const entries = struct.entries.map((entry) => {
@@ -288,7 +306,8 @@ const named = (expr: Expr, name: string): Expr => ({
   exprKind: { case: 'identExpr', value: { $typeName: 'cel.expr.Expr.Ident', name } },
 })
 
-const stepsOf = (parts: readonly Checked[]): number => parts.reduce((sum, { steps }) => sum + steps, 1)
+const stepsOf = (parts: readonly Checked[]): number =>
+  parts.reduce((sum, { steps }) => sum + steps, 1)
 
 const fieldsOf = ({ fields }: RecordType): string => Object.keys(fields).join(', ')
 

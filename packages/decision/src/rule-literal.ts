@@ -21,7 +21,9 @@ export function typeOfLiteral(
         fault(`${literal.value} is no 64-bit integer`)
       return INT
     case 'nullValue':
-      fault('nothing is null in a rule: an absent field reads as "", and has(order.customerId) tells')
+      fault(
+        'nothing is null in a rule: an absent field reads as "", and has(order.customerId) tells',
+      )
       return undefined
     default:
       fault('a rule has texts, ints, doubles, true and false only')

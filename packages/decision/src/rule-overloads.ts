@@ -3,12 +3,25 @@ import { RE2JS } from '@bufbuild/re2'
 import { BOOL, DOUBLE, INT, isText, type RuleType, text } from './rule-type.ts'
 
 /** One way to call a function: the kinds it takes and the kind it gives. */
-export type Overload = { readonly method: boolean; readonly takes: readonly string[]; readonly gives: string }
+export type Overload = {
+  readonly method: boolean
+  readonly takes: readonly string[]
+  readonly gives: string
+}
 
 export type Overloads = ReadonlyMap<string, readonly Overload[]>
 
 /** What rules may call by these names, in every overload the library has over the types that rules have. */
-const functions = ['int', 'double', 'string', 'size', 'contains', 'startsWith', 'endsWith', 'matches']
+const functions = [
+  'int',
+  'double',
+  'string',
+  'size',
+  'contains',
+  'startsWith',
+  'endsWith',
+  'matches',
+]
 const operators = ['_+_', '_-_', '_*_', '_/_', '_%_', '-_', '!_', '_<_', '_<=_', '_>_', '_>=_']
 const kinds = new Set(['bool', 'int', 'double', 'string'])
 /** A pattern costs a step for each of its characters and each it reads: linear, so it can be said beforehand. */
@@ -83,6 +96,7 @@ function charactersMax(args: readonly (RuleType | undefined)[]): number {
 }
 
 /** Comparing an int with a double rounds the int, and amounts must not lose a digit: rules write whole numbers. */
-const mixesNumbers = (takes: readonly string[]): boolean => takes.includes('int') && takes.includes('double')
+const mixesNumbers = (takes: readonly string[]): boolean =>
+  takes.includes('int') && takes.includes('double')
 
 const nameOf = (type: CelType): string => type.name

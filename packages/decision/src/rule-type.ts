@@ -21,7 +21,10 @@ export type MapType = {
   readonly sizeMax: number
 }
 /** An object with known fields. Rules read its fields; the object itself is no value. */
-export type RecordType = { readonly kind: 'record'; readonly fields: Readonly<Record<string, RuleType>> }
+export type RecordType = {
+  readonly kind: 'record'
+  readonly fields: Readonly<Record<string, RuleType>>
+}
 
 export const BOOL: RuleType = { kind: 'bool' }
 export const INT: IntType = { kind: 'int' }
@@ -35,13 +38,17 @@ export const listOf = (element: RuleType | undefined, sizeMax: number): ListType
 
 /** A type as a rule's author would say it. */
 export function described(type: RuleType): string {
-  if (type.kind === 'list') return type.element === undefined ? 'list' : `list of ${described(type.element)}`
+  if (type.kind === 'list')
+    return type.element === undefined ? 'list' : `list of ${described(type.element)}`
   if (type.kind === 'record') return 'object'
   return type.kind
 }
 
 /** The type of a place that can hold either: undefined where one place cannot hold both. */
-export function joined(one: RuleType | undefined, other: RuleType | undefined): RuleType | undefined {
+export function joined(
+  one: RuleType | undefined,
+  other: RuleType | undefined,
+): RuleType | undefined {
   if (one === undefined || other === undefined) return one ?? other
   if (one.kind === 'string' && other.kind === 'string') {
     return text(Math.max(one.charactersMax, other.charactersMax))
@@ -54,7 +61,12 @@ export function joined(one: RuleType | undefined, other: RuleType | undefined): 
   if (one.kind === 'map' && other.kind === 'map') {
     if (!joins(one.key, other.key) || !joins(one.value, other.value)) return undefined
     const sizeMax = Math.max(one.sizeMax, other.sizeMax)
-    return { kind: 'map', key: joined(one.key, other.key), value: joined(one.value, other.value), sizeMax }
+    return {
+      kind: 'map',
+      key: joined(one.key, other.key),
+      value: joined(one.value, other.value),
+      sizeMax,
+    }
   }
   if (one.kind === 'record' || other.kind === 'record') return one === other ? one : undefined
   return one.kind === other.kind ? one : undefined

@@ -12,7 +12,9 @@ function everyReading({ fields }: RecordType, path = ''): string[] {
   return Object.entries(fields).flatMap(([name, type]) => {
     const field = path === '' ? name : `${path}.${name}`
     const has = path === '' ? [] : [`has(${field})`]
-    return type.kind === 'record' ? [...has, ...everyReading(type, field)] : [...has, comparison(field, type)]
+    return type.kind === 'record'
+      ? [...has, ...everyReading(type, field)]
+      : [...has, comparison(field, type)]
   })
 }
 
@@ -26,7 +28,11 @@ function comparison(field: string, type: RuleType): string {
 }
 
 const bareOrder = {
-  ...anOrder({ customerId: undefined, merchant: { referenceMerchantId: merchant.merchantId }, env: {} }),
+  ...anOrder({
+    customerId: undefined,
+    merchant: { referenceMerchantId: merchant.merchantId },
+    env: {},
+  }),
 }
 const { stores: _, limits: __, ...bareMerchant } = merchant
 
@@ -64,7 +70,9 @@ test('no text of an order is longer than the cost of a rule is reckoned with', (
   const { order } = variables.fields
   if (order?.kind !== 'record') throw new Error('rules do not see an order')
   const texts = everyText(order, z.toJSONSchema(PlaceOrderRequest, { io: 'input' }))
-  const ofAnyForm = texts.filter(({ said }) => said.type === 'string' && !said.pattern && !said.enum)
+  const ofAnyForm = texts.filter(
+    ({ said }) => said.type === 'string' && !said.pattern && !said.enum,
+  )
   expect(ofAnyForm.map(({ path }) => path)).toContain('order.env.clientIp')
   for (const { path, charactersMax, said } of ofAnyForm)
     expect({ path, charactersMax }).toEqual({ path, charactersMax: said.maxLength ?? 65_536 })
@@ -125,7 +133,9 @@ const words = [
 ]
 
 test('whatever is written for a rule, it is found at start, or comes out true, false or undecided', () => {
-  const texts = fc.array(fc.constantFrom(...words), { maxLength: 14 }).map((parts) => parts.join(' '))
+  const texts = fc
+    .array(fc.constantFrom(...words), { maxLength: 14 })
+    .map((parts) => parts.join(' '))
   fc.assert(
     fc.property(fc.oneof(texts, fc.string({ maxLength: 40 })), (reject) => {
       const rules = compileRules([{ name: 'rule', reject }])

@@ -2,7 +2,13 @@ import type { CelInput } from '@bufbuild/cel'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { type Facts, recentCounters } from './facts.ts'
 import { LIMIT_AMOUNT_MAX, LIMITS_MAX } from './limits.ts'
-import { CONTRACTS_MAX, CURRENCIES_MAX, type MerchantRecord, PSPS_MAX, STORES_MAX } from './records.ts'
+import {
+  CONTRACTS_MAX,
+  CURRENCIES_MAX,
+  type MerchantRecord,
+  PSPS_MAX,
+  STORES_MAX,
+} from './records.ts'
 import { INT, listOf, type RecordType, type RuleType, text } from './rule-type.ts'
 
 /** Text without a length of its own ends with the body: 64 KiB. */
@@ -84,7 +90,10 @@ const order = {
 
 /** What is not limited reads as the largest number, so that a comparison with it never rejects. */
 const unlimited: RuleType = { kind: 'int', absent: LIMIT_AMOUNT_MAX }
-const dayLimits = listOf(record({ currency: text(3), amountMax: unlimited, countMax: unlimited }), LIMITS_MAX)
+const dayLimits = listOf(
+  record({ currency: text(3), amountMax: unlimited, countMax: unlimited }),
+  LIMITS_MAX,
+)
 
 const merchant = {
   merchantId: text(32),
@@ -130,7 +139,11 @@ export type Reading = {
 /** Reads a field of one of the variables, such as `order.merchant.store.storeName`. */
 export function readingOf(path: string, type: RuleType): Reading {
   const keys = path.split('.')
-  return { name: path, read: (facts) => asRuleSees(type, valueAt(facts, keys)), steps: itemsIn(type) }
+  return {
+    name: path,
+    read: (facts) => asRuleSees(type, valueAt(facts, keys)),
+    steps: itemsIn(type),
+  }
 }
 
 /** Tells whether an optional field is there: what `has(order.customerId)` comes to. */
@@ -144,7 +157,8 @@ export const presenceName = (field: string): string => `has(${field})`
 
 /** How many single values this type holds at most. */
 function itemsIn(type: RuleType): number {
-  if (type.kind === 'list') return 1 + type.sizeMax * (type.element === undefined ? 0 : itemsIn(type.element))
+  if (type.kind === 'list')
+    return 1 + type.sizeMax * (type.element === undefined ? 0 : itemsIn(type.element))
   if (type.kind !== 'record') return 1
   return Object.values(type.fields).reduce((sum, field) => sum + 1 + itemsIn(field), 1)
 }
@@ -164,10 +178,14 @@ function valueAt(facts: Facts, keys: readonly string[]): unknown {
  */
 function asRuleSees(type: RuleType, value: unknown): CelInput {
   if (type.kind === 'int')
-    return typeof value === 'string' || typeof value === 'number' ? BigInt(value) : (type.absent ?? 0n)
+    return typeof value === 'string' || typeof value === 'number'
+      ? BigInt(value)
+      : (type.absent ?? 0n)
   if (type.kind === 'list') {
     const { element } = type
-    return Array.isArray(value) && element !== undefined ? value.map((item) => asRuleSees(element, item)) : []
+    return Array.isArray(value) && element !== undefined
+      ? value.map((item) => asRuleSees(element, item))
+      : []
   }
   if (type.kind === 'record') return new Map(fieldsSeen(type, value))
   return value == null ? '' : String(value)

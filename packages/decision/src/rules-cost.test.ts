@@ -26,10 +26,13 @@ const ORDER_MICROSECONDS_MAX = 30
 test('ten rules cost an order less than 30 microseconds', () => {
   const { faults, rejectedBy } = compileRules(rules)
   expect(faults).toEqual([])
-  const facts = Array.from({ length: ORDERS }, (_, at) => factsWith({ order: anOrderOf(BigInt(at + 1)) }))
+  const facts = Array.from({ length: ORDERS }, (_, at) =>
+    factsWith({ order: anOrderOf(BigInt(at + 1)) }),
+  )
   const roundsUs = Array.from({ length: ROUNDS }, () => {
     const startedAt = performance.now()
-    for (const one of facts) if (rejectedBy(one) !== undefined) throw new Error('a good order was rejected')
+    for (const one of facts)
+      if (rejectedBy(one) !== undefined) throw new Error('a good order was rejected')
     return ((performance.now() - startedAt) * 1_000) / ORDERS
   })
   // Whatever else the machine does, some round is not disturbed by it.

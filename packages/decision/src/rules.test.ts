@@ -73,13 +73,17 @@ test.each<[string, boolean]>([
 })
 
 test('has() tells a present field', () => {
-  expect(rejects('has(order.customerId) && has(order.merchant.store.storeMCC) && has(merchant.limits)')).toBe(
-    true,
-  )
+  expect(
+    rejects('has(order.customerId) && has(order.merchant.store.storeMCC) && has(merchant.limits)'),
+  ).toBe(true)
 })
 
 test('a limit that a merchant does not have reads as one nothing exceeds', () => {
-  const limits = { perPayment: [], merchantDay: [{ currency: 'CNY', countMax: 5 }], customerDay: [] }
+  const limits = {
+    perPayment: [],
+    merchantDay: [{ currency: 'CNY', countMax: 5 }],
+    customerDay: [],
+  }
   const reject = 'merchant.limits.merchantDay.exists(l, order.paymentAmount.value > l.amountMax)'
   expect(rejects(reject, factsWith({ merchant: { ...merchant, limits } }))).toBe(false)
 })
@@ -96,9 +100,18 @@ test.each([
   ['order.paymentAmount.value + 1 < 5', 'a number left 64 bits'],
   ['1 > 2 ||\n 1 / (recent.codeOrders1h - 0) > 1', 'a division by zero'],
   ['1 % recent.codeOrders1h > 1', 'a division by zero'],
-  ['false ||\n int(order.merchant.merchantName) > 5', 'a value cannot be converted at line 2, column 2'],
-  ["{'EUR': 1}[order.paymentAmount.currency] > 5", 'no such key or place in a list at line 1, column 1'],
-  ['merchant.contracts[7].status == "ACTIVE"', 'no such key or place in a list at line 1, column 1'],
+  [
+    'false ||\n int(order.merchant.merchantName) > 5',
+    'a value cannot be converted at line 2, column 2',
+  ],
+  [
+    "{'EUR': 1}[order.paymentAmount.currency] > 5",
+    'no such key or place in a list at line 1, column 1',
+  ],
+  [
+    'merchant.contracts[7].status == "ACTIVE"',
+    'no such key or place in a list at line 1, column 1',
+  ],
 ])('a rule that cannot tell leaves the order undecided: %s', (reject, reason) => {
   const rules = compileRules([{ name: 'careful', reject }])
   expect(rules.faults).toEqual([])
@@ -108,16 +121,17 @@ test.each([
   expect(() => judgeRisk(facts, { rejectedBy: rules.rejectedBy })).toThrow(RuleFault)
 })
 
-test.each(['int(order.customerId) == 1', 'double(order.codeValue) > 1.0', '{"a": 1}[order.customerId] == 1'])(
-  'why a rule could not tell says nothing of what the order holds: %s',
-  (reject) => {
-    const rules = compileRules([{ name: 'rule', reject }])
-    const facts = factsWith({ order: anOrder({ customerId: 'private-1', codeValue: 'private-2' }) })
-    const fault = caught(() => rules.rejectedBy(facts))
-    expect(fault).toBeInstanceOf(RuleFault)
-    expect(inspect(fault, { depth: 10 })).not.toContain('private')
-  },
-)
+test.each([
+  'int(order.customerId) == 1',
+  'double(order.codeValue) > 1.0',
+  '{"a": 1}[order.customerId] == 1',
+])('why a rule could not tell says nothing of what the order holds: %s', (reject) => {
+  const rules = compileRules([{ name: 'rule', reject }])
+  const facts = factsWith({ order: anOrder({ customerId: 'private-1', codeValue: 'private-2' }) })
+  const fault = caught(() => rules.rejectedBy(facts))
+  expect(fault).toBeInstanceOf(RuleFault)
+  expect(inspect(fault, { depth: 10 })).not.toContain('private')
+})
 
 test('one rule that rejects is enough, even where one before it could not tell', () => {
   const rules = compileRules([
@@ -144,7 +158,9 @@ test('only counters that rules mention are used, and each rule reads its own', (
   expect(rules.recentUsed).toEqual(['customerOrders10m', 'codeOrders24h', 'merchantOrders1h'])
   const recent = { ...noneRecent, codeOrders24h: 8, merchantOrders1h: 7 }
   expect(rules.rejectedBy(factsWith({ recent }))).toBe('code')
-  expect(rules.rejectedBy(factsWith({ recent: { ...recent, customerOrders10m: 20 } }))).toBe('customer')
+  expect(rules.rejectedBy(factsWith({ recent: { ...recent, customerOrders10m: 20 } }))).toBe(
+    'customer',
+  )
   expect(policy.recentUsed).toEqual(['customerOrders10m'])
 })
 
@@ -178,7 +194,10 @@ test.each<[string, RegExp]>([
   ['order.pspId ? true : false', /what stands before \? must be true or false/],
   ['true ? 1 : "x"', /both sides of : must be of one type/],
   ['order.merchant.merchantMCC in [7995, 6211]', /in does not fit string and list of int/],
-  ['order.merchant.merchantMCC in ["7995", 6211]', /the elements of a list must all be of one type/],
+  [
+    'order.merchant.merchantMCC in ["7995", 6211]',
+    /the elements of a list must all be of one type/,
+  ],
   ['order.merchant.merchantMCC in "7995"', /in does not fit string and string/],
   ['{"a": 1, "b": "c"}["a"] == 1', /the values of a map must all be of one type/],
   ['{true: 1}[true] == 1', /the keys of a map are texts or ints/],
@@ -199,7 +218,10 @@ test.each<[string, RegExp]>([
   [`order.pspId.matches("${'a'.repeat(201)}")`, /longer than 200 characters/],
   ['order.pspId.exists(c, c == "a")', /walk a list, this is string/],
   ['merchant.stores.exists(order, order == "a")', /order means something else already/],
-  ['merchant.stores.exists(s, merchant.stores.exists(s, s == "a"))', /s means something else already/],
+  [
+    'merchant.stores.exists(s, merchant.stores.exists(s, s == "a"))',
+    /s means something else already/,
+  ],
   ['merchant.contracts == merchant.contracts', /== does not fit list of object and list of object/],
   ['merchant.stores["a"] == "b"', /list of string cannot be read by string/],
   ['[1] + ["a"] == [1]', /elements are of one type/],
@@ -218,7 +240,11 @@ test('every fault of every rule is named', () => {
     { name: 'fine', reject: 'true' },
     { name: 'two', reject: 'recent.nope > 3' },
   ])
-  expect(faults.map((fault) => fault.slice(0, 12))).toEqual(['risk[0] one:', 'risk[0] one:', 'risk[2] two:'])
+  expect(faults.map((fault) => fault.slice(0, 12))).toEqual([
+    'risk[0] one:',
+    'risk[0] one:',
+    'risk[2] two:',
+  ])
 })
 
 test.each([
@@ -227,13 +253,18 @@ test.each([
     'merchant.stores.exists(a, merchant.stores.exists(b, a + b == order.codeValue))',
   ],
   ['gathering every store', 'merchant.stores.map(s, s).size() > 3'],
-  ['searching a long text for every store', 'merchant.stores.exists(s, order.env.userAgent.contains(s))'],
+  [
+    'searching a long text for every store',
+    'merchant.stores.exists(s, order.env.userAgent.contains(s))',
+  ],
   [
     'long patterns over long texts',
     `order.env.userAgent.matches('${'a|'.repeat(99)}') || order.env.cookieId.matches('${'b|'.repeat(99)}')`,
   ],
 ])('%s could take too long, and is found at start', (_name, reject) => {
-  expect(faultsOf(reject)).toEqual([expect.stringMatching(/the rules may take \d+ steps for one order/)])
+  expect(faultsOf(reject)).toEqual([
+    expect.stringMatching(/the rules may take \d+ steps for one order/),
+  ])
 })
 
 test('rules that are cheap each may be too many together', () => {

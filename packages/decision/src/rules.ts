@@ -101,7 +101,9 @@ function firstRejecting(rules: readonly Rule[], bindings: Bindings): string | un
     const result = evaluate(bindings)
     if (result === true) return name
     if (result === false) continue
-    const reason = isCelError(result) ? reasonOf(result, placeOf) : 'it came out neither true nor false'
+    const reason = isCelError(result)
+      ? reasonOf(result, placeOf)
+      : 'it came out neither true nor false'
     fault ??= new RuleFault(name, reason)
   }
   if (fault !== undefined) throw fault
@@ -113,6 +115,7 @@ function reasonOf({ message, exprId }: CelError, placeOf: Rule['placeOf']): stri
   const place = exprId === undefined ? '' : ` at ${placeOf(BigInt(exprId))}`
   if (message.includes('overflow')) return `a number left 64 bits${place}`
   if (message.includes('by zero')) return `a division by zero${place}`
-  if (/not found|no such|out of bounds/.test(message)) return `no such key or place in a list${place}`
+  if (/not found|no such|out of bounds/.test(message))
+    return `no such key or place in a list${place}`
   return `a value cannot be converted${place}`
 }

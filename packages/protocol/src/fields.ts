@@ -8,7 +8,10 @@ export const text = (max = Number.POSITIVE_INFINITY) =>
   z
     .string()
     .min(1, 'is empty: leave it out, or send null')
-    .refine((value) => value.length <= max || [...value].length <= max, `is longer than ${max} characters`)
+    .refine(
+      (value) => value.length <= max || [...value].length <= max,
+      `is longer than ${max} characters`,
+    )
     .meta(max === Number.POSITIVE_INFINITY ? {} : { maxLength: max }) // What the API document says of it.
 
 /**
@@ -28,7 +31,8 @@ export const optional = <S extends z.ZodType>(schema: S) =>
     .transform((value) => value ?? undefined)
 
 /** An object in which absent fields are absent and not undefined; fields that are not named are ignored. */
-export const message = <S extends z.ZodRawShape>(shape: S) => z.object(shape).transform(withoutAbsent)
+export const message = <S extends z.ZodRawShape>(shape: S) =>
+  z.object(shape).transform(withoutAbsent)
 
 type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>

@@ -37,7 +37,11 @@ export type InquiryOrderAnswer = z.output<typeof InquiryOrderAnswer>
 
 /** There is no such order, for this caller. Not a code of placeOrder. */
 export const orderNotExist: InquiryOrderAnswer = {
-  result: { resultCode: 'ORDER_NOT_EXIST', resultStatus: 'F', resultMessage: 'The order does not exist.' },
+  result: {
+    resultCode: 'ORDER_NOT_EXIST',
+    resultStatus: 'F',
+    resultMessage: 'The order does not exist.',
+  },
 }
 
 /** What an inquiry answers for an order; an open one is PAYMENT_IN_PROCESS. */

@@ -214,7 +214,10 @@ describe('amounts', () => {
   test('any number of digits is kept to the last', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 10n ** 60n }), (units) => {
-        const order = parseBody(PlaceOrderRequest, bytes(withAt('paymentAmount.value', String(units))))
+        const order = parseBody(
+          PlaceOrderRequest,
+          bytes(withAt('paymentAmount.value', String(units))),
+        )
         expect(smallestUnits(order.paymentAmount)).toBe(units)
       }),
     )
@@ -295,7 +298,8 @@ describe('bodies', () => {
     expect(parseBody(PlaceOrderRequest, bytes({ ...sample, newField: deep }))).toEqual(sample)
   })
   test('a refusal names every faulty path, and never a value', () => {
-    const reason = refusalOf(bytes({ ...sample, pspId: '', customerId: 'secret-customer'.repeat(9) })) ?? ''
+    const reason =
+      refusalOf(bytes({ ...sample, pspId: '', customerId: 'secret-customer'.repeat(9) })) ?? ''
     expect(reason).toContain('pspId')
     expect(reason).toContain('customerId')
     expect(reason).not.toContain('secret')
@@ -307,10 +311,16 @@ describe('bodies', () => {
 })
 
 describe('terms', () => {
-  const terms = (change: object) => termsOf(parseBody(PlaceOrderRequest, bytes({ ...sample, ...change })))
+  const terms = (change: object) =>
+    termsOf(parseBody(PlaceOrderRequest, bytes({ ...sample, ...change })))
   test('are equal when the three compared parameters are, absent and null alike', () => {
     expect(
-      terms({ paymentRequestId: null, env: {}, codeValue: 'x', merchant: { referenceMerchantId: 'x' } }),
+      terms({
+        paymentRequestId: null,
+        env: {},
+        codeValue: 'x',
+        merchant: { referenceMerchantId: 'x' },
+      }),
     ).toBe(terms({}))
   })
   test.each([
@@ -320,13 +330,16 @@ describe('terms', () => {
   ])('differ with %j', (change) => expect(terms(change)).not.toBe(terms({})))
 })
 
-test.each(['paymentId', 'codeValue', 'customerId', 'paymentRequestId', 'merchant.referenceMerchantId'])(
-  'half of a surrogate pair names nothing: %s',
-  (path) => {
-    const half = bytes(withAt(path, 'half \ud800'))
-    expect(() => parseBody(PlaceOrderRequest, half)).toThrow(`${path} is not well-formed Unicode`)
-  },
-)
+test.each([
+  'paymentId',
+  'codeValue',
+  'customerId',
+  'paymentRequestId',
+  'merchant.referenceMerchantId',
+])('half of a surrogate pair names nothing: %s', (path) => {
+  const half = bytes(withAt(path, 'half \ud800'))
+  expect(() => parseBody(PlaceOrderRequest, half)).toThrow(`${path} is not well-formed Unicode`)
+})
 
 test('a name to be shown may have been cut in the middle of a pair', () => {
   expect(() =>
@@ -337,5 +350,7 @@ test('a name to be shown may have been cut in the middle of a pair', () => {
 test('an inquiry names acquirer, psp and order', () => {
   const inquiry = { acquirerId: 'A', pspId: 'P', paymentId: '1' }
   expect(parseBody(InquiryOrderRequest, bytes({ ...inquiry, more: 1 }))).toEqual(inquiry)
-  expect(() => parseBody(InquiryOrderRequest, bytes({ ...inquiry, paymentId: '' }))).toThrow(Refusal)
+  expect(() => parseBody(InquiryOrderRequest, bytes({ ...inquiry, paymentId: '' }))).toThrow(
+    Refusal,
+  )
 })

@@ -15,17 +15,22 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function parseBody<S extends z.ZodType>(schema: S, body: Uint8Array): z.output<S> {
   const parsed = schema.safeParse(readObject(body))
   if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'} ${message}`)
+  const faults = parsed.error.issues.map(
+    ({ path, message }) => `${path.join('.') || 'body'} ${message}`,
+  )
   throw new Refusal('PARAM_ILLEGAL', faults.join('; '))
 }
 
 function readObject(body: Uint8Array): unknown {
   const text = decode(body)
-  if (nestsTooDeep(text)) throw new Refusal('PARAM_ILLEGAL', `the body nests deeper than ${DEPTH_MAX}`)
+  if (nestsTooDeep(text))
+    throw new Refusal('PARAM_ILLEGAL', `the body nests deeper than ${DEPTH_MAX}`)
   try {
     return secureJson.parse(text, { protoAction: 'error', constructorAction: 'error' })
   } catch (cause) {
-    throw new Refusal('PARAM_ILLEGAL', 'the body is not JSON, or tries to poison prototypes', { cause })
+    throw new Refusal('PARAM_ILLEGAL', 'the body is not JSON, or tries to poison prototypes', {
+      cause,
+    })
   }
 }
 
@@ -58,6 +63,7 @@ function nestsTooDeep(text: string): boolean {
 /** Whether `char` is in a text more than `max` times. */
 function hasMore(char: string, text: string, max: number): boolean {
   let times = 0
-  for (let at = text.indexOf(char); at >= 0 && times <= max; at = text.indexOf(char, at + 1)) times += 1
+  for (let at = text.indexOf(char); at >= 0 && times <= max; at = text.indexOf(char, at + 1))
+    times += 1
   return times > max
 }

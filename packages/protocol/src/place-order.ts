@@ -21,7 +21,8 @@ export const PlaceOrderRequest = message({
   passThroughInfo: optional(text(2000)),
 }).refine(
   (order) =>
-    order.paymentAmount.currency === order.settlementAmount.currency || order.settlementQuote !== undefined,
+    order.paymentAmount.currency === order.settlementAmount.currency ||
+    order.settlementQuote !== undefined,
   { path: ['settlementQuote'], error: 'is missing: settlement and payment currency differ' },
 )
 export type PlaceOrderRequest = z.output<typeof PlaceOrderRequest>
@@ -46,20 +47,29 @@ export const resultOf = (code: ResultCode): Result => ({
 })
 
 /** The response of placeOrder. */
-export const PlaceOrderAnswer = z.object({ result: Result, paymentRequestId: z.exactOptional(z.string()) })
+export const PlaceOrderAnswer = z.object({
+  result: Result,
+  paymentRequestId: z.exactOptional(z.string()),
+})
 export type PlaceOrderAnswer = z.output<typeof PlaceOrderAnswer>
 
 /** The answer that says `code`. Only SUCCESS carries our paymentRequestId. */
 export function answer(code: ResultCode, paymentRequestId?: string): PlaceOrderAnswer {
   const result = resultOf(code)
-  return code === 'SUCCESS' && paymentRequestId !== undefined ? { result, paymentRequestId } : { result }
+  return code === 'SUCCESS' && paymentRequestId !== undefined
+    ? { result, paymentRequestId }
+    : { result }
 }
 
 /**
  * The parameters a repeat must agree in (placeOrder.txt: paymentRequestId, paymentAmount, settlementAmount), as one
  * text: two orders agree exactly if their texts are equal.
  */
-export const termsOf = ({ paymentAmount, settlementAmount, paymentRequestId }: PlaceOrderRequest): string =>
+export const termsOf = ({
+  paymentAmount,
+  settlementAmount,
+  paymentRequestId,
+}: PlaceOrderRequest): string =>
   [
     paymentAmount.value,
     paymentAmount.currency,

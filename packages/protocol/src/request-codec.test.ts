@@ -11,7 +11,8 @@ const sample = JSON.parse(
 
 const text = fc.string({ unit: 'binary', maxLength: 40 })
 const some = (...names: string[]) => Object.fromEntries(names.map((name) => [name, text]))
-const part = (fields: Record<string, fc.Arbitrary<unknown>>) => fc.record(fields, { requiredKeys: [] })
+const part = (fields: Record<string, fc.Arbitrary<unknown>>) =>
+  fc.record(fields, { requiredKeys: [] })
 
 /** User agents have phrases, and the signs that stand for them. */
 const userAgent = fc
@@ -62,7 +63,9 @@ const order = part({
     ...some('storeTerminalRequestTime', 'extendInfo'),
     userAgent,
   }),
-}).map((order) => ({ paymentId: '', merchant: {}, env: {}, ...order }) as unknown as PlaceOrderRequest)
+}).map(
+  (order) => ({ paymentId: '', merchant: {}, env: {}, ...order }) as unknown as PlaceOrderRequest,
+)
 
 test('any order, with any of its fields, comes back as it went in', () => {
   fc.assert(
@@ -105,8 +108,8 @@ test('what is not ours, or damaged, is not taken for an order', () => {
   expect(() => unpackRequest('', '1')).toThrow()
   expect(() => unpackRequest('2{}', '1')).toThrow('fields')
   expect(() => unpackRequest('2[["x"]]', '1')).toThrow('text')
-  expect(() => unpackRequest(packed.replace('"]', '","x","x","x","x","x","x","x","x"]'), '1')).toThrow(
-    'fields',
-  )
+  expect(() =>
+    unpackRequest(packed.replace('"]', '","x","x","x","x","x","x","x","x"]'), '1'),
+  ).toThrow('fields')
   expect(() => unpackRequest(packed.replace('\x80', '\x9e'), '1')).toThrow('phrase')
 })

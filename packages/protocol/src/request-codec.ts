@@ -25,7 +25,9 @@ const elsewhere: Codec<string> = { write: () => '', read: text.read }
 /** The order of the fields is the format: one to come goes last. What is absent at the end takes no room. */
 function fields<T extends object>(
   codecs: {
-    readonly [K in keyof T]-?: NonNullable<T[K]> extends string ? Codec<string> : Codec<NonNullable<T[K]>>
+    readonly [K in keyof T]-?: NonNullable<T[K]> extends string
+      ? Codec<string>
+      : Codec<NonNullable<T[K]>>
   },
 ): Codec<T> {
   type Texts = Record<string, unknown>
@@ -43,7 +45,10 @@ function fields<T extends object>(
       return list
     },
     read: (kept) => {
-      assert(Array.isArray(kept) && kept.length <= each.length, 'a packed request with fields not known here')
+      assert(
+        Array.isArray(kept) && kept.length <= each.length,
+        'a packed request with fields not known here',
+      )
       const value: Texts = {}
       for (const [i, [name, codec]] of each.entries()) {
         const of = kept[i] ?? ABSENT

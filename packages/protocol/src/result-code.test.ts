@@ -24,6 +24,9 @@ describe.each(resultCodes)('%s', (code) => {
   })
 })
 
-test.each(['', 'success', 'toString', '__proto__', 'ORDER_NOT_EXIST'])('"%s" is no result code', (text) => {
-  expect(() => finalCode(text)).toThrow('no result code')
-})
+test.each(['', 'success', 'toString', '__proto__', 'ORDER_NOT_EXIST'])(
+  '"%s" is no result code',
+  (text) => {
+    expect(() => finalCode(text)).toThrow('no result code')
+  },
+)

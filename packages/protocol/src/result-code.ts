@@ -60,14 +60,16 @@ export const messageOf: Readonly<Record<ResultCode, string>> = {
     "The merchant status is abnormal due to restrictions, for example, the merchant's operation has been suspended.",
   INVALID_SIGNATURE: 'The signature is invalid.',
   KEY_NOT_FOUND: 'The key is not found.',
-  MEDIA_TYPE_NOT_ACCEPTABLE: 'The server does not implement the media type that is acceptable to the client.',
+  MEDIA_TYPE_NOT_ACCEPTABLE:
+    'The server does not implement the media type that is acceptable to the client.',
   MERCHANT_KYB_NOT_QUALIFIED: "The merchant's KYB failed or KYB level is not high enough.",
   MERCHANT_NOT_REGISTERED: 'The merchant is not registered.',
   METHOD_NOT_SUPPORTED: 'The server does not implement the requested HTTPS method.',
   NO_INTERFACE_DEF: 'API is not defined.',
   ORDER_IS_CLOSED: 'The order is closed.',
   PARAM_ILLEGAL: 'Illegal parameters. For example, non-numeric input, invalid date.',
-  PAYMENT_AMOUNT_EXCEED_LIMIT: 'The payment amount exceeds the limit that is specified by the ACQP.',
+  PAYMENT_AMOUNT_EXCEED_LIMIT:
+    'The payment amount exceeds the limit that is specified by the ACQP.',
   PAYMENT_AMOUNT_INVALID: 'Payment amount is invalid.',
   PAYMENT_COUNT_EXCEED_LIMIT: 'The number of payments exceeds the limit.',
   PROCESS_FAIL: 'A general business failure occurred. Do not retry.',

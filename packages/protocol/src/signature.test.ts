@@ -5,21 +5,38 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { formatSignatureHeader, parseSignatureHeader, sign, signedText, verify } from './signature.ts'
+import {
+  formatSignatureHeader,
+  parseSignatureHeader,
+  sign,
+  signedText,
+  verify,
+} from './signature.ts'
 
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, 'fixtures', name))
 const privateKey = createPrivateKey(fixture('test-only-key.pem'))
 const publicKey = createPublicKey(fixture('test-only-key.pub.pem'))
 const base64 = fixture('signature.b64').toString()
 const target = '/aps/api/v1/payments/placeOrder'
-const text = signedText(target, 'SANDBOX_5Y00000000000001', '2019-04-04T12:08:56+05:30', fixture('body.json'))
+const text = signedText(
+  target,
+  'SANDBOX_5Y00000000000001',
+  '2019-04-04T12:08:56+05:30',
+  fixture('body.json'),
+)
 
 const encodings: [string, string][] = [
   ['percent-encoded base64', encodeURIComponent(base64)],
-  ['percent-encoded in small hex', encodeURIComponent(base64).replaceAll(/%../g, (hex) => hex.toLowerCase())],
+  [
+    'percent-encoded in small hex',
+    encodeURIComponent(base64).replaceAll(/%../g, (hex) => hex.toLowerCase()),
+  ],
   ['plain base64, in which + stays +', base64],
   ['base64url with padding', base64.replaceAll('+', '-').replaceAll('/', '_')],
-  ['base64url without padding', base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')],
+  [
+    'base64url without padding',
+    base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', ''),
+  ],
 ]
 
 describe('what OpenSSL signed verifies', () => {
@@ -35,7 +52,15 @@ test('what we sign, OpenSSL verifies', async () => {
   writeFileSync(join(dir, 'text'), text)
   writeFileSync(join(dir, 'signature'), await sign(text, privateKey))
   const key = join(import.meta.dirname, 'fixtures/test-only-key.pub.pem')
-  const args = ['dgst', '-sha256', '-verify', key, '-signature', join(dir, 'signature'), join(dir, 'text')]
+  const args = [
+    'dgst',
+    '-sha256',
+    '-verify',
+    key,
+    '-signature',
+    join(dir, 'signature'),
+    join(dir, 'text'),
+  ]
   expect(execFileSync('openssl', args, { encoding: 'utf8' })).toContain('Verified OK')
   rmSync(dir, { recursive: true })
 })
@@ -55,7 +80,11 @@ test.each<[string, string, object | undefined]>([
     'signature=AAAA,keyVersion=2,algorithm=RSA256',
     { algorithm: 'RSA256', keyVersion: '2' },
   ],
-  ['spaces after commas, or none', 'algorithm=RSA256,   keyVersion=0,signature=AAAA', { keyVersion: '0' }],
+  [
+    'spaces after commas, or none',
+    'algorithm=RSA256,   keyVersion=0,signature=AAAA',
+    { keyVersion: '0' },
+  ],
   ['unknown pairs', 'algorithm=RSA256, signature=AAAA, colour=red', { keyVersion: undefined }],
   ['no keyVersion', 'algorithm=RSA256, signature=AAAA', { keyVersion: undefined }],
   [
@@ -94,8 +123,12 @@ test('a signature over anything else does not verify', async () => {
       const changed = Buffer.from(body)
       changed.writeUInt8((changed[at % body.length] ?? 0) ^ 1, at % body.length)
       expect(verify(signed, publicKey, signature)).toBe(true)
-      expect(verify(signedText(target, 'C-1', '1700000000000', changed), publicKey, signature)).toBe(false)
-      expect(verify(signedText(target, 'C-2', '1700000000000', body), publicKey, signature)).toBe(false)
+      expect(
+        verify(signedText(target, 'C-1', '1700000000000', changed), publicKey, signature),
+      ).toBe(false)
+      expect(verify(signedText(target, 'C-2', '1700000000000', body), publicKey, signature)).toBe(
+        false,
+      )
       expect(verify(signed, other.publicKey, signature)).toBe(false)
     }),
     { numRuns: 30 },

@@ -1,7 +1,11 @@
 import { type KeyObject, sign as signBytes, verify as verifyBytes } from 'node:crypto'
 
 /** What a Signature header says. Without `keyVersion` the caller's newest key is meant. */
-export type SignatureHeader = { algorithm: string; keyVersion: string | undefined; signature: Buffer }
+export type SignatureHeader = {
+  algorithm: string
+  keyVersion: string | undefined
+  signature: Buffer
+}
 
 /** SHA-256 with RSA, PKCS #1 v1.5. */
 const DIGEST = 'RSA-SHA256'
@@ -51,8 +55,12 @@ export const formatSignatureHeader = (keyVersion: string, signature: Buffer): st
   `algorithm=RSA256, keyVersion=${keyVersion}, signature=${encodeURIComponent(signature.toString('base64'))}`
 
 /** The text that is signed: `target` (path and query) and header values exactly as received, and the raw body. */
-export const signedText = (target: string, clientId: string, time: string, body: Uint8Array): Buffer =>
-  Buffer.concat([Buffer.from(`POST ${target}\n${clientId}.${time}.`, 'latin1'), body])
+export const signedText = (
+  target: string,
+  clientId: string,
+  time: string,
+  body: Uint8Array,
+): Buffer => Buffer.concat([Buffer.from(`POST ${target}\n${clientId}.${time}.`, 'latin1'), body])
 
 /** Signs on a thread of libuv's pool: 0.2 to 0.9 ms of CPU for 2048 bits, which the event loop does not have. */
 export const sign = (text: Buffer, key: KeyObject): Promise<Buffer> =>

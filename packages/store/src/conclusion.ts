@@ -43,8 +43,16 @@ export class Conclusion {
     if (others.length > 0 || !this.#oneNode) return this.#inTwo(shard, judged, openAt)
     const { keys, args } = this.#usage.decision(minute, judged, openAt)
     const paymentIds = judged.map(({ paymentId }) => paymentId)
-    const all = [...keys, openKey(shard), ...paymentIds.map((paymentId) => orderKey(shard, paymentId))]
-    const reply = await this.#script.run(this.#connection, all, [keys.length, ...args, ...paymentIds])
+    const all = [
+      ...keys,
+      openKey(shard),
+      ...paymentIds.map((paymentId) => orderKey(shard, paymentId)),
+    ]
+    const reply = await this.#script.run(this.#connection, all, [
+      keys.length,
+      ...args,
+      ...paymentIds,
+    ])
     const [decided, standing] = Reply.parse(reply)
     this.#usage.decided(decided)
     return standing
@@ -52,7 +60,10 @@ export class Conclusion {
 
   async #inTwo(shard: number, judged: Judged[], openAt: string): Promise<Standing> {
     const decided = await this.#usage.decide(judged, openAt)
-    const outcomes = judged.map(({ paymentId, judged }, i) => ({ paymentId, outcome: decided[i] ?? judged }))
+    const outcomes = judged.map(({ paymentId, judged }, i) => ({
+      paymentId,
+      outcome: decided[i] ?? judged,
+    }))
     return this.#orders.concludeAll(shard, outcomes)
   }
 }

@@ -21,7 +21,10 @@ const code = (codeValue: string): CodeRecord => ({
 test('what was put is found, by exact value and in any number', async () => {
   const ids = Array.from({ length: 300 }, () => crypto.randomUUID().slice(0, 30))
   await directory.put(ids.map(merchant), ids.map(code))
-  const found = await directory.find([...ids, 'unknown', ...ids], [...ids, ids[0]?.toUpperCase() ?? ''])
+  const found = await directory.find(
+    [...ids, 'unknown', ...ids],
+    [...ids, ids[0]?.toUpperCase() ?? ''],
+  )
   expect(found.merchants.size).toBe(300)
   expect(found.codes.size).toBe(300)
   expect(await directory.merchant(ids[7] ?? '')).toEqual(merchant(ids[7] ?? ''))
@@ -48,6 +51,8 @@ test('a record that cannot be read is an Error in its place and nobody else’s'
 })
 
 test('a process configured with another number of shards refuses to start', async () => {
-  await expect(openWorkerStore({ address, shards: 2, onFault: () => {} })).rejects.toThrow(ShardsFault)
+  await expect(openWorkerStore({ address, shards: 2, onFault: () => {} })).rejects.toThrow(
+    ShardsFault,
+  )
   await expect(openDirectory(address, 2)).rejects.toThrow('set SHARDS=1')
 })

@@ -6,7 +6,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { Durability } from './durability.ts'
 import { orderKey, shardOf } from './keys.ts'
 import { findRedisServer, type LocalRedis, startLocalRedis } from './local-redis.ts'
-import { type IngressStore, openIngressStore, openWorkerStore, type WorkerStore } from './open-store.ts'
+import {
+  type IngressStore,
+  openIngressStore,
+  openWorkerStore,
+  type WorkerStore,
+} from './open-store.ts'
 import { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
 
 const addressOf = (url: string): RedisAddress => ({
@@ -44,9 +49,17 @@ describe('what is known of a server', () => {
 
   test.each([
     ['no append-only file', ['--appendonly', 'no'], 'set appendonly yes'],
-    ['one that is synced each second', ['--appendfsync', 'everysec'], 'set appendfsync always, not everysec'],
+    [
+      'one that is synced each second',
+      ['--appendfsync', 'everysec'],
+      'set appendfsync always, not everysec',
+    ],
     ['one that is never synced', ['--appendfsync', 'no'], 'set appendfsync always, not no'],
-    ['eviction', ['--maxmemory-policy', 'allkeys-lru'], 'set maxmemory-policy noeviction, not allkeys-lru'],
+    [
+      'eviction',
+      ['--maxmemory-policy', 'allkeys-lru'],
+      'set maxmemory-policy noeviction, not allkeys-lru',
+    ],
   ])('%s is a fault, and how to mend it is said', async (_name, settings, mend) => {
     const { url } = await serverWith(...settings)
     const { faults, assumed } = await reportOn(connected(url))
@@ -56,7 +69,10 @@ describe('what is known of a server', () => {
 
   test('where a managed Redis has no CONFIG, what cannot be seen is assumed, and that is said', async () => {
     const { url } = await serverWith('--rename-command', 'CONFIG', '')
-    expect(await reportOn(connected(url))).toEqual({ faults: [], assumed: ['appendfsync is always'] })
+    expect(await reportOn(connected(url))).toEqual({
+      faults: [],
+      assumed: ['appendfsync is always'],
+    })
   })
 
   test('where CONFIG is not allowed, faults that INFO shows are still found', async () => {
@@ -100,15 +116,17 @@ describe('with a master and a replica, and one replica wanted', () => {
     const paymentId = await taken()
     // A replica on a busy disk may take longer than one fence waits; asked again, it has caught up.
     const comes = (outcome?: 'SUCCESS') =>
-      expect.poll(() => ingress.durability.replicated(paymentId, outcome), { timeout: 10_000 }).toBe(true)
+      expect
+        .poll(() => ingress.durability.replicated(paymentId, outcome), { timeout: 10_000 })
+        .toBe(true)
     await comes()
     expect(await ingress.durability.replicated(paymentId, 'SUCCESS')).toBe(false)
     await worker.orders.conclude(paymentId, 'SUCCESS')
     await comes('SUCCESS')
     expect(await ingress.durability.replicated(paymentId, 'RISK_REJECT')).toBe(false)
-    expect(await connected(replica.url).hget(orderKey(shardOf(paymentId, 8), paymentId), 'outcome')).toBe(
-      'SUCCESS',
-    )
+    expect(
+      await connected(replica.url).hget(orderKey(shardOf(paymentId, 8), paymentId), 'outcome'),
+    ).toBe('SUCCESS')
   })
 
   test('an order this master does not know is not replicated: the one that knew it may be lost', async () => {
@@ -119,7 +137,9 @@ describe('with a master and a replica, and one replica wanted', () => {
     const paymentIds = await Promise.all(Array.from({ length: 40 }, taken))
     replica.process.kill('SIGSTOP')
     const askedAt = performance.now()
-    const all = await Promise.all(paymentIds.map((paymentId) => ingress.durability.replicated(paymentId)))
+    const all = await Promise.all(
+      paymentIds.map((paymentId) => ingress.durability.replicated(paymentId)),
+    )
     const tookMs = performance.now() - askedAt
     replica.process.kill('SIGCONT')
     expect(all).toEqual(paymentIds.map(() => false))
@@ -132,7 +152,9 @@ describe('with a master and a replica, and one replica wanted', () => {
     const calls = async () =>
       Number(/cmdstat_wait(?:aof)?:calls=(\d+)/.exec(await looking.info('commandstats'))?.[1])
     const before = await calls()
-    const all = await Promise.all(paymentIds.map((paymentId) => ingress.durability.replicated(paymentId)))
+    const all = await Promise.all(
+      paymentIds.map((paymentId) => ingress.durability.replicated(paymentId)),
+    )
     expect(all.every((replicated) => replicated)).toBe(true)
     expect((await calls()) - before).toBeLessThanOrEqual(3)
   })
@@ -144,6 +166,8 @@ describe('with a master and a replica, and one replica wanted', () => {
     await Promise.all(Array.from({ length: 20 }, taken)) // They do not wait behind the fence.
     expect(await asked).toBe(false)
     replica.process.kill('SIGCONT')
-    await expect.poll(() => ingress.durability.replicated(paymentId), { timeout: 10_000 }).toBe(true)
+    await expect
+      .poll(() => ingress.durability.replicated(paymentId), { timeout: 10_000 })
+      .toBe(true)
   })
 })

@@ -44,7 +44,10 @@ export class Durability {
   readonly #lanes: Lane[]
   #waitAof = true
 
-  constructor(connection: Connection, { shards, replicasMin, fences = connection }: ReplicaOptions) {
+  constructor(
+    connection: Connection,
+    { shards, replicasMin, fences = connection }: ReplicaOptions,
+  ) {
     this.#connection = connection
     this.#fences = fences
     this.#replicasMin = replicasMin
@@ -102,7 +105,8 @@ export class Durability {
    */
   async #look(asked: Asked[]): Promise<boolean[]> {
     const pipeline = this.#fences.pipeline()
-    for (const { shard, paymentId } of asked) pipeline.hmget(orderKey(shard, paymentId), 'terms', 'outcome')
+    for (const { shard, paymentId } of asked)
+      pipeline.hmget(orderKey(shard, paymentId), 'terms', 'outcome')
     pipeline.set(fenceKey(asked[0]?.shard ?? 0), 1)
     const waitMs = REPLICAS_MS_MAX / (this.#waitAof ? 2 : 1)
     pipeline.call('WAIT', this.#replicasMin, waitMs)
@@ -133,7 +137,8 @@ async function reportOf(master: Redis): Promise<DurabilityReport> {
   const faults: string[] = []
   const assumed: string[] = []
   if (/^aof_enabled:0/m.test(info)) faults.push('the append-only file is off: set appendonly yes')
-  const policy = (await setting(master, 'maxmemory-policy')) ?? /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
+  const policy =
+    (await setting(master, 'maxmemory-policy')) ?? /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
   if (policy === undefined) assumed.push('maxmemory-policy is noeviction')
   else if (policy !== 'noeviction')
     faults.push(`keys may be evicted: set maxmemory-policy noeviction, not ${policy}`)
@@ -149,7 +154,8 @@ async function reportOf(master: Redis): Promise<DurabilityReport> {
 /** One setting; undefined where a managed Redis does not show its configuration. */
 async function setting(master: Redis, name: string): Promise<string | undefined> {
   const reply = await master.config('GET', name).catch((error: unknown) => {
-    if (error instanceof Error && /unknown|NOPERM|not allowed|disabled/i.test(error.message)) return []
+    if (error instanceof Error && /unknown|NOPERM|not allowed|disabled/i.test(error.message))
+      return []
     throw error
   })
   return z.array(z.string()).parse(reply)[1]

@@ -5,7 +5,10 @@ import { afterAll, expect, test, vi } from 'vitest'
 import { connect, disconnect } from './redis.ts'
 
 const redis = await testRedis({ own: true })
-const connection = connect({ urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+const connection = connect(
+  { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' },
+  'patient',
+)
 afterAll(async () => {
   await disconnect(connection)
   await redis.close()

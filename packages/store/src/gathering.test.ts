@@ -8,7 +8,8 @@ import { openIngressStore } from './open-store.ts'
 import { GroupTaker } from './queue.ts'
 
 const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })
-const jobOf = async ({ paymentId }: PlaceOrderRequest) => (await worker.orders.record(paymentId))?.jobId ?? ''
+const jobOf = async ({ paymentId }: PlaceOrderRequest) =>
+  (await worker.orders.record(paymentId))?.jobId ?? ''
 const jobExists = async (jobId: string) => (await worker.queues.job(0, jobId)) !== undefined
 const idsOf = (groups: Joining[]) => groups.flatMap(({ paymentIds }) => paymentIds)
 
@@ -32,7 +33,9 @@ const work = (
 async function takeInApart(...orders: PlaceOrderRequest[]): Promise<void> {
   for (const order of orders) {
     await takeIn(order)
-    await worker.mending.tellUndecided(0, [{ paymentId: order.paymentId, jobId: await jobOf(order) }])
+    await worker.mending.tellUndecided(0, [
+      { paymentId: order.paymentId, jobId: await jobOf(order) },
+    ])
   }
 }
 

@@ -49,10 +49,22 @@ const takeJoined = new Script('take-joined')
  *
  * Rejects with why a round failed; then the job is to be run again.
  */
-export async function workInRounds({ connection, shard, jobId, own, joined, open }: Rounds): Promise<void> {
+export async function workInRounds({
+  connection,
+  shard,
+  jobId,
+  own,
+  joined,
+  open,
+}: Rounds): Promise<void> {
   const keys = [gatheringKey(shard), joinedKey(shard, jobId)]
   const take = async (done: string[], joinMs: number) => {
-    const texts = await takeJoined.run(connection, keys, [jobId, done.length, done.at(-1) ?? '', joinMs])
+    const texts = await takeJoined.run(connection, keys, [
+      jobId,
+      done.length,
+      done.at(-1) ?? '',
+      joinMs,
+    ])
     return z.array(z.string()).parse(texts)
   }
   const until = performance.now() + JOB_MS_MAX
@@ -66,7 +78,10 @@ export async function workInRounds({ connection, shard, jobId, own, joined, open
   }
   // This round is slow, or failed: nothing more joins the job, and what has joined waits for it no longer.
   const rest = (await take([], 0)).filter((text) => !inHand.includes(text))
-  const last = await Promise.allSettled([round, ...(rest.length > 0 ? [joined(groupsIn(rest))] : [])])
+  const last = await Promise.allSettled([
+    round,
+    ...(rest.length > 0 ? [joined(groupsIn(rest))] : []),
+  ])
   const ofJoined = inHand.length > 0 ? last : last.slice(1)
   if (ofJoined.length > 0 && ofJoined.every(({ status }) => status === 'fulfilled'))
     await take([...inHand, ...rest], 0)

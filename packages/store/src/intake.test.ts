@@ -92,7 +92,8 @@ test('a worker never has the job before the order, also when Redis has forgotten
     address,
     async ({ shard, paymentIds }) => {
       const records = await worker.orders.records(shard, paymentIds)
-      for (const [i, record] of records.entries()) if (record !== undefined) found.add(paymentIds[i] ?? '')
+      for (const [i, record] of records.entries())
+        if (record !== undefined) found.add(paymentIds[i] ?? '')
     },
     { shards: 1, concurrency: 8, onError: () => {} },
   )
@@ -126,7 +127,9 @@ test('a worker is told whose the orders of a job are; of two that say they are o
 test('an order whose wait is over before it was sent is not taken in', async () => {
   const order = aPlaceOrder()
   const signal = AbortSignal.abort(new Error('too late'))
-  await expect(ingress.intake.takeIn({ order, clientId: 'C-1' }, signal)).rejects.toThrow('too late')
+  await expect(ingress.intake.takeIn({ order, clientId: 'C-1' }, signal)).rejects.toThrow(
+    'too late',
+  )
   expect(await worker.orders.record(order.paymentId)).toBeUndefined()
 })
 
@@ -157,7 +160,9 @@ test('a repeat of an open order whose job is gone makes another job answerable',
   // As if it had been claimed long ago: a younger order's job may still be on its way.
   await connection.hset(`{s0}:order:${order.paymentId}`, 'claimedAt', Date.now() - 60_000)
   await takeIn(order)
-  await expect.poll(async () => (await worker.orders.record(order.paymentId))?.jobId).not.toBe(jobId)
+  await expect
+    .poll(async () => (await worker.orders.record(order.paymentId))?.jobId)
+    .not.toBe(jobId)
   const now = (await worker.orders.record(order.paymentId))?.jobId ?? ''
   await expect
     .poll(async () => (await worker.queues.queue(0).getJob(now))?.data.paymentIds)
@@ -165,7 +170,14 @@ test('a repeat of an open order whose job is gone makes another job answerable',
 })
 
 test('any text is a paymentId', async () => {
-  for (const odd of ['with space', '{s7}:order:x', 'newline\nquote"back\\slash', '漢字😀', ' ', '0']) {
+  for (const odd of [
+    'with space',
+    '{s7}:order:x',
+    'newline\nquote"back\\slash',
+    '漢字😀',
+    ' ',
+    '0',
+  ]) {
     const order = aPlaceOrder({ paymentId: `${odd}${randomUUID().slice(0, 8)}` })
     const outcome = ingress.orders.during(order.paymentId, inTime(), async (announced) => {
       await takeIn(order)

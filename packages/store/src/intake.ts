@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { type FinalCode, finalCode, type PlaceOrderRequest, packRequest, termsOf } from '@placeorder/protocol'
+import {
+  type FinalCode,
+  finalCode,
+  type PlaceOrderRequest,
+  packRequest,
+  termsOf,
+} from '@placeorder/protocol'
 import { z } from 'zod'
 import type { GroupData, Joining } from './gathering.ts'
 import { gatheringKey, openKey, orderKey, shardOf } from './keys.ts'
@@ -132,7 +138,9 @@ export class Intake {
     lane.sending = true
     while (lane.waiting.length > 0) {
       await setImmediate() // Whatever this turn of the event loop brings travels together.
-      const group = lane.waiting.splice(0, GROUP_ORDERS_MAX).filter((pending) => !this.#tooLate(pending))
+      const group = lane.waiting
+        .splice(0, GROUP_ORDERS_MAX)
+        .filter((pending) => !this.#tooLate(pending))
       if (group.length === 0) continue
       const sent = lane.window.send(group.map(({ order }) => order.paymentId))
       const claimed = await this.#takeGroup(lane, group).catch((error: unknown) => {
@@ -225,7 +233,9 @@ export class Intake {
     await this.#deps.queues
       .enqueue(lane.shard, jobId, dataOf(claimed))
       // They are claimed and name this job; mend enqueues them when it does not come to exist.
-      .catch((error) => this.#deps.onFault(error, 'a group of claimed orders could not be enqueued'))
+      .catch((error) =>
+        this.#deps.onFault(error, 'a group of claimed orders could not be enqueued'),
+      )
   }
 }
 
@@ -270,7 +280,10 @@ type Claim = Omit<z.output<typeof EarlierClaim>, 'position' | 'state'> & {
 }
 
 /** How an order stands if nobody has claimed its paymentId before. */
-const newClaim = ({ paymentRequestId = randomUUID() }: PlaceOrderRequest, jobId: string): Claim => ({
+const newClaim = (
+  { paymentRequestId = randomUUID() }: PlaceOrderRequest,
+  jobId: string,
+): Claim => ({
   state: 'NEW',
   paymentRequestId,
   outcome: '',
@@ -280,6 +293,7 @@ const newClaim = ({ paymentRequestId = randomUUID() }: PlaceOrderRequest, jobId:
 
 function takenOf({ state, paymentRequestId, outcome }: Claim): Taken {
   if (state === 'INCONSISTENT') return { kind: 'INCONSISTENT' }
-  if (state === 'CONCLUDED') return { kind: 'CONCLUDED', paymentRequestId, outcome: finalCode(outcome) }
+  if (state === 'CONCLUDED')
+    return { kind: 'CONCLUDED', paymentRequestId, outcome: finalCode(outcome) }
   return { kind: 'OPEN', paymentRequestId, repeated: state === 'OPEN' }
 }

@@ -17,7 +17,8 @@ export const tagOf = (shard: number): string => `{s${shard}}`
 export const shardOf = (subject: string, shards: number): number =>
   shards === 1 ? 0 : crc32(subject) % shards
 
-export const orderKey = (shard: number, paymentId: string): string => `${tagOf(shard)}:order:${paymentId}`
+export const orderKey = (shard: number, paymentId: string): string =>
+  `${tagOf(shard)}:order:${paymentId}`
 
 /** The shard's open orders, a sorted set by claim time in ms. */
 export const openKey = (shard: number): string => `${tagOf(shard)}:open`
@@ -32,7 +33,8 @@ export const channelName = (shard: number, ingressId: string): string =>
 /** Written by an ingress to learn how far the shard's replicas have come. */
 export const fenceKey = (shard: number): string => `${tagOf(shard)}:fence`
 
-export const jobKey = (shard: number, jobId: string): string => `${tagOf(shard)}:${queueName}:${jobId}`
+export const jobKey = (shard: number, jobId: string): string =>
+  `${tagOf(shard)}:${queueName}:${jobId}`
 
 /** The id of the job that orders of the shard may join now. */
 export const gatheringKey = (shard: number): string => `${tagOf(shard)}:gathering`
@@ -68,8 +70,11 @@ export const decidedKey = (minute: number): string => `{u}:decided:${minute}`
 export const decidedMinutesKey = '{u}:decided-minutes'
 
 /** The recent orders of a customer, a code or a merchant: a sorted set of paymentIds by claim time in ms. */
-export const recentKey = (shard: number, subject: 'merchant' | 'customer' | 'code', id: string): string =>
-  `${tagOf(shard)}:recent:${subject}:${subject === 'merchant' ? id : digest(id)}`
+export const recentKey = (
+  shard: number,
+  subject: 'merchant' | 'customer' | 'code',
+  id: string,
+): string => `${tagOf(shard)}:recent:${subject}:${subject === 'merchant' ? id : digest(id)}`
 
 /** So many digests are kept: an order's code and customer are each asked for twice within milliseconds. */
 const DIGESTS_MAX = 1_000

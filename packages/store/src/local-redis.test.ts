@@ -10,7 +10,10 @@ test('a local Redis is durable, and still has after a restart what it was told b
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-'))
   const server = await findRedisServer()
   const first = await startLocalRedis(server, { dir })
-  const one = connect({ urls: [first.url], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+  const one = connect(
+    { urls: [first.url], cluster: false, sentinels: [], sentinelName: '' },
+    'patient',
+  )
   expect(await new Durability(one, { shards: 1, replicasMin: 0 }).report()).toEqual({
     faults: [],
     assumed: [],
@@ -20,7 +23,10 @@ test('a local Redis is durable, and still has after a restart what it was told b
   first.process.kill('SIGKILL')
   await new Promise((resolve) => first.process.once('exit', resolve))
   const second = await startLocalRedis(server, { dir })
-  const two = connect({ urls: [second.url], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+  const two = connect(
+    { urls: [second.url], cluster: false, sentinels: [], sentinelName: '' },
+    'patient',
+  )
   expect(await two.get('told')).toBe('before')
   await disconnect(two)
   await second.stop()

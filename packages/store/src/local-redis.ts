@@ -55,7 +55,9 @@ export class NoRedis extends Error {
  *
  * @throws NoRedis
  */
-export async function findRedisServer(onProgress: (step: string) => void = () => {}): Promise<RedisServer> {
+export async function findRedisServer(
+  onProgress: (step: string) => void = () => {},
+): Promise<RedisServer> {
   const reasons: string[] = []
   const found = (await binary('valkey-server', reasons)) ?? (await binary('redis-server', reasons))
   if (found !== undefined) return found
@@ -104,15 +106,34 @@ async function installFromDebian(): Promise<void> {
  *
  * @throws when it ends at once, or does not answer in time, with what it said
  */
-export async function startLocalRedis(server: RedisServer, options: LocalRedisOptions): Promise<LocalRedis> {
+export async function startLocalRedis(
+  server: RedisServer,
+  options: LocalRedisOptions,
+): Promise<LocalRedis> {
   const { dir, args = [], onProgress = () => {} } = options
   await mkdir(dir, { recursive: true })
   const port = options.port || (await freePort())
-  const settings = ['--port', String(port), '--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
-  const memory = ['--maxmemory-policy', 'noeviction', '--hash-max-listpack-value', String(FIELD_BYTES_MAX)]
+  const settings = [
+    '--port',
+    String(port),
+    '--appendonly',
+    'yes',
+    '--appendfsync',
+    'always',
+    '--save',
+    '',
+  ]
+  const memory = [
+    '--maxmemory-policy',
+    'noeviction',
+    '--hash-max-listpack-value',
+    String(FIELD_BYTES_MAX),
+  ]
   const all = [...settings, ...memory, ...args]
   const child =
-    server.kind === 'binary' ? spawnBinary(server.command, dir, all) : spawnDocker(server.image, dir, all)
+    server.kind === 'binary'
+      ? spawnBinary(server.command, dir, all)
+      : spawnDocker(server.image, dir, all)
   let said = ''
   const listen = (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-2_000)
@@ -130,7 +151,9 @@ export async function startLocalRedis(server: RedisServer, options: LocalRedisOp
   })
   ended.catch(() => {}) // It matters only until the server is ready.
   const url = `redis://127.0.0.1:${port}`
-  await during('waiting for Redis to be ready', onProgress, () => Promise.race([untilReady(url), ended]))
+  await during('waiting for Redis to be ready', onProgress, () =>
+    Promise.race([untilReady(url), ended]),
+  )
   return { url, port, process: child, stop: () => stop(child) }
 }
 
@@ -149,7 +172,10 @@ function spawnDocker(image: string, dir: string, args: string[]): ChildProcess {
 }
 
 async function untilReady(url: string): Promise<void> {
-  const connection = connect({ urls: [url], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+  const connection = connect(
+    { urls: [url], cluster: false, sentinels: [], sentinelName: '' },
+    'patient',
+  )
   connection.on('error', () => {}) // It is not there yet.
   try {
     const late = wait(START_MS_MAX, undefined, { ref: false }).then(() => {

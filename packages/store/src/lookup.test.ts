@@ -34,7 +34,9 @@ async function jobOf(...taken: PlaceOrderRequest[]): Promise<string> {
 
 describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
   const lookUp = async (jobId: string, asked: PlaceOrderRequest[]) => {
-    const subjects = new Map(asked.map((order): [string, Subjects] => [order.paymentId, subjectsOf(order)]))
+    const subjects = new Map(
+      asked.map((order): [string, Subjects] => [order.paymentId, subjectsOf(order)]),
+    )
     const paymentIds = asked.map(({ paymentId }) => paymentId)
     const openAt = await worker.usage.time()
     return lookup.lookUp(
@@ -47,7 +49,12 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
 
   test('an order comes with its merchant, its code, who holds that, and the orders before it', async () => {
     const merchantId = `M-${randomUUID().slice(0, 8)}`
-    const merchant = MerchantRecord.parse({ merchantId, status: 'ACTIVE', kybLevel: 1, contracts: [] })
+    const merchant = MerchantRecord.parse({
+      merchantId,
+      status: 'ACTIVE',
+      kybLevel: 1,
+      contracts: [],
+    })
     const code = CodeRecord.parse({
       codeValue: randomUUID(),
       type: 'ENTRY_CODE',
@@ -75,7 +82,11 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
           merchant,
           code,
           codeTakenBy: undefined,
-          recent: expect.objectContaining({ customerOrders10m: 1, codeOrders1h: 1, merchantOrders24h: 1 }),
+          recent: expect.objectContaining({
+            customerOrders10m: 1,
+            codeOrders1h: 1,
+            merchantOrders24h: 1,
+          }),
         }),
       },
     ])

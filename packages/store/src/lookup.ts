@@ -55,7 +55,8 @@ export class Lookup {
     openAt: string,
   ): Promise<Answer> {
     const subjects = paymentIds.flatMap((paymentId) => group.subjects?.get(paymentId) ?? [])
-    if (!this.#oneNode || subjects.length < paymentIds.length) return this.#inTwo(group, paymentIds, used)
+    if (!this.#oneNode || subjects.length < paymentIds.length)
+      return this.#inTwo(group, paymentIds, used)
     const counting = this.#rooms.recent.counting(subjects, used, laterThan(openAt))
     return this.#inOne(group, paymentIds, subjects, counting, used)
   }

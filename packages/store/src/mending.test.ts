@@ -20,7 +20,9 @@ test('an open order whose job is gone gets one of its own, and only one however 
   const jobId = await jobOf(order.paymentId)
   await queue.remove(jobId)
   const mended = await Promise.all(
-    Array.from({ length: 10 }, () => worker.mending.mend(0, [{ paymentId: order.paymentId, jobId }])),
+    Array.from({ length: 10 }, () =>
+      worker.mending.mend(0, [{ paymentId: order.paymentId, jobId }]),
+    ),
   )
   expect(mended.flat()).toEqual([order.paymentId])
   const job = await queue.getJob(await jobOf(order.paymentId))
@@ -42,14 +44,16 @@ test('a postponed order leaves its group for a later job of its own, with its tr
     await takeIn(order)
     const jobId = await jobOf(order.paymentId)
     const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-    expect(await worker.mending.postpone(0, [{ paymentId: order.paymentId, jobId, trace }], 60_000)).toEqual([
-      order.paymentId,
-    ])
+    expect(
+      await worker.mending.postpone(0, [{ paymentId: order.paymentId, jobId, trace }], 60_000),
+    ).toEqual([order.paymentId])
     expect(await announced).toBe('UNKNOWN_EXCEPTION')
   })
   const job = await queue.getJob(await jobOf(order.paymentId))
   expect(await job?.getState()).toBe('delayed')
-  expect(job?.data.traces).toEqual({ [order.paymentId]: expect.stringContaining('0af7651916cd43dd') })
+  expect(job?.data.traces).toEqual({
+    [order.paymentId]: expect.stringContaining('0af7651916cd43dd'),
+  })
 })
 
 test('mending open orders finds their jobs by itself', async () => {
@@ -57,5 +61,7 @@ test('mending open orders finds their jobs by itself', async () => {
   await takeIn(lost)
   await takeIn(held)
   await queue.remove(await jobOf(lost.paymentId))
-  expect(await worker.mending.mendOpen(0, [lost.paymentId, held.paymentId])).toEqual([lost.paymentId])
+  expect(await worker.mending.mendOpen(0, [lost.paymentId, held.paymentId])).toEqual([
+    lost.paymentId,
+  ])
 })

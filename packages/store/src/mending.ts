@@ -5,7 +5,11 @@ import type { Queues } from './queue.ts'
 import type { Connection } from './redis.ts'
 
 /** An open order and the job its record names as answerable for it; `trace` goes with it to its next job. */
-export type Answerable = { paymentId: string; jobId: string | undefined; trace?: string | undefined }
+export type Answerable = {
+  paymentId: string
+  jobId: string | undefined
+  trace?: string | undefined
+}
 
 /** Keeps the promise that some job is answerable for each open order. All of it may run twice, or in two places. */
 export class Mending {

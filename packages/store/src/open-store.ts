@@ -89,7 +89,15 @@ export async function openIngressStore(
   const mend = async (shard: number, paymentId: string, jobId: string) => {
     onMended(await mending.mend(shard, [{ paymentId, jobId }]))
   }
-  const intake = new Intake({ connection, queues, channels, mend, onFault, onGroup, lostMs: waitMs / 2 })
+  const intake = new Intake({
+    connection,
+    queues,
+    channels,
+    mend,
+    onFault,
+    onGroup,
+    lostMs: waitMs / 2,
+  })
   const counting = setInterval(() => void intake.countOpen().catch(() => {}), COUNT_OPEN_MS).unref()
   return {
     intake,
@@ -106,7 +114,11 @@ export async function openIngressStore(
 }
 
 /** Opens what a worker needs. Its commands wait for Redis, however long it is away; on a Cluster, some seconds. */
-export async function openWorkerStore({ address, shards, onFault }: StoreOptions): Promise<WorkerStore> {
+export async function openWorkerStore({
+  address,
+  shards,
+  onFault,
+}: StoreOptions): Promise<WorkerStore> {
   const open = opener(address, onFault)
   const connection = open('patient')
   await keepShards(connection, shards)
@@ -139,7 +151,11 @@ export type OperatorStore = Pick<WorkerStore, 'orders' | 'mending' | 'queues' | 
 }
 
 /** Opens what an operator asks of orders. Its commands fail fast while Redis is away. */
-export async function openOperatorStore({ address, shards, onFault }: StoreOptions): Promise<OperatorStore> {
+export async function openOperatorStore({
+  address,
+  shards,
+  onFault,
+}: StoreOptions): Promise<OperatorStore> {
   const open = opener(address, onFault)
   const connection = open('fail-fast')
   await keepShards(connection, shards).catch((error) => {

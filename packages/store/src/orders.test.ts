@@ -32,7 +32,11 @@ test('the record keeps the request, who sent it, and when it was claimed and con
   })
   await worker.orders.conclude(order.paymentId, 'SUCCESS')
   const record = await worker.orders.record(order.paymentId)
-  expect(record).toMatchObject({ order, outcome: 'SUCCESS', paymentRequestId: taken.paymentRequestId })
+  expect(record).toMatchObject({
+    order,
+    outcome: 'SUCCESS',
+    paymentRequestId: taken.paymentRequestId,
+  })
   expect(record?.claimedAt).toBeGreaterThanOrEqual(before - 1_000) // Redis's clock, not ours.
   expect(record?.concludedAt).toBeGreaterThanOrEqual(record?.claimedAt ?? Number.POSITIVE_INFINITY)
 })
@@ -41,7 +45,11 @@ test('a record in which an older version left fields out is read all the same', 
   const order = aPlaceOrder()
   await takeIn(order)
   await connection.hdel(`{s0}:order:${order.paymentId}`, 'client', 'job', 'claimedAt')
-  expect(await worker.orders.record(order.paymentId)).toMatchObject({ order, clientId: '', jobId: undefined })
+  expect(await worker.orders.record(order.paymentId)).toMatchObject({
+    order,
+    clientId: '',
+    jobId: undefined,
+  })
 })
 
 test('a record that cannot be read is an Error in its place and nobody else’s', async () => {
@@ -56,11 +64,15 @@ test('a record that cannot be read is an Error in its place and nobody else’s'
 
 test('the outcome is announced to every ingress that waits, and to each once', async () => {
   const order = aPlaceOrder()
-  const heard = ingress.orders.during(order.paymentId, AbortSignal.timeout(5_000), async (announced) => {
-    await takeIn(order)
-    await worker.orders.conclude(order.paymentId, 'EXPIRED_CODE')
-    return announced
-  })
+  const heard = ingress.orders.during(
+    order.paymentId,
+    AbortSignal.timeout(5_000),
+    async (announced) => {
+      await takeIn(order)
+      await worker.orders.conclude(order.paymentId, 'EXPIRED_CODE')
+      return announced
+    },
+  )
   expect(await heard).toBe('EXPIRED_CODE')
 })
 
@@ -69,7 +81,10 @@ test('of orders whose jobs are asked for, one that is no record is nobody else�
   await takeIn(good)
   await connection.set(`{s0}:order:${bad.paymentId}`, 'damaged')
   const paymentIds = [good.paymentId, bad.paymentId]
-  expect(await worker.orders.jobsOf(0, paymentIds)).toEqual([expect.stringMatching(/^g-/), undefined])
+  expect(await worker.orders.jobsOf(0, paymentIds)).toEqual([
+    expect.stringMatching(/^g-/),
+    undefined,
+  ])
   const closed = await openOperatorStore({ address, shards: 1, onFault: () => {} })
   await closed.close()
   await expect(closed.orders.jobsOf(0, paymentIds)).rejects.toThrow()
@@ -104,11 +119,16 @@ test('an order is given over only from the job it names, and those who wait are 
     await takeIn(order)
     const { jobId = '' } = (await worker.orders.record(order.paymentId)) ?? {}
     const over = { paymentId: order.paymentId, from: jobId, to: 'r-next' }
-    expect(await worker.orders.entrust(0, [{ ...over, from: 'g-another' }], 'UNKNOWN_EXCEPTION')).toEqual([])
+    expect(
+      await worker.orders.entrust(0, [{ ...over, from: 'g-another' }], 'UNKNOWN_EXCEPTION'),
+    ).toEqual([])
     expect(await worker.orders.entrust(0, [over], 'UNKNOWN_EXCEPTION')).toEqual([over])
     expect(await announced).toBe('UNKNOWN_EXCEPTION')
     expect(await worker.orders.entrust(0, [over])).toEqual([over]) // As when its answer was lost, and it is sent again.
     expect(await worker.orders.entrust(0, [{ ...over, to: 'r-late' }])).toEqual([])
   })
-  expect(await worker.orders.record(order.paymentId)).toMatchObject({ jobId: 'r-next', outcome: undefined })
+  expect(await worker.orders.record(order.paymentId)).toMatchObject({
+    jobId: 'r-next',
+    outcome: undefined,
+  })
 })

@@ -93,7 +93,10 @@ export class Orders {
 
   /** The outcome of an order; undefined while it is open or if it was never claimed. */
   async outcomeOf(paymentId: string): Promise<FinalCode | undefined> {
-    const outcome = await this.#connection.hget(orderKey(this.#shardOf(paymentId), paymentId), 'outcome')
+    const outcome = await this.#connection.hget(
+      orderKey(this.#shardOf(paymentId), paymentId),
+      'outcome',
+    )
     return outcome ? finalCode(outcome) : undefined
   }
 
@@ -127,7 +130,11 @@ export class Orders {
    * Makes other jobs answerable for open orders of one shard, unless another job has become so meanwhile. With
    * `announce`, those who wait are told that code and wait no longer. Resolves with those that were given over.
    */
-  async entrust(shard: number, orders: Entrusted[], announce?: 'UNKNOWN_EXCEPTION'): Promise<Entrusted[]> {
+  async entrust(
+    shard: number,
+    orders: Entrusted[],
+    announce?: 'UNKNOWN_EXCEPTION',
+  ): Promise<Entrusted[]> {
     if (orders.length === 0) return []
     const keys = orders.map(({ paymentId }) => orderKey(shard, paymentId))
     const args = orders.flatMap(({ paymentId, from, to }) => [paymentId, from, to])
@@ -165,13 +172,19 @@ export class Orders {
   /** Remembers that an order was given up at `at` (ms), for an operator to look at; the newest 10,000 of a shard. */
   async gaveUp(paymentId: string, at: number): Promise<void> {
     const key = gaveUpKey(this.#shardOf(paymentId))
-    await this.#connection.pipeline().zadd(key, at, paymentId).zremrangebyrank(key, 0, -10_001).exec()
+    await this.#connection
+      .pipeline()
+      .zadd(key, at, paymentId)
+      .zremrangebyrank(key, 0, -10_001)
+      .exec()
   }
 
   /** The orders of a shard that were given up and when (ms), newest first, `max` at most. */
   async givenUp(shard: number, max: number): Promise<{ paymentId: string; at: number }[]> {
     const words = await this.#connection.zrevrange(gaveUpKey(shard), 0, max - 1, 'WITHSCORES')
-    return words.flatMap((paymentId, i) => (i % 2 === 0 ? [{ paymentId, at: Number(words[i + 1]) }] : []))
+    return words.flatMap((paymentId, i) =>
+      i % 2 === 0 ? [{ paymentId, at: Number(words[i + 1]) }] : [],
+    )
   }
 
   /** When an order was given up (ms), if it was; known of the newest 10,000 of a shard. */
@@ -207,7 +220,10 @@ const Given = z.array(z.coerce.number())
 const Fields = z.array(z.string().nullable()).length(fields.length)
 const Replies = z.array(Fields)
 
-function recordOf(paymentId: string, [request, ...rest]: z.output<typeof Fields>): OrderRecord | undefined {
+function recordOf(
+  paymentId: string,
+  [request, ...rest]: z.output<typeof Fields>,
+): OrderRecord | undefined {
   if (!request) return undefined
   const [clientId, paymentRequestId, claimedAt, jobId, outcome, concludedAt] = rest
   return {

@@ -17,7 +17,11 @@ test('a worker that waits for a delayed job waits in short calls, so that it is 
     if (waits.length === 3) seen.resolve()
   })
   await worker.queues.enqueue(0, 'r-delayed', { paymentIds: ['P-1'] }, 60_000)
-  const taker = new GroupTaker(address, async () => {}, { shards: 1, concurrency: 8, onError: () => {} })
+  const taker = new GroupTaker(address, async () => {}, {
+    shards: 1,
+    concurrency: 8,
+    onError: () => {},
+  })
   await seen.promise
   expect(Math.max(...waits)).toBeLessThanOrEqual(1) // BullMQ rounds up until it knows whom it talks to.
   await taker.close(1_000)

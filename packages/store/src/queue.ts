@@ -96,7 +96,9 @@ function subjectsById(paymentIds: string[], subjects: string[][]): Map<string, S
  */
 function asOne(groups: Joining[], named: Set<string>): [GroupData, dueAt: number] {
   const orders = groups
-    .flatMap(({ paymentIds, subjects }) => paymentIds.map((id, i) => ({ id, subjects: subjects[i] ?? [] })))
+    .flatMap(({ paymentIds, subjects }) =>
+      paymentIds.map((id, i) => ({ id, subjects: subjects[i] ?? [] })),
+    )
     .filter(({ id }) => {
       const first = !named.has(id)
       named.add(id)
@@ -182,7 +184,11 @@ export class GroupTaker {
   readonly #ending = new AbortController()
   #closing = false
 
-  constructor(address: RedisAddress, process: (group: Group) => Promise<void>, options: TakingGroups) {
+  constructor(
+    address: RedisAddress,
+    process: (group: Group) => Promise<void>,
+    options: TakingGroups,
+  ) {
     this.#connections = []
     this.#workers = Array.from({ length: options.shards }, (_, shard) => {
       const connection = connect(address, 'patient')
@@ -208,7 +214,8 @@ export class GroupTaker {
   async #work(job: Job, shard: number, process: (group: Group) => Promise<void>): Promise<void> {
     const data = GroupData.safeParse(job.data)
     const connection = this.#connections[shard]
-    if (!data.success || connection === undefined) throw new UnrecoverableError('not a group of orders')
+    if (!data.success || connection === undefined)
+      throw new UnrecoverableError('not a group of orders')
     const jobId = job.id ?? ''
     const groupOf = ({ subjects, ...group }: GroupData, dueAt: number, joined: boolean): Group => ({
       ...group,
@@ -247,7 +254,10 @@ export class GroupTaker {
     const late = Promise.withResolvers<void>()
     const deadline = setTimeout(late.resolve, withinMs)
     try {
-      await Promise.race([Promise.allSettled(this.#workers.map((worker) => worker.close())), late.promise])
+      await Promise.race([
+        Promise.allSettled(this.#workers.map((worker) => worker.close())),
+        late.promise,
+      ])
     } finally {
       clearTimeout(deadline)
       this.#ending.abort()

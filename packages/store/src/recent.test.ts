@@ -16,7 +16,9 @@ test('each order sees the others of its customer before it, in each window', asy
     claimedAt: now - minutesAgo * MINUTE_MS,
   })
   const recents = await worker.recent.count([at(1_400), at(59), at(9), at(0)], recentCounters)
-  expect(recents.map((r) => [r.customerOrders10m, r.customerOrders1h, r.customerOrders24h])).toEqual([
+  expect(
+    recents.map((r) => [r.customerOrders10m, r.customerOrders1h, r.customerOrders24h]),
+  ).toEqual([
     [0, 0, 0],
     [0, 0, 1],
     [0, 1, 2],
@@ -61,8 +63,14 @@ test('an order that is run again late still sees all of its day', async () => {
 
 test('code and merchant are counted apart from the customer', async () => {
   const merchant = { referenceMerchantId: `M-${anId().slice(0, 8)}` }
-  const one = { order: aPlaceOrder({ merchant, codeValue: anId(), customerId: anId() }), claimedAt: now - 10 }
-  const two = { order: aPlaceOrder({ merchant, codeValue: anId(), customerId: anId() }), claimedAt: now }
+  const one = {
+    order: aPlaceOrder({ merchant, codeValue: anId(), customerId: anId() }),
+    claimedAt: now - 10,
+  }
+  const two = {
+    order: aPlaceOrder({ merchant, codeValue: anId(), customerId: anId() }),
+    claimedAt: now,
+  }
   const [, recent] = await worker.recent.count([one, two], recentCounters)
   expect(recent).toMatchObject({ merchantOrders10m: 1, codeOrders10m: 0, customerOrders10m: 0 })
 })
@@ -90,7 +98,8 @@ test('a set keeps no more than its own longest window, whatever other subjects a
   })
   await worker.recent.count([at(30)], ['codeOrders10m', 'customerOrders24h'])
   await worker.recent.count([at(0)], ['codeOrders10m', 'customerOrders24h'])
-  const size = (subject: 'code' | 'customer', id: string) => connection.zcard(recentKey(0, subject, id))
+  const size = (subject: 'code' | 'customer', id: string) =>
+    connection.zcard(recentKey(0, subject, id))
   expect(await size('code', codeValue)).toBe(1)
   expect(await size('customer', customerId)).toBe(2)
 })
@@ -124,7 +133,10 @@ test.each([
     const key = recentKey(0, 'customer', customerId)
     for (const minutesAgo of all) {
       const order = aPlaceOrder({ customerId })
-      await worker.recent.count([{ order, claimedAt: now - minutesAgo * MINUTE_MS }], ['customerOrders10m'])
+      await worker.recent.count(
+        [{ order, claimedAt: now - minutesAgo * MINUTE_MS }],
+        ['customerOrders10m'],
+      )
       const leftMs = await connection.pttl(key)
       expect(leftMs).toBeGreaterThan((20 - minutesAgo) * MINUTE_MS)
       expect(leftMs).toBeLessThanOrEqual(40 * MINUTE_MS)

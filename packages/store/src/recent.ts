@@ -33,7 +33,11 @@ export type Counting = {
 }
 
 const MINUTE_MS = 60_000
-const windowMs = { '10m': 10 * MINUTE_MS, '1h': 60 * MINUTE_MS, '24h': 24 * 60 * MINUTE_MS } as const
+const windowMs = {
+  '10m': 10 * MINUTE_MS,
+  '1h': 60 * MINUTE_MS,
+  '24h': 24 * 60 * MINUTE_MS,
+} as const
 
 /** An order that is run again up to this long (ms) after younger ones were counted still sees the whole of its windows. */
 const LATE_MS_MAX = 10 * MINUTE_MS
@@ -47,7 +51,8 @@ const SEEN_MAX = 50_000
 const none = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent
 
 /** The subject and the window (ms) a counter's name stands for: `customerOrders10m` is a customer's last 10 min. */
-const subjectOf = (counter: RecentCounter) => counter.slice(0, counter.indexOf('Orders')) as keyof Subjects
+const subjectOf = (counter: RecentCounter) =>
+  counter.slice(0, counter.indexOf('Orders')) as keyof Subjects
 const windowOf = (counter: RecentCounter) =>
   windowMs[counter.slice(counter.indexOf('Orders') + 6) as keyof typeof windowMs]
 

@@ -68,7 +68,8 @@ function open(address: RedisAddress, patience: Patience): Connection {
     enableOfflineQueue: patience === 'patient',
   }
   const retryStrategy = (times: number) => Math.min(50 * times, RECONNECT_MS_MAX)
-  if (address.cluster || address.urls.length > 1) return connectCluster(address, bearing, retryStrategy)
+  if (address.cluster || address.urls.length > 1)
+    return connectCluster(address, bearing, retryStrategy)
   const url = new URL(address.urls[0] ?? 'redis://127.0.0.1:6379')
   const login = loginOf(url)
   if (address.sentinels.length > 0) {

@@ -11,7 +11,9 @@ export class Script {
 
   /** `uses`: scripts it calls, as functions of their KEYS and ARGV: `some-script` is `someScript` there. */
   constructor(name: string, uses: string[] = []) {
-    const functions = uses.map((used) => `local function ${inLua(used)}(KEYS, ARGV)\n${textOf(used)}\nend\n`)
+    const functions = uses.map(
+      (used) => `local function ${inLua(used)}(KEYS, ARGV)\n${textOf(used)}\nend\n`,
+    )
     this.#text = functions.join('') + textOf(name)
     this.#sha = createHash('sha1').update(this.#text).digest('hex')
   }
@@ -39,6 +41,8 @@ const orAnew = (known: Promise<unknown>, anew: () => Promise<unknown>): Promise<
     return anew()
   })
 
-const inLua = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+const inLua = (name: string): string =>
+  name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 
-const textOf = (name: string): string => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')
+const textOf = (name: string): string =>
+  readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8')

@@ -26,7 +26,10 @@ function inMemory() {
   const used = new Map<string, { amount: bigint; count: bigint }>()
   const of = ({ subject, id, currency }: Pick<Taking, 'subject' | 'id' | 'currency'>) => {
     const key = `${subject} ${id} ${currency}`
-    return used.get(key) ?? used.set(key, { amount: 0n, count: 0n }).get(key) ?? { amount: 0n, count: 0n }
+    return (
+      used.get(key) ??
+      used.set(key, { amount: 0n, count: 0n }).get(key) ?? { amount: 0n, count: 0n }
+    )
   }
   const decide = ({ judged, takings }: Judged): FinalCode => {
     if (judged !== 'SUCCESS') return judged
@@ -134,7 +137,9 @@ test('whatever the policy, the orders, and the order and repetition of their run
   await fc.assert(
     fc.asyncProperty(situations, async (situation) => {
       const orders = judgedIn(situation)
-      const some = situation.runs.map((places) => places.flatMap((at) => orders[at % orders.length] ?? []))
+      const some = situation.runs.map((places) =>
+        places.flatMap((at) => orders[at % orders.length] ?? []),
+      )
       const expected = inMemory()
       const standing = new Map<string, FinalCode>()
       for (const group of [...some, orders, ...some.reverse()]) {
@@ -170,7 +175,9 @@ test('whoever runs them and however many at once, each order is placed once and 
       const standing = await decide(orders)
       for (const taking of orders.flatMap((order) => order.takings)) {
         const placed = orders.flatMap((order, i) =>
-          standing[i] === 'SUCCESS' ? order.takings.filter((other) => isOfSameLimit(other, taking)) : [],
+          standing[i] === 'SUCCESS'
+            ? order.takings.filter((other) => isOfSameLimit(other, taking))
+            : [],
         )
         const amount = placed.reduce((sum, other) => sum + other.amount, 0n)
         expect(await usage.used(taking)).toEqual({ amount, count: BigInt(placed.length) })

@@ -39,7 +39,8 @@ test('decisions are kept while an order of their minute is open, and for two min
   const [customer, paymentId] = [anId(), anId()]
   const now = Date.now()
   const claimedAt = now - 10 * MINUTE_MS
-  const decide = async () => usage.decide([passed(paymentId, customer, claimedAt)], await usage.time())
+  const decide = async () =>
+    usage.decide([passed(paymentId, customer, claimedAt)], await usage.time())
   const minuteKey = `{u}:decided:${Math.floor(claimedAt / MINUTE_MS)}`
   await decide()
   await usage.forget(claimedAt, now) // It is open.
@@ -168,7 +169,10 @@ test('counters are exact up to the largest signed 64-bit number, and past it', a
   expect(await usage.used(take(0n))).toEqual({ amount: LIMIT_AMOUNT_MAX, count: 2n })
   const counted = ofNewMerchant({ countMax: 5 })
   const long = BigInt('9'.repeat(60_000))
-  expect(await decide([anOrder([counted(long)]), anOrder([counted(1n)])])).toEqual(['SUCCESS', 'SUCCESS'])
+  expect(await decide([anOrder([counted(long)]), anOrder([counted(1n)])])).toEqual([
+    'SUCCESS',
+    'SUCCESS',
+  ])
   expect(await usage.used(counted(0n))).toEqual({ amount: long + 1n, count: 2n })
 })
 

@@ -1,7 +1,14 @@
 import type { Taking } from '@placeorder/decision'
 import { type FinalCode, finalCode } from '@placeorder/protocol'
 import { z } from 'zod'
-import { codeHolderKey, decidedKey, decidedMinutesKey, usageDaysKey, usageField, usageKey } from './keys.ts'
+import {
+  codeHolderKey,
+  decidedKey,
+  decidedMinutesKey,
+  usageDaysKey,
+  usageField,
+  usageKey,
+} from './keys.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -65,7 +72,9 @@ export class Usage {
 
   /** The time (ms) by that clock, asked for now. */
   async now(): Promise<string> {
-    const time = z.string().parse(await this.#tellTime.run(this.#connection, [decidedMinutesKey], []))
+    const time = z
+      .string()
+      .parse(await this.#tellTime.run(this.#connection, [decidedMinutesKey], []))
     this.#tell(time)
     return time
   }
@@ -92,7 +101,8 @@ export class Usage {
           entries.map(([, order]) => order),
           openAt,
         )
-        for (const [i, [position]] of entries.entries()) codes[position] = decided[i] ?? 'PROCESS_FAIL'
+        for (const [i, [position]] of entries.entries())
+          codes[position] = decided[i] ?? 'PROCESS_FAIL'
       }),
     )
     return codes
@@ -104,12 +114,21 @@ export class Usage {
   }
 
   /** What the script is told to decide orders of one minute. */
-  decision(minute: number, orders: Judged[], openAt: string): { keys: string[]; args: (string | number)[] } {
+  decision(
+    minute: number,
+    orders: Judged[],
+    openAt: string,
+  ): { keys: string[]; args: (string | number)[] } {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
     const told = orders.flatMap(({ paymentId, judged, takings, orderCode }) => {
       const parts = judged === 'SUCCESS' ? partsOf(takings, orderCode) : []
-      return [paymentId, judged, parts.length, ...parts.flatMap(({ key, words }) => [placeOf(key), ...words])]
+      return [
+        paymentId,
+        judged,
+        parts.length,
+        ...parts.flatMap(({ key, words }) => [placeOf(key), ...words]),
+      ]
     })
     return {
       keys: [decidedKey(minute), decidedMinutesKey, usageDaysKey, ...places.keys()],
@@ -124,7 +143,8 @@ export class Usage {
    */
   decided([time, ...codes]: z.output<typeof Decided>): FinalCode[] {
     this.#tell(time)
-    if (codes.length === 0) throw new TooLate('orders were decided too long after they were seen open')
+    if (codes.length === 0)
+      throw new TooLate('orders were decided too long after they were seen open')
     return codes.map(finalCode)
   }
 
@@ -142,7 +162,8 @@ export class Usage {
       [...byDay].map(async ([key, entries]) => {
         const fields = entries.map(([, { subject, id }]) => usageField(subject, id))
         const values = await this.#connection.hmget(key, ...fields)
-        for (const [i, [position]] of entries.entries()) used[position] = readUsed(values[i] ?? null)
+        for (const [i, [position]] of entries.entries())
+          used[position] = readUsed(values[i] ?? null)
       }),
     )
     return used
@@ -158,12 +179,17 @@ export class Usage {
     const key = decidedMinutesKey
     const open = await this.#connection.zrangebyscore(key, 0, 0)
     const closed = open.filter((minute) => Number(minute) < before)
-    if (closed.length > 0) await this.#connection.zadd(key, ...closed.flatMap((minute) => [now, minute]))
+    if (closed.length > 0)
+      await this.#connection.zadd(key, ...closed.flatMap((minute) => [now, minute]))
     for (const minute of await this.#connection.zrangebyscore(key, 1, now - FORGET_MS)) {
       await this.#connection.unlink(decidedKey(Number(minute)))
       await this.#connection.zrem(key, minute)
     }
-    for (const day of await this.#connection.zrangebyscore(usageDaysKey, '-inf', now - COUNTER_MS)) {
+    for (const day of await this.#connection.zrangebyscore(
+      usageDaysKey,
+      '-inf',
+      now - COUNTER_MS,
+    )) {
       await this.#connection.unlink(day) // Not by expiry: that would free millions of fields while everyone waits.
       await this.#connection.zrem(usageDaysKey, day)
     }

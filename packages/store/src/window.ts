@@ -50,7 +50,13 @@ export class Window {
   /** Notes that a group goes on its way. */
   send(paymentIds: string[]): Sent {
     const lost = setTimeout(() => this.#decided(sent), this.#lostMs).unref()
-    const sent = { at: performance.now(), paymentIds, awaited: paymentIds.length, announced: 0, lost }
+    const sent = {
+      at: performance.now(),
+      paymentIds,
+      awaited: paymentIds.length,
+      announced: 0,
+      lost,
+    }
     this.#sent.add(sent)
     for (const paymentId of paymentIds) this.#groupOf.set(paymentId, sent)
     return sent
@@ -110,7 +116,9 @@ export class Window {
     const ms = performance.now() - sent.at
     this.#fastestMs = Math.min(ms, this.#fastestMs * FORGOTTEN)
     this.#size =
-      ms > QUEUED * this.#fastestMs ? Math.max(1, this.#size / 2) : Math.min(this.#size + 0.5, SIZE_MAX)
+      ms > QUEUED * this.#fastestMs
+        ? Math.max(1, this.#size / 2)
+        : Math.min(this.#size + 0.5, SIZE_MAX)
     this.#forget(sent)
   }
 

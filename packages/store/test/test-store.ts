@@ -2,7 +2,12 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
 import type { Taken } from '../src/intake.ts'
-import { type IngressStore, openIngressStore, openWorkerStore, type WorkerStore } from '../src/open-store.ts'
+import {
+  type IngressStore,
+  openIngressStore,
+  openWorkerStore,
+  type WorkerStore,
+} from '../src/open-store.ts'
 import { type Connection, connect, disconnect, type RedisAddress } from '../src/redis.ts'
 
 /** A store on a real Redis for one test file, closed after it. `connection` looks behind its back. */
@@ -47,7 +52,10 @@ export async function openTestStore({ shards = 1, own = false } = {}): Promise<T
     worker,
     connection,
     takeIn: async (order) => {
-      const taken = await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+      const taken = await ingress.intake.takeIn(
+        { order, clientId: 'C-1' },
+        AbortSignal.timeout(5_000),
+      )
       if (taken.kind !== 'OPEN') throw new Error(`the order is ${taken.kind}`)
       return taken
     },

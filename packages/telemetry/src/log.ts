@@ -82,7 +82,10 @@ export function openLog({ name, level, pretty: words = false, destination }: Log
     serializers: { err: tellError },
   }
   if (words)
-    return pino(options, pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }))
+    return pino(
+      options,
+      pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }),
+    )
   return pino(
     options,
     destination ?? pino.destination({ dest: 1, sync: false, maxLength: UNWRITTEN_BYTES_MAX }),

@@ -1,7 +1,15 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 /** The ways of an order through the house, in their order. `announce` compares two clocks: Redis's and ours. */
-export const stageNames = ['verify', 'take_in', 'queue', 'decide', 'conclude', 'announce', 'sign'] as const
+export const stageNames = [
+  'verify',
+  'take_in',
+  'queue',
+  'decide',
+  'conclude',
+  'announce',
+  'sign',
+] as const
 export type StageName = (typeof stageNames)[number]
 
 const STAGE_SECONDS = [0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
@@ -35,7 +43,9 @@ export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
     registry,
     /** Bound once: an order passes each stage, and looking labels up costs more than counting. */
     stage: (stage: StageName, seconds: number): void => bound[stage]?.observe(seconds),
-    groupOrders: both.histogram('group_orders', 'Orders that travel together', GROUP_ORDERS, ['kind']),
+    groupOrders: both.histogram('group_orders', 'Orders that travel together', GROUP_ORDERS, [
+      'kind',
+    ]),
     redisRoundTrip: both.histogram(
       'redis_round_trip_seconds',
       'Time a claim, or the records of a group, take to Redis and back',
@@ -44,35 +54,51 @@ export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
     redisDurable: both.gauge('redis_durable', 'Whether Redis keeps what it answered: 1, or 0'),
     openOrders: both.gauge('open_orders', 'Orders taken in and not concluded, in all shards'),
     oldestOpenOrder: both.gauge('oldest_open_order_age_seconds', 'Age of the oldest open order'),
-    mended: both.counter('mended_orders_total', 'Open orders that no job was answerable for, enqueued again'),
+    mended: both.counter(
+      'mended_orders_total',
+      'Open orders that no job was answerable for, enqueued again',
+    ),
 
-    answers: ingress.counter('answers_total', 'Answers given, by result code', ['door', 'code', 'status']),
+    answers: ingress.counter('answers_total', 'Answers given, by result code', [
+      'door',
+      'code',
+      'status',
+    ]),
     answerSeconds: ingress.histogram(
       'answer_seconds',
       'Time from a request to its signed answer',
       answerBuckets(waitMs / 1000),
       ['door'],
     ),
-    signatureFailures: ingress.counter('signature_failures_total', 'Requests with a bad signature or key', [
-      'client',
-    ]),
+    signatureFailures: ingress.counter(
+      'signature_failures_total',
+      'Requests with a bad signature or key',
+      ['client'],
+    ),
     ordersInHand: ingress.gauge('orders_in_hand', 'Orders this ingress is to answer'),
     signing: ingress.gauge('signatures_in_flight', 'Signatures being made or waiting for a thread'),
 
-    retries: worker.counter('retries_total', 'Orders that could not be decided and are tried again'),
+    retries: worker.counter(
+      'retries_total',
+      'Orders that could not be decided and are tried again',
+    ),
     gaveUp: worker.counter(
       'gave_up_orders_total',
       'Orders concluded PROCESS_FAIL since nothing could decide them in time',
     ),
-    checkFailures: worker.counter('check_failures_total', "Failures of the acquirer's own checks", ['check']),
+    checkFailures: worker.counter('check_failures_total', "Failures of the acquirer's own checks", [
+      'check',
+    ]),
     checkCircuitOpen: worker.gauge(
       'check_circuit_open',
       'Whether a check is not called, since it kept failing',
       ['check'],
     ),
-    limitUsed: worker.gauge('limit_used_ratio', 'How far the most used limit of a kind is used today', [
-      'kind',
-    ]),
+    limitUsed: worker.gauge(
+      'limit_used_ratio',
+      'How far the most used limit of a kind is used today',
+      ['kind'],
+    ),
   }
 }
 
@@ -83,8 +109,12 @@ function makersFor(registers: Registry[]) {
       new Counter({ name: named(name), help, labelNames, registers }),
     gauge: <L extends string>(name: string, help: string, labelNames: L[] = []) =>
       new Gauge({ name: named(name), help, labelNames, registers }),
-    histogram: <L extends string>(name: string, help: string, buckets: number[], labelNames: L[] = []) =>
-      new Histogram({ name: named(name), help, buckets, labelNames, registers }),
+    histogram: <L extends string>(
+      name: string,
+      help: string,
+      buckets: number[],
+      labelNames: L[] = [],
+    ) => new Histogram({ name: named(name), help, buckets, labelNames, registers }),
   }
 }
 

@@ -34,8 +34,13 @@ test('the log shows nothing personal or secret, however deep', () => {
     signature: 'S3CRET',
     key: 'S3CRET',
   }
-  log.info({ ...secret, order: secret, at: { order: { env: secret } }, paymentId: 'P-1' }, 'concluded')
-  log.child({ ...secret, paymentId: 'P-2' }).info({ record: { order: secret }, all: [secret] }, 'again')
+  log.info(
+    { ...secret, order: secret, at: { order: { env: secret } }, paymentId: 'P-1' },
+    'concluded',
+  )
+  log
+    .child({ ...secret, paymentId: 'P-2' })
+    .info({ record: { order: secret }, all: [secret] }, 'again')
   expect(lines.join('')).not.toContain('S3CRET')
   expect(lines.map((line) => JSON.parse(line).paymentId)).toEqual(['P-1', 'P-2'])
 })
@@ -61,7 +66,8 @@ test('each stage is counted by its name, and processes share nothing', async () 
   for (const stage of stageNames) one.stage(stage, 0.003)
   one.answers.inc({ door: 'place', code: 'SUCCESS', status: 'S' })
   const text = await one.registry.metrics()
-  for (const stage of stageNames) expect(text).toContain(`placeorder_stage_seconds_count{stage="${stage}"} 1`)
+  for (const stage of stageNames)
+    expect(text).toContain(`placeorder_stage_seconds_count{stage="${stage}"} 1`)
   expect(text).toContain('placeorder_answers_total{door="place",code="SUCCESS",status="S"} 1')
   expect(text).toContain('nodejs_eventloop_lag_p99_seconds')
   expect(await two.registry.metrics()).not.toContain('stage="sign"} 1')
@@ -84,7 +90,10 @@ test('a process is ready when every check says so, says why when not, and is not
   reason = undefined
   expect((await ready()).statusCode).toBe(200)
   admin.drain()
-  expect((await ready()).json()).toMatchObject({ status: 'not ready', reasons: { process: 'it is ending' } })
+  expect((await ready()).json()).toMatchObject({
+    status: 'not ready',
+    reasons: { process: 'it is ending' },
+  })
   expect((await admin.app.inject('/livez')).statusCode).toBe(200)
   expect((await admin.app.inject('/metrics')).payload).toContain('placeorder_answers_total')
   await admin.close()
@@ -107,11 +116,19 @@ test('whoever asks while a check hangs is told at once that the process is to en
     asked.resolve()
     return new Promise<never>(() => {})
   }
-  const admin = buildAdmin({ host: '127.0.0.1', port: 0, metrics: openMetrics('worker'), checks: { hangs } })
+  const admin = buildAdmin({
+    host: '127.0.0.1',
+    port: 0,
+    metrics: openMetrics('worker'),
+    checks: { hangs },
+  })
   const answered = admin.app.inject('/readyz')
   await asked.promise
   admin.drain()
-  expect((await answered).json()).toEqual({ status: 'not ready', reasons: { process: 'it is ending' } })
+  expect((await answered).json()).toEqual({
+    status: 'not ready',
+    reasons: { process: 'it is ending' },
+  })
   await admin.close()
 })
 
@@ -141,7 +158,9 @@ test('a receiver gets one trace of steps in two processes', async () => {
   worker.step('decide', { parent: placed.traceparent }).end({ attributes: { outcome: 'SUCCESS' } })
   placed.end()
   await Promise.all([ingress.close(), worker.close()])
-  const [place, decide] = ['place order', 'decide'].map((name) => received.find((span) => span.name === name))
+  const [place, decide] = ['place order', 'decide'].map((name) =>
+    received.find((span) => span.name === name),
+  )
   expect(decide?.traceId).toBe(place?.traceId)
   expect(decide?.parentSpanId).toBe(place?.spanId)
   await new Promise((resolve) => receiver.close(resolve))
@@ -162,7 +181,9 @@ test('of the ways that begin here the share that was asked for is told, and each
 describe('what is known of Redis', () => {
   const metrics = openMetrics('worker')
   const shown = async (name: string) => {
-    const line = (await metrics.registry.metrics()).split('\n').find((text) => text.startsWith(`${name} `))
+    const line = (await metrics.registry.metrics())
+      .split('\n')
+      .find((text) => text.startsWith(`${name} `))
     return Number(line?.split(' ')[1])
   }
   const { lines: warned, destination } = collector()

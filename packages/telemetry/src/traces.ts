@@ -4,7 +4,11 @@ import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
 export type Step = {
   traceparent: string | undefined
   /** Ends it: now, or at `at` (ms since 1970). */
-  end: (how?: { attributes?: Record<string, string | number>; failed?: boolean; at?: number }) => void
+  end: (how?: {
+    attributes?: Record<string, string | number>
+    failed?: boolean
+    at?: number
+  }) => void
 }
 
 export type StepOptions = {
@@ -41,12 +45,15 @@ export async function openTracing(
   share = 1,
 ): Promise<Tracing> {
   if (endpoint === undefined) return noTracing
-  const [{ BatchSpanProcessor, TracerProvider }, { OTLPTraceExporter }, { resourceFromAttributes }] =
-    await Promise.all([
-      import('@opentelemetry/sdk-trace'),
-      import('@opentelemetry/exporter-trace-otlp-http'),
-      import('@opentelemetry/resources'),
-    ])
+  const [
+    { BatchSpanProcessor, TracerProvider },
+    { OTLPTraceExporter },
+    { resourceFromAttributes },
+  ] = await Promise.all([
+    import('@opentelemetry/sdk-trace'),
+    import('@opentelemetry/exporter-trace-otlp-http'),
+    import('@opentelemetry/resources'),
+  ])
   const exporter = new OTLPTraceExporter({
     url: `${endpoint.replace(/\/$/, '')}/v1/traces`,
     timeoutMillis: EXPORT_MS_MAX,
@@ -76,7 +83,8 @@ export async function openTracing(
 }
 
 function contextOf(traceparent: string | undefined) {
-  const [, traceId, spanId] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-\d\d$/.exec(traceparent ?? '') ?? []
+  const [, traceId, spanId] =
+    /^00-([0-9a-f]{32})-([0-9a-f]{16})-\d\d$/.exec(traceparent ?? '') ?? []
   if (traceId === undefined || spanId === undefined) return ROOT_CONTEXT
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: 1, isRemote: true })
 }

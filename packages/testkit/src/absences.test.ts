@@ -19,7 +19,11 @@ test.each<[string, Absence[], number]>([
   ['before, and on into it', [away('ingress-1', 0, 1_250)], 1_750],
   ['after it', [away('ingress-1', 3_000, 9_000)], 2_000],
   ['for a part of a time', [away('ingress-1', 1_500, 2_500, { ms: 300 })], 1_700],
-  ['both, one after the other', [away('ingress-1', 1_000, 1_500), away(CALLERS, 2_000, 2_500)], 1_000],
+  [
+    'both, one after the other',
+    [away('ingress-1', 1_000, 1_500), away(CALLERS, 2_000, 2_500)],
+    1_000,
+  ],
   ['both at once', [away('ingress-1', 1_000, 1_500), away(CALLERS, 1_000, 1_500)], 1_500],
   ['both, in part at once', [away('ingress-1', 1_000, 2_000), away(CALLERS, 1_500, 2_500)], 500],
   ['a killed one is not waited for', [away('ingress-1', 1_000, 2_000, { why: 'KILLED' })], 2_000],

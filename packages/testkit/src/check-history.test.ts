@@ -7,7 +7,10 @@ const QUIET_FROM = 50_000
 const terms = '100 CNY 100 CNY '
 const merchant = { counter: 'merchant', amount: 100n, amountMax: 250n, countMax: 3 }
 
-const answered = (code: string, more: Partial<Extract<Ending, { kind: 'ANSWERED' }>> = {}): Ending => ({
+const answered = (
+  code: string,
+  more: Partial<Extract<Ending, { kind: 'ANSWERED' }>> = {},
+): Ending => ({
   kind: 'ANSWERED',
   status: 200,
   verified: true,
@@ -57,7 +60,9 @@ function keptOf(orders: KeptOrder[], changes: Partial<Kept> = {}): Kept {
     holders: new Map(
       placed.flatMap(({ orderCode, paymentId }) => (orderCode ? [[orderCode, paymentId]] : [])),
     ),
-    decisions: new Map(orders.flatMap(({ paymentId, outcome }) => (outcome ? [[paymentId, outcome]] : []))),
+    decisions: new Map(
+      orders.flatMap(({ paymentId, outcome }) => (outcome ? [[paymentId, outcome]] : [])),
+    ),
     ...changes,
   }
 }
@@ -91,7 +96,11 @@ describe('a history in which the promises were kept is good', () => {
     ],
     [
       'after a final answer, a U that says nothing of the order',
-      [place(0, 'SUCCESS'), place(200, 'UNKNOWN_EXCEPTION'), place(400, 'REQUEST_TRAFFIC_EXCEED_LIMIT')],
+      [
+        place(0, 'SUCCESS'),
+        place(200, 'UNKNOWN_EXCEPTION'),
+        place(400, 'REQUEST_TRAFFIC_EXCEED_LIMIT'),
+      ],
       placed,
     ],
     [

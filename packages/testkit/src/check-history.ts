@@ -51,7 +51,12 @@ type Answered = Extract<Ending, { kind: 'ANSWERED' }>
 type AnsweredCall = Call & { ending: Answered }
 
 /** All there is to know of one paymentId. */
-type Story = { paymentId: string; calls: Call[]; answered: AnsweredCall[]; kept: KeptOrder | undefined }
+type Story = {
+  paymentId: string
+  calls: Call[]
+  answered: AnsweredCall[]
+  kept: KeptOrder | undefined
+}
 
 type World = { kept: Kept; bounds: Bounds; absences: Absences }
 
@@ -94,12 +99,17 @@ function oneAnswer({ answered, kept }: Story): Found[] {
     const final = finalOf(call)
     const { paymentRequestId } = call.ending
     if (final !== undefined && kept?.outcome !== final)
-      return [{ what: `${final} was answered, ${kept?.outcome ?? 'nothing'} is kept`, calls: [call] }]
+      return [
+        { what: `${final} was answered, ${kept?.outcome ?? 'nothing'} is kept`, calls: [call] },
+      ]
     if (final === 'SUCCESS' && paymentRequestId === undefined)
       return [{ what: 'SUCCESS without a paymentRequestId', calls: [call] }]
     if (paymentRequestId !== undefined && paymentRequestId !== kept?.paymentRequestId)
       return [
-        { what: `paymentRequestId ${paymentRequestId}, kept is ${kept?.paymentRequestId}`, calls: [call] },
+        {
+          what: `paymentRequestId ${paymentRequestId}, kept is ${kept?.paymentRequestId}`,
+          calls: [call],
+        },
       ]
     return []
   })
@@ -114,7 +124,9 @@ function oneAnswer({ answered, kept }: Story): Found[] {
 function neverBack({ answered }: Story): Found[] {
   return answered.flatMap((later) => {
     const { most } = reachOf(later)
-    const earlier = answered.find((call) => call.endedAt <= later.sentAt && reachOf(call).least > most)
+    const earlier = answered.find(
+      (call) => call.endedAt <= later.sentAt && reachOf(call).least > most,
+    )
     return earlier === undefined
       ? []
       : [
@@ -132,7 +144,8 @@ function inconsistentExactly({ answered, kept }: Story): Found[] {
     if (call.door !== 'place') return []
     const agrees = kept === undefined || call.terms === kept.terms
     const refused = call.ending.code === 'REPEAT_REQ_INCONSISTENT'
-    if (agrees && refused) return [{ what: 'a repeat that agrees was called inconsistent', calls: [call] }]
+    if (agrees && refused)
+      return [{ what: 'a repeat that agrees was called inconsistent', calls: [call] }]
     if (!agrees && !refused && reachOf(call).least > 0)
       return [{ what: `${call.ending.code} to a repeat that does not agree`, calls: [call] }]
     return []
@@ -143,7 +156,9 @@ function inconsistentExactly({ answered, kept }: Story): Found[] {
 function takenInIsKept({ calls, answered, kept }: Story): Found[] {
   if (kept === undefined) {
     const shows = answered.find((call) => reachOf(call).least > 0)
-    return shows === undefined ? [] : [{ what: `${sayOf(shows)}, but no order is kept`, calls: [shows] }]
+    return shows === undefined
+      ? []
+      : [{ what: `${sayOf(shows)}, but no order is kept`, calls: [shows] }]
   }
   const sent = calls.filter(({ door, ending }) => door === 'place' && ending.kind !== 'REFUSED')
   return sent.some(({ terms }) => terms === kept.terms)
@@ -153,7 +168,9 @@ function takenInIsKept({ calls, answered, kept }: Story): Found[] {
 
 /** P2: every order that was taken in has an outcome. */
 function everyOrderEnds({ kept }: Story): Found[] {
-  return kept === undefined || kept.outcome !== undefined ? [] : [{ what: 'the order is still open' }]
+  return kept === undefined || kept.outcome !== undefined
+    ? []
+    : [{ what: 'the order is still open' }]
 }
 
 /** P6: who only ever heard REQUEST_TRAFFIC_EXCEED_LIMIT was refused before anything was stored. */
@@ -194,7 +211,12 @@ function inTime({ calls }: Story, { bounds, absences }: World): Found[] {
     const after = call.ending.kind === 'SILENT' ? 'no answer after' : 'answered after'
     return ms <= bounds.waitMs + GRACE_MS
       ? []
-      : [{ what: `${after} ${Math.round(ms)} ms, at most ${bounds.waitMs + GRACE_MS}`, calls: [call] }]
+      : [
+          {
+            what: `${after} ${Math.round(ms)} ms, at most ${bounds.waitMs + GRACE_MS}`,
+            calls: [call],
+          },
+        ]
   })
 }
 
@@ -210,7 +232,9 @@ function answeredUnlessKilled({ calls }: Story, { absences }: World): Found[] {
       ({ why }) => why === 'KILLED' || (why === 'ENDED' && ending.kind === 'REFUSED'),
     )
     const what = ending.kind === 'BROKEN' ? ending.why : 'the connection was refused'
-    return gone ? [] : [{ what: `no answer from an ingress that was there: ${what}`, calls: [call] }]
+    return gone
+      ? []
+      : [{ what: `no answer from an ingress that was there: ${what}`, calls: [call] }]
   })
 }
 
@@ -222,7 +246,8 @@ function finalWhenQuiet({ answered }: Story, { bounds }: World): Found[] {
     .at(-1)
   if (last === undefined) return []
   const told = toldOf(last) ?? last.ending.code
-  const fits = finalOf(last) !== undefined || ['REPEAT_REQ_INCONSISTENT', 'ORDER_NOT_EXIST'].includes(told)
+  const fits =
+    finalOf(last) !== undefined || ['REPEAT_REQ_INCONSISTENT', 'ORDER_NOT_EXIST'].includes(told)
   return fits ? [] : [{ what: `${told} with nothing broken`, calls: [last] }]
 }
 
@@ -239,10 +264,13 @@ function refusedForAReason({ kept }: Story, { kept: { counters, holders } }: Wor
   const reasons: Record<string, (order: KeptOrder) => boolean> = {
     PAYMENT_AMOUNT_EXCEED_LIMIT: ({ takes }) =>
       takes.some(
-        (take) => take.amountMax !== undefined && counterOf(take).amount + take.amount > take.amountMax,
+        (take) =>
+          take.amountMax !== undefined && counterOf(take).amount + take.amount > take.amountMax,
       ),
     PAYMENT_COUNT_EXCEED_LIMIT: ({ takes }) =>
-      takes.some((take) => take.countMax !== undefined && counterOf(take).count + 1n > take.countMax),
+      takes.some(
+        (take) => take.countMax !== undefined && counterOf(take).count + 1n > take.countMax,
+      ),
     ORDER_IS_CLOSED: ({ paymentId, orderCode = '' }) =>
       ![undefined, paymentId].includes(holders.get(orderCode)),
   }
@@ -284,7 +312,11 @@ function countersExact({ orders, counters }: Kept): Found[] {
     const kept = counters.get(name) ?? none
     return sum.amount === kept.amount && sum.count === kept.count
       ? []
-      : [{ what: `${name} is ${kept.amount} in ${kept.count}, placed were ${sum.amount} in ${sum.count}` }]
+      : [
+          {
+            what: `${name} is ${kept.amount} in ${kept.count}, placed were ${sum.amount} in ${sum.count}`,
+          },
+        ]
   })
 }
 
@@ -294,15 +326,21 @@ function limitsHold({ orders, counters }: Kept): Found[] {
     (outcome === 'SUCCESS' ? takes : []).flatMap(({ counter, amountMax, countMax }) => {
       const { amount, count } = counters.get(counter) ?? { amount: 0n, count: 0n }
       const over = (amountMax ?? amount) < amount || (countMax ?? count) < count
-      return over ? [{ what: `${counter} is ${amount} in ${count}, past ${amountMax} in ${countMax}` }] : []
+      return over
+        ? [{ what: `${counter} is ${amount} in ${count}, past ${amountMax} in ${countMax}` }]
+        : []
     }),
   )
 }
 
 /** An order code is held by the one order it was placed with, and by none that was not placed. */
 function oneOrderACode({ orders, holders }: Kept): Found[] {
-  const placed = orders.filter(({ outcome, orderCode }) => outcome === 'SUCCESS' && orderCode !== undefined)
-  const wrong = placed.filter(({ paymentId, orderCode = '' }) => holders.get(orderCode) !== paymentId)
+  const placed = orders.filter(
+    ({ outcome, orderCode }) => outcome === 'SUCCESS' && orderCode !== undefined,
+  )
+  const wrong = placed.filter(
+    ({ paymentId, orderCode = '' }) => holders.get(orderCode) !== paymentId,
+  )
   const held = new Set(placed.map(({ orderCode }) => orderCode))
   return [
     ...wrong.map(({ paymentId, orderCode = '' }) => ({
@@ -340,7 +378,12 @@ export function checkHistory(
   const violations: Violation[] = []
   for (const paymentId of paymentIds) {
     const own = callsById.get(paymentId) ?? []
-    const story = { paymentId, calls: own, answered: own.filter(isAnswered), kept: keptById.get(paymentId) }
+    const story = {
+      paymentId,
+      calls: own,
+      answered: own.filter(isAnswered),
+      kept: keptById.get(paymentId),
+    }
     for (const [rule, find] of Object.entries(storyRules))
       for (const { what, calls: shown = own } of find(story, world))
         violations.push({ rule: rule as Rule, paymentId, what, calls: shown })

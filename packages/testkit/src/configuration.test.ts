@@ -30,7 +30,9 @@ for (const [app, schema] of Object.entries(readers)) {
 
 test('.env.example has every variable once, with its default; empty where apps differ', () => {
   const lines = readFileSync(join(root, '.env.example'), 'utf8').split('\n')
-  const written = lines.flatMap((line) => (line === '' || line.startsWith('#') ? [] : [line])).sort()
+  const written = lines
+    .flatMap((line) => (line === '' || line.startsWith('#') ? [] : [line]))
+    .sort()
   const expected = [...read].map(([name, { defaults }]) => {
     const [value = '', ...others] = defaults
     return `${name}=${others.length === 0 ? value : ''}`
@@ -43,7 +45,11 @@ test.each(['README.md', 'docs/configuration.md'])(
   (path) => {
     const text = readFileSync(join(root, path), 'utf8')
     const rows = [...text.matchAll(/^\| `([A-Z_]+)` \|([^|]*)\|([^|]*)\|/gm)]
-    const written = rows.map(([, name = '', value = '', readBy = '']) => [name, value.trim(), readBy.trim()])
+    const written = rows.map(([, name = '', value = '', readBy = '']) => [
+      name,
+      value.trim(),
+      readBy.trim(),
+    ])
     const expected = [...read].map(([name, { readBy, defaults }]) => {
       const values = [...defaults].filter((value) => value !== '').map((value) => `\`${value}\``)
       return [name, values.join(', '), readBy.join(', ')]

@@ -35,7 +35,9 @@ export class FaultProxy {
   private constructor(target: Target, random: () => number) {
     this.#target = { host: '127.0.0.1', ...target }
     this.#random = random
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client))
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) =>
+      this.#accept(client),
+    )
   }
 
   /** Opens one on a free port of 127.0.0.1. `random` gives the jitter, from 0 to 1. */

@@ -49,7 +49,9 @@ async function keptBy(connection: Connection, shards: number, policyText: string
   const orders = new Orders(connection, shards)
   const directory = new Directory(connection, shards)
   const policy = compilePolicy(Policy.parse(JSON.parse(policyText)))
-  const recent = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Facts['recent']
+  const recent = Object.fromEntries(
+    recentCounters.map((counter) => [counter, 0]),
+  ) as Facts['recent']
   return async (shard: number, paymentIds: string[]): Promise<KeptOrder[]> => {
     const records = await orders.records(shard, paymentIds)
     const read = records.flatMap((record) => {
@@ -64,12 +66,14 @@ async function keptBy(connection: Connection, shards: number, policyText: string
       const merchant = merchants.get(order.merchant.referenceMerchantId)
       if (merchant instanceof Error) throw merchant
       const facts = { order, claimedAt, merchant, code: undefined, codeTakenBy: undefined, recent }
-      return takings(facts, policy).map(({ subject, id, day, currency, amount, amountMax, countMax }) => ({
-        counter: `${usageKey(day, currency)} ${usageField(subject, id)}`,
-        amount,
-        amountMax,
-        countMax,
-      }))
+      return takings(facts, policy).map(
+        ({ subject, id, day, currency, amount, amountMax, countMax }) => ({
+          counter: `${usageKey(day, currency)} ${usageField(subject, id)}`,
+          amount,
+          amountMax,
+          countMax,
+        }),
+      )
     }
     return read.map((record) => {
       const { order, paymentRequestId, outcome } = record

@@ -36,7 +36,14 @@ export async function startCluster(masters = 3): Promise<RedisCluster> {
     startLocalRedis(binary, {
       dir,
       port,
-      args: ['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-node-timeout', '2000'],
+      args: [
+        '--cluster-enabled',
+        'yes',
+        '--cluster-port',
+        String(busPort),
+        '--cluster-node-timeout',
+        '2000',
+      ],
     })
   const nodes = await Promise.all(options.map(start))
   await introduce(options)
@@ -69,7 +76,8 @@ async function introduce(nodes: { port: number; busPort: number }[]): Promise<vo
       const to = Math.floor(((i + 1) * SLOTS) / nodes.length) - 1
       await connection.call('CLUSTER', 'ADDSLOTSRANGE', from, to)
       const first = nodes[0]
-      if (first && i > 0) await connection.call('CLUSTER', 'MEET', '127.0.0.1', first.port, first.busPort)
+      if (first && i > 0)
+        await connection.call('CLUSTER', 'MEET', '127.0.0.1', first.port, first.busPort)
     }
     const deadline = performance.now() + AGREE_MS_MAX
     const agrees = async (connection: Redis) => {

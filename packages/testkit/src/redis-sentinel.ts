@@ -3,7 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { findRedisServer, freePort, type LocalRedis, startLocalRedis } from '@placeorder/store/local-redis'
+import {
+  findRedisServer,
+  freePort,
+  type LocalRedis,
+  startLocalRedis,
+} from '@placeorder/store/local-redis'
 import { Redis } from 'ioredis'
 
 /** A master and its replica, both durable, with a sentinel that makes the replica master when the master is gone. */
@@ -89,7 +94,11 @@ async function startSentinel(dir: string, port: number, master: number) {
 }
 
 /** Waits until INFO of a server says so. */
-async function until(port: number, fits: (info: string) => boolean, section = 'replication'): Promise<void> {
+async function until(
+  port: number,
+  fits: (info: string) => boolean,
+  section = 'replication',
+): Promise<void> {
   const connection = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 50 })
   connection.on('error', () => {}) // It is not there yet.
   const deadline = performance.now() + CHANGE_MS_MAX

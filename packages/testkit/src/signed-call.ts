@@ -3,7 +3,13 @@ import { once } from 'node:events'
 import { type Agent, request as httpRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { formatSignatureHeader, parseSignatureHeader, sign, signedText, verify } from '@placeorder/protocol'
+import {
+  formatSignatureHeader,
+  parseSignatureHeader,
+  sign,
+  signedText,
+  verify,
+} from '@placeorder/protocol'
 import { z } from 'zod'
 
 /** Who calls, and whose answers are expected. */
@@ -79,7 +85,8 @@ export async function sendSigned(
   { signal, onSend = () => {}, agent, headers: more, tls }: Calling = {},
 ): Promise<Heard> {
   const { pathname: target, hostname, port } = new URL(url)
-  const socket = agent === undefined ? await connected(Number(port), hostname, signal, tls) : undefined
+  const socket =
+    agent === undefined ? await connected(Number(port), hostname, signal, tls) : undefined
   const { promise, resolve, reject } = Promise.withResolvers<Heard>()
   onSend()
   const started = performance.now()
@@ -100,7 +107,11 @@ export async function sendSigned(
       response.on('end', () => {
         const tookMs = performance.now() - started
         const body = Buffer.concat(chunks)
-        const { 'response-time': time = '', 'client-id': to = '', signature: signed = '' } = response.headers
+        const {
+          'response-time': time = '',
+          'client-id': to = '',
+          signature: signed = '',
+        } = response.headers
         const text = signedText(target, String(to), String(time), body)
         const header = parseSignatureHeader(String(signed))
         const { keyVersion } = header ?? {}
@@ -108,7 +119,13 @@ export async function sendSigned(
         const verified =
           header !== undefined && signer !== undefined && verify(text, signer, header.signature)
         try {
-          resolve({ status: response.statusCode ?? 0, verified, keyVersion, tookMs, ...saidIn(body) })
+          resolve({
+            status: response.statusCode ?? 0,
+            verified,
+            keyVersion,
+            tookMs,
+            ...saidIn(body),
+          })
         } catch (error) {
           reject(error)
         }

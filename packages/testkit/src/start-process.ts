@@ -34,7 +34,13 @@ const LINE_MS_MAX = 60_000
 const LINES_KEPT = 10_000
 
 /** Starts a program as it is run in production. It ends with the test's process, whatever happens to that. */
-export function startProcess({ name, entry, args = [], env = {}, onLine = () => {} }: StartProcess): Running {
+export function startProcess({
+  name,
+  entry,
+  args = [],
+  env = {},
+  onLine = () => {},
+}: StartProcess): Running {
   const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
   const child = spawn(process.execPath, [join(root, entry), ...args], {
     cwd: root,
@@ -70,7 +76,9 @@ export function startProcess({ name, entry, args = [], env = {}, onLine = () => 
     if (there !== undefined) return there
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     const fail = (why: string) =>
-      reject(new Error(`${name} ${why} without a line like ${fits}:\n${lines.slice(-30).join('\n')}`))
+      reject(
+        new Error(`${name} ${why} without a line like ${fits}:\n${lines.slice(-30).join('\n')}`),
+      )
     const hear = (line: string) => void (fits.test(line) && resolve(line))
     const timer = setTimeout(() => fail('went on'), LINE_MS_MAX)
     waiting.add(hear)

@@ -73,7 +73,9 @@ export async function openSystem({
     await directory.put(merchants, codes)
     await close()
   }
-  const sample = DirectoryFile.parse(JSON.parse(await readFile(join(root, 'config/directory.json'), 'utf8')))
+  const sample = DirectoryFile.parse(
+    JSON.parse(await readFile(join(root, 'config/directory.json'), 'utf8')),
+  )
   await put(sample.merchants, sample.codes)
   return {
     redisUrl: redis.url,
@@ -98,7 +100,8 @@ export async function openSystem({
         admin,
         origin,
         place: (message) => signedCall(`${origin}/aps/api/v1/payments/placeOrder`, message, caller),
-        inquire: (message) => signedCall(`${origin}/aps/api/v1/payments/inquiryOrder`, message, caller),
+        inquire: (message) =>
+          signedCall(`${origin}/aps/api/v1/payments/inquiryOrder`, message, caller),
       }
     },
     startWorker: async (more = {}, onLine = () => {}) => {

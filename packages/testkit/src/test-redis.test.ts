@@ -5,7 +5,10 @@ import { testRedis } from './test-redis.ts'
 afterEach(() => vi.unstubAllEnvs())
 
 async function tell(url: string): Promise<string | null> {
-  const connection = connect({ urls: [url], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+  const connection = connect(
+    { urls: [url], cluster: false, sentinels: [], sentinelName: '' },
+    'patient',
+  )
   await connection.set('testkit', 'heard')
   const heard = await connection.get('testkit')
   await disconnect(connection)

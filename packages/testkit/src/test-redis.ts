@@ -31,7 +31,8 @@ async function wayOf(env: NodeJS.ProcessEnv, own: boolean): Promise<Way> {
   const { TESTKIT_REDIS: chosen } = env
   if (chosen === 'testcontainers' || chosen === 'local') return chosen
   if (env.REDIS_URL !== undefined && !own) return 'url'
-  if (chosen === 'url' && env.REDIS_URL === undefined) throw new Error('TESTKIT_REDIS=url needs REDIS_URL')
+  if (chosen === 'url' && env.REDIS_URL === undefined)
+    throw new Error('TESTKIT_REDIS=url needs REDIS_URL')
   const engine = await run('docker', ['info'], { timeout: 5_000 }).then(
     () => true,
     () => false,

@@ -11,7 +11,10 @@ export async function openDecideOne(
   redisUrl: string,
   policyFile: string,
 ): Promise<(order: PlaceOrderRequest, claimedAt: number) => Promise<FinalCode>> {
-  const connection = connect({ urls: [redisUrl], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+  const connection = connect(
+    { urls: [redisUrl], cluster: false, sentinels: [], sentinelName: '' },
+    'patient',
+  )
   const directory = new Directory(connection, 1)
   const recentOrders = new RecentOrders(connection, 1)
   const limits = new Usage(connection)
@@ -28,7 +31,14 @@ export async function openDecideOne(
     const code = found.codes.get(codeValue)
     if (recent === undefined || merchant instanceof Error || code instanceof Error)
       throw new Error('the directory of the bench cannot be read')
-    const facts = { order, claimedAt, merchant, code, codeTakenBy: found.holders.get(codeValue), recent }
+    const facts = {
+      order,
+      claimedAt,
+      merchant,
+      code,
+      codeTakenBy: found.holders.get(codeValue),
+      recent,
+    }
     const judged = judge(facts, policy)
     const passed = judged === 'SUCCESS'
     const judgement = {

@@ -8,7 +8,9 @@ const WAIT_MS = 10_000
  * The obvious way: a job for each order, and waiting until it is finished, as BullMQ's manual shows it. The job keeps
  * the order and its outcome, for ever, since a paymentId is taken once.
  */
-export async function openObvious(redisUrl: string): Promise<(order: PlaceOrderRequest) => Promise<string>> {
+export async function openObvious(
+  redisUrl: string,
+): Promise<(order: PlaceOrderRequest) => Promise<string>> {
   const { hostname: host, port } = new URL(redisUrl)
   const connection = { host, port: Number(port) }
   const queue = new Queue('orders', { connection })

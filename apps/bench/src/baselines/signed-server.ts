@@ -13,7 +13,12 @@ import {
 import Fastify from 'fastify'
 
 /** What a baseline behind HTTP is told by its environment. */
-export type ServerFiles = { callerPublicKey: string; signingKey: string; path: string; port: number }
+export type ServerFiles = {
+  callerPublicKey: string
+  signingKey: string
+  path: string
+  port: number
+}
 
 export const filesOf = (env: NodeJS.ProcessEnv): ServerFiles => ({
   callerPublicKey: env.CALLER_KEY_FILE ?? '',

@@ -6,7 +6,9 @@ const Signed = z.object({ signatures: z.number(), ms: z.number() })
 
 /** How many RSA-2048 signatures a second all cores together make when they do nothing else. */
 export async function signingRate(keyFile: string, ms: number): Promise<number> {
-  const rates = await Promise.all(Array.from({ length: availableParallelism() }, () => one(keyFile, ms)))
+  const rates = await Promise.all(
+    Array.from({ length: availableParallelism() }, () => one(keyFile, ms)),
+  )
   return rates.reduce((sum, rate) => sum + rate, 0)
 }
 

@@ -41,7 +41,13 @@ let signed: Signed = { count: 0, target: '', time: '', signatures: Buffer.alloc(
 let next = 0
 
 /** Hands out the requests one after the other, each once. */
-function supply({ seconds, perSecondMax, render, again, ...load }: z.output<typeof Start>): () => Buffer {
+function supply({
+  seconds,
+  perSecondMax,
+  render,
+  again,
+  ...load
+}: z.output<typeof Start>): () => Buffer {
   const { count, target, time, signatures } = signed
   const from = again === undefined ? load.from : 0
   const until = again ?? Math.min(count, from + Math.ceil(seconds * perSecondMax))

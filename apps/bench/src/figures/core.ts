@@ -25,10 +25,15 @@ export async function core(house: House): Promise<Figure> {
     name: 'core',
     title: `Taking in, deciding and announcing, without HTTP and signature, ${IN_HAND} in hand`,
     findings: [
-      ratio('placeorder over the obvious way', [of('placeorder'), of('the obvious way')], perSecond, {
-        atLeast: house.plan.short ? 3 : 5,
-        aim: 8,
-      }),
+      ratio(
+        'placeorder over the obvious way',
+        [of('placeorder'), of('the obvious way')],
+        perSecond,
+        {
+          atLeast: house.plan.short ? 3 : 5,
+          aim: 8,
+        },
+      ),
       ...(samples.has('bee-queue')
         ? [ratio('placeorder over bee-queue', [of('placeorder'), of('bee-queue')], perSecond)]
         : []),

@@ -41,7 +41,10 @@ export async function ingresses(house: House): Promise<Figure> {
     ] as const) {
       subject.next = Math.max(busy.next, thin.next)
       for (let round = 0; round < rounds; round += 1) {
-        samples.set(count, [...(samples.get(count) ?? []), await measure(subject, { leadSeconds, seconds })])
+        samples.set(count, [
+          ...(samples.get(count) ?? []),
+          await measure(subject, { leadSeconds, seconds }),
+        ])
       }
     }
     house.say(`${count} ingresses`)
@@ -50,8 +53,18 @@ export async function ingresses(house: House): Promise<Figure> {
     growth(`${what}: growth of Redis commands an order, at most`, samples, (one) => one.commands),
     growth(`${what}: growth of Redis output an order, at most`, samples, (one) => one.outputBytes),
     ...COUNTS.flatMap((count) => [
-      finding(`${what}, ${count}: commands an order`, '', samples.get(count) ?? [], (one) => one.commands),
-      finding(`${what}, ${count}: output an order`, 'B', samples.get(count) ?? [], (one) => one.outputBytes),
+      finding(
+        `${what}, ${count}: commands an order`,
+        '',
+        samples.get(count) ?? [],
+        (one) => one.commands,
+      ),
+      finding(
+        `${what}, ${count}: output an order`,
+        'B',
+        samples.get(count) ?? [],
+        (one) => one.outputBytes,
+      ),
     ]),
   ]
   return {
@@ -65,10 +78,16 @@ export async function ingresses(house: House): Promise<Figure> {
 }
 
 /** The most that any number of ingresses costs more than one does, in percent. */
-function growth(what: string, samples: Map<number, Sample[]>, of: (sample: Sample) => number): Finding {
+function growth(
+  what: string,
+  samples: Map<number, Sample[]>,
+  of: (sample: Sample) => number,
+): Finding {
   const [one, ...more] = COUNTS.map((count) => samples.get(count) ?? [])
   const percent = (sample: Sample, i: number) => 100 * (of(sample) / of(one?.[i] ?? sample) - 1)
   const worst =
-    one?.map((_, i) => Math.max(...more.map((some) => percent(some[i] ?? (one[i] as Sample), i)))) ?? []
+    one?.map((_, i) =>
+      Math.max(...more.map((some) => percent(some[i] ?? (one[i] as Sample), i))),
+    ) ?? []
   return { what, unit: '%', rounds: roundsOf(worst), must: { atMost: GROWTH_PERCENT_MAX } }
 }

@@ -26,8 +26,18 @@ export async function logging(house: House): Promise<Figure> {
     findings: [
       ratio('throughput with the log over without', [logged, silent], (one) => one.perSecond),
       ...(['ingress', 'worker'] as const).flatMap((name) => [
-        finding(`${name} CPU an order, with its log`, 'µs', logged, ({ cpuUs }) => cpuUs[name] ?? Number.NaN),
-        finding(`${name} CPU an order, without`, 'µs', silent, ({ cpuUs }) => cpuUs[name] ?? Number.NaN),
+        finding(
+          `${name} CPU an order, with its log`,
+          'µs',
+          logged,
+          ({ cpuUs }) => cpuUs[name] ?? Number.NaN,
+        ),
+        finding(
+          `${name} CPU an order, without`,
+          'µs',
+          silent,
+          ({ cpuUs }) => cpuUs[name] ?? Number.NaN,
+        ),
       ]),
     ],
   }

@@ -23,7 +23,8 @@ const kinds: readonly (readonly [RegExp, string])[] = [
   [/^\{u\}:decided/, 'its decision, minutes'],
   [/:(merchant|code):/, DIRECTORY],
 ]
-const kindOf = (key: string): string => kinds.find(([pattern]) => pattern.test(key))?.[1] ?? 'the queue'
+const kindOf = (key: string): string =>
+  kinds.find(([pattern]) => pattern.test(key))?.[1] ?? 'the queue'
 
 /** What Redis holds for one concluded order, with many of them held, and where each byte goes. */
 export async function memory(house: House): Promise<Figure> {
@@ -55,14 +56,22 @@ export async function memory(house: House): Promise<Figure> {
         unit: 'B',
         rounds: each(after.usedMemoryBytes - before.usedMemoryBytes),
       },
-      ...weights.map(({ kind, bytes }) => ({ what: `of that, ${kind}`, unit: 'B', rounds: each(bytes) })),
+      ...weights.map(({ kind, bytes }) => ({
+        what: `of that, ${kind}`,
+        unit: 'B',
+        rounds: each(bytes),
+      })),
     ],
     notes: [await recordNote(connection)],
   }
 }
 
 /** Has so many orders concluded, at full speed. */
-async function hold(house: House, driver: Awaited<ReturnType<typeof asked>>, count: number): Promise<number> {
+async function hold(
+  house: House,
+  driver: Awaited<ReturnType<typeof asked>>,
+  count: number,
+): Promise<number> {
   const anything = z.unknown()
   await driver.ask('start', { inHand: IN_HAND, from: 0 }, anything)
   let held = 0
@@ -81,7 +90,9 @@ async function hold(house: House, driver: Awaited<ReturnType<typeof asked>>, cou
 async function recordNote(connection: Redis): Promise<string> {
   const [, [key = ''] = []] = await connection.scan('0', 'MATCH', '*:order:*', 'COUNT', 100_000)
   const fields = await connection.hgetallBuffer(key)
-  const parts = Object.entries(fields).map(([name, value]) => [name, name.length + value.length] as const)
+  const parts = Object.entries(fields).map(
+    ([name, value]) => [name, name.length + value.length] as const,
+  )
   const content = parts.reduce((sum, [, bytes]) => sum + bytes, 0)
   const whole = await weightOf(connection, key)
   const encoding = await connection.call('OBJECT', 'ENCODING', key)

@@ -35,7 +35,9 @@ export async function alternate(
     for (const subject of subjects) {
       const sample = await measure(subject, { leadSeconds, seconds })
       samples.get(subject.name)?.push(sample)
-      house.say(`${subject.name}, round ${round} of ${rounds}: ${Math.round(sample.perSecond)} orders/s`)
+      house.say(
+        `${subject.name}, round ${round} of ${rounds}: ${Math.round(sample.perSecond)} orders/s`,
+      )
     }
     await betweenRounds()
   }
@@ -49,7 +51,12 @@ export const finding = (
   samples: readonly Sample[],
   of: (sample: Sample) => number,
   must?: Finding['must'],
-): Finding => ({ what, unit, rounds: roundsOf(samples.map(of)), ...(must === undefined ? {} : { must }) })
+): Finding => ({
+  what,
+  unit,
+  rounds: roundsOf(samples.map(of)),
+  ...(must === undefined ? {} : { must }),
+})
 
 /** One line that compares: each round with its neighbour of the same round. */
 export const ratio = (

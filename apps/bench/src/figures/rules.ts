@@ -56,7 +56,9 @@ function someFacts(): Facts[] {
   const { merchants, codes } = benchDirectory()
   const merchantOf = new Map(merchants.map((merchant) => [merchant.merchantId, merchant]))
   const codeOf = new Map(codes.map((code) => [code.codeValue, code]))
-  const recent = Object.fromEntries(recentCounters.map((counter) => [counter, 1])) as Facts['recent']
+  const recent = Object.fromEntries(
+    recentCounters.map((counter) => [counter, 1]),
+  ) as Facts['recent']
   return Array.from({ length: ORDERS }, (_, at) => {
     const order = PlaceOrderRequest.parse(JSON.parse(bodyAt(at)))
     const merchant = merchantOf.get(order.merchant.referenceMerchantId)

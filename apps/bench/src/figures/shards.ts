@@ -49,11 +49,17 @@ export async function shards(house: House): Promise<Figure> {
     name: 'shards',
     title: `Shards, without HTTP and signature, ${IN_HAND} in hand`,
     findings: lines,
-    notes: ['On the Cluster, limits and decisions share one slot, {u}: the node that has it is the busiest.'],
+    notes: [
+      'On the Cluster, limits and decisions share one slot, {u}: the node that has it is the busiest.',
+    ],
   }
 }
 
-async function subjectOf(house: House, stack: AsyncDisposableStack, place: Place): Promise<Subject> {
+async function subjectOf(
+  house: House,
+  stack: AsyncDisposableStack,
+  place: Place,
+): Promise<Subject> {
   const { address, pids, counters } = await redisOf(house, stack, place)
   await importDirectory(address, place.shards)
   const env = {
@@ -78,7 +84,11 @@ async function redisOf(
   { dir }: House,
   stack: AsyncDisposableStack,
   place: Place,
-): Promise<{ address: RedisAddress; pids: number[]; counters: NonNullable<Subject['redis']>['counters'] }> {
+): Promise<{
+  address: RedisAddress
+  pids: number[]
+  counters: NonNullable<Subject['redis']>['counters']
+}> {
   if (place.cluster) {
     const cluster = await startCluster(`${dir}/${place.shards}`)
     stack.defer(cluster.close)

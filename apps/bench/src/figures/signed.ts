@@ -42,7 +42,10 @@ function report(samples: Map<string, Sample[]>, bare: number[]): Figure {
     name: 'signed',
     title: `Signed orders over HTTP, ${CONNECTIONS} connections`,
     findings: [
-      ratio('placeorder over a signed constant', [us, constant], perSecond, { atLeast: 0.8, aim: 0.9 }),
+      ratio('placeorder over a signed constant', [us, constant], perSecond, {
+        atLeast: 0.8,
+        aim: 0.9,
+      }),
       {
         what: 'placeorder over signing alone',
         unit: '×',
@@ -71,5 +74,10 @@ async function obviousWay(house: House, stack: AsyncDisposableStack): Promise<Se
   const worker = await asked(stack, 'worker', 'baselines/obvious-worker.ts', env)
   const server = await serverFor(house, stack, 'baselines/obvious-server.ts', env)
   await prove(house, name, [server.url])
-  return { name, urls: [server.url], redis, programs: [server, worker, { name: 'redis', pid: redis.pid }] }
+  return {
+    name,
+    urls: [server.url],
+    redis,
+    programs: [server, worker, { name: 'redis', pid: redis.pid }],
+  }
 }

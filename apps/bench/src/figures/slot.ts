@@ -8,7 +8,9 @@ import { startRedis } from '../rig/redis.ts'
 import { usageOf } from '../rig/usage-of.ts'
 import { roundsOf } from '../statistics.ts'
 
-const noneRecent = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Facts['recent']
+const noneRecent = Object.fromEntries(
+  recentCounters.map((counter) => [counter, 0]),
+) as Facts['recent']
 
 const GROUPS = [1, 16, 64] as const
 
@@ -33,7 +35,13 @@ export async function slot(house: House): Promise<Figure> {
     const claimedAt = Date.now()
     const facts = { order, claimedAt, merchant: undefined, code: undefined, codeTakenBy: undefined }
     const taken = takings({ ...facts, recent: noneRecent }, policy)
-    return { paymentId: order.paymentId, claimedAt, judged: 'SUCCESS', takings: taken, orderCode: undefined }
+    return {
+      paymentId: order.paymentId,
+      claimedAt,
+      judged: 'SUCCESS',
+      takings: taken,
+      orderCode: undefined,
+    }
   }
   const costs = new Map<number, number[]>(GROUPS.map((size) => [size, []]))
   for (let round = 0; round <= house.plan.rounds; round += 1) {

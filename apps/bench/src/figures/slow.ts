@@ -20,7 +20,11 @@ export async function slow(house: House): Promise<Figure> {
   const samples = await alternate(
     house,
     servers.map((server) => fixedRate(server, driver, { connections: RATE, rate: RATE })),
-    { busy: servers.map((server) => closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })) },
+    {
+      busy: servers.map((server) =>
+        closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax }),
+      ),
+    },
   )
   const us = samples.get('placeorder') ?? []
   const constant = samples.get('a signed constant') ?? []
@@ -30,8 +34,18 @@ export async function slow(house: House): Promise<Figure> {
     name: 'slow',
     title: `Signed orders at ${RATE} a second`,
     findings: [
-      { what: 'p50, longer than a signed constant', unit: 'ms', rounds: longer('p50'), must: { atMost: 3 } },
-      { what: 'p99, longer than a signed constant', unit: 'ms', rounds: longer('p99'), must: { atMost: 15 } },
+      {
+        what: 'p50, longer than a signed constant',
+        unit: 'ms',
+        rounds: longer('p50'),
+        must: { atMost: 3 },
+      },
+      {
+        what: 'p99, longer than a signed constant',
+        unit: 'ms',
+        rounds: longer('p99'),
+        must: { atMost: 15 },
+      },
       finding('placeorder, p50', 'ms', us, ({ p50 }) => p50),
       finding('placeorder, p99', 'ms', us, ({ p99 }) => p99),
       finding('a signed constant, p50', 'ms', constant, ({ p50 }) => p50),

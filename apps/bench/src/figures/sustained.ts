@@ -30,7 +30,11 @@ export async function sustained(house: House): Promise<Figure> {
   await measure(warming, { leadSeconds: warmUpSeconds, seconds: 0.5 })
   const { load } = fixedRate(server, driver, { connections: CONNECTIONS, rate })
   const anything = z.unknown()
-  await driver.ask('start', { ...load, from: warming.next, seconds: sustainedSeconds + SLACK_S }, anything)
+  await driver.ask(
+    'start',
+    { ...load, from: warming.next, seconds: sustainedSeconds + SLACK_S },
+    anything,
+  )
   const marks: Mark[] = []
   const resident = new Map<string, number[]>(server.programs.map(({ name }) => [name, []]))
   const before = await server.redis?.counters()
@@ -61,10 +65,22 @@ export async function sustained(house: House): Promise<Figure> {
         rounds: one(growthPercent(resident.get(name) ?? [])),
         must: { atMost: 5 },
       })),
-      { what: 'orders answered', unit: 'orders/s', rounds: one(answered(marks) / sustainedSeconds) },
+      {
+        what: 'orders answered',
+        unit: 'orders/s',
+        rounds: one(answered(marks) / sustainedSeconds),
+      },
       { what: 'p50', unit: 'ms', rounds: one(median(marks.map(({ p50 }) => p50))) },
-      { what: 'p99, the median of 5 s each', unit: 'ms', rounds: one(median(marks.map(({ p99 }) => p99))) },
-      { what: 'p99, the worst 5 s', unit: 'ms', rounds: one(Math.max(...marks.map(({ p99 }) => p99))) },
+      {
+        what: 'p99, the median of 5 s each',
+        unit: 'ms',
+        rounds: one(median(marks.map(({ p99 }) => p99))),
+      },
+      {
+        what: 'p99, the worst 5 s',
+        unit: 'ms',
+        rounds: one(Math.max(...marks.map(({ p99 }) => p99))),
+      },
       { what: 'growth of Redis, an order', unit: 'B', rounds: one(held / answered(marks)) },
     ],
     notes: [...resident].map(
@@ -76,7 +92,8 @@ export async function sustained(house: House): Promise<Figure> {
   }
 }
 
-const answered = (marks: readonly Mark[]): number => marks.reduce((sum, mark) => sum + mark.answered, 0)
+const answered = (marks: readonly Mark[]): number =>
+  marks.reduce((sum, mark) => sum + mark.answered, 0)
 
 const minutesOf = (looks: readonly number[]): number[] =>
   Array.from({ length: Math.ceil(looks.length / MINUTE_LOOKS) }, (_, minute) =>

@@ -71,7 +71,11 @@ export function benchDirectory(): { merchants: MerchantRecord[]; codes: CodeReco
 
 export const clientsFile = {
   clients: [
-    { clientId, acquirerIds: [acquirerId], keys: [{ version: '1', publicKeyFile: 'alipay.pub.pem' }] },
+    {
+      clientId,
+      acquirerIds: [acquirerId],
+      keys: [{ version: '1', publicKeyFile: 'alipay.pub.pem' }],
+    },
   ],
 }
 

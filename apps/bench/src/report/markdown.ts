@@ -22,7 +22,16 @@ export function summaryOf(machine: Machine, figures: readonly Figure[]): string 
   return [`${machineLine(machine)}\n`, ...head, ...rows, ''].join('\n')
 }
 
-const machineLine = ({ cpu, cores, memoryGiB, node, redis, at, rounds, seconds }: Machine): string =>
+const machineLine = ({
+  cpu,
+  cores,
+  memoryGiB,
+  node,
+  redis,
+  at,
+  rounds,
+  seconds,
+}: Machine): string =>
   `Taken on ${at.slice(0, 10)} on ${cpu}, ${cores} cores, ${memoryGiB} GiB; Node ${node}, ${redis}; ` +
   `medians of ${rounds} alternating rounds of ${seconds} s each, with the lowest and the highest.`
 
@@ -32,12 +41,17 @@ function figureText({ title, findings, notes = [] }: Figure): string {
       `| ${finding.what} | ${amount(finding.rounds.median, finding.unit)} | ${spread(finding)} | ` +
       `${finding.must === undefined ? '' : boundText(finding.must, finding.unit)} | ${verdictOn(finding) ?? ''} |`,
   )
-  const head = ['| figure | median | spread | must reach | verdict |', '| --- | ---: | ---: | ---: | --- |']
+  const head = [
+    '| figure | median | spread | must reach | verdict |',
+    '| --- | ---: | ---: | ---: | --- |',
+  ]
   return [`### ${title}\n`, ...head, ...rows, ...notes.map((note) => `\n${note}`), ''].join('\n')
 }
 
 function spread({ rounds, unit }: Finding): string {
-  return rounds.values.length === 1 ? '' : `${digits(rounds.min, unit)} – ${digits(rounds.max, unit)}`
+  return rounds.values.length === 1
+    ? ''
+    : `${digits(rounds.min, unit)} – ${digits(rounds.max, unit)}`
 }
 
 function boundText(bound: Bound, unit: string): string {

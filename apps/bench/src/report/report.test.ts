@@ -37,7 +37,12 @@ describe('the table', () => {
     name: 'core',
     title: 'Core',
     findings: [
-      { what: 'ours over theirs', unit: '×', rounds: roundsOf([4, 5, 6]), must: { atLeast: 5, aim: 8 } },
+      {
+        what: 'ours over theirs',
+        unit: '×',
+        rounds: roundsOf([4, 5, 6]),
+        must: { atLeast: 5, aim: 8 },
+      },
       { what: 'throughput', unit: 'orders/s', rounds: roundsOf([1234.5]) },
     ],
     notes: ['A note.'],

@@ -23,9 +23,14 @@ export async function startCluster(dir: string): Promise<BenchCluster> {
   const server = await findRedisServer()
   const homes = Array.from({ length: NODES }, (_, at) => join(dir, `redis-node-${at}`))
   const args = ['--cluster-enabled', 'yes', '--cluster-require-full-coverage', 'yes']
-  const servers = await Promise.all(homes.map((home) => startLocalRedis(server, { dir: home, args })))
+  const servers = await Promise.all(
+    homes.map((home) => startLocalRedis(server, { dir: home, args })),
+  )
   const nodes = servers.map(({ url }) => {
-    const node = connect({ urls: [url], cluster: false, sentinels: [], sentinelName: '' }, 'patient')
+    const node = connect(
+      { urls: [url], cluster: false, sentinels: [], sentinelName: '' },
+      'patient',
+    )
     node.on('error', () => {}) // The command that fails says so.
     return node
   })
@@ -37,12 +42,18 @@ export async function startCluster(dir: string): Promise<BenchCluster> {
   const deadline = performance.now() + JOIN_MS_MAX
   for (const node of nodes) {
     while (!String(await node.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) {
-      if (performance.now() > deadline) throw new Error('the nodes of the Cluster do not find each other')
+      if (performance.now() > deadline)
+        throw new Error('the nodes of the Cluster do not find each other')
       await wait(50)
     }
   }
   return {
-    address: { urls: servers.map(({ url }) => url), cluster: true, sentinels: [], sentinelName: '' },
+    address: {
+      urls: servers.map(({ url }) => url),
+      cluster: true,
+      sentinels: [],
+      sentinelName: '',
+    },
     pids: servers.map(({ process }) => process.pid ?? -1),
     counters: async () =>
       sumOf(

@@ -42,7 +42,11 @@ export async function openHouse(plan: Plan, dir: string): Promise<House> {
 }
 
 /** An empty Redis with the merchants and codes of the bench. */
-export async function redisFor(house: House, stack: AsyncDisposableStack, name: string): Promise<BenchRedis> {
+export async function redisFor(
+  house: House,
+  stack: AsyncDisposableStack,
+  name: string,
+): Promise<BenchRedis> {
   const redis = await startRedis(house.dir, name)
   stack.defer(redis.close)
   await importDirectory(redis.address, 1)
@@ -150,9 +154,17 @@ export async function serverFor(
 }
 
 /** The load generator, with so many orders signed before any clock starts. */
-export async function httpDriver(house: House, stack: AsyncDisposableStack, count: number): Promise<Asked> {
+export async function httpDriver(
+  house: House,
+  stack: AsyncDisposableStack,
+  count: number,
+): Promise<Asked> {
   const driver = await asked(stack, 'driver', 'drivers/http-driver.ts')
   house.say(`signing ${count.toLocaleString('en-US')} orders ahead`)
-  await driver.ask('sign', { count, target: placeOrderPath, keyFile: house.files.callerKey }, anything)
+  await driver.ask(
+    'sign',
+    { count, target: placeOrderPath, keyFile: house.files.callerKey },
+    anything,
+  )
   return driver
 }

@@ -57,11 +57,16 @@ export async function measure(subject: Subject, { leadSeconds, seconds }: Clock)
   const after = await look(subject)
   subject.next = await driver.ask('stop', undefined, wholeNumber)
   if (mark.failed > 0 || mark.answered === 0)
-    throw new Error(`${subject.name}: ${mark.failed} of ${mark.answered} answers were wrong: ${mark.why}`)
+    throw new Error(
+      `${subject.name}: ${mark.failed} of ${mark.answered} answers were wrong: ${mark.why}`,
+    )
   return sampleOf(mark, before, after)
 }
 
-type Look = { redis: RedisCounters | undefined; usage: Map<string, { cpuMs: number; residentBytes: number }> }
+type Look = {
+  redis: RedisCounters | undefined
+  usage: Map<string, { cpuMs: number; residentBytes: number }>
+}
 
 async function look({ redis, programs, driver }: Subject): Promise<Look> {
   const all = [...programs, { name: 'driver', pid: driver.pid }]

@@ -64,7 +64,11 @@ const lives = (adminPort: number): Promise<boolean> =>
     () => false, // It does not listen yet.
   )
 
-const Reply = z.object({ id: z.number(), result: z.unknown().optional(), error: z.string().optional() })
+const Reply = z.object({
+  id: z.number(),
+  result: z.unknown().optional(),
+  error: z.string().optional(),
+})
 
 /** Starts a program of the bench's own, with the same flags, that serves what it is asked (see serve.ts). */
 export async function startAsked(

@@ -24,6 +24,9 @@ export async function prove(house: House, name: string, urls: readonly string[])
 }
 
 export async function callerOf({ files }: House): Promise<Caller> {
-  const [key, serverKey] = await Promise.all([readFile(files.callerKey), readFile(files.signingPublicKey)])
+  const [key, serverKey] = await Promise.all([
+    readFile(files.callerKey),
+    readFile(files.signingPublicKey),
+  ])
   return { clientId, key: createPrivateKey(key), serverKey: createPublicKey(serverKey) }
 }

@@ -33,7 +33,8 @@ export async function startRedis(dir: string, name: string): Promise<BenchRedis>
     port: server.port,
     address,
     pid: server.process.pid ?? -1,
-    counters: async () => countersOf(await connection.info(), await connection.info('commandstats')),
+    counters: async () =>
+      countersOf(await connection.info(), await connection.info('commandstats')),
     close: async () => {
       await disconnect(connection)
       await server.stop()

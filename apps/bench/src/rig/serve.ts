@@ -11,7 +11,10 @@ export function serve(verbs: Record<string, (argument: unknown) => unknown>): vo
       if (verb === undefined) throw new Error(`nothing is known of ${what}`)
       process.send?.({ id, result: await verb(argument) })
     } catch (error) {
-      process.send?.({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+      process.send?.({
+        id,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
     }
   })
   process.on('disconnect', () => process.exit())

@@ -19,7 +19,8 @@ export async function placeorder(
   const redis = await redisFor(house, stack, name)
   const worker = await workerFor(house, stack, redis.address, env)
   const doors = []
-  for (let at = 0; at < ingresses; at += 1) doors.push(await ingressFor(house, stack, redis.address, env))
+  for (let at = 0; at < ingresses; at += 1)
+    doors.push(await ingressFor(house, stack, redis.address, env))
   const urls = doors.map(({ url }) => url)
   await prove(house, name, urls)
   return { name, urls, redis, programs: [...doors, worker, { name: 'redis', pid: redis.pid }] }

@@ -33,7 +33,9 @@ test('the linter finds nothing to say against it', async () => {
   })
   const problems = await lint({ ref: publishedFile, config })
   expect(
-    problems.map(({ ruleId, message, location }) => `${ruleId}: ${message} ${location[0]?.pointer}`),
+    problems.map(
+      ({ ruleId, message, location }) => `${ruleId}: ${message} ${location[0]?.pointer}`,
+    ),
   ).toEqual([])
 })
 
@@ -45,6 +47,8 @@ test('every request it shows is one we accept', () => {
 })
 
 test('all 27 result codes are shown, each with its own answer', () => {
-  const answers = examplesOf(place?.responses['200'].content).map((value) => PlaceOrderAnswer.parse(value))
+  const answers = examplesOf(place?.responses['200'].content).map((value) =>
+    PlaceOrderAnswer.parse(value),
+  )
   expect(answers.map(({ result }) => result.resultCode)).toEqual(resultCodes)
 })

@@ -91,7 +91,10 @@ const placeAnswers: Record<string, Example> = Object.fromEntries(
 const inquiryAnswers: Record<string, Example> = {
   placed: { summary: 'the order is placed', value: stateOf('SUCCESS') },
   notPlaced: { summary: 'the order is not placed', value: stateOf('EXPIRED_CODE') },
-  open: { summary: `the order is not decided yet, at ${formatTime(claimedAt)}`, value: stateOf(undefined) },
+  open: {
+    summary: `the order is not decided yet, at ${formatTime(claimedAt)}`,
+    value: stateOf(undefined),
+  },
   unknown: { summary: 'this caller has no such order', value: orderNotExist },
 }
 
@@ -119,7 +122,9 @@ export function openApiDocument(paths: Paths) {
       },
       [paths.inquireOrder]: {
         post: operation('inquiryOrder', inquiring, 'InquiryOrder', {
-          asked: { anOrder: { summary: 'the order above', value: { acquirerId, pspId, paymentId } } },
+          asked: {
+            anOrder: { summary: 'the order above', value: { acquirerId, pspId, paymentId } },
+          },
           answered: inquiryAnswers,
         }),
       },

@@ -9,6 +9,9 @@ export const publishedFile = join(import.meta.dirname, '../../../../docs/openapi
 /** The document of an ingress whose paths nobody changed. */
 export function published(): string {
   const { PLACE_ORDER_PATH, INQUIRY_ORDER_PATH } = readEnvironment(IngressEnvironment, {})
-  const document = openApiDocument({ placeOrder: PLACE_ORDER_PATH, inquireOrder: INQUIRY_ORDER_PATH })
+  const document = openApiDocument({
+    placeOrder: PLACE_ORDER_PATH,
+    inquireOrder: INQUIRY_ORDER_PATH,
+  })
   return `${JSON.stringify(document, null, 2)}\n`
 }

@@ -25,7 +25,8 @@ async function run(args: string[], { isTTY = false, input = '' } = {}) {
   const out: string[] = []
   const err: string[] = []
   const exit = await runDirectory(args, {
-    open: () => openDirectory({ urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }, 1),
+    open: () =>
+      openDirectory({ urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }, 1),
     out: { write: (text) => out.push(text) },
     err: { write: (text) => err.push(text), isTTY },
     input: Readable.from([Buffer.from(input)]),
@@ -43,7 +44,10 @@ async function fileOf(name: string, ...lines: unknown[]): Promise<string> {
 }
 
 test('good lines are imported, each bad one is told with its number and reason, and the exit code is 1', async () => {
-  const path = await fileOf('bad.ndjson', { merchant }, '{"code":', code, { ...code, status: 'GONE' })
+  const path = await fileOf('bad.ndjson', { merchant }, '{"code":', code, {
+    ...code,
+    status: 'GONE',
+  })
   const first = await run(['import', path])
   expect(first.exit).toBe(1)
   expect(first.out).toMatch(/^imported 1 merchant and 1 code in \d+\.\d s, [\d,]+ records\/s\n$/)
@@ -89,7 +93,11 @@ test('what is removed is there no more', async () => {
     'import',
     await fileOf('gone.ndjson', { ...merchant, merchantId: 'M4' }, { ...code, codeValue: '-C4' }),
   ])
-  expect(await run(['remove', 'merchant', 'M4'])).toEqual({ exit: 0, out: 'removed the merchant\n', err: '' })
+  expect(await run(['remove', 'merchant', 'M4'])).toEqual({
+    exit: 0,
+    out: 'removed the merchant\n',
+    err: '',
+  })
   expect(await run(['remove', 'merchant', 'M4'])).toEqual({
     exit: 1,
     out: '',
@@ -114,7 +122,13 @@ test('a bar is drawn on a terminal, and taken away', async () => {
 test('--help tells every command', async () => {
   const { exit, out } = await run(['--help'])
   expect(exit).toBe(0)
-  for (const word of ['import <file>', 'show merchant', 'show code', 'remove merchant', 'remove code'])
+  for (const word of [
+    'import <file>',
+    'show merchant',
+    'show code',
+    'remove merchant',
+    'remove code',
+  ])
     expect(out).toContain(word)
 })
 

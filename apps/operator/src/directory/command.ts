@@ -39,8 +39,10 @@ export async function runDirectory(args: string[], deps: CommandDeps): Promise<n
   const [verb, kind, id, ...more] = words ?? []
   if (verb === 'import' && kind !== undefined && id === undefined) return importInto(kind, deps)
   const named = (kind === 'merchant' || kind === 'code') && id !== undefined && more.length === 0
-  if (verb === 'show' && named) return withDirectory(deps, (directory) => show(directory, kind, id, deps))
-  if (verb === 'remove' && named) return withDirectory(deps, (directory) => remove(directory, kind, id, deps))
+  if (verb === 'show' && named)
+    return withDirectory(deps, (directory) => show(directory, kind, id, deps))
+  if (verb === 'remove' && named)
+    return withDirectory(deps, (directory) => remove(directory, kind, id, deps))
   deps.err.write(
     `${words === undefined || verb === undefined ? '' : `I do not know what to do with: ${args.join(' ')}\n\n`}${help}`,
   )
@@ -80,7 +82,9 @@ async function importInto(path: string, deps: CommandDeps): Promise<number> {
         `imported ${counted(done.merchants, 'merchant')} and ${counted(done.codes, 'code')} in ${seconds} s, ${rateOf(done, line.elapsedMs)}\n`,
       )
       if (done.bad > 0)
-        err.write(`left out ${counted(done.bad, 'bad record')}: mend the file and import it again\n`)
+        err.write(
+          `left out ${counted(done.bad, 'bad record')}: mend the file and import it again\n`,
+        )
       return done.bad > 0 ? exit.missed : exit.good
     } finally {
       line.clear()
@@ -111,7 +115,8 @@ async function remove(
   id: string,
   { out, err }: CommandDeps,
 ): Promise<number> {
-  const removed = kind === 'merchant' ? await directory.removeMerchant(id) : await directory.removeCode(id)
+  const removed =
+    kind === 'merchant' ? await directory.removeMerchant(id) : await directory.removeCode(id)
   if (removed) out.write(`removed the ${kind}\n`)
   else err.write(`there is no such ${kind}\n`)
   return removed ? exit.good : exit.missed

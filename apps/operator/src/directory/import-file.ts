@@ -7,7 +7,13 @@ import { readDocument } from './read-document.ts'
 import { readLines } from './read-lines.ts'
 
 /** How far an import has come. */
-export type Progress = { bytes: number; bytesTotal: number; merchants: number; codes: number; bad: number }
+export type Progress = {
+  bytes: number
+  bytesTotal: number
+  merchants: number
+  codes: number
+  bad: number
+}
 
 export type ImportDeps = {
   directory: Pick<Directory, 'put'>
@@ -67,7 +73,10 @@ export async function importFile(path: string, deps: ImportDeps): Promise<Progre
   return progress
 }
 
-async function* counted(chunks: AsyncIterable<Buffer>, progress: Progress): AsyncGenerator<Buffer, void> {
+async function* counted(
+  chunks: AsyncIterable<Buffer>,
+  progress: Progress,
+): AsyncGenerator<Buffer, void> {
   for await (const chunk of chunks) {
     progress.bytes += chunk.length
     yield chunk

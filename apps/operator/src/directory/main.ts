@@ -9,4 +9,7 @@ const open = async () => {
   const env = readEnvironment(z.object(redisEnvironment), process.env)
   return patiently(openDirectory(addressOf(env), env.SHARDS), err)
 }
-process.exitCode = await told(() => runDirectory(process.argv.slice(2), { open, out, err, input }), err)
+process.exitCode = await told(
+  () => runDirectory(process.argv.slice(2), { open, out, err, input }),
+  err,
+)

@@ -22,7 +22,8 @@ export async function* readDocument(
   parser.onValue = ({ value, key, stack }) => {
     const list = String(stack.at(-1)?.key)
     recordFrom = bytes
-    if (isList(list) && typeof key === 'number') found.push(entryOf(`${list}.${key}`, value, kinds[list]))
+    if (isList(list) && typeof key === 'number')
+      found.push(entryOf(`${list}.${key}`, value, kinds[list]))
     else if (!strange.has(list)) found.push({ where: list, fault: `is neither list: ${SHAPE}` })
     strange.add(list)
   }
@@ -41,7 +42,10 @@ export async function* readDocument(
       return
     }
     if (bytes - recordFrom > recordBytesMax + chunk.length) {
-      yield { where: `after byte ${recordFrom}`, fault: `no record ends within ${recordBytesMax} bytes` }
+      yield {
+        where: `after byte ${recordFrom}`,
+        fault: `no record ends within ${recordBytesMax} bytes`,
+      }
       return
     }
   }

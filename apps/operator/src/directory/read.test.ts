@@ -6,9 +6,17 @@ import { readDocument } from './read-document.ts'
 import { readLines } from './read-lines.ts'
 
 const merchant = { merchantId: 'M1', status: 'ACTIVE', kybLevel: 1, contracts: [] }
-const code = { codeValue: 'https://pay.example/漢字😀', type: 'ENTRY_CODE', merchantId: 'M1', status: 'OPEN' }
+const code = {
+  codeValue: 'https://pay.example/漢字😀',
+  type: 'ENTRY_CODE',
+  merchantId: 'M1',
+  status: 'OPEN',
+}
 
-async function* chunksOf(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array, void> {
+async function* chunksOf(
+  bytes: Uint8Array,
+  sizes: readonly number[],
+): AsyncGenerator<Uint8Array, void> {
   let from = 0
   for (let at = 0; from < bytes.length; at += 1) {
     const to = from + (sizes[at % sizes.length] ?? 1)
@@ -26,7 +34,8 @@ async function entriesOf(
   recordBytesMax = 10_000,
 ): Promise<Entry[]> {
   const entries: Entry[] = []
-  for await (const entry of read(chunksOf(Buffer.from(text), sizes), recordBytesMax)) entries.push(entry)
+  for await (const entry of read(chunksOf(Buffer.from(text), sizes), recordBytesMax))
+    entries.push(entry)
   return entries
 }
 
@@ -57,7 +66,11 @@ test.each<[string, string, string]>([
   ['no JSON', '{"merchantId"', 'line 2: is not JSON'],
   ['no object', '[1]', 'line 2: is no object'],
   ['a name around nothing', '{"code":null}', 'line 2: is no object'],
-  ['a field that is none', JSON.stringify({ ...merchant, kyb: 1 }), 'line 2: Unrecognized key: "kyb"'],
+  [
+    'a field that is none',
+    JSON.stringify({ ...merchant, kyb: 1 }),
+    'line 2: Unrecognized key: "kyb"',
+  ],
   ['an empty object', '{}', 'line 2: merchantId: '],
   [
     'two faults',
@@ -74,7 +87,11 @@ test.each<[string, string, string]>([
     readLines,
     [JSON.stringify(merchant), line, JSON.stringify(code)].join('\n'),
   )
-  expect(entries.map(kindOf)).toEqual(['line 1: merchant', expect.stringContaining(fault), 'line 3: code'])
+  expect(entries.map(kindOf)).toEqual([
+    'line 1: merchant',
+    expect.stringContaining(fault),
+    'line 3: code',
+  ])
 })
 
 test('a line that is not UTF-8 is bad', async () => {
@@ -84,28 +101,37 @@ test('a line that is not UTF-8 is bad', async () => {
     Buffer.from('"}\n'),
     Buffer.from(JSON.stringify(code)),
   ])
-  expect((await entriesOf(readLines, bytes)).map(kindOf)).toEqual(['line 1: is not UTF-8', 'line 2: code'])
+  expect((await entriesOf(readLines, bytes)).map(kindOf)).toEqual([
+    'line 1: is not UTF-8',
+    'line 2: code',
+  ])
 })
 
 test('however a file is cut into chunks, its lines are the same', () => {
-  const aText = fc.array(fc.constantFrom('a', '\n', 'long line ', '漢', '😀')).map((parts) => parts.join(''))
+  const aText = fc
+    .array(fc.constantFrom('a', '\n', 'long line ', '漢', '😀'))
+    .map((parts) => parts.join(''))
   fc.assert(
-    fc.property(aText, fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), (text, sizes) => {
-      const bytes = Buffer.from(text)
-      const lines = new Lines(1_000)
-      const taken: string[] = []
-      let from = 0
-      for (let at = 0; from < bytes.length; at += 1) {
-        const to = from + (sizes[at % sizes.length] ?? 1)
-        for (const line of lines.take(bytes.subarray(from, to)))
-          taken.push(Buffer.from(line.bytes ?? []).toString())
-        from = to
-      }
-      for (const line of lines.end()) taken.push(Buffer.from(line.bytes ?? []).toString())
-      const expected = text.split('\n')
-      if (expected.at(-1) === '') expected.pop()
-      expect(taken).toEqual(expected)
-    }),
+    fc.property(
+      aText,
+      fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
+      (text, sizes) => {
+        const bytes = Buffer.from(text)
+        const lines = new Lines(1_000)
+        const taken: string[] = []
+        let from = 0
+        for (let at = 0; from < bytes.length; at += 1) {
+          const to = from + (sizes[at % sizes.length] ?? 1)
+          for (const line of lines.take(bytes.subarray(from, to)))
+            taken.push(Buffer.from(line.bytes ?? []).toString())
+          from = to
+        }
+        for (const line of lines.end()) taken.push(Buffer.from(line.bytes ?? []).toString())
+        const expected = text.split('\n')
+        if (expected.at(-1) === '') expected.pop()
+        expect(taken).toEqual(expected)
+      },
+    ),
   )
 })
 
@@ -153,7 +179,11 @@ test('what comes before the fault of a document is good', async () => {
 })
 
 test('a document that is not UTF-8, or one without an end of a record, is given up', async () => {
-  const broken = Buffer.concat([Buffer.from('{"codes":["'), Buffer.from([0xc0, 0xaf]), Buffer.from('"]}')])
+  const broken = Buffer.concat([
+    Buffer.from('{"codes":["'),
+    Buffer.from([0xc0, 0xaf]),
+    Buffer.from('"]}'),
+  ])
   expect((await entriesOf(readDocument, broken)).map(kindOf)).toEqual([
     expect.stringMatching(/is not UTF-8$/),
   ])

@@ -51,7 +51,8 @@ describe('show', () => {
     expect(out).toContain('100 CNY, settled in 100 CNY')
     expect(out).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z +\+0 ms +claimed$/m)
     expect(out).toMatch(/ \+\d+ ms +job g-\S+ enqueued$/m)
-    for (const personal of ['281004132828992222233', '210282121122']) expect(out).not.toContain(personal)
+    for (const personal of ['281004132828992222233', '210282121122'])
+      expect(out).not.toContain(personal)
   })
 
   test('tells the request as it came when all is asked for', async () => {
@@ -84,7 +85,9 @@ describe('show', () => {
     const { paymentId } = await taken()
     const { jobId = '' } = (await recordOf(paymentId)) ?? {}
     await worker.queues.queue(await shardOfJob(jobId)).remove(jobId)
-    expect((await run('show', paymentId)).out).toContain(`${jobId}, which is gone: mending gives it another`)
+    expect((await run('show', paymentId)).out).toContain(
+      `${jobId}, which is gone: mending gives it another`,
+    )
   })
 })
 
@@ -107,7 +110,10 @@ test('gave-up lists those that were given up, newest first', async () => {
   await worker.orders.gaveUp(second.paymentId, Date.now() + 2_000)
   const { out } = await run('gave-up')
   const [, ...rows] = out.trimEnd().split('\n')
-  expect(rows.slice(0, 2).map((row) => row.split(/ +/).at(-1))).toEqual([second.paymentId, first.paymentId])
+  expect(rows.slice(0, 2).map((row) => row.split(/ +/).at(-1))).toEqual([
+    second.paymentId,
+    first.paymentId,
+  ])
 })
 
 describe('retry', () => {
@@ -129,9 +135,12 @@ describe('retry', () => {
   })
 })
 
-test.each(['show', 'retry'])('%s of an order that nobody placed says that there is none', async (verb) => {
-  expect(await run(verb, 'P-none')).toEqual({ exit: 1, out: '', err: 'there is no such order\n' })
-})
+test.each(['show', 'retry'])(
+  '%s of an order that nobody placed says that there is none',
+  async (verb) => {
+    expect(await run(verb, 'P-none')).toEqual({ exit: 1, out: '', err: 'there is no such order\n' })
+  },
+)
 
 test.each([
   [[]],
@@ -147,5 +156,8 @@ test.each([
 })
 
 test('help is not an error', async () => {
-  expect(await run('--help')).toMatchObject({ exit: 0, out: expect.stringContaining('orders <command>') })
+  expect(await run('--help')).toMatchObject({
+    exit: 0,
+    out: expect.stringContaining('orders <command>'),
+  })
 })

@@ -38,16 +38,22 @@ export async function runOrders(args: string[], deps: OrdersDeps): Promise<numbe
   }
   const [verb, paymentId, ...more] = words ?? []
   const named = paymentId !== undefined && more.length === 0
-  if (verb === 'show' && named) return using(deps, (store) => show(paymentId, flags.has('full'), store, deps))
+  if (verb === 'show' && named)
+    return using(deps, (store) => show(paymentId, flags.has('full'), store, deps))
   if (verb === 'retry' && named) return using(deps, (store) => retry(paymentId, store, deps))
-  if (verb === 'open' && paymentId === undefined) return using(deps, (store) => listOpen(store, deps))
-  if (verb === 'gave-up' && paymentId === undefined) return using(deps, (store) => listGivenUp(store, deps))
+  if (verb === 'open' && paymentId === undefined)
+    return using(deps, (store) => listOpen(store, deps))
+  if (verb === 'gave-up' && paymentId === undefined)
+    return using(deps, (store) => listGivenUp(store, deps))
   const unknown = args.length === 0 ? '' : `I do not know what to do with: ${args.join(' ')}\n\n`
   deps.err.write(`${unknown}${help}`)
   return exit.usage
 }
 
-async function using({ open }: OrdersDeps, body: (store: OperatorStore) => Promise<number>): Promise<number> {
+async function using(
+  { open }: OrdersDeps,
+  body: (store: OperatorStore) => Promise<number>,
+): Promise<number> {
   const store = await open()
   try {
     return await body(store)
@@ -68,7 +74,11 @@ async function show(
   return shown === undefined ? exit.missed : exit.good
 }
 
-async function retry(paymentId: string, store: OperatorStore, { out, err }: OrdersDeps): Promise<number> {
+async function retry(
+  paymentId: string,
+  store: OperatorStore,
+  { out, err }: OrdersDeps,
+): Promise<number> {
   const record = await store.orders.record(paymentId)
   const stopped = (why: string) => {
     err.write(`${why}\n`)
@@ -115,7 +125,10 @@ async function listOpen({ orders, shards }: OperatorStore, { out }: OrdersDeps):
   return exit.good
 }
 
-async function listGivenUp({ orders, shards }: OperatorStore, { out }: OrdersDeps): Promise<number> {
+async function listGivenUp(
+  { orders, shards }: OperatorStore,
+  { out }: OrdersDeps,
+): Promise<number> {
   const all = await Promise.all(
     Array.from({ length: shards }, (_, shard) => orders.givenUp(shard, LISTED_MAX)),
   )

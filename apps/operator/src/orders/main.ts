@@ -8,6 +8,9 @@ const { stdout: out, stderr: err } = process
 const open = async () => {
   const env = readEnvironment(z.object(redisEnvironment), process.env)
   // The command that fails says so.
-  return patiently(openOperatorStore({ address: addressOf(env), shards: env.SHARDS, onFault: () => {} }), err)
+  return patiently(
+    openOperatorStore({ address: addressOf(env), shards: env.SHARDS, onFault: () => {} }),
+    err,
+  )
 }
 process.exitCode = await told(() => runOrders(process.argv.slice(2), { open, out, err }), err)

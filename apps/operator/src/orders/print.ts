@@ -12,7 +12,9 @@ export function ageOf(ms: number): string {
 export function listOf(heads: string[], rows: string[][]): string {
   if (rows.length === 0) return ''
   const lines = [heads, ...rows]
-  const widths = heads.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
+  const widths = heads.map((_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  )
   return lines
     .map(
       (line) =>

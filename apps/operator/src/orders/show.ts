@@ -46,7 +46,10 @@ function factsOf(
   return [
     ['paymentId', order.paymentId],
     ['paymentRequestId', paymentRequestId],
-    ['state', outcome === undefined ? `open for ${ageOf(now - claimedAt)}` : `concluded ${outcome}`],
+    [
+      'state',
+      outcome === undefined ? `open for ${ageOf(now - claimedAt)}` : `concluded ${outcome}`,
+    ],
     ...(outcome === undefined ? [['job', jobWords(jobId, job)] satisfies Fact] : []),
     ['client', clientId],
     ['acquirer, psp', `${order.acquirerId}, ${order.pspId}`],
@@ -57,7 +60,9 @@ function factsOf(
 
 function jobWords(jobId: string | undefined, job: JobStands | undefined): string {
   if (jobId === undefined) return 'none: mending gives it one'
-  return job === undefined ? `${jobId}, which is gone: mending gives it another` : `${jobId}, ${job.state}`
+  return job === undefined
+    ? `${jobId}, which is gone: mending gives it another`
+    : `${jobId}, ${job.state}`
 }
 
 function wayOf(
@@ -73,7 +78,8 @@ function wayOf(
       way.push({ at: job.startedAt, what: `taken by a worker, the last of ${job.attempts} times` })
     if (job.dueAt !== undefined) way.push({ at: job.dueAt, what: 'to be taken again, not before' })
   }
-  if (givenUp !== undefined) way.push({ at: givenUp, what: 'given up: nothing could decide it in time' })
+  if (givenUp !== undefined)
+    way.push({ at: givenUp, what: 'given up: nothing could decide it in time' })
   if (concludedAt !== undefined) way.push({ at: concludedAt, what: `concluded ${outcome}` })
   return way
 }

@@ -135,7 +135,11 @@ describe('acceptance', () => {
 
   test('a narrow terminal shows cases and verdicts in lines that fit', async () => {
     const lines: string[] = []
-    const out = { write: (text: string) => lines.push(...text.split('\n')), isTTY: true, columns: 100 }
+    const out = {
+      write: (text: string) => lines.push(...text.split('\n')),
+      isTTY: true,
+      columns: 100,
+    }
     const terminal = openTerminal({ out, err: { write: () => {} }, env: { NO_COLOR: '1' } })
     expect(await command.run([...who(), '--only', 'codes,states'], terminal)).toBe(0)
     const shown = lines.filter((line) => /^(codes|states)\//.test(line))
@@ -191,7 +195,12 @@ describe('the JUnit report', () => {
   test('counts cases by chapter, and says what failed and why', async () => {
     const junit = join(dir, 'reports', 'junit.xml')
     await becomes('forgets orders')
-    const { code } = await run('--only', 'idempotency/in-turn,codes/get,states/RISK', '--junit', junit)
+    const { code } = await run(
+      '--only',
+      'idempotency/in-turn,codes/get,states/RISK',
+      '--junit',
+      junit,
+    )
     expect(code).toBe(1)
     const xml = await readFile(junit, 'utf8')
     expect(xml).toMatch(

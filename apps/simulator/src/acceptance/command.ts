@@ -47,7 +47,11 @@ const options = {
     help: 'how long an order that is answered U may stay open',
   },
   junit: { type: 'string', value: '<xml>', help: 'write a JUnit report' },
-  html: { type: 'string', value: '<html>', help: 'write a report to read, with every request and answer' },
+  html: {
+    type: 'string',
+    value: '<html>',
+    help: 'write a report to read, with every request and answer',
+  },
   list: { type: 'boolean', help: 'print the cases, and send nothing' },
   json: { type: 'boolean', help: 'print the outcome as JSON' },
 } as const
@@ -66,7 +70,10 @@ export const command: Command = {
       return exit.good
     }
     const { values } = readArgs(args, options)
-    const answerWithinMs = numberOf('answer-within', values['answer-within'], { min: 1, max: 60_000 })
+    const answerWithinMs = numberOf('answer-within', values['answer-within'], {
+      min: 1,
+      max: 60_000,
+    })
     const cases = pick(allCases(answerWithinMs), values)
     if (values.list) {
       printCases(cases, terminal)

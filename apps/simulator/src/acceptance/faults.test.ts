@@ -40,9 +40,21 @@ type Bounds = { only?: string; answerWithinMs?: number; finalWithinMs?: number }
 async function put(acquirer: SmallAcquirer, bounds: Bounds = {}): Promise<Outcome[]> {
   const { only, answerWithinMs = ANSWER_WITHIN_MS, finalWithinMs = 20_000 } = bounds
   const { url, inquiryUrl } = acquirer
-  const who = { url, inquiryUrl, clientId, key: keys.caller, keyVersion: '1', serverKey: keys.acquirerPublic }
+  const who = {
+    url,
+    inquiryUrl,
+    clientId,
+    key: keys.caller,
+    keyVersion: '1',
+    serverKey: keys.acquirerPublic,
+  }
   return runCases(pick(allCases(answerWithinMs), { only }), {
-    setting: { who: { ...who, tls: { rejectUnauthorized: true } }, sample, answerWithinMs, finalWithinMs },
+    setting: {
+      who: { ...who, tls: { rejectUnauthorized: true } },
+      sample,
+      answerWithinMs,
+      finalWithinMs,
+    },
     fixtures,
     concurrency: 8,
     signal: new AbortController().signal,
@@ -50,7 +62,9 @@ async function put(acquirer: SmallAcquirer, bounds: Bounds = {}): Promise<Outcom
 }
 
 const failed = (outcomes: readonly Outcome[]) =>
-  outcomes.filter(({ verdict }) => verdict === 'FAILED').map((one) => `${one.case.name}: ${one.got}`)
+  outcomes
+    .filter(({ verdict }) => verdict === 'FAILED')
+    .map((one) => `${one.case.name}: ${one.got}`)
 
 test('the right acquirer passes every case, and none is left out', async () => {
   await using acquirer = await new SmallAcquirer(keys).listen()
@@ -70,7 +84,10 @@ describe('an acquirer that', () => {
   test.each(wrongAcquirers)('$what is caught by $caughtBy', async ({ caughtBy, ways }) => {
     await using acquirer = await new SmallAcquirer(keys, { ways }).listen()
     const chapter = groupOf({ name: caughtBy })
-    const outcomes = await put(acquirer, { ...short, only: chapter === 'answers' ? anyAnswers : chapter })
+    const outcomes = await put(acquirer, {
+      ...short,
+      only: chapter === 'answers' ? anyAnswers : chapter,
+    })
     expect(failed(outcomes).map((line) => line.split(':')[0])).toContain(caughtBy)
   })
 })

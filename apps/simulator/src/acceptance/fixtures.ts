@@ -43,9 +43,13 @@ export type Fixtures = z.output<typeof FixturesFile>
  */
 export async function readFixtures(path: string | undefined): Promise<Fixtures> {
   if (path === undefined) return {}
-  const parsed = FixturesFile.safeParse(jsonOf(path, (await readNamed('fixtures', path)).toString()))
+  const parsed = FixturesFile.safeParse(
+    jsonOf(path, (await readNamed('fixtures', path)).toString()),
+  )
   if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`)
+  const faults = parsed.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`,
+  )
   throw new Usage(`--fixtures ${path}: ${faults.join('; ')}`)
 }
 

@@ -59,7 +59,8 @@ export class Lab {
 
   /** A new order like the sample: nobody knows its paymentId, and no limit its customer. */
   order(...changes: readonly Change[]): Fields {
-    const customer = this.#sample.customerId === undefined ? {} : { customerId: `C${randomInt(1e12)}` }
+    const customer =
+      this.#sample.customerId === undefined ? {} : { customerId: `C${randomInt(1e12)}` }
     return changed({ ...this.#sample, ...customer, paymentId: newPaymentId() }, ...changes)
   }
 
@@ -93,7 +94,9 @@ export class Lab {
 
   /** Places orders at the same moment, each over a connection of its own; all are signed before the first is sent. */
   async atOnce(orders: readonly Fields[]): Promise<Told[]> {
-    const made = await Promise.all(orders.map(async (order) => ({ order, sent: await this.made(order) })))
+    const made = await Promise.all(
+      orders.map(async (order) => ({ order, sent: await this.made(order) })),
+    )
     return Promise.all(
       made.map(async ({ order, sent }) => {
         const told = await this.sendMade(sent)
@@ -166,7 +169,10 @@ export class Lab {
   /** Answers elsewhere than to a POST on one of the two paths are promised by nobody. */
   #isProtocol({ method, url }: Sent): boolean {
     const { who } = this.setting
-    return method === 'POST' && [who.url, who.inquiryUrl].some(({ pathname }) => pathname === url.pathname)
+    return (
+      method === 'POST' &&
+      [who.url, who.inquiryUrl].some(({ pathname }) => pathname === url.pathname)
+    )
   }
 
   async #send(door: Door, sent: Sent, { connection }: Way): Promise<Reply> {

@@ -23,7 +23,8 @@ export type Make = {
 }
 
 /** Base64, percent-encoded: what Alipay+'s SDKs send. */
-export const percentEncoded = (signature: Buffer): string => encodeURIComponent(signature.toString('base64'))
+export const percentEncoded = (signature: Buffer): string =>
+  encodeURIComponent(signature.toString('base64'))
 
 const standardHeader = (value: string, keyVersion: string): string =>
   `algorithm=RSA256, keyVersion=${keyVersion}, signature=${value}`

@@ -27,5 +27,7 @@ test('one more than an amount is exact, however long it is', () => {
 })
 
 test('a sample without amounts cannot be changed by one unit, and says so', () => {
-  expect(() => amountIn({ paymentAmount: '1' }, 'paymentAmount')).toThrow("the sample's paymentAmount")
+  expect(() => amountIn({ paymentAmount: '1' }, 'paymentAmount')).toThrow(
+    "the sample's paymentAmount",
+  )
 })

@@ -10,7 +10,8 @@ export type Change = (fields: Fields) => Fields
 
 /** Puts a value at a path such as `merchant.store.storeName`; what is missing on the way is made. */
 export function set(path: string, value: unknown): Change {
-  return (fields) => at(fields, path.split('.'), (_old, name, owner) => ({ ...owner, [name]: value }))
+  return (fields) =>
+    at(fields, path.split('.'), (_old, name, owner) => ({ ...owner, [name]: value }))
 }
 
 /** Takes away what is at a path. */

@@ -66,8 +66,13 @@ export async function runCases(cases: readonly Case[], options: RunOptions): Pro
 }
 
 /** Places one order, of which the last cases ask again. */
-async function greet(setting: Omit<Setting, 'first'>): Promise<{ setting: Setting; recorded: Recorded[] }> {
-  const nobody = { order: {}, told: { code: 'nothing', status: undefined, paymentRequestId: undefined } }
+async function greet(
+  setting: Omit<Setting, 'first'>,
+): Promise<{ setting: Setting; recorded: Recorded[] }> {
+  const nobody = {
+    order: {},
+    told: { code: 'nothing', status: undefined, paymentRequestId: undefined },
+  }
   const lab = new Lab('the first order', { ...setting, first: nobody })
   const order = lab.order()
   const told = await lab.place(order)
@@ -89,7 +94,13 @@ async function attempt(trial: Trial, setting: Setting, fixtures: Fixtures): Prom
   try {
     const got = await trial.act(lab).catch(unmet)
     const verdict = trial.expected.isMet(got) ? 'PASSED' : 'FAILED'
-    return { case: trial, verdict, got, tookMs: performance.now() - startedAt, recorded: lab.recorded }
+    return {
+      case: trial,
+      verdict,
+      got,
+      tookMs: performance.now() - startedAt,
+      recorded: lab.recorded,
+    }
   } finally {
     lab.close()
   }
@@ -123,7 +134,11 @@ function survey(one: Survey, recorded: readonly Recorded[]): Outcome {
 }
 
 /** Does something for each, several at a time. The first failure ends it, once what is under way has ended. */
-async function inLanes<T>(all: readonly T[], lanes: number, body: (one: T) => Promise<void>): Promise<void> {
+async function inLanes<T>(
+  all: readonly T[],
+  lanes: number,
+  body: (one: T) => Promise<void>,
+): Promise<void> {
   const waiting = [...all]
   const lane = async () => {
     for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) await body(one)

@@ -23,7 +23,8 @@ export type Connection = { agent: http.Agent; close: () => void }
 /** Opens a connection, when the first request goes over it. */
 export function openConnection(url: URL, tls: Tls): Connection {
   const kept = { keepAlive: true, maxSockets: 1 }
-  const agent = url.protocol === 'https:' ? new https.Agent({ ...kept, ...tls }) : new http.Agent(kept)
+  const agent =
+    url.protocol === 'https:' ? new https.Agent({ ...kept, ...tls }) : new http.Agent(kept)
   return { agent, close: () => agent.destroy() }
 }
 
@@ -71,7 +72,9 @@ function open({ method, url, headers, body }: Sent, { tls, connection }: Way): C
     // A flat list keeps order, spelling and doubles.
     headers: [['Host', url.host] as const, ...headers, ...length].flat(),
   }
-  return url.protocol === 'https:' ? https.request(url, { ...options, ...tls }) : http.request(url, options)
+  return url.protocol === 'https:'
+    ? https.request(url, { ...options, ...tls })
+    : http.request(url, options)
 }
 
 async function read(response: IncomingMessage): Promise<Reply> {
@@ -80,13 +83,20 @@ async function read(response: IncomingMessage): Promise<Reply> {
   for await (const chunk of response) {
     chunks.push(chunk)
     bytes += chunk.length
-    if (bytes > ANSWER_BYTES_MAX) throw new Error(`the answer has more than ${ANSWER_BYTES_MAX} bytes`)
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new Error(`the answer has more than ${ANSWER_BYTES_MAX} bytes`)
   }
   const headers = Object.fromEntries(
     Object.entries(response.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
   )
   const body = Buffer.concat(chunks)
-  return { kind: 'ANSWERED', httpStatus: response.statusCode ?? 0, headers, body, signature: 'UNCHECKED' }
+  return {
+    kind: 'ANSWERED',
+    httpStatus: response.statusCode ?? 0,
+    headers,
+    body,
+    signature: 'UNCHECKED',
+  }
 }
 
 const reasonOf = (error: unknown): string =>

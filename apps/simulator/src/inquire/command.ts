@@ -8,7 +8,11 @@ import { exchangeAsJson, heardWords, showExchange } from '../show.ts'
 
 const options = {
   ...callerOptions,
-  'acquirer-id': { type: 'string', value: '<id>', help: "the order's acquirerId; else the sample's" },
+  'acquirer-id': {
+    type: 'string',
+    value: '<id>',
+    help: "the order's acquirerId; else the sample's",
+  },
   'psp-id': { type: 'string', value: '<id>', help: "the order's pspId; else the sample's" },
   expect: { type: 'string', value: '<code>', help: "the order's result code hoped for; else any" },
   json: { type: 'boolean', help: 'print what went over the wire as JSON' },
@@ -34,7 +38,8 @@ export const command: Command = {
     try {
       const exchange = await caller.inquire(ids)
       const heard = hearInquired(exchange.reply)
-      if (values.json) terminal.print(JSON.stringify({ result: heard, ...exchangeAsJson(exchange) }, null, 2))
+      if (values.json)
+        terminal.print(JSON.stringify({ result: heard, ...exchangeAsJson(exchange) }, null, 2))
       else {
         showExchange(exchange, terminal)
         terminal.print(`the order  ${heardWords(heard, terminal)}`)

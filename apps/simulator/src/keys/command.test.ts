@@ -16,14 +16,17 @@ afterEach(() => rm(dir, { recursive: true }))
 
 const privateFile = () => join(dir, 'made', 'alipay-1.pem')
 const publicFile = () => join(dir, 'made', 'alipay-1.pub.pem')
-const make = (...args: string[]) => command.run(['--out', join(dir, 'made'), ...args], recorder().terminal)
+const make = (...args: string[]) =>
+  command.run(['--out', join(dir, 'made'), ...args], recorder().terminal)
 
 test('makes an RSA pair of 2048 bits whose halves belong together', async () => {
   expect(await make()).toBe(0)
   const key = createPrivateKey(await readFile(privateFile()))
   expect(key.asymmetricKeyDetails?.modulusLength).toBe(2048)
   const text = Buffer.from('text')
-  expect(verify(text, createPublicKey(await readFile(publicFile())), await sign(text, key))).toBe(true)
+  expect(verify(text, createPublicKey(await readFile(publicFile())), await sign(text, key))).toBe(
+    true,
+  )
 })
 
 test('only the owner can read the private key', async () => {

@@ -10,7 +10,12 @@ const KEY_BITS = 2048
 
 const options = {
   out: { type: 'string', value: '<dir>', default: '.data/keys', help: 'where the pair goes' },
-  name: { type: 'string', value: '<name>', default: 'alipay-1', help: 'makes <name>.pem and <name>.pub.pem' },
+  name: {
+    type: 'string',
+    value: '<name>',
+    default: 'alipay-1',
+    help: 'makes <name>.pem and <name>.pub.pem',
+  },
   force: { type: 'boolean', help: 'replace a pair that is there' },
   json: { type: 'boolean', help: 'print the paths as JSON' },
 } as const
@@ -25,11 +30,14 @@ export const command: Command = {
     }
     const { values } = readArgs(args, options)
     const { out, name, force = false, json = false } = values
-    if (!/^[\w.-]+$/.test(name)) throw new Usage(`--name ${name}: letters, digits, dots and dashes only`)
+    if (!/^[\w.-]+$/.test(name))
+      throw new Usage(`--name ${name}: letters, digits, dots and dashes only`)
     const pair = await makeKeyPair(out, name, force)
     if (json) terminal.print(JSON.stringify(pair))
     else {
-      terminal.print(`${terminal.paint('green', 'made')}  ${pair.privateKeyFile}  signs; keep it secret`)
+      terminal.print(
+        `${terminal.paint('green', 'made')}  ${pair.privateKeyFile}  signs; keep it secret`,
+      )
       terminal.print(
         `${terminal.paint('green', 'made')}  ${pair.publicKeyFile}  verifies; give it to the acquirer`,
       )
@@ -44,7 +52,10 @@ export const command: Command = {
  * @throws Usage when a file of the pair is there and `force` is not given, or the folder cannot be written
  */
 export async function makeKeyPair(dir: string, name: string, force: boolean) {
-  const pair = { privateKeyFile: join(dir, `${name}.pem`), publicKeyFile: join(dir, `${name}.pub.pem`) }
+  const pair = {
+    privateKeyFile: join(dir, `${name}.pem`),
+    publicKeyFile: join(dir, `${name}.pub.pem`),
+  }
   for (const path of force ? [] : Object.values(pair)) {
     if (await isThere(path)) throw new Usage(`${path} is there already; --force replaces it`)
   }

@@ -42,7 +42,12 @@ export function throughputChart(buckets: readonly Bucket[], bucketS: number): st
   return picture('Answers a second over time', ticks, buckets, bucketS, bars.join(''))
 }
 
-export const nameOfFate: Readonly<Record<Fate, string>> = { S: 'S', F: 'F', U: 'U', LOST: 'no answer' }
+export const nameOfFate: Readonly<Record<Fate, string>> = {
+  S: 'S',
+  F: 'F',
+  U: 'U',
+  LOST: 'no answer',
+}
 
 const lines = ['max', 'p99', 'p50'] as const
 

@@ -38,7 +38,10 @@ async function run(...args: string[]) {
     '--report',
     report(),
   ]
-  const code = await command.run([...who, '--time-factor', '0.001', '--connections', '4', ...args], terminal)
+  const code = await command.run(
+    [...who, '--time-factor', '0.001', '--connections', '4', ...args],
+    terminal,
+  )
   return { code, out: out(), err: err() }
 }
 const summaryOf = (out: string) => JSON.parse(out)
@@ -85,15 +88,28 @@ describe('load', () => {
       if (seen.kind === 'inquire' && kept)
         acquirer.orders.set(seen.paymentId, { ...kept, outcome: 'SUCCESS' })
       if (nth > 0 || seen.kind === 'inquire') return {}
-      return order % 10 === 3 ? { code: 'PAYMENT_IN_PROCESS' } : order % 10 === 7 ? { drop: true } : {}
+      return order % 10 === 3
+        ? { code: 'PAYMENT_IN_PROCESS' }
+        : order % 10 === 7
+          ? { drop: true }
+          : {}
     }
-    const { out, code } = await run('--amount', '100', '--mix', 'new=1', '--json', '--lost-share', '0.2')
+    const { out, code } = await run(
+      '--amount',
+      '100',
+      '--mix',
+      'new=1',
+      '--json',
+      '--lost-share',
+      '0.2',
+    )
     expect(summaryOf(out).followed).toMatchObject({ orders: 20, S: 20, F: 0, open: 0 })
     expect(code).toBe(0)
   })
 
   test('an order that stays open misses the objective', async () => {
-    acquirer.behave = ({ paymentId }) => (paymentId.endsWith('5') ? { code: 'PAYMENT_IN_PROCESS' } : {})
+    acquirer.behave = ({ paymentId }) =>
+      paymentId.endsWith('5') ? { code: 'PAYMENT_IN_PROCESS' } : {}
     const { out, code } = await run('--amount', '20', '--mix', 'new=1', '--json')
     expect(summaryOf(out).followed.open).toBe(2)
     expect(code).toBe(1)
@@ -128,7 +144,8 @@ describe('load finds', () => {
   })
 
   test('an acquirer that does not sign, or answers with another status: that is no answer', async () => {
-    acquirer.behave = ({ paymentId }) => (paymentId.endsWith('1') ? { unsigned: true } : { httpStatus: 500 })
+    acquirer.behave = ({ paymentId }) =>
+      paymentId.endsWith('1') ? { unsigned: true } : { httpStatus: 500 }
     const { out } = await run('--amount', '40', '--mix', 'new=1', '--json')
     const { codes, fates } = summaryOf(out)
     expect(fates.LOST).toBe(40)
@@ -173,7 +190,16 @@ describe('the report', () => {
   test('says nothing in HTML of its own that the acquirer put into an answer', async () => {
     const { terminal } = recorder()
     const evil = `${acquirer.url.href}?<img>`
-    const args = ['--url', evil, '--key', files.key, '--server-key', files.serverKey, '--report', report()]
+    const args = [
+      '--url',
+      evil,
+      '--key',
+      files.key,
+      '--server-key',
+      files.serverKey,
+      '--report',
+      report(),
+    ]
     await command.run([...args, '--amount', '5', '--mix', 'new=1', '--time-factor', '0'], terminal)
     expect(await readFile(report(), 'utf8')).not.toContain('<img>')
   })

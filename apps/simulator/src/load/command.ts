@@ -33,7 +33,9 @@ export const command: Command = {
     const recipe = openRecipe((await readSample(values.sample)).fields, customers)
     const who = await readWho(values, terminal)
     if (who.inquiryUrl.origin !== who.url.origin && setup.mix.inquiry > 0) {
-      throw new Usage('--inquiry-url: load needs it on the same host as --url, or --mix without inquiry')
+      throw new Usage(
+        '--inquiry-url: load needs it on the same host as --url, or --mix without inquiry',
+      )
     }
     const stop = new AbortController()
     const onSignal = () => stop.abort(new Stopped())

@@ -146,7 +146,12 @@ export class Connection {
     this.#onTheWay = undefined
     const answered = { httpStatus, headers: inLowerCase(headers), body }
     this.#toldToClose = /\bclose\b/i.test(answered.headers.connection ?? '')
-    this.#options.onLanded({ kind: 'ANSWERED', one, latencyMs: performance.now() - sentAt, answered })
+    this.#options.onLanded({
+      kind: 'ANSWERED',
+      one,
+      latencyMs: performance.now() - sentAt,
+      answered,
+    })
   }
 
   #lose(): void {

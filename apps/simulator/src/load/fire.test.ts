@@ -28,7 +28,8 @@ async function listening(server: net.Server | http.Server): Promise<URL> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   closing.push(() => void server.close())
   const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the server does not listen on a port')
+  if (address === null || typeof address === 'string')
+    throw new Error('the server does not listen on a port')
   return new URL(`http://127.0.0.1:${address.port}/placeOrder`)
 }
 
@@ -113,7 +114,11 @@ describe('a closed loop', () => {
 describe('a fixed rate', () => {
   test('sends so many a second, spread over the second', async () => {
     const acquirer = await acquirerUp()
-    const { landed } = await fired(acquirer.url, 200, { connections: 10, rate: 100, durationMs: 2000 })
+    const { landed } = await fired(acquirer.url, 200, {
+      connections: 10,
+      rate: 100,
+      durationMs: 2000,
+    })
     expect(count(landed)).toEqual({ ANSWERED: 200, TIMED_OUT: 0, DROPPED: 0 })
     const first = acquirer.seen[0]?.at ?? 0
     const tenths = Map.groupBy(acquirer.seen, ({ at }) => Math.floor((at - first) / 100))
@@ -124,7 +129,11 @@ describe('a fixed rate', () => {
   test('a connection sends no more than is due while an answer is late, and does not make up for it', async () => {
     const acquirer = await acquirerUp()
     acquirer.behave = () => (acquirer.seen.length === 1 ? { delayMs: 1500 } : {})
-    const { landed, ending } = await fired(acquirer.url, 30, { connections: 1, rate: 10, durationMs: 3000 })
+    const { landed, ending } = await fired(acquirer.url, 30, {
+      connections: 1,
+      rate: 10,
+      durationMs: 3000,
+    })
     expect(ending).toBe('TIME')
     expect(landed.length).toBeLessThan(30)
     expect(landed[0]?.latencyMs).toBeGreaterThan(1400)
@@ -180,7 +189,10 @@ describe('on a bad network', () => {
       const { host: _host, connection: _connection, ...headers } = request.headers
       const answer = await fetch(new URL(request.url ?? '/', acquirer.url), {
         method: 'POST',
-        headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
+        headers: Object.entries(headers).map(([name, value]): [string, string] => [
+          name,
+          String(value),
+        ]),
         body: Buffer.concat(chunks),
       })
       response

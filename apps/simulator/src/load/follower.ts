@@ -59,7 +59,10 @@ export class Follower {
         onStep: ({ kind, exchange, heard }) => {
           const toldAt = performance.now()
           const askedAt = toldAt - exchange.tookMs
-          ledger.tell(ids.paymentId, kind === 'INQUIRE' ? 'inquiry' : 'repeat', heard, { askedAt, toldAt })
+          ledger.tell(ids.paymentId, kind === 'INQUIRE' ? 'inquiry' : 'repeat', heard, {
+            askedAt,
+            toldAt,
+          })
         },
       })
       this.followed[final?.status ?? 'open'] += 1
@@ -67,6 +70,9 @@ export class Follower {
       if (!signal.aborted) throw error
       this.followed.open += 1
     }
-    this.followed.slowestS = Math.max(this.followed.slowestS, (performance.now() - startedAt) / 1000)
+    this.followed.slowestS = Math.max(
+      this.followed.slowestS,
+      (performance.now() - startedAt) / 1000,
+    )
   }
 }

@@ -48,7 +48,12 @@ describe('does not contradict', () => {
     ['refused at the door after S', success, 'repeat', traffic],
     ['lost after S', success, 'repeat', nothing],
     ['no such order after a refusal, which may leave no trace', refused, 'inquiry', noOrder],
-    ['another amount refused as inconsistent', success, 'inconsistent', told('REPEAT_REQ_INCONSISTENT', 'F')],
+    [
+      'another amount refused as inconsistent',
+      success,
+      'inconsistent',
+      told('REPEAT_REQ_INCONSISTENT', 'F'),
+    ],
     ['another amount refused at the door', success, 'inconsistent', traffic],
     ['another amount accepted after a refusal', refused, 'inconsistent', success],
   ])('%s', (_name, first, kind, then) => {

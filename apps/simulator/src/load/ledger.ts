@@ -5,7 +5,9 @@ import type { Kind } from './mix.ts'
 export type Contradiction = { paymentId: string; told: string; before: string }
 
 const words = (heard: Heard): string =>
-  heard.kind === 'RESULT' ? [heard.code, heard.paymentRequestId].filter(Boolean).join(' ') : heard.kind
+  heard.kind === 'RESULT'
+    ? [heard.code, heard.paymentRequestId].filter(Boolean).join(' ')
+    : heard.kind
 
 type Final = { heard: Extract<Heard, { kind: 'RESULT' }>; toldAt: number }
 
@@ -34,17 +36,28 @@ export class Ledger {
     if (final !== undefined && contradicts(kind, heard, final, askedAt)) {
       this.contradictions.push({ paymentId, told: words(heard), before: words(final.heard) })
     }
-    if (kind === 'inconsistent' || heard.kind !== 'RESULT' || heard.status === 'U' || final !== undefined)
+    if (
+      kind === 'inconsistent' ||
+      heard.kind !== 'RESULT' ||
+      heard.status === 'U' ||
+      final !== undefined
+    )
       return
     this.#finals.set(paymentId, { heard, toldAt })
   }
 }
 
-function contradicts(kind: Kind, heard: Heard, { heard: before, toldAt }: Final, askedAt: number): boolean {
+function contradicts(
+  kind: Kind,
+  heard: Heard,
+  { heard: before, toldAt }: Final,
+  askedAt: number,
+): boolean {
   if (kind === 'inconsistent') return acceptsOtherTerms(before, heard)
   const askedAfter = askedAt >= toldAt
   // A refusal before the claim leaves no trace; a success does.
-  if (heard.kind !== 'RESULT') return heard.kind === 'NO_ORDER' && askedAfter && before.status === 'S'
+  if (heard.kind !== 'RESULT')
+    return heard.kind === 'NO_ORDER' && askedAfter && before.status === 'S'
   // Other U codes say nothing of the order.
   if (heard.status === 'U') return heard.code === 'PAYMENT_IN_PROCESS' && askedAfter
   return (

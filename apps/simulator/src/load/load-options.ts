@@ -19,7 +19,11 @@ const objectiveOptions = {
   p99: { type: 'string', value: '<ms>', help: 'objective: latency of 99 %, at most' },
   p999: { type: 'string', value: '<ms>', help: 'objective: latency of 99.9 %, at most' },
   max: { type: 'string', value: '<ms>', help: 'objective: latency of all, at most' },
-  'u-share': { type: 'string', value: '<0..1>', help: 'objective: answers U, of orders and repeats sent' },
+  'u-share': {
+    type: 'string',
+    value: '<0..1>',
+    help: 'objective: answers U, of orders and repeats sent',
+  },
   'f-share': { type: 'string', value: '<0..1>', help: 'objective: answers F, of new orders' },
   'lost-share': {
     type: 'string',
@@ -76,7 +80,11 @@ export const loadOptions = {
     default: 'new=90,repeat=6,inconsistent=2,inquiry=2',
     help: 'what is sent',
   },
-  customers: { type: 'string', value: '<n>', help: 'different customerIds; else a tenth of the amount' },
+  customers: {
+    type: 'string',
+    value: '<n>',
+    help: 'different customerIds; else a tenth of the amount',
+  },
   'time-factor': {
     type: 'string',
     value: '<x>',
@@ -84,7 +92,12 @@ export const loadOptions = {
     help: 'multiplies the waits of the inquiry schedule, for orders that stay open',
   },
   ...objectiveOptions,
-  report: { type: 'string', value: '<html>', default: '.reports/load.html', help: 'where the report goes' },
+  report: {
+    type: 'string',
+    value: '<html>',
+    default: '.reports/load.html',
+    help: 'where the report goes',
+  },
   json: { type: 'boolean', help: 'print the outcome as JSON' },
 } as const satisfies Record<string, Option>
 
@@ -113,7 +126,8 @@ export function readSetup(values: SetupValues): Setup {
   const givenAmount = number('amount', AMOUNT_MAX)
   const givenS = number('duration', DURATION_S_MAX)
   const durationS = givenS ?? durationFor(rate, givenAmount)
-  const amount = givenAmount ?? (rate === undefined ? AMOUNT_UNLESS_GIVEN : Math.ceil(rate * durationS))
+  const amount =
+    givenAmount ?? (rate === undefined ? AMOUNT_UNLESS_GIVEN : Math.ceil(rate * durationS))
   numberOf('amount', `${amount}`, { max: AMOUNT_MAX })
   const connections = numberOf('connections', values.connections, {
     min: 1,
@@ -147,7 +161,9 @@ export function readObjectives(values: { [O in ObjectiveOption]?: string }): Obj
     if (known === undefined || text === undefined) return []
     const max = known.endsWith('share') ? 1 : undefined
     const bound = numberOf(known, text, max === undefined ? {} : { max })
-    return [{ measure: measureOf[known], bound, side: known === 'rate-min' ? 'AT_LEAST' : 'AT_MOST' }]
+    return [
+      { measure: measureOf[known], bound, side: known === 'rate-min' ? 'AT_LEAST' : 'AT_MOST' },
+    ]
   })
   return [
     ...given,

@@ -5,7 +5,12 @@ import { kinds, parseMix, plan } from './mix.ts'
 
 describe('parseMix', () => {
   test('reads shares by name; what is not named has none', () => {
-    expect(parseMix('new=9, inquiry=0.5')).toEqual({ new: 9, repeat: 0, inconsistent: 0, inquiry: 0.5 })
+    expect(parseMix('new=9, inquiry=0.5')).toEqual({
+      new: 9,
+      repeat: 0,
+      inconsistent: 0,
+      inquiry: 0.5,
+    })
   })
   test.each(['', 'new', 'new=', 'new=-1', 'new=1,old=2', 'repeat=1', 'new=0,repeat=1'])(
     '%j is refused',

@@ -23,8 +23,10 @@ export function parseMix(text: string): Mix {
   for (const pair of text.split(',')) {
     const [name = '', share = ''] = pair.split('=').map((word) => word.trim())
     const kind = kinds.find((candidate) => candidate === name)
-    if (kind === undefined) throw new Usage(`--mix ${text}: '${name}' is none of ${kinds.join(', ')}`)
-    if (!/^\d+(\.\d+)?$/.test(share)) throw new Usage(`--mix ${text}: the share of ${name} is no number`)
+    if (kind === undefined)
+      throw new Usage(`--mix ${text}: '${name}' is none of ${kinds.join(', ')}`)
+    if (!/^\d+(\.\d+)?$/.test(share))
+      throw new Usage(`--mix ${text}: the share of ${name} is no number`)
     mix[kind] = Number(share)
   }
   if (mix.new === 0)

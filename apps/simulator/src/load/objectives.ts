@@ -21,7 +21,9 @@ export type Objective = { measure: keyof Measures; bound: number; side: 'AT_MOST
 export type Verdict = Objective & { got: number | null; met: boolean }
 
 /** How each measure is named to people, and its unit. */
-export const titles: Readonly<Record<keyof Measures, { title: string; unit: 'ms' | '%' | '/s' | '' }>> = {
+export const titles: Readonly<
+  Record<keyof Measures, { title: string; unit: 'ms' | '%' | '/s' | '' }>
+> = {
   p50: { title: 'latency p50', unit: 'ms' },
   p95: { title: 'latency p95', unit: 'ms' },
   p99: { title: 'latency p99', unit: 'ms' },
@@ -56,4 +58,5 @@ export function valueWords(measure: keyof Measures, value: number | null): strin
 }
 
 /** A latency for people: tenths below 100 ms, whole ms above. */
-export const ms = (value: number): string => (value < 100 ? value.toFixed(1) : Math.round(value).toString())
+export const ms = (value: number): string =>
+  value < 100 ? value.toFixed(1) : Math.round(value).toString()

@@ -21,7 +21,10 @@ export function setupWords({ rate, connections, mix }: Setup): string {
   return `${how}, ${connections} connections, mix ${shares.join(', ')}`
 }
 
-const colours = { S: 'green', F: 'red', U: 'yellow', LOST: 'red' } as const satisfies Record<Fate, string>
+const colours = { S: 'green', F: 'red', U: 'yellow', LOST: 'red' } as const satisfies Record<
+  Fate,
+  string
+>
 
 /** Prints answers by code, latencies and the verdict. */
 export function printSummary(summary: Summary, terminal: Terminal): void {

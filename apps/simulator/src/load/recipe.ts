@@ -44,10 +44,16 @@ export function idsOf(recipe: Recipe, order: number) {
 
 /** The body of a request. The same order has the same bytes whenever it is asked for; `inconsistent` asks for more money. */
 export function bodyOf(recipe: Recipe, { kind, order }: Planned): Buffer {
-  return Buffer.from(JSON.stringify(kind === 'inquiry' ? idsOf(recipe, order) : orderOf(recipe, kind, order)))
+  return Buffer.from(
+    JSON.stringify(kind === 'inquiry' ? idsOf(recipe, order) : orderOf(recipe, kind, order)),
+  )
 }
 
-function orderOf(recipe: Recipe, kind: Exclude<Kind, 'inquiry'>, order: number): Record<string, unknown> {
+function orderOf(
+  recipe: Recipe,
+  kind: Exclude<Kind, 'inquiry'>,
+  order: number,
+): Record<string, unknown> {
   const { fields, run, customers } = recipe
   const one = {
     ...fields,
@@ -56,5 +62,8 @@ function orderOf(recipe: Recipe, kind: Exclude<Kind, 'inquiry'>, order: number):
   }
   if (kind !== 'inconsistent') return one
   const { paymentAmount } = Needed.parse(fields)
-  return { ...one, paymentAmount: { ...paymentAmount, value: `${BigInt(paymentAmount.value) + 1n}` } }
+  return {
+    ...one,
+    paymentAmount: { ...paymentAmount, value: `${BigInt(paymentAmount.value) + 1n}` },
+  }
 }

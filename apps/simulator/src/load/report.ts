@@ -37,7 +37,8 @@ ${section('Answers', codeRows(summary))}
 ${section('Promises', promises(summary))}`,
   })
 }
-const section = (title: string, body: string): string => `<section><h2>${title}</h2>${body}</section>`
+const section = (title: string, body: string): string =>
+  `<section><h2>${title}</h2>${body}</section>`
 
 function rows(head: readonly string[], body: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[], tag: 'th' | 'td') =>
@@ -62,7 +63,10 @@ function objectiveRows({ verdicts }: Summary): string {
 
 function latencyRows({ latency, setup }: Summary): string {
   const row = (name: string, of: Latency) => {
-    return [name, ...ranks.map((rank) => of[nameOf(rank)]).map((value) => (value == null ? '–' : ms(value)))]
+    return [
+      name,
+      ...ranks.map((rank) => of[nameOf(rank)]).map((value) => (value == null ? '–' : ms(value))),
+    ]
   }
   const head = ['', ...ranks.map(nameOf)]
   if (latency.corrected === null) {

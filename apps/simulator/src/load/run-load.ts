@@ -73,12 +73,17 @@ async function greet(caller: Caller, recipe: Recipe): Promise<void> {
   if (reply.kind === 'DROPPED') throw new NobodyAnswers(reply.reason)
 }
 
-function signingBar(amount: number, terminal: Pick<Terminal, 'progress'>): (signed: number) => void {
+function signingBar(
+  amount: number,
+  terminal: Pick<Terminal, 'progress'>,
+): (signed: number) => void {
   const step = Math.max(1, Math.floor(amount / 100))
   return (signed) => {
     if (signed % step !== 0 && signed !== amount) return
     const done = Math.floor((signed / amount) * 30)
-    terminal.progress(`signing  ${'█'.repeat(done)}${'░'.repeat(30 - done)}  ${signed} of ${amount}`)
+    terminal.progress(
+      `signing  ${'█'.repeat(done)}${'░'.repeat(30 - done)}  ${signed} of ${amount}`,
+    )
   }
 }
 
@@ -95,7 +100,13 @@ class Run {
   readonly #toVerify: { one: Ready; answered: Answered }[] = []
 
   /** The clock starts now. */
-  constructor(who: Who, recipe: Recipe, ready: readonly Ready[], ledger: Ledger, follower: Follower) {
+  constructor(
+    who: Who,
+    recipe: Recipe,
+    ready: readonly Ready[],
+    ledger: Ledger,
+    follower: Follower,
+  ) {
     this.tally = new Tally(this.startedAt)
     this.#who = who
     this.#recipe = recipe
@@ -109,7 +120,11 @@ class Run {
     return (performance.now() - this.startedAt) / 1000
   }
 
-  async fire(setup: Setup, signal: AbortSignal, terminal: Pick<Terminal, 'progress'>): Promise<Ending> {
+  async fire(
+    setup: Setup,
+    signal: AbortSignal,
+    terminal: Pick<Terminal, 'progress'>,
+  ): Promise<Ending> {
     const bar = setInterval(() => terminal.progress(this.#progressOf(setup)), PROGRESS_MS)
     try {
       return await fire(this.#supply, {
@@ -160,7 +175,9 @@ class Run {
     const wrong = whole.filter(({ one, answered }) => {
       const { headers, body } = answered
       const target = targetOf(one.signed.url)
-      return checkSignature({ target, clientId, headers, body: Buffer.from(body) }, serverKey) !== 'GOOD'
+      return (
+        checkSignature({ target, clientId, headers, body: Buffer.from(body) }, serverKey) !== 'GOOD'
+      )
     })
     return { verified: whole.length, wrong: wrong.length, unchecked: false }
   }
@@ -172,7 +189,8 @@ function hear(landed: Landed): Heard {
 }
 
 function replyOf(landed: Landed): Reply {
-  if (landed.kind === 'TIMED_OUT') return { kind: 'TIMED_OUT', afterMs: Math.round(landed.latencyMs) }
+  if (landed.kind === 'TIMED_OUT')
+    return { kind: 'TIMED_OUT', afterMs: Math.round(landed.latencyMs) }
   if (landed.kind === 'DROPPED') return { kind: 'DROPPED', reason: 'connection lost' }
   const { httpStatus, headers, body } = landed.answered
   const signature = headers.signature === undefined ? 'MISSING' : 'UNCHECKED'
@@ -184,11 +202,15 @@ const isTakenIn = (heard: Heard): boolean =>
 
 type Ran = { run: Run; ending: Ending; seconds: number; followed: Followed; ledger: Ledger }
 
-function sumUp({ setup, objectives }: LoadOptions, { run, ending, seconds, followed, ledger }: Ran): Summary {
+function sumUp(
+  { setup, objectives }: LoadOptions,
+  { run, ending, seconds, followed, ledger }: Ran,
+): Summary {
   const { tally } = run
   const fates = tally.fates()
   const measured = tally.latency()
-  const corrected = setup.rate === null ? null : tally.latency((setup.connections * 1000) / setup.rate)
+  const corrected =
+    setup.rate === null ? null : tally.latency((setup.connections * 1000) / setup.rate)
   const signatures = run.verify()
   const { contradictions } = ledger
   const measures: Measures = {
@@ -242,5 +264,6 @@ function shareMeasures(
   }
 }
 
-const sum = (count: Record<string, number>): number => Object.values(count).reduce((a, b) => a + b, 0)
+const sum = (count: Record<string, number>): number =>
+  Object.values(count).reduce((a, b) => a + b, 0)
 const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole)

@@ -124,8 +124,15 @@ describe('place', () => {
       steps: [
         {
           kind: 'PLACE',
-          request: { headers: { 'Client-Id': 'SANDBOX_5Y00000000000001' }, body: { paymentId: 'P-2' } },
-          answer: { httpStatus: 200, signature: 'GOOD', body: { result: { resultCode: 'SUCCESS' } } },
+          request: {
+            headers: { 'Client-Id': 'SANDBOX_5Y00000000000001' },
+            body: { paymentId: 'P-2' },
+          },
+          answer: {
+            httpStatus: 200,
+            signature: 'GOOD',
+            body: { result: { resultCode: 'SUCCESS' } },
+          },
         },
       ],
     })

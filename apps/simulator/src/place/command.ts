@@ -1,4 +1,10 @@
-import { type Call, callPlaceOrder, isFinal, type OrderCall, type Step } from '../call-place-order.ts'
+import {
+  type Call,
+  callPlaceOrder,
+  isFinal,
+  type OrderCall,
+  type Step,
+} from '../call-place-order.ts'
 import { Caller } from '../caller.ts'
 import { callerOptions, readWho } from '../caller-options.ts'
 import { type Command, exit, Usage } from '../command.ts'
@@ -25,7 +31,12 @@ const options = {
     default: '1',
     help: 'multiplies the waits between inquiries',
   },
-  expect: { type: 'string', value: '<code>', default: 'SUCCESS', help: 'the result code hoped for' },
+  expect: {
+    type: 'string',
+    value: '<code>',
+    default: 'SUCCESS',
+    help: 'the result code hoped for',
+  },
   json: { type: 'boolean', help: 'print what went over the wire as JSON' },
 } as const
 
@@ -35,7 +46,8 @@ const notes = [
 
 export const command: Command = {
   name: 'place',
-  summary: 'Places an order, and shows the request as sent, the answer, and whether its signature is right.',
+  summary:
+    'Places an order, and shows the request as sent, the answer, and whether its signature is right.',
   async run(args, terminal) {
     if (asksForHelp(args)) {
       printHelp(this, { options, notes }, terminal)
@@ -59,7 +71,12 @@ export const command: Command = {
   },
 }
 
-type OrderValues = { sample?: string; set?: string[]; 'payment-id'?: string; 'keep-payment-id'?: boolean }
+type OrderValues = {
+  sample?: string
+  set?: string[]
+  'payment-id'?: string
+  'keep-payment-id'?: boolean
+}
 
 async function orderOf(values: OrderValues): Promise<OrderCall> {
   const { set = [], 'payment-id': paymentId, 'keep-payment-id': keep = false } = values
@@ -68,11 +85,18 @@ async function orderOf(values: OrderValues): Promise<OrderCall> {
   if (keep && set.length > 0) throw new Usage('--set and --keep-payment-id exclude each other')
   const sample = await readSample(values.sample)
   if (keep) return orderCall(sample.bytes)
-  const fields = set.reduce(withField, withFields(sample, { paymentId: paymentId ?? newPaymentId() }))
+  const fields = set.reduce(
+    withField,
+    withFields(sample, { paymentId: paymentId ?? newPaymentId() }),
+  )
   return orderCall(Buffer.from(JSON.stringify(fields, null, 2)))
 }
 
-async function placeOnce(order: OrderCall, caller: Caller, onStep: (step: Step) => void): Promise<Call> {
+async function placeOnce(
+  order: OrderCall,
+  caller: Caller,
+  onStep: (step: Step) => void,
+): Promise<Call> {
   const exchange = await caller.place(order.body)
   const heard = hearPlaced(exchange.reply)
   const step: Step = { kind: 'PLACE', atMs: 0, exchange, heard }
@@ -85,7 +109,9 @@ function showStep(terminal: Terminal): (step: Step) => void {
   return ({ kind, atMs, exchange, heard }) => {
     if (kind === 'PLACE') showExchange(exchange, terminal)
     const line =
-      kind === 'PLACE' ? 'result    ' : `${(atMs / 1000).toFixed(1)} s ${kind.toLowerCase()}`.padEnd(10)
+      kind === 'PLACE'
+        ? 'result    '
+        : `${(atMs / 1000).toFixed(1)} s ${kind.toLowerCase()}`.padEnd(10)
     terminal.print(`${line} ${heardWords(heard, terminal)}`)
   }
 }

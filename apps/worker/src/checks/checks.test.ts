@@ -35,7 +35,12 @@ const answering =
 const factsOf = (order = aPlaceOrder()): Facts => ({
   order,
   claimedAt: Date.now(),
-  merchant: { merchantId: order.merchant.referenceMerchantId, status: 'ACTIVE', kybLevel: 1, contracts: [] },
+  merchant: {
+    merchantId: order.merchant.referenceMerchantId,
+    status: 'ACTIVE',
+    kybLevel: 1,
+    contracts: [],
+  },
   code: undefined,
   codeTakenBy: undefined,
   recent: Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent,
@@ -47,7 +52,11 @@ async function checkAt(
   url: string,
   { timeoutMs = 2_000, seen = unseen }: { timeoutMs?: number; seen?: ChecksSeen } = {},
 ) {
-  const [check] = await openChecks([{ name: 'own', after: 'code', timeoutMs, url }], 'policy.json', seen)
+  const [check] = await openChecks(
+    [{ name: 'own', after: 'code', timeoutMs, url }],
+    'policy.json',
+    seen,
+  )
   if (check === undefined) throw new Error('there is no check')
   return (facts = factsOf(), signal = never) => check.run(facts, signal)
 }
@@ -135,7 +144,8 @@ test.each<[string, RequestListener]>([
   ['more than it may', answering(`{"resultCode":"SUCCESS","note":"${'x'.repeat(20_000)}"}`)],
   [
     'half an answer',
-    (request, response) => void response.writeHead(200).write('{"resu', () => request.socket.destroy()),
+    (request, response) =>
+      void response.writeHead(200).write('{"resu', () => request.socket.destroy()),
   ],
   ['a closed connection', (request) => void request.socket.destroy()],
 ])('a service that answers %s leaves the order undecided', async (_name, listener) => {

@@ -1,6 +1,13 @@
 import type { CheckEntry, Facts } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
-import { ConsecutiveBreaker, circuitBreaker, handleAll, TimeoutStrategy, timeout, wrap } from 'cockatiel'
+import {
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleAll,
+  TimeoutStrategy,
+  timeout,
+  wrap,
+} from 'cockatiel'
 import type { Check } from '../judge-order.ts'
 
 /** Asks one check about one order. May reject, hang or throw: it is somebody else's. */
@@ -25,7 +32,9 @@ const TRY_AGAIN_MS = 1_000
 /** A check gave no code that can be relied on: the order is undecided. */
 export class CheckFault extends Error {
   constructor(name: string, cause: unknown) {
-    super(`check ${name} could not tell: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    super(`check ${name} could not tell: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    })
     this.name = 'CheckFault'
   }
 }

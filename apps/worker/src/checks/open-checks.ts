@@ -29,7 +29,9 @@ export async function openChecks(
         return [guard(entry, await askFor(entry), seen)]
       } catch (cause) {
         const reason = cause instanceof Error ? cause.message : cause
-        faults.push(`${policyPath}: checks.${i} ${entry.name}: the module cannot be used: ${reason}`)
+        faults.push(
+          `${policyPath}: checks.${i} ${entry.name}: the module cannot be used: ${reason}`,
+        )
         return []
       }
     }),

@@ -17,7 +17,9 @@ test.each(['README.md', 'docs/acceptance.md', 'apps/simulator/README.md'])(
   '%s says how many there are',
   async (page) => {
     const text = await readFile(join(root, page), 'utf8')
-    expect([...text.matchAll(/(\d+) cases/g)].map(([, number]) => Number(number))).toContain(cases.length)
+    expect([...text.matchAll(/(\d+) cases/g)].map(([, number]) => Number(number))).toContain(
+      cases.length,
+    )
   },
 )
 
@@ -32,7 +34,9 @@ test('there are 60 and more, and no two of one name', () => {
 })
 
 test('every rule of PROTOCOL.md that a case names stands under a heading there', async () => {
-  const headings = [...(await readFile(join(root, 'docs/PROTOCOL.md'), 'utf8')).matchAll(/^## (.*)$/gm)]
+  const headings = [
+    ...(await readFile(join(root, 'docs/PROTOCOL.md'), 'utf8')).matchAll(/^## (.*)$/gm),
+  ]
   const known = new Set(headings.map(([, heading]) => heading))
   const unknown = cases.filter(
     ({ source }) => source.page === 'PROTOCOL.md' && !known.has(source.at.split(',')[0]),

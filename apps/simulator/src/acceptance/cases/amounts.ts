@@ -1,5 +1,12 @@
 import { anyBut, type Case, code, type Expected, page, Unmet, wire } from '../case.ts'
-import { amountIn, amounts as bothAmounts, type Change, type Fields, set, without } from '../order.ts'
+import {
+  amountIn,
+  amounts as bothAmounts,
+  type Change,
+  type Fields,
+  set,
+  without,
+} from '../order.ts'
 import { agreed } from '../told.ts'
 
 const charged = 'The payer is charged another amount than he saw.'
@@ -17,7 +24,13 @@ const inCurrency =
   (fields: Fields) =>
     set('settlementAmount.currency', currency)(set('paymentAmount.currency', currency)(fields))
 
-const one = (name: string, rule: string, breaks: string, expected: Expected, ...changes: Change[]): Case => ({
+const one = (
+  name: string,
+  rule: string,
+  breaks: string,
+  expected: Expected,
+  ...changes: Change[]
+): Case => ({
   name: `amounts/${name}`,
   rule,
   source: wire('Body rules, Amount'),
@@ -92,8 +105,20 @@ const currencies: Case[] = [
     without('paymentAmount.currency'),
   ),
   one('currency-empty', 'A currency may not be "".', charged, illegal, inCurrency('')),
-  one('currency-lower-case', 'A currency is three capital letters.', charged, illegal, inCurrency('cny')),
-  one('currency-digits', 'A currency is alphabetic: 156 is refused.', charged, illegal, inCurrency('156')),
+  one(
+    'currency-lower-case',
+    'A currency is three capital letters.',
+    charged,
+    illegal,
+    inCurrency('cny'),
+  ),
+  one(
+    'currency-digits',
+    'A currency is alphabetic: 156 is refused.',
+    charged,
+    illegal,
+    inCurrency('156'),
+  ),
   one(
     'currency-long',
     'A currency has three letters: four are refused.',
@@ -113,7 +138,8 @@ const settlement: Case[] = [
     act: async (lab) => {
       const order = lab.order()
       const { value, currency, more } = amountIn(order, 'paymentAmount')
-      return (await lab.place({ ...bothAmounts(value, currency)(order), settlementAmount: more })).code
+      return (await lab.place({ ...bothAmounts(value, currency)(order), settlementAmount: more }))
+        .code
     },
   },
   {
@@ -131,7 +157,13 @@ const settlement: Case[] = [
   },
 ]
 
-const quoted = (name: string, rule: string, breaks: string, expected: Expected, change: Change): Case => ({
+const quoted = (
+  name: string,
+  rule: string,
+  breaks: string,
+  expected: Expected,
+  change: Change,
+): Case => ({
   name: `amounts/${name}`,
   rule,
   source: wire('Body rules, Quote', 'sdk'),

@@ -8,7 +8,11 @@ import type { Recorded } from '../wire.ts'
 type Answered = Extract<Recorded['reply'], { kind: 'ANSWERED' }>
 type About = (one: Recorded) => boolean
 
-const Result = z.object({ resultCode: z.string(), resultStatus: z.unknown(), resultMessage: z.unknown() })
+const Result = z.object({
+  resultCode: z.string(),
+  resultStatus: z.unknown(),
+  resultMessage: z.unknown(),
+})
 const Answer = z.object({ result: Result, paymentRequestId: z.unknown() })
 
 /** The results in an answer: the call's own, and with an inquiry the order's. */
@@ -39,7 +43,8 @@ const every = (
   fault,
 })
 
-const unheard = 'Alipay+ does not listen to such an answer: a payer who paid is told that nobody knows.'
+const unheard =
+  'Alipay+ does not listen to such an answer: a payer who paid is told that nobody knows.'
 const response = wire('Response')
 
 const signedFault = answered(({ signature }) => {
@@ -95,7 +100,9 @@ const envelope: Case[] = [
       about: (one) => onProtocol(one) && clientIdOf(one) !== undefined,
     },
     answered(({ headers }, one) =>
-      headers['client-id'] === clientIdOf(one) ? undefined : `Client-Id ${headers['client-id'] ?? 'missing'}`,
+      headers['client-id'] === clientIdOf(one)
+        ? undefined
+        : `Client-Id ${headers['client-id'] ?? 'missing'}`,
     ),
   ),
   every(
@@ -120,7 +127,9 @@ const envelope: Case[] = [
     },
     answered(({ headers }) => {
       const type = headers['content-type'] ?? 'missing'
-      return /^application\/json\s*;\s*charset="?utf-8"?$/i.test(type) ? undefined : `Content-Type ${type}`
+      return /^application\/json\s*;\s*charset="?utf-8"?$/i.test(type)
+        ? undefined
+        : `Content-Type ${type}`
     }),
   ),
 ]
@@ -164,9 +173,12 @@ const body: Case[] = [
     },
     answered((_reply, one) => {
       const wrong = resultsOf(one).find(
-        ({ resultCode, resultStatus }) => isResultCode(resultCode) && resultStatus !== statusOf[resultCode],
+        ({ resultCode, resultStatus }) =>
+          isResultCode(resultCode) && resultStatus !== statusOf[resultCode],
       )
-      return wrong === undefined ? undefined : `${wrong.resultCode} with status ${wrong.resultStatus}`
+      return wrong === undefined
+        ? undefined
+        : `${wrong.resultCode} with status ${wrong.resultStatus}`
     }),
   ),
   every(
@@ -203,7 +215,11 @@ const body: Case[] = [
   ),
   every(
     'strings',
-    { rule: 'Every value is a string that is not "", or null.', breaks: unheard, source: page('Structure') },
+    {
+      rule: 'Every value is a string that is not "", or null.',
+      breaks: unheard,
+      source: page('Structure'),
+    },
     answered((reply) => leafFault(bodyOf(reply), '')),
   ),
 ]
@@ -228,12 +244,15 @@ export const inTime = (answerWithinMs: number): Case =>
     'in-time',
     {
       rule: `Every answer is there within ${answerWithinMs / 1000} s.`,
-      breaks: 'The payer stands at the till, the wallet gives up, and nobody knows whether he paid.',
+      breaks:
+        'The payer stands at the till, the wallet gives up, and nobody knows whether he paid.',
       source: wire('How real callers behave', 'ours'),
     },
     ({ reply, tookMs }) => {
       if (reply.kind === 'TIMED_OUT') return `none after ${reply.afterMs} ms`
-      return reply.kind === 'ANSWERED' && tookMs > answerWithinMs ? `${Math.round(tookMs)} ms` : undefined
+      return reply.kind === 'ANSWERED' && tookMs > answerWithinMs
+        ? `${Math.round(tookMs)} ms`
+        : undefined
     },
   )
 

@@ -62,7 +62,8 @@ const causes: readonly Cause[] = [
     code: 'METHOD_NOT_SUPPORTED',
     name: 'get',
     rule: 'GET is refused in the words of the protocol.',
-    breaks: 'A misdirected call looks like an outage, and orders of payers wait while somebody looks for it.',
+    breaks:
+      'A misdirected call looks like an outage, and orders of payers wait while somebody looks for it.',
     make: { method: 'GET' },
   },
   {
@@ -76,7 +77,8 @@ const causes: readonly Cause[] = [
     code: 'NO_INTERFACE_DEF',
     name: 'unknown-path',
     rule: 'A path beside placeOrder is refused in the words of the protocol.',
-    breaks: 'A wrong address looks like an outage, and orders of payers wait while somebody looks for it.',
+    breaks:
+      'A wrong address looks like an outage, and orders of payers wait while somebody looks for it.',
     make: ({ setting: { who } }) => ({ url: new URL(`${targetOf(who.url)}NobodyKnows`, who.url) }),
   },
 ]

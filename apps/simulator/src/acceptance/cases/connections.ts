@@ -50,7 +50,10 @@ export const connections: readonly Case[] = [
     'The payer pays twice.',
     async (lab) => {
       const order = lab.order()
-      const [, told] = await Promise.all([lab.drop(order, 'ALL'), lab.atOnce([order, order, order])])
+      const [, told] = await Promise.all([
+        lab.drop(order, 'ALL'),
+        lab.atOnce([order, order, order]),
+      ])
       return told
     },
   ),

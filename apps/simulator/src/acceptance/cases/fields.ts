@@ -10,7 +10,8 @@ const texts: readonly Text[] = [
     path: 'acquirerId',
     max: 64,
     required: true,
-    means: 'the payment is booked for an acquirer nobody named, and its money waits without an owner',
+    means:
+      'the payment is booked for an acquirer nobody named, and its money waits without an owner',
   },
   {
     path: 'pspId',
@@ -18,7 +19,12 @@ const texts: readonly Text[] = [
     required: true,
     means: 'no wallet stands behind the order, and nobody can debit or refund the payer',
   },
-  { path: 'codeValue', max: 512, required: true, means: 'the payer pays for a code he never scanned' },
+  {
+    path: 'codeValue',
+    max: 512,
+    required: true,
+    means: 'the payer pays for a code he never scanned',
+  },
   {
     path: 'paymentId',
     max: 64,
@@ -115,9 +121,18 @@ function casesOfText({ path, max, required, means }: Text): Case[] {
 }
 
 const casesOfObject = ({ path, means }: (typeof objects)[number]): Case[] => [
-  refused(path, means, 'missing', `${path} is required: an order without it is refused.`, without(path)),
+  refused(
+    path,
+    means,
+    'missing',
+    `${path} is required: an order without it is refused.`,
+    without(path),
+  ),
   refused(path, means, 'null', `${path} is required: null is refused.`, set(path, null)),
   refused(path, means, 'string', `${path} is an object: a string is refused.`, set(path, 'x')),
 ]
 
-export const fields: readonly Case[] = [...texts.flatMap(casesOfText), ...objects.flatMap(casesOfObject)]
+export const fields: readonly Case[] = [
+  ...texts.flatMap(casesOfText),
+  ...objects.flatMap(casesOfObject),
+]

@@ -5,7 +5,8 @@ import type { Pair } from '../wire.ts'
 
 const source = wire('Request, headers')
 const cannotPay = 'Payers of callers that send headers this way cannot pay.'
-const anyone = 'A request nobody vouches for is acted upon, and a payer pays for what he did not order.'
+const anyone =
+  'A request nobody vouches for is acted upon, and a payer pays for what he did not order.'
 const placed = code('SUCCESS')
 
 type Told = { rule: string; breaks: string; expected: Expected; source: Source }
@@ -13,7 +14,8 @@ type Told = { rule: string; breaks: string; expected: Expected; source: Source }
 const ordered = (name: string, told: Told, make: Make | (() => Make)): Case => ({
   name: `headers/${name}`,
   ...told,
-  act: async (lab) => (await lab.place(lab.order(), typeof make === 'function' ? make() : make)).code,
+  act: async (lab) =>
+    (await lab.place(lab.order(), typeof make === 'function' ? make() : make)).code,
 })
 
 const renamed =
@@ -50,9 +52,13 @@ const missing: Case[] = [
   ordered('no-client-id', refused('Client-Id is required.', 'PARAM_ILLEGAL', 'INVALID_CLIENT'), {
     headers: withoutHeader('Client-Id'),
   }),
-  ordered('no-request-time', refused('Request-Time is required.', 'PARAM_ILLEGAL', 'INVALID_SIGNATURE'), {
-    headers: withoutHeader('Request-Time'),
-  }),
+  ordered(
+    'no-request-time',
+    refused('Request-Time is required.', 'PARAM_ILLEGAL', 'INVALID_SIGNATURE'),
+    {
+      headers: withoutHeader('Request-Time'),
+    },
+  ),
   ordered('no-signature', refused('Signature is required.', 'PARAM_ILLEGAL', 'INVALID_SIGNATURE'), {
     headers: withoutHeader('Signature'),
   }),
@@ -72,7 +78,10 @@ const missing: Case[] = [
       source: wire('Request, headers', 'ours'),
     },
     {
-      headers: (headers) => [...headers, ['Signature', 'algorithm=RSA256, keyVersion=1, signature=AAAA']],
+      headers: (headers) => [
+        ...headers,
+        ['Signature', 'algorithm=RSA256, keyVersion=1, signature=AAAA'],
+      ],
     },
   ),
   ordered(
@@ -95,15 +104,28 @@ const time = wire('Request, Request-Time', 'sdk')
 const withOffset = (): string => formatTime(Date.now() + 19_800_000).replace(/\.\d+Z$/, '+05:30')
 const times: Case[] = (
   [
-    ['time-whole-seconds', 'in whole seconds and Z', () => formatTime(Date.now()).replace(/\.\d+/, '')],
-    ['time-hundredths', 'with a fraction of any length', () => formatTime(Date.now()).replace(/\dZ$/, 'Z')],
+    [
+      'time-whole-seconds',
+      'in whole seconds and Z',
+      () => formatTime(Date.now()).replace(/\.\d+/, ''),
+    ],
+    [
+      'time-hundredths',
+      'with a fraction of any length',
+      () => formatTime(Date.now()).replace(/\dZ$/, 'Z'),
+    ],
     ['time-offset', 'with an offset', withOffset],
     ['time-epoch', 'in milliseconds since 1970', () => `${Date.now()}`],
   ] satisfies [string, string, () => string][]
 ).map(([name, form, now]) =>
   ordered(
     name,
-    { rule: `Request-Time may be written ${form}.`, breaks: cannotPay, expected: placed, source: time },
+    {
+      rule: `Request-Time may be written ${form}.`,
+      breaks: cannotPay,
+      expected: placed,
+      source: time,
+    },
     () => ({ time: now() }),
   ),
 )
@@ -143,7 +165,9 @@ const types: Case[] = [
   ordered('content-type-xml', media('A body that is said to be XML is refused.'), {
     headers: withHeader('Content-Type', 'text/xml; charset=UTF-8'),
   }),
-  ordered('accept-any', named('A caller may accept anything.'), { headers: withHeader('Accept', '*/*') }),
+  ordered('accept-any', named('A caller may accept anything.'), {
+    headers: withHeader('Accept', '*/*'),
+  }),
   ordered('accept-html', media('A caller that does not accept JSON is told so.'), {
     headers: withHeader('Accept', 'text/html'),
   }),

@@ -74,7 +74,10 @@ const repeats: Case[] = [
   },
   oneAnswer(
     'at-once-again',
-    { rule: `${COPIES} repeats at the same moment get the answer of the order.`, breaks: paidTwice },
+    {
+      rule: `${COPIES} repeats at the same moment get the answer of the order.`,
+      breaks: paidTwice,
+    },
     (lab, order) => lab.atOnce(Array(COPIES).fill(order)),
   ),
   {
@@ -111,7 +114,11 @@ const compared: readonly (readonly [string, string, Change])[] = [
     'currency',
     'the currency of both amounts',
     (fields) =>
-      changed(fields, set('paymentAmount.currency', 'XTS'), set('settlementAmount.currency', 'XTS')),
+      changed(
+        fields,
+        set('paymentAmount.currency', 'XTS'),
+        set('settlementAmount.currency', 'XTS'),
+      ),
   ],
   ['request-id', 'paymentRequestId', set('paymentRequestId', 'ANOTHER')],
 ]
@@ -233,7 +240,8 @@ const finals: Case[] = [
     name: 'idempotency/refusal-stands',
     rule: 'An order that was answered F stays F: repeats say the same, though nothing would be wrong with them by now.',
     source: ours,
-    breaks: 'The wallet has told the payer that it failed, he pays in cash, and then pays here too.',
+    breaks:
+      'The wallet has told the payer that it failed, he pays in cash, and then pays here too.',
     expected: code('INVALID_CODE'),
     act: async (lab) => {
       const good = lab.order()
@@ -280,7 +288,8 @@ const toTheEnd: Case = {
   name: 'idempotency/to-the-end',
   rule: 'The first order of the run is answered the same when all other cases are through.',
   source: wire('Idempotency'),
-  breaks: 'A repeat that comes late, after an outage perhaps, is a new order: the payer pays twice.',
+  breaks:
+    'A repeat that comes late, after an outage perhaps, is a new order: the payer pays twice.',
   expected: code('SUCCESS'),
   last: true,
   act: async (lab) => {
@@ -289,4 +298,11 @@ const toTheEnd: Case = {
   },
 }
 
-export const idempotency: readonly Case[] = [...repeats, ...changes, ...rest, ...nulls, ...finals, toTheEnd]
+export const idempotency: readonly Case[] = [
+  ...repeats,
+  ...changes,
+  ...rest,
+  ...nulls,
+  ...finals,
+  toTheEnd,
+]

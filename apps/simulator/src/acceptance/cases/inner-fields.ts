@@ -69,7 +69,12 @@ function casesOf(object: Inner): Case[] {
   const { name, lengths } = object
   const list = Object.keys(lengths).join(', ')
   const source = wire(`Body rules, ${tables[name]}`)
-  type Faults = { rule: string; breaks: string; expected: Expected; change: Parameters<typeof each>[3] }
+  type Faults = {
+    rule: string
+    breaks: string
+    expected: Expected
+    change: Parameters<typeof each>[3]
+  }
   const one = (fault: string, { rule, breaks, expected, change }: Faults): Case => ({
     name: `fields/${name}-each-${fault}`,
     rule,

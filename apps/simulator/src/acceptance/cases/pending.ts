@@ -29,7 +29,8 @@ const pendingCase = (
 
 const hasEnd: Expected = {
   words: 'a code with status S or F, the same everywhere',
-  isMet: (got) => /^[A-Z_]+$/.test(got) && got !== 'PAYMENT_IN_PROCESS' && got !== 'UNKNOWN_EXCEPTION',
+  isMet: (got) =>
+    /^[A-Z_]+$/.test(got) && got !== 'PAYMENT_IN_PROCESS' && got !== 'UNKNOWN_EXCEPTION',
 }
 
 export const pending: readonly Case[] = [

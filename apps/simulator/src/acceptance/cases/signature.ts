@@ -16,7 +16,8 @@ type Told = { rule: string; breaks: string; expected: Expected; source: Source }
 const signed = (name: string, told: Told, make: Make | ((lab: Lab) => Make)): Case => ({
   name: `signature/${name}`,
   ...told,
-  act: async (lab) => (await lab.place(lab.order(), typeof make === 'function' ? make(lab) : make)).code,
+  act: async (lab) =>
+    (await lab.place(lab.order(), typeof make === 'function' ? make(lab) : make)).code,
 })
 
 const encoding = wire('Request, encoding of the value', 'sdk')
@@ -33,7 +34,12 @@ const encodings: Case[] = [
 ].map(([name, what, encode]) =>
   signed(
     name,
-    { rule: `A signature may be written as ${what}.`, breaks: cannotPay, expected: placed, source: encoding },
+    {
+      rule: `A signature may be written as ${what}.`,
+      breaks: cannotPay,
+      expected: placed,
+      source: encoding,
+    },
     { encode },
   ),
 )
@@ -94,7 +100,12 @@ const failures: Case[] = [
   ),
   signed(
     'another-path',
-    { rule: 'A signature for another path is refused.', breaks: anyone, expected: wrong, source: text },
+    {
+      rule: 'A signature for another path is refused.',
+      breaks: anyone,
+      expected: wrong,
+      source: text,
+    },
     { signed: { target: '/another/path' } },
   ),
   signed(
@@ -109,7 +120,12 @@ const failures: Case[] = [
   ),
   signed(
     'another-client',
-    { rule: 'A signature for another Client-Id is refused.', breaks: anyone, expected: wrong, source: text },
+    {
+      rule: 'A signature for another Client-Id is refused.',
+      breaks: anyone,
+      expected: wrong,
+      source: text,
+    },
     { signed: { clientId: 'SANDBOX_another' } },
   ),
   {
@@ -149,7 +165,12 @@ const failures: Case[] = [
   ),
   signed(
     'cut-short',
-    { rule: 'A signature that is cut short is refused.', breaks: anyone, expected: wrong, source: text },
+    {
+      rule: 'A signature that is cut short is refused.',
+      breaks: anyone,
+      expected: wrong,
+      source: text,
+    },
     { encode: (s) => percentEncoded(s.subarray(0, 128)) },
   ),
   signed(
@@ -189,7 +210,8 @@ const raw: Case[] = [
     name: 'signature/body-as-sent',
     rule: 'The body is verified as it was sent, with its blanks, escapes and order, never written anew.',
     source: text,
-    breaks: 'Orders of callers that write JSON in another way than the acquirer are refused as forged.',
+    breaks:
+      'Orders of callers that write JSON in another way than the acquirer are refused as forged.',
     expected: placed,
     act: async (lab) => {
       const order = JSON.stringify(lab.order(), null, '\t ')

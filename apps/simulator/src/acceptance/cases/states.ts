@@ -39,7 +39,8 @@ async function untilRefused(lab: Lab, wanted: StateCode) {
     const order = lab.order()
     const told = await lab.place(order)
     if (told.code === wanted || at === lab.after) return { order, told }
-    if (told.code !== 'SUCCESS') throw new Unmet(`order ${at + 1} before the state was answered ${told.code}`)
+    if (told.code !== 'SUCCESS')
+      throw new Unmet(`order ${at + 1} before the state was answered ${told.code}`)
   }
 }
 

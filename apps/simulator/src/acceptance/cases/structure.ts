@@ -23,10 +23,13 @@ const refuses = (name: string, what: string, breaks: string, body: (lab: Lab) =>
   act: async (lab) => (await lab.place(body(lab))).code,
 })
 
-const guessed = 'An order is made of what was guessed, and the payer pays for something nobody ordered.'
+const guessed =
+  'An order is made of what was guessed, and the payer pays for something nobody ordered.'
 
 const bad: Case[] = [
-  refuses('not-json', 'is no JSON', guessed, (lab) => Buffer.from(JSON.stringify(lab.order()).slice(0, -1))),
+  refuses('not-json', 'is no JSON', guessed, (lab) =>
+    Buffer.from(JSON.stringify(lab.order()).slice(0, -1)),
+  ),
   refuses('text-after-json', 'goes on after its JSON', guessed, (lab) =>
     Buffer.from(`${JSON.stringify(lab.order())}{}`),
   ),
@@ -39,7 +42,8 @@ const bad: Case[] = [
     'not-utf8',
     'is not UTF-8',
     "Names are stored with other letters than were sent: what the payer's statement shows is not whom he paid.",
-    (lab) => Buffer.from(JSON.stringify(lab.order(set('merchant.merchantName', 'Caf\u00e9'))), 'latin1'),
+    (lab) =>
+      Buffer.from(JSON.stringify(lab.order(set('merchant.merchantName', 'Caf\u00e9'))), 'latin1'),
   ),
 ]
 
@@ -68,7 +72,9 @@ const ours: Case[] = [
     expected: code('PARAM_ILLEGAL'),
     act: async (lab) => {
       const text = JSON.stringify(lab.order())
-      const told = await lab.place(Buffer.from(`${text.slice(0, -1)},"__proto__":{"codeValue":"x"}}`))
+      const told = await lab.place(
+        Buffer.from(`${text.slice(0, -1)},"__proto__":{"codeValue":"x"}}`),
+      )
       await lab.placed(lab.order())
       return told.code
     },
@@ -97,7 +103,8 @@ const good: Case[] = [
     expected: code('SUCCESS'),
     act: async (lab) => {
       const nested = set('merchant.tomorrow', { more: '1' })
-      return (await lab.place(lab.order(set('tomorrow', '1'), nested, set('env.tomorrow', ['1'])))).code
+      return (await lab.place(lab.order(set('tomorrow', '1'), nested, set('env.tomorrow', ['1']))))
+        .code
     },
   },
   {
@@ -106,7 +113,8 @@ const good: Case[] = [
     source: page('Structure'),
     breaks: 'Orders of callers that write their fields in another order are refused.',
     expected: code('SUCCESS'),
-    act: async (lab) => (await lab.place(Object.fromEntries(Object.entries(lab.order()).reverse()))).code,
+    act: async (lab) =>
+      (await lab.place(Object.fromEntries(Object.entries(lab.order()).reverse()))).code,
   },
   {
     name: 'structure/optional-null',
@@ -114,7 +122,8 @@ const good: Case[] = [
     source: page('Structure'),
     breaks: 'Payers whose wallet sends null instead of leaving a field out cannot pay.',
     expected: code('SUCCESS'),
-    act: async (lab) => (await lab.place(lab.order(...optional.map((name) => set(name, null))))).code,
+    act: async (lab) =>
+      (await lab.place(lab.order(...optional.map((name) => set(name, null))))).code,
   },
   {
     name: 'structure/optional-absent',
@@ -139,7 +148,8 @@ const good: Case[] = [
     source: wire('Body rules'),
     breaks: 'A payer cannot pay a merchant whose name is long only when its bytes are counted.',
     expected: anyBut('PARAM_ILLEGAL'),
-    act: async (lab) => (await lab.place(lab.order(set('merchant.merchantName', '𠮷'.repeat(256))))).code,
+    act: async (lab) =>
+      (await lab.place(lab.order(set('merchant.merchantName', '𠮷'.repeat(256))))).code,
   },
 ]
 

@@ -10,7 +10,11 @@ export type Acceptance = {
   outcomes: readonly Outcome[]
 }
 
-const wordWords: Readonly<Record<Word, string>> = { doc: '', sdk: ', from the SDKs', ours: ', ours' }
+const wordWords: Readonly<Record<Word, string>> = {
+  doc: '',
+  sdk: ', from the SDKs',
+  ours: ', ours',
+}
 
 /** Where a rule is written, for people. */
 export const sourceWords = ({ source: { page, at, word } }: Pick<Case, 'source'>): string =>
@@ -29,6 +33,7 @@ export function byChapter<T>(
 
 /** How many of each verdict, in a line. */
 export function countWords(outcomes: readonly Outcome[]): string {
-  const of = (verdict: Outcome['verdict']) => outcomes.filter((one) => one.verdict === verdict).length
+  const of = (verdict: Outcome['verdict']) =>
+    outcomes.filter((one) => one.verdict === verdict).length
   return `${of('PASSED')} passed, ${of('FAILED')} failed, ${of('SKIPPED')} skipped`
 }

@@ -21,11 +21,18 @@ export function answerText({ reply, tookMs }: Pick<Recorded, 'reply' | 'tookMs'>
 }
 
 export function lossText(reply: Exclude<Reply, { kind: 'ANSWERED' }>): string {
-  return reply.kind === 'TIMED_OUT' ? `no answer within ${reply.afterMs} ms` : `no answer: ${reply.reason}`
+  return reply.kind === 'TIMED_OUT'
+    ? `no answer within ${reply.afterMs} ms`
+    : `no answer: ${reply.reason}`
 }
 
-function message(start: string, headers: readonly (readonly [string, string])[], body: Buffer): string {
+function message(
+  start: string,
+  headers: readonly (readonly [string, string])[],
+  body: Buffer,
+): string {
   const text = body.toString()
-  const shown = text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)} … (${body.length} bytes)` : text
+  const shown =
+    text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)} … (${body.length} bytes)` : text
   return [start, ...headers.map(([name, value]) => `${name}: ${value}`), '', shown].join('\n')
 }

@@ -30,7 +30,12 @@ function outcomeAsJson({ case: one, verdict, got, tookMs, recorded }: Outcome) {
     verdict,
     tookMs: Math.round(tookMs),
     exchanges: recorded.map(({ sent, reply, tookMs }) => ({
-      request: { method: sent.method, url: sent.url.href, headers: sent.headers, body: sent.body.toString() },
+      request: {
+        method: sent.method,
+        url: sent.url.href,
+        headers: sent.headers,
+        body: sent.body.toString(),
+      },
       answer:
         reply.kind === 'ANSWERED'
           ? {

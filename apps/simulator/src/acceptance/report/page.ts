@@ -45,7 +45,9 @@ function failures(outcomes: readonly Outcome[]): string {
       ? [`<li><a href="#${escaped(name)}">${escaped(name)}</a> ${escaped(breaks)}</li>`]
       : [],
   )
-  return each.length === 0 ? '' : `<ul class="failures" aria-label="What failed">${each.join('')}</ul>`
+  return each.length === 0
+    ? ''
+    : `<ul class="failures" aria-label="What failed">${each.join('')}</ul>`
 }
 
 /** Radio buttons that the style sheet listens to: a page of build results often may not run scripts. */
@@ -60,7 +62,8 @@ function filters(outcomes: readonly Outcome[]): string {
 
 function chapterLink(group: string, title: string, of: readonly Outcome[]): string {
   const failed = of.filter(({ verdict }) => verdict === 'FAILED').length
-  const many = failed > 0 ? `<b class="missed">${failed} of ${of.length}</b>` : `<span>${of.length}</span>`
+  const many =
+    failed > 0 ? `<b class="missed">${failed} of ${of.length}</b>` : `<span>${of.length}</span>`
   return `<a href="#${group}">${title} ${many}</a>`
 }
 
@@ -90,7 +93,9 @@ ${recorded.map((exchange, at) => exchangeHtml(exchange, at, one)).join('')}</det
 function exchangeHtml(exchange: Recorded, at: number, { name }: Case): string {
   const { sent, reply, of, door } = exchange
   const told =
-    reply.kind === 'ANSWERED' ? (door === 'inquire' ? toldByInquiry : toldBy)(reply).code : lossText(reply)
+    reply.kind === 'ANSWERED'
+      ? (door === 'inquire' ? toldByInquiry : toldBy)(reply).code
+      : lossText(reply)
   const signature = reply.kind === 'ANSWERED' ? `, signature ${reply.signature.toLowerCase()}` : ''
   const from = of === name ? '' : ` (${of})`
   const title = `${at + 1}. ${door === 'inquire' ? 'inquiry' : 'order'}${from}: ${told}${signature}`

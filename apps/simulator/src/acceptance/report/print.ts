@@ -53,7 +53,13 @@ function printFailure({ case: one, got, recorded }: Outcome, terminal: Terminal)
 export function printCases(cases: readonly Case[], terminal: Terminal): void {
   const columns = ['case', 'rule', 'source', 'expected', 'fixture'].map((title) => ({ title }))
   const rows = cases.map((one) => {
-    return [one.name, one.rule, sourceWords(one), one.expected.words, 'needs' in one ? (one.needs ?? '') : '']
+    return [
+      one.name,
+      one.rule,
+      sourceWords(one),
+      one.expected.words,
+      'needs' in one ? (one.needs ?? '') : '',
+    ]
   })
   for (const line of table(columns, rows, terminal)) terminal.print(line)
 }
