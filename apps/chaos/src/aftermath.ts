@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { isFinal, isResultCode, type PlaceOrderRequest } from '@placeorder/protocol'
 import { connect, disconnect, Orders } from '@placeorder/store'
-import { type Ending, History, type System } from '@placeorder/testkit'
-import type { Callers, Door } from './callers.ts'
-import { orderNumber } from './market.ts'
-import type { Asking } from './orders-come.ts'
+import type { System } from '@placeorder/testkit'
+import type { Callers, Endpoint } from './callers.ts'
+import type { Asking } from './generate-load.ts'
+import { type Ending, History } from './history/history.ts'
 import type { Random } from './random.ts'
+import { orderNumber } from './workload.ts'
 
 /** With all whole, every open order is concluded within this time (ms), and every ingress answers well. */
 const CONCLUDED_MS_MAX = 60_000
@@ -20,7 +21,7 @@ const REPEATS_MAX = 5
 /** Waits until no order is open and every ingress gives a new order a final answer; from then on only such answers are right. */
 export async function untilQuiet(
   { address, shards }: Pick<System, 'address' | 'shards'>,
-  ingresses: readonly Door[],
+  ingresses: readonly Endpoint[],
   callers: Callers,
   random: Random,
 ): Promise<{ quietFrom: number; concludedAfterMs: number }> {
@@ -62,7 +63,7 @@ const REPEAT_MS = 200
 export async function placeUntilFinal(
   order: PlaceOrderRequest,
   callers: Callers,
-  pick: () => Door,
+  pick: () => Endpoint,
 ): Promise<void> {
   for (let n = 0; n <= REPEATS_MAX; n += 1) {
     if (isFinalAnswer(await callers.place(order, pick()))) return
@@ -74,7 +75,7 @@ export async function placeUntilFinal(
 export async function askOnceMore(
   sent: PlaceOrderRequest[],
   history: History,
-  { callers, doors, random, signal }: Asking & { signal: AbortSignal },
+  { callers, endpoints, random, signal }: Asking & { signal: AbortSignal },
 ): Promise<void> {
   const known = new Set(
     history.calls.flatMap(({ paymentId, ending }) => (isFinalAnswer(ending) ? [paymentId] : [])),
@@ -86,8 +87,8 @@ export async function askOnceMore(
   const askers = Array.from({ length: LAST_ASKS_AT_ONCE }, async () => {
     for (const order of next) {
       if (signal.aborted) return
-      await callers.inquire(order, random.pick(doors()))
-      await placeUntilFinal(order, callers, () => random.pick(doors()))
+      await callers.inquire(order, random.pick(endpoints()))
+      await placeUntilFinal(order, callers, () => random.pick(endpoints()))
     }
   })
   await Promise.all(askers)

@@ -1,9 +1,10 @@
 import { type PlaceOrderRequest, termsOf } from '@placeorder/protocol'
-import { type Call, type Caller, type Ending, History, signedCall } from '@placeorder/testkit'
+import { type Caller, signedCall } from '@placeorder/testkit'
 import { z } from 'zod'
+import { type Call, type Ending, History } from './history/history.ts'
 
 /** Where requests can be sent. `connecting` counts the calls that are not on their way yet. */
-export type Door = { name: string; origin: string; connecting: number }
+export type Endpoint = { name: string; origin: string; connecting: number }
 
 /** Alipay+ gives up on an order's call after this time, in ms. */
 const CALL_MS_MAX = 8_000
@@ -26,22 +27,30 @@ export class Callers {
   }
 
   /** Sends an order. With `dropAfterMs` the caller gives up after that time. */
-  place(order: PlaceOrderRequest, door: Door, dropAfterMs?: number): Promise<Ending> {
-    const url = `${door.origin}/aps/api/v1/payments/placeOrder`
+  place(order: PlaceOrderRequest, endpoint: Endpoint, dropAfterMs?: number): Promise<Ending> {
+    const url = `${endpoint.origin}/aps/api/v1/payments/placeOrder`
     const { paymentId } = order
-    const call = { door: 'place', paymentId, ingress: door.name, terms: termsOf(order) } as const
-    return this.#call(call, door, url, order, dropAfterMs)
+    const call = {
+      endpoint: 'place',
+      paymentId,
+      ingress: endpoint.name,
+      terms: termsOf(order),
+    } as const
+    return this.#call(call, endpoint, url, order, dropAfterMs)
   }
 
-  inquire({ acquirerId, pspId, paymentId }: PlaceOrderRequest, door: Door): Promise<Ending> {
-    const url = `${door.origin}/aps/api/v1/payments/inquiryOrder`
-    const call = { door: 'inquire', paymentId, ingress: door.name, terms: '' } as const
-    return this.#call(call, door, url, { acquirerId, pspId, paymentId })
+  inquire(
+    { acquirerId, pspId, paymentId }: PlaceOrderRequest,
+    endpoint: Endpoint,
+  ): Promise<Ending> {
+    const url = `${endpoint.origin}/aps/api/v1/payments/inquiryOrder`
+    const call = { endpoint: 'inquire', paymentId, ingress: endpoint.name, terms: '' } as const
+    return this.#call(call, endpoint, url, { acquirerId, pspId, paymentId })
   }
 
   async #call(
     call: Omit<Call, 'sentAt' | 'endedAt' | 'ending'>,
-    door: Door,
+    endpoint: Endpoint,
     url: string,
     message: unknown,
     dropAfterMs?: number,
@@ -50,13 +59,13 @@ export class Callers {
     let sentAt: number | undefined
     let timer: NodeJS.Timeout | undefined
     const onSend = () => {
-      door.connecting -= 1
+      endpoint.connecting -= 1
       sentAt = History.now()
       timer = setTimeout(() => gaveUp.abort(), dropAfterMs ?? CALL_MS_MAX)
     }
     const startedAt = History.now()
     this.#inFlight += 1
-    door.connecting += 1
+    endpoint.connecting += 1
     try {
       const heard = await signedCall(url, message, this.#caller, { signal: gaveUp.signal, onSend })
       const { status, verified, code, paymentRequestId, body, tookMs } = heard
@@ -81,7 +90,7 @@ export class Callers {
       return ending
     } finally {
       clearTimeout(timer)
-      if (sentAt === undefined) door.connecting -= 1
+      if (sentAt === undefined) endpoint.connecting -= 1
       this.#inFlight -= 1
     }
   }

@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readArguments, usage } from './options.ts'
+import { excerpt, progressLine, summary } from './report.ts'
 import { runChaos } from './run-chaos.ts'
-import { excerpt, progressLine, summary } from './show.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
@@ -39,7 +39,7 @@ const report = await runChaos({
 })
 if (process.stdout.isTTY) console.log()
 console.log(summary(report))
-if (report.violations.length + report.disgraces.length > 0) {
+if (report.violations.length + report.processFailures.length > 0) {
   console.error(`\n${excerpt(report)}\n\nseed ${seed}; all of it is in ${dir}`)
   process.exit(1)
 }

@@ -1,12 +1,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import {
-  type Absence,
-  type FaultProxy,
-  History,
-  type Operated,
-  type System,
-} from '@placeorder/testkit'
+import type { FaultProxy, Operated, System } from '@placeorder/testkit'
+import { History, type Pause } from './history/history.ts'
 
 export type MemberDeps = {
   system: System
@@ -16,7 +11,7 @@ export type MemberDeps = {
   /** Where its log goes. */
   log: string
   /** Told of what a process must never do: end by itself, or end badly. */
-  onDisgrace: (what: string) => void
+  onProcessFailure: (what: string) => void
 }
 
 /** A process that was told to end, and has not within this time (ms), hangs. */
@@ -29,7 +24,7 @@ const DEADLINE_MS = { ingress: 3_000, worker: 4_000 }
 const STARVED_MS_MAX = 300
 
 /** What no process may ever log: an error that nobody planned reached the top. */
-const disgrace = /unhandled|uncaught|closing after an error/i
+const processFailure = /unhandled|uncaught|closing after an error/i
 
 /** An ingress or a worker, which dies and is started again under its name. */
 export class Member {
@@ -42,7 +37,7 @@ export class Member {
   readonly #port: number
   readonly #log: WriteStream
   #process: Operated | undefined
-  #away: { why: Absence['why']; from: number } | undefined
+  #away: { why: Pause['why']; from: number } | undefined
   #expectedToEnd = false
 
   constructor(kind: Member['kind'], name: string, port: number, deps: MemberDeps) {
@@ -69,11 +64,11 @@ export class Member {
   }
 
   async start(): Promise<void> {
-    const { system, link, onDisgrace } = this.#deps
+    const { system, link, onProcessFailure } = this.#deps
     const env = { REDIS_URL: `redis://127.0.0.1:${link.port}` }
     const onLine = (line: string) => {
       this.#log.write(`${line}\n`)
-      if (disgrace.test(line)) onDisgrace(`${this.name}: ${line}`)
+      if (processFailure.test(line)) onProcessFailure(`${this.name}: ${line}`)
     }
     this.#expectedToEnd = false
     const process =
@@ -83,7 +78,7 @@ export class Member {
     this.#process = process
     process.exited.then((how) => {
       this.#process = undefined
-      if (!this.#expectedToEnd) onDisgrace(`${this.name} ended by itself: ${how}`)
+      if (!this.#expectedToEnd) onProcessFailure(`${this.name} ended by itself: ${how}`)
     })
     this.#isBack()
   }
@@ -97,7 +92,7 @@ export class Member {
 
   /** Tells it to end and waits until it has. As with a balancer before it, calls to it have left or go elsewhere by then. */
   async end(): Promise<void> {
-    const { onDisgrace } = this.#deps
+    const { onProcessFailure } = this.#deps
     this.#isAway('ENDED')
     while (this.connecting > 0) await wait(1)
     this.#expectedToEnd = true
@@ -112,7 +107,7 @@ export class Member {
     const isStarved =
       ms > DEADLINE_MS[this.kind] + STARVED_MS_MAX || this.#starvedMs(from) > STARVED_MS_MAX
     if (how !== undefined && how !== 0 && !isStarved)
-      onDisgrace(`${this.name} ended with ${how} ${ms} ms after SIGTERM`)
+      onProcessFailure(`${this.name} ended with ${how} ${ms} ms after SIGTERM`)
   }
 
   /** Tells it to end, and to end again once it says that it is ending; resolves with how it did, and when it was told again. */
@@ -131,7 +126,7 @@ export class Member {
 
   /** For how long the machine has kept it from running since then. */
   #starvedMs(from: number): number {
-    const starved = this.#deps.history.absences.filter(
+    const starved = this.#deps.history.pauses.filter(
       ({ who, why, to }) => who === this.name && why === 'STARVED' && to > from,
     )
     return starved.reduce((sum, { ms }) => sum + ms, 0)
@@ -147,14 +142,14 @@ export class Member {
     this.#isBack()
   }
 
-  #isAway(why: Absence['why']): void {
+  #isAway(why: Pause['why']): void {
     this.#away = { why, from: History.now() }
   }
 
   #isBack(): void {
     const to = History.now()
     if (this.#away !== undefined)
-      this.#deps.history.absent({ who: this.name, ...this.#away, to, ms: to - this.#away.from })
+      this.#deps.history.paused({ who: this.name, ...this.#away, to, ms: to - this.#away.from })
     this.#away = undefined
   }
 }

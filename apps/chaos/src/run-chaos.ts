@@ -1,14 +1,16 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkHistory, History, readKept, type Violation } from '@placeorder/testkit'
 import { askOnceMore, placeUntilFinal, untilQuiet } from './aftermath.ts'
 import { Callers } from './callers.ts'
-import { type House, openHouse, WAIT_MS } from './house.ts'
-import { directoryFor, orderNumber, policy } from './market.ts'
-import { letOrdersCome, type Progress } from './orders-come.ts'
+import { watchCpuStarvation } from './cpu-starvation.ts'
+import { injectFaults } from './fault-schedule.ts'
+import { generateLoad, type Progress } from './generate-load.ts'
+import { checkHistory, type Violation } from './history/check-history.ts'
+import { History } from './history/history.ts'
+import { readStoredState } from './history/stored-state.ts'
 import { Random } from './random.ts'
-import { watchStarvation } from './starvation.ts'
-import { storm } from './storm.ts'
+import { openTestBed, type TestBed, WAIT_MS } from './test-bed.ts'
+import { directoryFor, orderNumber, policy } from './workload.ts'
 
 export type ChaosOptions = {
   seed: number
@@ -26,7 +28,7 @@ export type ChaosReport = {
   history: History
   violations: Violation[]
   /** What processes did that no process may ever do. */
-  disgraces: string[]
+  processFailures: string[]
   orders: number
   kept: number
   diskCanBeFilled: boolean
@@ -39,61 +41,61 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { seed, forMs, ordersPerSecond, dir, signal } = options
   const random = new Random(seed)
   const history = new History(join(dir, 'history.ndjson'))
-  const disgraces: string[] = []
-  const onDisgrace = (what: string) => void disgraces.push(what)
-  const house = await openHouse(dir, { history, random: random.fork(1), onDisgrace })
+  const processFailures: string[] = []
+  const onProcessFailure = (what: string) => void processFailures.push(what)
+  const testBed = await openTestBed(dir, { history, random: random.fork(1), onProcessFailure })
   const watching = new AbortController()
   try {
-    await writeFile(join(house.system.dir, 'policy.json'), JSON.stringify(policy))
+    await writeFile(join(testBed.system.dir, 'policy.json'), JSON.stringify(policy))
     const { merchants, codes } = directoryFor((forMs / 1_000) * ordersPerSecond)
-    await house.system.put(merchants, codes)
-    await Promise.all(house.members.map((member) => member.start()))
-    const ingresses = house.members.filter(({ kind }) => kind === 'ingress')
-    const watched = watchStarvation(history, () => house.members, watching.signal)
-    const callers = new Callers(house.system.caller, history)
-    const doors = () => ingresses.filter(({ isOffered }) => isOffered)
+    await testBed.system.put(merchants, codes)
+    await Promise.all(testBed.members.map((member) => member.start()))
+    const ingresses = testBed.members.filter(({ kind }) => kind === 'ingress')
+    const watched = watchCpuStarvation(history, () => testBed.members, watching.signal)
+    const callers = new Callers(testBed.system.caller, history)
+    const endpoints = () => ingresses.filter(({ isOffered }) => isOffered)
     const over = AbortSignal.any([signal, AbortSignal.timeout(forMs)])
     const [sent] = await Promise.all([
-      letOrdersCome(
+      generateLoad(
         { ...options, signal: over },
-        { callers, doors, random: random.fork(3), history },
+        { callers, endpoints, random: random.fork(3), history },
       ),
-      storm(house, { history, random: random.fork(2), signal: over }),
+      injectFaults(testBed, { history, random: random.fork(2), signal: over }),
     ])
     const { quietFrom, concludedAfterMs } = await untilQuiet(
-      house.system,
+      testBed.system,
       ingresses,
       callers,
       random.fork(4),
     )
-    await letEachWorkAlone(house, callers, random.fork(6))
-    await askOnceMore(sent, history, { callers, doors, random: random.fork(5), signal })
-    await Promise.all(house.members.map((member) => member.end()))
+    await letEachWorkAlone(testBed, callers, random.fork(6))
+    await askOnceMore(sent, history, { callers, endpoints, random: random.fork(5), signal })
+    await Promise.all(testBed.members.map((member) => member.end()))
     watching.abort()
     await watched
-    const kept = await readKept(house.system, JSON.stringify(policy))
+    const kept = await readStoredState(testBed.system, JSON.stringify(policy))
     const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom })
     return {
       seed,
       history,
       violations,
-      disgraces,
+      processFailures,
       orders: sent.length,
       kept: kept.orders.length,
-      diskCanBeFilled: house.disk !== undefined,
+      diskCanBeFilled: testBed.disk !== undefined,
       concludedAfterMs,
     }
   } finally {
     watching.abort()
-    await house.close()
+    await testBed.close()
     await history.close()
   }
 }
 
 /** Has each worker decide an order with all others gone: one that survived only in name would not. */
-async function letEachWorkAlone(house: House, callers: Callers, random: Random): Promise<void> {
-  const workers = house.members.filter(({ kind }) => kind === 'worker')
-  const [ingress] = house.members.filter(({ kind }) => kind === 'ingress')
+async function letEachWorkAlone(testBed: TestBed, callers: Callers, random: Random): Promise<void> {
+  const workers = testBed.members.filter(({ kind }) => kind === 'worker')
+  const [ingress] = testBed.members.filter(({ kind }) => kind === 'ingress')
   for (const worker of workers) {
     const others = workers.filter((one) => one !== worker)
     await Promise.all(others.map((other) => other.end()))

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { faults } from '../src/faults.ts'
+import { excerpt, summary } from '../src/report.ts'
 import { runChaos } from '../src/run-chaos.ts'
-import { excerpt, summary } from '../src/show.ts'
 
 const FOR_MS = 60_000
 

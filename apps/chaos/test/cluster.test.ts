@@ -1,6 +1,6 @@
 import { type RedisCluster, startCluster } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { tryOut } from './trial.ts'
+import { runScenario } from './scenario.ts'
 
 let cluster: RedisCluster
 beforeAll(async () => {
@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => cluster.close())
 
 test('on a Cluster of three masters every promise holds, also when one of them is killed and comes back', async () => {
-  const { wrong, answers } = await tryOut({
+  const { wrong, answers } = await runScenario({
     seed: 3,
     env: { REDIS_URL: cluster.urls.join(','), SHARDS: '6' },
     ordersPerSecond: 60,

@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { Absences, aPlaceOrder, type Call, type FaultProxy, History } from '@placeorder/testkit'
+import { aPlaceOrder, type FaultProxy } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Callers } from '../src/callers.ts'
-import { type House, openHouse, WAIT_MS } from '../src/house.ts'
+import { watchCpuStarvation } from '../src/cpu-starvation.ts'
+import { type Call, History } from '../src/history/history.ts'
+import { Pauses } from '../src/history/pauses.ts'
 import type { Member } from '../src/member.ts'
 import { Random } from '../src/random.ts'
-import { watchStarvation } from '../src/starvation.ts'
+import { openTestBed, type TestBed, WAIT_MS } from '../src/test-bed.ts'
 
 /** Once Redis is back, orders are served again within this time (ms). */
 const GOOD_AGAIN_MS_MAX = 2_000
@@ -18,35 +20,35 @@ const GOOD_AGAIN_MS_MAX = 2_000
 const AWAY_MS = 1_800
 
 const history = new History()
-const disgraces: string[] = []
+const processFailures: string[] = []
 const watching = new AbortController()
 let dir: string
-let house: House
+let testBed: TestBed
 let callers: Callers
 let ingress: Member
 let watched: Promise<void>
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'placeorder-outage-'))
-  house = await openHouse(dir, {
+  testBed = await openTestBed(dir, {
     history,
     random: new Random(1),
-    onDisgrace: (what) => void disgraces.push(what),
+    onProcessFailure: (what) => void processFailures.push(what),
     names: ['ingress-1', 'worker-1'],
   })
-  callers = new Callers(house.system.caller, history)
-  ingress = house.members[0] as Member
-  await Promise.all(house.members.map((member) => member.start()))
-  watched = watchStarvation(history, () => house.members, watching.signal)
+  callers = new Callers(testBed.system.caller, history)
+  ingress = testBed.members[0] as Member
+  await Promise.all(testBed.members.map((member) => member.start()))
+  watched = watchCpuStarvation(history, () => testBed.members, watching.signal)
 })
 afterAll(async () => {
   watching.abort()
   await watched
-  await house.close()
+  await testBed.close()
   await rm(dir, { recursive: true, force: true })
 })
 afterEach(() => {
-  const fresh = disgraces.splice(0)
+  const fresh = processFailures.splice(0)
   expect(fresh).toEqual([])
 })
 
@@ -57,7 +59,7 @@ function anOrder(): PlaceOrderRequest {
 }
 
 const netMs = (call: Pick<Call, 'ingress' | 'sentAt' | 'endedAt'>) =>
-  new Absences(history.absences).netMs(call)
+  new Pauses(history.pauses).netMs(call)
 
 /** Places an order and tells how that went: its code, and how long it took (ms) less what the machine held up. */
 async function place(order: PlaceOrderRequest = anOrder()) {
@@ -87,7 +89,7 @@ async function untilServed(from: number, withinMs: number): Promise<number> {
 }
 
 const everyLink = (bring: (proxy: FaultProxy) => Promise<void> | void) =>
-  Promise.all(house.links.map(({ proxy }) => bring(proxy)))
+  Promise.all(testBed.links.map(({ proxy }) => bring(proxy)))
 
 const outages: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
   [
@@ -101,11 +103,11 @@ const outages: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
     () => everyLink((proxy) => proxy.heal()),
   ],
   ['stalls', () => everyLink((proxy) => proxy.stall()), () => everyLink((proxy) => proxy.heal())],
-  ['is killed', () => house.redis.kill(), () => house.redis.start()],
+  ['is killed', () => testBed.redis.kill(), () => testBed.redis.start()],
   [
     'is stopped',
-    async () => house.redis.signal('SIGSTOP'),
-    async () => house.redis.signal('SIGCONT'),
+    async () => testBed.redis.signal('SIGSTOP'),
+    async () => testBed.redis.signal('SIGCONT'),
   ],
 ]
 
@@ -144,19 +146,19 @@ test.each(outages.slice(1, 2))(
     await untilServed(History.now(), WAIT_MS)
     await begin()
     await place()
-    await Promise.all(house.members.map((member) => member.end()))
+    await Promise.all(testBed.members.map((member) => member.end()))
     await end()
-    await Promise.all(house.members.map((member) => member.start()))
+    await Promise.all(testBed.members.map((member) => member.start()))
     await untilServed(History.now(), WAIT_MS)
   },
 )
 
 test('processes that are started into a black hole work once it is over', async () => {
-  await Promise.all(house.members.map((member) => member.end()))
+  await Promise.all(testBed.members.map((member) => member.end()))
   await everyLink((proxy) => proxy.blackHole())
-  const swallowed = () => house.links.map(({ proxy }) => proxy.swallowedBytes)
+  const swallowed = () => testBed.links.map(({ proxy }) => proxy.swallowedBytes)
   const before = swallowed()
-  const started = Promise.all(house.members.map((member) => member.start()))
+  const started = Promise.all(testBed.members.map((member) => member.start()))
   const allTried = () => swallowed().every((bytes, i) => bytes > (before[i] ?? 0))
   await expect.poll(allTried, { timeout: 30_000 }).toBe(true)
   await everyLink((proxy) => proxy.heal())

@@ -3,18 +3,13 @@ import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import {
-  aPlaceOrder,
-  History,
-  type SignedMessage,
-  sendSigned,
-  signMessage,
-} from '@placeorder/testkit'
+import { aPlaceOrder, type SignedMessage, sendSigned, signMessage } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { type House, openHouse } from '../src/house.ts'
+import { History } from '../src/history/history.ts'
 import type { Member } from '../src/member.ts'
 import { Random } from '../src/random.ts'
+import { openTestBed, type TestBed } from '../src/test-bed.ts'
 
 const refusedCode = 'REQUEST_TRAFFIC_EXCEED_LIMIT'
 const ClientsFile = z.object({ clients: z.array(z.looseObject({ clientId: z.string() })) })
@@ -27,22 +22,22 @@ const agent = new Agent({ keepAlive: true, maxSockets: 2_000 })
 const TIMEOUT_MS = 240_000
 
 let dir: string
-let house: House
+let testBed: TestBed
 let ingress: Member
 let worker: Member
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'placeorder-overload-'))
-  const options = { history: new History(), random: new Random(1), onDisgrace: () => {} }
+  const options = { history: new History(), random: new Random(1), onProcessFailure: () => {} }
   // One group at a time: a worker that works on more waits less, and this machine would be what is tested.
   const settings = { CONCURRENCY: '1' }
-  house = await openHouse(dir, { ...options, names: ['ingress-1', 'worker-1'], settings })
-  ;[ingress, worker] = house.members as [Member, Member]
-  await Promise.all(house.members.map((member) => member.start()))
+  testBed = await openTestBed(dir, { ...options, names: ['ingress-1', 'worker-1'], settings })
+  ;[ingress, worker] = testBed.members as [Member, Member]
+  await Promise.all(testBed.members.map((member) => member.start()))
 })
 afterAll(async () => {
   agent.destroy()
-  await house.close()
+  await testBed.close()
   await rm(dir, { recursive: true, force: true })
 })
 
@@ -51,13 +46,15 @@ const placeOrderUrl = () => `${ingress.origin}/aps/api/v1/payments/placeOrder`
 /** An order that no limit stands in the way of. */
 function signedOrder(): Promise<SignedMessage> {
   const { customerId: _, ...order } = aPlaceOrder()
-  return signMessage(placeOrderUrl(), order, house.system.caller)
+  return signMessage(placeOrderUrl(), order, testBed.system.caller)
 }
 
 /** Places an order; tells its code and how long it took (ms). */
 async function place(signed?: SignedMessage): Promise<{ code: string; ms: number }> {
   const order = signed ?? (await signedOrder())
-  const { code, tookMs } = await sendSigned(placeOrderUrl(), order, house.system.caller, { agent })
+  const { code, tookMs } = await sendSigned(placeOrderUrl(), order, testBed.system.caller, {
+    agent,
+  })
   return { code, ms: tookMs }
 }
 
@@ -98,7 +95,7 @@ function goodput(told: Told[], fromMs: number): number {
 
 /** CPU time that ingress, worker and Redis have used so far, in ms. */
 async function cpuMs(): Promise<number> {
-  const pids = [ingress.pid, worker.pid, house.redis.pid]
+  const pids = [ingress.pid, worker.pid, testBed.redis.pid]
   const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8')))
   const ticks = stats.flatMap((stat) =>
     stat
@@ -111,7 +108,7 @@ async function cpuMs(): Promise<number> {
 
 /** How many orders a second the client may send; undefined: any number. */
 async function limitRate(ordersPerSecondMax: number | undefined): Promise<void> {
-  const file = join(house.system.dir, 'clients.json')
+  const file = join(testBed.system.dir, 'clients.json')
   const { clients } = ClientsFile.parse(JSON.parse(await readFile(file, 'utf8')))
   const limited = clients.map((client) => ({ ...client, ordersPerSecondMax }))
   await writeFile(file, JSON.stringify({ clients: limited }))
@@ -124,7 +121,7 @@ async function idleShare(): Promise<number> {
   return ((await cpuMs()) - before) / (performance.now() - startedAt)
 }
 
-/** What an order costs that is answered so, in ms of CPU time beyond what an idle house uses: 20 callers place 100 each, one after the other. */
+/** What an order costs that is answered so, in ms of CPU time beyond what an idle system uses: 20 callers place 100 each, one after the other. */
 async function costOf(code: string, idle: number): Promise<number> {
   const callers = 20
   const orders = callers * 100
@@ -164,7 +161,7 @@ test('five times of what callers in step are served: goodput stays above 80 %, a
   timeout: TIMEOUT_MS,
 }, async () => {
   // The way of the worker to Redis is so slow that little can be served: callers and ingress have to keep up with five times of it.
-  house.links[1]?.proxy.slow(45)
+  testBed.links[1]?.proxy.slow(45)
   // In step with its callers the worker waits for them too, and does more when orders come whatever becomes of those before.
   const capacity = goodput(await inTurns(128, 5_000), 1_000)
   const told = await atRate(5 * capacity, 6_000)
@@ -179,7 +176,7 @@ test('five times of what callers in step are served: goodput stays above 80 %, a
 test('a refused order costs less than a fifth of a served one, in CPU time', {
   timeout: TIMEOUT_MS,
 }, async () => {
-  await house.links[1]?.proxy.heal()
+  await testBed.links[1]?.proxy.heal()
   const { served, refused } = await costs()
   expect(refused).toBeLessThan(served / 5)
 })

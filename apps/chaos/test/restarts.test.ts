@@ -5,23 +5,20 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { type Connection, connect, disconnect } from '@placeorder/store'
 import { openKey } from '@placeorder/store/keys'
-import {
-  Absences,
-  aPlaceOrder,
-  checkHistory,
-  History,
-  readKept,
-  signedCall,
-} from '@placeorder/testkit'
+import { aPlaceOrder, signedCall } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { untilQuiet } from '../src/aftermath.ts'
 import { Callers } from '../src/callers.ts'
-import { type House, openHouse, WAIT_MS } from '../src/house.ts'
-import { directoryFor, policy } from '../src/market.ts'
+import { watchCpuStarvation } from '../src/cpu-starvation.ts'
+import { generateLoad } from '../src/generate-load.ts'
+import { checkHistory } from '../src/history/check-history.ts'
+import { History } from '../src/history/history.ts'
+import { Pauses } from '../src/history/pauses.ts'
+import { readStoredState } from '../src/history/stored-state.ts'
 import type { Member } from '../src/member.ts'
-import { letOrdersCome } from '../src/orders-come.ts'
 import { Random } from '../src/random.ts'
-import { watchStarvation } from '../src/starvation.ts'
+import { openTestBed, type TestBed, WAIT_MS } from '../src/test-bed.ts'
+import { directoryFor, policy } from '../src/workload.ts'
 
 /** An order that a killed worker had in hand is decided by another within this time (ms). */
 const DECIDED_BY_ANOTHER_MS_MAX = 10_000
@@ -30,10 +27,10 @@ const DECIDED_BY_ANOTHER_MS_MAX = 10_000
 const AT_ONCE_MS_MAX = 300
 
 const history = new History()
-const disgraces: string[] = []
+const processFailures: string[] = []
 const watching = new AbortController()
 let dir: string
-let house: House
+let testBed: TestBed
 let callers: Callers
 let ingresses: Member[]
 let workers: Member[]
@@ -41,21 +38,21 @@ let watched: Promise<void>
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'placeorder-restarts-'))
-  const onDisgrace = (what: string) => void disgraces.push(what)
-  house = await openHouse(dir, { history, random: new Random(1), onDisgrace })
-  await writeFile(join(house.system.dir, 'policy.json'), JSON.stringify(policy))
+  const onProcessFailure = (what: string) => void processFailures.push(what)
+  testBed = await openTestBed(dir, { history, random: new Random(1), onProcessFailure })
+  await writeFile(join(testBed.system.dir, 'policy.json'), JSON.stringify(policy))
   const { merchants, codes } = directoryFor(2_000)
-  await house.system.put(merchants, codes)
-  await Promise.all(house.members.map((member) => member.start()))
-  callers = new Callers(house.system.caller, history)
-  ingresses = house.members.filter(({ kind }) => kind === 'ingress')
-  workers = house.members.filter(({ kind }) => kind === 'worker')
-  watched = watchStarvation(history, () => house.members, watching.signal)
+  await testBed.system.put(merchants, codes)
+  await Promise.all(testBed.members.map((member) => member.start()))
+  callers = new Callers(testBed.system.caller, history)
+  ingresses = testBed.members.filter(({ kind }) => kind === 'ingress')
+  workers = testBed.members.filter(({ kind }) => kind === 'worker')
+  watched = watchCpuStarvation(history, () => testBed.members, watching.signal)
 })
 afterAll(async () => {
   watching.abort()
   await watched
-  await house.close()
+  await testBed.close()
   await rm(dir, { recursive: true, force: true })
 })
 
@@ -67,7 +64,7 @@ function anOrder(): PlaceOrderRequest {
 
 /** How long it is since then (ms), less what the machine kept the callers and this member from running. */
 function sinceMs(from: number, { name }: Member): number {
-  return new Absences(history.absences).netMs({
+  return new Pauses(history.pauses).netMs({
     ingress: name,
     sentAt: from,
     endedAt: History.now(),
@@ -75,7 +72,7 @@ function sinceMs(from: number, { name }: Member): number {
 }
 
 const looking = <T>(look: (connection: Connection) => Promise<T>): Promise<T> => {
-  const connection = connect(house.system.address, 'patient')
+  const connection = connect(testBed.system.address, 'patient')
   return look(connection).finally(() => disconnect(connection))
 }
 const sumOfShards = (count: (connection: Connection, shard: number) => Promise<number>) =>
@@ -86,27 +83,27 @@ const openOrders = () => sumOfShards((connection, shard) => connection.zcard(ope
 
 /** Checks the whole history; nothing may be wrong with it. */
 async function expectPromisesKept(quietFrom: number): Promise<void> {
-  const kept = await readKept(house.system, JSON.stringify(policy))
+  const kept = await readStoredState(testBed.system, JSON.stringify(policy))
   const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom })
   expect(violations.map(({ rule, paymentId, what }) => `${rule}: ${paymentId} ${what}`)).toEqual([])
 }
 
 test('every process is restarted in turn under load: no order is lost, no answer broken, each ends cleanly', async () => {
   const over = new AbortController()
-  const doors = () => ingresses.filter(({ isOffered }) => isOffered)
-  const coming = letOrdersCome(
+  const endpoints = () => ingresses.filter(({ isOffered }) => isOffered)
+  const coming = generateLoad(
     { seed: 9, ordersPerSecond: 60, signal: over.signal, onProgress: () => {} },
-    { callers, doors, random: new Random(2), history },
+    { callers, endpoints, random: new Random(2), history },
   )
-  for (const member of house.members) {
+  for (const member of testBed.members) {
     await member.end()
     await member.start()
   }
   over.abort()
   await coming
-  const { quietFrom } = await untilQuiet(house.system, ingresses, callers, new Random(3))
+  const { quietFrom } = await untilQuiet(testBed.system, ingresses, callers, new Random(3))
   await expectPromisesKept(quietFrom)
-  expect(disgraces).toEqual([])
+  expect(processFailures).toEqual([])
   expect(history.calls.filter(({ ending }) => ending.kind === 'ANSWERED').length).toBeGreaterThan(
     100,
   )
@@ -167,7 +164,7 @@ test('an ingress that could not run answers all that came meanwhile', async () =
   let sent = 0
   ingress.stop()
   const calls = Array.from({ length: 1_000 }, () =>
-    signedCall(url, { acquirerId, pspId, paymentId }, house.system.caller, {
+    signedCall(url, { acquirerId, pspId, paymentId }, testBed.system.caller, {
       onSend: () => {
         sent += 1
       },

@@ -1,6 +1,6 @@
 import { type SentinelPair, startSentinelPair } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { tryOut } from './trial.ts'
+import { runScenario } from './scenario.ts'
 
 let pair: SentinelPair
 beforeAll(async () => {
@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => pair.close())
 
 test('when a sentinel makes the replica master under load, what was answered stands, and orders go on', async () => {
-  const { wrong, answers } = await tryOut({
+  const { wrong, answers } = await runScenario({
     seed: 5,
     env: {
       REDIS_SENTINELS: pair.sentinel,

@@ -1,18 +1,5 @@
 export { aPlaceOrder } from './a-place-order.ts'
-export { Absences } from './absences.ts'
-export {
-  type Bounds,
-  checkHistory,
-  type Kept,
-  type KeptOrder,
-  type Rule,
-  rules,
-  type Take,
-  type Violation,
-} from './check-history.ts'
 export { type End, FaultProxy, type Target } from './fault-proxy.ts'
-export { type Absence, CALLERS, type Call, type Ending, type Fault, History } from './history.ts'
-export { readKept } from './kept.ts'
 export { type RedisCluster, startCluster } from './redis-cluster.ts'
 export { type SentinelPair, startSentinelPair } from './redis-sentinel.ts'
 export {

@@ -1,24 +1,19 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import {
-  checkHistory,
-  History,
-  type Ingress,
-  openSystem,
-  type Running,
-  readKept,
-  type Violation,
-} from '@placeorder/testkit'
+import { type Ingress, openSystem, type Running } from '@placeorder/testkit'
 import { askOnceMore, isFinalAnswer, untilQuiet } from '../src/aftermath.ts'
 import { Callers } from '../src/callers.ts'
-import { WAIT_MS } from '../src/house.ts'
-import { directoryFor, policy } from '../src/market.ts'
-import { letOrdersCome } from '../src/orders-come.ts'
+import { watchCpuStarvation } from '../src/cpu-starvation.ts'
+import { generateLoad } from '../src/generate-load.ts'
+import { checkHistory, type Violation } from '../src/history/check-history.ts'
+import { History } from '../src/history/history.ts'
+import { readStoredState } from '../src/history/stored-state.ts'
 import { Random } from '../src/random.ts'
-import { watchStarvation } from '../src/starvation.ts'
+import { WAIT_MS } from '../src/test-bed.ts'
+import { directoryFor, policy } from '../src/workload.ts'
 
-export type Trial = {
+export type Scenario = {
   seed: number
   /** Where Redis is, and what else the processes need to know. */
   env: Record<string, string>
@@ -31,7 +26,12 @@ export type Trial = {
 export type Verdict = { wrong: string[]; answers: Map<string, number> }
 
 /** Runs two ingresses and two workers on this Redis while orders come, and checks what they promised. */
-export async function tryOut({ seed, env, ordersPerSecond, meanwhile }: Trial): Promise<Verdict> {
+export async function runScenario({
+  seed,
+  env,
+  ordersPerSecond,
+  meanwhile,
+}: Scenario): Promise<Verdict> {
   const system = await openSystem({ env: { WAIT_MS: String(WAIT_MS), ...env } })
   const history = new History()
   const random = new Random(seed)
@@ -48,21 +48,21 @@ export async function tryOut({ seed, env, ordersPerSecond, meanwhile }: Trial): 
       pid,
       connecting: 0,
     }))
-    const watched = watchStarvation(history, () => ingresses, watching.signal)
+    const watched = watchCpuStarvation(history, () => ingresses, watching.signal)
     const callers = new Callers(system.caller, history)
-    const doors = () => ingresses
+    const endpoints = () => ingresses
     const over = new AbortController()
     const [sent] = await Promise.all([
-      letOrdersCome(
+      generateLoad(
         { seed, ordersPerSecond, signal: over.signal, onProgress: () => {} },
-        { callers, doors, random: random.fork(1), history },
+        { callers, endpoints, random: random.fork(1), history },
       ),
       meanwhile((orders) => untilServed(history, orders)).finally(() => over.abort()),
     ])
     const { quietFrom } = await untilQuiet(system, ingresses, callers, random.fork(2))
     await askOnceMore(sent, history, {
       callers,
-      doors,
+      endpoints,
       random: random.fork(3),
       signal: AbortSignal.timeout(60_000),
     })
@@ -71,7 +71,7 @@ export async function tryOut({ seed, env, ordersPerSecond, meanwhile }: Trial): 
     const ends = await Promise.all(all.map(({ exited }) => exited))
     watching.abort()
     await watched
-    const kept = await readKept(system, JSON.stringify(policy))
+    const kept = await readStoredState(system, JSON.stringify(policy))
     const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom })
     const badly = all.flatMap(({ name, lines }, i) => [
       ...(ends[i] === 0 ? [] : [`${name} ended with ${ends[i]}`]),

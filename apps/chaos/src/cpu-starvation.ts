@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
-import { CALLERS, History } from '@placeorder/testkit'
+import { CALLERS, History } from './history/history.ts'
 
 /** How often it is looked, in ms. */
 const LOOK_MS = 100
@@ -13,7 +13,7 @@ const WORTH_NOTING_MS = 10
  * Notes, until `signal` aborts, when the machine gave no processor to one of `members` (the kernel counts for how long each
  * thread was ready to run and did not) or when the callers' own event loop came late: answers seem late by as much.
  */
-export async function watchStarvation(
+export async function watchCpuStarvation(
   history: History,
   members: () => { name: string; pid: number | undefined }[],
   signal: AbortSignal,
@@ -27,7 +27,7 @@ export async function watchStarvation(
     for (const { name, pid } of members()) {
       if (pid === undefined) continue
       const ms = await waitedMs(pid, waitedBefore)
-      if (ms >= WORTH_NOTING_MS) history.absent({ who: name, why: 'STARVED', from, to, ms })
+      if (ms >= WORTH_NOTING_MS) history.paused({ who: name, why: 'STARVED', from, to, ms })
     }
     from = to
   }
@@ -56,7 +56,7 @@ function noteLateTicks(history: History): () => void {
     const now = History.now()
     const ms = now - expected
     if (ms >= WORTH_NOTING_MS)
-      history.absent({ who: CALLERS, why: 'STARVED', from: expected, to: now, ms })
+      history.paused({ who: CALLERS, why: 'STARVED', from: expected, to: now, ms })
     expected = now + TICK_MS
   }, TICK_MS)
   return () => clearInterval(ticking)

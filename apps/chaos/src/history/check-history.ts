@@ -1,6 +1,6 @@
 import { isFinal, isResultCode } from '@placeorder/protocol'
-import { Absences } from './absences.ts'
-import type { Absence, Call, Ending } from './history.ts'
+import type { Call, Ending, Pause } from './history.ts'
+import { Pauses } from './pauses.ts'
 
 /** What an order takes from one counter if it is placed. */
 export type Take = {
@@ -11,7 +11,7 @@ export type Take = {
 }
 
 /** An order as it is kept at the end. */
-export type KeptOrder = {
+export type StoredOrder = {
   paymentId: string
   terms: string
   paymentRequestId: string
@@ -23,8 +23,8 @@ export type KeptOrder = {
 }
 
 /** What Redis holds at the end. */
-export type Kept = {
-  orders: KeptOrder[]
+export type StoredState = {
+  orders: StoredOrder[]
   /** The paymentIds of the sets of open orders. */
   open: string[]
   counters: Map<string, { amount: bigint; count: bigint }>
@@ -55,18 +55,18 @@ type Story = {
   paymentId: string
   calls: Call[]
   answered: AnsweredCall[]
-  kept: KeptOrder | undefined
+  kept: StoredOrder | undefined
 }
 
-type World = { kept: Kept; bounds: Bounds; absences: Absences }
+type World = { kept: StoredState; bounds: Bounds; pauses: Pauses }
 
 type Found = { what: string; calls?: Call[] }
 
 const isAnswered = (call: Call): call is AnsweredCall => call.ending.kind === 'ANSWERED'
 
 /** The order's own code that an answer tells: of a repeat its result, of an inquiry its orderResult. */
-function toldOf({ door, ending }: AnsweredCall): string | undefined {
-  if (door === 'place') return ending.code
+function toldOf({ endpoint, ending }: AnsweredCall): string | undefined {
+  if (endpoint === 'place') return ending.code
   return ending.code === 'SUCCESS' ? ending.orderCode : undefined
 }
 
@@ -91,7 +91,7 @@ function reachOf(call: AnsweredCall): { least: number; most: number } {
 }
 
 /**
- * P1 and P5. The order's outcome is a register that is written once. Every final answer, from any door and at any time,
+ * P1 and P5. The order's outcome is a register that is written once. Every final answer, from any endpoint and at any time,
  * is the outcome that is kept, and every paymentRequestId the one that is kept; SUCCESS never comes without one.
  */
 function oneAnswer({ answered, kept }: Story): Found[] {
@@ -141,7 +141,7 @@ function neverBack({ answered }: Story): Found[] {
 /** Inconsistent repeats are refused, consistent ones never; what is told of the order is told to who agrees with it. */
 function inconsistentExactly({ answered, kept }: Story): Found[] {
   return answered.flatMap((call): Found[] => {
-    if (call.door !== 'place') return []
+    if (call.endpoint !== 'place') return []
     const agrees = kept === undefined || call.terms === kept.terms
     const refused = call.ending.code === 'REPEAT_REQ_INCONSISTENT'
     if (agrees && refused)
@@ -160,7 +160,9 @@ function takenInIsKept({ calls, answered, kept }: Story): Found[] {
       ? []
       : [{ what: `${sayOf(shows)}, but no order is kept`, calls: [shows] }]
   }
-  const sent = calls.filter(({ door, ending }) => door === 'place' && ending.kind !== 'REFUSED')
+  const sent = calls.filter(
+    ({ endpoint, ending }) => endpoint === 'place' && ending.kind !== 'REFUSED',
+  )
   return sent.some(({ terms }) => terms === kept.terms)
     ? []
     : [{ what: `an order is kept with terms that nobody sent: ${kept.terms}` }]
@@ -175,14 +177,14 @@ function everyOrderEnds({ kept }: Story): Found[] {
 
 /** P6: who only ever heard REQUEST_TRAFFIC_EXCEED_LIMIT was refused before anything was stored. */
 function refusedLeavesNothing({ calls, kept }: Story): Found[] {
-  const places = calls.filter(({ door }) => door === 'place')
+  const places = calls.filter(({ endpoint }) => endpoint === 'place')
   const refused = places.every(
     ({ ending }) =>
       ending.kind === 'REFUSED' ||
       (ending.kind === 'ANSWERED' && ending.code === 'REQUEST_TRAFFIC_EXCEED_LIMIT'),
   )
   return kept !== undefined && places.length > 0 && refused
-    ? [{ what: 'every request was refused at the door, and yet the order is kept' }]
+    ? [{ what: 'every request was refused at the endpoint, and yet the order is kept' }]
     : []
 }
 
@@ -192,9 +194,9 @@ function inOurWords({ answered }: Story): Found[] {
     const { status, verified, code, orderCode } = call.ending
     if (status !== 200) return [{ what: `HTTP ${status}`, calls: [call] }]
     if (!verified) return [{ what: 'the answer is not signed by us', calls: [call] }]
-    const known = isResultCode(code) || (call.door === 'inquire' && code === 'ORDER_NOT_EXIST')
+    const known = isResultCode(code) || (call.endpoint === 'inquire' && code === 'ORDER_NOT_EXIST')
     if (!known) return [{ what: `${code} is no result code`, calls: [call] }]
-    if (call.door === 'inquire' && code === 'SUCCESS' && !isResultCode(orderCode ?? ''))
+    if (call.endpoint === 'inquire' && code === 'SUCCESS' && !isResultCode(orderCode ?? ''))
       return [{ what: `${orderCode} is no result code of an order`, calls: [call] }]
     return []
   })
@@ -204,10 +206,10 @@ function inOurWords({ answered }: Story): Found[] {
  * P4: within WAIT_MS + 200 ms, not counting the time in which ingress or callers were kept from running. Who gave up
  * waiting shows that no answer had come by then.
  */
-function inTime({ calls }: Story, { bounds, absences }: World): Found[] {
+function inTime({ calls }: Story, { bounds, pauses }: World): Found[] {
   return calls.flatMap((call) => {
     if (call.ending.kind !== 'ANSWERED' && call.ending.kind !== 'SILENT') return []
-    const ms = absences.netMs(call)
+    const ms = pauses.netMs(call)
     const after = call.ending.kind === 'SILENT' ? 'no answer after' : 'answered after'
     return ms <= bounds.waitMs + GRACE_MS
       ? []
@@ -224,11 +226,11 @@ function inTime({ calls }: Story, { bounds, absences }: World): Found[] {
  * P4: a request that is not dropped by its caller is answered, unless its ingress was killed. One that was told to end
  * may refuse new connections, and breaks none.
  */
-function answeredUnlessKilled({ calls }: Story, { absences }: World): Found[] {
+function answeredUnlessKilled({ calls }: Story, { pauses }: World): Found[] {
   return calls.flatMap((call) => {
     const { ending } = call
     if (ending.kind !== 'BROKEN' && ending.kind !== 'REFUSED') return []
-    const gone = [...absences.of(call.ingress, call.sentAt, call.endedAt)].some(
+    const gone = [...pauses.of(call.ingress, call.sentAt, call.endedAt)].some(
       ({ why }) => why === 'KILLED' || (why === 'ENDED' && ending.kind === 'REFUSED'),
     )
     const what = ending.kind === 'BROKEN' ? ending.why : 'the connection was refused'
@@ -261,7 +263,7 @@ function decidedOnce({ paymentId, kept }: Story, { kept: { decisions } }: World)
 /** P3: an order refused for a limit did not fit. Counters only grow, so that still shows at the end. */
 function refusedForAReason({ kept }: Story, { kept: { counters, holders } }: World): Found[] {
   const counterOf = ({ counter }: Take) => counters.get(counter) ?? { amount: 0n, count: 0n }
-  const reasons: Record<string, (order: KeptOrder) => boolean> = {
+  const reasons: Record<string, (order: StoredOrder) => boolean> = {
     PAYMENT_AMOUNT_EXCEED_LIMIT: ({ takes }) =>
       takes.some(
         (take) =>
@@ -298,7 +300,7 @@ const storyRules = {
 } satisfies Record<string, (story: Story, world: World) => Found[]>
 
 /** P3: each counter is exactly what was placed, and nothing is counted that was not. */
-function countersExact({ orders, counters }: Kept): Found[] {
+function countersExact({ orders, counters }: StoredState): Found[] {
   const placed = new Map<string, { amount: bigint; count: bigint }>()
   for (const { outcome, takes } of orders) {
     for (const { counter, amount } of outcome === 'SUCCESS' ? takes : []) {
@@ -321,7 +323,7 @@ function countersExact({ orders, counters }: Kept): Found[] {
 }
 
 /** P3: no limit was passed. */
-function limitsHold({ orders, counters }: Kept): Found[] {
+function limitsHold({ orders, counters }: StoredState): Found[] {
   return orders.flatMap(({ outcome, takes }) =>
     (outcome === 'SUCCESS' ? takes : []).flatMap(({ counter, amountMax, countMax }) => {
       const { amount, count } = counters.get(counter) ?? { amount: 0n, count: 0n }
@@ -334,7 +336,7 @@ function limitsHold({ orders, counters }: Kept): Found[] {
 }
 
 /** An order code is held by the one order it was placed with, and by none that was not placed. */
-function oneOrderACode({ orders, holders }: Kept): Found[] {
+function oneOrderACode({ orders, holders }: StoredState): Found[] {
   const placed = orders.filter(
     ({ outcome, orderCode }) => outcome === 'SUCCESS' && orderCode !== undefined,
   )
@@ -353,13 +355,13 @@ function oneOrderACode({ orders, holders }: Kept): Found[] {
 }
 
 /** The sets of open orders are empty at the end. */
-const noneIsOpen = ({ open }: Kept): Found[] =>
+const noneIsOpen = ({ open }: StoredState): Found[] =>
   open.map((paymentId) => ({ what: `${paymentId} is in the set of open orders` }))
 
 /** What holds for all that is kept. */
 const keptRules = { countersExact, limitsHold, oneOrderACode, noneIsOpen } satisfies Record<
   string,
-  (kept: Kept) => Found[]
+  (kept: StoredState) => Found[]
 >
 
 export type Rule = keyof typeof storyRules | keyof typeof keptRules
@@ -367,11 +369,11 @@ export const rules = [...Object.keys(storyRules), ...Object.keys(keptRules)] as 
 
 /** Decides whether the promises were kept, from all that was asked and answered and what is kept at the end. */
 export function checkHistory(
-  { calls, absences }: { calls: readonly Call[]; absences: readonly Absence[] },
-  kept: Kept,
+  { calls, pauses }: { calls: readonly Call[]; pauses: readonly Pause[] },
+  kept: StoredState,
   bounds: Bounds,
 ): Violation[] {
-  const world: World = { kept, bounds, absences: new Absences(absences) }
+  const world: World = { kept, bounds, pauses: new Pauses(pauses) }
   const keptById = new Map(kept.orders.map((order) => [order.paymentId, order]))
   const callsById = Map.groupBy(calls, ({ paymentId }) => paymentId)
   const paymentIds = new Set([...callsById.keys(), ...keptById.keys(), ...kept.decisions.keys()])

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { checkHistory, type Kept, type KeptOrder, type Rule, rules } from './check-history.ts'
-import { type Absence, CALLERS, type Call, type Ending } from './history.ts'
+import {
+  checkHistory,
+  type Rule,
+  rules,
+  type StoredOrder,
+  type StoredState,
+} from './check-history.ts'
+import { CALLERS, type Call, type Ending, type Pause } from './history.ts'
 
 const WAIT_MS = 1_000
 const QUIET_FROM = 50_000
@@ -21,7 +27,7 @@ const answered = (
 
 /** A request for P-1, sent at `sentAt` and answered 100 ms later. */
 const place = (sentAt: number, ending: Ending | string, more: Partial<Call> = {}): Call => ({
-  door: 'place',
+  endpoint: 'place',
   paymentId: 'P-1',
   ingress: 'ingress-1',
   terms,
@@ -33,9 +39,9 @@ const place = (sentAt: number, ending: Ending | string, more: Partial<Call> = {}
 
 /** An inquiry after P-1 that is told this of the order. */
 const inquire = (sentAt: number, orderCode: string, more: Partial<Call> = {}): Call =>
-  place(sentAt, answered('SUCCESS', { orderCode }), { door: 'inquire', terms: '', ...more })
+  place(sentAt, answered('SUCCESS', { orderCode }), { endpoint: 'inquire', terms: '', ...more })
 
-const keptOrder = (changes: Partial<KeptOrder> = {}): KeptOrder => ({
+const keptOrder = (changes: Partial<StoredOrder> = {}): StoredOrder => ({
   paymentId: 'P-1',
   terms,
   paymentRequestId: 'R-1',
@@ -46,7 +52,7 @@ const keptOrder = (changes: Partial<KeptOrder> = {}): KeptOrder => ({
 })
 
 /** What is kept when these orders are all there are, and all went well. */
-function keptOf(orders: KeptOrder[], changes: Partial<Kept> = {}): Kept {
+function keptOf(orders: StoredOrder[], changes: Partial<StoredState> = {}): StoredState {
   const placed = orders.filter(({ outcome }) => outcome === 'SUCCESS')
   const counters = new Map<string, { amount: bigint; count: bigint }>()
   for (const { counter, amount } of placed.flatMap(({ takes }) => takes)) {
@@ -67,21 +73,21 @@ function keptOf(orders: KeptOrder[], changes: Partial<Kept> = {}): Kept {
   }
 }
 
-const broken = (calls: Call[], kept: Kept, absences: Absence[] = []): Rule[] => [
+const broken = (calls: Call[], kept: StoredState, pauses: Pause[] = []): Rule[] => [
   ...new Set(
-    checkHistory({ calls, absences }, kept, { waitMs: WAIT_MS, quietFrom: QUIET_FROM }).map(
+    checkHistory({ calls, pauses }, kept, { waitMs: WAIT_MS, quietFrom: QUIET_FROM }).map(
       ({ rule }) => rule,
     ),
   ),
 ]
 
 const placed = keptOf([keptOrder()])
-const killed: Absence = { who: 'ingress-1', why: 'KILLED', from: 50, to: 2_000, ms: 1_950 }
-const stopped: Absence = { who: 'ingress-1', why: 'STOPPED', from: 100, to: 2_100, ms: 2_000 }
-const starved: Absence = { who: CALLERS, why: 'STARVED', from: 100, to: 2_600, ms: 500 }
+const killed: Pause = { who: 'ingress-1', why: 'KILLED', from: 50, to: 2_000, ms: 1_950 }
+const stopped: Pause = { who: 'ingress-1', why: 'STOPPED', from: 100, to: 2_100, ms: 2_000 }
+const starved: Pause = { who: CALLERS, why: 'STARVED', from: 100, to: 2_600, ms: 500 }
 
 describe('a history in which the promises were kept is good', () => {
-  test.each<[string, Call[], Kept, Absence[]?]>([
+  test.each<[string, Call[], StoredState, Pause[]?]>([
     ['nothing happened', [], keptOf([])],
     [
       'placed, repeated and inquired',
@@ -129,7 +135,7 @@ describe('a history in which the promises were kept is good', () => {
     ],
     ['a request that was dropped, and taken in', [place(0, { kind: 'DROPPED' })], placed],
     ['a request that was dropped, and not taken in', [place(0, { kind: 'DROPPED' })], keptOf([])],
-    ['refused at the door', [place(0, 'REQUEST_TRAFFIC_EXCEED_LIMIT')], keptOf([])],
+    ['refused at the endpoint', [place(0, 'REQUEST_TRAFFIC_EXCEED_LIMIT')], keptOf([])],
     [
       'no answer from a killed ingress',
       [place(0, { kind: 'BROKEN', why: 'ECONNRESET' }), place(200, { kind: 'REFUSED' })],
@@ -174,12 +180,12 @@ describe('a history in which the promises were kept is good', () => {
       [place(0, 'SUCCESS'), place(QUIET_FROM, 'SUCCESS'), inquire(QUIET_FROM, 'SUCCESS')],
       placed,
     ],
-  ])('%s', (_name, calls, kept, absences) => {
-    expect(broken(calls, kept, absences)).toEqual([])
+  ])('%s', (_name, calls, kept, pauses) => {
+    expect(broken(calls, kept, pauses)).toEqual([])
   })
 })
 
-const wrong: [Rule, string, Call[], Kept, Absence[]?][] = [
+const wrong: [Rule, string, Call[], StoredState, Pause[]?][] = [
   ['oneAnswer', 'two final answers', [place(0, 'SUCCESS'), place(200, 'RISK_REJECT')], placed],
   ['oneAnswer', 'at the same time, too', [place(0, 'SUCCESS'), place(0, 'PROCESS_FAIL', { ingress: 'ingress-2' })], placed],
   ['oneAnswer', 'an inquiry that tells another', [place(0, 'SUCCESS'), inquire(200, 'EXPIRED_CODE')], placed],
@@ -200,7 +206,7 @@ const wrong: [Rule, string, Call[], Kept, Absence[]?][] = [
   ['takenInIsKept', 'an order that nobody sent', [], placed],
   ['takenInIsKept', 'an order that is kept otherwise than it was sent', [place(0, 'UNKNOWN_EXCEPTION')], keptOf([keptOrder({ terms: 'other' })])],
   ['everyOrderEnds', 'an order that is open at the end', [place(0, 'PAYMENT_IN_PROCESS')], keptOf([keptOrder({ outcome: undefined })], { open: [] })],
-  ['refusedLeavesNothing', 'refused at the door, and kept', [place(0, 'REQUEST_TRAFFIC_EXCEED_LIMIT')], placed],
+  ['refusedLeavesNothing', 'refused at the endpoint, and kept', [place(0, 'REQUEST_TRAFFIC_EXCEED_LIMIT')], placed],
   ['inOurWords', 'another HTTP status', [place(0, answered('SUCCESS', { status: 503 }))], placed],
   ['inOurWords', 'a bad signature', [place(0, answered('SUCCESS', { verified: false }))], placed],
   ['inOurWords', 'a code of our own', [place(0, 'TRY_LATER')], placed],
@@ -236,12 +242,12 @@ const wrong: [Rule, string, Call[], Kept, Absence[]?][] = [
 ] // biome-ignore format: a line a case
 
 describe('a history that is wrong in one way is rejected', () => {
-  test.each(wrong)('%s: %s', (rule, _name, calls, kept, absences) => {
-    expect(broken(calls, kept, absences)).toContain(rule)
+  test.each(wrong)('%s: %s', (rule, _name, calls, kept, pauses) => {
+    expect(broken(calls, kept, pauses)).toContain(rule)
   })
 
   test('each rule has a history that only it rejects', () => {
-    const alone = wrong.map(([, , calls, kept, absences]) => broken(calls, kept, absences))
+    const alone = wrong.map(([, , calls, kept, pauses]) => broken(calls, kept, pauses))
     const found = new Set(alone.filter(({ length }) => length === 1).flat())
     expect(rules.filter((rule) => !found.has(rule))).toEqual([])
   })

@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '@placeorder/store/local-redis'
-import { FaultProxy, type History, openSystem, type System } from '@placeorder/testkit'
+import { FaultProxy, openSystem, type System } from '@placeorder/testkit'
 import { type Disk, mountDisk } from './disk.ts'
+import type { History } from './history/history.ts'
 import { Member } from './member.ts'
 import type { Random } from './random.ts'
 import { RedisMember } from './redis-member.ts'
@@ -11,7 +12,7 @@ import { RedisMember } from './redis-member.ts'
 export type Link = { name: string; proxy: FaultProxy }
 
 /** A system with two ingresses and two workers on one durable Redis, each with a way to Redis that can be broken. */
-export type House = {
+export type TestBed = {
   system: System
   redis: RedisMember
   members: Member[]
@@ -33,10 +34,10 @@ export const WAIT_MS = 1_500
 /** Two, so that orders of one group of callers are spread over tags as on a Cluster. */
 export const SHARDS = 2
 
-export type HouseOptions = {
+export type TestBedOptions = {
   history: History
   random: Random
-  onDisgrace: (what: string) => void
+  onProcessFailure: (what: string) => void
   /** Who lives in it; what begins with `ingress` is one. */
   names?: readonly string[]
   /** Settings that are to be other than those of chaos. */
@@ -46,10 +47,10 @@ export type HouseOptions = {
 const everybody = ['ingress-1', 'ingress-2', 'worker-1', 'worker-2']
 
 /** Starts Redis and opens the ways to it, with its files below `dir`. The members are not started yet. */
-export async function openHouse(
+export async function openTestBed(
   dir: string,
-  { history, random, onDisgrace, names = everybody, settings = {} }: HouseOptions,
-): Promise<House> {
+  { history, random, onProcessFailure, names = everybody, settings = {} }: TestBedOptions,
+): Promise<TestBed> {
   const redisDir = join(dir, 'redis')
   await mkdir(join(dir, 'logs'), { recursive: true })
   const disk = await mountDisk(redisDir)
@@ -64,7 +65,13 @@ export async function openHouse(
     links.push({ name: `${name}→redis`, proxy })
     const log = join(dir, 'logs', `${name}.log`)
     members.push(
-      new Member(kind, name, await freePort(), { system, history, link: proxy, log, onDisgrace }),
+      new Member(kind, name, await freePort(), {
+        system,
+        history,
+        link: proxy,
+        log,
+        onProcessFailure,
+      }),
     )
   }
   const broken = new Set<string>()

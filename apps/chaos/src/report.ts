@@ -1,8 +1,10 @@
-import { type Absence, Absences, type Call, type Violation } from '@placeorder/testkit'
 import { faults } from './faults.ts'
-import { WAIT_MS } from './house.ts'
-import type { Progress } from './orders-come.ts'
+import type { Progress } from './generate-load.ts'
+import type { Violation } from './history/check-history.ts'
+import type { Call, Pause } from './history/history.ts'
+import { Pauses } from './history/pauses.ts'
 import type { ChaosReport } from './run-chaos.ts'
+import { WAIT_MS } from './test-bed.ts'
 
 /** So many violations are shown in full. */
 const SHOWN_MAX = 5
@@ -21,9 +23,9 @@ const lost = (violations: Violation[]): number =>
 /** The longest answers (ms): as the callers saw it, and less the time in which somebody was kept from running. */
 export function longestMs(
   calls: readonly Call[],
-  absences: readonly Absence[],
+  pauses: readonly Pause[],
 ): { seen: number; net: number; excused: number } {
-  const away = new Absences(absences)
+  const away = new Pauses(pauses)
   const longest = { seen: 0, net: 0, excused: 0 }
   for (const call of calls) {
     if (call.ending.kind !== 'ANSWERED') continue
@@ -38,13 +40,13 @@ export function longestMs(
 /** The table a run ends with. */
 export function summary(report: ChaosReport): string {
   const { history, violations } = report
-  const longest = longestMs(history.calls, history.absences)
+  const longest = longestMs(history.calls, history.pauses)
   const rows: [string, string | number][] = [
     ['seed', report.seed],
     ['orders sent', report.orders],
     ['orders taken in', report.kept],
     ['calls', history.calls.length],
-    ...counted(history.calls.map(({ door, ending }) => `  ${door}: ${sayOf(ending)}`)),
+    ...counted(history.calls.map(({ endpoint, ending }) => `  ${endpoint}: ${sayOf(ending)}`)),
     ['faults', history.faults.length],
     ...Object.keys(faults).map((name): [string, string | number] => [
       `  ${name}`,
@@ -61,7 +63,7 @@ export function summary(report: ChaosReport): string {
     ['  answers later than that for a pause', longest.excused],
     ['wrong answers', violations.length],
     ['lost orders', lost(violations)],
-    ['processes in disgrace', report.disgraces.length],
+    ['processes in processFailure', report.processFailures.length],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
@@ -79,10 +81,10 @@ function sayOf(ending: Call['ending']): string {
 }
 
 /** Violations with the calls that show them, and what was broken at the time. */
-export function excerpt({ violations, disgraces, history }: ChaosReport): string {
+export function excerpt({ violations, processFailures, history }: ChaosReport): string {
   const at = (ms: number) => (ms - (history.calls[0]?.sentAt ?? ms)).toFixed(0).padStart(8)
-  const line = ({ sentAt, endedAt, door, ingress, ending, terms }: Call) =>
-    `  ${at(sentAt)} ${at(endedAt)} ms  ${ingress} ${door} ${sayOf(ending)}  ${terms} ${'why' in ending ? ending.why : ''}`
+  const line = ({ sentAt, endedAt, endpoint, ingress, ending, terms }: Call) =>
+    `  ${at(sentAt)} ${at(endedAt)} ms  ${ingress} ${endpoint} ${sayOf(ending)}  ${terms} ${'why' in ending ? ending.why : ''}`
   const shown = violations.slice(0, SHOWN_MAX).flatMap(({ rule, paymentId, what, calls }) => {
     const own = history.calls.filter(
       (call) => paymentId !== undefined && call.paymentId === paymentId,
@@ -96,5 +98,9 @@ export function excerpt({ violations, disgraces, history }: ChaosReport): string
     ]
   })
   const more = violations.length - SHOWN_MAX
-  return [...shown, ...(more > 0 ? [`and ${more} more`] : []), ...disgraces.slice(0, 20)].join('\n')
+  return [
+    ...shown,
+    ...(more > 0 ? [`and ${more} more`] : []),
+    ...processFailures.slice(0, 20),
+  ].join('\n')
 }

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { isFinal, isResultCode, type PlaceOrderRequest } from '@placeorder/protocol'
-import type { Ending } from '@placeorder/testkit'
-import type { Callers, Door } from './callers.ts'
-import { inconsistent } from './market.ts'
+import type { Callers, Endpoint } from './callers.ts'
+import type { Ending } from './history/history.ts'
 import type { Random } from './random.ts'
+import { inconsistent } from './workload.ts'
 
 /** What becomes of an order on the callers' side, each as often as it says. */
 const ways = { plainly: 40, inCopies: 20, inconsistently: 15, droppingAndRepeating: 25 }
@@ -17,7 +17,7 @@ const COME_BACK_MS_MAX = 8_000
 export type Placing = {
   callers: Callers
   /** The ingresses that calls may be sent to now. */
-  doors: () => readonly Door[]
+  endpoints: () => readonly Endpoint[]
   random: Random
   /** Aborts when no more calls are to be made. */
   signal: AbortSignal
@@ -90,11 +90,11 @@ const ask = (order: PlaceOrderRequest, placing: Placing): Promise<Ending | undef
 /** Sends an order to some ingress; where nobody listens, to the next. */
 async function send(
   order: PlaceOrderRequest,
-  { callers, doors, random, signal }: Placing,
+  { callers, endpoints, random, signal }: Placing,
   dropAfterMs?: number,
 ): Promise<Ending | undefined> {
   for (let attempt = 0; attempt < 2; attempt += 1) {
-    const open = doors()
+    const open = endpoints()
     if (signal.aborted || open.length === 0) return undefined
     const ending = await callers.place(order, random.pick(open), dropAfterMs)
     if (ending.kind !== 'REFUSED') return ending
@@ -104,9 +104,9 @@ async function send(
 
 async function inquire(
   order: PlaceOrderRequest,
-  { callers, doors, random, signal }: Placing,
+  { callers, endpoints, random, signal }: Placing,
 ): Promise<Ending | undefined> {
-  const open = doors()
+  const open = endpoints()
   return signal.aborted || open.length === 0 ? undefined : callers.inquire(order, random.pick(open))
 }
 

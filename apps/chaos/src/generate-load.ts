@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { CALLERS, History } from '@placeorder/testkit'
-import type { Callers, Door } from './callers.ts'
-import { place } from './customers.ts'
-import { orderNumber } from './market.ts'
+import type { Callers, Endpoint } from './callers.ts'
+import { place } from './client-behaviour.ts'
+import { CALLERS, History } from './history/history.ts'
 import type { Random } from './random.ts'
+import { orderNumber } from './workload.ts'
 
 export type Progress = {
   elapsedMs: number
@@ -14,7 +14,7 @@ export type Progress = {
   inFlight: number
 }
 
-export type Coming = {
+export type LoadOptions = {
   seed: number
   ordersPerSecond: number
   signal: AbortSignal
@@ -22,7 +22,7 @@ export type Coming = {
 }
 
 /** Who asks, where, and by what chance. */
-export type Asking = { callers: Callers; doors: () => readonly Door[]; random: Random }
+export type Asking = { callers: Callers; endpoints: () => readonly Endpoint[]; random: Random }
 
 /** More calls at once than this would test the callers' machine. */
 const IN_FLIGHT_MAX = 400
@@ -31,9 +31,9 @@ const IN_FLIGHT_MAX = 400
 const LATE_MS_MAX = 50
 
 /** Lets orders come until `signal` aborts, and waits for the calls of all. Resolves with the orders. */
-export async function letOrdersCome(
-  { seed, ordersPerSecond, signal, onProgress }: Coming,
-  { callers, doors, random, history }: Asking & { history: History },
+export async function generateLoad(
+  { seed, ordersPerSecond, signal, onProgress }: LoadOptions,
+  { callers, endpoints, random, history }: Asking & { history: History },
 ): Promise<PlaceOrderRequest[]> {
   const startedAt = performance.now()
   const sent: PlaceOrderRequest[] = []
@@ -56,7 +56,7 @@ export async function letOrdersCome(
     if (signal.aborted || callers.inFlight >= IN_FLIGHT_MAX || isLate(history)) continue
     const order = orderNumber(sent.length, String(seed), own)
     sent.push(order)
-    placing.push(place(order, { callers, doors, random: own, signal }))
+    placing.push(place(order, { callers, endpoints, random: own, signal }))
   }
   await Promise.all(placing)
   clearInterval(telling)
@@ -64,7 +64,7 @@ export async function letOrdersCome(
 }
 
 /** Whether the callers themselves have no processor to spare: more calls would then only test the machine. */
-function isLate({ absences }: History): boolean {
-  const last = absences.findLast(({ who }) => who === CALLERS)
+function isLate({ pauses }: History): boolean {
+  const last = pauses.findLast(({ who }) => who === CALLERS)
   return last !== undefined && last.ms > LATE_MS_MAX && last.to > History.now() - LATE_MS_MAX
 }

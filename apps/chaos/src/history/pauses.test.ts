@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { Absences } from './absences.ts'
-import { type Absence, CALLERS } from './history.ts'
+import { CALLERS, type Pause } from './history.ts'
+import { Pauses } from './pauses.ts'
 
 const call = { ingress: 'ingress-1', sentAt: 1_000, endedAt: 3_000 }
-const away = (who: string, from: number, to: number, more: Partial<Absence> = {}): Absence => ({
+const away = (who: string, from: number, to: number, more: Partial<Pause> = {}): Pause => ({
   who,
   why: 'STARVED',
   from,
@@ -12,7 +12,7 @@ const away = (who: string, from: number, to: number, more: Partial<Absence> = {}
   ...more,
 })
 
-test.each<[string, Absence[], number]>([
+test.each<[string, Pause[], number]>([
   ['nobody was away', [], 2_000],
   ['its ingress was', [away('ingress-1', 1_500, 2_000)], 1_500],
   ['another ingress was', [away('ingress-2', 1_500, 2_000)], 2_000],
@@ -35,6 +35,6 @@ test.each<[string, Absence[], number]>([
     ],
     1,
   ],
-])('what a call took, when %s', (_name, absences, ms) => {
-  expect(new Absences(absences).netMs(call)).toBeCloseTo(ms, 6)
+])('what a call took, when %s', (_name, pauses, ms) => {
+  expect(new Pauses(pauses).netMs(call)).toBeCloseTo(ms, 6)
 })

@@ -11,19 +11,19 @@ import {
 } from '@placeorder/store'
 import { codeHolderKey, openKey, orderKey, usageField, usageKey } from '@placeorder/store/keys'
 import { Cluster, type Redis } from 'ioredis'
-import type { Kept, KeptOrder, Take } from './check-history.ts'
+import type { StoredOrder, StoredState, Take } from './check-history.ts'
 
 /** Orders fetched in one round trip. */
 const ORDERS_AT_ONCE = 1_000
 
 /** Reads what Redis holds: all orders, counters, code holders and decisions. `policy` is the text of `policy.json`. */
-export async function readKept(
+export async function readStoredState(
   { address, shards }: { address: RedisAddress; shards: number },
   policy: string,
-): Promise<Kept> {
+): Promise<StoredState> {
   const connection = connect(address, 'patient')
   try {
-    const orders: KeptOrder[] = []
+    const orders: StoredOrder[] = []
     const open: string[] = []
     const toKept = await keptBy(connection, shards, policy)
     for (let shard = 0; shard < shards; shard += 1) {
@@ -52,7 +52,7 @@ async function keptBy(connection: Connection, shards: number, policyText: string
   const recent = Object.fromEntries(
     recentCounters.map((counter) => [counter, 0]),
   ) as Facts['recent']
-  return async (shard: number, paymentIds: string[]): Promise<KeptOrder[]> => {
+  return async (shard: number, paymentIds: string[]): Promise<StoredOrder[]> => {
     const records = await orders.records(shard, paymentIds)
     const read = records.flatMap((record) => {
       if (record instanceof Error) throw record
@@ -96,8 +96,8 @@ function counterOf(text: string): { amount: bigint; count: bigint } {
   return { amount: BigInt(amount), count: BigInt(count) }
 }
 
-async function countersOf(connection: Connection): Promise<Kept['counters']> {
-  const counters: Kept['counters'] = new Map()
+async function countersOf(connection: Connection): Promise<StoredState['counters']> {
+  const counters: StoredState['counters'] = new Map()
   for (const key of await keysLike(connection, '{u}:usage:*'))
     for (const [field, text] of Object.entries(await connection.hgetall(key)))
       counters.set(`${key} ${field}`, counterOf(text))

@@ -24,7 +24,7 @@ export type Ending =
 
 /** One request and how it ended. Times in ms, by the callers' one clock. */
 export type Call = {
-  door: 'place' | 'inquire'
+  endpoint: 'place' | 'inquire'
   paymentId: string
   /** The name of the ingress it was sent to. */
   ingress: string
@@ -42,7 +42,7 @@ export const CALLERS = 'callers'
  * A time in which an ingress, or the callers, could not run for `ms`, through no fault of theirs: it was killed, or told
  * to end, and not yet back; it was stopped; or the machine gave it no processor. Times in ms.
  */
-export type Absence = {
+export type Pause = {
   who: string
   why: 'KILLED' | 'ENDED' | 'STOPPED' | 'STARVED'
   from: number
@@ -56,7 +56,7 @@ export type Fault = { kind: string; on: string; at: number }
 /** All that was asked, answered and done to a system, in the order of its end. Optionally written to a file, a JSON line each. */
 export class History {
   readonly calls: Call[] = []
-  readonly absences: Absence[] = []
+  readonly pauses: Pause[] = []
   readonly faults: Fault[] = []
   readonly #file: WriteStream | undefined
 
@@ -74,9 +74,9 @@ export class History {
     this.#file?.write(`${JSON.stringify({ call })}\n`)
   }
 
-  absent(absence: Absence): void {
-    this.absences.push(absence)
-    this.#file?.write(`${JSON.stringify({ absence })}\n`)
+  paused(pause: Pause): void {
+    this.pauses.push(pause)
+    this.#file?.write(`${JSON.stringify({ pause })}\n`)
   }
 
   fault(fault: Fault): void {

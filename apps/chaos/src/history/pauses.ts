@@ -1,14 +1,14 @@
-import { type Absence, CALLERS, type Call } from './history.ts'
+import { CALLERS, type Call, type Pause } from './history.ts'
 
-type Away = { byEnd: Absence[]; longestMs: number }
+type Away = { byEnd: Pause[]; longestMs: number }
 
-/** Absences, found quickly by who was away and when: a long run has many. */
-export class Absences {
+/** Pauses, found quickly by who was away and when: a long run has many. */
+export class Pauses {
   readonly #away: Map<string, Away>
 
-  constructor(absences: readonly Absence[]) {
+  constructor(pauses: readonly Pause[]) {
     this.#away = new Map(
-      [...Map.groupBy(absences, ({ who }) => who)].map(([who, own]) => [
+      [...Map.groupBy(pauses, ({ who }) => who)].map(([who, own]) => [
         who,
         {
           byEnd: own.toSorted((a, b) => a.to - b.to),
@@ -19,12 +19,12 @@ export class Absences {
   }
 
   /** Those of somebody that have some time in common with that from `from` to `to` (ms). */
-  *of(who: string, from: number, to: number): Generator<Absence> {
+  *of(who: string, from: number, to: number): Generator<Pause> {
     const { byEnd, longestMs } = this.#away.get(who) ?? { byEnd: [], longestMs: 0 }
     for (let at = firstEndingFrom(byEnd, from); at < byEnd.length; at += 1) {
-      const absence = byEnd[at]
-      if (absence === undefined || absence.to - longestMs > to) return
-      if (absence.from <= to) yield absence
+      const pause = byEnd[at]
+      if (pause === undefined || pause.to - longestMs > to) return
+      if (pause.from <= to) yield pause
     }
   }
 
@@ -54,8 +54,8 @@ export class Absences {
   }
 }
 
-/** Where the first absence stands that ends at `from` or later. */
-function firstEndingFrom(byEnd: Absence[], from: number): number {
+/** Where the first pause stands that ends at `from` or later. */
+function firstEndingFrom(byEnd: Pause[], from: number): number {
   let low = 0
   let high = byEnd.length
   while (low < high) {
