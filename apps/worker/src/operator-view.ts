@@ -12,7 +12,7 @@ import {
 } from '@placeorder/telemetry'
 import type { ChecksSeen } from './checks/guard.ts'
 import type { LimitUse } from './limit-use.ts'
-import type { Seen } from './process-group.ts'
+import type { Seen } from './process-deps.ts'
 
 export type SeenDeps = {
   metrics: Metrics

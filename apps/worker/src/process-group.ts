@@ -1,55 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
-import { type Facts, recentUsed, takings } from '@placeorder/decision'
-import type { FinalCode } from '@placeorder/protocol'
-import {
-  type Group,
-  type Judged,
-  type OpenOrder,
-  TooLate,
-  Undecided,
-  type WorkerStore,
-} from '@placeorder/store'
-import { inBatches } from './in-batches.ts'
-import { judgeOrder, type Rulebook } from './judge-order.ts'
-
-export type ProcessDeps = {
-  store: Pick<WorkerStore, 'orders' | 'lookup' | 'usage' | 'conclusion' | 'mending'>
-  rulebook: () => Rulebook
-  /** How long the acquirer's checks of one group may take (ms). */
-  checksMs: number
-  /** How long after its claim an order may stay undecided (ms). */
-  decideWithinMs: number
-  seen: Seen
-}
-
-/** What an operator is told of. */
-export type Seen = {
-  taken: (group: Group) => void
-  /** How long Redis took to give what orders are judged by (ms). */
-  redisAnswered: (ms: number) => void
-  /** How long orders of a group were in a stage (s). */
-  stage: (stage: 'decide' | 'conclude', seconds: number) => void
-  /** Decisions stand, and with them what each has taken. */
-  decided: (judged: Judged[]) => void
-  concluded: (paymentId: string, outcome: FinalCode, group: Group) => void
-  /** An order cannot be decided now and is tried again later. */
-  undecided: (paymentId: string, reason: unknown, group: Group) => void
-  /** An order could not be decided in all the time it had, and was concluded PROCESS_FAIL. */
-  gaveUp: (paymentId: string, reason: unknown) => void
-}
-
-/** An open order, and what it was judged to, or why it could not be judged; both, if it is given up. */
-type Verdict = Decided | { record: OpenOrder; reason: unknown }
-type Decided = { record: OpenOrder; judged: Judged; reason?: unknown }
-
-/** An order that cannot be decided now, and why. */
-type Undecidable = { paymentId: string; reason: unknown }
-
-/**
- * Older orders (ms) are not judged any more: nobody has waited for an answer for long, and what the limits of their
- * day have given is not kept for ever.
- */
-const AGE_MS_MAX = 24 * 3_600_000
+import { type Group, TooLate, Undecided } from '@placeorder/store'
+import { decidePart, tellGivenUp } from './decide-part.ts'
+import type { ProcessDeps } from './process-deps.ts'
+import { givenUp, type Undecidable } from './verdict.ts'
 
 /**
  * A larger group is decided in parts, so that Redis works on one of them while the next is judged. Measured with 64 orders in hand:
@@ -129,56 +82,6 @@ function partsOf(paymentIds: string[]): string[][] {
   return Array.from({ length: parts }, (_, n) => paymentIds.slice(n * size, (n + 1) * size))
 }
 
-/** Decides some orders of a group. Resolves with those that cannot be decided now. */
-async function decidePart(
-  group: Group,
-  paymentIds: string[],
-  deps: ProcessDeps,
-): Promise<Undecidable[]> {
-  const { lookup, usage } = deps.store
-  const rulebook = deps.rulebook()
-  const openAt = await usage.time()
-  const startedAt = performance.now()
-  const { open, unreadable } = await lookup.lookUp(
-    group,
-    paymentIds,
-    recentUsed(rulebook.policy),
-    openAt,
-  )
-  deps.seen.redisAnswered(performance.now() - startedAt)
-  // By Redis's clock, as their claims are: that of this machine may be wrong.
-  const ageMs = ({ claimedAt }: OpenOrder) =>
-    Number(openAt) + performance.now() - startedAt - claimedAt
-  // Only the acquirer's checks take time; without any, a timer for each group would be waste.
-  const signal =
-    rulebook.checks.length === 0
-      ? group.signal
-      : AbortSignal.any([AbortSignal.timeout(deps.checksMs), group.signal])
-  const verdicts = open.map(({ record, facts }) =>
-    isOverdue(ageMs(record), group, deps)
-      ? Promise.resolve({ record, reason: 'it was not decided in time' })
-      : verdictOn(record, facts, rulebook, signal),
-  )
-  const undecided: Undecidable[] = unreadable.map(({ paymentId, error: reason }) => ({
-    paymentId,
-    reason,
-  }))
-  for await (const batch of inBatches(verdicts)) {
-    const verdicts = batch.map((verdict) => orGiveUp(verdict, ageMs(verdict.record), deps))
-    await conclude(
-      group,
-      verdicts.filter((verdict) => 'judged' in verdict),
-      { startedAt, openAt },
-      deps,
-    )
-    for (const verdict of verdicts) {
-      if (!('judged' in verdict))
-        undecided.push({ paymentId: verdict.record.order.paymentId, reason: verdict.reason })
-    }
-  }
-  return undecided
-}
-
 /** The orders of a job that it is still answerable for: an order that is concluded names no job. */
 async function stillOpen(
   { shard, jobId, paymentIds }: Group,
@@ -187,100 +90,6 @@ async function stillOpen(
   const named = distinct(paymentIds)
   const jobIds = await store.orders.jobsOf(shard, named)
   return named.filter((_, i) => jobIds[i] === jobId)
-}
-
-/**
- * Whether an order has to end without being judged once more: it is very old, or had all its time and a worker died with
- * it in hand, perhaps of it.
- */
-function isOverdue(
-  ageMs: number,
-  { orphaned }: Group,
-  { decideWithinMs }: Pick<ProcessDeps, 'decideWithinMs'>,
-): boolean {
-  return ageMs > AGE_MS_MAX || (orphaned && ageMs > decideWithinMs)
-}
-
-async function verdictOn(
-  record: OpenOrder,
-  facts: Facts | Error,
-  rulebook: Rulebook,
-  signal: AbortSignal,
-): Promise<Verdict> {
-  try {
-    if (facts instanceof Error) return { record, reason: facts }
-    const code = await judgeOrder(facts, rulebook, signal)
-    return { record, judged: judgedOf(record, code, facts, rulebook) }
-  } catch (reason) {
-    return { record, reason }
-  }
-}
-
-function judgedOf(
-  { order, claimedAt }: OpenOrder,
-  judged: FinalCode,
-  facts: Facts,
-  { policy }: Rulebook,
-): Judged {
-  const passed = judged === 'SUCCESS'
-  return {
-    paymentId: order.paymentId,
-    claimedAt,
-    judged,
-    takings: passed ? takings(facts, policy) : [],
-    orderCode: passed && facts.code?.type === 'ORDER_CODE' ? order.codeValue : undefined,
-  }
-}
-
-/** So that every order ends: one that had all its time and is still undecided was not placed. */
-function orGiveUp(verdict: Verdict, ageMs: number, { decideWithinMs }: ProcessDeps): Verdict {
-  if ('judged' in verdict || ageMs < decideWithinMs) return verdict
-  const { record } = verdict
-  return { ...verdict, judged: givenUp(record.order.paymentId, record.claimedAt) }
-}
-
-const givenUp = (paymentId: string, claimedAt: number): Judged => ({
-  paymentId,
-  claimedAt,
-  judged: 'PROCESS_FAIL',
-  takings: [],
-  orderCode: undefined,
-})
-
-/** Once it is its outcome: an order that is given up may have been placed by whoever had it before. */
-async function tellGivenUp(
-  paymentId: string,
-  reason: unknown,
-  { store, seen }: ProcessDeps,
-): Promise<void> {
-  seen.gaveUp(paymentId, reason)
-  await store.orders.gaveUp(paymentId, Date.now())
-}
-
-/** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */
-async function conclude(
-  group: Group,
-  verdicts: Decided[],
-  { startedAt, openAt }: { startedAt: number; openAt: string },
-  deps: ProcessDeps,
-): Promise<void> {
-  if (verdicts.length === 0) return
-  const { store, seen } = deps
-  const judgements = verdicts.map(({ judged }) => judged)
-  const judgedAt = performance.now()
-  seen.stage('decide', (judgedAt - startedAt) / 1000)
-  const standing = await store.conclusion.conclude(group.shard, judgements, openAt)
-  seen.stage('conclude', (performance.now() - judgedAt) / 1000)
-  seen.decided(judgements)
-  for (const [i, verdict] of verdicts.entries()) {
-    const outcome = standing[i]
-    if (outcome === undefined) continue
-    const { paymentId } = verdict.judged
-    seen.concluded(paymentId, outcome, group)
-    // A check of the acquirer's may say PROCESS_FAIL, too: that is no giving up.
-    if ('reason' in verdict && outcome === 'PROCESS_FAIL')
-      await tellGivenUp(paymentId, verdict.reason, deps)
-  }
 }
 
 /**

@@ -4,7 +4,8 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { Conclusion, Lookup } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
-import { type ProcessDeps, processGroup } from '../src/process-group.ts'
+import type { ProcessDeps } from '../src/process-deps.ts'
+import { processGroup } from '../src/process-group.ts'
 import { openTestWorker } from './worker-store.ts'
 
 const { store, deps, groupOf } = await openTestWorker()

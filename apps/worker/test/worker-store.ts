@@ -13,7 +13,7 @@ import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
 import { z } from 'zod'
 import type { ChecksSeen } from '../src/checks/guard.ts'
-import type { ProcessDeps } from '../src/process-group.ts'
+import type { ProcessDeps } from '../src/process-deps.ts'
 import { parseRulebook } from '../src/rulebook.ts'
 
 const config = join(import.meta.dirname, '../../../config')

@@ -1,10 +1,11 @@
 import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
-import { GroupTaker } from './queue.ts'
+import { jobKey } from './keys.ts'
+import { type Group, GroupTaker } from './queue.ts'
 import { connect } from './redis.ts'
 
-const { address, worker } = await openTestStore({ own: true })
+const { address, connection, worker } = await openTestStore({ own: true })
 
 test('a worker that waits for a delayed job waits in short calls, so that it is not taken for silent', async () => {
   const looking = connect(address, 'patient') as Redis
@@ -27,4 +28,19 @@ test('a worker that waits for a delayed job waits in short calls, so that it is 
   await taker.close(1_000)
   monitor.disconnect()
   looking.disconnect()
+})
+
+test('a job that fails keeps no stack traces: it is as large after each attempt', async () => {
+  const failed = Promise.withResolvers<void>()
+  await worker.queues.enqueue(0, 'r-failing', { paymentIds: ['P-1'] })
+  const process = async ({ jobId, attempt }: Group) => {
+    if (jobId !== 'r-failing') return
+    if (attempt === 2) failed.resolve()
+    throw new Error('down')
+  }
+  const options = { shards: 1, concurrency: 8, onError: () => {} }
+  const taker = new GroupTaker(address, process, options)
+  await failed.promise
+  expect(await connection.hget(jobKey(0, 'r-failing'), 'stacktrace')).toBe('[]')
+  await taker.close(1_000)
 })

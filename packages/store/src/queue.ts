@@ -73,6 +73,8 @@ const jobOptions = {
   backoff: { type: 'doubling' },
   removeOnComplete: true,
   removeOnFail: true,
+  // BullMQ keeps the stack of each attempt in the job: of an outage of hours, megabytes.
+  stackTraceLimit: 0,
 } as const
 
 /** The wait before attempt number `attempts` + 1, in ms. */

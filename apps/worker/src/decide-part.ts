@@ -1,0 +1,91 @@
+import { recentUsed } from '@placeorder/decision'
+import type { Group, OpenOrder } from '@placeorder/store'
+import { inBatches } from './in-batches.ts'
+import type { ProcessDeps } from './process-deps.ts'
+import { type Decided, isOverdue, orGiveUp, type Undecidable, verdictOn } from './verdict.ts'
+
+/** Decides some orders of a group. Resolves with those that cannot be decided now. */
+export async function decidePart(
+  group: Group,
+  paymentIds: string[],
+  deps: ProcessDeps,
+): Promise<Undecidable[]> {
+  const { lookup, usage } = deps.store
+  const rulebook = deps.rulebook()
+  const openAt = await usage.time()
+  const startedAt = performance.now()
+  const { open, unreadable } = await lookup.lookUp(
+    group,
+    paymentIds,
+    recentUsed(rulebook.policy),
+    openAt,
+  )
+  deps.seen.redisAnswered(performance.now() - startedAt)
+  // By Redis's clock, as their claims are: that of this machine may be wrong.
+  const ageMs = ({ claimedAt }: OpenOrder) =>
+    Number(openAt) + performance.now() - startedAt - claimedAt
+  // Only the acquirer's checks take time; without any, a timer for each group would be waste.
+  const signal =
+    rulebook.checks.length === 0
+      ? group.signal
+      : AbortSignal.any([AbortSignal.timeout(deps.checksMs), group.signal])
+  const verdicts = open.map(({ record, facts }) =>
+    isOverdue(ageMs(record), group, deps)
+      ? Promise.resolve({ record, reason: 'it was not decided in time' })
+      : verdictOn(record, facts, rulebook, signal),
+  )
+  const undecided: Undecidable[] = unreadable.map(({ paymentId, error: reason }) => ({
+    paymentId,
+    reason,
+  }))
+  for await (const batch of inBatches(verdicts)) {
+    const verdicts = batch.map((verdict) => orGiveUp(verdict, ageMs(verdict.record), deps))
+    await conclude(
+      group,
+      verdicts.filter((verdict) => 'judged' in verdict),
+      { startedAt, openAt },
+      deps,
+    )
+    for (const verdict of verdicts) {
+      if (!('judged' in verdict))
+        undecided.push({ paymentId: verdict.record.order.paymentId, reason: verdict.reason })
+    }
+  }
+  return undecided
+}
+
+/** Once it is its outcome: an order that is given up may have been placed by whoever had it before. */
+export async function tellGivenUp(
+  paymentId: string,
+  reason: unknown,
+  { store, seen }: ProcessDeps,
+): Promise<void> {
+  seen.gaveUp(paymentId, reason)
+  await store.orders.gaveUp(paymentId, Date.now())
+}
+
+/** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */
+async function conclude(
+  group: Group,
+  verdicts: Decided[],
+  { startedAt, openAt }: { startedAt: number; openAt: string },
+  deps: ProcessDeps,
+): Promise<void> {
+  if (verdicts.length === 0) return
+  const { store, seen } = deps
+  const judgements = verdicts.map(({ judged }) => judged)
+  const judgedAt = performance.now()
+  seen.stage('decide', (judgedAt - startedAt) / 1000)
+  const standing = await store.conclusion.conclude(group.shard, judgements, openAt)
+  seen.stage('conclude', (performance.now() - judgedAt) / 1000)
+  seen.decided(judgements)
+  for (const [i, verdict] of verdicts.entries()) {
+    const outcome = standing[i]
+    if (outcome === undefined) continue
+    const { paymentId } = verdict.judged
+    seen.concluded(paymentId, outcome, group)
+    // A check of the acquirer's may say PROCESS_FAIL, too: that is no giving up.
+    if ('reason' in verdict && outcome === 'PROCESS_FAIL')
+      await tellGivenUp(paymentId, verdict.reason, deps)
+  }
+}

@@ -1,0 +1,30 @@
+import type { FinalCode } from '@placeorder/protocol'
+import type { Group, Judged, WorkerStore } from '@placeorder/store'
+import type { Rulebook } from './judge-order.ts'
+
+/** What groups are processed with. */
+export type ProcessDeps = {
+  store: Pick<WorkerStore, 'orders' | 'lookup' | 'usage' | 'conclusion' | 'mending'>
+  rulebook: () => Rulebook
+  /** How long the acquirer's checks of one group may take (ms). */
+  checksMs: number
+  /** How long after its claim an order may stay undecided (ms). */
+  decideWithinMs: number
+  seen: Seen
+}
+
+/** What an operator is told of. */
+export type Seen = {
+  taken: (group: Group) => void
+  /** How long Redis took to give what orders are judged by (ms). */
+  redisAnswered: (ms: number) => void
+  /** How long orders of a group were in a stage (s). */
+  stage: (stage: 'decide' | 'conclude', seconds: number) => void
+  /** Decisions stand, and with them what each has taken. */
+  decided: (judged: Judged[]) => void
+  concluded: (paymentId: string, outcome: FinalCode, group: Group) => void
+  /** An order cannot be decided now and is tried again later. */
+  undecided: (paymentId: string, reason: unknown, group: Group) => void
+  /** An order could not be decided in all the time it had, and was concluded PROCESS_FAIL. */
+  gaveUp: (paymentId: string, reason: unknown) => void
+}

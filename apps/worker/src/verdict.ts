@@ -1,0 +1,80 @@
+import { type Facts, takings } from '@placeorder/decision'
+import type { FinalCode } from '@placeorder/protocol'
+import type { Group, Judged, OpenOrder } from '@placeorder/store'
+import { judgeOrder, type Rulebook } from './judge-order.ts'
+import type { ProcessDeps } from './process-deps.ts'
+
+/** An open order, and what it was judged to, or why it could not be judged; both, if it is given up. */
+export type Verdict = Decided | { record: OpenOrder; reason: unknown }
+export type Decided = { record: OpenOrder; judged: Judged; reason?: unknown }
+
+/** An order that cannot be decided now, and why. */
+export type Undecidable = { paymentId: string; reason: unknown }
+
+/**
+ * Older orders (ms) are not judged any more: nobody has waited for an answer for long, and what the limits of their
+ * day have given is not kept for ever.
+ */
+const AGE_MS_MAX = 24 * 3_600_000
+
+/**
+ * Whether an order has to end without being judged once more: it is very old, or had all its time and a worker died with
+ * it in hand, perhaps of it.
+ */
+export function isOverdue(
+  ageMs: number,
+  { orphaned }: Group,
+  { decideWithinMs }: Pick<ProcessDeps, 'decideWithinMs'>,
+): boolean {
+  return ageMs > AGE_MS_MAX || (orphaned && ageMs > decideWithinMs)
+}
+
+export async function verdictOn(
+  record: OpenOrder,
+  facts: Facts | Error,
+  rulebook: Rulebook,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  try {
+    if (facts instanceof Error) return { record, reason: facts }
+    const code = await judgeOrder(facts, rulebook, signal)
+    return { record, judged: judgedOf(record, code, facts, rulebook) }
+  } catch (reason) {
+    return { record, reason }
+  }
+}
+
+function judgedOf(
+  { order, claimedAt }: OpenOrder,
+  judged: FinalCode,
+  facts: Facts,
+  { policy }: Rulebook,
+): Judged {
+  const passed = judged === 'SUCCESS'
+  return {
+    paymentId: order.paymentId,
+    claimedAt,
+    judged,
+    takings: passed ? takings(facts, policy) : [],
+    orderCode: passed && facts.code?.type === 'ORDER_CODE' ? order.codeValue : undefined,
+  }
+}
+
+/** So that every order ends: one that had all its time and is still undecided was not placed. */
+export function orGiveUp(
+  verdict: Verdict,
+  ageMs: number,
+  { decideWithinMs }: ProcessDeps,
+): Verdict {
+  if ('judged' in verdict || ageMs < decideWithinMs) return verdict
+  const { record } = verdict
+  return { ...verdict, judged: givenUp(record.order.paymentId, record.claimedAt) }
+}
+
+export const givenUp = (paymentId: string, claimedAt: number): Judged => ({
+  paymentId,
+  claimedAt,
+  judged: 'PROCESS_FAIL',
+  takings: [],
+  orderCode: undefined,
+})
