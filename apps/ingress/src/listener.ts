@@ -1,8 +1,11 @@
 import http, { type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import https from 'node:https'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { answer, type ResultCode } from '@placeorder/protocol'
+import type { Connections } from './connections.ts'
+import { Exchanges } from './exchanges.ts'
 import type { Signer } from './signer.ts'
 import type { TlsOptions } from './tls.ts'
 
@@ -10,6 +13,7 @@ import type { TlsOptions } from './tls.ts'
 // has come may be unread since we could not run ourselves: no caller is still there after so long (Alipay+ gives up after 8 s).
 const HEADERS_MS_MAX = 10_000
 const REQUEST_MS_MAX = 15_000
+const HANDSHAKE_MS_MAX = 10_000
 /** How often Node looks for connections past these times, in ms. */
 const CHECK_MS = 1_000
 
@@ -20,6 +24,7 @@ const KEEP_ALIVE_MS = 75_000
 const HEADER_BYTES_MAX = 16_384
 
 export type ListenerDeps = {
+  connections: Connections
   signer: Signer
   tls: TlsOptions | undefined
   /** Told of an answer to what is no HTTP, and why it is none. */
@@ -28,44 +33,55 @@ export type ListenerDeps = {
   onHandshake: (error: Error) => void
 }
 
+const bounds = {
+  headersTimeout: HEADERS_MS_MAX,
+  requestTimeout: REQUEST_MS_MAX,
+  handshakeTimeout: HANDSHAKE_MS_MAX,
+  connectionsCheckingInterval: CHECK_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  maxHeaderSize: HEADER_BYTES_MAX,
+  requireHostHeader: false,
+  noDelay: true,
+  shouldUpgradeCallback: () => false, // A request that offers another protocol is one all the same, and answered as one.
+}
+
 /** The server Fastify listens on, with every time-out said. What is no HTTP is answered too, in the protocol's words. */
 export function createListener(handler: RequestListener, deps: ListenerDeps): Server {
-  const { tls, onHandshake } = deps
-  const bounds = {
-    headersTimeout: HEADERS_MS_MAX,
-    requestTimeout: REQUEST_MS_MAX,
-    connectionsCheckingInterval: CHECK_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: HEADER_BYTES_MAX,
-    requireHostHeader: false,
-    noDelay: true,
-  }
+  const { tls, connections, onHandshake } = deps
+  const exchanges = new Exchanges()
+  const counted = exchanges.counted(handler)
   const server = tls
-    ? https.createServer({ ...bounds, ...mutual(tls) }, handler)
-    : http.createServer(bounds, handler)
-  server.on('checkExpectation', handler)
+    ? https.createServer({ ...bounds, ...mutual(tls) }, counted)
+    : http.createServer(bounds, counted)
+  connections.watch(server)
+  server.on('checkExpectation', counted)
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    answerRaw(socket, request.url ?? '/', 'METHOD_NOT_SUPPORTED', 'CONNECT', deps)
+    exchanges.end(socket, () =>
+      answerRaw(request.url ?? '/', 'METHOD_NOT_SUPPORTED', 'CONNECT', deps),
+    )
   })
-  server.on(
-    'clientError',
-    (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex) => {
-      if (error.code === 'ECONNRESET' || !socket.writable) {
-        socket.destroy()
-        return
-      }
-      answerRaw(
-        socket,
-        targetOf(error.rawPacket),
-        codeOf(error.code),
-        error.code ?? 'it is no HTTP',
-        deps,
-      )
-    },
-  )
-  server.on('tlsClientError', onHandshake)
+  server.on('clientError', (error: ClientError, socket: Duplex) => {
+    if (error.code === 'ECONNRESET' || !socket.writable || isSilent(error, socket)) {
+      socket.destroy()
+      return
+    }
+    const reason = error.code ?? 'it is no HTTP'
+    exchanges.end(socket, () =>
+      answerRaw(targetOf(error.rawPacket), codeOf(error.code), reason, deps),
+    )
+  })
+  server.on('tlsClientError', (error: Error, socket: Duplex) => {
+    socket.destroy()
+    onHandshake(error)
+  })
   return server
 }
+
+type ClientError = NodeJS.ErrnoException & { rawPacket?: Buffer }
+
+/** Whether a connection is closed for its time, and has sent nothing that an answer could be for. */
+const isSilent = (error: ClientError, socket: Duplex): boolean =>
+  error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket instanceof Socket && socket.bytesRead === 0
 
 /** What is wrong with what is no HTTP. One that did not come in time may be a good order: nothing final is said of it. */
 function codeOf(code: string | undefined): ResultCode {
@@ -101,31 +117,26 @@ export async function readAllSent(server: Server): Promise<void> {
   server.off('connection', accepted)
 }
 
-/** Answers on a bare socket what the HTTP parser could not read, and closes it: nothing after it can be trusted. */
-function answerRaw(
-  socket: Duplex,
+/** The answer to what is no HTTP, as it goes over the wire. The connection ends with it: nothing after it can be trusted. */
+async function answerRaw(
   target: string,
   code: ResultCode,
   reason: string,
   { signer, onRaw }: ListenerDeps,
-): void {
+): Promise<Buffer> {
   const body = Buffer.from(JSON.stringify(answer(code)))
-  signer
-    .headersFor({ target, clientId: '', body, shareable: true })
-    .then((headers) => {
-      const lines = [
-        'HTTP/1.1 200 OK',
-        'Content-Type: application/json; charset=UTF-8',
-        `Content-Length: ${body.length}`,
-        'Client-Id: ',
-        `Response-Time: ${headers['response-time']}`,
-        `Signature: ${headers.signature}`,
-        'Connection: close',
-      ]
-      socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]))
-      onRaw(code, reason)
-    })
-    .catch(() => socket.destroy())
+  const headers = await signer.headersFor({ target, clientId: '', body, shareable: true })
+  onRaw(code, reason)
+  const lines = [
+    'HTTP/1.1 200 OK',
+    'Content-Type: application/json; charset=UTF-8',
+    `Content-Length: ${body.length}`,
+    'Client-Id: ',
+    `Response-Time: ${headers['response-time']}`,
+    `Signature: ${headers.signature}`,
+    'Connection: close',
+  ]
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body])
 }
 
 /** The target of a request line, as far as one can be seen. */

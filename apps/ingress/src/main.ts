@@ -14,6 +14,7 @@ import closeWithGrace from 'close-with-grace'
 import { Admission } from './admission.ts'
 import { parseClients } from './clients.ts'
 import { IngressEnvironment } from './config.ts'
+import { Connections } from './connections.ts'
 import { readAllSent } from './listener.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { buildView, countAnswers } from './operator-view.ts'
@@ -86,6 +87,7 @@ const admin = buildView({
   shards: env.SHARDS,
   openApi: openApiDocument(paths),
 })
+const connections = new Connections()
 let draining = false
 const app = buildServer({
   paths,
@@ -106,6 +108,7 @@ const app = buildServer({
   tracing,
   trustProxy: env.TRUST_PROXY.length > 0 ? env.TRUST_PROXY : false,
   tls: tls?.current,
+  connections,
   draining: () => draining,
 })
 tls?.renew(app.server)
@@ -117,7 +120,7 @@ closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, asyn
   await readAllSent(app.server)
   let last = setTimeout(() => {
     waits.cutShort()
-    last = setTimeout(() => app.server.closeAllConnections(), LAST_ANSWER_MS)
+    last = setTimeout(() => connections.destroyAll(), LAST_ANSWER_MS)
   }, LAST_WAIT_MS)
   await app.close() // No new requests; those in hand still get their answer.
   clearTimeout(last)

@@ -11,6 +11,7 @@ import type { Logger, Metrics, Step, Tracing } from '@placeorder/telemetry'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Admission } from './admission.ts'
 import type { Client, Clients } from './clients.ts'
+import type { Connections } from './connections.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
 import { createListener } from './listener.ts'
 import { checkMedia } from './media.ts'
@@ -47,6 +48,7 @@ export type ServerDeps = {
   /** Whose X-Forwarded-For is believed: the load balancer's addresses. */
   trustProxy: boolean | string[]
   tls: TlsOptions | undefined
+  connections: Connections
   /** True once the process is to end: callers are then told to come back on another connection. */
   draining: () => boolean
 }
@@ -93,6 +95,7 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
       createListener(handler, {
         signer: deps.signer,
         tls: deps.tls,
+        connections: deps.connections,
         onRaw: (code, reason) => deps.onAnswer({ ...nobody, code, reason }),
         onHandshake: (err) => deps.log.debug({ err }, 'a caller and we did not come to speak TLS'),
       }),

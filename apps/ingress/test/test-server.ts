@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { Admission } from '../src/admission.ts'
 import type { Client } from '../src/clients.ts'
+import { Connections } from '../src/connections.ts'
 import { buildServer, type ServerDeps } from '../src/server.ts'
 import { Signer } from '../src/signer.ts'
 import { Waits } from '../src/waits.ts'
@@ -57,6 +58,7 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
     tracing: noTracing,
     trustProxy: false,
     tls: undefined,
+    connections: new Connections(),
     draining: () => false,
     ...changes,
   })

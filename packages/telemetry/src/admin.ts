@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import { hearSocketErrors } from './hear-socket-errors.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Why a process is not ready; undefined: it is. */
@@ -28,12 +29,26 @@ export type Admin = {
 /** A check that does not answer within this time (ms) has answered: not ready. */
 const CHECK_MS_MAX = 1_000
 
+/** Who asks does so at once: past these times (ms) a connection is closed that has brought no whole request. */
+const HEADERS_MS_MAX = 5_000
+const REQUEST_MS_MAX = 10_000
+/** A scrape and a probe or two are open at a time, and those who look at the board. */
+const CONNECTIONS_MAX = 256
+
 /** Why a process that is to end is not ready. */
 const ending = { process: 'it is ending' }
 
 /** Makes the admin server: `/livez`, `/readyz` with reasons, `/metrics`. */
 export function buildAdmin({ host, port, metrics, checks, beforeScrape }: AdminOptions): Admin {
-  const app = Fastify({ logger: false, forceCloseConnections: true })
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_MS_MAX,
+    // No protocol is spoken here but HTTP: Node answers an upgrade as if it were not there, and closes a CONNECT.
+    http: { headersTimeout: HEADERS_MS_MAX, shouldUpgradeCallback: () => false },
+  })
+  app.server.maxConnections = CONNECTIONS_MAX
+  hearSocketErrors(app.server)
   let draining = false
   const asking = new Set<(reasons: Record<string, string>) => void>()
   app.get('/livez', async () => ({ status: 'live' }))

@@ -1,6 +1,7 @@
 export { type Admin, type AdminOptions, buildAdmin, type HealthCheck } from './admin.ts'
 export { type Backlogged, readBacklog } from './backlog.ts'
 export { type Durable, durabilityCheck } from './durability-check.ts'
+export { hearSocketErrors } from './hear-socket-errors.ts'
 export { type Logger, type LogOptions, openLog } from './log.ts'
 export { tellOfMended } from './mended.ts'
 export { type Metrics, openMetrics, type StageName, stageNames } from './metrics.ts'
