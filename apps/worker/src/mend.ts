@@ -6,6 +6,7 @@ export type MendDeps = {
     orders: Pick<WorkerStore['orders'], 'backlog' | 'open'>
     mending: Pick<WorkerStore['mending'], 'mendOpen'>
     usage: Pick<WorkerStore['usage'], 'forget' | 'now'>
+    recent: Pick<WorkerStore['recent'], 'unlinkLarge'>
   }
   shards: number
   /** Told which orders a round has enqueued again; the round ends with it. */
@@ -50,6 +51,7 @@ export async function mendRound(
     seen[shard] = paymentIds.length < ROUND_ORDERS_MAX ? 0 : skip + paymentIds.length
     mended.push(...(await store.mending.mendOpen(shard, paymentIds)))
     oldestOpen = Math.min(oldestOpen, oldest)
+    await store.recent.unlinkLarge(shard, now)
   }
   await store.usage.forget(oldestOpen, Number(await store.usage.now()))
   await onRound(mended)

@@ -76,6 +76,9 @@ export const recentKey = (
   id: string,
 ): string => `${tagOf(shard)}:recent:${subject}:${subject === 'merchant' ? id : digest(id)}`
 
+/** Those of a shard that have grown large, a sorted set by the time (ms) until which each is kept. */
+export const largeRecentKey = (shard: number): string => `${tagOf(shard)}:recent-large`
+
 /** So many digests are kept: an order's code and customer are each asked for twice within milliseconds. */
 const DIGESTS_MAX = 1_000
 

@@ -2,7 +2,7 @@ import { recentCounters } from '@placeorder/decision'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
-import { recentKey } from './keys.ts'
+import { largeRecentKey, recentKey } from './keys.ts'
 
 const { worker, connection } = await openTestStore()
 const MINUTE_MS = 60_000
@@ -143,3 +143,68 @@ test.each([
     }
   },
 )
+
+/** A merchant of its own, with this many recent orders, claimed so long ago. */
+async function aMerchantWith(orders: number, minutesAgo: number): Promise<string> {
+  const merchantId = anId()
+  const at = now - minutesAgo * MINUTE_MS
+  const words = Array.from({ length: orders }, (_, i) => [at, `${merchantId}-${i}`])
+  await connection.zadd(recentKey(0, 'merchant', merchantId), ...words.flat())
+  return merchantId
+}
+
+const countFor = (merchantId: string, orders: number) =>
+  worker.recent.count(
+    Array.from({ length: orders }, () => ({
+      order: aPlaceOrder({ merchant: { referenceMerchantId: merchantId } }),
+      claimedAt: now,
+    })),
+    ['merchantOrders10m'],
+  )
+
+test('an order removes few of its merchant’s old orders, however many there are', async () => {
+  const merchantId = await aMerchantWith(20_000, 60)
+  const key = recentKey(0, 'merchant', merchantId)
+  await connection.pexpireat(key, now + MINUTE_MS)
+  await countFor(merchantId, 1)
+  const kept = await connection.zcard(key)
+  expect(kept).toBeLessThan(20_001)
+  expect(kept).toBeGreaterThan(19_700)
+})
+
+test('while orders come, all that no window shows is removed', async () => {
+  const merchantId = await aMerchantWith(2_000, 60)
+  for (let group = 0; group < 40; group += 1) await countFor(merchantId, 32)
+  expect(await connection.zcard(recentKey(0, 'merchant', merchantId))).toBe(40 * 32)
+})
+
+test('a large set does not expire, and is freed aside once no window shows it', async () => {
+  const merchantId = await aMerchantWith(1_000, 1)
+  const key = recentKey(0, 'merchant', merchantId)
+  await connection.pexpireat(key, now + 10 * MINUTE_MS)
+  await countFor(merchantId, 1)
+  expect(await connection.pttl(key)).toBeGreaterThan(365 * 24 * 60 * MINUTE_MS)
+  const keptUntil = Number(await connection.zscore(largeRecentKey(0), key))
+  expect(keptUntil).toBe(now + 40 * MINUTE_MS)
+  await worker.recent.unlinkLarge(0, keptUntil - 1)
+  expect(await connection.exists(key)).toBe(1)
+  const freedAside = async () =>
+    Number(/lazyfreed_objects:(\d+)/.exec(await connection.info('memory'))?.[1])
+  const before = await freedAside()
+  await worker.recent.unlinkLarge(0, keptUntil)
+  expect(await connection.exists(key)).toBe(0)
+  expect(await connection.zscore(largeRecentKey(0), key)).toBeNull()
+  await expect.poll(freedAside).toBeGreaterThan(before)
+})
+
+test('a large set is kept as long as orders come, also when they are few', async () => {
+  const merchantId = await aMerchantWith(1_000, 1)
+  const key = recentKey(0, 'merchant', merchantId)
+  await countFor(merchantId, 1)
+  await countFor(merchantId, 1)
+  const order = aPlaceOrder({ merchant: { referenceMerchantId: merchantId } })
+  const later = { order, claimedAt: now + 30 * MINUTE_MS }
+  await worker.recent.count([later], ['merchantOrders10m'])
+  await worker.recent.unlinkLarge(0, now + 60 * MINUTE_MS)
+  expect(await connection.exists(key)).toBe(1)
+})

@@ -1,7 +1,7 @@
 import { type Recent, type RecentCounter, recentCounters } from '@placeorder/decision/facts'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { z } from 'zod'
-import { recentKey, shardOf } from './keys.ts'
+import { largeRecentKey, recentKey, shardOf } from './keys.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -21,8 +21,21 @@ type Kind = {
   spanMs: number
 }
 
-/** Orders to be counted in one set, by their position; `seenTo`: it is known to be there for as long as it must. */
-type CountedSet = { shard: number; key: string; kind: Kind; seenTo: boolean; positions: number[] }
+/**
+ * Orders to be counted in one set, by their position; `seenTo`: it is known to be there for as long as it must; `busy`: many were
+ * counted in it since it was seen to.
+ */
+type CountedSet = {
+  shard: number
+  key: string
+  kind: Kind
+  seenTo: boolean
+  busy: boolean
+  positions: number[]
+}
+
+/** Until when a set is there at least (ms), and how many orders were counted in it since that was seen to. */
+type SeenSet = { until: number; counted: number }
 
 /** What the script is told of orders but for their claim times, and what becomes of its answer. */
 export type Counting = {
@@ -48,6 +61,12 @@ const SPARE_MS = 10 * MINUTE_MS
 /** Of so many sets it is known how long they are there: those of merchants and codes, which come again and again. */
 const SEEN_MAX = 50_000
 
+/** A set is seen to after so many orders: then what is old is removed in small parts. */
+const COUNTED_MAX = 64
+
+/** So many large sets are unlinked in one call. */
+const UNLINKED_MAX = 100
+
 const none = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent
 
 /** The subject and the window (ms) a counter's name stands for: `customerOrders10m` is a customer's last 10 min. */
@@ -68,10 +87,11 @@ export const subjectsOf = ({ merchant, codeValue, customerId }: PlaceOrderReques
  */
 export class RecentOrders {
   readonly #count = new Script('count-recent')
+  readonly #unlinkDue = new Script('unlink-due')
   readonly #connection: Connection
   readonly #shards: number
-  /** Until when sets are there at least (ms), by key. */
-  readonly #thereUntil = new Map<string, number>()
+  /** By key. */
+  readonly #seen = new Map<string, SeenSet>()
 
   constructor(connection: Connection, shards: number) {
     this.#connection = connection
@@ -96,8 +116,8 @@ export class RecentOrders {
       Map.groupBy(sets, ({ shard }) => shard)
         .values()
         .map(async (sets) => {
-          const keys = sets.map(({ key }) => key)
-          const reply = await this.#count.run(this.#connection, keys, [told(sets, kinds), ...words])
+          const { keys, told } = inWords(sets, kinds)
+          const reply = await this.#count.run(this.#connection, keys, [told, ...words])
           this.#read(sets, Counts.parse(reply), newest, recents)
         }),
     )
@@ -112,8 +132,7 @@ export class RecentOrders {
     const kinds = kindsOf(used)
     const sets = this.#setsOf(subjects, kinds, latest)
     return {
-      keys: sets.map(({ key }) => key),
-      told: told(sets, kinds),
+      ...inWords(sets, kinds),
       recents: (counts, newest) => {
         const recents = subjects.map(() => ({ ...none }))
         this.#read(sets, counts, newest, recents)
@@ -140,7 +159,9 @@ export class RecentOrders {
           others += count
         }
       }
-      if (others > 0 && !seenTo) this.#noteThere(key, newest + kind.spanMs + SPARE_MS)
+      const seen = this.#seen.get(key)
+      if (seenTo && seen !== undefined) seen.counted += positions.length
+      else if (others > 0) this.#noteSeen(key, newest + kind.spanMs + SPARE_MS)
     }
   }
 
@@ -155,34 +176,46 @@ export class RecentOrders {
         const set = sets.get(key)
         if (set !== undefined) set.positions.push(position)
         else {
-          const seenTo = this.#isThere(key, latest + kind.spanMs)
-          sets.set(key, { shard, key, kind, seenTo, positions: [position] })
+          const { until, counted } = this.#seen.get(key) ?? { until: 0, counted: 0 }
+          const busy = counted >= COUNTED_MAX
+          const seenTo = until >= latest + kind.spanMs && !busy
+          sets.set(key, { shard, key, kind, seenTo, busy, positions: [position] })
         }
       }
     }
     return [...sets.values()]
   }
 
-  #isThere(key: string, until: number): boolean {
-    return (this.#thereUntil.get(key) ?? 0) >= until
+  #noteSeen(key: string, until: number): void {
+    if (this.#seen.size >= SEEN_MAX) this.#seen.clear()
+    this.#seen.set(key, { until, counted: 0 })
   }
 
-  #noteThere(key: string, until: number): void {
-    if (this.#thereUntil.size >= SEEN_MAX) this.#thereUntil.clear()
-    this.#thereUntil.set(key, until)
+  /** Frees a shard's large sets that no window can show any more at `now` (ms); the small ones expire. */
+  async unlinkLarge(shard: number, now: number): Promise<void> {
+    const index = largeRecentKey(shard)
+    const due = await this.#connection.zrangebyscore(index, 1, now, 'LIMIT', 0, UNLINKED_MAX)
+    if (due.length > 0) await this.#unlinkDue.run(this.#connection, [index, ...due], [now, ...due])
   }
 }
 
-/** The first argument of the script. Of each order it has two after that, from the second on. */
-const told = (sets: CountedSet[], kinds: Kind[]): string =>
-  JSON.stringify([
+/** The keys and the first argument of the script. Of each order it has two after that, from the second on. */
+function inWords(sets: CountedSet[], kinds: Kind[]): { keys: string[]; told: string } {
+  const indexes = [...new Set(sets.map(({ shard }) => largeRecentKey(shard)))]
+  const told = JSON.stringify([
     kinds.map(({ spanMs, counters }) => [spanMs, SPARE_MS, ...counters.map(windowOf)]),
-    sets.flatMap(({ kind, seenTo, positions }) => [
-      seenTo ? -kind.number : kind.number,
-      positions.length,
-      ...positions.map((position) => 2 * position + 2),
-    ]),
+    sets.flatMap(({ shard, kind, seenTo, busy, positions }) => {
+      const index = sets.length + indexes.indexOf(largeRecentKey(shard)) + 1
+      return [
+        seenTo ? -kind.number : kind.number,
+        busy ? -index : index,
+        positions.length,
+        ...positions.map((position) => 2 * position + 2),
+      ]
+    }),
   ])
+  return { keys: [...sets.map(({ key }) => key), ...indexes], told }
+}
 
 /** What the script answers. Made once: making a schema takes longer than reading a reply with it. */
 export const Counts = z.array(z.number())
