@@ -25,3 +25,22 @@ test('every fault of a clients file is named at once', async () => {
     expect.stringMatching(/clients\.2: /),
   ])
 })
+
+test.each([
+  ['a text', 'ACQ.2026.{"a":1}'],
+  ['empty', ''],
+  ['with a dot', 'a.b'],
+  ['of other letters', 'CLI\u00c9NT'],
+  ['too long', 'x'.repeat(65)],
+  ['with a line end', 'A\n'],
+  ['the reserved one', 'UNKNOWN'],
+])(
+  'a clientId that is %s stops the start: it would enter what we sign',
+  async (_what, clientId) => {
+    const file = JSON.stringify({ clients: [{ ...client, clientId }] })
+    const { faults } = await parseClients(file, '/nowhere/clients.json').catch((error) => error)
+    expect(faults).toContainEqual(
+      expect.stringMatching(/clients\.0\.clientId: is (1 to 64|reserved)/),
+    )
+  },
+)

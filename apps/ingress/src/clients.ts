@@ -3,12 +3,19 @@ import { readFile } from 'node:fs/promises'
 import { BlockList, isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { ConfigFault } from '@placeorder/config'
+import { UNKNOWN_CLIENT } from '@placeorder/protocol'
 import { z } from 'zod'
+
+/** Answers carry it in a text we sign, before the first dot: it may hold neither a dot nor what JSON or HTTP is made of. */
+const ClientId = z
+  .string()
+  .regex(/^[\w-]{1,64}$/, 'is 1 to 64 letters, digits, _ and -')
+  .refine((id) => id !== UNKNOWN_CLIENT, 'is reserved for callers that are not known')
 
 /** One who may call, as `clients.json` in this directory says. Its keys are read on the way. */
 const clientEntry = (directory: string) =>
   z.strictObject({
-    clientId: z.string().min(1).max(128),
+    clientId: ClientId,
     acquirerIds: z.array(z.string().min(1).max(64)).min(1),
     keys: z
       .array(

@@ -49,7 +49,7 @@ test.each([
   [
     'CONNECT',
     'CONNECT pay.example:443 HTTP/1.1\r\nHost: a\r\n\r\n',
-    'pay.example:443',
+    '/',
     'METHOD_NOT_SUPPORTED',
     'CONNECT',
   ],
@@ -90,7 +90,10 @@ test.each([
   ['GET', `http://pay.example${path}`, path, 'METHOD_NOT_SUPPORTED'],
   ['POST', 'HTTP://pay.example/nowhere', '/nowhere', 'NO_INTERFACE_DEF'],
   ['POST', 'http://pay.example', '/', 'NO_INTERFACE_DEF'],
-  ['OPTIONS', '*', '*', 'NO_INTERFACE_DEF'],
+  ['OPTIONS', '*', '/', 'NO_INTERFACE_DEF'],
+  ['POST', '/refund?{"refundRequestId":"1"}', '/', 'NO_INTERFACE_DEF'],
+  ['POST', '/refund?\u00fc', '/', 'PARAM_ILLEGAL'],
+  ['FROB', '/refund?{"refundRequestId":"1"}', '/', 'METHOD_NOT_SUPPORTED'],
 ])('%s %s is answered for %s: %s', async (method, target, signed, code) => {
   expect(
     codesOf(await send(`${method} ${target} HTTP/1.1\r\nConnection: close\r\n\r\n`), signed),

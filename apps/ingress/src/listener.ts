@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { answer, type ResultCode } from '@placeorder/protocol'
+import { addresseeOf } from './addressee.ts'
 import type { Connections } from './connections.ts'
 import { Exchanges } from './exchanges.ts'
 import type { Signer } from './signer.ts'
@@ -125,13 +126,14 @@ async function answerRaw(
   { signer, onRaw }: ListenerDeps,
 ): Promise<Buffer> {
   const body = Buffer.from(JSON.stringify(answer(code)))
-  const headers = await signer.headersFor({ target, clientId: '', body, shareable: true })
+  const to = addresseeOf(target)
+  const headers = await signer.headersFor({ ...to, body, shareable: true })
   onRaw(code, reason)
   const lines = [
     'HTTP/1.1 200 OK',
     'Content-Type: application/json; charset=UTF-8',
     `Content-Length: ${body.length}`,
-    'Client-Id: ',
+    `Client-Id: ${to.clientId}`,
     `Response-Time: ${headers['response-time']}`,
     `Signature: ${headers.signature}`,
     'Connection: close',

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import type { InjectOptions } from 'fastify'
 import { afterAll, describe, expect, test } from 'vitest'
 import {
+  clientId,
   codeOf,
   inquiryPath,
   path,
@@ -136,6 +137,42 @@ describe('signatures', () => {
   })
   test('cover the query also where it cannot be decoded', async () => {
     expect(await post({ target: `${path}?a=%ff` })).toBe('SUCCESS')
+  })
+})
+
+describe('nothing a caller sends is signed but a known Client-Id and a plain target', () => {
+  const text = 'ACQ.2026-01-01T00:00:00Z.{"refundRequestId":"1"}'
+  test.each([
+    ['a text', text],
+    ['bytes past ASCII', 'SANDBOX_\u00e9'],
+    ['none', undefined],
+    ['two', [clientId, clientId]],
+    ['two in one', `${clientId}, ${clientId}`],
+    ['a name every object has', 'constructor'],
+    ['the reserved one', 'UNKNOWN'],
+    ['a known one in small letters', clientId.toLowerCase()],
+  ])('a Client-Id that is %s is answered for UNKNOWN', async (_what, named) => {
+    for (const target of [path, inquiryPath, '/refund', '/%zz']) {
+      const { 'client-id': _known, ...rest } = signedHeaders({ target })
+      const headers = named === undefined ? rest : { ...rest, 'client-id': named }
+      const answered = await app.inject({ method: 'POST', url: target, headers })
+      expect(answered.headers['client-id']).toBe('UNKNOWN')
+      expect(codeOf(answered, target)).toMatch(
+        target.startsWith('/aps') ? /^(PARAM_ILLEGAL|INVALID_CLIENT)$/ : 'NO_INTERFACE_DEF',
+      )
+    }
+  })
+
+  test('a known Client-Id is answered by its name', async () => {
+    for (const target of [path, '/refund']) {
+      const answered = await app.inject({
+        method: 'GET',
+        url: target,
+        headers: { 'client-id': clientId },
+      })
+      expect(answered.headers['client-id']).toBe(clientId)
+      expect(codeOf(answered, target)).toMatch(/^(METHOD_NOT_SUPPORTED|NO_INTERFACE_DEF)$/)
+    }
   })
 })
 

@@ -9,6 +9,7 @@ import {
 } from '@placeorder/protocol'
 import type { Logger, Metrics, Step, Tracing } from '@placeorder/telemetry'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { type Addressee, addresseeOf } from './addressee.ts'
 import type { Admission } from './admission.ts'
 import type { Client, Clients } from './clients.ts'
 import type { Connections } from './connections.ts'
@@ -141,14 +142,14 @@ async function signReply(
   { clients, signer, onAnswer, stage, draining }: ServerDeps,
 ): Promise<string> {
   const body = Buffer.from(text)
-  const clientId = clientIdOf(request)
   const { seen } = request
+  const to = addresseeIn(request, clients())
   const signingAt = performance.now()
-  const answered = { target: targetOf(request), clientId, body, shareable: seen.shareable }
+  const answered = { ...to, body, shareable: seen.shareable }
   const headers = await signer.headersFor(answered, seen.expected)
   reply.code(200).headers({
     'content-type': 'application/json; charset=UTF-8',
-    'client-id': clientId,
+    'client-id': to.clientId,
     ...headers,
   })
   if (draining()) reply.header('connection', 'close')
@@ -159,7 +160,7 @@ async function signReply(
   onAnswer({
     door: seen.door,
     code: seen.code,
-    clientId: clients().get(clientId)?.clientId,
+    clientId: clients().get(to.clientId)?.clientId,
     paymentId: seen.paymentId,
     reason: seen.reason,
     seconds,
@@ -221,12 +222,7 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
       const incoming = { order, clientId: client.clientId, trace: seen.step.traceparent }
       const expecting = (expected: PlaceOrderAnswer) => {
         const body = Buffer.from(JSON.stringify(expected))
-        const answered = {
-          target: targetOf(request),
-          clientId: clientIdOf(request),
-          body,
-          shareable: false,
-        }
+        const answered = { ...addresseeIn(request, deps.clients()), body, shareable: false }
         seen.expected = deps.signer.expect(answered)
       }
       const placed = await deps.admission.admitted(() => placeOrder(incoming, deps.use, expecting))
@@ -273,7 +269,8 @@ function codeOf(error: unknown): ResultCode {
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
-const clientIdOf = ({ headers }: FastifyRequest): string => headers['client-id']?.toString() ?? ''
+const addresseeIn = (request: FastifyRequest, clients: Clients): Addressee =>
+  addresseeOf(targetOf(request), request.headers['client-id']?.toString(), clients)
 const bodyOf = (request: FastifyRequest): Buffer =>
   Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
 

@@ -93,7 +93,7 @@ export function signedHeaders({
   }
 }
 
-/** Whether an answer is one we may give: HTTP 200, signed over what was asked, JSON. Gives its result code. */
+/** Whether an answer is one we may give: HTTP 200, signed for a client or UNKNOWN, JSON. Gives its result code. */
 export function codeOf(
   answered: { statusCode: number; headers: Record<string, unknown>; rawPayload: Buffer },
   target = path,
@@ -105,6 +105,7 @@ export function codeOf(
     String(answered.headers['response-time']),
     answered.rawPayload,
   )
+  if (![clientId, 'UNKNOWN'].includes(String(answered.headers['client-id']))) return 'for whom?'
   if (answered.statusCode !== 200) return `HTTP ${answered.statusCode}`
   if (header === undefined || header.keyVersion !== '7') return 'unsigned'
   if (

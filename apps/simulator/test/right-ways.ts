@@ -13,6 +13,7 @@ import {
   type ResultCode,
   type SignatureHeader,
   termsOf,
+  UNKNOWN_CLIENT,
   verify,
 } from '@placeorder/protocol'
 
@@ -57,10 +58,12 @@ export type Ways = {
   bytes: (told: object) => Buffer
   signedBytes: (bytes: Buffer) => Buffer
   httpStatus: (told: object) => number
+  addressee: (named: string) => string
   answerHeaders: (headers: Record<string, string>, told: object) => Record<string, string>
   delayMs: (told: object) => number
 }
 
+export const clientId = 'SANDBOX_5Y00000000000001'
 export const acquirerId = '1020000000000000001'
 const codeValue = '281004132828992222233'
 const merchantId = 'M00000000001'
@@ -144,6 +147,7 @@ export const rightWays: Ways = {
   bytes: (told) => Buffer.from(JSON.stringify(told)),
   signedBytes: (bytes) => bytes,
   httpStatus: () => 200,
+  addressee: (named) => (named === clientId ? clientId : UNKNOWN_CLIENT),
   answerHeaders: (headers) => headers,
   delayMs: () => 0,
 }

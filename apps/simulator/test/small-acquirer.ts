@@ -16,7 +16,15 @@ import {
   signedText,
 } from '@placeorder/protocol'
 import type { Keys } from './keys.ts'
-import { acquirerId, type Kept, type Orders, openMs, rightWays, type Ways } from './right-ways.ts'
+import {
+  acquirerId,
+  clientId,
+  type Kept,
+  type Orders,
+  openMs,
+  rightWays,
+  type Ways,
+} from './right-ways.ts'
 
 /** How the small acquirer treats one request: answers a code, and goes wrong on purpose. */
 export type Behaviour = {
@@ -44,7 +52,9 @@ export type Seen = {
 
 const PLACE = '/aps/api/v1/payments/placeOrder'
 const INQUIRE = '/aps/api/v1/payments/inquiryOrder'
-export const clientId = 'SANDBOX_5Y00000000000001'
+
+export { clientId }
+
 const BODY_BYTES_MAX = 65_536
 
 type Options = { tls?: https.ServerOptions; ways?: Partial<Ways> }
@@ -188,7 +198,7 @@ export class SmallAcquirer implements AsyncDisposable {
     const delayMs = behaviour.delayMs ?? this.#ways.delayMs(told)
     if (delayMs > 0) await pause(delayMs)
     const body = this.#ways.bytes(told)
-    const client = String(request.headers['client-id'] ?? '')
+    const client = this.#ways.addressee(String(request.headers['client-id']))
     const time = formatTime(Date.now())
     const target = behaviour.wrongSignature ? '/elsewhere' : (request.url ?? '/')
     const text = signedText(target, client, time, this.#ways.signedBytes(body))

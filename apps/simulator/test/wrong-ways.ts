@@ -10,6 +10,7 @@ import {
   parseSignatureHeader,
   Refusal,
   termsOf,
+  UNKNOWN_CLIENT,
 } from '@placeorder/protocol'
 import { type Kept, type Orders, rightWays, type Ways } from './right-ways.ts'
 
@@ -310,6 +311,12 @@ const answers: Wrong[] = [
   }),
   wrong('answers in the name of another', 'answers/client-id', {
     answerHeaders: (headers) => ({ ...headers, 'Client-Id': 'SANDBOX_another' }),
+  }),
+  wrong('signs whatever Client-Id it is sent', 'answers/client-id', {
+    addressee: (named) => named,
+  }),
+  wrong('answers a client it knows as UNKNOWN', 'answers/client-id', {
+    addressee: () => UNKNOWN_CLIENT,
   }),
   wrong('does not say that it answers in JSON', 'answers/content-type', {
     answerHeaders: (headers) => ({ ...headers, 'Content-Type': 'text/plain' }),

@@ -32,11 +32,13 @@ export {
   statusOf,
 } from './result-code.ts'
 export {
+  answeredTarget,
   formatSignatureHeader,
   parseSignatureHeader,
   type SignatureHeader,
   sign,
   signedText,
+  UNKNOWN_CLIENT,
   verify,
 } from './signature.ts'
 export { formatTime, parseRequestTime } from './time.ts'

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  answeredTarget,
   formatSignatureHeader,
   parseSignatureHeader,
   sign,
@@ -142,4 +143,23 @@ test('a header of any text is read or refused, and never throws', () => {
       expect(parsed === undefined || parsed.algorithm.length > 0).toBe(true)
     }),
   )
+})
+
+test.each([
+  ['/place', '/place'],
+  ["/a-z_0.~/b:c@d!$&'()*+,;=e//?f=%2f?g/h&i=%ff", undefined],
+  ['/', '/'],
+  ['', '/'],
+  ['*', '/'],
+  ['pay.example:443', '/'],
+  ['http://pay.example/place', '/'],
+  ['/a b', '/'],
+  ['/a\nSANDBOX.2026.{}', '/'],
+  ['/a?{"refundRequestId":"1"}', '/'],
+  ['/a#b', '/'],
+  ['/a\\b', '/'],
+  ['/\u00fc', '/'],
+  ['/a[0]', '/'],
+])('an answer to %j is signed for its path and query, or for /', (target, signed = target) => {
+  expect(answeredTarget(target)).toBe(signed)
 })

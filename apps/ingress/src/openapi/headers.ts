@@ -45,11 +45,15 @@ export const security = {
 
 /** What every answer carries. */
 export const responseHeaders = {
-  'Client-Id': { description: 'The request’s.', schema: text },
+  'Client-Id': {
+    description: 'The request’s, if it is one of clients.json; else UNKNOWN.',
+    schema: text,
+  },
   'Response-Time': { description: 'ISO 8601 in UTC, to the second.', schema: text },
   Signature: {
     description:
-      'As the request’s, with the acquirer’s key, over `POST <path and query>\\n<Client-Id>.<Response-Time>.<body>`.',
+      'As the request’s, with the acquirer’s key, over `POST <path and query>\\n<Client-Id>.<Response-Time>.<body>`. ' +
+      'A target that is not in origin form is answered for `/`.',
     schema: text,
     example: signature,
   },

@@ -1,5 +1,6 @@
 import { isResultCode, messageOf, parseRequestTime, statusOf } from '@placeorder/protocol'
 import { z } from 'zod'
+import { isForUnknown } from '../../answer-signature.ts'
 import { allOfThem, type Case, exactly, page, type Source, type Survey, wire } from '../case.ts'
 import { isObject } from '../fixtures.ts'
 import { bodyOf } from '../told.ts'
@@ -94,16 +95,18 @@ const envelope: Case[] = [
   every(
     'client-id',
     {
-      rule: "Client-Id is the request's.",
-      breaks: unheard,
+      rule: "Client-Id is the request's, if the acquirer knows it; else UNKNOWN.",
+      breaks:
+        'Anybody gets the acquirer to sign a text of their choice, and whoever acts upon it pays.',
       source: response,
-      about: (one) => onProtocol(one) && clientIdOf(one) !== undefined,
     },
-    answered(({ headers }, one) =>
-      headers['client-id'] === clientIdOf(one)
-        ? undefined
-        : `Client-Id ${headers['client-id'] ?? 'missing'}`,
-    ),
+    answered(({ headers, body }, one) => {
+      const named = headers['client-id']
+      const asked = clientIdOf(one)
+      const mayBeKnown = asked !== undefined && resultsOf(one)[0]?.resultCode !== 'INVALID_CLIENT'
+      if (mayBeKnown && named === asked) return undefined
+      return isForUnknown(headers, body) ? undefined : `Client-Id ${named ?? 'missing'}`
+    }),
   ),
   every(
     'response-time',
@@ -134,10 +137,10 @@ const envelope: Case[] = [
   ),
 ]
 
-/** The Client-Id of a request, if it named one and no second. */
+/** The Client-Id of a request, if it named one that a client can have, and no second. */
 function clientIdOf({ sent }: Recorded): string | undefined {
   const [one, ...more] = sent.headers.filter(([name]) => name.toLowerCase() === 'client-id')
-  return more.length === 0 ? one?.[1] : undefined
+  return more.length === 0 && /^[\w-]{1,64}$/.test(one?.[1] ?? '') ? one?.[1] : undefined
 }
 
 const table = page('Result code')

@@ -97,6 +97,17 @@ const missing: Case[] = [
     },
     { headers: (headers) => [...headers, ['Client-Id', 'SANDBOX_another']] },
   ),
+  ordered(
+    'text-as-client-id',
+    {
+      rule: 'A Client-Id that is a text of the caller is refused, and the answer is not signed for it.',
+      breaks:
+        'The acquirer signs what reads as a refund of its own, and a payer is paid for nothing.',
+      expected: code('INVALID_CLIENT', 'PARAM_ILLEGAL'),
+      source: wire('Response', 'ours'),
+    },
+    { clientId: 'ACQ.2026-01-01T00:00:00Z.{"refundRequestId":"1"}' },
+  ),
 ]
 
 const time = wire('Request, Request-Time', 'sdk')
