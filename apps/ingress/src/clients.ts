@@ -1,10 +1,10 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { BlockList, isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { ConfigFault } from '@placeorder/config'
 import { UNKNOWN_CLIENT } from '@placeorder/protocol'
 import { z } from 'zod'
+import { inRanges, isSubnet } from './addresses.ts'
 
 /** Answers carry it in a text we sign, before the first dot: it may hold neither a dot nor what JSON or HTTP is made of. */
 const ClientId = z
@@ -97,12 +97,12 @@ export async function parseClients(text: string, path: string): Promise<Clients>
 function clientOf(entry: ClientEntry): Client {
   const keys = new Map(entry.keys.map(({ version, publicKeyFile: key }) => [version, key]))
   const newest = [...keys.keys()].sort((a, b) => Number(b) - Number(a))[0]
-  const allowed = entry.addresses === undefined ? undefined : blockListOf(entry.addresses)
+  const allowed = entry.addresses === undefined ? () => true : inRanges(entry.addresses)
   return {
     clientId: entry.clientId,
     acquirerIds: new Set(entry.acquirerIds),
     key: (version = newest) => keys.get(version ?? ''),
-    mayCallFrom: (address) => allowed === undefined || isIn(allowed, address),
+    mayCallFrom: allowed,
     ordersPerSecondMax: entry.ordersPerSecondMax,
   }
 }
@@ -125,28 +125,4 @@ function jsonOf(text: string, path: string): unknown {
       `${path}: is not JSON: ${cause instanceof Error ? cause.message : cause}`,
     ])
   }
-}
-
-/** Whether a text is an address, or a range such as 10.0.0.0/8. */
-export function isSubnet(text: string): boolean {
-  const [address = '', prefix, ...more] = text.split('/')
-  const bits = isIP(address) === 4 ? 32 : 128
-  if (isIP(address) === 0 || more.length > 0) return false
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
-}
-
-function blockListOf(subnets: string[]): BlockList {
-  const list = new BlockList()
-  for (const subnet of subnets) {
-    const [address = '', prefix] = subnet.split('/')
-    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6'
-    list.addSubnet(address, Number(prefix ?? (family === 'ipv4' ? 32 : 128)), family)
-  }
-  return list
-}
-
-/** An IPv4 address may come in its IPv6 form (`::ffff:127.0.0.1`) when the server listens on both. */
-function isIn(list: BlockList, address: string): boolean {
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address
-  return isIP(plain) !== 0 && list.check(plain, isIP(plain) === 4 ? 'ipv4' : 'ipv6')
 }

@@ -1,6 +1,6 @@
 import { durationMs, list, port, redisEnvironment, wholeNumber } from '@placeorder/config'
 import { z } from 'zod'
-import { isSubnet } from './clients.ts'
+import { isSubnet, rangeNames } from './addresses.ts'
 
 /** To the router `:`, `*` and brackets are a pattern, and what `%` stands for is not what callers sign. */
 const Path = z
@@ -11,10 +11,8 @@ const Path = z
   )
 const File = z.string().min(1)
 
-/** Names of ranges that stand for themselves. */
-const ranges = ['loopback', 'linklocal', 'uniquelocal']
-const TrustedProxy = z.string().refine((text) => ranges.includes(text) || isSubnet(text), {
-  error: `must be addresses or ranges such as 10.0.0.0/8, or ${ranges.join(', ')}, between commas`,
+const TrustedProxy = z.string().refine((text) => rangeNames.includes(text) || isSubnet(text), {
+  error: `must be addresses or ranges such as 10.0.0.0/8, or ${rangeNames.join(', ')}, between commas`,
 })
 
 /** What an ingress reads from its environment. docs/configuration.md says what each is for. */

@@ -106,7 +106,7 @@ const app = buildServer({
   onAnswer: countAnswers(metrics, log),
   stage: metrics.stage,
   tracing,
-  trustProxy: env.TRUST_PROXY.length > 0 ? env.TRUST_PROXY : false,
+  trustProxy: env.TRUST_PROXY,
   tls: tls?.current,
   connections,
   draining: () => draining,

@@ -1,5 +1,6 @@
 import {
   answer,
+  checkMedia,
   InquiryOrderRequest,
   type PlaceOrderAnswer,
   PlaceOrderRequest,
@@ -10,12 +11,12 @@ import {
 import type { Logger, Metrics, Step, Tracing } from '@placeorder/telemetry'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Addressee, addresseeOf } from './addressee.ts'
+import { addressIn, inRanges } from './addresses.ts'
 import type { Admission } from './admission.ts'
 import type { Client, Clients } from './clients.ts'
 import type { Connections } from './connections.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
 import { createListener } from './listener.ts'
-import { checkMedia } from './media.ts'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
 import { authorize, verifyRequest } from './signed.ts'
 import type { Expected, Signer } from './signer.ts'
@@ -47,7 +48,7 @@ export type ServerDeps = {
   stage: Metrics['stage']
   tracing: Pick<Tracing, 'step'>
   /** Whose X-Forwarded-For is believed: the load balancer's addresses. */
-  trustProxy: boolean | string[]
+  trustProxy: readonly string[]
   tls: TlsOptions | undefined
   connections: Connections
   /** True once the process is to end: callers are then told to come back on another connection. */
@@ -83,13 +84,14 @@ declare module 'fastify' {
 
 /** The public server: every request that reaches it is answered with HTTP 200, signed, in the protocol's words. */
 export function buildServer(deps: ServerDeps): FastifyInstance {
+  const isTrusted = inRanges(deps.trustProxy)
   const app = Fastify({
     logger: false, // An answer is one line of ours; a child logger for each request would cost more than the line.
     bodyLimit: BODY_BYTES_MAX,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: false,
-    trustProxy: deps.trustProxy,
+    trustProxy: (hop) => isTrusted(addressIn(hop)),
     clientErrorHandler: () => {}, // The listener answers, signed; Fastify would answer before it.
     frameworkErrors: (_error, request, reply) => refuseTarget(request, reply, deps),
     serverFactory: (handler) =>
@@ -195,6 +197,7 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
     doors.addHook('onRequest', ({ seen, routeOptions, headers }, _reply, done) => {
       seen.door = routeOptions.url === deps.paths.placeOrder ? 'place' : 'inquire'
       checkMedia(headers['content-type'], headers.accept)
+      headers['content-type'] = 'application/json' // It is, in whichever of many ways it was said.
       done()
     })
     doors.addHook('preValidation', (request, _reply, done) => {
@@ -250,7 +253,7 @@ function clientOf(
   const { seen } = request
   seen.paymentId = asked.paymentId
   if (seen.client === undefined) throw new Error('a request came to a door without being verified')
-  authorize(seen.client, asked.acquirerId, request.ip)
+  authorize(seen.client, asked.acquirerId, addressIn(request.ip))
   return seen.client
 }
 

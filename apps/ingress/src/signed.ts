@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import {
   parseRequestTime,
   parseSignatureHeader,
@@ -34,7 +35,10 @@ export function verifyRequest(
   const signature = parseSignatureHeader(signatureHeader)
   const sentAt = parseRequestTime(time)
   if (sentAt === undefined)
-    throw new Refusal('PARAM_ILLEGAL', 'Request-Time is neither ISO 8601 nor epoch milliseconds')
+    throw new Refusal(
+      'PARAM_ILLEGAL',
+      'Request-Time is neither ISO 8601 with an offset nor seconds or milliseconds since 1970',
+    )
   if (signature === undefined)
     throw new Refusal(
       'PARAM_ILLEGAL',
@@ -74,8 +78,12 @@ export function authorize(client: Client, acquirerId: string, address: string): 
   if (!client.acquirerIds.has(acquirerId))
     throw new Refusal('ACCESS_DENIED', 'the acquirerId is not one of this client')
   if (!client.mayCallFrom(address))
-    throw new Refusal('ACCESS_DENIED', 'the client may not call from this address')
+    throw new Refusal('ACCESS_DENIED', `the client may not call from ${shown(address)}`)
 }
+
+/** An address for the log; what is none was written by whoever sent it. */
+const shown = (address: string): string =>
+  isIP(address) === 0 ? `${JSON.stringify(address.slice(0, 64))}, which is not an address` : address
 
 /** The headers that must be there once: a second one would leave open which of them is signed. */
 function headersOf({ rawHeaders }: SignedRequest, names: readonly string[]): string[] {

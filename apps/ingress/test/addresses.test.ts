@@ -28,6 +28,12 @@ test.each([
   ['a caller at an allowed address', allowed, 'SUCCESS'],
   ['a caller in an allowed range', '2001:db8::5', 'SUCCESS'],
   ['an allowed caller, through two proxies', `${allowed}, 10.1.2.3`, 'SUCCESS'],
+  ['an allowed caller with its port', `${allowed}:51234`, 'SUCCESS'],
+  ['an IPv6 caller with its port', '[2001:db8::5]:51234', 'SUCCESS'],
+  ['an IPv6 caller in quotes', '"[2001:db8::5]"', 'SUCCESS'],
+  ['an IPv4 caller in its IPv6 form', `::ffff:${allowed}`, 'SUCCESS'],
+  ['proxies that write ports', `${allowed}:51234, 10.1.2.3:443`, 'SUCCESS'],
+  ['a caller elsewhere with its port', '198.51.100.1:51234', 'ACCESS_DENIED'],
   ['a caller elsewhere', '198.51.100.1', 'ACCESS_DENIED'],
   [
     'a caller elsewhere that says it stands for an allowed one',
@@ -38,6 +44,15 @@ test.each([
   ['no address at all', 'unknown', 'ACCESS_DENIED'],
 ])('behind a trusted proxy, %s: %s is answered %s', async (_who, by, code) => {
   expect(await forwarded(behindProxy, by)).toBe(code)
+})
+
+test('the log names the address that was refused', async () => {
+  const lines = async (by: string, seen: RegExp) => {
+    await forwarded(behindProxy, by)
+    await behindProxy.waitFor(seen)
+  }
+  await lines('198.51.100.77:1', /may not call from 198\.51\.100\.77"/)
+  await lines(`_${'x'.repeat(500)}`, /may not call from \\"_x{63}\\", which is not an address/)
 })
 
 test('what a peer says that is not trusted is not believed', async () => {

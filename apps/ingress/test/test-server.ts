@@ -56,7 +56,7 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
     onAnswer: () => {},
     stage: () => {},
     tracing: noTracing,
-    trustProxy: false,
+    trustProxy: [],
     tls: undefined,
     connections: new Connections(),
     draining: () => false,

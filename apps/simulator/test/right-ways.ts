@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import {
   answer,
+  checkMedia,
   InquiryOrderRequest,
   inquiryAnswer,
   isResultCode,
@@ -9,7 +10,6 @@ import {
   parseBody,
   parseRequestTime,
   parseSignatureHeader,
-  Refusal,
   type ResultCode,
   type SignatureHeader,
   termsOf,
@@ -106,20 +106,13 @@ function isSettled({
   return Math.abs(due - Number(settlementAmount.value)) <= 1
 }
 
-function media(contentType: string | undefined, accept: string | undefined): void {
-  const isJson =
-    contentType === undefined || /^application\/json(; ?charset=utf-8)?$/i.test(contentType)
-  if (!isJson || (accept !== undefined && !/\*\/\*|application\/json/.test(accept)))
-    throw new Refusal('MEDIA_TYPE_NOT_ACCEPTABLE', 'only JSON is spoken here')
-}
-
 /** Every step as the protocol has it. */
 export const rightWays: Ways = {
   header: (rawHeaders, name) =>
     rawHeaders.filter(
       (_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name.toLowerCase(),
     ),
-  media,
+  media: checkMedia,
   isTime: (value) => parseRequestTime(value) !== undefined,
   signature: parseSignatureHeader,
   verified: (signed) => signed,

@@ -189,6 +189,17 @@ const readsBodies: Wrong[] = [
         : { ...rest, passThroughInfo },
     ),
   }),
+  wrong('knows the systems of today', 'fields/env-kinds', {
+    parse: (body) => {
+      const order = rightWays.parse(body)
+      if (!['IOS', 'ANDROID', undefined].includes(order.env.osType))
+        throw new Refusal('PARAM_ILLEGAL', 'an unknown osType')
+      return order
+    },
+  }),
+  wrong('keeps U+0000', 'fields/nul', {
+    parse: (body) => rightWays.parse(Buffer.from(body.toString().replaceAll('\\u0000', ' '))),
+  }),
   wrong('counts bytes', 'structure/characters-counted', {
     parse: (body) => {
       const order = rightWays.parse(body)
@@ -238,6 +249,16 @@ const readsHeaders: Wrong[] = [
   wrong('needs Content-Type', 'headers/no-content-type', {
     media: (contentType, accept) => rightWays.media(contentType ?? 'missing', accept),
   }),
+  wrong('takes an Accept by its letter', 'headers/accept-text', {
+    media: (contentType, accept) => {
+      if (accept !== undefined && !/json|\*\/\*/.test(accept))
+        throw new Refusal('MEDIA_TYPE_NOT_ACCEPTABLE', 'only JSON is spoken here')
+      rightWays.media(contentType, accept)
+    },
+  }),
+  wrong('reads times with seconds alone', 'headers/time-whole-minutes', {
+    isTime: (value) => !/T\d\d:\d\d\D/.test(value) && parseRequestTime(value) !== undefined,
+  }),
   wrong('takes any media type', 'headers/content-type-xml', { media: () => {} }),
 ]
 
@@ -263,6 +284,9 @@ const verifies: Wrong[] = [
   wrong('needs padding', 'signature/base64url', { signature: readsEncoding(/[^=D]$/) }),
   wrong('needs keyVersion', 'signature/key-version-missing', {
     signature: (value) => (value.includes('keyVersion') ? parseSignatureHeader(value) : undefined),
+  }),
+  wrong('does not know quotes', 'signature/pairs-quoted', {
+    signature: (value) => (value.includes('"') ? undefined : parseSignatureHeader(value)),
   }),
   wrong('needs the pairs in their order', 'signature/pairs-reordered', {
     signature: (value) => (value.startsWith('algorithm') ? parseSignatureHeader(value) : undefined),

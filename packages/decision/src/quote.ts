@@ -4,9 +4,12 @@ import { currencyNamed, decimalsOf } from './currency.ts'
 /** A positive rational number; both parts are positive. */
 type Ratio = { numerator: bigint; denominator: bigint }
 
-/** Longest rate taken seriously: real ones have fewer than 20 digits, and a longer one costs time to multiply with. */
-const RATE_CHARACTERS_MAX = 64
-const RATE_EXPONENT_MAX = 64n
+/**
+ * Longest rate taken seriously, as long as a request may have it: a longer one costs time to
+ * multiply with.
+ */
+const RATE_CHARACTERS_MAX = 141
+const RATE_EXPONENT_MAX = 100n
 
 /**
  * Whether `settled` follows from `paid` and the quote, to within `toleranceUnits` smallest units of the settlement

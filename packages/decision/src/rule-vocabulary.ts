@@ -49,12 +49,12 @@ const order = {
   settlementQuote: record({
     quoteId: text(64),
     quoteCurrencyPair: text(16),
-    quotePrice: text(81),
+    quotePrice: text(141),
     quoteStartTime: freeText,
     quoteExpiryTime: freeText,
     baseCurrency: freeText,
     quoteUnit: freeText,
-    guaranteed: text(5),
+    guaranteed: freeText,
   }),
   merchant: record({
     referenceMerchantId: text(32),
@@ -75,8 +75,8 @@ const order = {
     }),
   }),
   env: record({
-    terminalType: text(8),
-    osType: text(8),
+    terminalType: freeText,
+    osType: freeText,
     userAgent: freeText,
     deviceTokenId: text(64),
     clientIp: freeText,

@@ -6,6 +6,7 @@ export {
   type OrderState,
   orderNotExist,
 } from './inquiry-order.ts'
+export { checkMedia } from './media.ts'
 export { parseBody } from './parse-body.ts'
 export { Address, Env, Merchant, Store } from './parties.ts'
 export {

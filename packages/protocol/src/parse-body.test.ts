@@ -241,6 +241,18 @@ describe('the quote', () => {
     [1.5e22, '15000000000000000000000'],
     [5, '5'],
     ['0.140', '0.140'],
+    ['6.13E-5', '0.0000613'],
+    ['6.13e-05', '0.0000613'],
+    ['+1.5', '1.5'],
+    ['.5', '0.5'],
+    ['5.', '5'],
+    ['007.10', '7.10'],
+    ['1e3', '1000'],
+    ['1.5E+2', '150'],
+    ['12.34e1', '123.4'],
+    ['1E-0', '1'],
+    ['0.00061E2', '0.061'],
+    [`0.${'1'.repeat(55)}`, `0.${'1'.repeat(55)}`],
   ])('price %j is %s', (quotePrice, plain) => {
     const order = parseBody(
       PlaceOrderRequest,
@@ -260,8 +272,47 @@ describe('the quote', () => {
     const order = parseBody(PlaceOrderRequest, bytes({ ...settled, settlementQuote }))
     expect(order.settlementQuote).toEqual(settlementQuote)
   })
-  test.each([0, -1, '0', '0.0', '-1', '1e3', '.5', 'x', ''])('price %j is none', (quotePrice) => {
+  test.each([true, false, 'true', 'True', 'Y'])('may be guaranteed %j', (guaranteed) => {
+    const { settlementQuote } = parseBody(
+      PlaceOrderRequest,
+      bytes({ ...settled, settlementQuote: { quotePrice: '0.14', guaranteed } }),
+    )
+    expect(settlementQuote?.guaranteed).toBe(String(guaranteed))
+  })
+  const none = [0, -1, '0', '0.0', '-1', '0E5', '-1e3', '1e', 'e5', '.', '1e99', '1e-999999999']
+  const notEven = [
+    '1e1e1',
+    '1,5',
+    'x',
+    '',
+    '0x10',
+    'NaN',
+    'Infinity',
+    '1 000',
+    '１.５',
+    '1e9999999999',
+  ]
+  test.each([...none, ...notEven])('price %j is none', (quotePrice) => {
     bad({ ...settled, settlementQuote: { quotePrice } }, 'settlementQuote.quotePrice')
+  })
+})
+
+test.each(['HARMONY', 'iOS', 'POS', 'KaiOS 2.5', '鸿蒙'])('a device may be of kind %s', (kind) => {
+  good({ ...sample, env: { terminalType: kind, osType: kind } })
+})
+
+describe('a text with U+0000', () => {
+  test.each<[string, object]>([
+    ['in a name', { merchant: { ...sample.merchant, merchantName: 'a\0' } }],
+    ['in an id', { paymentId: '\0' }],
+    ['after backslashes', { passThroughInfo: '\\\\\0' }],
+    ['in a field nobody knows', { tomorrow: ['\0'] }],
+    ['in the name of a field', { '\0': '1' }],
+  ])('%s is refused', (_where, change) => {
+    expect(() => parseBody(PlaceOrderRequest, bytes({ ...sample, ...change }))).toThrow(/U\+0000/)
+  })
+  test('is none where the backslash is escaped', () => {
+    good({ ...sample, passThroughInfo: '\\u0000 and \\\\u0000' })
   })
 })
 

@@ -25,6 +25,8 @@ function readObject(body: Uint8Array): unknown {
   const text = decode(body)
   if (nestsTooDeep(text))
     throw new Refusal('PARAM_ILLEGAL', `the body nests deeper than ${DEPTH_MAX}`)
+  if (hasNul(text))
+    throw new Refusal('PARAM_ILLEGAL', 'the body has a text with U+0000, which no database stores')
   try {
     return secureJson.parse(text, { protoAction: 'error', constructorAction: 'error' })
   } catch (cause) {
@@ -41,6 +43,13 @@ function decode(body: Uint8Array): string {
     throw new Refusal('PARAM_ILLEGAL', 'the body is not UTF-8', { cause })
   }
 }
+
+/**
+ * Whether JSON has the escape of U+0000 (which may not stand there unescaped); a backslash that is
+ * escaped begins none.
+ */
+const hasNul = (text: string): boolean =>
+  text.includes('\\u0000') && /(?<!\\)(?:\\\\)*\\u0000/.test(text)
 
 /** Looks before parsing, since parsing recurses. Brackets inside of strings do not count. */
 function nestsTooDeep(text: string): boolean {

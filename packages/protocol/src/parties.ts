@@ -37,10 +37,13 @@ export const Merchant = message({
 })
 export type Merchant = z.output<typeof Merchant>
 
-/** The device the order is placed with. Required, and may be `{}`. */
+/**
+ * The device the order is placed with. Required, and may be `{}`. Nothing is decided by the kinds
+ * of terminal and system: new ones come, and any text is one.
+ */
 export const Env = message({
-  terminalType: optional(z.enum(['WEB', 'WAP', 'APP', 'MINI_APP'])),
-  osType: optional(z.enum(['IOS', 'ANDROID'])),
+  terminalType: optional(text()),
+  osType: optional(text()),
   userAgent: optional(text()),
   deviceTokenId: optional(text(64)),
   clientIp: optional(text()),

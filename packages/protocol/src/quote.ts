@@ -1,26 +1,40 @@
 import { z } from 'zod'
 import { message, optional, text } from './fields.ts'
 
-/** A JSON number as a plain decimal: `7.1e-7` is `0.00000071`. */
-function plainDecimal(value: number): string {
-  const [mantissa = '', exponent] = String(value).split('e')
-  if (exponent === undefined) return mantissa
-  const [whole = '', fraction = ''] = mantissa.split('.')
+/**
+ * Digits before and after the point of a price: a double written out in full has fewer than 100.
+ */
+const WHOLE_DIGITS_MAX = 40
+const FRACTION_DIGITS_MAX = 100
+
+/**
+ * A decimal in any usual form (`7.1`, `.5`, `5.`, `+1.2`, `6.13E-5`, `1e3`) as a plain one, digit
+ * for digit: `0.0000613`. Undefined when it is none, or longer than any price.
+ */
+function plainDecimal(text: string): string | undefined {
+  const [, whole = '', fraction = '', exponent = '0'] =
+    /^\+?(?=\.?\d)(\d*)\.?(\d*)(?:e([+-]?\d{1,9}))?$/i.exec(text) ?? []
   const digits = whole + fraction
   const point = whole.length + Number(exponent)
-  if (point <= 0) return `0.${'0'.repeat(-point)}${digits}`
-  return digits.padEnd(point, '0').slice(0, point)
+  if (digits === '' || point > WHOLE_DIGITS_MAX) return undefined
+  if (digits.length - point > FRACTION_DIGITS_MAX) return undefined
+  const padded = point < 0 ? '0'.repeat(-point) + digits : digits.padEnd(point, '0')
+  const at = Math.max(point, 0)
+  const before = padded.slice(0, at).replace(/^0+(?=\d)/, '') || '0'
+  return at < padded.length ? `${before}.${padded.slice(at)}` : before
 }
 
-/** A positive decimal. Callers' SDKs send it as a string or as a JSON number. */
+/**
+ * A positive decimal. Callers' SDKs send it as a string or as a JSON number, and either with an
+ * exponent.
+ */
 const Price = z
-  .union([z.string(), z.number().positive().transform(plainDecimal)])
-  .refine(
-    (value) => /^\d{1,40}(\.\d{1,40})?$/.test(value) && /[1-9]/.test(value),
-    'is not a positive decimal',
-  )
+  .union([z.string(), z.number().transform(String)])
+  .transform((value) => plainDecimal(value) ?? '')
+  .refine((value) => /[1-9]/.test(value), 'is not a positive decimal')
 
-const Flag = z.union([z.boolean().transform(String), z.enum(['true', 'false'])])
+/** Nothing is decided by it: `true`, `"True"` and `"Y"` are all good. */
+const Flag = z.union([z.boolean().transform(String), text()])
 
 /**
  * The exchange rate between settlement and payment currency. All of it is optional inside. Its times are texts: callers write

@@ -1,4 +1,5 @@
 import { type KeyObject, sign as signBytes, verify as verifyBytes } from 'node:crypto'
+import { nameAndValue, splitHeader } from './header-list.ts'
 
 /** What a Signature header says. Without `keyVersion` the caller's newest key is meant. */
 export type SignatureHeader = {
@@ -11,34 +12,42 @@ export type SignatureHeader = {
 const DIGEST = 'RSA-SHA256'
 
 /**
- * Reads `algorithm=RSA256, keyVersion=1, signature=<value>`: pairs in any order, split on their first `=`, unknown
- * ones ignored. Undefined if the algorithm or the signature is missing or empty, or a pair is there twice. A signature in
- * none of the encodings callers use is empty, and so verifies nothing.
+ * Reads `algorithm=RSA256, keyVersion=1, signature=<value>`: pairs in any order, split on their
+ * first `=`, names in any case, values perhaps in double quotes, unknown ones ignored. Undefined if
+ * the algorithm or the signature is missing or empty, or one of the three is there twice. A
+ * signature in none of the encodings callers use is empty, and so verifies nothing.
  */
 export function parseSignatureHeader(value: string): SignatureHeader | undefined {
-  const pairs = new Map<string, string>()
-  for (const pair of value.split(',')) {
-    const at = pair.indexOf('=')
-    const name = pair.slice(0, at).trim()
-    if (at < 0 || pairs.has(name)) return undefined
-    pairs.set(name, pair.slice(at + 1).trim())
+  const known = new Map<string, string>()
+  for (const pair of splitHeader(value, ',')) {
+    const [name, said = ''] = nameAndValue(pair)
+    if (!names.has(name)) continue
+    if (known.has(name)) return undefined
+    known.set(name, said)
   }
-  const algorithm = pairs.get('algorithm')
-  const signature = pairs.get('signature')
+  const algorithm = known.get('algorithm')
+  const signature = known.get('signature')
   if (!algorithm || !signature) return undefined
   return {
     algorithm,
-    keyVersion: pairs.get('keyVersion') || undefined,
+    keyVersion: known.get('keyversion') || undefined,
     signature: decodeSignature(signature),
   }
 }
 
+const names: ReadonlySet<string> = new Set(['algorithm', 'keyversion', 'signature'])
+
 /**
- * Reads a signature in any of the four encodings callers use: base64 percent-encoded, plain, or URL-safe, padded or not.
- * In all of them a literal `+` stays `+`.
+ * Reads a signature in any of the four encodings callers use: base64 percent-encoded (once, or once
+ * more on its way), plain, or URL-safe, padded or not, in one line or in several. In all of them a
+ * literal `+` stays `+`.
  */
 function decodeSignature(value: string): Buffer {
-  const plain = percentDecoded(value).replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '')
+  const plain = percentDecoded(percentDecoded(value))
+    .replace(/\s+/g, '')
+    .replaceAll('-', '+')
+    .replaceAll('_', '/')
+    .replace(/=+$/, '')
   return /^[A-Za-z0-9+/]+$/.test(plain) ? Buffer.from(plain, 'base64') : Buffer.alloc(0)
 }
 

@@ -199,6 +199,19 @@ const quotes: Case[] = [
     },
   ),
   quoted(
+    'quote-exponent',
+    'quotePrice may be written with an exponent, as some languages print it.',
+    'Payers from abroad cannot pay.',
+    code('SUCCESS'),
+    (fields) => {
+      const { settlementQuote } = fields
+      const quote = typeof settlementQuote === 'object' ? { ...settlementQuote } : {}
+      if (!('quotePrice' in quote)) return fields
+      const quotePrice = Number(quote.quotePrice).toExponential().toUpperCase()
+      return set('settlementQuote', { ...quote, quotePrice })(fields)
+    },
+  ),
+  quoted(
     'quote-not-kept',
     'A settlementAmount that does not follow from the quote is refused.',
     'The merchant is settled another amount than the payer paid.',

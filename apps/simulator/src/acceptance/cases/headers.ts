@@ -113,6 +113,8 @@ const missing: Case[] = [
 const time = wire('Request, Request-Time', 'sdk')
 /** Now, in the time of India: the form of the published example. */
 const withOffset = (): string => formatTime(Date.now() + 19_800_000).replace(/\.\d+Z$/, '+05:30')
+/** The first characters of now, in UTC. */
+const utc = (characters: number): string => formatTime(Date.now()).slice(0, characters)
 const times: Case[] = (
   [
     [
@@ -127,6 +129,16 @@ const times: Case[] = (
     ],
     ['time-offset', 'with an offset', withOffset],
     ['time-epoch', 'in milliseconds since 1970', () => `${Date.now()}`],
+    ['time-epoch-seconds', 'in seconds since 1970', () => `${Math.floor(Date.now() / 1_000)}`],
+    ['time-whole-minutes', 'without seconds', () => `${utc(16)}Z`],
+    ['time-lower-case', 'in lower case', () => formatTime(Date.now()).toLowerCase()],
+    [
+      'time-comma',
+      'with a comma before the fraction',
+      () => formatTime(Date.now()).replace('.', ','),
+    ],
+    ['time-offset-hours', 'with an offset of hours alone', () => `${utc(19)}+00`],
+    ['time-zone', 'with a time zone in brackets', () => `${utc(16)}+00:00[Etc/UTC]`],
   ] satisfies [string, string, () => string][]
 ).map(([name, form, now]) =>
   ordered(
@@ -163,6 +175,7 @@ const media = (rule: string): Told => ({
   expected: code('MEDIA_TYPE_NOT_ACCEPTABLE'),
   source: page('MEDIA_TYPE_NOT_ACCEPTABLE'),
 })
+const accepts = wire('Request, Accept', 'sdk')
 const types: Case[] = [
   ordered('no-content-type', named('Content-Type may be left out.'), {
     headers: withoutHeader('Content-Type'),
@@ -179,8 +192,30 @@ const types: Case[] = [
   ordered('accept-any', named('A caller may accept anything.'), {
     headers: withHeader('Accept', '*/*'),
   }),
-  ordered('accept-html', media('A caller that does not accept JSON is told so.'), {
-    headers: withHeader('Accept', 'text/html'),
+  ordered('content-type-twice', named('Content-Type may come twice, joined on the way.'), {
+    headers: withHeader('Content-Type', 'application/json,application/json'),
+  }),
+  ordered('content-type-empty', named('Content-Type may be empty.'), {
+    headers: withHeader('Content-Type', ''),
+  }),
+  ordered(
+    'accept-text',
+    { ...named('A caller that accepts any text accepts JSON.'), source: accepts },
+    { headers: withHeader('Accept', 'text/plain,text/xml,text/javascript,text/html') },
+  ),
+  ordered(
+    'accept-weights',
+    {
+      ...named('A caller may accept anything with a weight, written in any way.'),
+      source: accepts,
+    },
+    { headers: withHeader('Accept', 'text/html, image/gif, *; q=.2, */*; q=.2') },
+  ),
+  ordered('accept-image', media('A caller that does not accept JSON gets this answer.'), {
+    headers: withHeader('Accept', 'image/png'),
+  }),
+  ordered('accept-no-json', media('A caller that excludes JSON gets this answer.'), {
+    headers: withHeader('Accept', 'application/json;q=0'),
   }),
 ]
 

@@ -224,6 +224,23 @@ const forms: Case[] = [
     set('env.terminalType', 'MINI_APP'),
     set('env.osType', 'IOS'),
   ),
+  formed(
+    'env-kinds',
+    'Env',
+    'terminalType and osType may be any text, since nothing is decided by them.',
+    device,
+    legal,
+    set('env.terminalType', 'POS'),
+    set('env.osType', 'HARMONY'),
+  ),
+  formed(
+    'nul',
+    'U+0000',
+    'A text with U+0000 is refused.',
+    'The order is placed, and no database stores it: nobody finds the payment again.',
+    illegal,
+    set('merchant.merchantName', 'UGG\0'),
+  ),
 ]
 
 export const innerFields: readonly Case[] = [...objects.flatMap(casesOf), ...forms]

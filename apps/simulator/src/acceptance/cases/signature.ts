@@ -25,6 +25,7 @@ const encodings: Case[] = [
   ['percent-encoded', 'base64, percent-encoded', percentEncoded] as const,
   ['percent-lower-case', 'base64, percent-encoded in lower case', lowerHex] as const,
   ['base64', 'plain base64, in which + stays +', base64] as const,
+  ['base64-in-lines', 'base64 in lines, percent-encoded with their ends', inLines] as const,
   ['base64url', 'base64url without padding', base64url] as const,
   [
     'base64url-padded',
@@ -43,6 +44,10 @@ const encodings: Case[] = [
     { encode },
   ),
 )
+
+function inLines(signature: Buffer): string {
+  return encodeURIComponent(base64(signature).replaceAll(/.{76}/g, '$&\r\n'))
+}
 
 function lowerHex(signature: Buffer): string {
   return percentEncoded(signature).replaceAll(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase())
@@ -65,6 +70,27 @@ const forms: Case[] = (
       'pairs-unknown',
       'A pair that nobody knows is ignored.',
       (value, version) => `algorithm=RSA256, keyVersion=${version}, tomorrow=1, signature=${value}`,
+    ],
+    [
+      'pairs-quoted',
+      'The values of the pairs may stand in double quotes.',
+      (value, version) => `algorithm="RSA256", keyVersion="${version}", signature="${value}"`,
+    ],
+    [
+      'pairs-comma-at-end',
+      'The header may end with a comma.',
+      (value, version) => `algorithm=RSA256, keyVersion=${version}, signature=${value},`,
+    ],
+    [
+      'pairs-other-case',
+      'The names of the pairs may be written in any case.',
+      (value, version) => `Algorithm=RSA256, keyversion=${version}, SIGNATURE=${value}`,
+    ],
+    [
+      'pairs-unknown-odd',
+      'Pairs that nobody knows are ignored, also twice or without a value.',
+      (value, version) =>
+        `a=1, a=2, b, algorithm=RSA256, keyVersion=${version}, signature=${value}`,
     ],
     [
       'algorithm-lower-case',
