@@ -1,51 +1,49 @@
 import { expect, test } from 'vitest'
-import { mendRound } from './mend.ts'
+import { type MendDeps, mendRound } from './mend.ts'
 
-test('rounds go on from where the one before has ended, and begin again after the last', async () => {
-  const open = Array.from({ length: 12_000 }, (_, i) => `P-${i}`)
-  const mended: number[] = []
-  const deps = {
-    store: {
-      orders: {
-        backlog: async () => ({ open: open.length, oldest: 0 }),
-        open: async (_shard: number, _before: number, max: number, skip = 0) =>
-          open.slice(skip, skip + max),
+const depsOf = (store: Partial<MendDeps['store']>): MendDeps => ({
+  store: {
+    orders: { backlog: async () => ({ open: 0, oldest: undefined }) },
+    openWalk: { next: async () => ({ paymentIds: [], more: false }) },
+    mending: { mendOpen: async () => [] },
+    usage: { forget: async () => {}, now: async () => '1000' },
+    recent: { unlinkLarge: async () => {} },
+    ...store,
+  },
+  shards: 1,
+  onRound: async () => {},
+  onFault: () => {},
+})
+
+test.each([
+  ['all pages there are', 3, 3],
+  ['ten pages at most', 40, 10],
+])('a round looks at %s', async (_, pages, looked) => {
+  const mended: string[] = []
+  const deps = depsOf({
+    openWalk: {
+      next: async () => {
+        pages -= 1
+        return { paymentIds: [`P-${pages}`], more: pages > 0 }
       },
-      mending: {
-        mendOpen: async (_shard: number, paymentIds: string[]) => {
-          mended.push(paymentIds.length)
-          return paymentIds
-        },
-      },
-      usage: { forget: async () => {}, now: async () => '1000' },
-      recent: { unlinkLarge: async () => {} },
     },
-    shards: 1,
-    onRound: async () => {},
-    onFault: () => {},
-  }
-  const seen: number[] = []
-  for (let round = 0; round < 4; round += 1) await mendRound(deps, seen)
-  expect(mended).toEqual([5_000, 5_000, 2_000, 5_000])
+    mending: { mendOpen: async (_shard, paymentIds) => paymentIds },
+  })
+  await mendRound({ ...deps, onRound: async (all) => void mended.push(...all) })
+  expect(mended).toHaveLength(looked)
 })
 
 test('what is forgotten goes by the clock of Redis after open orders were looked for, not by that of this machine', async () => {
   const forgotten: number[][] = []
   const redisNow = Date.now() - 3_600_000
   const times = [redisNow, redisNow + 70_000]
-  await mendRound({
-    store: {
-      orders: { backlog: async () => ({ open: 0, oldest: undefined }), open: async () => [] },
-      mending: { mendOpen: async () => [] },
+  await mendRound(
+    depsOf({
       usage: {
         now: async () => String(times.shift()),
         forget: async (oldestOpen: number, now: number) => void forgotten.push([oldestOpen, now]),
       },
-      recent: { unlinkLarge: async () => {} },
-    },
-    shards: 1,
-    onRound: async () => {},
-    onFault: () => {},
-  })
+    }),
+  )
   expect(forgotten).toEqual([[redisNow, redisNow + 70_000]])
 })

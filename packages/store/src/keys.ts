@@ -23,6 +23,9 @@ export const orderKey = (shard: number, paymentId: string): string =>
 /** The shard's open orders, a sorted set by claim time in ms. */
 export const openKey = (shard: number): string => `${tagOf(shard)}:open`
 
+/** How far workers have come on their way through them. */
+export const openWalkKey = (shard: number): string => `${tagOf(shard)}:open-walk`
+
 /** The shard's orders that were given up, a sorted set by the time of giving up in ms. */
 export const gaveUpKey = (shard: number): string => `${tagOf(shard)}:gave-up`
 

@@ -8,6 +8,7 @@ import { Intake } from './intake.ts'
 import { channelName, shardsKey } from './keys.ts'
 import { Lookup } from './lookup.ts'
 import { Mending } from './mending.ts'
+import { OpenWalk } from './open-walk.ts'
 import { Orders } from './orders.ts'
 import { Queues } from './queue.ts'
 import { RecentOrders } from './recent.ts'
@@ -41,6 +42,7 @@ export type WorkerStore = {
   conclusion: Conclusion
   recent: RecentOrders
   mending: Mending
+  openWalk: OpenWalk
   queues: Queues
   durability: Durability
   connection: Connection
@@ -135,6 +137,7 @@ export async function openWorkerStore({
     conclusion: new Conclusion(connection, usage, orders),
     recent,
     mending: new Mending(connection, orders, queues),
+    openWalk: new OpenWalk(connection),
     queues,
     durability: new Durability(connection, { shards, replicasMin: 0 }),
     connection,

@@ -40,6 +40,7 @@ export class Orders {
   readonly #records = new Script('records')
   readonly #conclude = new Script('conclude')
   readonly #entrust = new Script('entrust')
+  readonly #jobs = new Script('jobs')
   readonly #connection: Connection
   readonly #shards: number
   readonly #announcements: Announcements | undefined
@@ -143,21 +144,16 @@ export class Orders {
     return orders.filter((_, i) => given[i] === 1)
   }
 
-  /** The paymentIds of a shard's open orders claimed before `before` (ms), oldest first, `max` at most after `skip`. */
-  async open(shard: number, before: number, max: number, skip = 0): Promise<string[]> {
-    return this.#connection.zrangebyscore(openKey(shard), '-inf', before, 'LIMIT', skip, max)
+  /** The paymentIds of a shard's open orders claimed before `before` (ms), oldest first, `max` at most. */
+  async open(shard: number, before: number, max: number): Promise<string[]> {
+    return this.#connection.zrangebyscore(openKey(shard), '-inf', before, 'LIMIT', 0, max)
   }
 
   /** The jobs that orders of a shard name as answerable for them; undefined for those whose record says none, or is no record. */
   async jobsOf(shard: number, paymentIds: string[]): Promise<(string | undefined)[]> {
-    const pipeline = this.#connection.pipeline()
-    for (const paymentId of paymentIds) pipeline.hget(orderKey(shard, paymentId), 'job')
-    const replies = (await pipeline.exec()) ?? []
-    return replies.map(([error, job]) => {
-      // An order that cannot be asked for now is not one without a job.
-      if (error && !error.message.startsWith('WRONGTYPE')) throw error
-      return typeof job === 'string' ? job : undefined
-    })
+    if (paymentIds.length === 0) return []
+    const keys = paymentIds.map((paymentId) => orderKey(shard, paymentId))
+    return Jobs.parse(await this.#jobs.run(this.#connection, keys, []))
   }
 
   /** How many orders are open in a shard, and the claim time of the oldest (ms). */
@@ -215,6 +211,7 @@ export const Standing = z.array(
   z.string().transform((outcome) => (outcome === '' ? undefined : finalCode(outcome))),
 )
 const Given = z.array(z.coerce.number())
+const Jobs = z.array(z.string().transform((job) => job || undefined))
 
 /** What HMGET gives for `fields`. Fields that an older version did not write are null. */
 const Fields = z.array(z.string().nullable()).length(fields.length)
