@@ -1,6 +1,7 @@
 -- Says which jobs are answerable for orders.
 --
 -- KEYS[1..n]   the orders' hashes
+-- ARGV[]       nothing
 --
 -- Returns      for each order the job its record names; '' if it names none, or is no record
 
