@@ -1,6 +1,9 @@
-import { recentUsed } from '@placeorder/decision'
+import { type Facts, recentUsed } from '@placeorder/decision'
 import type { Group, OpenOrder } from '@placeorder/store'
+import { endsForAge, tellGivenUp } from './give-up.ts'
 import { inBatches } from './in-batches.ts'
+import { isIsolated } from './isolation/stalls.ts'
+import { judgeOrder } from './judge-order.ts'
 import type { ProcessDeps } from './process-deps.ts'
 import { type Decided, isOverdue, orGiveUp, type Undecidable, verdictOn } from './verdict.ts'
 
@@ -29,15 +32,20 @@ export async function decidePart(
     rulebook.checks.length === 0
       ? group.signal
       : AbortSignal.any([AbortSignal.timeout(deps.checksMs), group.signal])
+  const judge = (facts: Facts) =>
+    isIsolated(group)
+      ? deps.judgeIsolated(facts, rulebook, group.signal)
+      : judgeOrder(facts, rulebook, signal)
   const verdicts = open.map(({ record, facts }) =>
     isOverdue(ageMs(record), group, deps)
       ? Promise.resolve({ record, reason: 'it was not decided in time' })
-      : verdictOn(record, facts, rulebook, signal),
+      : verdictOn(record, facts, rulebook, judge),
   )
-  const undecided: Undecidable[] = unreadable.map(({ paymentId, error: reason }) => ({
-    paymentId,
-    reason,
-  }))
+  const undecided: Undecidable[] = []
+  for (const { paymentId, error: reason } of unreadable) {
+    if (!(await endsForAge(group, { paymentId, openAt, reason }, deps)))
+      undecided.push({ paymentId, reason })
+  }
   for await (const batch of inBatches(verdicts)) {
     const verdicts = batch.map((verdict) => orGiveUp(verdict, ageMs(verdict.record), deps))
     await conclude(
@@ -52,16 +60,6 @@ export async function decidePart(
     }
   }
   return undecided
-}
-
-/** Once it is its outcome: an order that is given up may have been placed by whoever had it before. */
-export async function tellGivenUp(
-  paymentId: string,
-  reason: unknown,
-  { store, seen }: ProcessDeps,
-): Promise<void> {
-  seen.gaveUp(paymentId, reason)
-  await store.orders.gaveUp(paymentId, Date.now())
 }
 
 /** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */

@@ -6,6 +6,8 @@ export type Check = {
   name: string
   after: StageName
   run: (facts: Facts, signal: AbortSignal) => Promise<FinalCode>
+  /** Whether it has this circuit, and does not call what it asks as long as that is open. */
+  isOpen?: (circuit: string) => boolean
 }
 
 /** What orders are judged by: the policy, and the acquirer's own checks between its stages. */

@@ -11,13 +11,15 @@ import {
 } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { WorkerEnvironment } from './config.ts'
+import { IsolatedJudge } from './isolation/isolated-judge.ts'
 import { LimitUse } from './limit-use.ts'
 import { keepMending } from './mend.ts'
 import { buildView, tellOfChecks, tellOperator } from './operator-view.ts'
 import { processGroup } from './process-group.ts'
+import { keepResuming } from './resume.ts'
 import { parseRulebook } from './rulebook.ts'
 
-/** A round of mending that waits for a Redis that is away is given up after this time (ms): all of it may run again. */
+/** A round of mending or resuming that waits for a Redis that is away is given up after this time (ms): all of it may run again. */
 const MEND_MS_MAX = 500
 
 const env = readEnvironment(WorkerEnvironment, process.env)
@@ -35,12 +37,14 @@ const onFault = tellOfFaults(log)
 const store = await openWorkerStore({ address, shards: env.SHARDS, onFault })
 const limitUse = new LimitUse(store.usage, metrics.limitUsed)
 const seen = tellOperator({ metrics, log, tracing, limitUse })
+const isolated = new IsolatedJudge({ policyFile: env.POLICY_FILE, checksMs: env.CHECKS_MS })
 const taker = new GroupTaker(
   address,
   (group) =>
     processGroup(group, {
       store,
       rulebook: () => rulebook.current,
+      judgeIsolated: (...asked) => isolated.judge(...asked),
       checksMs: env.CHECKS_MS,
       decideWithinMs: env.DECIDE_WITHIN_MS,
       seen,
@@ -78,12 +82,23 @@ const mending = keepMending(
   },
   ending.signal,
 )
+const resuming = keepResuming(
+  {
+    store,
+    shards: env.SHARDS,
+    rulebook: () => rulebook.current,
+    decideWithinMs: env.DECIDE_WITHIN_MS,
+    onFault: (err) => onFault(err, 'resuming deferred orders failed; the next round comes'),
+  },
+  ending.signal,
+)
 closeWithGrace({ delay: env.CHECKS_MS + 3_000, logger: log }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   admin.drain()
   ending.abort()
   await taker.close(env.CHECKS_MS + 1_000) // Groups in hand are finished; what is not in time is left to others.
-  await Promise.race([mending, wait(MEND_MS_MAX)])
+  isolated.close()
+  await Promise.race([Promise.all([mending, resuming]), wait(MEND_MS_MAX)])
   await store.close()
   await tracing.close()
   rulebook.close()

@@ -1,11 +1,14 @@
+import type { Facts } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 import type { Group, Judged, WorkerStore } from '@placeorder/store'
 import type { Rulebook } from './judge-order.ts'
 
 /** What groups are processed with. */
 export type ProcessDeps = {
-  store: Pick<WorkerStore, 'orders' | 'lookup' | 'usage' | 'conclusion' | 'mending'>
+  store: Pick<WorkerStore, 'orders' | 'lookup' | 'usage' | 'conclusion' | 'mending' | 'deferral'>
   rulebook: () => Rulebook
+  /** Judges an order where this process does not die of it. */
+  judgeIsolated: (facts: Facts, rulebook: Rulebook, signal: AbortSignal) => Promise<FinalCode>
   /** How long the acquirer's checks of one group may take (ms). */
   checksMs: number
   /** How long after its claim an order may stay undecided (ms). */

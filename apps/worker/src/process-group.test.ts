@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { TooLate, Undecided } from '@placeorder/store'
+import { TooLate } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test, vi } from 'vitest'
-import { openTestWorker } from '../test/worker-store.ts'
+import { openTestWorker, unseen } from '../test/worker-store.ts'
+import { guard } from './checks/guard.ts'
+import type { Check } from './judge-order.ts'
 import { processGroup } from './process-group.ts'
+import { resumeRound } from './resume.ts'
 
 const { store, deps, groupOf } = await openTestWorker()
 
@@ -43,6 +46,16 @@ test('a job leaves an order alone that names another job', async () => {
   await processGroup(elsewhere, deps)
   expect(await store.orders.outcomeOf(other.paymentId)).toBe('SUCCESS')
 })
+
+/** Waits until a deferred order is resumed, and gives its job. */
+async function resumed({ paymentId }: PlaceOrderRequest): Promise<string> {
+  const resume = async () => {
+    await store.deferral.resume(0, { decideWithinMs: 600_000, isOpen: () => false })
+    return (await store.orders.jobsOf(0, [paymentId]))[0]
+  }
+  await expect.poll(resume, { timeout: 10_000 }).toMatch(/^r-/)
+  return (await resume()) ?? ''
+}
 
 /** Makes the store fail for a customer: a key that counts its orders is of another type, whatever has damaged it. */
 async function damage(customerId: string): Promise<void> {
@@ -91,7 +104,7 @@ test('a large group is decided in parts: what fails in one of them leaves the ot
 
 test('an order whose worker died of it after all its time is given up without being judged once more', async () => {
   const order = aPlaceOrder()
-  const group = { ...(await groupOf(order)), orphaned: true }
+  const group = { ...(await groupOf(order)), stalled: 1 }
   const judged: unknown[] = []
   const check = {
     name: 'deadly',
@@ -114,15 +127,16 @@ test('an order that cannot be decided in all its time is PROCESS_FAIL; before, i
   }
   const rulebook = { ...deps.rulebook(), checks: [check] }
   const undecidable = { ...deps, rulebook: () => rulebook }
-  await expect(processGroup(group, undecidable)).rejects.toThrow(Undecided)
+  await processGroup(group, undecidable)
   expect(await store.orders.outcomeOf(order.paymentId)).toBeUndefined()
-  await processGroup(group, { ...undecidable, decideWithinMs: -2_000 })
+  const again = { ...group, jobId: await resumed(order) }
+  await processGroup(again, { ...undecidable, decideWithinMs: -2_000 })
   expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
 })
 
 test('how old an order is goes by Redis’s clock, as its claim does: a worker’s own may be a day ahead', async () => {
   const order = aPlaceOrder()
-  const group = { ...(await groupOf(order)), orphaned: true }
+  const group = { ...(await groupOf(order)), stalled: 1 }
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 })
   try {
     await processGroup(group, deps)
@@ -145,8 +159,7 @@ test('an order whose record or counters are damaged ends, too, once it had all i
   await store.connection.hset(`{s0}:order:${unreadable.paymentId}`, 'request', 'garbage')
   await processGroup(group, deps)
   expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
-  const [jobId = ''] = await store.orders.jobsOf(0, [unreadable.paymentId])
-  expect(await store.queues.job(0, jobId)).toMatchObject({ state: 'delayed' })
+  const jobId = await resumed(unreadable)
   const late = { ...deps, decideWithinMs: -2_000 }
   await processGroup(alone, late)
   await processGroup({ ...group, jobId, paymentIds: [unreadable.paymentId] }, late)
@@ -221,7 +234,7 @@ test('a check’s PROCESS_FAIL is an answer as any other: nobody gave up', async
   expect(await store.orders.gaveUpAt(order.paymentId)).toBeUndefined()
 })
 
-test('an order that has joined a job and cannot be decided leaves it for a job of its own', async () => {
+test('an order that has joined a job and cannot be decided leaves it', async () => {
   const order = aPlaceOrder()
   const group = await groupOf(order)
   const check = {
@@ -231,7 +244,50 @@ test('an order that has joined a job and cannot be decided leaves it for a job o
   }
   const rulebook = { ...deps.rulebook(), checks: [check] }
   await processGroup({ ...group, joined: true }, { ...deps, rulebook: () => rulebook })
-  const jobId = (await store.orders.record(order.paymentId))?.jobId ?? ''
-  expect(jobId).not.toBe(group.jobId)
-  expect(await store.queues.job(0, jobId)).toMatchObject({ state: 'delayed' })
+  expect((await store.orders.record(order.paymentId))?.jobId).toBe('deferred:later')
+})
+
+/** A check that answers only when it is up. */
+function fragile(): { check: Check; up: () => void } {
+  let isUp = false
+  const up = () => {
+    isUp = true
+  }
+  const ask = async () => {
+    if (!isUp) throw new Error('down')
+    return 'SUCCESS' as const
+  }
+  const entry = { name: 'own', after: 'code' as const, timeoutMs: 500, url: 'http://127.0.0.1' }
+  return { check: guard(entry, ask, unseen), up }
+}
+
+test('orders whose check has an open circuit wait for it; those that need no check do not', {
+  timeout: 20_000,
+}, async () => {
+  const { check, up } = fragile()
+  const rulebook = { ...deps.rulebook(), checks: [check] }
+  const checked = { ...deps, rulebook: () => rulebook }
+  const orders = Array.from({ length: 8 }, () => aPlaceOrder({ customerId: randomUUID() }))
+  for (const order of orders) await processGroup(await groupOf(order), checked)
+  const [early, late] = [orders.slice(0, 5), orders.slice(5)]
+  const ids = (some: PlaceOrderRequest[]) => some.map(({ paymentId }) => paymentId)
+  expect(new Set(await store.orders.jobsOf(0, ids(early)))).toEqual(new Set(['deferred:later']))
+  expect(new Set(await store.orders.jobsOf(0, ids(late)))).toEqual(new Set(['deferred:check:own']))
+  const refused = aPlaceOrder({ codeValue: 'unknown' })
+  await processGroup(await groupOf(refused), checked)
+  expect(await store.orders.outcomeOf(refused.paymentId)).toBe('INVALID_CODE')
+  up()
+  const afterPause = async () => {
+    await processGroup(await groupOf(aPlaceOrder()), checked)
+    return check.isOpen?.('own')
+  }
+  await expect.poll(afterPause, { timeout: 5_000 }).toBe(false)
+  const resume = async () => {
+    await resumeRound({ store, shards: 1, rulebook: checked.rulebook, decideWithinMs: 600_000 })
+    return new Set(await store.orders.jobsOf(0, ids(late)))
+  }
+  await expect.poll(resume, { timeout: 5_000 }).toEqual(new Set([expect.stringMatching(/^r-/)]))
+  const [jobId = ''] = await store.orders.jobsOf(0, ids(late))
+  await processGroup({ ...(await groupOf(refused)), jobId, paymentIds: ids(late) }, checked)
+  for (const paymentId of ids(late)) expect(await store.orders.outcomeOf(paymentId)).toBe('SUCCESS')
 })

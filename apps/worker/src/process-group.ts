@@ -1,8 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
-import { type Group, TooLate, Undecided } from '@placeorder/store'
-import { decidePart, tellGivenUp } from './decide-part.ts'
+import { type Answerable, type DeferredList, type Group, TooLate } from '@placeorder/store'
+import { CheckFault } from './checks/guard.ts'
+import { decidePart } from './decide-part.ts'
+import { endsForAge } from './give-up.ts'
+import { isDeadly, isIsolated } from './isolation/stalls.ts'
 import type { ProcessDeps } from './process-deps.ts'
-import { givenUp, type Undecidable } from './verdict.ts'
+import type { Undecidable } from './verdict.ts'
 
 /**
  * A larger group is decided in parts, so that Redis works on one of them while the next is judged. Measured with 64 orders in hand:
@@ -10,8 +13,8 @@ import { givenUp, type Undecidable } from './verdict.ts'
  */
 const PART_ORDERS_MAX = 32
 
-/** An undecided order is tried again after this many ms, then after twice as many, and so on. */
-const RETRY_MS = 500
+/** An order that made its group fail is tried again after this many ms, alone; then after twice as many, and so on. */
+const ALONE_MS = 500
 
 /**
  * Decides the orders of one job: fetches what they need, judges each purely, takes from limits for those that passed,
@@ -19,61 +22,58 @@ const RETRY_MS = 500
  */
 export async function processGroup(group: Group, deps: ProcessDeps): Promise<void> {
   deps.seen.taken(group)
+  const paymentIds = [...new Set(group.paymentIds)]
+  if (isDeadly(group)) {
+    const reason = 'workers have died with it in hand'
+    await defer(group, undecidable(paymentIds, reason), deps)
+    return
+  }
+  if (isIsolated(group)) {
+    for (const paymentId of paymentIds) await processPart(group, [paymentId], deps)
+    return
+  }
+  const parts = partsOf(paymentIds).map(async (part, before) => {
+    for (let n = 0; n < before; n += 1) await setImmediate() // Those before it are on their way then.
+    await processPart(group, part, deps)
+  })
+  for (const part of await Promise.allSettled(parts))
+    if (part.status === 'rejected') throw part.reason
+}
+
+/** Decides some orders of a group, and defers those that cannot be decided now. */
+async function processPart(group: Group, paymentIds: string[], deps: ProcessDeps): Promise<void> {
   try {
-    const undecided = await decideGroup(group, deps)
-    if (undecided.length > 0) await tryAgainLater(group, undecided, deps)
+    await defer(group, await decidePart(group, paymentIds, deps), deps)
   } catch (reason) {
     if (reason instanceof TooLate) throw reason // None of them is to blame: all are looked at again.
-    const openAt = await deps.store.usage.time()
-    const paymentIds = await stillOpen(group, deps)
-    if (isAlone(group)) {
-      for (const paymentId of paymentIds)
-        if (!(await endsForAge(group, { paymentId, openAt, reason }, deps))) throw reason
-      return
-    }
-    // One of them may be what it failed of: alone, it fails alone.
-    await tryAgainLater(
-      group,
-      paymentIds.map((paymentId) => ({ paymentId, reason })),
-      deps,
-    )
+    await separate(group, paymentIds, reason, deps)
   }
 }
 
-/**
- * Gives an order up if it had all its time, whatever it is that fails: its record, or what it counts in, may be damaged. So nothing
- * is read of it but when it was claimed.
- */
-async function endsForAge(
+/** One of them may be what they failed of. So each is tried again alone, until it had all its time. */
+async function separate(
   group: Group,
-  { paymentId, openAt, reason }: Undecidable & { openAt: string },
+  paymentIds: string[],
+  reason: unknown,
   deps: ProcessDeps,
-): Promise<boolean> {
-  const { orders, conclusion } = deps.store
-  const claimedAt = await orders.claimedAt(paymentId)
-  if (claimedAt === undefined || Number(openAt) - claimedAt < deps.decideWithinMs) return false
-  const [outcome] = await conclusion.conclude(group.shard, [givenUp(paymentId, claimedAt)], openAt)
-  if (outcome !== undefined) deps.seen.concluded(paymentId, outcome, group)
-  if (outcome === 'PROCESS_FAIL') await tellGivenUp(paymentId, reason, deps)
-  return true
-}
-
-/** Decides a group, part by part. Resolves with the orders that cannot be decided now, once all parts are done. */
-async function decideGroup(group: Group, deps: ProcessDeps): Promise<Undecidable[]> {
-  const deciding = partsOf(distinct(group.paymentIds)).map(async (part, before) => {
-    for (let n = 0; n < before; n += 1) await setImmediate() // Those before it are on their way then.
-    return decidePart(group, part, deps)
-  })
-  const done = await Promise.allSettled(deciding)
-  const failed = done.find((part) => part.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
-  return done.flatMap((part) => (part.status === 'fulfilled' ? part.value : []))
+): Promise<void> {
+  const openAt = await deps.store.usage.time()
+  const open = await stillOpen(group, paymentIds, deps)
+  if (paymentIds.length > 1 || !(isAlone(group) || isIsolated(group))) {
+    const { store, seen } = deps
+    for (const paymentId of open) seen.undecided(paymentId, reason, group)
+    await store.mending.postpone(group.shard, answerable(group, open), ALONE_MS)
+    return
+  }
+  for (const paymentId of open) {
+    if (await endsForAge(group, { paymentId, openAt, reason }, deps)) continue
+    if (!isIsolated(group)) throw reason // BullMQ runs its job again after its back-off.
+    await defer(group, [{ paymentId, reason }], deps)
+  }
 }
 
 /** Whether it is all that its job is answerable for. */
 const isAlone = ({ paymentIds, joined }: Group): boolean => paymentIds.length === 1 && !joined
-
-const distinct = (paymentIds: string[]): string[] => [...new Set(paymentIds)]
 
 /** As few parts as can be, of about one size. */
 function partsOf(paymentIds: string[]): string[][] {
@@ -82,35 +82,39 @@ function partsOf(paymentIds: string[]): string[][] {
   return Array.from({ length: parts }, (_, n) => paymentIds.slice(n * size, (n + 1) * size))
 }
 
-/** The orders of a job that it is still answerable for: an order that is concluded names no job. */
+/** Those orders that the job is still answerable for: an order that is concluded names no job. */
 async function stillOpen(
-  { shard, jobId, paymentIds }: Group,
+  { shard, jobId }: Group,
+  paymentIds: string[],
   { store }: ProcessDeps,
 ): Promise<string[]> {
-  const named = distinct(paymentIds)
-  const jobIds = await store.orders.jobsOf(shard, named)
-  return named.filter((_, i) => jobIds[i] === jobId)
+  const jobIds = await store.orders.jobsOf(shard, paymentIds)
+  return paymentIds.filter((_, i) => jobIds[i] === jobId)
 }
 
-/**
- * Orders that cannot be decided now leave their group, each for a job of its own. An order already alone stays in its
- * job, which BullMQ runs again after the back-off.
- */
-async function tryAgainLater(
+const undecidable = (paymentIds: string[], reason: unknown): Undecidable[] =>
+  paymentIds.map((paymentId) => ({ paymentId, reason }))
+
+/** Orders as the job that is answerable for them. */
+const answerable = ({ jobId, traces }: Group, paymentIds: string[]): Answerable[] =>
+  paymentIds.map((paymentId) => ({ paymentId, jobId, trace: traces?.[paymentId] }))
+
+/** Orders that cannot be decided now leave their group, for the list where they wait for what they need. */
+async function defer(
   group: Group,
-  undecidable: Undecidable[],
-  { store, seen }: ProcessDeps,
+  undecided: Undecidable[],
+  { store, seen, decideWithinMs }: ProcessDeps,
 ): Promise<void> {
-  for (const { paymentId, reason } of undecidable) seen.undecided(paymentId, reason, group)
-  const undecided = undecidable.map(({ paymentId }) => ({
-    paymentId,
-    jobId: group.jobId,
-    trace: group.traces?.[paymentId],
-  }))
-  if (!isAlone(group)) {
-    await store.mending.postpone(group.shard, undecided, RETRY_MS)
-    return
+  const lists = Map.groupBy(undecided, ({ reason }) => listFor(group, reason))
+  for (const [list, orders] of lists) {
+    for (const { paymentId, reason } of orders) seen.undecided(paymentId, reason, group)
+    const paymentIds = orders.map(({ paymentId }) => paymentId)
+    await store.deferral.defer(group.shard, list, answerable(group, paymentIds), decideWithinMs)
   }
-  await store.mending.tellUndecided(group.shard, undecided)
-  throw new Undecided('the order cannot be decided now', { cause: undecidable[0]?.reason })
+}
+
+function listFor(group: Group, reason: unknown): DeferredList {
+  if (isDeadly(group) || isIsolated(group)) return 'isolated'
+  if (reason instanceof CheckFault && reason.circuit !== undefined) return `check:${reason.circuit}`
+  return 'later'
 }

@@ -1,7 +1,8 @@
 import { type Facts, takings } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 import type { Group, Judged, OpenOrder } from '@placeorder/store'
-import { judgeOrder, type Rulebook } from './judge-order.ts'
+import { isIsolated } from './isolation/stalls.ts'
+import type { Rulebook } from './judge-order.ts'
 import type { ProcessDeps } from './process-deps.ts'
 
 /** An open order, and what it was judged to, or why it could not be judged; both, if it is given up. */
@@ -23,21 +24,21 @@ const AGE_MS_MAX = 24 * 3_600_000
  */
 export function isOverdue(
   ageMs: number,
-  { orphaned }: Group,
+  group: Group,
   { decideWithinMs }: Pick<ProcessDeps, 'decideWithinMs'>,
 ): boolean {
-  return ageMs > AGE_MS_MAX || (orphaned && ageMs > decideWithinMs)
+  return ageMs > AGE_MS_MAX || ((group.stalled > 0 || isIsolated(group)) && ageMs > decideWithinMs)
 }
 
 export async function verdictOn(
   record: OpenOrder,
   facts: Facts | Error,
   rulebook: Rulebook,
-  signal: AbortSignal,
+  judge: (facts: Facts) => Promise<FinalCode>,
 ): Promise<Verdict> {
   try {
     if (facts instanceof Error) return { record, reason: facts }
-    const code = await judgeOrder(facts, rulebook, signal)
+    const code = await judge(facts)
     return { record, judged: judgedOf(record, code, facts, rulebook) }
   } catch (reason) {
     return { record, reason }

@@ -121,7 +121,9 @@ test('one order whose check hangs holds up none of its neighbours', {
   expect(told.body).toMatchObject({ orderResult: { resultStatus: 'U' } })
 })
 
-test('a check module that cannot be loaded stops the start, and is named', async () => {
+test('a check module that cannot be loaded stops the start, and is named', {
+  timeout: 60_000,
+}, async () => {
   const system = await systemWith([
     { name: 'lost', module: './lost.ts', timeoutMs: 100, after: 'amount' },
   ])

@@ -40,7 +40,7 @@ function killedAt(
         }
       },
     })
-  const { directory, lookup, recent, mending } = store
+  const { directory, lookup, recent, mending, deferral } = store
   const [orders, usage] = [dying(store.orders), dying(store.usage)]
   return {
     store: {
@@ -59,6 +59,7 @@ function killedAt(
               false,
             ),
       mending: dying(mending),
+      deferral: dying(deferral),
     },
     wasKilled: () => now > moment,
   }

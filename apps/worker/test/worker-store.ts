@@ -13,6 +13,7 @@ import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
 import { z } from 'zod'
 import type { ChecksSeen } from '../src/checks/guard.ts'
+import { judgeOrder } from '../src/judge-order.ts'
 import type { ProcessDeps } from '../src/process-deps.ts'
 import { parseRulebook } from '../src/rulebook.ts'
 
@@ -51,6 +52,7 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
     deps: {
       store,
       rulebook: () => rulebook,
+      judgeIsolated: (facts, rules, signal) => judgeOrder(facts, rules, signal),
       checksMs: 1_000,
       decideWithinMs: 600_000,
       seen: {
@@ -82,7 +84,7 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
         dueAt: Date.now(),
         takenAt: Date.now(),
         attempt: 1,
-        orphaned: false,
+        stalled: 0,
         joined: false,
         signal: new AbortController().signal,
       }

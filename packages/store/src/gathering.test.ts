@@ -33,9 +33,9 @@ const work = (
 async function takeInApart(...orders: PlaceOrderRequest[]): Promise<void> {
   for (const order of orders) {
     await takeIn(order)
-    await worker.mending.tellUndecided(0, [
-      { paymentId: order.paymentId, jobId: await jobOf(order) },
-    ])
+    const job = await jobOf(order)
+    const same = { paymentId: order.paymentId, from: job, to: job }
+    await worker.orders.entrust(0, [same], 'UNKNOWN_EXCEPTION')
   }
 }
 

@@ -1,4 +1,5 @@
 export { Conclusion } from './conclusion.ts'
+export { Deferral, type DeferredList, listNamed, type Resuming } from './deferral.ts'
 export { Directory, type Found } from './directory.ts'
 export { Durability, type DurabilityReport } from './durability.ts'
 export { type Incoming, Intake, type Taken } from './intake.ts'
@@ -22,7 +23,6 @@ export {
   GroupTaker,
   type JobStands,
   Queues,
-  Undecided,
 } from './queue.ts'
 export { type Counted, RecentOrders, type Subjects, subjectsOf } from './recent.ts'
 export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'

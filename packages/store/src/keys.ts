@@ -39,6 +39,16 @@ export const fenceKey = (shard: number): string => `${tagOf(shard)}:fence`
 export const jobKey = (shard: number, jobId: string): string =>
   `${tagOf(shard)}:${queueName}:${jobId}`
 
+/** The names of the shard's lists of deferred orders, of those that have any: a set. */
+export const deferredListsKey = (shard: number): string => `${tagOf(shard)}:deferred`
+
+/** Deferred orders, a sorted set by the time they are due in ms. */
+export const deferredKey = (shard: number, list: string): string =>
+  `${deferredListsKey(shard)}:${list}`
+
+/** Held by the worker that has just resumed deferred orders of the shard. */
+export const resumingKey = (shard: number): string => `${tagOf(shard)}:resuming`
+
 /** The id of the job that orders of the shard may join now. */
 export const gatheringKey = (shard: number): string => `${tagOf(shard)}:gathering`
 

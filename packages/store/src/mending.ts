@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { jobKey } from './keys.ts'
+import { listNamed } from './deferral.ts'
+import { deferredKey, jobKey } from './keys.ts'
 import type { Orders } from './orders.ts'
 import type { Queues } from './queue.ts'
 import type { Connection } from './redis.ts'
@@ -30,9 +31,13 @@ export class Mending {
   async mend(shard: number, orders: Answerable[]): Promise<string[]> {
     if (orders.length === 0) return []
     const pipeline = this.#connection.pipeline()
-    for (const { jobId } of orders) pipeline.exists(jobKey(shard, jobId ?? ''))
-    const exists = (await pipeline.exec()) ?? []
-    const orphans = orders.filter((_, i) => exists[i]?.[1] === 0)
+    for (const { paymentId, jobId = '' } of orders) {
+      const list = listNamed(jobId)
+      if (list === undefined) pipeline.exists(jobKey(shard, jobId))
+      else pipeline.zscore(deferredKey(shard, list), paymentId)
+    }
+    const replies = (await pipeline.exec()) ?? []
+    const orphans = orders.filter((_, i) => replies[i]?.[1] === 0 || replies[i]?.[1] === null)
     return this.handOver(shard, orphans, 'm')
   }
 
@@ -45,12 +50,6 @@ export class Mending {
       shard,
       named.filter(({ jobId }) => jobId !== undefined), // Any other has been concluded meanwhile, or is no record.
     )
-  }
-
-  /** Tells whoever waits for these orders UNKNOWN_EXCEPTION; their jobs stay answerable. */
-  async tellUndecided(shard: number, orders: Answerable[]): Promise<void> {
-    const same = orders.map(({ paymentId, jobId = '' }) => ({ paymentId, from: jobId, to: jobId }))
-    await this.#orders.entrust(shard, same, 'UNKNOWN_EXCEPTION')
   }
 
   /**

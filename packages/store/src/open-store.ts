@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Announcements } from './announcements.ts'
 import { Conclusion } from './conclusion.ts'
+import { Deferral } from './deferral.ts'
 import { Directory } from './directory.ts'
 import { Durability } from './durability.ts'
 import { Intake } from './intake.ts'
@@ -12,7 +13,7 @@ import { OpenWalk } from './open-walk.ts'
 import { Orders } from './orders.ts'
 import { Queues } from './queue.ts'
 import { RecentOrders } from './recent.ts'
-import { type Connection, connect, disconnect, type Patience, type RedisAddress } from './redis.ts'
+import { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
 import { Usage } from './usage.ts'
 
 export type StoreOptions = {
@@ -43,6 +44,7 @@ export type WorkerStore = {
   recent: RecentOrders
   mending: Mending
   openWalk: OpenWalk
+  deferral: Deferral
   queues: Queues
   durability: Durability
   connection: Connection
@@ -73,7 +75,7 @@ export async function openIngressStore(
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
   const open = opener(address, onFault)
   const connection = open('fail-fast')
-  const subscriber = open('patient', { listens: true })
+  const subscriber = open('patient')
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await keepShards(connection, shards)
   const announcements = new Announcements(subscriber, channels, {
@@ -138,6 +140,7 @@ export async function openWorkerStore({
     recent,
     mending: new Mending(connection, orders, queues),
     openWalk: new OpenWalk(connection),
+    deferral: new Deferral(connection, queues),
     queues,
     durability: new Durability(connection, { shards, replicasMin: 0 }),
     connection,
@@ -149,7 +152,10 @@ export async function openWorkerStore({
 }
 
 /** What an operator asks of orders. */
-export type OperatorStore = Pick<WorkerStore, 'orders' | 'mending' | 'queues' | 'close'> & {
+export type OperatorStore = Pick<
+  WorkerStore,
+  'orders' | 'mending' | 'deferral' | 'queues' | 'close'
+> & {
   shards: number
 }
 
@@ -170,6 +176,7 @@ export async function openOperatorStore({
   return {
     orders,
     mending: new Mending(connection, orders, queues),
+    deferral: new Deferral(connection, queues),
     queues,
     shards,
     close: async () => {
@@ -194,8 +201,8 @@ export async function openDirectory(
 }
 
 function opener(address: RedisAddress, onFault: StoreOptions['onFault']) {
-  return (patience: Patience, how?: { listens: boolean }): Connection => {
-    const connection = connect(address, patience, how)
+  return (patience: 'fail-fast' | 'patient'): Connection => {
+    const connection = connect(address, patience)
     connection.on('error', (error: unknown) =>
       onFault(error, 'a connection to Redis failed and is opened again'),
     )

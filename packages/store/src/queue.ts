@@ -15,8 +15,8 @@ export type Group = Omit<GroupData, 'subjects'> & {
   takenAt: number
   /** 1 when it is run for the first time. */
   attempt: number
-  /** A worker that had it did not live to finish it. */
-  orphaned: boolean
+  /** How often a worker that had it did not live to finish it. */
+  stalled: number
   /** They have joined the job, and it does not name them: run again, it may be without them. */
   joined: boolean
   signal: AbortSignal
@@ -32,11 +32,6 @@ export type JobStands = {
   attempts: number
   /** Not before then a worker takes it, about: it is delayed. */
   dueAt: number | undefined
-}
-
-/** Thrown while a group is worked on: BullMQ runs the job again after its back-off. */
-export class Undecided extends Error {
-  override readonly name = 'Undecided'
 }
 
 // A killed worker's job is taken over when its lock has run out and a stall check has seen it twice: at most
@@ -58,8 +53,8 @@ class Taker extends Worker {
   }
 }
 
-/** How often a job may be orphaned before it is taken out of the queue: then mend runs each of its orders alone. */
-const STALLED_MAX = 2
+/** However often a job's worker dies, it is not taken out of the queue: whoever processes it sees to that. */
+const STALLED_MAX = 1_000_000
 
 /** Retries double from the first delay to the last (ms), so an outage of seconds costs seconds and not minutes. */
 const RETRY_MS_MIN = 500
@@ -227,7 +222,7 @@ export class GroupTaker {
       dueAt,
       takenAt: Date.now(),
       attempt: job.attemptsStarted,
-      orphaned: job.stalledCounter > 0,
+      stalled: job.stalledCounter,
       joined,
       signal: this.#ending.signal,
     })

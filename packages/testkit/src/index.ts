@@ -1,5 +1,4 @@
 export { aPlaceOrder } from './a-place-order.ts'
-export { type Certificate, openAuthority } from './certificates.ts'
 export { type End, FaultProxy, type Target } from './fault-proxy.ts'
 export { type RedisCluster, startCluster } from './redis-cluster.ts'
 export { type SentinelPair, startSentinelPair } from './redis-sentinel.ts'
@@ -12,7 +11,6 @@ export {
   signedCall,
   signMessage,
 } from './signed-call.ts'
-export { type StandaloneFolder, standaloneFolder } from './standalone.ts'
 export { type Running, type StartProcess, startProcess } from './start-process.ts'
 export { type Ingress, type Operated, openSystem, type System } from './system.ts'
 export { testRedis } from './test-redis.ts'

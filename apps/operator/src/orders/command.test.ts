@@ -1,4 +1,9 @@
-import { openIngressStore, openOperatorStore, openWorkerStore } from '@placeorder/store'
+import {
+  type DeferredList,
+  openIngressStore,
+  openOperatorStore,
+  openWorkerStore,
+} from '@placeorder/store'
 import { aPlaceOrder, testRedis } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { runOrders } from './command.ts'
@@ -79,6 +84,20 @@ describe('show', () => {
     const { out } = await run('show', paymentId)
     expect(out).toContain('delayed')
     expect(out).toMatch(/\+(1\.0 min|\d+\.\d s|\d+ ms) +to be taken again, not before$/m)
+  })
+
+  test.each<[DeferredList, words: string]>([
+    ['later', 'deferred, to be judged again'],
+    ['isolated', 'deferred, to be judged in a process of its own: workers have died of it'],
+    ['check:suspects', 'deferred, until check suspects answers again'],
+  ])('tells what an order on the list %s waits for', async (list, words) => {
+    const { paymentId } = await taken()
+    const { jobId } = (await recordOf(paymentId)) ?? {}
+    const shard = await shardOfJob(jobId ?? '')
+    await worker.deferral.defer(shard, list, [{ paymentId, jobId }], 60_000)
+    const { out } = await run('show', paymentId)
+    expect(out).toContain(words)
+    expect(out).toMatch(/to be taken again, by then at the latest$/m)
   })
 
   test('tells of a job that is gone', async () => {

@@ -1,4 +1,10 @@
-import { type JobStands, type OperatorStore, type OrderRecord, shardOf } from '@placeorder/store'
+import {
+  type JobStands,
+  listNamed,
+  type OperatorStore,
+  type OrderRecord,
+  shardOf,
+} from '@placeorder/store'
 import { ageOf, listOf, momentOf } from './print.ts'
 
 /** One thing that happened to an order, or is to happen. */
@@ -21,12 +27,15 @@ export async function showOrder(
   const record = await store.orders.record(paymentId)
   if (record === undefined) return undefined
   const shard = shardOf(paymentId, store.shards)
-  const [job, givenUp] = await Promise.all([
-    record.jobId === undefined ? undefined : store.queues.job(shard, record.jobId),
+  const { jobId = '' } = record
+  const list = listNamed(jobId)
+  const [job, givenUp, dueAt] = await Promise.all([
+    list === undefined ? store.queues.job(shard, jobId) : undefined,
     store.orders.gaveUpAt(paymentId),
+    list === undefined ? undefined : store.deferral.dueAt(shard, list, paymentId),
   ])
   const now = Date.now()
-  const way = wayOf(record, job, givenUp).sort((a, b) => a.at - b.at)
+  const way = wayOf(record, job, { givenUp, dueAt }).sort((a, b) => a.at - b.at)
   const rows = way.map(({ at, what }) => [momentOf(at), afterOf(at - record.claimedAt), what])
   return [
     ...factsOf(record, job, now).map(([name, value]) => `${name.padEnd(18)}${value}\n`),
@@ -60,15 +69,24 @@ function factsOf(
 
 function jobWords(jobId: string | undefined, job: JobStands | undefined): string {
   if (jobId === undefined) return 'none: mending gives it one'
+  const list = listNamed(jobId)
+  if (list !== undefined) return `none: deferred, ${waitsFor(list)}`
   return job === undefined
     ? `${jobId}, which is gone: mending gives it another`
     : `${jobId}, ${job.state}`
 }
 
+/** What an order on a list waits for. */
+function waitsFor(list: string): string {
+  if (list === 'later') return 'to be judged again'
+  if (list === 'isolated') return 'to be judged in a process of its own: workers have died of it'
+  return `until ${list.replace(/^check:/, 'check ')} answers again`
+}
+
 function wayOf(
   { claimedAt, concludedAt, outcome, jobId }: OrderRecord,
   job: JobStands | undefined,
-  givenUp: number | undefined,
+  { givenUp, dueAt }: { givenUp: number | undefined; dueAt: number | undefined },
 ): Event[] {
   const way: Event[] = [{ at: claimedAt, what: 'claimed' }]
   if (job !== undefined) {
@@ -78,6 +96,7 @@ function wayOf(
       way.push({ at: job.startedAt, what: `taken by a worker, the last of ${job.attempts} times` })
     if (job.dueAt !== undefined) way.push({ at: job.dueAt, what: 'to be taken again, not before' })
   }
+  if (dueAt !== undefined) way.push({ at: dueAt, what: 'to be taken again, by then at the latest' })
   if (givenUp !== undefined)
     way.push({ at: givenUp, what: 'given up: nothing could decide it in time' })
   if (concludedAt !== undefined) way.push({ at: concludedAt, what: `concluded ${outcome}` })

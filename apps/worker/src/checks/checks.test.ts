@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
-import { type Facts, type Recent, recentCounters } from '@placeorder/decision'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterEach, expect, test } from 'vitest'
+import { factsOf } from '../../test/facts.ts'
 import { unseen } from '../../test/worker-store.ts'
 import { CheckFault, type ChecksSeen } from './guard.ts'
 import { openChecks } from './open-checks.ts'
@@ -31,20 +31,6 @@ const answering =
   (text: string, status = 200): RequestListener =>
   (_request, response) =>
     void response.writeHead(status).end(text)
-
-const factsOf = (order = aPlaceOrder()): Facts => ({
-  order,
-  claimedAt: Date.now(),
-  merchant: {
-    merchantId: order.merchant.referenceMerchantId,
-    status: 'ACTIVE',
-    kybLevel: 1,
-    contracts: [],
-  },
-  code: undefined,
-  codeTakenBy: undefined,
-  recent: Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent,
-})
 
 const never = new AbortController().signal
 

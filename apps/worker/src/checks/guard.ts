@@ -1,9 +1,11 @@
 import type { CheckEntry, Facts } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 import {
+  CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
   handleAll,
+  isBrokenCircuitError,
   TimeoutStrategy,
   timeout,
   wrap,
@@ -31,11 +33,14 @@ const TRY_AGAIN_MS = 1_000
 
 /** A check gave no code that can be relied on: the order is undecided. */
 export class CheckFault extends Error {
+  /** The circuit that kept the check from being called; undefined if it was called. */
+  readonly circuit: string | undefined
   constructor(name: string, cause: unknown) {
     super(`check ${name} could not tell: ${cause instanceof Error ? cause.message : cause}`, {
       cause,
     })
     this.name = 'CheckFault'
+    this.circuit = isBrokenCircuitError(cause) ? name : undefined
   }
 }
 
@@ -55,6 +60,7 @@ export function guard({ name, after, timeoutMs }: CheckEntry, ask: Ask, seen: Ch
   return {
     name,
     after,
+    isOpen: (circuit) => circuit === name && breaker.state !== CircuitState.Closed,
     run: async (facts, signal) => {
       try {
         return await guarded.execute((context) => ask(facts, context.signal), signal)

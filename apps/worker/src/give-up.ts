@@ -1,0 +1,31 @@
+import type { Group } from '@placeorder/store'
+import type { ProcessDeps } from './process-deps.ts'
+import { givenUp, type Undecidable } from './verdict.ts'
+
+/**
+ * Gives an order up if it had all its time, whatever it is that fails: its record, or what it counts in, may be damaged. So nothing
+ * is read of it but when it was claimed.
+ */
+export async function endsForAge(
+  group: Group,
+  { paymentId, openAt, reason }: Undecidable & { openAt: string },
+  deps: ProcessDeps,
+): Promise<boolean> {
+  const { orders, conclusion } = deps.store
+  const claimedAt = await orders.claimedAt(paymentId)
+  if (claimedAt === undefined || Number(openAt) - claimedAt < deps.decideWithinMs) return false
+  const [outcome] = await conclusion.conclude(group.shard, [givenUp(paymentId, claimedAt)], openAt)
+  if (outcome !== undefined) deps.seen.concluded(paymentId, outcome, group)
+  if (outcome === 'PROCESS_FAIL') await tellGivenUp(paymentId, reason, deps)
+  return true
+}
+
+/** Once it is its outcome: an order that is given up may have been placed by whoever had it before. */
+export async function tellGivenUp(
+  paymentId: string,
+  reason: unknown,
+  { store, seen }: ProcessDeps,
+): Promise<void> {
+  seen.gaveUp(paymentId, reason)
+  await store.orders.gaveUp(paymentId, Date.now())
+}

@@ -1,0 +1,17 @@
+import { type Facts, type Recent, recentCounters } from '@placeorder/decision'
+import { aPlaceOrder } from '@placeorder/testkit'
+
+/** An order as it is judged, of an active merchant without contracts. */
+export const factsOf = (order = aPlaceOrder()): Facts => ({
+  order,
+  claimedAt: Date.now(),
+  merchant: {
+    merchantId: order.merchant.referenceMerchantId,
+    status: 'ACTIVE',
+    kybLevel: 1,
+    contracts: [],
+  },
+  code: undefined,
+  codeTakenBy: undefined,
+  recent: Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent,
+})
