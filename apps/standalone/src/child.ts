@@ -1,53 +1,78 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { spawnBound } from '@placeorder/store/bound-process'
 
 /** One program of this repository, running. */
 export type Child = {
   name: string
+  pid: number
+  /**
+   * Resolves with the line by which it says that it is ready.
+   *
+   * @throws when it ends before, with what it said
+   */
+  ready: Promise<string>
   /** Resolves with why it ended. */
   ended: Promise<string>
-  /** Tells it to end and waits for it, `withinMs` at most; then it is killed. */
+  /** Requests its end and waits for it, `withinMs` at most; then it is killed. */
   stop: (withinMs: number) => Promise<void>
+}
+
+export type StartChild = {
+  name: string
+  /** Its main file, from the repository's root. */
+  entry: string
+  env: Record<string, string>
+  /** What a line has in it that says it is ready. */
+  ready: string
+  onLine: (line: string) => void
+  /** Processes that end before it when we are gone. */
+  endsAfter: number[]
+  keepOpen: number
 }
 
 const root = join(import.meta.dirname, '../../..')
 
-/**
- * Starts a program and resolves when it has said `ready`; its log goes to `onLine`. It has a process group of its own,
- * so that Ctrl-C reaches only us and all end in order.
- *
- * @throws when it ends before it is ready, with the last it said
- */
-export async function startChild(
-  name: string,
-  entry: string,
-  env: Record<string, string>,
-  { ready, onLine }: { ready: string; onLine: (line: string) => void },
-): Promise<Child> {
-  const child = spawn(process.execPath, [...process.execArgv, join(root, entry)], {
+/** Starts a program whose end is bound to ours. */
+export function startChild({ name, entry, env, ready, onLine, ...bound }: StartChild): Child {
+  const { endsAfter, keepOpen } = bound
+  const args = [...process.execArgv, join(root, entry)]
+  const { process: child, endsAfter: nameFirst } = spawnBound(process.execPath, args, {
     cwd: root,
     env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    keepOpen,
   })
+  for (const pid of endsAfter) nameFirst(pid)
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
   const ended = endOf(child).finally(() => process.off('exit', kill))
   const lines: string[] = []
-  const isReady = new Promise<void>((resolve) => {
+  const isReady = new Promise<string>((resolve) => {
     eachLine(child, (line) => {
       lines.push(line)
       if (lines.length > 20) lines.shift()
       onLine(line)
-      if (line.includes(ready)) resolve()
+      if (line.includes(ready)) resolve(line)
     })
   })
   const early = ended.then((why) => {
-    throw new Error(`${name} did not start (${why}):\n${lines.join('\n')}`)
+    throw new Error(`${name} did not start (${why}):\n${toRead(lines)}`)
   })
-  early.catch(() => {}) // It matters only until the program is ready.
-  await Promise.race([isReady, early])
-  return { name, ended, stop: (withinMs) => stop(child, ended, withinMs) }
+  const up = Promise.race([isReady, early])
+  up.catch(() => {}) // It matters only until the program is ready.
+  return {
+    name,
+    pid: child.pid ?? -1,
+    ready: up,
+    ended,
+    stop: (withinMs) => stop(child, ended, withinMs),
+  }
+}
+
+/** What a program wrote for people; if it wrote nothing but its log, that. */
+function toRead(lines: string[]): string {
+  const words = lines.filter((line) => !line.startsWith('{'))
+  return (words.length > 0 ? words : lines).join('\n')
 }
 
 /** Runs a program to its end with our terminal; resolves with its exit code. */

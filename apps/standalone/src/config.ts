@@ -1,4 +1,4 @@
-import { port, redisEnvironment } from '@placeorder/config'
+import { DATA_DIR, port, redisEnvironment } from '@placeorder/config'
 import { z } from 'zod'
 
 /** What the standalone app reads from its environment; the rest goes through to ingress and worker. */
@@ -6,7 +6,13 @@ export const StandaloneEnvironment = z.object({
   ...redisEnvironment,
   /** Without it, Cluster and Sentinels a Redis is started. */
   REDIS_URL: redisEnvironment.REDIS_URL.unwrap().optional(),
+  HOST: z.string().min(1).default('0.0.0.0'),
   PORT: port.default(3_000),
-  LOG_LEVEL: z.string().default('warn'),
+  /** Where keys, Redis's files and standalone.json are kept. */
+  DATA_DIR: z.string().min(1).default(DATA_DIR),
+  PLACE_ORDER_PATH: z.string().default('/aps/api/v1/payments/placeOrder'),
+  TLS_CERT_FILE: z.string().optional(),
+  TLS_CLIENT_CA_FILE: z.string().optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('warn'),
 })
 export type StandaloneEnvironment = z.output<typeof StandaloneEnvironment>

@@ -1,14 +1,19 @@
+import { rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
-import { addressOf } from '@placeorder/config'
+import { join, resolve } from 'node:path'
+import { addressOf, type Standalone, standaloneFile } from '@placeorder/config'
 import { CodeRecord, MerchantRecord } from '@placeorder/decision'
 import { openDirectory, type RedisAddress } from '@placeorder/store'
-import { findRedisServer, startLocalRedis } from '@placeorder/store/local-redis'
 import { z } from 'zod'
-import { type Child, runChild, startChild } from './child.ts'
+import type { Child } from './child.ts'
 import type { StandaloneEnvironment } from './config.ts'
+import { prepareData } from './data-folder.ts'
+import { lockData } from './data-lock.ts'
+import { type KeptRedis, keepRedis } from './kept-redis.ts'
 import { makeKeysOnce } from './keys.ts'
+import { startApps, whereIs } from './run-apps.ts'
+import { hintFor, placeOrderUrl, placeSample } from './sample.ts'
 
 export type RunAll = {
   environment: StandaloneEnvironment
@@ -18,9 +23,9 @@ export type RunAll = {
   once: boolean
 }
 
+type Closers = (() => Promise<void> | void)[]
+
 const root = join(import.meta.dirname, '../../..')
-const data = join(root, '.data')
-const keys = { acquirer: join(data, 'keys/acquirer'), caller: join(data, 'keys/alipay-1') }
 const directoryFile = join(root, 'config/directory.json')
 
 /** Longer than an ingress or worker takes to end by itself (ms). */
@@ -30,78 +35,131 @@ const say = (line: string) => console.log(`• ${line}`)
 
 /**
  * Runs all of placeorder on this machine and places the order of placeOrder.txt. Stays up until `signal` aborts, unless
- * it runs once. Resolves with the exit code: 0 after a verified SUCCESS.
+ * it runs once. Resolves with the exit code: 0 after a verified SUCCESS, and when it was ended in order.
  *
  * @throws what kept one of them from starting, in words for the person who started it
  */
-export async function runAll(
-  { environment, passed, once }: RunAll,
-  signal: AbortSignal,
-): Promise<number> {
-  await demandFree(environment.PORT)
-  const closers: (() => Promise<void>)[] = []
+export async function runAll(run: RunAll, signal: AbortSignal): Promise<number> {
+  const closers: Closers = []
+  const aborted = new Promise<number>((resolve) => {
+    if (signal.aborted) resolve(0)
+    signal.addEventListener('abort', () => resolve(0), { once: true })
+  })
   try {
-    const redis = await redisFor(environment, closers)
-    const env = environmentOf(redis, environment, passed)
-    for (const stem of [keys.acquirer, keys.caller]) {
-      if (await makeKeysOnce(stem)) say(`made the key pair ${stem}.pem`)
-    }
-    await importDirectory(redis, environment.SHARDS)
-    const children = await startApps(env, closers)
-    const code = await placeSample(environment.PORT, env)
-    if (once || code !== 0) return code
-    say(`placeorder is up on http://127.0.0.1:${environment.PORT}; Ctrl-C ends it.`)
-    say('another order: npm run simulator -- place')
-    return await untilEnded(children, signal)
+    return await Promise.race([aborted, untilEnded(run, closers, signal)])
   } finally {
-    for (const close of closers.reverse()) await close()
+    for (const close of closers.toReversed()) await close()
   }
 }
+
+async function untilEnded(
+  { environment, passed, once }: RunAll,
+  closers: Closers,
+  signal: AbortSignal,
+): Promise<number> {
+  const data = resolve(root, environment.DATA_DIR)
+  prepareData(data)
+  const { file } = await lockData(data, say)
+  await demandFree(environment.PORT)
+  const writing = { write: () => {} }
+  const redis = await redisFor(environment, closers, {
+    dir: join(data, 'redis'),
+    keepOpen: file,
+    say,
+    onRestart: () => writing.write(),
+  })
+  const keys = { acquirer: join(data, 'keys/acquirer'), caller: join(data, 'keys/alipay-1') }
+  for (const stem of [keys.acquirer, keys.caller]) {
+    if (await makeKeysOnce(stem)) say(`made the key pair ${stem}.pem`)
+  }
+  await importDirectory(redis.address, environment.SHARDS)
+  signal.throwIfAborted()
+  const samples = {
+    CLIENTS_FILE: await sampleClients(data),
+    POLICY_FILE: join(root, 'config/policy.json'),
+    SIGNING_KEY_FILE: `${keys.acquirer}.pem`,
+  }
+  const env = environmentOf(redis.address, samples, environment, passed)
+  const apps = startApps(env, environment.LOG_LEVEL, file)
+  closers.push(
+    () => apps.worker.stop(STOP_MS_MAX),
+    () => apps.ingress.stop(STOP_MS_MAX),
+  )
+  for (const { pid } of [apps.ingress, apps.worker]) redis.own?.endsAfter(pid)
+  const [ingress, worker] = await Promise.all([whereIs(apps.ingress), whereIs(apps.worker)])
+  say('started ingress and worker')
+  const placeOrder = placeOrderUrl(environment, ingress.address?.port ?? environment.PORT)
+  const describe = (): Standalone => ({
+    pid: process.pid,
+    environment: redisVariables(env),
+    placeOrder,
+    ingress: { pid: apps.ingress.pid, admin: ingress.admin },
+    worker: { pid: apps.worker.pid, admin: worker.admin },
+    redis: redis.own && { pid: redis.own.pid, port: redis.own.port },
+  })
+  writing.write = () =>
+    writeFileSync(standaloneFile(data), `${JSON.stringify(describe(), null, 2)}\n`)
+  writing.write()
+  closers.push(() => rmSync(standaloneFile(data), { force: true }))
+  const code = await placeSample(environment, placeOrder, keys, env, say)
+  if (once || code !== 0) return code
+  const { origin } = new URL(placeOrder)
+  say(`placeorder is up on ${origin}; Ctrl-C ends it.`)
+  say(`another order: ${hintFor(environment, placeOrder, keys)}`)
+  return whoEnds([apps.ingress, apps.worker], signal)
+}
+
+type FoundRedis = { address: RedisAddress; own: KeptRedis | undefined }
 
 /** The Redis that the environment names; one of our own if it names none. */
 async function redisFor(
   environment: StandaloneEnvironment,
-  closers: (() => Promise<void>)[],
-): Promise<RedisAddress> {
+  closers: Closers,
+  where: Parameters<typeof keepRedis>[0],
+): Promise<FoundRedis> {
   const { REDIS_URL, REDIS_CLUSTER, REDIS_SENTINELS } = environment
   const isNamed = REDIS_URL !== undefined || REDIS_CLUSTER || REDIS_SENTINELS.length > 0
-  const started = isNamed ? [] : [await startRedis(closers)]
-  return addressOf({ ...environment, REDIS_URL: REDIS_URL ?? started })
-}
-
-async function startRedis(closers: (() => Promise<void>)[]): Promise<string> {
-  const server = await findRedisServer((step) => say(`${step} …`))
-  const redis = await startLocalRedis(server, {
-    dir: join(data, 'redis'),
-    onProgress: (step) => say(`${step} …`),
-  })
-  closers.push(redis.stop)
-  const what = server.kind === 'binary' ? server.command : `${server.image} in Docker`
-  say(`started ${what} ${server.version} on port ${redis.port}, durable, in .data/redis`)
-  return redis.url
+  const own = isNamed ? undefined : await keepRedis(where)
+  if (own !== undefined) closers.push(own.close)
+  const started = own === undefined ? [] : [own.url]
+  return { address: addressOf({ ...environment, REDIS_URL: REDIS_URL ?? started }), own }
 }
 
 /** What ingress and worker run with: what the operator set, else the samples of this repository. */
 function environmentOf(
   { urls }: RedisAddress,
-  { PORT, SHARDS, LOG_LEVEL }: StandaloneEnvironment,
+  samples: Record<string, string>,
+  { PORT, SHARDS }: StandaloneEnvironment,
   passed: Record<string, string | undefined>,
 ): Record<string, string> {
   const set = Object.fromEntries(
     Object.entries(passed).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   )
   return {
-    CLIENTS_FILE: join(root, 'config/clients.json'),
-    POLICY_FILE: join(root, 'config/policy.json'),
-    SIGNING_KEY_FILE: `${keys.acquirer}.pem`,
+    ...samples,
     ...set,
     ...(urls.length > 0 ? { REDIS_URL: urls.join(',') } : {}),
     ADMIN_PORT: '0',
     SHARDS: String(SHARDS),
     PORT: String(PORT),
-    LOG_LEVEL,
   }
 }
+
+/** config/clients.json names the key in `.data`; another folder of data has a copy that names its own. */
+async function sampleClients(data: string): Promise<string> {
+  const sample = join(root, 'config/clients.json')
+  if (data === join(root, '.data')) return sample
+  const copy = join(data, 'clients.json')
+  const text = await readFile(sample, 'utf8')
+  writeFileSync(copy, text.replaceAll('../.data/keys/', 'keys/'))
+  return copy
+}
+
+/** The variables by which a command finds the same Redis. */
+const redisVariables = (env: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).filter(([name]) => name.startsWith('REDIS_') || name === 'SHARDS'),
+  )
 
 const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
 
@@ -118,53 +176,13 @@ async function importDirectory(address: RedisAddress, shards: number): Promise<v
   }
 }
 
-/** Both say so in their log when they are ready; what they log after that is shown. */
-async function startApps(
-  env: Record<string, string>,
-  closers: (() => Promise<void>)[],
-): Promise<Child[]> {
-  const log = { ...env, LOG_LEVEL: env.LOG_LEVEL === 'warn' ? 'info' : (env.LOG_LEVEL ?? 'info') }
-  const onLine = (line: string) => {
-    if (env.LOG_LEVEL !== 'warn' || /"level":(40|50|60)/.test(line)) console.log(line)
-  }
-  const starting = [
-    startChild('ingress', 'apps/ingress/src/main.ts', log, { ready: '"listening"', onLine }),
-    startChild('worker', 'apps/worker/src/main.ts', log, { ready: '"working"', onLine }),
-  ]
-  for (const child of starting)
-    child.then((up) => closers.push(() => up.stop(STOP_MS_MAX))).catch(() => {})
-  const children = await Promise.all(starting)
-  say('started ingress and worker')
-  return children
-}
-
-async function placeSample(port: number, env: Record<string, string>): Promise<number> {
-  const url = `http://127.0.0.1:${port}${env.PLACE_ORDER_PATH ?? '/aps/api/v1/payments/placeOrder'}`
-  say('placing the order of placeOrder.txt\n')
-  const args = [
-    'place',
-    '--url',
-    url,
-    '--key',
-    `${keys.caller}.pem`,
-    '--server-key',
-    `${keys.acquirer}.pub.pem`,
-  ]
-  return runChild('apps/simulator/src/main.ts', args, env)
-}
-
-/** Resolves with 0 when we are told to end, and with 1 when one of the programs ended by itself. */
-async function untilEnded(children: Child[], signal: AbortSignal): Promise<number> {
-  const told = new Promise<number>((resolve) => {
-    if (signal.aborted) resolve(0)
-    signal.addEventListener('abort', () => resolve(0), { once: true })
-  })
-  const failed = children.map(async ({ name, ended }) => {
-    const why = await ended
-    if (!signal.aborted) say(`${name} ended by itself: ${why}`)
-    return signal.aborted ? 0 : 1
-  })
-  return Promise.race([told, ...failed])
+/** Resolves with 1 when one of the programs ended by itself. */
+async function whoEnds(children: Child[], signal: AbortSignal): Promise<number> {
+  const name = await Promise.race(
+    children.map(async ({ name, ended }) => `${name} ended by itself: ${await ended}`),
+  )
+  if (!signal.aborted) say(name)
+  return signal.aborted ? 0 : 1
 }
 
 async function demandFree(port: number): Promise<void> {
@@ -176,7 +194,7 @@ async function demandFree(port: number): Promise<void> {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : cause
     throw new Error(
-      `cannot listen on port ${port} (${reason}): choose another one, PORT=${port + 1} npm start`,
+      `cannot listen on port ${port} (${reason}): choose another one, PORT=<port> npm start`,
       { cause },
     )
   } finally {

@@ -1,14 +1,16 @@
 import { freePort } from '@placeorder/store/local-redis'
-import { startCluster, startProcess } from '@placeorder/testkit'
+import { standaloneFolder, startCluster } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 
 const cluster = await startCluster()
-afterAll(() => cluster.close())
+const folder = await standaloneFolder()
+afterAll(async () => {
+  await folder.close()
+  await cluster.close()
+})
 
 test('all that is started goes to the Redis that REDIS_URL names, also when that is a Cluster', async () => {
-  const standalone = startProcess({
-    name: 'standalone',
-    entry: 'apps/standalone/src/main.ts',
+  const standalone = folder.start({
     args: ['--once'],
     env: { REDIS_URL: cluster.urls.join(','), PORT: String(await freePort()) },
   })

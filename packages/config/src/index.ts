@@ -2,3 +2,11 @@ export { ConfigFault, orFault, readEnvironment } from './environment.ts'
 export { type LiveFile, liveFile } from './live-file.ts'
 export { boolean, durationMs, list, port, wholeNumber } from './pieces.ts'
 export { addressOf, redisEnvironment } from './redis.ts'
+export {
+  DATA_DIR,
+  isAlive,
+  Standalone,
+  standaloneFile,
+  standaloneIn,
+  withStandalone,
+} from './standalone.ts'

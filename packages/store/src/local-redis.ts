@@ -1,10 +1,11 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { type ChildProcess, execFile } from 'node:child_process'
+import { createHash, randomInt } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { type BoundOptions, type BoundProcess, spawnBound } from './bound-process.ts'
 import { connect, disconnect } from './redis.ts'
 
 // A Redis for people and tests without one: a server process of their own, on this machine, as durable as orders need.
@@ -23,14 +24,23 @@ export type LocalRedisOptions = {
   port?: number
   /** Further arguments of redis-server. */
   args?: string[]
+  /** What clients must show; letters and digits. It lies in a file of `dir`, since all on this machine see arguments. */
+  password?: string
+  /** An open file that the server keeps open, such as one that is locked. */
+  keepOpen?: number
   /** Told of each step that takes longer than a second. */
   onProgress?: (step: string) => void
 }
 
 export type LocalRedis = {
+  /** With the password, if there is one. */
   url: string
   port: number
   process: ChildProcess
+  /** Resolves with how it ended, and the last it said. */
+  ended: Promise<string>
+  /** Names a process that ends before the server when this process is gone. */
+  endsAfter: (pid: number) => void
   /** Ends it and waits for its end, 5 s at most; then it is killed. */
   stop: () => Promise<void>
 }
@@ -44,6 +54,9 @@ const IMAGE = 'redis:7-alpine'
 /** How long a server may take to read its append-only file at the start (ms). */
 const START_MS_MAX = 120_000
 const STOP_MS_MAX = 5_000
+
+/** A configuration that redis-server reads before its arguments; in its folder, which is its working directory. */
+const SECRET_FILE = 'password.conf'
 
 /** There is no Redis to be had here; the message says what to install. */
 export class NoRedis extends Error {
@@ -101,8 +114,14 @@ async function installFromDebian(): Promise<void> {
   await run('env', [...apt, 'install', '-y', '-qq', '--no-install-recommends', 'redis-server'])
 }
 
+/** Synced before each reply, and never evicted. */
+const durable = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
+const memory = ['--maxmemory-policy', 'noeviction']
+const small = ['--hash-max-listpack-value', String(FIELD_BYTES_MAX)]
+
 /**
- * Starts a server on 127.0.0.1 that syncs each write before it answers and never evicts. It ends with this process.
+ * Starts a server on 127.0.0.1 that syncs each write before it answers and never evicts. It ends with this process, whatever
+ * ends that.
  *
  * @throws when it ends at once, or does not answer in time, with what it said
  */
@@ -110,64 +129,61 @@ export async function startLocalRedis(
   server: RedisServer,
   options: LocalRedisOptions,
 ): Promise<LocalRedis> {
-  const { dir, args = [], onProgress = () => {} } = options
+  const { dir, args = [], password, keepOpen, onProgress = () => {} } = options
   await mkdir(dir, { recursive: true })
+  const secret = await writeSecret(dir, password)
   const port = options.port || (await freePort())
-  const settings = [
-    '--port',
-    String(port),
-    '--appendonly',
-    'yes',
-    '--appendfsync',
-    'always',
-    '--save',
-    '',
-  ]
-  const memory = [
-    '--maxmemory-policy',
-    'noeviction',
-    '--hash-max-listpack-value',
-    String(FIELD_BYTES_MAX),
-  ]
-  const all = [...settings, ...memory, ...args]
-  const child =
-    server.kind === 'binary'
-      ? spawnBinary(server.command, dir, all)
-      : spawnDocker(server.image, dir, all)
+  const all = [...secret, '--port', String(port), ...durable, ...memory, ...small, ...args]
+  const bound = spawnServer(server, resolve(dir), all, { keepOpen })
+  const { process: child, endsAfter } = bound
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  const ended = endOf(bound).finally(() => process.off('exit', kill))
+  const early = ended.then((how) => {
+    throw new Error(`Redis ended: ${how}`)
+  })
+  early.catch(() => {}) // It matters only until the server is ready.
+  const url = `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${port}`
+  await during('waiting for Redis to be ready', onProgress, () =>
+    Promise.race([untilReady(url), early]),
+  )
+  return { url, port, process: child, ended, endsAfter, stop: () => stop(child) }
+}
+
+/** The file with the server's password, which only its owner reads. */
+async function writeSecret(dir: string, password: string | undefined): Promise<string[]> {
+  if (password === undefined) return []
+  await writeFile(join(dir, SECRET_FILE), `requirepass ${password}\n`, { mode: 0o600 })
+  return [SECRET_FILE]
+}
+
+function spawnServer(
+  server: RedisServer,
+  dir: string,
+  args: string[],
+  options: BoundOptions,
+): BoundProcess {
+  const bound = ['--bind', '127.0.0.1', '--dir']
+  if (server.kind === 'binary')
+    return spawnBound(server.command, [...args, ...bound, dir], { ...options, cwd: dir })
+  // A container outlives its client: by its name, Docker starts no second one in this folder.
+  const name = `placeorder-redis-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`
+  const mounts = ['--network', 'host', '--volume', `${dir}:/data`]
+  const container = ['run', '--rm', '--init', '--name', name, ...mounts, server.image]
+  const command = ['redis-server', ...args, ...bound, '/data']
+  return spawnBound('docker', [...container, ...command], options)
+}
+
+function endOf({ process: child }: BoundProcess): Promise<string> {
   let said = ''
   const listen = (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-2_000)
   }
   child.stdout?.on('data', listen)
   child.stderr?.on('data', listen)
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
-  const ended = new Promise<never>((_, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => {
-      process.off('exit', kill)
-      reject(new Error(`Redis ended with code ${code}:\n${said}`))
-    })
-  })
-  ended.catch(() => {}) // It matters only until the server is ready.
-  const url = `redis://127.0.0.1:${port}`
-  await during('waiting for Redis to be ready', onProgress, () =>
-    Promise.race([untilReady(url), ended]),
-  )
-  return { url, port, process: child, stop: () => stop(child) }
-}
-
-function spawnBinary(command: string, dir: string, args: string[]): ChildProcess {
-  return spawn(command, ['--bind', '127.0.0.1', '--dir', resolve(dir), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-}
-
-function spawnDocker(image: string, dir: string, args: string[]): ChildProcess {
-  const mounts = ['--network', 'host', '--volume', `${resolve(dir)}:/data`]
-  const bound = ['redis-server', '--bind', '127.0.0.1', '--dir', '/data', ...args]
-  return spawn('docker', ['run', '--rm', '--init', ...mounts, image, ...bound], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  return new Promise((resolve) => {
+    child.once('error', ({ message }) => resolve(message))
+    child.once('close', (code, signal) => resolve(`${signal ?? `exit code ${code}`}\n${said}`))
   })
 }
 

@@ -11,6 +11,7 @@ export {
   signedCall,
   signMessage,
 } from './signed-call.ts'
+export { type StandaloneFolder, standaloneFolder } from './standalone.ts'
 export { type Running, type StartProcess, startProcess } from './start-process.ts'
 export { type Ingress, type Operated, openSystem, type System } from './system.ts'
 export { testRedis } from './test-redis.ts'

@@ -1,4 +1,4 @@
-import { addressOf, readEnvironment, redisEnvironment } from '@placeorder/config'
+import { addressOf, readEnvironment, redisEnvironment, withStandalone } from '@placeorder/config'
 import { openDirectory } from '@placeorder/store'
 import { z } from 'zod'
 import { patiently, told } from '../command-line.ts'
@@ -6,7 +6,10 @@ import { runDirectory } from './command.ts'
 
 const { stdin: input, stdout: out, stderr: err } = process
 const open = async () => {
-  const env = readEnvironment(z.object(redisEnvironment), process.env)
+  const env = readEnvironment(
+    z.object(redisEnvironment),
+    withStandalone(process.env, (line) => err.write(`${line}\n`)),
+  )
   return patiently(openDirectory(addressOf(env), env.SHARDS), err)
 }
 process.exitCode = await told(

@@ -1,4 +1,4 @@
-import { addressOf, readEnvironment, redisEnvironment } from '@placeorder/config'
+import { addressOf, readEnvironment, redisEnvironment, withStandalone } from '@placeorder/config'
 import { openOperatorStore } from '@placeorder/store'
 import { z } from 'zod'
 import { patiently, told } from '../command-line.ts'
@@ -6,7 +6,10 @@ import { runOrders } from './command.ts'
 
 const { stdout: out, stderr: err } = process
 const open = async () => {
-  const env = readEnvironment(z.object(redisEnvironment), process.env)
+  const env = readEnvironment(
+    z.object(redisEnvironment),
+    withStandalone(process.env, (line) => err.write(`${line}\n`)),
+  )
   // The command that fails says so.
   return patiently(
     openOperatorStore({ address: addressOf(env), shards: env.SHARDS, onFault: () => {} }),

@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import { type Child, startChild } from './child.ts'
+
+/** Where a child listens, as the line says by which it tells that it is ready. */
+const Ready = z.object({
+  address: z.object({ port: z.int() }).optional(),
+  admin: z.url(),
+})
+export type Where = z.output<typeof Ready>
+
+/** Ingress and worker, running. */
+export type Apps = { ingress: Child; worker: Child }
+
+/** pino's numbers of the levels; what has no number is no line of a log, and shown. */
+const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: 100 }
+export type Level = keyof typeof levels
+const Line = z.object({ level: z.number() })
+
+/** Starts ingress and worker. What they log at `level` or above, and what is no log, is shown. */
+export function startApps(env: Record<string, string>, level: Level, keepOpen: number): Apps {
+  const onLine = (line: string) => {
+    if (levelOf(line) >= levels[level]) console.log(line)
+  }
+  // By a line of level info they say that they are ready.
+  const LOG_LEVEL = levels[level] < levels.info ? level : 'info'
+  const shared = { env: { ...env, LOG_LEVEL }, onLine, keepOpen }
+  const ingress = startChild({
+    ...shared,
+    name: 'ingress',
+    entry: 'apps/ingress/src/main.ts',
+    ready: '"listening"',
+    endsAfter: [],
+  })
+  const worker = startChild({
+    ...shared,
+    name: 'worker',
+    entry: 'apps/worker/src/main.ts',
+    ready: '"working"',
+    endsAfter: [ingress.pid],
+  })
+  return { ingress, worker }
+}
+
+/** Resolves with where a child listens. */
+export const whereIs = async ({ ready }: Child): Promise<Where> =>
+  Ready.parse(JSON.parse(await ready))
+
+function levelOf(line: string): number {
+  if (!line.startsWith('{')) return Number.POSITIVE_INFINITY
+  try {
+    return Line.parse(JSON.parse(line)).level
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}

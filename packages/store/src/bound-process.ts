@@ -1,0 +1,56 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+
+/** What a bound program is started with. Its standard input is empty, and so is its standard output unless told here. */
+export type BoundOptions = Pick<SpawnOptions, 'cwd' | 'env'> & {
+  /** A file that stays open for as long as the program runs, such as one that is locked. */
+  keepOpen?: number | undefined
+}
+
+export type BoundProcess = {
+  process: ChildProcess
+  /** Names a process that ends before this one when we are gone. */
+  endsAfter: (pid: number) => void
+}
+
+/**
+ * A shell that becomes the program "$@", so the program has the shell's pid. Beside it stays a reader of descriptor 3, which
+ * closes when the parent is gone, whatever ended it: then the reader waits for the processes the parent named there, and
+ * ends the program. `done` ends the reader: the program has ended by itself.
+ */
+const script = `
+{
+  first=
+  while read -r line; do
+    [ "$line" = done ] && exit
+    first="$first $line"
+  done
+  left() { for pid; do kill -0 "$pid" && return; done; return 1; }
+  tenths=0
+  while [ $tenths -lt 150 ] && left $first; do sleep 0.1; tenths=$((tenths + 1)); done
+  kill -TERM $$
+  tenths=0
+  while [ $tenths -lt 100 ] && left $$; do sleep 0.1; tenths=$((tenths + 1)); done
+  left $$ && kill -KILL $$
+} <&3 3<&- 4<&- >/dev/null 2>&1 &
+exec "$@" 3<&-`
+
+/**
+ * Starts a program that ends when this process is gone: by SIGTERM, and 10 s later by SIGKILL. It has a process group of its own, so
+ * what a terminal sends (Ctrl-C, hang-up) reaches this process alone.
+ */
+export function spawnBound(
+  command: string,
+  args: readonly string[],
+  { keepOpen, ...options }: BoundOptions = {},
+): BoundProcess {
+  const child = spawn('/bin/sh', ['-c', script, 'sh', command, ...args], {
+    ...options,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', keepOpen ?? 'ignore'],
+  })
+  const [, , , line] = child.stdio
+  const tell = (text: string) => void (line && 'write' in line && line.write(`${text}\n`))
+  line?.on('error', () => {}) // Its reader is gone: the program has ended.
+  child.once('exit', () => tell('done'))
+  return { process: child, endsAfter: (pid) => tell(String(pid)) }
+}
