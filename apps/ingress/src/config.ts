@@ -1,4 +1,4 @@
-import { durationMs, list, port, redisEnvironment, wholeNumber } from '@placeorder/config'
+import { durationMs, host, list, port, redisEnvironment, wholeNumber } from '@placeorder/config'
 import { z } from 'zod'
 import { isSubnet, rangeNames } from './addresses.ts'
 
@@ -19,9 +19,9 @@ const TrustedProxy = z.string().refine((text) => rangeNames.includes(text) || is
 export const IngressEnvironment = z
   .object({
     ...redisEnvironment,
-    HOST: z.string().min(1).default('0.0.0.0'),
+    HOST: host.default('0.0.0.0'),
     PORT: port.default(3_000),
-    ADMIN_HOST: z.string().min(1).default('0.0.0.0'),
+    ADMIN_HOST: host.default('0.0.0.0'),
     ADMIN_PORT: port.default(9_100),
     PLACE_ORDER_PATH: Path.default('/aps/api/v1/payments/placeOrder'),
     INQUIRY_ORDER_PATH: Path.default('/aps/api/v1/payments/inquiryOrder'),

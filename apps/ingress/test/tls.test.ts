@@ -6,12 +6,12 @@ import {
   aPlaceOrder,
   type Calling,
   type Ingress,
+  openAuthority,
   openSystem,
   signedCall,
 } from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { liveTls } from '../src/tls.ts'
-import { openAuthority } from './certificates.ts'
 
 const system = await openSystem()
 afterAll(() => system.close())

@@ -1,4 +1,4 @@
-import { boolean, durationMs, port, redisEnvironment, wholeNumber } from '@placeorder/config'
+import { boolean, durationMs, host, port, redisEnvironment, wholeNumber } from '@placeorder/config'
 import { z } from 'zod'
 
 /** What a worker reads from its environment. docs/configuration.md says what each is for. */
@@ -9,7 +9,7 @@ export const WorkerEnvironment = z.object({
   // Well below the minute within which orders must be decided once they were seen open.
   CHECKS_MS: durationMs({ min: 1, max: 30_000 }).default(1_000),
   DECIDE_WITHIN_MS: durationMs({ min: 1_000, max: 86_400_000 }).default(600_000),
-  ADMIN_HOST: z.string().min(1).default('0.0.0.0'),
+  ADMIN_HOST: host.default('0.0.0.0'),
   ADMIN_PORT: port.default(9_101),
   DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url('must be a URL').optional(),

@@ -1,40 +1,148 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { boolean, list, wholeNumber } from './pieces.ts'
+import { ConfigFault } from './environment.ts'
+import { boolean, hostAndPort, list, wholeNumber } from './pieces.ts'
 
-const RedisUrl = z.url({
-  protocol: /^rediss?$/,
-  error: 'must be redis://host:port or rediss://host:port, several between commas for a Cluster',
+const shape =
+  'must be redis://host:port or rediss://host:port, an IPv6 address in brackets; several between commas for a Cluster'
+const encoded =
+  'percent-encode all of user and password that is no letter or digit: % is %25, @ is %40, / is %2F, # is %23, a comma is %2C'
+
+/** What is wrong with a URL; never a part of it, which may be a secret. */
+function urlFault(text: string): string | undefined {
+  const url = URL.parse(text)
+  if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === '')
+    return `${shape}; ${encoded}`
+  if (url.search !== '' || url.hash !== '' || !/^\/?\d*$/.test(url.pathname))
+    return `holds more than a database's number after host and port; ${encoded}`
+  return [url.username, url.password].every(isEncoded)
+    ? undefined
+    : `holds a % that encodes nothing; ${encoded}`
+}
+
+/** Whether a part of a URL can be decoded. */
+function isEncoded(part: string): boolean {
+  try {
+    decodeURIComponent(part)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const RedisUrl = z.string().superRefine((text, context) => {
+  const message = urlFault(text)
+  if (message !== undefined) context.addIssue({ code: 'custom', message })
 })
+const File = z.string().min(1)
 
 /** Where Redis is, for every program that uses it. */
 export const redisEnvironment = {
   REDIS_URL: list.pipe(z.array(RedisUrl).min(1)).default(['redis://127.0.0.1:6379']),
   REDIS_CLUSTER: boolean.default(false),
-  REDIS_SENTINELS: list
-    .pipe(
-      z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, 'must be host:port, several between commas')),
-    )
-    .default([]),
+  REDIS_SENTINELS: list.pipe(z.array(hostAndPort)).default([]),
   REDIS_SENTINEL_NAME: z.string().min(1).default('mymaster'),
+  REDIS_SENTINEL_USERNAME: z.string().min(1).optional(),
+  REDIS_SENTINEL_PASSWORD: z.string().min(1).optional(),
+  REDIS_SENTINEL_TLS: boolean.optional(),
+  REDIS_TLS_CA_FILE: File.optional(),
+  REDIS_TLS_CERT_FILE: File.optional(),
+  REDIS_TLS_KEY_FILE: File.optional(),
   SHARDS: wholeNumber({ min: 1, max: 1_024 }).default(1),
 }
 
 const RedisEnvironment = z.object(redisEnvironment)
+type RedisEnvironment = z.output<typeof RedisEnvironment>
 
-/** The same as an address. */
-export function addressOf(env: z.output<typeof RedisEnvironment>): {
+/** In PEM: the authorities that are trusted instead of the system's, and what we show. */
+type RedisTls = { ca?: string | undefined; cert?: string | undefined; key?: string | undefined }
+
+/**
+ * The same as an address, with what is in its files.
+ *
+ * @throws ConfigFault naming every variable that does not go with the others, and every file that cannot be used
+ */
+export function addressOf(env: RedisEnvironment): {
   urls: string[]
   cluster: boolean
   sentinels: { host: string; port: number }[]
   sentinelName: string
+  sentinelUsername: string | undefined
+  sentinelPassword: string | undefined
+  sentinelTls: boolean | undefined
+  tls: RedisTls | undefined
 } {
+  const faults = contradictionsOf(env)
+  const tls = readTls(env, faults)
+  if (faults.length > 0) throw new ConfigFault(faults)
   return {
     urls: env.REDIS_URL,
     cluster: env.REDIS_CLUSTER,
-    sentinels: env.REDIS_SENTINELS.map((address) => {
-      const at = address.lastIndexOf(':')
-      return { host: address.slice(0, at), port: Number(address.slice(at + 1)) }
-    }),
+    sentinels: env.REDIS_SENTINELS,
     sentinelName: env.REDIS_SENTINEL_NAME,
+    sentinelUsername: env.REDIS_SENTINEL_USERNAME,
+    sentinelPassword: env.REDIS_SENTINEL_PASSWORD,
+    sentinelTls: env.REDIS_SENTINEL_TLS,
+    tls,
   }
+}
+
+const hasTls = ({ REDIS_URL }: RedisEnvironment) =>
+  REDIS_URL.some((url) => url.startsWith('rediss:'))
+
+/** What was asked for and would not be done: above all TLS, without which a password goes in clear. */
+function contradictionsOf(env: RedisEnvironment): string[] {
+  const faults: string[] = []
+  const tls = hasTls(env)
+  const names = ['REDIS_TLS_CA_FILE', 'REDIS_TLS_CERT_FILE', 'REDIS_TLS_KEY_FILE'] as const
+  if (tls && env.REDIS_URL.some((url) => !url.startsWith('rediss:')))
+    faults.push('REDIS_URL: names redis:// beside rediss://: write rediss:// in all, or in none')
+  const usesTls = tls || env.REDIS_SENTINEL_TLS === true
+  for (const name of names)
+    if (env[name] !== undefined && !usesTls)
+      faults.push(`${name}: is set, but REDIS_URL asks for no TLS: write rediss:// there`)
+  if ((env.REDIS_TLS_CERT_FILE === undefined) !== (env.REDIS_TLS_KEY_FILE === undefined))
+    faults.push('REDIS_TLS_CERT_FILE: goes with REDIS_TLS_KEY_FILE: set both, or neither')
+  if (env.REDIS_SENTINELS.length === 0) return [...faults, ...withoutSentinels(env)]
+  if (env.REDIS_CLUSTER || env.REDIS_URL.length > 1)
+    faults.push('REDIS_SENTINELS: is not for a Cluster: name one URL, without REDIS_CLUSTER')
+  if (env.REDIS_SENTINEL_USERNAME !== undefined && env.REDIS_SENTINEL_PASSWORD === undefined)
+    faults.push('REDIS_SENTINEL_USERNAME: needs REDIS_SENTINEL_PASSWORD')
+  return faults
+}
+
+const withoutSentinels = (env: RedisEnvironment): string[] =>
+  (['REDIS_SENTINEL_USERNAME', 'REDIS_SENTINEL_PASSWORD', 'REDIS_SENTINEL_TLS'] as const).flatMap(
+    (name) => (env[name] ? [`${name}: is set, but no REDIS_SENTINELS are`] : []),
+  )
+
+/** Reads the files that are named; what is wrong with them goes to `faults`. */
+function readTls(env: RedisEnvironment, faults: string[]): RedisTls | undefined {
+  /** The file's text, and what it is; undefined if it is not named, or not that. */
+  const read = <T>(name: `REDIS_TLS_${'CA' | 'CERT' | 'KEY'}_FILE`, of: (pem: string) => T) => {
+    const path = env[name]
+    if (path === undefined) return undefined
+    try {
+      const text = readFileSync(path, 'utf8')
+      return { text, is: of(text) }
+    } catch (error) {
+      const code = error instanceof Error && 'syscall' in error && 'code' in error && error.code
+      const what =
+        name === 'REDIS_TLS_KEY_FILE' ? 'private key without a passphrase' : 'certificate'
+      const why = code
+        ? `cannot be read (${code}): create it`
+        : `is not a ${what} in PEM: write one`
+      faults.push(`${name}: ${path} ${why}, or name another file`)
+      return undefined
+    }
+  }
+  const certificate = (pem: string): X509Certificate => new X509Certificate(pem)
+  const ca = read('REDIS_TLS_CA_FILE', certificate)
+  const cert = read('REDIS_TLS_CERT_FILE', certificate)
+  const key = read('REDIS_TLS_KEY_FILE', (pem): KeyObject => createPrivateKey(pem))
+  if (cert !== undefined && key !== undefined && !cert.is.checkPrivateKey(key.is))
+    faults.push('REDIS_TLS_CERT_FILE: is the certificate of another key than REDIS_TLS_KEY_FILE')
+  if (ca === undefined && cert === undefined) return undefined
+  return { ca: ca?.text, cert: cert?.text, key: key?.text }
 }

@@ -13,7 +13,7 @@ import { OpenWalk } from './open-walk.ts'
 import { Orders } from './orders.ts'
 import { Queues } from './queue.ts'
 import { RecentOrders } from './recent.ts'
-import { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
+import { type Connection, connect, disconnect, type Patience, type RedisAddress } from './redis.ts'
 import { Usage } from './usage.ts'
 
 export type StoreOptions = {
@@ -75,7 +75,7 @@ export async function openIngressStore(
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
   const open = opener(address, onFault)
   const connection = open('fail-fast')
-  const subscriber = open('patient')
+  const subscriber = open('patient', { listens: true })
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await keepShards(connection, shards)
   const announcements = new Announcements(subscriber, channels, {
@@ -201,8 +201,8 @@ export async function openDirectory(
 }
 
 function opener(address: RedisAddress, onFault: StoreOptions['onFault']) {
-  return (patience: 'fail-fast' | 'patient'): Connection => {
-    const connection = connect(address, patience)
+  return (patience: Patience, how?: { listens: boolean }): Connection => {
+    const connection = connect(address, patience, how)
     connection.on('error', (error: unknown) =>
       onFault(error, 'a connection to Redis failed and is opened again'),
     )

@@ -1,19 +1,14 @@
 import { Cluster, type RedisOptions as IoRedisOptions, Redis } from 'ioredis'
 import { gatherWrites } from './gather-writes.ts'
+import { hostOf, loginOf, type RedisAddress, sentinelOptionsOf } from './redis-options.ts'
 import { breakSilence } from './silence.ts'
+
+export type { RedisAddress } from './redis-options.ts'
 
 type RedisOptions = Omit<IoRedisOptions, 'replyMapping'>
 
 /** A connection to one server (found directly or through Sentinel) or to a Cluster. */
 export type Connection = Redis | Cluster
-
-/** Where Redis is. One url: a server; several, or `cluster`: a Cluster; `sentinels`: whoever is master now. */
-export type RedisAddress = {
-  urls: string[]
-  cluster: boolean
-  sentinels: { host: string; port: number }[]
-  sentinelName: string
-}
 
 /**
  * How a connection bears an outage. `fail-fast`: a command that cannot be answered now fails, so that the caller can
@@ -24,15 +19,25 @@ export type Patience = 'fail-fast' | 'patient'
 /** New attempts come at least this often (ms), so that an order is served again within 2 s of Redis being back. */
 const RECONNECT_MS_MAX = 250
 
+/** How long a server, or a sentinel, may take to be connected, and a sentinel to answer (ms). */
+const CONNECT_MS_MAX = 1_000
+
 /**
  * How long an end that is closed here waits for the other to close too (ms). BullMQ closes a connection that has gone silent in
  * this way, and takes no jobs meanwhile; the 2 s of ioredis would be all the time an order has to be served again.
  */
 const DISCONNECT_MS_MAX = 250
 
-/** Opens one connection; it connects by itself, and again after every loss or silence, until it is closed. */
-export function connect(address: RedisAddress, patience: Patience): Connection {
-  return prepared(open(address, patience))
+/**
+ * Opens one connection; it connects by itself, and again after every loss or silence, until it is closed. `listens`: it is for
+ * channels.
+ */
+export function connect(
+  address: RedisAddress,
+  patience: Patience,
+  { listens = false }: { listens?: boolean } = {},
+): Connection {
+  return prepared(open(address, patience, listens))
 }
 
 /** As all our connections are; those that BullMQ duplicates from it, to wait on, are so too. */
@@ -55,73 +60,66 @@ function prepared<C extends Connection>(connection: C): C {
   })
 }
 
-function open(address: RedisAddress, patience: Patience): Connection {
-  const bearing: RedisOptions = {
-    protocol: 2,
-    connectTimeout: 1_000,
+function open(address: RedisAddress, patience: Patience, listens: boolean): Connection {
+  const isPatient = patience === 'patient'
+  let demoted = false
+  const retryStrategy = (times: number) => {
+    const waitMs = demoted ? RECONNECT_MS_MAX : Math.min(50 * times, RECONNECT_MS_MAX)
+    demoted = false
+    return waitMs
+  }
+  const options: RedisOptions = {
+    ...loginOf(address),
+    protocol: listens && !isCluster(address) ? 3 : 2, // With 2, a server that is listened to can be asked nothing.
+    connectTimeout: CONNECT_MS_MAX,
     disconnectTimeout: DISCONNECT_MS_MAX,
     keepAlive: 5_000,
-    maxRetriesPerRequest: patience === 'patient' ? null : 0,
+    maxRetriesPerRequest: isPatient ? null : 0,
     // A script that was cut off may have run; its caller asks again rather than have it run behind its back. A Cluster sends it
     // again nevertheless: all of ours may run twice.
-    autoResendUnfulfilledCommands: patience === 'patient',
-    enableOfflineQueue: patience === 'patient',
+    autoResendUnfulfilledCommands: isPatient,
+    // What a replica answers READONLY has changed nothing: it is sent again, to the master, by all who wait for it.
+    reconnectOnError: ({ message }: Error) => {
+      if (!message.startsWith('READONLY')) return false
+      demoted = true
+      return isPatient || isCluster(address) ? 2 : 1
+    },
   }
-  const retryStrategy = (times: number) => Math.min(50 * times, RECONNECT_MS_MAX)
-  if (address.cluster || address.urls.length > 1)
-    return connectCluster(address, bearing, retryStrategy)
-  const url = new URL(address.urls[0] ?? 'redis://127.0.0.1:6379')
-  const login = loginOf(url)
-  if (address.sentinels.length > 0) {
-    return new Redis({
-      ...bearing,
-      ...login,
-      retryStrategy,
-      sentinels: address.sentinels,
-      name: address.sentinelName,
-      sentinelRetryStrategy: retryStrategy,
-      // A master that became a replica answers READONLY: find the new one and send the command again.
-      reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
-    })
-  }
+  if (isCluster(address)) return connectCluster(address, options, retryStrategy)
+  const server: RedisOptions =
+    address.sentinels.length > 0
+      ? {
+          ...sentinelOptionsOf(address),
+          sentinelRetryStrategy: retryStrategy,
+          sentinelCommandTimeout: CONNECT_MS_MAX,
+        }
+      : hostOf(new URL(address.urls[0] ?? 'redis://127.0.0.1:6379'))
   return new Redis({
-    ...bearing,
-    ...login,
+    ...options,
+    ...server,
+    enableOfflineQueue: isPatient,
     retryStrategy,
-    host: url.hostname,
-    port: Number(url.port || 6379),
   })
 }
 
+const isCluster = ({ cluster, urls }: RedisAddress): boolean => cluster || urls.length > 1
+
 function connectCluster(
-  address: RedisAddress,
-  bearing: RedisOptions,
-  retryStrategy: (times: number) => number,
+  { urls }: RedisAddress,
+  redisOptions: RedisOptions,
+  clusterRetryStrategy: (times: number) => number,
 ): Cluster {
-  const urls = address.urls.map((url) => new URL(url))
-  const { enableOfflineQueue: _, ...redisOptions } = { ...bearing, ...loginOf(urls[0]) }
   return new Cluster(
-    urls.map((url) => ({ host: url.hostname, port: Number(url.port || 6379) })),
+    urls.map((url) => hostOf(new URL(url))),
     {
       redisOptions,
+      clusterRetryStrategy,
       shardedSubscribers: true,
-      clusterRetryStrategy: retryStrategy,
       slotsRefreshTimeout: 1_000,
       retryDelayOnFailover: 100,
       retryDelayOnClusterDown: 100,
     },
   )
-}
-
-function loginOf(url: URL | undefined): RedisOptions {
-  if (url === undefined) return {}
-  const database = Number(url.pathname.slice(1) || 0)
-  return {
-    ...(url.username ? { username: decodeURIComponent(url.username) } : {}),
-    ...(url.password ? { password: decodeURIComponent(url.password) } : {}),
-    ...(database > 0 ? { db: database } : {}),
-    ...(url.protocol === 'rediss:' ? { tls: { servername: url.hostname } } : {}),
-  }
 }
 
 /**

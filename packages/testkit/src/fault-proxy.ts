@@ -25,7 +25,7 @@ const clear: Weather = { kind: 'CLEAR' }
  */
 export class FaultProxy {
   readonly #server: Server
-  readonly #target: Required<Target>
+  #target: Required<Target>
   readonly #random: () => number
   readonly #links = new Set<Link>()
   #port = 0
@@ -59,6 +59,11 @@ export class FaultProxy {
   /** How much went into black holes and to ends that are gone. */
   get swallowedBytes(): number {
     return this.#swallowedBytes
+  }
+
+  /** New connections lead elsewhere; those open now stay where they are, as behind a name or a balancer. */
+  leadTo(target: Target): void {
+    this.#target = { host: '127.0.0.1', ...target }
   }
 
   /** All data takes `ms` longer, give or take `jitterMs`, in each direction and in order. */

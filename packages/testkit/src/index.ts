@@ -1,4 +1,5 @@
 export { aPlaceOrder } from './a-place-order.ts'
+export { type Certificate, openAuthority } from './certificates.ts'
 export { type End, FaultProxy, type Target } from './fault-proxy.ts'
 export { type RedisCluster, startCluster } from './redis-cluster.ts'
 export { type SentinelPair, startSentinelPair } from './redis-sentinel.ts'

@@ -15,6 +15,8 @@ import { Redis } from 'ioredis'
 export type SentinelPair = {
   /** For REDIS_SENTINELS. */
   sentinel: string
+  /** The ports of the server that is master at first: one for looking, and the one that clients are sent to. */
+  master: { plain: number; seen: number }
   /** For REDIS_SENTINEL_NAME. */
   name: string
   /** Kills the master; resolves when the other one is master. */
@@ -35,24 +37,38 @@ const DOWN_AFTER_MS = 2_000
 /** How long a replica may take to be in step, and a failover to be done (ms). */
 const CHANGE_MS_MAX = 30_000
 
-export async function startSentinelPair(): Promise<SentinelPair> {
+/**
+ * How the pair is guarded. Whoever asks the sentinel who is master must be `sentinelUser`. With `tls` all of them speak it, at
+ * ports of their own, and ask for a certificate; the plain ports are for looking.
+ */
+export type Guarded = {
+  sentinelUser?: { name: string; password: string }
+  tls?: { ca: string; cert: string; key: string }
+  /** Further arguments of the servers. */
+  args?: string[]
+}
+
+export async function startSentinelPair(guarded: Guarded = {}): Promise<SentinelPair> {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-sentinel-'))
   const binary = await findRedisServer()
-  const start = (name: string, port: number, args: string[] = []) =>
+  const ports = { one: await freePort(), two: await freePort() }
+  const seen = guarded.tls ? { one: await freePort(), two: await freePort() } : ports
+  const start = (name: 'one' | 'two', args: string[] = []) =>
     startLocalRedis(binary, {
       dir: join(dir, name),
-      port,
-      args: ['--repl-diskless-sync-delay', '0', ...args],
+      port: ports[name],
+      args: ['--repl-diskless-sync-delay', '0', ...tlsArgs(seen[name], guarded), ...args],
     })
-  const ports = { one: await freePort(), two: await freePort() }
-  const one = await start('one', ports.one)
-  const two = await start('two', ports.two, replicaOf(ports.one))
+  const one = await start('one')
+  const two = await start('two', replicaOf(seen.one))
   await until(ports.one, (info) => /state=online/.test(info))
   const port = await freePort()
-  const sentinel = await startSentinel(dir, port, ports.one)
+  const sentinelPort = guarded.tls ? await freePort() : port
+  const sentinel = await startSentinel(dir, port, seen.one, sentinelLines(sentinelPort, guarded))
   let killed: LocalRedis | undefined
   return {
-    sentinel: `127.0.0.1:${port}`,
+    sentinel: `127.0.0.1:${sentinelPort}`,
+    master: { plain: ports.one, seen: seen.one },
     name: NAME,
     failOver: async () => {
       killed = one
@@ -61,7 +77,7 @@ export async function startSentinelPair(): Promise<SentinelPair> {
     },
     bringBack: async () => {
       if (killed === undefined) return
-      killed = await start('one', ports.one, replicaOf(ports.two))
+      killed = await start('one', replicaOf(seen.two))
       await until(ports.two, (info) => /state=online/.test(info))
     },
     close: async () => {
@@ -74,7 +90,28 @@ export async function startSentinelPair(): Promise<SentinelPair> {
 
 const replicaOf = (port: number) => ['--replicaof', '127.0.0.1', String(port)]
 
-async function startSentinel(dir: string, port: number, master: number) {
+const settingsOf = (port: number, { ca, cert, key }: { ca: string; cert: string; key: string }) => [
+  ['tls-port', String(port)],
+  ['tls-ca-cert-file', ca],
+  ['tls-cert-file', cert],
+  ['tls-key-file', key],
+  ['tls-replication', 'yes'],
+]
+
+const tlsArgs = (port: number, { tls, args = [] }: Guarded): string[] => [
+  ...(tls ? settingsOf(port, tls).flatMap(([name, value = '']) => [`--${name}`, value]) : []),
+  ...args,
+]
+
+function sentinelLines(port: number, { tls, sentinelUser }: Guarded): string[] {
+  const user = sentinelUser && [
+    `user ${sentinelUser.name} on >${sentinelUser.password} ~* &* +@all`,
+    'user default on nopass -@all +info +hello +client +ping +publish +subscribe',
+  ]
+  return [...(tls ? settingsOf(port, tls).map((words) => words.join(' ')) : []), ...(user ?? [])]
+}
+
+async function startSentinel(dir: string, port: number, master: number, more: string[]) {
   const file = join(dir, 'sentinel.conf')
   const lines = [
     `port ${port}`,
@@ -83,6 +120,7 @@ async function startSentinel(dir: string, port: number, master: number) {
     `sentinel monitor ${NAME} 127.0.0.1 ${master} 1`,
     `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${NAME} 5000`,
+    ...more,
   ]
   await writeFile(file, `${lines.join('\n')}\n`)
   const child = spawn('redis-sentinel', [file], { stdio: 'ignore' })
