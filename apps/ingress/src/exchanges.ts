@@ -31,15 +31,18 @@ class Exchange {
     return true
   }
 
-  /** Ends the connection once every request that came whole is answered, with `answer` to what came after them. */
-  async end(answer: () => Promise<Buffer>): Promise<void> {
-    if (this.#ending) return
+  /**
+   * Ends the connection once every request that came whole is answered, with an answer to what came after them. `answer` is given
+   * the last request that began: what came after it is broken, or its own body.
+   */
+  async end(answer: (last: IncomingMessage | undefined) => Promise<Buffer>): Promise<void> {
+    if (this.#ending || !this.#socket.writable) return
     this.#ending = true
     const broken = this.#last?.req.complete === false ? this.#last : undefined
     this.#socket.resume() // What is still sent is read and thrown away: closing over it would reset the connection.
     await this.#answered()
     if (!this.#socket.writable) return
-    const bytes = await answer()
+    const bytes = await answer(this.#last?.req)
     // A request whose body is broken may have been answered for its headers: one request, one answer.
     this.#socket.end(broken?.writableEnded ? undefined : bytes)
     const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS)
@@ -72,7 +75,7 @@ export class Exchanges {
     }
 
   /** As `Exchange.end`; a connection whose answer cannot be made is closed. */
-  end(socket: Duplex, answer: () => Promise<Buffer>): void {
+  end(socket: Duplex, answer: (last: IncomingMessage | undefined) => Promise<Buffer>): void {
     this.#exchange(socket)
       .end(answer)
       .catch(() => socket.destroy())

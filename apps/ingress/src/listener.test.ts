@@ -2,7 +2,8 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
-import { codeOf, path, signedHeaders, testServer } from '../test/test-server.ts'
+import { answersIn } from '../test/answers-in.ts'
+import { path, signedHeaders, testServer } from '../test/test-server.ts'
 import type { Answered } from './server.ts'
 
 const answered: Answered[] = []
@@ -16,26 +17,6 @@ async function send(bytes: string): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port: Number(port) })
   socket.write(bytes)
   return text(socket)
-}
-
-/** The codes of the answers in these bytes, each with HTTP 200 and signed for this target. */
-function codesOf(bytes: string, target: string): string[] {
-  return bytes.split(/(?=HTTP\/1\.1 )/).map((one) => {
-    const [head = '', body = ''] = one.split('\r\n\r\n')
-    const [status = '', ...lines] = head.split('\r\n')
-    const headers = Object.fromEntries(
-      lines.map((line) => [
-        line.slice(0, line.indexOf(':')).toLowerCase(),
-        line.slice(line.indexOf(':') + 2),
-      ]),
-    )
-    const response = {
-      statusCode: Number(status.split(' ')[1]),
-      headers,
-      rawPayload: Buffer.from(body),
-    }
-    return codeOf(response, target)
-  })
 }
 
 test.each([
@@ -70,7 +51,7 @@ test.each([
 ])(
   '%s is answered and signed all the same, and counted',
   async (_what, bytes, target, code, reason) => {
-    expect(codesOf(await send(bytes), target)).toEqual([code])
+    expect(answersIn(await send(bytes), target)).toEqual([code])
     expect(answered.at(-1)).toMatchObject({ door: 'none', code, reason })
   },
 )
@@ -81,7 +62,7 @@ test('what is signed of a target in absolute form is its path and query', async 
     ([name, value]) => `${name}: ${value}`,
   )
   const head = `POST http://pay.example${target} HTTP/1.1\r\nConnection: close\r\nContent-Length: ${body.length}`
-  expect(codesOf(await send(`${head}\r\n${lines.join('\r\n')}\r\n\r\n${body}`), target)).toEqual([
+  expect(answersIn(await send(`${head}\r\n${lines.join('\r\n')}\r\n\r\n${body}`), target)).toEqual([
     'SUCCESS',
   ])
 })
@@ -96,7 +77,7 @@ test.each([
   ['FROB', '/refund?{"refundRequestId":"1"}', '/', 'METHOD_NOT_SUPPORTED'],
 ])('%s %s is answered for %s: %s', async (method, target, signed, code) => {
   expect(
-    codesOf(await send(`${method} ${target} HTTP/1.1\r\nConnection: close\r\n\r\n`), signed),
+    answersIn(await send(`${method} ${target} HTTP/1.1\r\nConnection: close\r\n\r\n`), signed),
   ).toEqual([code])
 })
 
@@ -106,7 +87,7 @@ test('a connection serves on after a body that nobody read', async () => {
   const first = `${head}Content-Length: ${unread.length}\r\n\r\n${unread}`
   const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n`
   const last = 'DELETE /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n'
-  expect(codesOf(await send(first + chunked + last), '/nowhere')).toEqual(
+  expect(answersIn(await send(first + chunked + last), '/nowhere')).toEqual(
     Array(3).fill('NO_INTERFACE_DEF'),
   )
 })

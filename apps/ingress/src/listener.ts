@@ -15,6 +15,8 @@ import type { TlsOptions } from './tls.ts'
 const HEADERS_MS_MAX = 10_000
 const REQUEST_MS_MAX = 15_000
 const HANDSHAKE_MS_MAX = 10_000
+/** An answer is there after 5 s at most; a caller that does not read it for so long (ms) never will. */
+const STUCK_MS_MAX = 30_000
 /** How often Node looks for connections past these times, in ms. */
 const CHECK_MS = 1_000
 
@@ -34,41 +36,48 @@ export type ListenerDeps = {
   onHandshake: (error: Error) => void
 }
 
-const bounds = {
+/** How long a connection may take for what, in ms. */
+export const times = {
+  handshakeTimeout: HANDSHAKE_MS_MAX,
   headersTimeout: HEADERS_MS_MAX,
   requestTimeout: REQUEST_MS_MAX,
-  handshakeTimeout: HANDSHAKE_MS_MAX,
   connectionsCheckingInterval: CHECK_MS,
   keepAliveTimeout: KEEP_ALIVE_MS,
+}
+
+const options = {
   maxHeaderSize: HEADER_BYTES_MAX,
   requireHostHeader: false,
   noDelay: true,
+  allowHalfOpen: true,
   shouldUpgradeCallback: () => false, // A request that offers another protocol is one all the same, and answered as one.
 }
 
 /** The server Fastify listens on, with every time-out said. What is no HTTP is answered too, in the protocol's words. */
-export function createListener(handler: RequestListener, deps: ListenerDeps): Server {
+export function createListener(
+  handler: RequestListener,
+  deps: ListenerDeps,
+  bounds: typeof times = times,
+): Server {
   const { tls, connections, onHandshake } = deps
   const exchanges = new Exchanges()
   const counted = exchanges.counted(handler)
   const server = tls
-    ? https.createServer({ ...bounds, ...mutual(tls) }, counted)
-    : http.createServer(bounds, counted)
+    ? https.createServer({ ...options, ...bounds, ...mutual(tls) }, counted)
+    : http.createServer({ ...options, ...bounds }, counted)
+  // Whoever has said all and closes its half still gets its answer. Node has no option for this, only the property.
+  Object.assign(server, { httpAllowHalfOpen: true })
+  server.timeout = STUCK_MS_MAX
   connections.watch(server)
   server.on('checkExpectation', counted)
-  server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    exchanges.end(socket, () =>
-      answerRaw(request.url ?? '/', 'METHOD_NOT_SUPPORTED', 'CONNECT', deps),
-    )
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    exchanges.end(socket, () => answerRaw('/', 'METHOD_NOT_SUPPORTED', 'CONNECT', deps))
   })
   server.on('clientError', (error: ClientError, socket: Duplex) => {
-    if (error.code === 'ECONNRESET' || !socket.writable || isSilent(error, socket)) {
-      socket.destroy()
-      return
-    }
-    const reason = error.code ?? 'it is no HTTP'
-    exchanges.end(socket, () =>
-      answerRaw(targetOf(error.rawPacket), codeOf(error.code), reason, deps),
+    const { code, rawPacket } = error
+    if (code === 'ECONNRESET' || isSilent(error, socket)) socket.destroy()
+    exchanges.end(socket, (last) =>
+      answerRaw(targetOf(rawPacket, last), codeOf(code), code ?? 'it is no HTTP', deps),
     )
   })
   server.on('tlsClientError', (error: Error, socket: Duplex) => {
@@ -84,10 +93,16 @@ type ClientError = NodeJS.ErrnoException & { rawPacket?: Buffer }
 const isSilent = (error: ClientError, socket: Duplex): boolean =>
   error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket instanceof Socket && socket.bytesRead === 0
 
-/** What is wrong with what is no HTTP. One that did not come in time may be a good order: nothing final is said of it. */
+/** What did not come whole may be the start of a good order, or of the repeat of one: nothing final is said of it. */
+const unfinished: readonly (string | undefined)[] = [
+  'ERR_HTTP_REQUEST_TIMEOUT',
+  'HPE_INVALID_EOF_STATE',
+]
+
+/** What is wrong with what is no HTTP. */
 function codeOf(code: string | undefined): ResultCode {
   if (code === 'HPE_INVALID_METHOD') return 'METHOD_NOT_SUPPORTED'
-  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'UNKNOWN_EXCEPTION' : 'PARAM_ILLEGAL'
+  return unfinished.includes(code) ? 'UNKNOWN_EXCEPTION' : 'PARAM_ILLEGAL'
 }
 
 function mutual({ cert, key, ca }: TlsOptions): https.ServerOptions {
@@ -141,7 +156,8 @@ async function answerRaw(
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body])
 }
 
-/** The target of a request line, as far as one can be seen. */
-function targetOf(packet: Buffer | undefined): string {
+/** The target of what is broken, as far as one can be seen: a packet may hold the end of a request that was good. */
+function targetOf(packet: Buffer | undefined, last: IncomingMessage | undefined): string {
+  if (last !== undefined) return (last.complete ? undefined : last.url) ?? '/'
   return /^\S+ (\S+)/.exec(packet?.toString('latin1') ?? '')?.[1] ?? '/'
 }

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { answer, parseSignatureHeader, signedText, verify } from '@placeorder/protocol'
+import { parseSignatureHeader, signedText, verify } from '@placeorder/protocol'
 import { noTracing } from '@placeorder/telemetry'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
@@ -24,34 +24,36 @@ const client: Client = {
   ordersPerSecondMax: undefined,
 }
 
+/** A store in which every order is placed already. */
+export const testUse: ServerDeps['use'] = {
+  intake: {
+    takeIn: async () => ({
+      kind: 'CONCLUDED',
+      outcome: 'SUCCESS',
+      paymentRequestId: 'R-1',
+    }),
+  },
+  orders: {
+    during: (_paymentId, _signal, body) => body(new Promise(() => {})),
+    outcomeOf: async () => undefined,
+    record: async () => undefined,
+  },
+  durability: { replicated: async () => true },
+  waits: new Waits(),
+  stage: () => {},
+  onFault: () => {},
+  waitMs: 50,
+}
+
 /** A server whose orders all end as `use` says; it is real but for the store behind it. */
 export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
-  const placed = answer('SUCCESS', 'R-1')
   return buildServer({
     paths: { placeOrder: path, inquireOrder: inquiryPath },
     clients: () => new Map([[clientId, client]]),
     signer: new Signer(() => ({ key: acquirer.privateKey, version: '7' })),
     admission: new Admission({ inHandMax: 1_000, openOrdersMax: 1_000, waitMs: 50 }, () => 0),
     requestTimeToleranceMs: 0,
-    use: {
-      intake: {
-        takeIn: async () => ({
-          kind: 'CONCLUDED',
-          outcome: 'SUCCESS',
-          paymentRequestId: placed.paymentRequestId ?? '',
-        }),
-      },
-      orders: {
-        during: (_paymentId, _signal, body) => body(new Promise(() => {})),
-        outcomeOf: async () => undefined,
-        record: async () => undefined,
-      },
-      durability: { replicated: async () => true },
-      waits: new Waits(),
-      stage: () => {},
-      onFault: () => {},
-      waitMs: 50,
-    },
+    use: testUse,
     log: pino({ level: 'silent' }),
     onAnswer: () => {},
     stage: () => {},
