@@ -24,6 +24,8 @@ const client: Client = {
   ordersPerSecondMax: undefined,
 }
 
+export const testSigner = new Signer(() => ({ key: acquirer.privateKey, version: '7' }))
+
 /** A store in which every order is placed already. */
 export const testUse: ServerDeps['use'] = {
   intake: {
@@ -50,7 +52,7 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
   return buildServer({
     paths: { placeOrder: path, inquireOrder: inquiryPath },
     clients: () => new Map([[clientId, client]]),
-    signer: new Signer(() => ({ key: acquirer.privateKey, version: '7' })),
+    signer: testSigner,
     admission: new Admission({ inHandMax: 1_000, openOrdersMax: 1_000, waitMs: 50 }, () => 0),
     requestTimeToleranceMs: 0,
     use: testUse,

@@ -1,5 +1,7 @@
 import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { copyFile, writeFile } from 'node:fs/promises'
+import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import {
@@ -102,6 +104,22 @@ describe('an ingress that asks callers for a certificate', () => {
       'SUCCESS',
     )
   })
+})
+
+test.each([
+  ['says nothing', Buffer.alloc(0)],
+  ['stops in a handshake', Buffer.from('16030100c80100', 'hex')],
+])('whoever connects and %s keeps no ingress from ending cleanly', async (_how, said) => {
+  const ingress = await system.startIngress(theFirst)
+  const socket = connectTcp(Number(new URL(ingress.origin).port), '127.0.0.1')
+  socket.on('error', () => {}) // It is reset when what it said was not read.
+  const closed = once(socket, 'close')
+  await once(socket, 'connect')
+  socket.write(said)
+  await place(ingress, { ca: ours.cert }) // By its answer what was sent before is read.
+  ingress.kill('SIGTERM')
+  await closed
+  expect(await ingress.exited).toBe(0)
 })
 
 test('a certificate with the key of another is a fault at start', async () => {

@@ -1,0 +1,85 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, test } from 'vitest'
+import { openAuthority } from '../test/certificates.ts'
+import { testSigner } from '../test/test-server.ts'
+import { Connections } from './connections.ts'
+import { createListener, times } from './listener.ts'
+
+const dir = await mkdtemp(join(tmpdir(), 'placeorder-silence-'))
+const authority = await openAuthority(dir, 'authority')
+const { cert, key } = await authority.issue('ingress')
+afterAll(() => rm(dir, { recursive: true }))
+
+/** As in production, but for the time that each takes. */
+const short = {
+  ...times,
+  handshakeTimeout: 100,
+  headersTimeout: 100,
+  requestTimeout: 100,
+  connectionsCheckingInterval: 20,
+}
+
+const connections = new Connections()
+const listen = async (tls?: { cert: string; key: string }) => {
+  const raw = { signer: testSigner, onRaw: () => {}, onHandshake: () => {} }
+  const server = createListener(() => {}, { ...raw, tls, connections }, short)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+const [plain, secure] = [await listen(), await listen({ cert, key })]
+afterAll(() => {
+  for (const server of [plain, secure]) server.close()
+  connections.destroyAll()
+})
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port
+const bare = (server: Server) => connect(portOf(server), '127.0.0.1')
+const overTls = () => connectTls({ host: '127.0.0.1', port: portOf(secure), ca: authority.cert })
+
+/** A TLS record that says it has 200 bytes, and has five. */
+const halfHello = Buffer.from('16030100c80100', 'hex')
+const order = 'POST /aps/api/v1/payments/placeOrder HTTP/1.1\r\nContent-Length: 9\r\n'
+
+const ways: [string, Server, () => Socket][] = [
+  ['TCP', plain, () => bare(plain)],
+  ['TLS', secure, overTls],
+  ['TCP where TLS is spoken', secure, () => bare(secure)],
+]
+describe.each(ways)('a connection over %s is closed in time', (over, server, open) => {
+  test.each<[string, string | Buffer, string]>([
+    ['says nothing', '', ''],
+    ['stops in a handshake', halfHello, 'METHOD_NOT_SUPPORTED'],
+    ['stops in the headers', order, 'UNKNOWN_EXCEPTION'],
+    ['stops in the body', `${order}\r\n{`, 'UNKNOWN_EXCEPTION'],
+  ])('when its caller %s', async (_what, bytes, code) => {
+    const socket = open()
+    let said = ''
+    socket.on('data', (chunk) => {
+      said += chunk
+    })
+    socket.on('error', () => {}) // It may be reset: then it is closed as well.
+    const closed = once(socket, 'close')
+    socket.write(bytes)
+    await closed
+    const answered = /"resultCode":"(\w+)"/.exec(said)?.[1] ?? ''
+    expect(answered).toBe(over === 'TCP where TLS is spoken' ? '' : code)
+    await expect.poll(() => promisify(server.getConnections.bind(server))()).toBe(0)
+  })
+})
+
+test('a caller that never closes its own half loses the connection all the same', async () => {
+  const socket = connect({ port: portOf(secure), host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => {})
+  socket.resume()
+  await once(socket, 'end')
+  await expect.poll(() => promisify(secure.getConnections.bind(secure))()).toBe(0)
+  socket.destroy()
+})
