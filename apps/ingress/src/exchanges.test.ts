@@ -6,10 +6,9 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { connect as connectTls } from 'node:tls'
-import { aPlaceOrder } from '@placeorder/testkit'
+import { aPlaceOrder, openAuthority } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { answersIn } from '../test/answers-in.ts'
-import { openAuthority } from '../test/certificates.ts'
 import { path, signedHeaders, testServer, testUse } from '../test/test-server.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-exchanges-'))
