@@ -37,6 +37,7 @@ export const IngressEnvironment = z
     REQUEST_TIME_TOLERANCE_MS: durationMs().default(0),
     IN_HAND_MAX: wholeNumber({ min: 1 }).default(2_000),
     OPEN_ORDERS_MAX: wholeNumber({ min: 1 }).default(100_000),
+    REDIS_MEMORY_RESERVE_PERCENT: wholeNumber({ max: 50 }).default(5),
     REPLICAS_MIN: wholeNumber({ max: 10 }).default(0),
     DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
     TRUST_PROXY: list.pipe(z.array(TrustedProxy)).default([]),

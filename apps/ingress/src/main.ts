@@ -16,6 +16,7 @@ import { parseClients } from './clients.ts'
 import { IngressEnvironment } from './config.ts'
 import { Connections } from './connections.ts'
 import { readAllSent } from './listener.ts'
+import { NewOrders } from './new-orders.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { buildView, countAnswers } from './operator-view.ts'
 import { buildServer } from './server.ts'
@@ -60,6 +61,7 @@ const store = await openIngressStore({
   address: addressOf(env),
   shards: env.SHARDS,
   replicasMin: env.REPLICAS_MIN,
+  memoryReservePercent: env.REDIS_MEMORY_RESERVE_PERCENT,
   waitMs: env.WAIT_MS,
   onFault: tellOfFaults(log),
   onGroup: (orders, claimMs) => {
@@ -75,6 +77,13 @@ const admission = new Admission(
 )
 const signer = new Signer(() => signingKey.current)
 const waits = new Waits()
+const newOrders = new NewOrders({
+  ...store,
+  mode: env.DURABILITY,
+  waits,
+  waitMs: env.WAIT_MS,
+  log,
+})
 const paths = { placeOrder: env.PLACE_ORDER_PATH, inquireOrder: env.INQUIRY_ORDER_PATH }
 const admin = buildView({
   host: env.ADMIN_HOST,
@@ -94,6 +103,7 @@ const app = buildServer({
   clients: () => clients.current,
   signer,
   admission,
+  newOrders,
   requestTimeToleranceMs: env.REQUEST_TIME_TOLERANCE_MS,
   use: {
     ...store,
@@ -125,6 +135,7 @@ closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, asyn
   await app.close() // No new requests; those in hand still get their answer.
   clearTimeout(last)
   admission.close()
+  newOrders.close()
   await store.close()
   await tracing.close()
   clients.close()
@@ -136,5 +147,6 @@ process.on(
   'SIGHUP',
   () => void Promise.all([clients, signingKey, tls].map((file) => file?.reload())),
 )
+await newOrders.look()
 await app.listen({ port: env.PORT, host: env.HOST, backlog: BACKLOG })
 log.info({ address: app.server.address(), admin: await admin.listen() }, 'listening')

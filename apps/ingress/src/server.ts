@@ -17,6 +17,7 @@ import type { Client, Clients } from './clients.ts'
 import type { Connections } from './connections.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
 import { createListener } from './listener.ts'
+import type { NewOrders } from './new-orders.ts'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
 import { authorize, verifyRequest } from './signed.ts'
 import type { Expected, Signer } from './signer.ts'
@@ -41,6 +42,7 @@ export type ServerDeps = {
   clients: () => Clients
   signer: Signer
   admission: Admission
+  newOrders: Pick<NewOrders, 'refusalOf'>
   requestTimeToleranceMs: number
   use: PlaceOrderDeps & InquireOrderDeps
   log: Pick<Logger, 'error' | 'debug'>
@@ -220,7 +222,7 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
         startedAt: Date.now() - (performance.now() - seen.arrivedAt),
         attributes: { paymentId: order.paymentId, clientId: client.clientId },
       })
-      seen.reason = deps.admission.tooMuch(client)
+      seen.reason = deps.admission.tooMuch(client) ?? (await deps.newOrders.refusalOf(order))
       if (seen.reason !== undefined) return say(request, 'REQUEST_TRAFFIC_EXCEED_LIMIT')
       const incoming = { order, clientId: client.clientId, trace: seen.step.traceparent }
       const expecting = (expected: PlaceOrderAnswer) => {

@@ -54,6 +54,7 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
     clients: () => new Map([[clientId, client]]),
     signer: testSigner,
     admission: new Admission({ inHandMax: 1_000, openOrdersMax: 1_000, waitMs: 50 }, () => 0),
+    newOrders: { refusalOf: async () => undefined },
     requestTimeToleranceMs: 0,
     use: testUse,
     log: pino({ level: 'silent' }),

@@ -69,7 +69,7 @@ describe('what is known of a server', () => {
 
   test('where a managed Redis has no CONFIG, what cannot be seen is assumed, and that is said', async () => {
     const { url } = await serverWith('--rename-command', 'CONFIG', '')
-    expect(await reportOn(connected(url))).toEqual({
+    expect(await reportOn(connected(url))).toMatchObject({
       faults: [],
       assumed: ['appendfsync is always'],
     })
@@ -79,10 +79,46 @@ describe('what is known of a server', () => {
     const { url, port } = await serverWith('--maxmemory-policy', 'allkeys-lru')
     const rules = ['on', '>secret', '~*', '&*', '+@all', '-config']
     await connected(url).call('ACL', 'SETUSER', 'app', ...rules)
-    expect(await reportOn(connected(`redis://app:secret@127.0.0.1:${port}`))).toEqual({
+    expect(await reportOn(connected(`redis://app:secret@127.0.0.1:${port}`))).toMatchObject({
       faults: [expect.stringContaining('set maxmemory-policy noeviction')],
       assumed: ['appendfsync is always'],
     })
+  })
+})
+
+describe('whether a server can take new orders', () => {
+  afterEach(closeAll)
+
+  test('a user who may not ask INFO sees nothing of its durability, and is told which rule to add', async () => {
+    const { url, port } = await serverWith()
+    const rules = ['on', '>secret', '~*', '&*', '+@all', '-@dangerous']
+    await connected(url).call('ACL', 'SETUSER', 'app', ...rules)
+    expect(await reportOn(connected(`redis://app:secret@127.0.0.1:${port}`))).toMatchObject({
+      faults: [],
+      unseen: [expect.stringContaining('+info')],
+      unable: [],
+    })
+  })
+
+  test.each([
+    ['no maxmemory', () => 0, 5, []],
+    ['much left', (used: number) => used * 2, 5, []],
+    ['less left than is kept', (used: number) => used * 1.2, 30, [/less than 30 %.*maxmemory/]],
+    ['less left, but nothing is kept', (used: number) => used * 1.2, 0, []],
+    ['none left', (used: number) => used * 0.9, 0, [/memory is full/]],
+  ])('with %s, it is full or not', async (_name, max, memoryReservePercent, unable) => {
+    const { url } = await serverWith()
+    const connection = connected(url)
+    const used = Number(/used_memory:(\d+)/.exec(await connection.info('memory'))?.[1])
+    await connection.config('SET', 'maxmemory', Math.round(max(used)))
+    const durability = new Durability(connection, {
+      shards: 1,
+      replicasMin: 0,
+      memoryReservePercent,
+    })
+    const report = await durability.report()
+    expect(report.unable).toEqual(unable.map((text) => expect.stringMatching(text)))
+    expect(report.memoryUsed === undefined).toBe(max(used) === 0)
   })
 })
 
@@ -111,6 +147,24 @@ describe('with a master and a replica, and one replica wanted', () => {
     await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
     return order.paymentId
   }
+
+  test.each([
+    [0, [/^1 replica is attached, REPLICAS_MIN is 0: a failover may lose .*set REPLICAS_MIN=1$/]],
+    [1, []],
+    [2, [/^1 replica is attached, REPLICAS_MIN is 2: no answer can be final$/]],
+  ])('REPLICAS_MIN=%i is compared with the replicas there are', async (replicasMin, warnings) => {
+    const durability = new Durability(connected(master.url), { shards: 1, replicasMin })
+    const expected = warnings.map((text) => expect.stringMatching(text))
+    expect((await durability.report()).warnings).toEqual(expected)
+  })
+
+  test('the replica itself takes no orders', async () => {
+    const connection = connect(addressOf(replica.url), 'patient')
+    closing.push(() => disconnect(connection))
+    connection.on('error', () => {}) // Its connections are opened anew again and again.
+    const report = await new Durability(connection, { shards: 1, replicasMin: 0 }).report()
+    expect(report.unable).toEqual([expect.stringContaining('replica, not the master')])
+  })
 
   test('an order counts as replicated with the outcome it has, and with no other', async () => {
     const paymentId = await taken()

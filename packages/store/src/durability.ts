@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import type { FinalCode } from '@placeorder/protocol'
-import { Cluster, type Redis } from 'ioredis'
+import { Cluster } from 'ioredis'
 import { z } from 'zod'
+import { type InspectOptions, inspectRedis, type RedisReport } from './inspect-redis.ts'
 import { fenceKey, orderKey, shardOf } from './keys.ts'
 import type { Connection } from './redis.ts'
-
-/** What keeps this Redis from being durable, and what was assumed of it since it hides its configuration. */
-export type DurabilityReport = { faults: string[]; assumed: string[] }
 
 /** How long a fence waits for the replicas (ms); past it, it is not known whether they have it. */
 const REPLICAS_MS_MAX = 500
@@ -32,6 +30,8 @@ export type ReplicaOptions = {
   replicasMin: number
   /** A connection for the fences alone: whoever waits for replicas holds up what comes after him on his connection. */
   fences?: Connection | undefined
+  /** Below so many percent of free memory Redis counts as full. */
+  memoryReservePercent?: number
 }
 
 /** Whether what Redis has said will still be so after it was killed, or its master was lost. */
@@ -42,12 +42,14 @@ export class Durability {
   readonly #shards: number
   /** One for all shards that are sure to be on one master: whoever waits on a connection holds up the others on it. */
   readonly #lanes: Lane[]
+  readonly #inspecting: InspectOptions
   #waitAof = true
 
   constructor(
     connection: Connection,
-    { shards, replicasMin, fences = connection }: ReplicaOptions,
+    { shards, replicasMin, fences = connection, memoryReservePercent = 0 }: ReplicaOptions,
   ) {
+    this.#inspecting = { replicasMin, memoryReservePercent }
     this.#connection = connection
     this.#fences = fences
     this.#replicasMin = replicasMin
@@ -56,15 +58,11 @@ export class Durability {
     this.#lanes = Array.from({ length: lanes }, () => ({ asked: [], isRunning: false }))
   }
 
-  /** Looks at every master: AOF on, synced before each reply, nothing evicted. Rejects when Redis does not answer. */
-  async report(): Promise<DurabilityReport> {
+  /** Looks at every master: its role, durability, memory and replicas. Rejects when Redis does not answer. */
+  report(): Promise<RedisReport> {
     const masters =
       this.#connection instanceof Cluster ? this.#connection.nodes('master') : [this.#connection]
-    const reports = await Promise.all(masters.map(reportOf))
-    return {
-      faults: [...new Set(reports.flatMap(({ faults }) => faults))],
-      assumed: [...new Set(reports.flatMap(({ assumed }) => assumed))],
-    }
+    return inspectRedis(masters, this.#inspecting)
   }
 
   /**
@@ -131,32 +129,3 @@ export class Durability {
 }
 
 const Kept = z.tuple([z.string().nullable(), z.string().nullable()])
-
-async function reportOf(master: Redis): Promise<DurabilityReport> {
-  const info = await master.info()
-  const faults: string[] = []
-  const assumed: string[] = []
-  if (/^aof_enabled:0/m.test(info)) faults.push('the append-only file is off: set appendonly yes')
-  const policy =
-    (await setting(master, 'maxmemory-policy')) ?? /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
-  if (policy === undefined) assumed.push('maxmemory-policy is noeviction')
-  else if (policy !== 'noeviction')
-    faults.push(`keys may be evicted: set maxmemory-policy noeviction, not ${policy}`)
-  const appendfsync = await setting(master, 'appendfsync')
-  if (appendfsync === undefined) assumed.push('appendfsync is always')
-  else if (appendfsync !== 'always')
-    faults.push(`the append-only file is synced late: set appendfsync always, not ${appendfsync}`)
-  if (/^aof_last_write_status:err/m.test(info))
-    faults.push('the append-only file cannot be written: look at the disk')
-  return { faults, assumed }
-}
-
-/** One setting; undefined where a managed Redis does not show its configuration. */
-async function setting(master: Redis, name: string): Promise<string | undefined> {
-  const reply = await master.config('GET', name).catch((error: unknown) => {
-    if (error instanceof Error && /unknown|NOPERM|not allowed|disabled/i.test(error.message))
-      return []
-    throw error
-  })
-  return z.array(z.string()).parse(reply)[1]
-}

@@ -61,6 +61,8 @@ const COUNT_OPEN_MS = 500
 export async function openIngressStore(
   options: StoreOptions & {
     replicasMin?: number
+    /** Below so many percent of free memory no new order is to be taken in. */
+    memoryReservePercent?: number
     /** How long orders are waited for, in ms. */
     waitMs?: number
     onGroup?: (orders: number, claimMs: number) => void
@@ -71,6 +73,7 @@ export async function openIngressStore(
 ): Promise<IngressStore> {
   const { address, shards, onFault, replicasMin = 0, waitMs = WAIT_MS } = options
   const { onGroup = () => {}, onMended = () => {}, onHeard = () => {} } = options
+  const { memoryReservePercent = 0 } = options
   const ingressId = randomUUID().slice(0, 8)
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
   const open = opener(address, onFault)
@@ -106,7 +109,7 @@ export async function openIngressStore(
   return {
     intake,
     orders,
-    durability: new Durability(connection, { shards, replicasMin, fences }),
+    durability: new Durability(connection, { shards, replicasMin, fences, memoryReservePercent }),
     connection,
     listening: () => announcements.size,
     close: async () => {

@@ -52,6 +52,10 @@ export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
       STAGE_SECONDS,
     ),
     redisDurable: both.gauge('redis_durable', 'Whether Redis keeps what it answered: 1, or 0'),
+    redisMemoryUsed: both.gauge(
+      'redis_memory_used_ratio',
+      'The part of maxmemory that Redis uses; 0 without a maxmemory',
+    ),
     openOrders: both.gauge('open_orders', 'Orders taken in and not concluded, in all shards'),
     oldestOpenOrder: both.gauge('oldest_open_order_age_seconds', 'Age of the oldest open order'),
     mended: both.counter(

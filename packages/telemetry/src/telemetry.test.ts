@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { buildAdmin } from './admin.ts'
 import { readBacklog } from './backlog.ts'
-import { durabilityCheck } from './durability-check.ts'
+import { type Durable, durabilityCheck } from './durability-check.ts'
 import { openLog } from './log.ts'
 import { openMetrics, stageNames } from './metrics.ts'
 import { tellOfFaults } from './now-and-then.ts'
@@ -189,10 +189,19 @@ describe('what is known of Redis', () => {
   const { lines: warned, destination } = collector()
   const log = openLog({ name: 'test', level: 'warn', destination })
   const off = 'the append-only file is off'
+  const fine = {
+    faults: [],
+    unseen: [],
+    assumed: [],
+    unable: [],
+    warnings: [],
+    memoryUsed: undefined,
+  }
   const checkOf = (
     mode: 'strict' | 'relaxed',
-    report: () => Promise<{ faults: string[]; assumed: string[] }>,
-  ) => durabilityCheck({ report }, mode, metrics, log)
+    report: () => Promise<Partial<Awaited<ReturnType<Durable['report']>>>>,
+  ) =>
+    durabilityCheck({ report: async () => ({ ...fine, ...(await report()) }) }, mode, metrics, log)
 
   test.each([
     ['strict', [], 1, undefined],
@@ -201,10 +210,27 @@ describe('what is known of Redis', () => {
   ] as const)(
     '%s, with the faults %j: durable %i, not ready for %s',
     async (mode, faults, durable, reason) => {
-      expect(await checkOf(mode, async () => ({ faults: [...faults], assumed: [] }))()).toBe(reason)
+      expect(await checkOf(mode, async () => ({ faults: [...faults] }))()).toBe(reason)
       expect(await shown('placeorder_redis_durable')).toBe(durable)
     },
   )
+
+  test.each([
+    ['strict', { unable: ['it is full'] }, 0, 'it is full'],
+    ['relaxed', { unable: ['it is full'] }, 0, 'it is full'],
+    ['strict', { unseen: ['allow +info'] }, 1, 'allow +info'],
+    ['relaxed', { unseen: ['allow +info'] }, 1, undefined],
+    ['strict', { assumed: ['all is well'], warnings: ['few replicas'] }, 1, undefined],
+  ] as const)('%s, with %j: durable %i, not ready for %s', async (mode, known, durable, reason) => {
+    const texts = Object.fromEntries(Object.entries(known).map(([name, all]) => [name, [...all]]))
+    expect(await checkOf(mode, async () => texts)()).toBe(reason)
+    expect(await shown('placeorder_redis_durable')).toBe(durable)
+  })
+
+  test('the part of its memory that is used is shown', async () => {
+    await checkOf('strict', async () => ({ memoryUsed: 0.75 }))()
+    expect(await shown('placeorder_redis_memory_used_ratio')).toBe(0.75)
+  })
 
   test('a Redis that does not answer keeps nothing', async () => {
     await expect(checkOf('strict', () => Promise.reject(new Error('away')))()).rejects.toThrow(
@@ -215,7 +241,7 @@ describe('what is known of Redis', () => {
 
   test('is told once, and again when it has changed', async () => {
     let faults = [off]
-    const check = checkOf('relaxed', async () => ({ faults, assumed: [] }))
+    const check = checkOf('relaxed', async () => ({ faults }))
     warned.length = 0
     for (let look = 0; look < 3; look += 1) await check()
     expect(warned).toHaveLength(1)
