@@ -1,11 +1,11 @@
 import { type Facts, recentUsed } from '@placeorder/decision'
-import type { Group, OpenOrder } from '@placeorder/store'
+import type { Group, OpenOrder, RedisTime } from '@placeorder/store'
 import { endsForAge, tellGivenUp } from './give-up.ts'
 import { inBatches } from './in-batches.ts'
 import { isIsolated } from './isolation/stalls.ts'
 import { judgeOrder } from './judge-order.ts'
 import type { ProcessDeps } from './process-deps.ts'
-import { type Decided, isOverdue, orGiveUp, type Undecidable, verdictOn } from './verdict.ts'
+import { ageAt, type Decided, isOverdue, orGiveUp, type Undecidable, verdictOn } from './verdict.ts'
 
 /** Decides some orders of a group. Resolves with those that cannot be decided now. */
 export async function decidePart(
@@ -24,9 +24,8 @@ export async function decidePart(
     openAt,
   )
   deps.seen.redisAnswered(performance.now() - startedAt)
-  // By Redis's clock, as their claims are: that of this machine may be wrong.
   const ageMs = ({ claimedAt }: OpenOrder) =>
-    Number(openAt) + performance.now() - startedAt - claimedAt
+    ageAt(openAt.now + performance.now() - startedAt, claimedAt)
   // Only the acquirer's checks take time; without any, a timer for each group would be waste.
   const signal =
     rulebook.checks.length === 0
@@ -66,7 +65,7 @@ export async function decidePart(
 async function conclude(
   group: Group,
   verdicts: Decided[],
-  { startedAt, openAt }: { startedAt: number; openAt: string },
+  { startedAt, openAt }: { startedAt: number; openAt: RedisTime },
   deps: ProcessDeps,
 ): Promise<void> {
   if (verdicts.length === 0) return

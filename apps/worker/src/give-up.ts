@@ -1,6 +1,6 @@
-import type { Group } from '@placeorder/store'
+import type { Group, RedisTime } from '@placeorder/store'
 import type { ProcessDeps } from './process-deps.ts'
-import { givenUp, type Undecidable } from './verdict.ts'
+import { ageAt, givenUp, type Undecidable } from './verdict.ts'
 
 /**
  * Gives an order up if it had all its time, whatever it is that fails: its record, or what it counts in, may be damaged. So nothing
@@ -8,12 +8,12 @@ import { givenUp, type Undecidable } from './verdict.ts'
  */
 export async function endsForAge(
   group: Group,
-  { paymentId, openAt, reason }: Undecidable & { openAt: string },
+  { paymentId, openAt, reason }: Undecidable & { openAt: RedisTime },
   deps: ProcessDeps,
 ): Promise<boolean> {
   const { orders, conclusion } = deps.store
   const claimedAt = await orders.claimedAt(paymentId)
-  if (claimedAt === undefined || Number(openAt) - claimedAt < deps.decideWithinMs) return false
+  if (claimedAt === undefined || ageAt(openAt.now, claimedAt) < deps.decideWithinMs) return false
   const [outcome] = await conclusion.conclude(group.shard, [givenUp(paymentId, claimedAt)], openAt)
   if (outcome !== undefined) deps.seen.concluded(paymentId, outcome, group)
   if (outcome === 'PROCESS_FAIL') await tellGivenUp(paymentId, reason, deps)

@@ -10,6 +10,7 @@ import {
   tellOfMended,
 } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
+import { ClockWatch } from './clock-watch.ts'
 import { WorkerEnvironment } from './config.ts'
 import { IsolatedJudge } from './isolation/isolated-judge.ts'
 import { LimitUse } from './limit-use.ts'
@@ -73,6 +74,7 @@ const ending = new AbortController()
 const mending = keepMending(
   {
     store,
+    clocks: new ClockWatch((fact, byMs) => log.warn({ byMs }, fact)),
     shards: env.SHARDS,
     onRound: async (mended) => {
       ofMended(mended)

@@ -6,10 +6,12 @@ const depsOf = (store: Partial<MendDeps['store']>): MendDeps => ({
     orders: { backlog: async () => ({ open: 0, oldest: undefined }) },
     openWalk: { next: async () => ({ paymentIds: [], more: false }) },
     mending: { mendOpen: async () => [] },
-    usage: { forget: async () => {}, now: async () => '1000' },
+    usage: { forget: async () => ({ now: 1_000, steady: 1_000 }) },
+    queues: { promoteLate: async () => {} },
     recent: { unlinkLarge: async () => {} },
     ...store,
   },
+  clocks: { look: (read) => read() },
   shards: 1,
   onRound: async () => {},
   onFault: () => {},
@@ -33,17 +35,20 @@ test.each([
   expect(mended).toHaveLength(looked)
 })
 
-test('what is forgotten goes by the clock of Redis after open orders were looked for, not by that of this machine', async () => {
-  const forgotten: number[][] = []
-  const redisNow = Date.now() - 3_600_000
-  const times = [redisNow, redisNow + 70_000]
-  await mendRound(
-    depsOf({
-      usage: {
-        now: async () => String(times.shift()),
-        forget: async (oldestOpen: number, now: number) => void forgotten.push([oldestOpen, now]),
+test.each([
+  ['the oldest open order of all shards', [7_000, 3_000, undefined], 3_000],
+  ['no order, where none is open', [undefined, undefined, undefined], undefined],
+])('what is forgotten is told of %s', async (_, oldest, oldestOpen) => {
+  const forgotten: (number | undefined)[] = []
+  const deps = depsOf({
+    orders: { backlog: async (shard) => ({ open: 0, oldest: oldest[shard] }) },
+    usage: {
+      forget: async (oldestOpen) => {
+        forgotten.push(oldestOpen)
+        return { now: 1_000, steady: 1_000 }
       },
-    }),
-  )
-  expect(forgotten).toEqual([[redisNow, redisNow + 70_000]])
+    },
+  })
+  await mendRound({ ...deps, shards: 3 })
+  expect(forgotten).toEqual([oldestOpen])
 })

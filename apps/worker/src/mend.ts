@@ -1,14 +1,17 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { WorkerStore } from '@placeorder/store'
+import type { ClockWatch } from './clock-watch.ts'
 
 export type MendDeps = {
   store: {
     orders: Pick<WorkerStore['orders'], 'backlog'>
     openWalk: Pick<WorkerStore['openWalk'], 'next'>
     mending: Pick<WorkerStore['mending'], 'mendOpen'>
-    usage: Pick<WorkerStore['usage'], 'forget' | 'now'>
+    usage: Pick<WorkerStore['usage'], 'forget'>
+    queues: Pick<WorkerStore['queues'], 'promoteLate'>
     recent: Pick<WorkerStore['recent'], 'unlinkLarge'>
   }
+  clocks: Pick<ClockWatch, 'look'>
   shards: number
   /** Told which orders a round has enqueued again; the round ends with it. */
   onRound: (mended: string[]) => Promise<void>
@@ -29,25 +32,26 @@ export async function keepMending(deps: MendDeps, signal: AbortSignal): Promise<
   }
 }
 
-/**
- * One round over all shards. May run anywhere, any number of times at once: it goes by Redis's clock, as claims do, so that
- * a machine whose clock is ahead forgets nothing too early.
- */
+/** One round over all shards. May run anywhere, any number of times at once. No clock of this machine has a part in it. */
 export async function mendRound({
   store,
+  clocks,
   shards,
   onRound,
 }: Omit<MendDeps, 'onFault'>): Promise<void> {
-  const now = Number(await store.usage.now())
   const mended: string[] = []
-  let oldestOpen = now
+  const claimTimes: number[] = []
   for (let shard = 0; shard < shards; shard += 1) {
-    const { oldest = now } = await store.orders.backlog(shard)
+    const { oldest } = await store.orders.backlog(shard)
+    if (oldest !== undefined) claimTimes.push(oldest)
     mended.push(...(await requeueLost(store, shard)))
-    oldestOpen = Math.min(oldestOpen, oldest)
-    await store.recent.unlinkLarge(shard, now)
   }
-  await store.usage.forget(oldestOpen, Number(await store.usage.now()))
+  const oldestOpen = claimTimes.length > 0 ? Math.min(...claimTimes) : undefined
+  const { now, steady } = await clocks.look(() => store.usage.forget(oldestOpen))
+  for (let shard = 0; shard < shards; shard += 1) {
+    await store.queues.promoteLate(shard, now)
+    await store.recent.unlinkLarge(shard, steady)
+  }
   await onRound(mended)
 }
 

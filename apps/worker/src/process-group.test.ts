@@ -134,10 +134,19 @@ test('an order that cannot be decided in all its time is PROCESS_FAIL; before, i
   expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
 })
 
-test('how old an order is goes by Redis’s clock, as its claim does: a worker’s own may be a day ahead', async () => {
+const DAY_AND_MORE_MS = 25 * 3_600_000
+
+test.each([
+  ['the worker’s is a day ahead', 0, DAY_AND_MORE_MS],
+  ['the worker’s is a day behind', 0, -DAY_AND_MORE_MS],
+  // As when it is put ahead after the claim, and the worker's is right.
+  ['Redis’s is put a day ahead', DAY_AND_MORE_MS, -DAY_AND_MORE_MS],
+])('no order ends for its age by one wrong clock: %s', async (_, claimedBeforeMs, aheadMs) => {
   const order = aPlaceOrder()
   const group = { ...(await groupOf(order)), stalled: 1 }
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 })
+  const claimedAt = Date.now() - claimedBeforeMs
+  await store.connection.hset(`{s0}:order:${order.paymentId}`, { claimedAt })
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + aheadMs })
   try {
     await processGroup(group, deps)
   } finally {
@@ -173,7 +182,10 @@ test('a group that was decided too long after it was looked at stays one, and is
   const orders = [aPlaceOrder(), aPlaceOrder()]
   const group = await groupOf(...orders)
   const usage = Object.assign(Object.create(store.usage), {
-    time: async () => String(Number(await store.usage.time()) - 61_000),
+    time: async () => {
+      const { now, steady } = await store.usage.time()
+      return { now, steady: steady - 61_000 }
+    },
   })
   await expect(processGroup(group, { ...deps, store: { ...store, usage } })).rejects.toThrow(
     TooLate,

@@ -19,6 +19,13 @@ export type Undecidable = { paymentId: string; reason: unknown }
 const AGE_MS_MAX = 24 * 3_600_000
 
 /**
+ * How old an order is at a time (ms) by Redis's clock, as its claim is, or by this machine's, whichever says less: for its
+ * age an order may end, and one wrong clock is to end none.
+ */
+export const ageAt = (redisNow: number, claimedAt: number): number =>
+  Math.min(redisNow, Date.now()) - claimedAt
+
+/**
  * Whether an order has to end without being judged once more: it is very old, or had all its time and a worker died with
  * it in hand, perhaps of it.
  */

@@ -4,7 +4,7 @@ import { openKey, orderKey } from './keys.ts'
 import { type Orders, Standing } from './orders.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
-import { Decided, type Judged, minuteOf, type Usage } from './usage.ts'
+import { Decided, type Judged, minuteOf, type RedisTime, type Usage } from './usage.ts'
 
 /**
  * Decides orders and concludes them. Where one node keeps all keys it is one step, and one sync; on a Cluster, where decisions
@@ -37,7 +37,7 @@ export class Conclusion {
    * @param openAt what `Usage.time` said before the orders were seen open
    * @throws TooLate when that is longer than a minute ago
    */
-  async conclude(shard: number, judged: Judged[], openAt: string): Promise<Standing> {
+  async conclude(shard: number, judged: Judged[], openAt: RedisTime): Promise<Standing> {
     const [minute, ...others] = new Set(judged.map(({ claimedAt }) => minuteOf(claimedAt)))
     if (minute === undefined) return []
     if (others.length > 0 || !this.#oneNode) return this.#inTwo(shard, judged, openAt)
@@ -58,7 +58,7 @@ export class Conclusion {
     return standing
   }
 
-  async #inTwo(shard: number, judged: Judged[], openAt: string): Promise<Standing> {
+  async #inTwo(shard: number, judged: Judged[], openAt: RedisTime): Promise<Standing> {
     const decided = await this.#usage.decide(judged, openAt)
     const outcomes = judged.map(({ paymentId, judged }, i) => ({
       paymentId,

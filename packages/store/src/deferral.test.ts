@@ -12,7 +12,7 @@ const { deferral, orders, queues, mending } = worker
 const WITHIN_MS = 600_000
 const queue = queues.queue(0)
 const jobOf = async ({ paymentId }: PlaceOrderRequest) => (await orders.jobsOf(0, [paymentId]))[0]
-const now = async () => Number(await worker.usage.now())
+const now = async () => (await worker.usage.now()).now
 
 beforeEach(async () => {
   await queue.drain(true)

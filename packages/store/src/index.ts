@@ -27,4 +27,4 @@ export {
 } from './queue.ts'
 export { type Counted, RecentOrders, type Subjects, subjectsOf } from './recent.ts'
 export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
-export { type Judged, TooLate, Usage } from './usage.ts'
+export { type Judged, type RedisTime, TooLate, Usage } from './usage.ts'

@@ -49,6 +49,9 @@ export const deferredKey = (shard: number, list: string): string =>
 /** Held by the worker that has just resumed deferred orders of the shard. */
 export const resumingKey = (shard: number): string => `${tagOf(shard)}:resuming`
 
+/** BullMQ's jobs that wait for their time, a sorted set by that. */
+export const delayedJobsKey = (shard: number): string => jobKey(shard, 'delayed')
+
 /** The id of the job that orders of the shard may join now. */
 export const gatheringKey = (shard: number): string => `${tagOf(shard)}:gathering`
 
@@ -73,14 +76,17 @@ export const usageKey = (day: string, currency: string): string => `{u}:usage:${
 export const usageField = (subject: 'merchant' | 'customer', id: string): string =>
   `${subject}:${subject === 'customer' ? digest(id) : id}`
 
-/** The keys of these hashes, a sorted set by the time (ms) an order was last counted in them. */
+/** The keys of these hashes, a sorted set by the steady time (ms) since which no order was counted in; 0 after each. */
 export const usageDaysKey = '{u}:usage-days'
 
 /** How the orders claimed in one minute (whole minutes since 1970) were decided. */
 export const decidedKey = (minute: number): string => `{u}:decided:${minute}`
 
-/** The minutes there are decisions of, a sorted set by the time (ms) none of their orders was open any more; 0 before. */
+/** The minutes there are decisions of, a sorted set by the steady time (ms) none of their orders was open any more; 0 before. */
 export const decidedMinutesKey = '{u}:decided-minutes'
+
+/** A time that no step of a clock changes, by which both are forgotten. */
+export const steadyTimeKey = '{u}:steady-time'
 
 /** The recent orders of a customer, a code or a merchant: a sorted set of paymentIds by claim time in ms. */
 export const recentKey = (

@@ -9,7 +9,7 @@ import type { Group } from './queue.ts'
 import { type Counting, Counts, type RecentOrders, type Subjects, subjectsOf } from './recent.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
-import { laterThan } from './usage.ts'
+import { laterThan, type RedisTime } from './usage.ts'
 
 /** An order that is open and names the job that asks. `claimedAt` in ms. */
 export type OpenOrder = { order: PlaceOrderRequest; claimedAt: number; jobId: string }
@@ -52,7 +52,7 @@ export class Lookup {
     group: Asked,
     paymentIds: string[],
     used: readonly RecentCounter[],
-    openAt: string,
+    openAt: RedisTime,
   ): Promise<Answer> {
     const subjects = paymentIds.flatMap((paymentId) => group.subjects?.get(paymentId) ?? [])
     if (!this.#oneNode || subjects.length < paymentIds.length)

@@ -44,3 +44,16 @@ test('a job that fails keeps no stack traces: it is as large after each attempt'
   expect(await connection.hget(jobKey(0, 'r-failing'), 'stacktrace')).toBe('[]')
   await taker.close(1_000)
 })
+
+test('a job that a worker whose clock is ahead has put off by a day is due at once', async () => {
+  const now = Date.now()
+  await worker.queues.enqueue(0, 'r-soon', { paymentIds: ['P-1'] }, 30_000)
+  await worker.queues.enqueue(0, 'r-late', { paymentIds: ['P-2'] }, 86_400_000)
+  const states = () =>
+    Promise.all(
+      ['r-soon', 'r-late'].map(async (jobId) => (await worker.queues.job(0, jobId))?.state),
+    )
+  expect(await states()).toEqual(['delayed', 'delayed'])
+  await worker.queues.promoteLate(0, now)
+  expect(await states()).toEqual(['delayed', 'waiting'])
+})

@@ -1,6 +1,6 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { GroupData, type Joining, workInRounds } from './gathering.ts'
-import { queueName, tagOf } from './keys.ts'
+import { delayedJobsKey, queueName, tagOf } from './keys.ts'
 import type { Subjects } from './recent.ts'
 import { type Connection, connect, type RedisAddress } from './redis.ts'
 
@@ -60,8 +60,20 @@ const STALLED_MAX = 1_000_000
 const RETRY_MS_MIN = 500
 const RETRY_MS_MAX = 30_000
 
+/**
+ * BullMQ dates retries by the clock of the worker they failed at. What is due later than any can be (ms), by the clock of Redis,
+ * was dated by a clock that was ahead.
+ */
+const DUE_MS_MAX = 2 * RETRY_MS_MAX
+
+/** So many of these are made due at once. */
+const PROMOTED_MAX = 100
+
 /** More attempts than fit into any DECIDE_WITHIN_MS: time ends an order, not the count. */
 const ATTEMPTS_MAX = 1_000_000
+
+/** BullMQ's scores of delayed jobs are of this part of a ms: it keeps those of one ms in order. */
+const DUE_UNIT = 0x1000
 
 const jobOptions = {
   attempts: ATTEMPTS_MAX,
@@ -111,10 +123,12 @@ function asOne(groups: Joining[], named: Set<string>): [GroupData, dueAt: number
 
 /** The BullMQ queues, one a shard. */
 export class Queues {
+  readonly #connection: Connection
   readonly #queues: Queue[]
 
   /** `connection` is closed by whoever opened it. */
   constructor(connection: Connection, shards: number) {
+    this.#connection = connection
     this.#queues = Array.from({ length: shards }, (_, shard) => {
       const queue = new Queue(queueName, {
         connection,
@@ -135,6 +149,17 @@ export class Queues {
       jobId,
       ...(delayMs > 0 ? { delay: delayMs } : {}),
     })
+  }
+
+  /** Makes jobs of a shard due that a worker whose clock is ahead has put off. `now`: Redis's time (ms). */
+  async promoteLate(shard: number, now: number): Promise<void> {
+    const from = (now + DUE_MS_MAX) * DUE_UNIT
+    const key = delayedJobsKey(shard)
+    const late = await this.#connection.zrangebyscore(key, from, '+inf', 'LIMIT', 0, PROMOTED_MAX)
+    for (const jobId of late) {
+      const job = await this.queue(shard).getJob(jobId)
+      await job?.promote().catch(() => {}) // Another worker has promoted it meanwhile.
+    }
   }
 
   /** How a job stands; undefined if it is not there (any more). */

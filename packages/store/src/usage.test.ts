@@ -2,11 +2,14 @@ import { LIMIT_AMOUNT_MAX, type Taking } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
+import { steadyTimeKey } from './keys.ts'
 import { type Judged, TooLate } from './usage.ts'
 
 const { worker, connection } = await openTestStore({ own: true })
 const { usage } = worker
+await usage.forget(undefined) // The steady time begins.
 const MINUTE_MS = 60_000
+const DAY_MS = 24 * 60 * MINUTE_MS
 const anId = () => crypto.randomUUID()
 
 const takingOf = (id: string): Taking => ({
@@ -29,30 +32,39 @@ const passed = (paymentId: string, customer: string, claimedAt = Date.now()) => 
 
 test('who was stopped for a minute with an open order in hand decides nothing, and takes nothing', async () => {
   const [customer, paymentId] = [anId(), anId()]
-  const openAt = String(Number(await usage.time()) - MINUTE_MS - 1)
+  const { now, steady } = await usage.time()
+  const openAt = { now, steady: steady - MINUTE_MS - 1 }
   await expect(usage.decide([passed(paymentId, customer)], openAt)).rejects.toThrow(TooLate)
   expect(await usage.used(takingOf(customer))).toEqual({ amount: 0n, count: 0n })
-  expect(await usage.decide([passed(paymentId, customer)], await usage.time())).toEqual(['SUCCESS'])
+  expect(await usage.decide([passed(paymentId, customer)], await usage.now())).toEqual(['SUCCESS'])
 })
+
+/** The steady time goes on by so much, as it does while workers look. */
+const letPass = (ms: number) => connection.hincrby(steadyTimeKey, 'steady', ms)
 
 test('decisions are kept while an order of their minute is open, and for two minutes more', async () => {
   const [customer, paymentId] = [anId(), anId()]
-  const now = Date.now()
-  const claimedAt = now - 10 * MINUTE_MS
+  const claimedAt = Date.now() - 10 * MINUTE_MS
   const decide = async () =>
-    usage.decide([passed(paymentId, customer, claimedAt)], await usage.time())
+    usage.decide([passed(paymentId, customer, claimedAt)], await usage.now())
   const minuteKey = `{u}:decided:${Math.floor(claimedAt / MINUTE_MS)}`
   await decide()
-  await usage.forget(claimedAt, now) // It is open.
+  await letPass(10 * MINUTE_MS)
+  await usage.forget(claimedAt) // It is open.
   expect(await connection.exists(minuteKey)).toBe(1)
-  await usage.forget(now, now) // No longer, from now on.
-  expect(await connection.exists(minuteKey)).toBe(1)
-  await usage.forget(now, now + 2 * MINUTE_MS - 1)
+  await usage.forget(undefined) // No longer, from now on.
+  await letPass(2 * MINUTE_MS - 1_000)
+  await usage.forget(undefined)
   expect(await connection.exists(minuteKey)).toBe(1)
   expect(await decide()).toEqual(['SUCCESS'])
   expect(await usage.used(takingOf(customer))).toEqual({ amount: 100n, count: 1n })
-  await usage.forget(now + MINUTE_MS, now + MINUTE_MS)
-  await usage.forget(now + 3 * MINUTE_MS, now + 3 * MINUTE_MS)
+  await usage.forget(undefined)
+  await letPass(2 * MINUTE_MS)
+  await usage.forget(claimedAt) // Open again, as where a shard's clock is behind: nothing is forgotten, and all counts anew.
+  await usage.forget(undefined)
+  expect(await connection.exists(minuteKey)).toBe(1)
+  await letPass(2 * MINUTE_MS)
+  await usage.forget(undefined)
   expect(await connection.exists(minuteKey)).toBe(0)
 })
 
@@ -60,7 +72,7 @@ test('orders of two minutes are decided together, each by its own limits', async
   const customer = anId()
   const now = Date.now()
   const orders = [0, 1, 2].map((i) => passed(anId(), customer, now - i * MINUTE_MS))
-  const codes = await usage.decide(orders, await usage.time())
+  const codes = await usage.decide(orders, await usage.now())
   expect(codes.toSorted()).toEqual(['PAYMENT_AMOUNT_EXCEED_LIMIT', 'SUCCESS', 'SUCCESS'])
   expect(await usage.used(takingOf(customer))).toEqual({ amount: 200n, count: 2n })
 })
@@ -90,7 +102,7 @@ const anOrder = (takings: Taking[], changes: Partial<Judged> = {}): Judged => ({
   ...changes,
 })
 
-const decide = async (orders: Judged[]) => usage.decide(orders, await usage.time())
+const decide = async (orders: Judged[]) => usage.decide(orders, await usage.now())
 
 test('the limit itself is placed, and not a unit more', async () => {
   const take = ofNewMerchant({ amountMax: 100n })
@@ -199,11 +211,47 @@ test('a group may be far larger than any that is made', async () => {
 
 test('the counters of a day are kept for three days after the last order, and then forgotten', async () => {
   const taking = { ...takingOf(anId()), day: '19991231' }
-  const order = { ...passed(anId(), ''), takings: [taking] }
-  await usage.decide([order], await usage.time())
-  const now = Date.now()
-  await usage.forget(now, now + 71 * 60 * MINUTE_MS)
-  expect(await usage.used(taking)).toEqual({ amount: 100n, count: 1n })
-  await usage.forget(now, now + 73 * 60 * MINUTE_MS)
+  const order = () => ({ ...passed(anId(), ''), takings: [taking] })
+  await usage.decide([order()], await usage.now())
+  await usage.forget(undefined)
+  await letPass(71 * 60 * MINUTE_MS)
+  await usage.decide([order()], await usage.now())
+  await usage.forget(undefined)
+  await letPass(71 * 60 * MINUTE_MS)
+  await usage.forget(undefined)
+  expect(await usage.used(taking)).toEqual({ amount: 200n, count: 2n })
+  await letPass(2 * 60 * MINUTE_MS)
+  await usage.forget(undefined)
   expect(await usage.used(taking)).toEqual({ amount: 0n, count: 0n })
 })
+
+/** Redis's clock is put, as the steady time sees it: what it said at the last call was so much earlier or later. */
+const putClock = (ms: number) => connection.hincrby(steadyTimeKey, 'at', -ms)
+
+test.each([
+  ['three days ahead for a round', [3 * DAY_MS, -3 * DAY_MS]],
+  ['three days back', [-3 * DAY_MS]],
+  [
+    'ahead and back, again and again',
+    Array.from({ length: 10 }, (_, i) => (i % 2 ? -1 : 1) * DAY_MS),
+  ],
+])(
+  'when the clock of Redis is put %s, no counter and no decision is forgotten',
+  async (_, steps) => {
+    const [customer, paymentId] = [anId(), anId()]
+    const order = passed(paymentId, customer, Date.now() - 10 * MINUTE_MS)
+    await usage.decide([order], await usage.now())
+    await usage.forget(undefined)
+    await usage.forget(undefined)
+    const before = await usage.now()
+    for (const step of steps) {
+      await putClock(step)
+      await usage.forget(undefined)
+    }
+    const after = await usage.now()
+    expect(after.steady - before.steady).toBeLessThanOrEqual(10_000 * steps.length)
+    expect(after.steady).toBeGreaterThanOrEqual(before.steady)
+    expect(await usage.decide([order], after)).toEqual(['SUCCESS'])
+    expect(await usage.used(takingOf(customer))).toEqual({ amount: 100n, count: 1n })
+  },
+)

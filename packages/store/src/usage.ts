@@ -5,6 +5,7 @@ import {
   codeHolderKey,
   decidedKey,
   decidedMinutesKey,
+  steadyTimeKey,
   usageDaysKey,
   usageField,
   usageKey,
@@ -33,6 +34,12 @@ const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
 
 /**
+ * Redis's time in ms: what its clock says; and a time that goes on with it but takes part in none of its steps, so that what
+ * goes by it is neither early nor forgotten. Both are of some moment not after now.
+ */
+export type RedisTime = { now: number; steady: number }
+
+/**
  * For how long a day's counters are kept after an order was last counted in them (ms): orders are placed within a day of
  * their claim; two more are for an operator to look at.
  */
@@ -47,39 +54,43 @@ const DECIDE_MS_MAX = MINUTE_MS
 /** Decisions are forgotten when this has passed since the last order of their minute was seen open (ms). */
 const FORGET_MS = 2 * DECIDE_MS_MAX
 
+/** So many keys are unlinked in one call. */
+const UNLINKED_MAX = 100
+
 /** The time told by Redis is asked for again when it is older than this (ms). */
 const TIME_MS_MAX = 1_000
 
 /** A time (ms) that was still to come when `Usage.time` gave this one. */
-export const laterThan = (time: string): number => Number(time) + 2 * TIME_MS_MAX
+export const laterThan = ({ now }: RedisTime): number => now + 2 * TIME_MS_MAX
 
 /** What limits and order codes have given to orders. */
 export class Usage {
   readonly #reserve = new Script('reserve')
   readonly #tellTime = new Script('tell-time')
+  readonly #listForgettable = new Script('list-forgettable')
+  readonly #unlinkDue = new Script('unlink-due')
   readonly #connection: Connection
-  /** What Redis last said the time is, and when it did by our own clock; both in ms. */
-  #told = { time: '', at: Number.NEGATIVE_INFINITY }
+  /** What Redis last said the time is, and when it did by our own clock (ms). */
+  #told: { time: RedisTime; at: number } | undefined
 
   constructor(connection: Connection) {
     this.#connection = connection
   }
 
-  /** A time (ms) not after now, by the clock that `decide` goes by: orders read from now on were open at it. */
-  async time(): Promise<string> {
-    return performance.now() - this.#told.at > TIME_MS_MAX ? this.now() : this.#told.time
+  /** Redis's time: orders read from now on were open at it. */
+  async time(): Promise<RedisTime> {
+    const told = this.#told
+    return told !== undefined && performance.now() - told.at <= TIME_MS_MAX ? told.time : this.now()
   }
 
-  /** The time (ms) by that clock, asked for now. */
-  async now(): Promise<string> {
-    const time = z
-      .string()
-      .parse(await this.#tellTime.run(this.#connection, [decidedMinutesKey], []))
+  /** Redis's time, asked for now. */
+  async now(): Promise<RedisTime> {
+    const time = Time.parse(await this.#tellTime.run(this.#connection, [steadyTimeKey], []))
     this.#tell(time)
     return time
   }
 
-  #tell(time: string): void {
+  #tell(time: RedisTime): void {
     this.#told = { time, at: performance.now() }
   }
 
@@ -91,7 +102,7 @@ export class Usage {
    * @param openAt what `time` said before the orders were seen open
    * @throws TooLate when that is longer than a minute ago: they may be concluded, and their decisions forgotten
    */
-  async decide(orders: Judged[], openAt: string): Promise<FinalCode[]> {
+  async decide(orders: Judged[], openAt: RedisTime): Promise<FinalCode[]> {
     const byMinute = Map.groupBy(orders.entries(), ([, order]) => minuteOf(order.claimedAt))
     const codes: FinalCode[] = []
     await Promise.all(
@@ -108,7 +119,7 @@ export class Usage {
     return codes
   }
 
-  async #decideMinute(minute: number, orders: Judged[], openAt: string): Promise<FinalCode[]> {
+  async #decideMinute(minute: number, orders: Judged[], openAt: RedisTime): Promise<FinalCode[]> {
     const { keys, args } = this.decision(minute, orders, openAt)
     return this.decided(Decided.parse(await this.#reserve.run(this.#connection, keys, args)))
   }
@@ -117,7 +128,7 @@ export class Usage {
   decision(
     minute: number,
     orders: Judged[],
-    openAt: string,
+    openAt: RedisTime,
   ): { keys: string[]; args: (string | number)[] } {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
@@ -131,8 +142,8 @@ export class Usage {
       ]
     })
     return {
-      keys: [decidedKey(minute), decidedMinutesKey, usageDaysKey, ...places.keys()],
-      args: [minute, openAt, DECIDE_MS_MAX, JSON.stringify(told)],
+      keys: [decidedKey(minute), decidedMinutesKey, usageDaysKey, steadyTimeKey, ...places.keys()],
+      args: [minute, openAt.steady, DECIDE_MS_MAX, JSON.stringify(told)],
     }
   }
 
@@ -141,7 +152,7 @@ export class Usage {
    *
    * @throws TooLate when it has decided nothing
    */
-  decided([time, ...codes]: z.output<typeof Decided>): FinalCode[] {
+  decided({ time, codes }: z.output<typeof Decided>): FinalCode[] {
     this.#tell(time)
     if (codes.length === 0)
       throw new TooLate('orders were decided too long after they were seen open')
@@ -171,33 +182,51 @@ export class Usage {
 
   /**
    * Forgets decisions nobody can ask for any more: those of minutes without an open order for so long that nobody may
-   * decide them again; and the counters of days long past. `oldestOpen` is the oldest claim time of an open order; `now` (ms) is a
-   * time after it was asked for: a minute is kept from then on for as long as somebody may believe an order of it open.
+   * decide them again; and the counters of days long past. `oldestOpen` is the oldest claim time of an open order (ms), asked for
+   * just before; undefined if there is none. Goes by the steady time, which goes on when this is called. Resolves with the time.
    */
-  async forget(oldestOpen: number, now: number): Promise<void> {
-    const before = minuteOf(Math.min(oldestOpen, now - FORGET_MS))
-    const key = decidedMinutesKey
-    const open = await this.#connection.zrangebyscore(key, 0, 0)
-    const closed = open.filter((minute) => Number(minute) < before)
-    if (closed.length > 0)
-      await this.#connection.zadd(key, ...closed.flatMap((minute) => [now, minute]))
-    for (const minute of await this.#connection.zrangebyscore(key, 1, now - FORGET_MS)) {
-      await this.#connection.unlink(decidedKey(Number(minute)))
-      await this.#connection.zrem(key, minute)
-    }
-    for (const day of await this.#connection.zrangebyscore(
-      usageDaysKey,
-      '-inf',
-      now - COUNTER_MS,
-    )) {
-      await this.#connection.unlink(day) // Not by expiry: that would free millions of fields while everyone waits.
-      await this.#connection.zrem(usageDaysKey, day)
+  async forget(oldestOpen: number | undefined): Promise<RedisTime> {
+    const { time, minutes, counters } = Forgettable.parse(
+      await this.#listForgettable.run(
+        this.#connection,
+        [steadyTimeKey, decidedMinutesKey, usageDaysKey],
+        [oldestOpen === undefined ? '' : minuteOf(oldestOpen), FORGET_MS, COUNTER_MS],
+      ),
+    )
+    const decisions = minutes.map((minute) => decidedKey(Number(minute)))
+    await this.#unlink(decidedMinutesKey, time.steady - FORGET_MS, minutes, decisions)
+    await this.#unlink(usageDaysKey, time.steady - COUNTER_MS, counters, counters)
+    return time
+  }
+
+  /** Not by expiry: that would free millions of fields while everyone waits. */
+  async #unlink(index: string, until: number, members: string[], keys: string[]): Promise<void> {
+    for (let at = 0; at < members.length; at += UNLINKED_MAX) {
+      const end = at + UNLINKED_MAX
+      const args = [until, ...members.slice(at, end)]
+      await this.#unlinkDue.run(this.#connection, [index, ...keys.slice(at, end)], args)
     }
   }
 }
 
-/** What the script answers: the time (ms), then the orders' codes. */
-export const Decided = z.tuple([z.string()], z.string())
+const Ms = z.coerce.number()
+
+/** What the script answers: the time. */
+const Time = z.tuple([Ms, Ms]).transform(([now, steady]): RedisTime => ({ now, steady }))
+
+/** What the script answers: the time, then the orders' codes. */
+export const Decided = z
+  .tuple([Ms, Ms], z.string())
+  .transform(([now, steady, ...codes]) => ({ time: { now, steady }, codes }))
+
+/** What the script answers: the time; how many minutes may be forgotten, which, and then which counters. */
+const Forgettable = z
+  .tuple([Ms, Ms, z.number()], z.string())
+  .transform(([now, steady, minutes, ...due]) => ({
+    time: { now, steady },
+    minutes: due.slice(0, minutes),
+    counters: due.slice(minutes),
+  }))
 
 function readUsed(value: string | null): Used {
   const [amount, count] = (value ?? '0 0').split(' ')

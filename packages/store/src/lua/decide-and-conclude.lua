@@ -11,8 +11,8 @@
 local reserveKeys = tonumber(ARGV[1])
 local decided = reserve({ unpack(KEYS, 1, reserveKeys) }, { unpack(ARGV, 2, 5) })
 local outcomes = {}
-for i = 2, #decided do
-  outcomes[2 * i - 3], outcomes[2 * i - 2] = ARGV[4 + i], decided[i]
+for i = 3, #decided do
+  outcomes[2 * i - 5], outcomes[2 * i - 4] = ARGV[3 + i], decided[i]
 end
 if #outcomes == 0 then return { decided, {} } end
 return { decided, conclude({ unpack(KEYS, reserveKeys + 1) }, outcomes) }

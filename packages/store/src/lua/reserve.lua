@@ -5,22 +5,24 @@
 -- digits here, in a string, which are added and compared as such.
 --
 -- KEYS[1]      the hash of decisions: a field for each paymentId
--- KEYS[2]      the sorted set of minutes there are decisions of, by the time no order of theirs was open any more
--- KEYS[3]      the sorted set of counters' hashes, by the time they were last counted in
--- KEYS[4..n]   the hashes of counters and the code holders the orders need
+-- KEYS[2]      the sorted set of minutes there are decisions of; see list-forgettable.lua
+-- KEYS[3]      the sorted set of counters' hashes; see there
+-- KEYS[4]      the steady time, a hash; see there
+-- KEYS[5..n]   the hashes of counters and the code holders the orders need
 -- ARGV[1]      the minute all the orders were claimed in
--- ARGV[2]      a time in ms, by this node's clock, at which all the orders were still open
+-- ARGV[2]      a steady time in ms at which all the orders were still open
 -- ARGV[3]      for how many ms after that time they may be decided: past it, their decisions may be forgotten
 -- ARGV[4]      a flat list in JSON, for each order three: its paymentId; the code it was judged to (SUCCESS: passed); how many
---              parts follow, and for each part five: which of the keys, 1 is KEYS[4]; the counter's field, or HOLD for an order
+--              parts follow, and for each part five: which of the keys, 1 is KEYS[5]; the counter's field, or HOLD for an order
 --              code; amount; the most the amount may add up to; the most the count may (false for no limit; all three are
 --              strings from 10^15 on). An order has one part of a field at most
 --
--- Returns      the time in ms, then for each order its final result code; after the time nothing if it is too late
+-- Returns      the time and the steady time in ms, then for each order its final result code; nothing if it is too late
 
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
-if now - ARGV[2] > tonumber(ARGV[3]) then return { now } end
+local steady = redis.call('HGET', KEYS[4], 'steady') or now
+if steady - ARGV[2] > tonumber(ARGV[3]) then return { now, steady } end
 
 local function digits(value)
   return type(value) == 'number' and string.format('%d', value) or value
@@ -63,7 +65,7 @@ end
 -- What is kept under each of the keys: who holds an order code, or each counter's amount and count.
 local holders, amounts, counts, changed = {}, {}, {}, {}
 for place, needed in pairs(fields) do
-  local key = KEYS[3 + place]
+  local key = KEYS[4 + place]
   changed[place] = {}
   if needed[1] == 'HOLD' then
     holders[place] = redis.call('GET', key)
@@ -131,7 +133,7 @@ for n, paymentId in ipairs(paymentIds) do
 end
 
 for place, fieldsOf in pairs(changed) do
-  local key, counted = KEYS[3 + place], {}
+  local key, counted = KEYS[4 + place], {}
   for field in pairs(fieldsOf) do
     if field == 'HOLD' then
       redis.call('SET', key, holders[place])
@@ -144,11 +146,11 @@ for place, fieldsOf in pairs(changed) do
   end
   if #counted > 0 then
     redis.call('HSET', key, unpack(counted))
-    redis.call('ZADD', KEYS[3], now, key)
+    redis.call('ZADD', KEYS[3], 0, key)
   end
 end
 if #fresh > 0 then
   redis.call('HSET', KEYS[1], unpack(fresh))
   redis.call('ZADD', KEYS[2], 0, ARGV[1])
 end
-return { now, unpack(decided) }
+return { now, steady, unpack(decided) }

@@ -1,9 +1,10 @@
 -- Tells the time of the node that keeps a slot: on a Cluster, TIME alone may be any node's.
 --
--- KEYS[1]      a key of the slot
+-- KEYS[1]      the steady time, a hash; see list-forgettable.lua
 -- ARGV[]       nothing
 --
--- Returns      the time in ms
+-- Returns      the time in ms; the steady time in ms
 
 local time = redis.call('TIME')
-return time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+return { now, redis.call('HGET', KEYS[1], 'steady') or now }

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest'
+import { type ClockFact, ClockWatch } from './clock-watch.ts'
+
+const REDIS: ClockFact =
+  'the clock of Redis stepped: look at the time synchronisation of its machine'
+const OWN: ClockFact = 'the clock of this machine stepped: look at its time synchronisation'
+const DIFFER: ClockFact =
+  'the clocks of this machine and of Redis differ: look at the time synchronisation of both'
+
+const DAY_MS = 86_400_000
+
+/** By how much the clocks were put before a look (ms), and how long Redis took to answer it. */
+type Look = { redis?: number; own?: number; takesMs?: number }
+
+/** What is said of looks, 5 s one after the other. */
+async function saidOf(looks: Look[]): Promise<[ClockFact, number][]> {
+  const said: [ClockFact, number][] = []
+  let [ticks, redisAhead, ownAhead] = [1_000, 0, 0]
+  const wall = () => DAY_MS + ticks + ownAhead
+  const watch = new ClockWatch((fact, byMs) => void said.push([fact, byMs]), {
+    wall,
+    ticks: () => ticks,
+  })
+  for (const { redis = 0, own = 0, takesMs = 1 } of [{}, ...looks]) {
+    ticks += 5_000
+    redisAhead += redis
+    ownAhead += own
+    await watch.look(async () => {
+      const now = DAY_MS + ticks + redisAhead
+      ticks += takesMs
+      return { now, steady: now }
+    })
+  }
+  return said
+}
+
+test.each<[string, Look[], [ClockFact, number][]]>([
+  ['nothing, while all clocks go', [{}, {}, {}], []],
+  ['nothing, when Redis answers late', [{ takesMs: 9_000 }, {}, { takesMs: 60_000 }, {}], []],
+  ['nothing, of a second less 1 ms', [{ redis: 998 }, { redis: -998 }], []],
+  [
+    'that Redis’s was put ahead, and back',
+    [{ redis: 3 * DAY_MS }, { redis: -3 * DAY_MS }],
+    [
+      [REDIS, 3 * DAY_MS - 1],
+      [DIFFER, 1 - 3 * DAY_MS],
+      [REDIS, 1 - 3 * DAY_MS],
+    ],
+  ],
+  [
+    'that the worker’s own was put ahead, once',
+    [{ own: DAY_MS }, {}, {}],
+    [
+      [OWN, DAY_MS],
+      [DIFFER, DAY_MS],
+    ],
+  ],
+  [
+    'that the worker’s own was put back',
+    [{ own: -DAY_MS }],
+    [
+      [OWN, -DAY_MS],
+      [DIFFER, 1 - DAY_MS],
+    ],
+  ],
+])('of clocks a worker says %s', async (_, looks, said) => {
+  expect(await saidOf(looks)).toEqual(said)
+})
