@@ -24,8 +24,7 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
   deps.seen.taken(group)
   const paymentIds = [...new Set(group.paymentIds)]
   if (isDeadly(group)) {
-    const reason = 'workers have died with it in hand'
-    await defer(group, undecidable(paymentIds, reason), deps)
+    await endOrDefer(group, paymentIds, new Error('workers died while they had it'), deps)
     return
   }
   if (isIsolated(group)) {
@@ -57,19 +56,28 @@ async function separate(
   reason: unknown,
   deps: ProcessDeps,
 ): Promise<void> {
-  const openAt = await deps.store.usage.time()
+  if (isAlone(group) || isIsolated(group)) return endOrDefer(group, paymentIds, reason, deps)
+  const { store, seen } = deps
   const open = await stillOpen(group, paymentIds, deps)
-  if (paymentIds.length > 1 || !(isAlone(group) || isIsolated(group))) {
-    const { store, seen } = deps
-    for (const paymentId of open) seen.undecided(paymentId, reason, group)
-    await store.mending.postpone(group.shard, answerable(group, open), ALONE_MS)
-    return
+  for (const paymentId of open) seen.undecided(paymentId, reason, group)
+  await store.mending.postpone(group.shard, answerable(group, open), ALONE_MS)
+}
+
+/** Ends those that had all their time. The others are tried again, each alone as it is now. */
+async function endOrDefer(
+  group: Group,
+  paymentIds: string[],
+  reason: unknown,
+  deps: ProcessDeps,
+): Promise<void> {
+  const openAt = await deps.store.usage.time()
+  const undecided: Undecidable[] = []
+  for (const paymentId of await stillOpen(group, paymentIds, deps)) {
+    const ended = await endsForAge(group, { paymentId, openAt, reason }, deps)
+    if (!ended) undecided.push({ paymentId, reason })
   }
-  for (const paymentId of open) {
-    if (await endsForAge(group, { paymentId, openAt, reason }, deps)) continue
-    if (!isIsolated(group)) throw reason // BullMQ runs its job again after its back-off.
-    await defer(group, [{ paymentId, reason }], deps)
-  }
+  if (undecided.length > 0 && !isIsolated(group)) throw reason // Its job runs again after BullMQ's back-off.
+  await defer(group, undecided, deps)
 }
 
 /** Whether it is all that its job is answerable for. */
@@ -92,9 +100,6 @@ async function stillOpen(
   return paymentIds.filter((_, i) => jobIds[i] === jobId)
 }
 
-const undecidable = (paymentIds: string[], reason: unknown): Undecidable[] =>
-  paymentIds.map((paymentId) => ({ paymentId, reason }))
-
 /** Orders as the job that is answerable for them. */
 const answerable = ({ jobId, traces }: Group, paymentIds: string[]): Answerable[] =>
   paymentIds.map((paymentId) => ({ paymentId, jobId, trace: traces?.[paymentId] }))
@@ -114,7 +119,7 @@ async function defer(
 }
 
 function listFor(group: Group, reason: unknown): DeferredList {
-  if (isDeadly(group) || isIsolated(group)) return 'isolated'
+  if (isIsolated(group)) return 'isolated'
   if (reason instanceof CheckFault && reason.circuit !== undefined) return `check:${reason.circuit}`
   return 'later'
 }
