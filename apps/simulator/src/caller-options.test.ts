@@ -41,6 +41,25 @@ describe('readWho', () => {
     )
   })
 
+  const standard = '/aps/api/v1/payments/'
+  test.each([
+    ['http://a:3000', `http://a:3000${standard}placeOrder`],
+    ['https://a', `https://a${standard}placeOrder`],
+    ['http://[::1]:3000', `http://[::1]:3000${standard}placeOrder`],
+    ['http://a?tenant=1', `http://a${standard}placeOrder?tenant=1`],
+    ['http://a/', 'http://a/'],
+    ['http://a/place', 'http://a/place'],
+  ])('orders to %s go to %s, and inquiries beside it', async (url, placed) => {
+    const read = await who('--url', url, '--server-key', files.serverKey).read
+    expect(read.url.href).toBe(placed)
+    expect(read.inquiryUrl.href).toBe(new URL(`inquiryOrder${read.url.search}`, placed).href)
+  })
+
+  test('an --inquiry-url without a path is the standard one', async () => {
+    const named = ['--inquiry-url', 'http://b:80', '--server-key', files.serverKey]
+    expect((await who(...named).read).inquiryUrl.href).toBe(`http://b${standard}inquiryOrder`)
+  })
+
   test('inquiries go where --inquiry-url says', async () => {
     const { inquiryUrl } = await who(
       '--inquiry-url',

@@ -6,8 +6,12 @@ import type { Option } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Where the standalone app listens, and the names it knows its caller by: without options, commands speak to it. */
+const paths = {
+  url: '/aps/api/v1/payments/placeOrder',
+  'inquiry-url': '/aps/api/v1/payments/inquiryOrder',
+} as const
 const standalone = {
-  url: 'http://127.0.0.1:3000/aps/api/v1/payments/placeOrder',
+  url: `http://127.0.0.1:3000${paths.url}`,
   clientId: 'SANDBOX_5Y00000000000001',
   key: '.data/keys/alipay-1.pem',
   serverKey: '.data/keys/acquirer.pub.pem',
@@ -19,7 +23,7 @@ export const callerOptions = {
     type: 'string',
     value: '<url>',
     default: standalone.url,
-    help: "the acquirer's placeOrder",
+    help: `the acquirer's placeOrder; without a path, ${paths.url}`,
   },
   'inquiry-url': {
     type: 'string',
@@ -93,10 +97,12 @@ export async function readWho(
   }
 }
 
-function urlOf(option: string, text: string): URL {
+/** Without a path, not even `/`, it is the path of Alipay+'s documentation. */
+function urlOf(option: keyof typeof paths, text: string): URL {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new Usage(`--${option} ${text}: is no http or https URL`)
+  if (!/^[^/]*\/\/[^/?#]*\//.test(text)) url.pathname = paths[option]
   return url
 }
 

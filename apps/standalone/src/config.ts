@@ -1,16 +1,20 @@
 import { DATA_DIR, port, redisEnvironment } from '@placeorder/config'
 import { z } from 'zod'
 
+/** Where an ingress listens by default, which is where the simulator looks. */
+export const PORT = 3_000
+export const PLACE_ORDER_PATH = '/aps/api/v1/payments/placeOrder'
+
 /** What the standalone app reads from its environment; the rest goes through to ingress and worker. */
 export const StandaloneEnvironment = z.object({
   ...redisEnvironment,
   /** Without it, Cluster and Sentinels a Redis is started. */
   REDIS_URL: redisEnvironment.REDIS_URL.unwrap().optional(),
   HOST: z.string().min(1).default('0.0.0.0'),
-  PORT: port.default(3_000),
+  PORT: port.default(PORT),
   /** Where keys, Redis's files and standalone.json are kept. */
   DATA_DIR: z.string().min(1).default(DATA_DIR),
-  PLACE_ORDER_PATH: z.string().default('/aps/api/v1/payments/placeOrder'),
+  PLACE_ORDER_PATH: z.string().default(PLACE_ORDER_PATH),
   TLS_CERT_FILE: z.string().optional(),
   TLS_CLIENT_CA_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('warn'),

@@ -1,5 +1,6 @@
+import { DATA_DIR } from '@placeorder/config'
 import { runChild } from './child.ts'
-import type { StandaloneEnvironment } from './config.ts'
+import { PLACE_ORDER_PATH, PORT, type StandaloneEnvironment } from './config.ts'
 
 /** The key files of both sides, without their endings. */
 export type Keys = { acquirer: string; caller: string }
@@ -27,24 +28,30 @@ export async function placeSample(
     return 0
   }
   say('placing the order of placeOrder.txt\n')
-  const args = ['place', ...optionsFor(environment, placeOrder, keys)]
+  const args = ['place', '--url', placeOrder, ...keyOptions(keys), ...tlsOptions(environment)]
   return runChild('apps/simulator/src/main.ts', args, env)
 }
 
-/** The command that places another order. */
+/** The command that places another order, run from the repository's root: with what differs from the simulator's own defaults. */
 export function hintFor(
   environment: StandaloneEnvironment,
   placeOrder: string,
   keys: Keys,
 ): string {
-  const withCert = environment.TLS_CLIENT_CA_FILE === undefined ? '' : ' --cert … --cert-key …'
-  const options = optionsFor(environment, placeOrder, keys).join(' ')
-  return `npm run simulator -- place ${options}${withCert}`
+  const { origin, pathname } = new URL(placeOrder)
+  const url = pathname === PLACE_ORDER_PATH ? origin : placeOrder
+  const isUsual = url === `http://127.0.0.1:${PORT}`
+  const files = environment.DATA_DIR === DATA_DIR ? [] : keyOptions(keys)
+  const mutual = environment.TLS_CLIENT_CA_FILE === undefined ? [] : ['--cert … --cert-key …']
+  const options = [...(isUsual ? [] : ['--url', url]), ...files, ...tlsOptions(environment)]
+  return ['npm run simulator -- place', ...options, ...mutual].join(' ')
 }
 
-/** The certificate is of a name that callers know, not of this machine's address; the answer's signature is verified all the same. */
-const optionsFor = ({ TLS_CERT_FILE }: StandaloneEnvironment, placeOrder: string, keys: Keys) => [
-  ...['--url', placeOrder, '--key', `${keys.caller}.pem`],
+const keyOptions = (keys: Keys) => [
+  ...['--key', `${keys.caller}.pem`],
   ...['--server-key', `${keys.acquirer}.pub.pem`],
-  ...(TLS_CERT_FILE === undefined ? [] : ['--insecure']),
 ]
+
+/** A certificate is of a name that callers know, not of this machine's address; the answer's signature is verified all the same. */
+const tlsOptions = ({ TLS_CERT_FILE }: StandaloneEnvironment) =>
+  TLS_CERT_FILE === undefined ? [] : ['--insecure']

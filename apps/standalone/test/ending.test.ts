@@ -9,6 +9,7 @@ import {
   type StandaloneFolder,
   signedCall,
   standaloneFolder,
+  startProcess,
 } from '@placeorder/testkit'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
@@ -72,13 +73,22 @@ test('a killed npm start takes its children with it, and the next waits for them
   expect(second.up.pid).toBe(second.pid)
 })
 
-test('a second start on the same data refuses with the pid of the first', async () => {
+test('a second start refuses with the pid of the first, which commands find', async () => {
   const first = await folder.startUp()
   const second = folder.start({ args: ['--once'], env: { PORT: '0' } })
   expect(await second.exited).toBe(1)
   expect(second.lines.join('\n')).toContain(`npm start with pid ${first.pid} is running`)
   expect(second.lines.join('\n')).toContain(first.up.placeOrder)
   expect(isAlive(first.up.redis?.pid ?? -1)).toBe(true)
+
+  const orders = startProcess({
+    name: 'orders',
+    entry: 'apps/operator/src/orders/main.ts',
+    args: ['open'],
+    env: { DATA_DIR: folder.dir },
+  })
+  expect(await orders.exited).toBe(0)
+  expect(orders.lines).toContain(`using the Redis of npm start (pid ${first.pid})`)
   first.kill('SIGTERM')
   expect(await first.exited).toBe(0)
 })

@@ -44,7 +44,7 @@ export const command: Command = {
       const summary = await runLoad({
         who,
         recipe,
-        setup,
+        setup: { ...setup, url: who.url.href },
         objectives,
         timeFactor,
         signal: stop.signal,
