@@ -1,7 +1,6 @@
 import { freePort } from '@placeorder/store/local-redis'
-import { standaloneFolder } from '@placeorder/testkit'
+import { openAuthority, standaloneFolder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
-import { openAuthority } from '../../ingress/test/certificates.ts'
 
 const folder = await standaloneFolder()
 afterAll(() => folder.close())
