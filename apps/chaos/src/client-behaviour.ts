@@ -3,15 +3,21 @@ import { isFinal, isResultCode, type PlaceOrderRequest } from '@placeorder/proto
 import type { Callers, Endpoint } from './callers.ts'
 import type { Ending } from './history/history.ts'
 import type { Random } from './random.ts'
-import { inconsistent } from './workload.ts'
+import { withOtherTerms } from './workload.ts'
 
-/** What becomes of an order on the callers' side, each as often as it says. */
-const ways = { plainly: 40, inCopies: 20, inconsistently: 15, droppingAndRepeating: 25 }
+/** How clients send an order, each as often as it says. A silent one never asks again, whatever it hears. */
+const behaviours = {
+  plain: 35,
+  silent: 10,
+  concurrent: 20,
+  inconsistent: 12,
+  droppingAndRepeating: 23,
+}
 
 /** Alipay+ asks again after 4 s, 4 s, 30 s and so on; here time is short (ms). */
 const ASK_AGAIN_MS = [300, 700, 1_500, 3_000, 4_000]
 
-/** After a final answer somebody may come back to it within this time (ms). */
+/** After a final answer a client may come back to it within this time (ms). */
 const COME_BACK_MS_MAX = 8_000
 
 export type Placing = {
@@ -23,23 +29,25 @@ export type Placing = {
   signal: AbortSignal
 }
 
-/** Places an order in one of the ways of real callers, and asks after it until its answer is final. */
+/** Places an order as real clients do, and asks after it until its answer is final, unless the client is silent. */
 export async function place(order: PlaceOrderRequest, placing: Placing): Promise<void> {
   const { random } = placing
-  const way = random.weighted(ways)
-  const first = await placeIn[way](order, placing)
+  const behaviour = random.weighted(behaviours)
+  const first = await placeAs[behaviour](order, placing)
+  if (behaviour === 'silent') return
   await askUntilFinal(order, first, placing)
   if (!random.chance(0.3)) return
   await pause(random.whole(0, COME_BACK_MS_MAX), placing)
   await ask(order, placing)
 }
 
-const placeIn: Record<
-  keyof typeof ways,
+const placeAs: Record<
+  keyof typeof behaviours,
   (order: PlaceOrderRequest, placing: Placing) => Promise<Ending | undefined>
 > = {
-  plainly: (order, placing) => send(order, placing),
-  inCopies: async (order, placing) => {
+  plain: (order, placing) => send(order, placing),
+  silent: (order, placing) => send(order, placing),
+  concurrent: async (order, placing) => {
     const { random } = placing
     const copies = Array.from({ length: random.whole(2, 5) }, async () => {
       await pause(random.whole(0, 50), placing)
@@ -47,9 +55,9 @@ const placeIn: Record<
     })
     return (await Promise.all(copies)).find(settles)
   },
-  inconsistently: async (order, placing) => {
+  inconsistent: async (order, placing) => {
     const { random } = placing
-    const other = inconsistent(order, random)
+    const other = withOtherTerms(order, random)
     const early = random.chance(0.3)
     const both = [order, other].map(async (request, i) => {
       await pause((i === 1) === early ? 0 : random.whole(0, 500), placing)
@@ -64,7 +72,7 @@ const placeIn: Record<
   },
 }
 
-/** Whether nothing more can be learnt by asking again. */
+/** Whether asking again can bring nothing new. */
 const settles = (ending: Ending | undefined): boolean => {
   if (ending?.kind !== 'ANSWERED') return false
   const code = ending.orderCode ?? ending.code

@@ -1,27 +1,27 @@
 import assert from 'node:assert/strict'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type FaultKind, type FaultName, faults } from './faults.ts'
+import type { FaultKind, Faults } from './faults.ts'
 import { History } from './history/history.ts'
 import type { Random } from './random.ts'
 import type { TestBed } from './test-bed.ts'
 
-/** So many faults are at work at a time, so that they meet. */
+/** So many faults are in force at a time, so that they meet. */
 const AT_A_TIME = 3
 
-/** Between two faults of a row there is fair weather for so long (ms), at least and at most. */
-const FAIR_MS = [200, 5_000] as const
+/** The pause between two faults of a row (ms), at least and at most. */
+const BETWEEN_MS = [200, 5_000] as const
 
 type Schedule = { testBed: TestBed; history: History; random: Random; signal: AbortSignal }
 
 /**
- * Injects one fault after the other until `signal` aborts; then all of it is whole. Every kind comes once before
- * any comes again. A seed's order of kinds is always the same; who is hit also depends on who is whole.
+ * Injects one fault after the other until `signal` aborts; then all of them are healed. Every kind comes once
+ * before any comes again. A seed's order of kinds is always the same; what is hit also depends on what is whole.
  */
 export async function injectFaults(
   testBed: TestBed,
   options: Omit<Schedule, 'testBed'>,
 ): Promise<void> {
-  const deck = new Deck(kindsFor(testBed), options.random.fork(0))
+  const deck = new Deck(Object.keys(testBed.faults), options.random.fork(0))
   const rows = Array.from({ length: AT_A_TIME }, (_, row) => options.random.fork(row + 1))
   await Promise.all(rows.map((random) => injectInTurns({ ...options, testBed, random }, deck)))
 }
@@ -31,10 +31,10 @@ async function injectInTurns(
   deck: Deck,
 ): Promise<void> {
   for (;;) {
-    await pause(random.whole(...FAIR_MS), signal)
+    await pause(random.whole(...BETWEEN_MS), signal)
     if (signal.aborted) return
     const name = deck.draw()
-    const { holdMs, inject }: FaultKind = faults[name]
+    const { holdMs, inject } = kindOf(name, testBed.faults)
     const holds = random.whole(...holdMs)
     const at = History.now()
     const activeFault = await inject(testBed, random)
@@ -48,23 +48,24 @@ async function injectInTurns(
   }
 }
 
-const kindsFor = ({ disk }: TestBed): FaultName[] =>
-  (Object.keys(faults) as FaultName[]).filter(
-    (name) => disk !== undefined || name !== 'fill the disk',
-  )
+function kindOf(name: string, faults: Faults): FaultKind {
+  const kind = faults[name]
+  assert(kind !== undefined, `${name} is not a kind of fault`)
+  return kind
+}
 
 /** All kinds of faults, shuffled, and again when all have come. */
 class Deck {
-  readonly #kinds: FaultName[]
+  readonly #kinds: string[]
   readonly #random: Random
-  #names: FaultName[] = []
+  #names: string[] = []
 
-  constructor(kinds: FaultName[], random: Random) {
+  constructor(kinds: string[], random: Random) {
     this.#kinds = kinds
     this.#random = random
   }
 
-  draw(): FaultName {
+  draw(): string {
     if (this.#names.length === 0) this.#names = this.#random.shuffled(this.#kinds)
     const name = this.#names.pop()
     assert(name !== undefined, 'a deck has cards')
@@ -72,7 +73,7 @@ class Deck {
   }
 
   /** For one that could not come now; it comes last. */
-  putBack(name: FaultName): void {
+  putBack(name: string): void {
     this.#names.unshift(name)
   }
 }

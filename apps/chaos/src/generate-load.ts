@@ -30,7 +30,11 @@ const IN_FLIGHT_MAX = 400
 /** When the callers' event loop comes later than this (ms), no new order is sent. */
 const LATE_MS_MAX = 50
 
-/** Lets orders come until `signal` aborts, and waits for the calls of all. Resolves with the orders. */
+/** Bursts make full groups, parts and joined jobs: one about every so many seconds, of this many orders. */
+const BURST_EVERY_S = 6
+const BURST_ORDERS = [100, 250] as const
+
+/** Sends orders until `signal` aborts, and waits for all calls. Resolves with the orders. */
 export async function generateLoad(
   { seed, ordersPerSecond, signal, onProgress }: LoadOptions,
   { callers, endpoints, random, history }: Asking & { history: History },
@@ -38,7 +42,7 @@ export async function generateLoad(
   const startedAt = performance.now()
   const sent: PlaceOrderRequest[] = []
   const placing: Promise<void>[] = []
-  const telling = setInterval(() => {
+  const reporting = setInterval(() => {
     const elapsedMs = performance.now() - startedAt
     const { length: orders } = sent
     const { inFlight } = callers
@@ -54,12 +58,17 @@ export async function generateLoad(
     const own = random.fork(sent.length)
     await wait(own.next() * (2_000 / ordersPerSecond), undefined, { signal }).catch(() => {})
     if (signal.aborted || callers.inFlight >= IN_FLIGHT_MAX || isLate(history)) continue
-    const order = orderNumber(sent.length, String(seed), own)
-    sent.push(order)
-    placing.push(place(order, { callers, endpoints, random: own, signal }))
+    const isBurst = own.chance(1 / (BURST_EVERY_S * ordersPerSecond))
+    for (let left = isBurst ? own.whole(...BURST_ORDERS) : 1; left > 0; left -= 1) {
+      const each = random.fork(sent.length)
+      const { order, outcomes } = orderNumber(sent.length, String(seed), each)
+      sent.push(order)
+      history.expects(order, outcomes)
+      placing.push(place(order, { callers, endpoints, random: each, signal }))
+    }
   }
   await Promise.all(placing)
-  clearInterval(telling)
+  clearInterval(reporting)
   return sent
 }
 

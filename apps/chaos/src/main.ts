@@ -18,30 +18,37 @@ function argumentsOrExit() {
   }
 }
 
-const { seed, minutes, rate } = argumentsOrExit()
-const dir = join(root, '.chaos', `${seed}-${process.pid}`)
-await mkdir(dir, { recursive: true })
+const { seed, minutes, rate, topologies } = argumentsOrExit()
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
-console.log(
-  `seed ${seed}, ${minutes} min, ${rate} new orders a second; history and logs are in ${dir}`,
-)
-const report = await runChaos({
-  seed,
-  forMs: minutes * 60_000,
-  ordersPerSecond: rate,
-  dir,
-  signal: ending.signal,
-  onProgress: (progress) => {
-    if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${progressLine(progress)}`)
-    else if (Math.round(progress.elapsedMs / 1_000) % 30 === 0) console.log(progressLine(progress))
-  },
-})
-if (process.stdout.isTTY) console.log()
-console.log(summary(report))
-if (report.violations.length + report.processFailures.length > 0) {
-  console.error(`\n${excerpt(report)}\n\nseed ${seed}; all of it is in ${dir}`)
-  process.exit(1)
+let failed = false
+for (const topology of topologies) {
+  if (ending.signal.aborted) break
+  const dir = join(root, '.chaos', `${seed}-${topology}-${process.pid}`)
+  await mkdir(dir, { recursive: true })
+  console.log(
+    `seed ${seed}, ${topology}, ${rate} new orders a second; history and logs are in ${dir}`,
+  )
+  const report = await runChaos({
+    seed,
+    topology,
+    forMs: (minutes * 60_000) / topologies.length,
+    ordersPerSecond: rate,
+    dir,
+    signal: ending.signal,
+    onProgress: (progress) => {
+      if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${progressLine(progress)}`)
+      else if (Math.round(progress.elapsedMs / 1_000) % 30 === 0)
+        console.log(progressLine(progress))
+    },
+  })
+  if (process.stdout.isTTY) console.log()
+  console.log(summary(report))
+  if (report.violations.length + report.processFailures.length === 0) {
+    await rm(dir, { recursive: true, force: true })
+  } else {
+    failed = true
+    console.error(`\n${excerpt(report)}\n\nseed ${seed}; all of it is in ${dir}`)
+  }
 }
-await rm(dir, { recursive: true, force: true })
-process.exit() // A connection that was cut at the very end may take long to notice.
+process.exit(failed ? 1 : 0) // A connection that was cut at the very end may take long to notice.

@@ -1,13 +1,20 @@
+import assert from 'node:assert/strict'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { FaultProxy, Operated, System } from '@placeorder/testkit'
 import { History, type Pause } from './history/history.ts'
+import type { FakeClock } from './topologies/fake-clock.ts'
+import type { Link } from './topologies/topology.ts'
 
 export type MemberDeps = {
   system: System
   history: History
-  /** Its own way to Redis, with faults of its own. */
-  link: FaultProxy
+  /** Where it finds Redis. */
+  env: Readonly<Record<string, string>>
+  /** Its own way to Redis, where there is one. */
+  link?: Link | undefined
+  /** The clock it runs by; undefined where none can be faked. */
+  clock?: FakeClock | undefined
   /** Where its log goes. */
   log: string
   /** Told of what a process must never do: end by itself, or end badly. */
@@ -30,7 +37,7 @@ const processFailure = /unhandled|uncaught|closing after an error/i
 export class Member {
   readonly name: string
   readonly kind: 'ingress' | 'worker'
-  readonly link: FaultProxy
+  readonly clock: FakeClock | undefined
   readonly #deps: MemberDeps
   /** Calls to it that are not on their way yet. */
   connecting = 0
@@ -45,12 +52,19 @@ export class Member {
     this.name = name
     this.#port = port
     this.#deps = deps
-    this.link = deps.link
+    this.clock = deps.clock
     this.#log = createWriteStream(deps.log)
   }
 
   get origin(): string {
     return `http://127.0.0.1:${this.#port}`
+  }
+
+  /** Its own way to Redis. */
+  get link(): FaultProxy {
+    const { link } = this.#deps
+    assert(link !== undefined, `${this.name} has no way of its own to Redis`)
+    return link.proxy
   }
 
   /** Its process id while it runs. */
@@ -64,8 +78,8 @@ export class Member {
   }
 
   async start(): Promise<void> {
-    const { system, link, onProcessFailure } = this.#deps
-    const env = { REDIS_URL: `redis://127.0.0.1:${link.port}` }
+    const { system, clock, onProcessFailure } = this.#deps
+    const env = { ...this.#deps.env, ...clock?.env }
     const onLine = (line: string) => {
       this.#log.write(`${line}\n`)
       if (processFailure.test(line)) onProcessFailure(`${this.name}: ${line}`)

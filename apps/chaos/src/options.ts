@@ -1,16 +1,25 @@
 import { parseArgs } from 'node:util'
+import { type TopologyName, topologyNames } from './topologies/topology.ts'
 
-export const usage = `npm run chaos -- [--seed S] [--minutes M] [--rate R]
+export const usage = `npm run chaos -- [--seed S] [--minutes M] [--rate R] [--topology T]
 
-Runs ingresses and workers on a durable Redis, breaks all of it in many ways while orders come, and checks
-that every promise was kept.
+Runs ingresses and workers on durable Redis, breaks all of it in many ways while orders come, and checks that
+every promise was kept.
 
   --seed S      the same seed breaks the same things at the same times (default: a random one)
   --minutes M   for how long (default: 1)
   --rate R      new orders a second (default: 40)
+  --topology T  single, sentinel (a failover may lose what no replica has), cluster, or mixed: each of them in turn
+                for a third of the time (default: the seed decides on one)
 `
 
-export type Arguments = { seed: number; minutes: number; rate: number }
+export type Arguments = {
+  seed: number
+  minutes: number
+  rate: number
+  /** One after the other. */
+  topologies: readonly TopologyName[]
+}
 
 /** Reads the command line. Throws, saying what is wrong, for one that cannot be understood. */
 export function readArguments(args: string[]): Arguments | 'help' {
@@ -20,6 +29,7 @@ export function readArguments(args: string[]): Arguments | 'help' {
       seed: { type: 'string' },
       minutes: { type: 'string', default: '1' },
       rate: { type: 'string', default: '40' },
+      topology: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -31,9 +41,21 @@ export function readArguments(args: string[]): Arguments | 'help' {
     return value
   }
   const seed = values.seed ?? String(Math.floor(Math.random() * 1_000_000))
+  const wholeSeed = Math.floor(number('seed', seed, 0, 2 ** 32 - 1))
   return {
-    seed: Math.floor(number('seed', seed, 0, 2 ** 32 - 1)),
+    seed: wholeSeed,
     minutes: number('minutes', values.minutes, 0.1, 24 * 60),
     rate: number('rate', values.rate, 1, 1_000),
+    topologies: topologiesOf(values.topology, wholeSeed),
   }
+}
+
+function topologiesOf(name: string | undefined, seed: number): readonly TopologyName[] {
+  if (name === 'mixed') return topologyNames
+  const some = topologyNames.filter(
+    (one) => one === (name ?? topologyNames[seed % topologyNames.length]),
+  )
+  if (some.length === 0)
+    throw new Error(`--topology must be one of ${[...topologyNames, 'mixed'].join(', ')}`)
+  return some
 }

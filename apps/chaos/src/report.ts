@@ -1,4 +1,3 @@
-import { faults } from './faults.ts'
 import type { Progress } from './generate-load.ts'
 import type { Violation } from './history/check-history.ts'
 import type { Call, Pause } from './history/history.ts'
@@ -16,7 +15,9 @@ export const progressLine = ({ elapsedMs, orders, calls, faults, inFlight }: Pro
 const lost = (violations: Violation[]): number =>
   new Set(
     violations.flatMap(({ rule, paymentId }) =>
-      ['takenInIsKept', 'everyOrderEnds', 'noneIsOpen'].includes(rule) ? [paymentId] : [],
+      ['takenInIsKept', 'everyOrderEnds', 'noneIsOpen', 'concludedUnasked'].includes(rule)
+        ? [paymentId]
+        : [],
     ),
   ).size
 
@@ -43,27 +44,26 @@ export function summary(report: ChaosReport): string {
   const longest = longestMs(history.calls, history.pauses)
   const rows: [string, string | number][] = [
     ['seed', report.seed],
+    ['topology', report.topology],
     ['orders sent', report.orders],
-    ['orders taken in', report.kept],
+    ['orders stored', report.kept],
     ['calls', history.calls.length],
     ...counted(history.calls.map(({ endpoint, ending }) => `  ${endpoint}: ${sayOf(ending)}`)),
     ['faults', history.faults.length],
-    ...Object.keys(faults).map((name): [string, string | number] => [
+    ...report.faultKinds.map((name): [string, string | number] => [
       `  ${name}`,
-      name === 'fill the disk' && !report.diskCanBeFilled
-        ? 'not here: it takes root to mount one'
-        : history.faults.filter(({ kind }) => kind === name).length,
+      history.faults.filter(({ kind }) => kind === name).length,
     ]),
     ['open orders concluded after the last fault', `${Math.round(report.concludedAfterMs)} ms`],
     ['longest answer', `${Math.round(longest.seen)} ms`],
     [
-      '  without pauses the machine made',
+      '  less what the machine did not let run',
       `${Math.round(longest.net)} ms, at most ${WAIT_MS + 200} ms`,
     ],
-    ['  answers later than that for a pause', longest.excused],
+    ['  later than that for such a pause', longest.excused],
     ['wrong answers', violations.length],
     ['lost orders', lost(violations)],
-    ['processes in processFailure', report.processFailures.length],
+    ['process failures', report.processFailures.length],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')

@@ -10,10 +10,12 @@ import { History } from './history/history.ts'
 import { readStoredState } from './history/stored-state.ts'
 import { Random } from './random.ts'
 import { openTestBed, type TestBed, WAIT_MS } from './test-bed.ts'
+import type { TopologyName } from './topologies/topology.ts'
 import { directoryFor, orderNumber, policy } from './workload.ts'
 
 export type ChaosOptions = {
   seed: number
+  topology: TopologyName
   /** How long orders come and things break, in ms. */
   forMs: number
   ordersPerSecond: number
@@ -31,19 +33,26 @@ export type ChaosReport = {
   processFailures: string[]
   orders: number
   kept: number
-  diskCanBeFilled: boolean
+  topology: TopologyName
+  /** What could be broken here: clocks need libfaketime, a full disk needs root. */
+  faultKinds: string[]
   /** How long after the last fault the last open order was concluded (ms). */
   concludedAfterMs: number
 }
 
 /** Runs a system, breaks it, and checks what it promised. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, forMs, ordersPerSecond, dir, signal } = options
+  const { seed, topology, forMs, ordersPerSecond, dir, signal } = options
   const random = new Random(seed)
   const history = new History(join(dir, 'history.ndjson'))
   const processFailures: string[] = []
   const onProcessFailure = (what: string) => void processFailures.push(what)
-  const testBed = await openTestBed(dir, { history, random: random.fork(1), onProcessFailure })
+  const testBed = await openTestBed(dir, {
+    history,
+    random: random.fork(1),
+    topology,
+    onProcessFailure,
+  })
   const watching = new AbortController()
   try {
     await writeFile(join(testBed.system.dir, 'policy.json'), JSON.stringify(policy))
@@ -62,7 +71,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       ),
       injectFaults(testBed, { history, random: random.fork(2), signal: over }),
     ])
-    const { quietFrom, concludedAfterMs } = await untilQuiet(
+    await testBed.topology.settle()
+    const { quietFrom, concludedAfterMs, stillOpen } = await untilQuiet(
       testBed.system,
       ingresses,
       callers,
@@ -74,7 +84,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     watching.abort()
     await watched
     const kept = await readStoredState(testBed.system, JSON.stringify(policy))
-    const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom })
+    const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom, stillOpen })
     return {
       seed,
       history,
@@ -82,7 +92,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       processFailures,
       orders: sent.length,
       kept: kept.orders.length,
-      diskCanBeFilled: testBed.disk !== undefined,
+      topology,
+      faultKinds: Object.keys(testBed.faults),
       concludedAfterMs,
     }
   } finally {
@@ -100,7 +111,11 @@ async function letEachWorkAlone(testBed: TestBed, callers: Callers, random: Rand
     const others = workers.filter((one) => one !== worker)
     await Promise.all(others.map((other) => other.end()))
     if (ingress)
-      await placeUntilFinal(orderNumber(0, `alone-${worker.name}`, random), callers, () => ingress)
+      await placeUntilFinal(
+        orderNumber(0, `alone-${worker.name}`, random).order,
+        callers,
+        () => ingress,
+      )
     await Promise.all(others.map((other) => other.start()))
   }
 }

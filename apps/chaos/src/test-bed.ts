@@ -1,28 +1,31 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '@placeorder/store/local-redis'
-import { FaultProxy, openSystem, type System } from '@placeorder/testkit'
-import { type Disk, mountDisk } from './disk.ts'
+import { openSystem, type System } from '@placeorder/testkit'
+import { clockFaults, type Faults, processFaults } from './faults.ts'
 import type { History } from './history/history.ts'
 import { Member } from './member.ts'
 import type { Random } from './random.ts'
-import { RedisMember } from './redis-member.ts'
+import { openCluster } from './topologies/cluster.ts'
+import { openFakeClock } from './topologies/fake-clock.ts'
+import type { RedisNode } from './topologies/redis-node.ts'
+import { openSentinel } from './topologies/sentinel.ts'
+import { openSingle } from './topologies/single.ts'
+import type { Link, Topology, TopologyName } from './topologies/topology.ts'
 
-/** The way of one process to Redis. */
-export type Link = { name: string; proxy: FaultProxy }
-
-/** A system with two ingresses and two workers on one durable Redis, each with a way to Redis that can be broken. */
+/** A system with two ingresses and two workers, and all that can be broken of it. */
 export type TestBed = {
   system: System
-  redis: RedisMember
+  topology: Topology
+  /** The Redis server, or the first of several. */
+  redis: RedisNode
   members: Member[]
   links: Link[]
-  /** The disk of Redis; undefined where none could be mounted. */
-  disk: Disk | undefined
+  faults: Faults
   /** Takes one that is whole, to be broken; undefined when all are broken. */
-  take: <T extends { name: string }>(choices: T[], random: Random) => T | undefined
-  /** Mends it; it is then whole. */
-  giveBack: (taken: { name: string }, heal: () => Promise<void> | void) => Promise<void>
+  take: <T extends { name: string }>(choices: readonly T[], random: Random) => T | undefined
+  /** Heals it; it is then whole. */
+  giveBack: (taken: { name: string }, heal: () => unknown) => Promise<void>
   takeLink: (link: Link) => boolean
   healLink: (link: Link) => Promise<void>
   close: () => Promise<void>
@@ -38,49 +41,46 @@ export type TestBedOptions = {
   history: History
   random: Random
   onProcessFailure: (what: string) => void
-  /** Who lives in it; what begins with `ingress` is one. */
+  topology?: TopologyName
+  /** The processes; whose name begins with `ingress` is one. */
   names?: readonly string[]
   /** Settings that are to be other than those of chaos. */
   settings?: Readonly<Record<string, string>>
 }
 
-const everybody = ['ingress-1', 'ingress-2', 'worker-1', 'worker-2']
+const allProcesses = ['ingress-1', 'ingress-2', 'worker-1', 'worker-2']
 
-/** Starts Redis and opens the ways to it, with its files below `dir`. The members are not started yet. */
-export async function openTestBed(
-  dir: string,
-  { history, random, onProcessFailure, names = everybody, settings = {} }: TestBedOptions,
-): Promise<TestBed> {
-  const redisDir = join(dir, 'redis')
+const openTopology: Record<TopologyName, (dir: string, random: Random) => Promise<Topology>> = {
+  single: (dir, random) => openSingle(dir, () => random.next()),
+  sentinel: openSentinel,
+  cluster: openCluster,
+}
+
+/** Starts Redis, with its files below `dir`. The processes are not started yet. */
+export async function openTestBed(dir: string, options: TestBedOptions): Promise<TestBed> {
+  const { history, random, onProcessFailure, names = allProcesses, settings = {} } = options
   await mkdir(join(dir, 'logs'), { recursive: true })
-  const disk = await mountDisk(redisDir)
-  const redis = await RedisMember.open(redisDir)
-  const env = { WAIT_MS: String(WAIT_MS), SHARDS: String(SHARDS), ...settings }
-  const system = await openSystem({ redisUrl: redis.url, env })
-  const links: Link[] = []
+  const topology = await openTopology[options.topology ?? 'single'](dir, random)
+  const env = { WAIT_MS: String(WAIT_MS), SHARDS: String(SHARDS), ...topology.env, ...settings }
+  const system = await openSystem({ env })
   const members: Member[] = []
   for (const name of names) {
     const kind = name.startsWith('ingress') ? 'ingress' : 'worker'
-    const proxy = await FaultProxy.open({ port: redis.port }, () => random.next())
-    links.push({ name: `${name}→redis`, proxy })
     const log = join(dir, 'logs', `${name}.log`)
-    members.push(
-      new Member(kind, name, await freePort(), {
-        system,
-        history,
-        link: proxy,
-        log,
-        onProcessFailure,
-      }),
-    )
+    const clock = await openFakeClock(dir, name)
+    const { env, link } = await topology.connect(name)
+    const deps = { system, history, env, link, clock, log, onProcessFailure }
+    members.push(new Member(kind, name, await freePort(), deps))
   }
+  const clocked = members.every(({ clock }) => clock !== undefined)
   const broken = new Set<string>()
   return {
     system,
-    redis,
+    topology,
+    redis: topology.nodes[0],
     members,
-    links,
-    disk,
+    links: topology.links,
+    faults: { ...processFaults, ...(clocked ? clockFaults : {}), ...topology.faults },
     take: (choices, by) => {
       const whole = choices.filter(({ name }) => !broken.has(name))
       if (whole.length === 0) return undefined
@@ -99,9 +99,7 @@ export async function openTestBed(
     },
     close: async () => {
       await system.close()
-      await Promise.all(links.map(({ proxy }) => proxy.close()))
-      await redis.close()
-      await disk?.close()
+      await topology.close()
     },
   }
 }

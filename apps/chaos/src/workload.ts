@@ -1,12 +1,13 @@
 import { CodeRecord, MerchantRecord, type Policy } from '@placeorder/decision'
-import type { PlaceOrderRequest } from '@placeorder/protocol'
+import type { FinalCode, PlaceOrderRequest } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import type { Random } from './random.ts'
 
-// Who orders what of whom: merchants, customers and order codes come by turns, and each is wanted by more orders than
-// its limits allow, so that at any moment some order stands at the edge of a limit.
+// Who orders what of whom. Merchants, customers and order codes come by turns, and each is wanted by more orders
+// than its limits allow, so that at any moment some order stands at the edge of a limit. Beside them come orders of
+// which only one outcome is right, whatever happens: they show what a neighbour in a group must not change.
 
-/** About so many orders go to a merchant, and so many to a customer, before the next one's turn. */
+/** About so many orders go to a merchant, and so many to a customer, before it is the next one's turn. */
 const ORDERS_A_MERCHANT = 100
 const ORDERS_A_CUSTOMER = 5
 
@@ -14,6 +15,10 @@ const ORDER_CODES_A_MERCHANT = 5
 
 const merchantId = (at: number) => `M${String(at).padStart(8, '0')}`
 const entryCode = (merchant: number) => `ENTRY-${merchant}`
+/** Merchants that nothing limits, for orders of which only one outcome is right. */
+const UNLIMITED = 'M-unlimited'
+const SUSPENDED = 'M-suspended'
+
 const orderCode = (merchant: number, at: number) => `ORDER-${merchant}-${at}`
 
 export const policy = {
@@ -43,35 +48,86 @@ export function directoryFor(orders: number): { merchants: MerchantRecord[]; cod
     currencies: ['CNY'],
   }
   const codeOf = (at: number) => ({ merchantId: merchantId(at), status: 'OPEN' })
+  const merchant = { status: 'ACTIVE', kybLevel: 1, contracts: [contract] }
+  const unlimited = [{ currency: 'CNY', amountMax: '1000000000', countMax: 1_000_000 }]
+  const own = { merchantId: UNLIMITED, type: 'ENTRY_CODE', status: 'OPEN' }
   return {
-    merchants: turns.map((at) =>
+    merchants: [
+      ...turns.map((at) => MerchantRecord.parse({ ...merchant, merchantId: merchantId(at) })),
       MerchantRecord.parse({
-        merchantId: merchantId(at),
-        status: 'ACTIVE',
-        kybLevel: 1,
-        contracts: [contract],
+        ...merchant,
+        merchantId: UNLIMITED,
+        limits: { merchantDay: unlimited },
       }),
-    ),
-    codes: turns.flatMap((at) => [
-      CodeRecord.parse({ ...codeOf(at), codeValue: entryCode(at), type: 'ENTRY_CODE' }),
-      ...Array.from({ length: ORDER_CODES_A_MERCHANT }, (_, i) =>
-        CodeRecord.parse({
-          ...codeOf(at),
-          codeValue: orderCode(at, i),
-          type: 'ORDER_CODE',
-          amount: { value: '100', currency: 'CNY' },
-        }),
-      ),
-    ]),
+      MerchantRecord.parse({ ...merchant, merchantId: SUSPENDED, status: 'SUSPENDED' }),
+    ],
+    codes: [
+      CodeRecord.parse({ ...own, codeValue: 'ENTRY-unlimited' }),
+      CodeRecord.parse({ ...own, codeValue: 'ENTRY-expired', expiresAt: '2021-01-01T00:00:00Z' }),
+      ...turns.flatMap((at) => [
+        CodeRecord.parse({ ...codeOf(at), codeValue: entryCode(at), type: 'ENTRY_CODE' }),
+        ...Array.from({ length: ORDER_CODES_A_MERCHANT }, (_, i) =>
+          CodeRecord.parse({
+            ...codeOf(at),
+            codeValue: orderCode(at, i),
+            type: 'ORDER_CODE',
+            amount: { value: '100', currency: 'CNY' },
+          }),
+        ),
+      ]),
+    ],
   }
 }
 
+/** An order, and the outcomes that are right for it: of many one, whatever happens. */
+export type WorkloadOrder = { order: PlaceOrderRequest; outcomes: readonly FinalCode[] }
+
+/** What sets an order apart, each as often as it says; most compete for limits and order codes. */
+const kinds = {
+  competing: 66,
+  unlimited: 20,
+  unregistered: 3,
+  blocked: 4,
+  suspended: 2,
+  unknownCode: 2,
+  expiredCode: 2,
+  otherCurrency: 1,
+}
+
 /** Order number `at` of a run. */
-export function orderNumber(at: number, run: string, random: Random): PlaceOrderRequest {
+export function orderNumber(at: number, run: string, random: Random): WorkloadOrder {
+  const kind = random.weighted(kinds)
+  const competing = competingOrder(at, run, random)
+  if (kind === 'competing') return competing
+  const alone = aloneOrder(at, run, random)
+  const { order } = alone
+  switch (kind) {
+    case 'unlimited':
+      return alone
+    case 'unregistered':
+      return { order: soldBy('M-unknown', competing.order), outcomes: ['MERCHANT_NOT_REGISTERED'] }
+    case 'suspended':
+      return { order: soldBy(SUSPENDED, order), outcomes: ['INVALID_MERCHANT_STATUS'] }
+    case 'blocked':
+      return {
+        order: { ...order, merchant: { ...order.merchant, merchantMCC: '7995' } },
+        outcomes: ['RISK_REJECT'],
+      }
+    case 'unknownCode':
+      return { order: { ...order, codeValue: `NO-CODE-${at}` }, outcomes: ['INVALID_CODE'] }
+    case 'expiredCode':
+      return { order: { ...order, codeValue: 'ENTRY-expired' }, outcomes: ['EXPIRED_CODE'] }
+    case 'otherCurrency':
+      return { order: paidIn('EUR', order), outcomes: ['CURRENCY_NOT_SUPPORT'] }
+  }
+}
+
+/** One that may be placed, or come too late for a limit or a code. */
+function competingOrder(at: number, run: string, random: Random): WorkloadOrder {
   const merchant = Math.floor(at / ORDERS_A_MERCHANT) + random.whole(0, 1)
   const forOne = random.chance(0.2)
   const amount = { value: forOne ? '100' : String(random.whole(50, 300)), currency: 'CNY' }
-  return aPlaceOrder({
+  const order = aPlaceOrder({
     paymentId: `P-${run}-${at}`,
     codeValue: forOne
       ? orderCode(merchant, random.whole(0, ORDER_CODES_A_MERCHANT - 1))
@@ -79,18 +135,49 @@ export function orderNumber(at: number, run: string, random: Random): PlaceOrder
     paymentAmount: amount,
     settlementAmount: amount,
     customerId: `C-${run}-${Math.floor(at / ORDERS_A_CUSTOMER) + random.whole(0, 5)}`,
-    merchant: {
-      referenceMerchantId: random.chance(0.03) ? 'M-unknown' : merchantId(merchant),
-      merchantName: 'UGG',
-      merchantMCC: random.chance(0.03) ? '7995' : '5411',
-      merchantAddress: { region: 'JP', city: 'xxx' },
-    },
+    merchant: merchantOf(merchantId(merchant)),
     ...(random.chance(0.2) ? { paymentRequestId: `R-${run}-${at}` } : {}),
   })
+  const limits = ['PAYMENT_AMOUNT_EXCEED_LIMIT', 'PAYMENT_COUNT_EXCEED_LIMIT'] as const
+  return {
+    order,
+    outcomes: ['SUCCESS', ...limits, ...(forOne ? ['ORDER_IS_CLOSED' as const] : [])],
+  }
+}
+
+/** One that competes with no other: a customer of its own, and a merchant that nothing limits. */
+function aloneOrder(at: number, run: string, random: Random): WorkloadOrder {
+  const amount = { value: String(random.whole(50, 300)), currency: 'CNY' }
+  const order = aPlaceOrder({
+    paymentId: `P-${run}-${at}`,
+    codeValue: 'ENTRY-unlimited',
+    paymentAmount: amount,
+    settlementAmount: amount,
+    customerId: `C-${run}-alone-${at}`,
+    merchant: merchantOf(UNLIMITED),
+  })
+  return { order, outcomes: ['SUCCESS'] }
+}
+
+const merchantOf = (referenceMerchantId: string): PlaceOrderRequest['merchant'] => ({
+  referenceMerchantId,
+  merchantName: 'UGG',
+  merchantMCC: '5411',
+  merchantAddress: { region: 'JP', city: 'xxx' },
+})
+
+const soldBy = (id: string, order: PlaceOrderRequest): PlaceOrderRequest => ({
+  ...order,
+  merchant: { ...order.merchant, referenceMerchantId: id },
+})
+
+function paidIn(currency: string, order: PlaceOrderRequest): PlaceOrderRequest {
+  const amount = { ...order.paymentAmount, currency }
+  return { ...order, paymentAmount: amount, settlementAmount: amount }
 }
 
 /** The same order with other terms: a repeat that does not agree with it. */
-export function inconsistent(order: PlaceOrderRequest, random: Random): PlaceOrderRequest {
+export function withOtherTerms(order: PlaceOrderRequest, random: Random): PlaceOrderRequest {
   const other = { ...order.paymentAmount, value: `${order.paymentAmount.value}1` }
   return random.pick([
     { ...order, paymentAmount: other, settlementAmount: other },

@@ -1,8 +1,14 @@
 export { aPlaceOrder } from './a-place-order.ts'
 export { type Certificate, openAuthority } from './certificates.ts'
 export { type End, FaultProxy, type Target } from './fault-proxy.ts'
-export { type RedisCluster, startCluster } from './redis-cluster.ts'
-export { type SentinelPair, startSentinelPair } from './redis-sentinel.ts'
+export { migrateSlot, type SlotMigration } from './migrate-slot.ts'
+export { introduce, type RedisCluster, startCluster } from './redis-cluster.ts'
+export {
+  type SentinelPair,
+  sentinelMaster,
+  startSentinel,
+  startSentinelPair,
+} from './redis-sentinel.ts'
 export {
   type Caller,
   type Calling,

@@ -10,6 +10,8 @@ import { Redis } from 'ioredis'
 export type RedisCluster = {
   /** For REDIS_URL. */
   urls: string[]
+  /** The ports of its masters, by number. */
+  ports: number[]
   /** Kills a node; resolves when it is gone. */
   kill: (node: number) => Promise<void>
   /** Starts a node again that was killed, with what it had. */
@@ -49,6 +51,7 @@ export async function startCluster(masters = 3): Promise<RedisCluster> {
   await introduce(options)
   return {
     urls: nodes.map(({ url }) => url),
+    ports: options.map(({ port }) => port),
     kill: async (node) => {
       const killed = nodes[node]?.process
       if (killed === undefined) return
@@ -68,7 +71,7 @@ export async function startCluster(masters = 3): Promise<RedisCluster> {
 }
 
 /** Gives each master its share of the slots, and has all meet the first one. */
-async function introduce(nodes: { port: number; busPort: number }[]): Promise<void> {
+export async function introduce(nodes: { port: number; busPort: number }[]): Promise<void> {
   const connections = nodes.map(({ port }) => new Redis({ port, host: '127.0.0.1' }))
   try {
     for (const [i, connection] of connections.entries()) {

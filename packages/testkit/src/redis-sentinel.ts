@@ -26,7 +26,8 @@ export type SentinelPair = {
   close: () => Promise<void>
 }
 
-const NAME = 'orders'
+/** The master's name at sentinels. */
+export const sentinelMaster = 'orders'
 
 /**
  * How long a master may be silent until it counts as down (ms). A sentinel asks once a second, and for the first time a second
@@ -69,7 +70,7 @@ export async function startSentinelPair(guarded: Guarded = {}): Promise<Sentinel
   return {
     sentinel: `127.0.0.1:${sentinelPort}`,
     master: { plain: ports.one, seen: seen.one },
-    name: NAME,
+    name: sentinelMaster,
     failOver: async () => {
       killed = one
       one.process.kill('SIGKILL')
@@ -111,15 +112,21 @@ function sentinelLines(port: number, { tls, sentinelUser }: Guarded): string[] {
   return [...(tls ? settingsOf(port, tls).map((words) => words.join(' ')) : []), ...(user ?? [])]
 }
 
-async function startSentinel(dir: string, port: number, master: number, more: string[]) {
+/** Starts a sentinel that watches the master on port `master`, with its file in `dir`. */
+export async function startSentinel(
+  dir: string,
+  port: number,
+  master: number,
+  more: string[] = [],
+) {
   const file = join(dir, 'sentinel.conf')
   const lines = [
     `port ${port}`,
     'bind 127.0.0.1',
     `dir ${dir}`,
-    `sentinel monitor ${NAME} 127.0.0.1 ${master} 1`,
-    `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
-    `sentinel failover-timeout ${NAME} 5000`,
+    `sentinel monitor ${sentinelMaster} 127.0.0.1 ${master} 1`,
+    `sentinel down-after-milliseconds ${sentinelMaster} ${DOWN_AFTER_MS}`,
+    `sentinel failover-timeout ${sentinelMaster} 5000`,
     ...more,
   ]
   await writeFile(file, `${lines.join('\n')}\n`)

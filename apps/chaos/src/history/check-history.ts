@@ -1,5 +1,5 @@
 import { isFinal, isResultCode } from '@placeorder/protocol'
-import type { Call, Ending, Pause } from './history.ts'
+import type { Call, Ending, Expected, Pause } from './history.ts'
 import { Pauses } from './pauses.ts'
 
 /** What an order takes from one counter if it is placed. */
@@ -39,6 +39,8 @@ export type Bounds = {
   waitMs: number
   /** From this time on (ms) nothing was broken any more, and every order could be concluded. */
   quietFrom: number
+  /** Orders that were still open a bounded time after the last fault, with nobody asking. */
+  stillOpen?: readonly string[]
 }
 
 /** A promise that was broken, with the calls that show it. */
@@ -58,7 +60,13 @@ type Story = {
   kept: StoredOrder | undefined
 }
 
-type World = { kept: StoredState; bounds: Bounds; pauses: Pauses }
+type World = {
+  kept: StoredState
+  bounds: Bounds
+  pauses: Pauses
+  /** What is right, by paymentId. */
+  expected: ReadonlyMap<string, Expected>
+}
 
 type Found = { what: string; calls?: Call[] }
 
@@ -283,6 +291,19 @@ function refusedForAReason({ kept }: Story, { kept: { counters, holders } }: Wor
     : [{ what: `${kept.outcome}, for which there was no reason` }]
 }
 
+/** An order that was stored as it was meant has an outcome that is right for it, and no other order's. */
+function rightOutcome({ paymentId, kept }: Story, { expected }: World): Found[] {
+  const right = expected.get(paymentId)
+  if (kept?.outcome === undefined || right === undefined || right.terms !== kept.terms) return []
+  return right.outcomes.some((outcome) => outcome === kept.outcome)
+    ? []
+    : [{ what: `${kept.outcome} is stored, right would be ${right.outcomes.join(' or ')}` }]
+}
+
+/** P2: with nothing broken, an order is concluded in bounded time, and needs nobody to ask for that. */
+const concludedUnasked = ({ paymentId }: Story, { bounds: { stillOpen = [] } }: World): Found[] =>
+  stillOpen.includes(paymentId) ? [{ what: 'still open long after the last fault' }] : []
+
 /** What holds for each paymentId by itself. */
 const storyRules = {
   oneAnswer,
@@ -297,6 +318,8 @@ const storyRules = {
   finalWhenQuiet,
   decidedOnce,
   refusedForAReason,
+  rightOutcome,
+  concludedUnasked,
 } satisfies Record<string, (story: Story, world: World) => Found[]>
 
 /** P3: each counter is exactly what was placed, and nothing is counted that was not. */
@@ -369,11 +392,19 @@ export const rules = [...Object.keys(storyRules), ...Object.keys(keptRules)] as 
 
 /** Decides whether the promises were kept, from all that was asked and answered and what is kept at the end. */
 export function checkHistory(
-  { calls, pauses }: { calls: readonly Call[]; pauses: readonly Pause[] },
+  {
+    calls,
+    pauses,
+    expected = new Map(),
+  }: {
+    calls: readonly Call[]
+    pauses: readonly Pause[]
+    expected?: ReadonlyMap<string, Expected>
+  },
   kept: StoredState,
   bounds: Bounds,
 ): Violation[] {
-  const world: World = { kept, bounds, pauses: new Pauses(pauses) }
+  const world: World = { kept, bounds, pauses: new Pauses(pauses), expected }
   const keptById = new Map(kept.orders.map((order) => [order.paymentId, order]))
   const callsById = Map.groupBy(calls, ({ paymentId }) => paymentId)
   const paymentIds = new Set([...callsById.keys(), ...keptById.keys(), ...kept.decisions.keys()])

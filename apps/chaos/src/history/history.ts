@@ -1,4 +1,5 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
+import { type FinalCode, type PlaceOrderRequest, termsOf } from '@placeorder/protocol'
 
 /** How a call ended for who called. */
 export type Ending =
@@ -53,11 +54,16 @@ export type Pause = {
 /** A fault that was brought about, for those who read a history. */
 export type Fault = { kind: string; on: string; at: number }
 
+/** What is right for an order whose terms these are: any of these outcomes. */
+export type Expected = { terms: string; outcomes: readonly FinalCode[] }
+
 /** All that was asked, answered and done to a system, in the order of its end. Optionally written to a file, a JSON line each. */
 export class History {
   readonly calls: Call[] = []
   readonly pauses: Pause[] = []
   readonly faults: Fault[] = []
+  /** By paymentId. */
+  readonly expected = new Map<string, Expected>()
   readonly #file: WriteStream | undefined
 
   constructor(path?: string) {
@@ -67,6 +73,10 @@ export class History {
   /** Now, in ms, by the clock all entries are timed with. It never goes back. */
   static now(): number {
     return performance.timeOrigin + performance.now()
+  }
+
+  expects(order: PlaceOrderRequest, outcomes: readonly FinalCode[]): void {
+    this.expected.set(order.paymentId, { terms: termsOf(order), outcomes })
   }
 
   called(call: Call): void {

@@ -1,0 +1,74 @@
+import type { ActiveFault, Faults } from '../faults.ts'
+import type { Random } from '../random.ts'
+import type { TestBed } from '../test-bed.ts'
+import type { RedisNode } from './redis-node.ts'
+
+/** Steps of a clock (s): NTP after a bad boot, a wrong time zone, a wrong day. */
+const STEPS_S = [-86_400, -3_600, -90, -5, 5, 90, 3_600, 86_400, 3 * 86_400]
+
+/** Redis that is this close to its limit (bytes) refuses to write soon. */
+const MEMORY_LEFT = 32_768
+
+/** Breaks one of these servers that nothing else has broken; undefined when there is none. */
+export async function onNode(
+  nodes: readonly RedisNode[],
+  testBed: TestBed,
+  random: Random,
+  inject: (node: RedisNode) => Promise<ActiveFault['heal']>,
+): Promise<ActiveFault | undefined> {
+  const node = testBed.take([...nodes], random)
+  if (node === undefined) return undefined
+  const heal = await inject(node)
+  return { on: node.name, heal: () => testBed.giveBack(node, heal) }
+}
+
+/** What any Redis server may suffer. */
+export function nodeFaults(nodes: readonly RedisNode[], pauseMsMax = 5_000): Faults {
+  return {
+    'kill Redis': {
+      holdMs: [0, 2_000],
+      inject: (testBed, random) =>
+        onNode(nodes, testBed, random, async (node) => {
+          await node.kill()
+          return () => node.start()
+        }),
+    },
+    'stop Redis': {
+      holdMs: [500, pauseMsMax],
+      inject: (testBed, random) =>
+        onNode(nodes, testBed, random, async (node) => {
+          node.signal('SIGSTOP')
+          return () => node.signal('SIGCONT')
+        }),
+    },
+    'fill the memory': {
+      holdMs: [1_000, 4_000],
+      inject: (testBed, random) =>
+        onNode(nodes, testBed, random, async (node) => {
+          const memory = String(await node.command('INFO', 'memory').catch(() => ''))
+          const used = Number(/used_memory:(\d+)/.exec(memory)?.[1] ?? 0)
+          const limit = (bytes: number) =>
+            node.command('CONFIG', 'SET', 'maxmemory', bytes).catch(() => {})
+          if (used > 0) await limit(used + MEMORY_LEFT)
+          return async () => void (await limit(0))
+        }),
+    },
+    ...(nodes.every(({ clock }) => clock !== undefined) ? clockFault(nodes) : {}),
+  }
+}
+
+function clockFault(nodes: readonly RedisNode[]): Faults {
+  return {
+    'step the clock of Redis': {
+      holdMs: [1_500, 5_000],
+      inject: async (testBed, random) => {
+        const seconds = random.pick(STEPS_S)
+        const active = await onNode(nodes, testBed, random, async ({ clock }) => {
+          await clock?.step(seconds)
+          return () => clock?.step(0)
+        })
+        return active && { ...active, on: `${active.on} by ${seconds} s` }
+      },
+    },
+  }
+}
