@@ -11,6 +11,14 @@ import { CALLERS, type Call, type Ending, type Pause } from './history.ts'
 const WAIT_MS = 1_000
 const QUIET_FROM = 50_000
 const terms = '100 CNY 100 CNY '
+/** Outcomes that are right for P-1. */
+const RIGHT = [
+  'SUCCESS',
+  'RISK_REJECT',
+  'PAYMENT_AMOUNT_EXCEED_LIMIT',
+  'PAYMENT_COUNT_EXCEED_LIMIT',
+  'ORDER_IS_CLOSED',
+] as const
 const merchant = { counter: 'merchant', amount: 100n, amountMax: 250n, countMax: 3 }
 
 const answered = (
@@ -73,12 +81,12 @@ function keptOf(orders: StoredOrder[], changes: Partial<StoredState> = {}): Stor
   }
 }
 
+/** P-1 has one right outcome; P-slow was still open long after the last fault. */
+const expected = new Map([['P-1', { terms, outcomes: RIGHT }]])
+const bounds = { waitMs: WAIT_MS, quietFrom: QUIET_FROM, stillOpen: ['P-slow'] }
+
 const broken = (calls: Call[], kept: StoredState, pauses: Pause[] = []): Rule[] => [
-  ...new Set(
-    checkHistory({ calls, pauses }, kept, { waitMs: WAIT_MS, quietFrom: QUIET_FROM }).map(
-      ({ rule }) => rule,
-    ),
-  ),
+  ...new Set(checkHistory({ calls, pauses, expected }, kept, bounds).map(({ rule }) => rule)),
 ]
 
 const placed = keptOf([keptOrder()])
@@ -238,6 +246,8 @@ const wrong: [Rule, string, Call[], StoredState, Pause[]?][] = [
   ['oneOrderACode', 'two orders placed with one code', [place(0, 'SUCCESS'), place(0, 'SUCCESS', { paymentId: 'P-2' })], keptOf([keptOrder({ orderCode: 'code' }), keptOrder({ paymentId: 'P-2', orderCode: 'code' })])],
   ['oneOrderACode', 'a code held by nobody', [place(0, 'SUCCESS')], keptOf([keptOrder({ orderCode: 'code' })], { holders: new Map() })],
   ['oneOrderACode', 'a code held by an order that was not placed', [place(0, 'RISK_REJECT')], keptOf([keptOrder({ outcome: 'RISK_REJECT', orderCode: 'code' })], { holders: new Map([['code', 'P-1']]) })],
+  ['rightOutcome', 'an outcome that only its neighbour deserves', [place(0, 'EXPIRED_CODE')], keptOf([keptOrder({ outcome: 'EXPIRED_CODE' })])],
+  ['concludedUnasked', 'an order that was concluded only when somebody asked', [place(0, 'SUCCESS', { paymentId: 'P-slow' })], keptOf([keptOrder({ paymentId: 'P-slow' })])],
   ['noneIsOpen', 'an order left in the set of open orders', [place(0, 'SUCCESS')], { ...placed, open: ['P-1'] }],
 ] // biome-ignore format: a line a case
 
