@@ -112,8 +112,35 @@ test('an ingress reads the clients that the chart writes, with their keys', asyn
 
 const seen = { inForce: () => {}, failed: () => {}, circuit: () => {} }
 
-test('an ingress and a worker read the example', async () => {
-  const manifests = await render(helm)
+/** The example with the public key of a caller in it. */
+const clientsWith = (publicKey: string) => ({
+  clients: [
+    {
+      clientId: 'SANDBOX_5Y00000000000001',
+      acquirerIds: ['1020000000000000001'],
+      keys: [{ version: '1', publicKey }],
+    },
+  ],
+})
+const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const spki = publicKey.export({ type: 'spki', format: 'der' })
+const testOnly = await readFile(
+  join(import.meta.dirname, '../../packages/protocol/src/fixtures/test-only-key.pub.pem'),
+  'utf8',
+)
+
+test.each([
+  ['as it is', {}, /pub\.pem: is the placeholder of an example: put your own key in its place/],
+  ['with the public key of the tests', clientsWith(testOnly), /private half is in placeorder's/],
+])('the example %s starts no ingress, and says why', async (_how, values, fault) => {
+  await mounted(await render(helm, values), '-clients', async (dir) => {
+    const path = join(dir, 'clients.json')
+    await expect(parseClients(await readFile(path, 'utf8'), path)).rejects.toThrow(fault)
+  })
+})
+
+test("an ingress and a worker read the example with a caller's key in it", async () => {
+  const manifests = await render(helm, clientsWith(spki.toString('base64')))
   await mounted(manifests, '-clients', async (dir) => {
     const path = join(dir, 'clients.json')
     await parseClients(await readFile(path, 'utf8'), path)

@@ -1,10 +1,11 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { ConfigFault } from '@placeorder/config'
-import { UNKNOWN_CLIENT } from '@placeorder/protocol'
+import { ConfigFault, faultsOf, jsonOf, type ReadFile } from '@placeorder/config'
+import { readPublicKey, UNKNOWN_CLIENT } from '@placeorder/protocol'
 import { z } from 'zod'
 import { inRanges, isSubnet } from './addresses.ts'
+import { keyIn } from './key-in.ts'
 
 /** Answers carry it in a text we sign, before the first dot: it may hold neither a dot nor what JSON or HTTP is made of. */
 const ClientId = z
@@ -13,7 +14,7 @@ const ClientId = z
   .refine((id) => id !== UNKNOWN_CLIENT, 'is reserved for callers that are not known')
 
 /** One who may call, as `clients.json` in this directory says. Its keys are read on the way. */
-const clientEntry = (directory: string) =>
+const clientEntry = (directory: string, read: ReadFile) =>
   z.strictObject({
     clientId: ClientId,
     acquirerIds: z.array(z.string().min(1).max(64)).min(1),
@@ -25,8 +26,8 @@ const clientEntry = (directory: string) =>
             .string()
             .min(1)
             .transform((file, context) =>
-              readPublicKey(resolve(directory, file)).catch((error: Error) => {
-                context.addIssue(error.message)
+              keyIn(resolve(directory, file), read, readPublicKey).catch((error: unknown) => {
+                context.addIssue(faultsOf(error).join('; '))
                 return z.NEVER
               }),
             ),
@@ -42,9 +43,9 @@ const clientEntry = (directory: string) =>
 type ClientEntry = z.output<ReturnType<typeof clientEntry>>
 
 /** `config/clients.json`. */
-const clientsFile = (directory: string) =>
+const clientsFile = (directory: string, read: ReadFile) =>
   z.strictObject({
-    clients: z.array(clientEntry(directory)).min(1).superRefine(once('clientId'), whatever),
+    clients: z.array(clientEntry(directory, read)).min(1).superRefine(once('clientId'), whatever),
   })
 
 /** For a look at a list that is taken whatever else is wrong with it, so that every fault is named. */
@@ -76,16 +77,17 @@ export type Client = {
 }
 export type Clients = ReadonlyMap<string, Client>
 
-/** RSA keys below this many bits are refused: PROTOCOL.md asks for 2048 or more. */
-const KEY_BITS_MIN = 2048
-
 /**
  * Reads `clients.json` and the keys it names; their paths are relative to it.
  *
  * @throws ConfigFault naming every fault
  */
-export async function parseClients(text: string, path: string): Promise<Clients> {
-  const file = await clientsFile(dirname(path)).safeParseAsync(jsonOf(text, path))
+export async function parseClients(
+  text: string,
+  path: string,
+  read: ReadFile = readFile,
+): Promise<Clients> {
+  const file = await clientsFile(dirname(path), read).safeParseAsync(jsonOf(text, path))
   if (!file.success) {
     throw new ConfigFault(
       file.error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`),
@@ -104,25 +106,5 @@ function clientOf(entry: ClientEntry): Client {
     key: (version = newest) => keys.get(version ?? ''),
     mayCallFrom: allowed,
     ordersPerSecondMax: entry.ordersPerSecondMax,
-  }
-}
-
-async function readPublicKey(path: string): Promise<KeyObject> {
-  const key = createPublicKey(await readFile(path))
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
-  if (key.asymmetricKeyType !== 'rsa')
-    throw new Error(`${path} is no RSA key: signatures are RSA with SHA-256`)
-  if (bits < KEY_BITS_MIN)
-    throw new Error(`${path} has ${bits} bits: ${KEY_BITS_MIN} or more are needed`)
-  return key
-}
-
-function jsonOf(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new ConfigFault([
-      `${path}: is not JSON: ${cause instanceof Error ? cause.message : cause}`,
-    ])
   }
 }

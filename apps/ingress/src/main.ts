@@ -1,6 +1,6 @@
 import './signing-threads.ts'
 import { setTimeout as wait } from 'node:timers/promises'
-import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
+import { addressOf, live, liveFile, readEnvironment } from '@placeorder/config'
 import { openIngressStore } from '@placeorder/store'
 import {
   durabilityCheck,
@@ -21,7 +21,7 @@ import { openApiDocument } from './openapi/document.ts'
 import { buildView, countAnswers } from './operator-view.ts'
 import { buildServer } from './server.ts'
 import { Signer } from './signer.ts'
-import { parseSigningKey } from './signing-key.ts'
+import { readSigningKey } from './signing-key.ts'
 import { liveTls } from './tls.ts'
 import { Waits } from './waits.ts'
 
@@ -51,12 +51,15 @@ const tracing = await openTracing(
 const keepOld = (err: unknown) =>
   log.error({ err }, 'a changed file is broken; the version before stays in force')
 const clients = await liveFile(env.CLIENTS_FILE, parseClients, keepOld)
-const signingKey = await liveFile(
-  env.SIGNING_KEY_FILE,
-  (text, path) => parseSigningKey(text, path, env.SIGNING_KEY_VERSION),
+const signingKey = await live(
+  (read) => readSigningKey(env.SIGNING_KEY_FILE, env.SIGNING_KEY_VERSION, read),
   keepOld,
 )
 const tls = await liveTls(env, keepOld)
+process.on('SIGHUP', async () => {
+  await Promise.all([clients, signingKey, tls].map((file) => file?.reload()))
+  log.info({ signal: 'SIGHUP' }, 'the files were read again')
+})
 const store = await openIngressStore({
   address: addressOf(env),
   shards: env.SHARDS,
@@ -122,7 +125,8 @@ const app = buildServer({
   draining: () => draining,
 })
 tls?.renew(app.server)
-closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, async ({ err }) => {
+const delay = env.DRAIN_MS + LAST_WAIT_MS + 1_500
+closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   draining = true
   admin.drain()
@@ -143,10 +147,6 @@ closeWithGrace({ delay: env.DRAIN_MS + LAST_WAIT_MS + 1_500, logger: log }, asyn
   tls?.close()
   await admin.close()
 })
-process.on(
-  'SIGHUP',
-  () => void Promise.all([clients, signingKey, tls].map((file) => file?.reload())),
-)
 await newOrders.look()
 await app.listen({ port: env.PORT, host: env.HOST, backlog: BACKLOG })
 log.info({ address: app.server.address(), admin: await admin.listen() }, 'listening')

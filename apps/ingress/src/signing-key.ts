@@ -1,8 +1,8 @@
-import { createPrivateKey } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { ConfigFault, orFault } from '@placeorder/config'
+import { ConfigFault, jsonOf, type ReadFile, textOf } from '@placeorder/config'
+import { readPrivateKey } from '@placeorder/protocol'
 import { z } from 'zod'
+import { keyIn } from './key-in.ts'
 import type { SigningKey } from './signer.ts'
 
 /** Which key signs, and the version callers know it by: in one file, so that both change at once. */
@@ -11,43 +11,27 @@ export const SigningKeyFile = z.strictObject({
   privateKeyFile: z.string().min(1),
 })
 
-/** RSA keys below this many bits are refused: PROTOCOL.md asks for 2048 or more. */
-const KEY_BITS_MIN = 2_048
-
 /**
- * Reads our signing key: from a PEM, which callers know as `version`; or from JSON that names version and PEM, whose
- * path is relative to it.
+ * Reads our signing key: from a key file, which callers know as `version`; or from JSON that names
+ * version and key file, whose path is relative to it.
  *
- * @throws ConfigFault when it is neither, or no RSA private key of 2048 bits or more
+ * @throws ConfigFault when it is neither, or not an RSA private key of 2048 bits or more
  */
-export async function parseSigningKey(
-  text: string,
+export async function readSigningKey(
   path: string,
   version: string,
+  read: ReadFile,
 ): Promise<SigningKey> {
-  if (!text.trimStart().startsWith('{')) return keyOf(text, path, version)
-  const file = SigningKeyFile.safeParse(jsonOf(text, path))
+  const bytes = await read(path)
+  if (!startsAsJson(bytes)) return { key: await keyIn(path, read, readPrivateKey), version }
+  const file = SigningKeyFile.safeParse(jsonOf(textOf(bytes, path), path))
   if (!file.success)
     throw new ConfigFault(
       file.error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`),
     )
   const keyFile = resolve(dirname(path), file.data.privateKeyFile)
-  const pem = await readFile(keyFile, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigFault([`${keyFile}: cannot be read (${cause.code})`])
-  })
-  return keyOf(pem, keyFile, file.data.version)
+  return { key: await keyIn(keyFile, read, readPrivateKey), version: file.data.version }
 }
 
-function keyOf(pem: string, path: string, version: string): SigningKey {
-  const key = orFault(() => createPrivateKey(pem), `${path}: is no private key in PEM`)
-  if (
-    key.asymmetricKeyType !== 'rsa' ||
-    (key.asymmetricKeyDetails?.modulusLength ?? 0) < KEY_BITS_MIN
-  ) {
-    throw new ConfigFault([`${path}: must be an RSA key of ${KEY_BITS_MIN} bits or more`])
-  }
-  return { key, version }
-}
-
-const jsonOf = (text: string, path: string): unknown =>
-  orFault(() => JSON.parse(text), `${path}: is neither a key in PEM nor JSON`)
+const startsAsJson = (bytes: Buffer): boolean =>
+  new TextDecoder().decode(bytes.subarray(0, 64)).trimStart().startsWith('{')

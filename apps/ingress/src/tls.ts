@@ -1,9 +1,10 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { X509Certificate } from 'node:crypto'
 import type { Server } from 'node:http'
 import { Server as TlsServer } from 'node:tls'
-import { ConfigFault, liveFile, orFault } from '@placeorder/config'
+import { ConfigFault, live, type ReadFile } from '@placeorder/config'
+import { readAnyPrivateKey, readCertificates } from '@placeorder/protocol'
 import type { IngressEnvironment } from './config.ts'
+import { keyIn } from './key-in.ts'
 
 /** What makes the listener an HTTPS one, in PEM. With `ca`, callers need a certificate signed by it. */
 export type TlsOptions = { cert: string; key: string; ca?: string }
@@ -40,46 +41,35 @@ export async function liveTls(
   onFault: (error: unknown) => void,
 ): Promise<LiveTls | undefined> {
   if (certFile === undefined || keyFile === undefined) return undefined
-  const files = { certFile, keyFile, clientCaFile }
-  let current = await readTls(files)
   let server: Server | undefined
-  const renewed = async () => {
-    current = await readTls(files)
-    if (server instanceof TlsServer) server.setSecureContext(current)
-  }
-  const paths = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])]
-  const live = await Promise.all(paths.map((path) => liveFile(path, renewed, onFault)))
+  const files = await live(async (read) => {
+    const made = await readTls({ certFile, keyFile, clientCaFile }, read)
+    if (server instanceof TlsServer) server.setSecureContext(made)
+    return made
+  }, onFault)
   return {
     get current() {
-      return current
+      return files.current
     },
     renew: (listening) => {
       server = listening
     },
-    reload: async () => void (await Promise.all(live.map((file) => file.reload()))),
-    close: () => {
-      for (const file of live) file.close()
-    },
+    reload: files.reload,
+    close: files.close,
   }
 }
 
-async function readTls({ certFile, keyFile, clientCaFile }: TlsFiles): Promise<TlsOptions> {
+async function readTls(
+  { certFile, keyFile, clientCaFile }: TlsFiles,
+  read: ReadFile,
+): Promise<TlsOptions> {
   const [cert, key, ca] = await Promise.all([
-    readOrFault(certFile),
-    readOrFault(keyFile),
-    clientCaFile === undefined ? undefined : readOrFault(clientCaFile),
+    keyIn(certFile, read, readCertificates),
+    keyIn(keyFile, read, readAnyPrivateKey),
+    clientCaFile === undefined ? undefined : keyIn(clientCaFile, read, readCertificates),
   ])
-  // A file that is being written is empty for a moment, and Node takes an empty certificate for none at all.
-  const leaf = orFault(() => new X509Certificate(cert), `${certFile}: is no certificate in PEM`)
-  const secret = orFault(() => createPrivateKey(key), `${keyFile}: is no private key in PEM`)
-  if (!leaf.checkPrivateKey(secret))
+  if (!new X509Certificate(cert).checkPrivateKey(key))
     throw new ConfigFault([`${certFile}: is the certificate of another key than ${keyFile}`])
-  if (ca === undefined) return { cert, key }
-  orFault(() => new X509Certificate(ca), `${clientCaFile}: is no certificate in PEM`)
-  return { cert, key, ca }
+  const pem = String(key.export({ type: 'pkcs8', format: 'pem' }))
+  return ca === undefined ? { cert, key: pem } : { cert, key: pem, ca }
 }
-
-const readOrFault = (path: string) =>
-  readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigFault([`${path}: cannot be read (${cause.code})`])
-  })

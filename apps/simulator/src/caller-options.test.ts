@@ -78,7 +78,18 @@ describe('readWho', () => {
     const path = join(dir, 'ec.pem')
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     await writeFile(path, privateKey.export({ type: 'pkcs8', format: 'pem' }))
-    await expect(who('--key', path).read).rejects.toThrow('no RSA private key')
+    await expect(who('--key', path).read).rejects.toThrow(/--key .*ec\.pem: is not an RSA key/)
+  })
+
+  test('keys are read as people have them: base64 without armour, after a byte order mark', async () => {
+    const path = join(dir, 'server.pub')
+    const der = keys.acquirerPublic.export({ type: 'spki', format: 'der' })
+    await writeFile(path, `\uFEFF${der.toString('base64')}\r\n`)
+    expect((await who('--server-key', path).read).serverKey?.equals(keys.acquirerPublic)).toBe(true)
+  })
+
+  test('a private key named as the server key is refused', async () => {
+    await expect(who('--server-key', files.key).read).rejects.toThrow(/holds a private key/)
   })
 
   test('a certificate needs its key', async () => {

@@ -1,5 +1,12 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import {
+  KeyFault,
+  readAnyPrivateKey,
+  readCertificates,
+  readPrivateKey,
+  readPublicKey,
+} from '@placeorder/protocol'
 import type { Tls, Who } from './caller.ts'
 import { Usage } from './command.ts'
 import type { Option } from './options.ts'
@@ -90,7 +97,7 @@ export async function readWho(
     url,
     inquiryUrl: inquiryUrl === undefined ? besides(url) : urlOf('inquiry-url', inquiryUrl),
     clientId: values['client-id'],
-    key: await readPrivateKey(values.key),
+    key: await readKey('key', values.key, readPrivateKey, '`simulator keys` makes one'),
     keyVersion: values['key-version'],
     serverKey: await readServerKey(values['server-key'], terminal),
     tls: await readTls(values),
@@ -113,12 +120,20 @@ function besides(url: URL): URL {
   return inquiry
 }
 
-async function readPrivateKey(path: string): Promise<KeyObject> {
-  const pem = await readNamed('key', path, '`simulator keys` makes one')
+/** Makes a key or certificates of a file that an option names. */
+async function readKey<K>(
+  option: string,
+  path: string,
+  keyFrom: (bytes: Uint8Array) => K,
+  remedy?: string,
+): Promise<K> {
+  const bytes = await readNamed(option, path, remedy)
   try {
-    return rsa(createPrivateKey(pem))
+    return keyFrom(bytes)
   } catch (cause) {
-    throw new Usage(`--key ${path}: is no RSA private key in PEM`, { cause })
+    if (cause instanceof KeyFault)
+      throw new Usage(`--${option} ${path}: ${cause.message}`, { cause })
+    throw cause
   }
 }
 
@@ -127,12 +142,9 @@ async function readServerKey(
   terminal: Pick<Terminal, 'note'>,
 ): Promise<KeyObject | undefined> {
   try {
-    return rsa(createPublicKey(await readNamed('server-key', path ?? standalone.serverKey)))
+    return await readKey('server-key', path ?? standalone.serverKey, readPublicKey)
   } catch (cause) {
-    if (path !== undefined) {
-      if (cause instanceof Usage) throw cause
-      throw new Usage(`--server-key ${path}: is no RSA public key in PEM`, { cause })
-    }
+    if (path !== undefined) throw cause
     terminal.note(
       `No key at ${standalone.serverKey}: answers are not verified. Name the acquirer's with --server-key.`,
     )
@@ -140,23 +152,21 @@ async function readServerKey(
   }
 }
 
-function rsa(key: KeyObject): KeyObject {
-  if (key.asymmetricKeyType !== 'rsa')
-    throw new Error(`the key is ${key.asymmetricKeyType}, not RSA`)
-  return key
-}
-
 async function readTls(values: CallerValues): Promise<Tls> {
   const { ca, cert, 'cert-key': certKey, insecure = false } = values
   if ((cert === undefined) !== (certKey === undefined))
     throw new Usage('--cert and --cert-key go together')
   return {
-    ...(ca === undefined ? {} : { ca: await readNamed('ca', ca) }),
-    ...(cert === undefined ? {} : { cert: await readNamed('cert', cert) }),
-    ...(certKey === undefined ? {} : { key: await readNamed('cert-key', certKey) }),
+    ...(ca === undefined ? {} : { ca: await readKey('ca', ca, certificatesPem) }),
+    ...(cert === undefined ? {} : { cert: await readKey('cert', cert, certificatesPem) }),
+    ...(certKey === undefined ? {} : { key: await readKey('cert-key', certKey, keyPem) }),
     rejectUnauthorized: !insecure,
   }
 }
+
+const certificatesPem = (bytes: Uint8Array) => Buffer.from(readCertificates(bytes))
+const keyPem = (bytes: Uint8Array) =>
+  Buffer.from(readAnyPrivateKey(bytes).export({ type: 'pkcs8', format: 'pem' }))
 
 /**
  * Reads a file that an option names.

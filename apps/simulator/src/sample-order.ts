@@ -20,7 +20,8 @@ export async function readSample(path: string | undefined): Promise<Sample> {
 
 function fieldsOf(bytes: Buffer): Record<string, unknown> | undefined {
   try {
-    return z.record(z.string(), z.unknown()).safeParse(JSON.parse(bytes.toString())).data
+    return z.record(z.string(), z.unknown()).safeParse(JSON.parse(new TextDecoder().decode(bytes)))
+      .data
   } catch {
     return undefined
   }

@@ -30,9 +30,13 @@ const tracing = await openTracing('placeorder-worker', env.OTEL_EXPORTER_OTLP_EN
 const ofChecks = tellOfChecks({ metrics, log })
 const rulebook = await liveFile(
   env.POLICY_FILE,
-  (text, path) => parseRulebook(text, path, ofChecks),
+  (text, path, read) => parseRulebook(text, path, ofChecks, read),
   (err) => log.error({ err }, 'the changed policy is broken; the version before stays in force'),
 )
+process.on('SIGHUP', async () => {
+  await rulebook.reload()
+  log.info({ signal: 'SIGHUP' }, 'the policy was read again')
+})
 const address = addressOf(env)
 const onFault = tellOfFaults(log)
 const store = await openWorkerStore({ address, shards: env.SHARDS, onFault })
@@ -94,7 +98,8 @@ const resuming = keepResuming(
   },
   ending.signal,
 )
-closeWithGrace({ delay: env.CHECKS_MS + 3_000, logger: log }, async ({ err }) => {
+const delay = env.CHECKS_MS + 3_000
+closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   admin.drain()
   ending.abort()
@@ -106,7 +111,6 @@ closeWithGrace({ delay: env.CHECKS_MS + 3_000, logger: log }, async ({ err }) =>
   rulebook.close()
   await admin.close()
 })
-process.on('SIGHUP', () => void rulebook.reload())
 log.info(
   { shards: env.SHARDS, concurrency: env.CONCURRENCY, admin: await admin.listen() },
   'working',

@@ -1,11 +1,13 @@
-import { ConfigFault } from '@placeorder/config'
+import { readFile } from 'node:fs/promises'
+import { ConfigFault, jsonOf, type ReadFile } from '@placeorder/config'
 import { compilePolicy, type JudgingPolicy, Policy, PolicyFault } from '@placeorder/decision'
 import type { ChecksSeen } from './checks/guard.ts'
 import { openChecks } from './checks/open-checks.ts'
 import type { Rulebook } from './judge-order.ts'
 
 /**
- * Reads `policy.json` and makes it ready for judging; `seen` is told how the acquirer's own checks do.
+ * Reads `policy.json`, and with `read` the modules it names; `seen` is told how the acquirer's own
+ * checks do.
  *
  * @throws ConfigFault naming every fault
  */
@@ -13,6 +15,7 @@ export async function parseRulebook(
   text: string,
   path: string,
   seen: ChecksSeen,
+  read: ReadFile = readFile,
 ): Promise<Rulebook> {
   const policy = Policy.safeParse(jsonOf(text, path))
   if (!policy.success) {
@@ -21,7 +24,7 @@ export async function parseRulebook(
     )
   }
   const compiled = compiledOrFault(policy.data, path)
-  return { policy: compiled, checks: await openChecks(compiled.checks, path, seen) }
+  return { policy: compiled, checks: await openChecks(compiled.checks, path, seen, read) }
 }
 
 function compiledOrFault(policy: Policy, path: string): JudgingPolicy {
@@ -31,15 +34,5 @@ function compiledOrFault(policy: Policy, path: string): JudgingPolicy {
     if (error instanceof PolicyFault)
       throw new ConfigFault(error.faults.map((fault) => `${path}: ${fault}`))
     throw error
-  }
-}
-
-function jsonOf(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new ConfigFault([
-      `${path}: is not JSON: ${cause instanceof Error ? cause.message : cause}`,
-    ])
   }
 }

@@ -13,6 +13,12 @@ export class ConfigFault extends Error {
   }
 }
 
+/** What an error says, fault by fault. */
+export const faultsOf = (error: unknown): readonly string[] =>
+  error instanceof ConfigFault
+    ? error.faults
+    : [error instanceof Error ? error.message : String(error)]
+
 /**
  * Reads what a program needs from its environment. An empty variable counts as not set.
  *

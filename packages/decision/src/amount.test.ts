@@ -298,6 +298,35 @@ test.each<[string, string, string, Quoted, string]>([
   expect(judged(paid, settled, quote)).toBe(code)
 })
 
+test.each([
+  ['500 USD', '8000100 IDR', '16000', 'SUCCESS'],
+  ['500 USD', '7999900 IDR', '16000', 'SUCCESS'],
+  ['500 USD', '8000101 IDR', '16000', 'PAYMENT_AMOUNT_INVALID'],
+  ['500 USD', '16002 TWD', '32', 'PAYMENT_AMOUNT_INVALID'],
+  ['500 USD', '6501 KRW', '1300', 'SUCCESS'],
+  ['500 USD', '6502 KRW', '1300', 'PAYMENT_AMOUNT_INVALID'],
+])('each currency may have a tolerance of its own: %s as %s', (paid, settled, quotePrice, code) => {
+  const tolerant = policyWith({ settlementToleranceUnits: { IDR: '100', TWD: '0' } })
+  expect(judged(paid, settled, { baseCurrency: 'USD', quotePrice }, tolerant)).toBe(code)
+})
+
+test('the tolerance of `*` is for currencies that are not named', () => {
+  const tolerant = policyWith({ settlementToleranceUnits: { IDR: '100', '*': '0' } })
+  const quote = { baseCurrency: 'USD', quotePrice: '1300' }
+  expect(judged('500 USD', '6500 KRW', quote, tolerant)).toBe('SUCCESS')
+  expect(judged('500 USD', '6501 KRW', quote, tolerant)).toBe('PAYMENT_AMOUNT_INVALID')
+})
+
+test.each(['6.13E-5', '6.13e-05', '0.0000613', '613E-7'])(
+  'a price of %s is exact, however it is written',
+  (quotePrice) => {
+    const quote = { baseCurrency: 'IDR', quotePrice }
+    const exact = policyWith({ settlementToleranceUnits: '0' })
+    expect(judged('10000000 IDR', '613 USD', quote, exact)).toBe('SUCCESS')
+    expect(judged('10000000 IDR', '614 USD', quote, exact)).toBe('PAYMENT_AMOUNT_INVALID')
+  },
+)
+
 test('two currencies need a quote', () => {
   const { settlementQuote: _, ...order } = anOrder({
     settlementAmount: { value: '100', currency: 'JPY' },

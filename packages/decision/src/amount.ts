@@ -9,7 +9,7 @@ import { followsQuote } from './quote.ts'
  */
 export function judgeAmount(
   { order, code }: Facts,
-  policy: Pick<JudgingPolicy, 'settlementToleranceUnits'>,
+  policy: Pick<JudgingPolicy, 'settlementToleranceUnits' | 'settlementToleranceUnitsOf'>,
 ): FinalCode {
   const { paymentAmount: paid, settlementAmount: settled, settlementQuote: quote } = order
   if (paid.value === '0' || settled.value === '0') return 'PAYMENT_AMOUNT_INVALID'
@@ -17,8 +17,9 @@ export function judgeAmount(
   if (paid.currency === settled.currency)
     return isSame(paid, settled) ? 'SUCCESS' : 'PAYMENT_AMOUNT_INVALID'
   if (quote === undefined) return 'PAYMENT_AMOUNT_INVALID'
-  if (!followsQuote(paid, settled, quote, policy.settlementToleranceUnits))
-    return 'PAYMENT_AMOUNT_INVALID'
+  const tolerance =
+    policy.settlementToleranceUnitsOf.get(settled.currency) ?? policy.settlementToleranceUnits
+  if (!followsQuote(paid, settled, quote, tolerance)) return 'PAYMENT_AMOUNT_INVALID'
   return 'SUCCESS'
 }
 

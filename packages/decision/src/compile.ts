@@ -1,8 +1,9 @@
 import { calendarOf } from './day.ts'
 import type { Facts, RecentCounter } from './facts.ts'
 import { LIMIT_AMOUNT_MAX } from './limits.ts'
-import type { CheckEntry, Kyb, Policy } from './policy.ts'
+import { type CheckEntry, type Kyb, type Policy, SETTLEMENT_TOLERANCE_UNITS } from './policy.ts'
 import { compileRules } from './rules.ts'
+import { isTimeZone, timeZoneLike } from './time-zone.ts'
 
 /** What stands for one currency. Amounts in its smallest units; undefined: no limit of that sort. */
 export type CurrencyLimit = {
@@ -20,7 +21,9 @@ export type JudgingPolicy = {
       readonly { readonly above: bigint; readonly levelMin: number }[]
     >
   }
+  /** For currencies that `settlementToleranceUnitsOf` does not name. */
   readonly settlementToleranceUnits: bigint
+  readonly settlementToleranceUnitsOf: ReadonlyMap<string, bigint>
   readonly limits: {
     readonly perPayment: LimitsByCurrency
     readonly merchantDay: LimitsByCurrency
@@ -58,7 +61,7 @@ export function compilePolicy(policy: Policy): JudgingPolicy {
   if (faults.length > 0) throw new PolicyFault(faults)
   return {
     kyb: { levelMin: policy.kyb.levelMin, tiersOf: tiersByCurrency(policy.kyb) },
-    settlementToleranceUnits: BigInt(policy.settlementToleranceUnits),
+    ...tolerances(policy.settlementToleranceUnits),
     limits: {
       perPayment: byCurrency(policy.limits.perPayment),
       merchantDay: byCurrency(policy.limits.merchantDay),
@@ -76,13 +79,23 @@ export const recentUsed = (policy: Pick<JudgingPolicy, 'recentUsed'>): readonly 
   policy.recentUsed
 
 function openCalendar(timeZone: string, faults: string[]): (ms: number) => string {
-  try {
-    return calendarOf(timeZone)
-  } catch {
-    faults.push(
-      `limits.timeZone: there is no time zone "${timeZone}": give an IANA name such as "Asia/Shanghai", or "UTC"`,
-    )
-    return calendarOf('UTC')
+  if (isTimeZone(timeZone)) return calendarOf(timeZone)
+  faults.push(
+    `limits.timeZone: there is no time zone "${timeZone}" that means one place to everybody: give UTC, ` +
+      `or a name of the IANA database with a /, here perhaps "${timeZoneLike(timeZone)}"`,
+  )
+  return calendarOf('UTC')
+}
+
+function tolerances(units: Policy['settlementToleranceUnits']) {
+  const { '*': others = SETTLEMENT_TOLERANCE_UNITS, ...named } =
+    typeof units === 'string' ? { '*': units } : units
+  const entries = Object.entries(named)
+  return {
+    settlementToleranceUnits: BigInt(others),
+    settlementToleranceUnitsOf: new Map(
+      entries.map(([currency, its]) => [currency, BigInt(its)] as const),
+    ),
   }
 }
 

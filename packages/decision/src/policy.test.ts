@@ -98,6 +98,8 @@ test.each<[string, Record<string, unknown>, RegExp]>([
     /^kyb\.tiers\.0\.currency: /,
   ],
   ['no time zone', { limits: {} }, /^limits\.timeZone: /],
+  ['a tolerance of no currency', { settlementToleranceUnits: { idr: '1' } }, /{ "IDR": "100"/],
+  ['a tolerance that is a number', { settlementToleranceUnits: { IDR: 100 } }, /must be smallest/],
   ['a negative tolerance', { settlementToleranceUnits: '-1' }, /^settlementToleranceUnits: /],
   [
     'two rules of one name',
@@ -167,7 +169,9 @@ test('every fault that only compiling finds is named at once', () => {
   expect(compiling).toThrow(
     /limits\.perPayment: amountMax for CNY is more than 9223372036854775807/,
   )
-  expect(compiling).toThrow(/limits\.timeZone: there is no time zone "Asia\/Shangai"/)
+  expect(compiling).toThrow(
+    /limits\.timeZone: there is no time zone "Asia\/Shangai" .* here perhaps "Asia\/Shanghai"/,
+  )
   expect(compiling).toThrow(/risk\[0\] typo: line 1, column 15: order\.merchant has no field mcc/)
   expect(compiling).toThrow(/risk\[1\] cut: it is no CEL expression/)
 })

@@ -85,11 +85,23 @@ function namedOnce<S extends typeof RiskRule | typeof CheckEntry>(entry: S, entr
     .default([])
 }
 
+/** Covers every way of rounding to the smallest unit. */
+export const SETTLEMENT_TOLERANCE_UNITS = '1'
+
+/**
+ * The same for all currencies, or one for each, since some are rounded to more than their smallest
+ * unit; `*` is for those that are not named.
+ */
+const Tolerance = z.union(
+  [UnitsText, z.record(z.string().regex(/^([A-Z]{3}|\*)$/), UnitsText)],
+  'must be smallest units in a string, "1", or that for each currency, { "IDR": "100", "*": "1" }',
+)
+
 /** What the acquirer accepts: `policy.json`. Amounts in smallest units, as strings. */
 export const Policy = z.strictObject({
   kyb: Kyb,
   /** How far settlementAmount may lie from what payment amount and quote give, in the settlement currency's units. */
-  settlementToleranceUnits: UnitsText.default('1'),
+  settlementToleranceUnits: Tolerance.default(SETTLEMENT_TOLERANCE_UNITS),
   limits: PolicyLimits,
   risk: namedOnce(RiskRule, RULES_MAX),
   checks: namedOnce(CheckEntry, CHECKS_MAX),

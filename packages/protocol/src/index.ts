@@ -6,6 +6,13 @@ export {
   type OrderState,
   orderNotExist,
 } from './inquiry-order.ts'
+export {
+  KeyFault,
+  readAnyPrivateKey,
+  readCertificates,
+  readPrivateKey,
+  readPublicKey,
+} from './keys.ts'
 export { checkMedia } from './media.ts'
 export { parseBody } from './parse-body.ts'
 export { Address, Env, Merchant, Store } from './parties.ts'
@@ -17,6 +24,7 @@ export {
   resultOf,
   termsOf,
 } from './place-order.ts'
+export { isPublished } from './published-keys.ts'
 export { Quote } from './quote.ts'
 export { Refusal } from './refusal.ts'
 export { packRequest, unpackRequest } from './request-codec.ts'

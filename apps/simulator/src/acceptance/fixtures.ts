@@ -44,7 +44,7 @@ export type Fixtures = z.output<typeof FixturesFile>
 export async function readFixtures(path: string | undefined): Promise<Fixtures> {
   if (path === undefined) return {}
   const parsed = FixturesFile.safeParse(
-    jsonOf(path, (await readNamed('fixtures', path)).toString()),
+    jsonOf(path, new TextDecoder().decode(await readNamed('fixtures', path))),
   )
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map(

@@ -1,5 +1,6 @@
-import { stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
+import type { ReadFile } from '@placeorder/config'
 import { finalCode } from '@placeorder/protocol'
 import { z } from 'zod'
 import type { Ask } from './guard.ts'
@@ -10,9 +11,10 @@ import type { Ask } from './guard.ts'
  *
  * @throws whatever keeps it from being loaded
  */
-export async function askModule(path: string): Promise<Ask> {
+export async function askModule(path: string, read: ReadFile): Promise<Ask> {
   const url = pathToFileURL(path)
-  url.searchParams.set('version', String((await stat(path)).mtimeMs))
+  const content = createHash('sha256').update(await read(path))
+  url.searchParams.set('version', content.digest('hex'))
   const { default: ask }: { default?: unknown } = await import(url.href)
   if (typeof ask !== 'function') throw new Error('its default export is no function')
   return async (facts, signal) => finalCode(z.string().parse(await ask(facts, signal)))

@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { ConfigFault } from '@placeorder/config'
+import { ConfigFault, faultsOf, type ReadFile } from '@placeorder/config'
 import type { CheckEntry } from '@placeorder/decision'
 import type { Check } from '../judge-order.ts'
 import { askModule } from './from-module.ts'
@@ -10,27 +11,29 @@ import { askOverHttp, openAgent } from './over-http.ts'
  * Makes the checks of a policy ready to be asked.
  *
  * @param policyPath modules are looked for beside it
+ * @param read has them watched
  * @throws ConfigFault naming every module that cannot be loaded
  */
 export async function openChecks(
   entries: readonly CheckEntry[],
   policyPath: string,
   seen: ChecksSeen,
+  read: ReadFile = readFile,
 ): Promise<Check[]> {
   const agent = openAgent()
   const faults: string[] = []
   const askFor = async (entry: CheckEntry): Promise<Ask> => {
     if ('url' in entry) return askOverHttp(entry.url, agent)
-    return askModule(resolve(dirname(policyPath), entry.module))
+    return askModule(resolve(dirname(policyPath), entry.module), read)
   }
   const checks = await Promise.all(
     entries.map(async (entry, i) => {
       try {
         return [guard(entry, await askFor(entry), seen)]
       } catch (cause) {
-        const reason = cause instanceof Error ? cause.message : cause
+        const reasons = faultsOf(cause).join('; ')
         faults.push(
-          `${policyPath}: checks.${i} ${entry.name}: the module cannot be used: ${reason}`,
+          `${policyPath}: checks.${i} ${entry.name}: the module cannot be used: ${reasons}`,
         )
         return []
       }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { textOf } from '@placeorder/config'
 import { judgeOrder } from '../judge-order.ts'
 import { parseRulebook } from '../rulebook.ts'
 import { Question, type Verdict } from './messages.ts'
@@ -8,7 +9,11 @@ import { Question, type Verdict } from './messages.ts'
 const [, , policyFile = ''] = process.argv
 const reply = (verdict: Verdict) => void process.send?.(verdict)
 const unseen = { inForce: () => {}, failed: () => {}, circuit: () => {} }
-const rulebook = await parseRulebook(await readFile(policyFile, 'utf8'), policyFile, unseen)
+const rulebook = await parseRulebook(
+  textOf(await readFile(policyFile), policyFile),
+  policyFile,
+  unseen,
+)
 
 async function verdictOn({ facts, checksMs }: Question): Promise<Verdict> {
   try {
