@@ -38,6 +38,9 @@ export const IngressEnvironment = z
     IN_HAND_MAX: wholeNumber({ min: 1 }).default(2_000),
     OPEN_ORDERS_MAX: wholeNumber({ min: 1 }).default(100_000),
     REDIS_MEMORY_RESERVE_PERCENT: wholeNumber({ max: 50 }).default(5),
+    CONNECTIONS_MAX: wholeNumber({ min: 1 }).default(5_000),
+    // A caller with a connection for each order fills IN_HAND_MAX, and has some left.
+    CONNECTIONS_PER_ADDRESS_MAX: wholeNumber({ min: 1 }).default(2_500),
     REPLICAS_MIN: wholeNumber({ max: 10 }).default(0),
     DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
     TRUST_PROXY: list.pipe(z.array(TrustedProxy)).default([]),

@@ -4,6 +4,16 @@ import type { Duplex } from 'node:stream'
 /** How long (ms) a connection that we have ended is still read: its caller may have more to send than we want. */
 const LINGER_MS = 1_000
 
+/** Requests of one connection that are worked on at a time. Whoever waits for its answers has one. */
+const AT_WORK_MAX = 32
+
+/**
+ * With more at work the connection is not read any further. What was read by then is 128 KiB at most, and a signed request has more
+ * than 512 bytes: with more than this in flight they are not requests of a client, and each costs us a hundred times
+ * its bytes. The connection is closed.
+ */
+const IN_FLIGHT_MAX = AT_WORK_MAX + 256
+
 /**
  * What is in flight on one connection. Node answers the requests it could read in order. What leaves HTTP (a `CONNECT`, bytes
  * that are no request) comes after all of them and ends the connection.
@@ -11,24 +21,43 @@ const LINGER_MS = 1_000
 class Exchange {
   readonly #socket: Duplex
   readonly #inFlight = new Set<ServerResponse>()
+  readonly #waiting: (() => void)[] = []
   #last: ServerResponse | undefined
   #ending = false
   #drained = () => {}
 
   constructor(socket: Duplex) {
     this.#socket = socket
+    // Node reads on after every request that came whole, whoever paused it.
+    socket.on('resume', () => {
+      if (this.#waiting.length > 0) socket.pause()
+    })
   }
 
-  /** Counts a request until its answer has left; false: the connection is ending, and nobody would read an answer. */
-  begin(response: ServerResponse): boolean {
-    if (this.#ending || this.#socket.destroyed) return false
+  /** Counts a request until its answer has left, and has it handled: now, or when others have left. */
+  begin(response: ServerResponse, handle: () => void): void {
+    if (this.#ending || this.#socket.destroyed) return // Nobody would read an answer.
+    if (this.#inFlight.size >= IN_FLIGHT_MAX) {
+      this.#socket.destroy()
+      return
+    }
     this.#last = response
     this.#inFlight.add(response)
-    response.once('close', () => {
-      this.#inFlight.delete(response)
-      if (this.#ending && this.#isDrained()) this.#drained()
-    })
-    return true
+    response.once('close', () => this.#left(response))
+    if (this.#inFlight.size <= AT_WORK_MAX) handle()
+    else {
+      this.#socket.pause()
+      this.#waiting.push(handle)
+    }
+  }
+
+  #left(response: ServerResponse): void {
+    this.#inFlight.delete(response)
+    if (this.#waiting.length > 0 && !this.#socket.destroyed) {
+      this.#waiting.shift()?.()
+      if (this.#waiting.length === 0) this.#socket.resume()
+    }
+    if (this.#ending && this.#isDrained()) this.#drained()
   }
 
   /**
@@ -67,11 +96,11 @@ class Exchange {
 export class Exchanges {
   readonly #of = new WeakMap<Duplex, Exchange>()
 
-  /** A listener that hands on the requests of connections that are not ending. */
+  /** A listener that hands on the requests of connections that are not ending, so many of each at a time. */
   counted =
     (handler: RequestListener): RequestListener =>
     (request: IncomingMessage, response: ServerResponse) => {
-      if (this.#exchange(request.socket).begin(response)) handler(request, response)
+      this.#exchange(request.socket).begin(response, () => handler(request, response))
     }
 
   /** As `Exchange.end`; a connection whose answer cannot be made is closed. */

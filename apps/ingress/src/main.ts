@@ -4,6 +4,7 @@ import { addressOf, live, liveFile, readEnvironment } from '@placeorder/config'
 import { openIngressStore } from '@placeorder/store'
 import {
   durabilityCheck,
+  NowAndThen,
   openLog,
   openMetrics,
   openTracing,
@@ -11,6 +12,7 @@ import {
   tellOfMended,
 } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
+import { inRanges } from './addresses.ts'
 import { Admission } from './admission.ts'
 import { parseClients } from './clients.ts'
 import { IngressEnvironment } from './config.ts'
@@ -39,6 +41,9 @@ const LAST_ANSWER_MS = 500
  * caller takes for a connection, and his order with it.
  */
 const BACKLOG = 4_096
+
+/** Connections refused for the same reason are logged once in so many ms. */
+const REFUSED_LOGGED_MS = 10_000
 
 const env = readEnvironment(IngressEnvironment, process.env)
 const log = openLog({ name: 'ingress', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
@@ -99,7 +104,18 @@ const admin = buildView({
   shards: env.SHARDS,
   openApi: openApiDocument(paths),
 })
-const connections = new Connections()
+const refusedConnections = new NowAndThen(REFUSED_LOGGED_MS)
+const connections = new Connections(
+  {
+    max: env.CONNECTIONS_MAX,
+    perAddressMax: env.CONNECTIONS_PER_ADDRESS_MAX,
+    isProxy: inRanges(env.TRUST_PROXY),
+  },
+  (reason) => {
+    const more = refusedConnections.due(reason)
+    if (more !== undefined) log.warn({ reason, more }, 'a connection was refused')
+  },
+)
 let draining = false
 const app = buildServer({
   paths,

@@ -26,7 +26,10 @@ const short = {
   connectionsCheckingInterval: 20,
 }
 
-const connections = new Connections()
+const connections = new Connections(
+  { max: 1_000, perAddressMax: 1_000, isProxy: () => false },
+  () => {},
+)
 const listen = async (tls?: { cert: string; key: string }) => {
   const raw = { signer: testSigner, onRaw: () => {}, onHandshake: () => {} }
   const server = createListener(() => {}, { ...raw, tls, connections }, short)
@@ -66,12 +69,14 @@ describe.each(ways)('a connection over %s is closed in time', (over, server, ope
       said += chunk
     })
     socket.on('error', () => {}) // It may be reset: then it is closed as well.
-    const closed = once(socket, 'close')
+    const closed = new Promise((resolve) => socket.once('close', resolve))
     socket.write(bytes)
     await closed
     const answered = /"resultCode":"(\w+)"/.exec(said)?.[1] ?? ''
     expect(answered).toBe(over === 'TCP where TLS is spoken' ? '' : code)
-    await expect.poll(() => promisify(server.getConnections.bind(server))()).toBe(0)
+    await expect
+      .poll(() => promisify(server.getConnections.bind(server))(), { timeout: 10_000 })
+      .toBe(0)
   })
 })
 
@@ -80,6 +85,8 @@ test('a caller that never closes its own half loses the connection all the same'
   socket.on('error', () => {})
   socket.resume()
   await once(socket, 'end')
-  await expect.poll(() => promisify(secure.getConnections.bind(secure))()).toBe(0)
+  await expect
+    .poll(() => promisify(secure.getConnections.bind(secure))(), { timeout: 10_000 })
+    .toBe(0)
   socket.destroy()
 })

@@ -63,7 +63,10 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
     tracing: noTracing,
     trustProxy: [],
     tls: undefined,
-    connections: new Connections(),
+    connections: new Connections(
+      { max: 1_000, perAddressMax: 1_000, isProxy: () => false },
+      () => {},
+    ),
     draining: () => false,
     ...changes,
   })

@@ -113,7 +113,7 @@ test.each([
   const ingress = await system.startIngress(theFirst)
   const socket = connectTcp(Number(new URL(ingress.origin).port), '127.0.0.1')
   socket.on('error', () => {}) // It is reset when what it said was not read.
-  const closed = once(socket, 'close')
+  const closed = new Promise((resolve) => socket.once('close', resolve))
   await once(socket, 'connect')
   socket.write(said)
   await place(ingress, { ca: ours.cert }) // By its answer what was sent before is read.
