@@ -28,7 +28,7 @@ async function openLive(path: string): Promise<Live<string>> {
   const one = await liveFile(
     path,
     async (text, _path, read) => {
-      const [word = '', named] = text.trim().split('->')
+      const [word = '', named] = text.split('->')
       if (word === 'broken') throw new ConfigFault(['it is broken'])
       return named === undefined ? word : word + (await read(join(path, '..', named))).toString()
     },

@@ -172,5 +172,8 @@ describe('a key whose private half is in the repository', () => {
     const half = createPublicKey(key).export({ ...pem, type: 'spki' })
     expect(() => readPublicKey(Buffer.from(half))).toThrow(/private half is in placeorder's/)
     expect(() => readAnyPrivateKey(Buffer.from(key))).toThrow(/private half is in placeorder's/)
+    writeFileSync(join(dir, 'published.pem'), key)
+    const issued = openssl('req', '-x509', '-key', join(dir, 'published.pem'), '-subj', '/CN=a')
+    expect(() => readCertificates(Buffer.from(issued))).toThrow(/private half is in placeorder's/)
   })
 })

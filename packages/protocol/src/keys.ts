@@ -43,9 +43,11 @@ export function readAnyPrivateKey(bytes: Uint8Array): KeyObject {
 
 /** Reads certificates, leaf first, in any form that people have them; returns them in PEM. */
 export function readCertificates(bytes: Uint8Array): string {
-  const certificates = blocksIn(bytes).flatMap(({ der }) => certificateFrom(der) ?? [])
-  if (certificates.length > 0) return certificates.map(String).join('')
-  return unreadable('a certificate', blocksIn(bytes))
+  const blocks = blocksIn(bytes)
+  const certificates = blocks.flatMap(({ der }) => certificateFrom(der) ?? [])
+  if (certificates.length === 0) return unreadable('a certificate', blocks)
+  for (const { publicKey } of certificates) ownersAlone(publicKey)
+  return certificates.map(String).join('')
 }
 
 /** What stands between BEGIN and END; what comes without them has no label. */
