@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { isFinal, isResultCode, type PlaceOrderRequest } from '@placeorder/protocol'
-import { connect, disconnect, Orders } from '@placeorder/store'
+import { connect, disconnect, Orders, orderIdOf } from '@placeorder/store'
 import type { System } from '@placeorder/testkit'
 import type { Callers, Endpoint } from './callers.ts'
 import type { Asking } from './generate-load.ts'
@@ -99,10 +99,10 @@ export async function askOnceMore(
   { callers, endpoints, random, signal }: Asking & { signal: AbortSignal },
 ): Promise<void> {
   const known = new Set(
-    history.calls.flatMap(({ paymentId, ending }) => (isFinalAnswer(ending) ? [paymentId] : [])),
+    history.calls.flatMap(({ orderId, ending }) => (isFinalAnswer(ending) ? [orderId] : [])),
   )
   const asked = sent.filter(
-    ({ paymentId }) => !known.has(paymentId) || random.chance(LAST_ASKS_SHARE),
+    (order) => !known.has(orderIdOf(order)) || random.chance(LAST_ASKS_SHARE),
   )
   const next = asked.values()
   const askers = Array.from({ length: LAST_ASKS_AT_ONCE }, async () => {

@@ -1,4 +1,5 @@
 import { type PlaceOrderRequest, termsOf } from '@placeorder/protocol'
+import { orderIdOf } from '@placeorder/store'
 import { type Caller, signedCall } from '@placeorder/testkit'
 import { z } from 'zod'
 import { type Call, type Ending, History } from './history/history.ts'
@@ -29,10 +30,9 @@ export class Callers {
   /** Sends an order. With `dropAfterMs` the caller gives up after that time. */
   place(order: PlaceOrderRequest, endpoint: Endpoint, dropAfterMs?: number): Promise<Ending> {
     const url = `${endpoint.origin}/aps/api/v1/payments/placeOrder`
-    const { paymentId } = order
     const call = {
       endpoint: 'place',
-      paymentId,
+      orderId: orderIdOf(order),
       ingress: endpoint.name,
       terms: termsOf(order),
     } as const
@@ -44,7 +44,12 @@ export class Callers {
     endpoint: Endpoint,
   ): Promise<Ending> {
     const url = `${endpoint.origin}/aps/api/v1/payments/inquiryOrder`
-    const call = { endpoint: 'inquire', paymentId, ingress: endpoint.name, terms: '' } as const
+    const call = {
+      endpoint: 'inquire',
+      orderId: orderIdOf({ acquirerId, paymentId }),
+      ingress: endpoint.name,
+      terms: '',
+    } as const
     return this.#call(call, endpoint, url, { acquirerId, pspId, paymentId })
   }
 

@@ -14,9 +14,9 @@ export const progressLine = ({ elapsedMs, orders, calls, faults, inFlight }: Pro
 /** Violations that mean an order was lost: it is not kept, or has no outcome. */
 const lost = (violations: Violation[]): number =>
   new Set(
-    violations.flatMap(({ rule, paymentId }) =>
+    violations.flatMap(({ rule, orderId }) =>
       ['takenInIsKept', 'everyOrderEnds', 'noneIsOpen', 'concludedUnasked'].includes(rule)
-        ? [paymentId]
+        ? [orderId]
         : [],
     ),
   ).size
@@ -85,14 +85,12 @@ export function excerpt({ violations, processFailures, history }: ChaosReport): 
   const at = (ms: number) => (ms - (history.calls[0]?.sentAt ?? ms)).toFixed(0).padStart(8)
   const line = ({ sentAt, endedAt, endpoint, ingress, ending, terms }: Call) =>
     `  ${at(sentAt)} ${at(endedAt)} ms  ${ingress} ${endpoint} ${sayOf(ending)}  ${terms} ${'why' in ending ? ending.why : ''}`
-  const shown = violations.slice(0, SHOWN_MAX).flatMap(({ rule, paymentId, what, calls }) => {
-    const own = history.calls.filter(
-      (call) => paymentId !== undefined && call.paymentId === paymentId,
-    )
+  const shown = violations.slice(0, SHOWN_MAX).flatMap(({ rule, orderId, what, calls }) => {
+    const own = history.calls.filter((call) => orderId !== undefined && call.orderId === orderId)
     const last = Math.max(...calls.map(({ endedAt }) => endedAt))
     const before = history.faults.filter((fault) => fault.at < last && fault.at > last - 10_000)
     return [
-      `${rule}: ${paymentId ?? ''} ${what}`,
+      `${rule}: ${orderId ?? ''} ${what}`,
       ...own.map((call) => `${calls.includes(call) ? '>' : ' '}${line(call)}`),
       ...before.map((fault) => `   ${at(fault.at)}           ${fault.kind} (${fault.on})`),
     ]

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { orderIdOf } from '@placeorder/store'
 import { aPlaceOrder, type FaultProxy } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Callers } from '../src/callers.ts'
@@ -64,7 +65,7 @@ const netMs = (call: Pick<Call, 'ingress' | 'sentAt' | 'endedAt'>) =>
 /** Places an order and tells how that went: its code, and how long it took (ms) less what the machine held up. */
 async function place(order: PlaceOrderRequest = anOrder()) {
   await callers.place(order, ingress)
-  const call = history.calls.findLast(({ paymentId }) => paymentId === order.paymentId) as Call
+  const call = history.calls.findLast(({ orderId }) => orderId === orderIdOf(order)) as Call
   return {
     code: call.ending.kind === 'ANSWERED' ? call.ending.code : call.ending.kind,
     ms: netMs(call),

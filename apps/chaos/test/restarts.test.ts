@@ -85,7 +85,7 @@ const openOrders = () => sumOfShards((connection, shard) => connection.zcard(ope
 async function expectPromisesKept(quietFrom: number): Promise<void> {
   const kept = await readStoredState(testBed.system, JSON.stringify(policy))
   const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom })
-  expect(violations.map(({ rule, paymentId, what }) => `${rule}: ${paymentId} ${what}`)).toEqual([])
+  expect(violations.map(({ rule, orderId, what }) => `${rule}: ${orderId} ${what}`)).toEqual([])
 }
 
 test('every process is restarted in turn under load: no order is lost, no answer broken, each ends cleanly', async () => {

@@ -113,5 +113,5 @@ const lastWords = (processes: Running[]): string[] =>
       .map((line) => `${name} ${pid}: ${line}`),
   )
 
-const sayOf = ({ rule, paymentId, what, calls }: Violation): string =>
-  `${rule}: ${paymentId} ${what} ${JSON.stringify(calls)}`
+const sayOf = ({ rule, orderId, what, calls }: Violation): string =>
+  `${rule}: ${orderId} ${what} ${JSON.stringify(calls)}`

@@ -1,3 +1,4 @@
+import { orderIdOf } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
@@ -18,7 +19,7 @@ const record = {
 
 function storeThat(changes: Partial<InquireOrderDeps> = {}): InquireOrderDeps {
   return {
-    orders: { record: async () => record },
+    orders: { record: async (orderId) => (orderId === orderIdOf(order) ? record : undefined) },
     durability: { replicated: async () => true },
     waits: new Waits(),
     waitMs: 50,
@@ -44,11 +45,11 @@ test.each([
 })
 
 test.each([
-  ['never claimed', asked, undefined],
-  ['of another acquirer', { ...asked, acquirerId: 'another' }, record],
-  ['of another psp', { ...asked, pspId: 'another' }, record],
-])('an order %s does not exist', async (_name, request, kept) => {
-  const told = await inquireOrder(request, storeThat({ orders: { record: async () => kept } }))
+  ['never claimed', { ...asked, paymentId: 'another' }],
+  ['of another acquirer', { ...asked, acquirerId: 'another' }],
+  ['of another psp', { ...asked, pspId: 'another' }],
+])('an order %s does not exist', async (_name, request) => {
+  const told = await inquireOrder(request, storeThat())
   expect(told.result.resultCode).toBe('ORDER_NOT_EXIST')
 })
 

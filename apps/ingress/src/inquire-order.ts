@@ -4,7 +4,7 @@ import {
   inquiryAnswer,
   orderNotExist,
 } from '@placeorder/protocol'
-import type { Durability, Orders } from '@placeorder/store'
+import { type Durability, type Orders, orderIdOf } from '@placeorder/store'
 import { before, type Waits } from './waits.ts'
 
 export type InquireOrderDeps = {
@@ -15,7 +15,7 @@ export type InquireOrderDeps = {
 }
 
 /**
- * Tells how an order stands. It reads and never waits for an outcome; an order of another acquirer or psp does not exist
+ * Tells how an order stands. It reads and never waits for an outcome; an order of another psp does not exist
  * for the caller. Rejects when the record cannot be read in time, or too few replicas have it for it to be told.
  */
 export function inquireOrder(
@@ -23,14 +23,10 @@ export function inquireOrder(
   { orders, durability, waits, waitMs }: InquireOrderDeps,
 ): Promise<InquiryOrderAnswer> {
   return waits.within(waitMs, async (signal) => {
-    const record = await before(orders.record(paymentId), signal)
-    if (
-      record === undefined ||
-      record.order.acquirerId !== acquirerId ||
-      record.order.pspId !== pspId
-    )
-      return orderNotExist
-    if (!(await before(durability.replicated(paymentId, record.outcome), signal)))
+    const orderId = orderIdOf({ acquirerId, paymentId })
+    const record = await before(orders.record(orderId), signal)
+    if (record === undefined || record.order.pspId !== pspId) return orderNotExist
+    if (!(await before(durability.replicated(orderId, record.outcome), signal)))
       throw new Error('too few replicas have what would be told of the order')
     return inquiryAnswer({ paymentId, ...record })
   })

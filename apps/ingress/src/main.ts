@@ -1,7 +1,7 @@
 import './signing-threads.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, live, liveFile, readEnvironment } from '@placeorder/config'
-import { openIngressStore } from '@placeorder/store'
+import { namesOf, openIngressStore } from '@placeorder/store'
 import {
   durabilityCheck,
   NowAndThen,
@@ -65,6 +65,7 @@ process.on('SIGHUP', async () => {
   await Promise.all([clients, signingKey, tls].map((file) => file?.reload()))
   log.info({ signal: 'SIGHUP' }, 'the files were read again')
 })
+const ofMended = tellOfMended(metrics, log)
 const store = await openIngressStore({
   address: addressOf(env),
   shards: env.SHARDS,
@@ -76,7 +77,7 @@ const store = await openIngressStore({
     metrics.groupOrders.observe({ kind: 'intake' }, orders)
     metrics.redisRoundTrip.observe(claimMs / 1000)
   },
-  onMended: tellOfMended(metrics, log),
+  onMended: (mended) => ofMended(mended.map(namesOf)),
   onHeard: (ageMs) => metrics.stage('announce', ageMs / 1000),
 })
 const admission = new Admission(
@@ -129,7 +130,7 @@ const app = buildServer({
     waits,
     waitMs: env.WAIT_MS,
     stage: metrics.stage,
-    onFault: (paymentId, err, what) => log.warn({ paymentId, err }, what),
+    onFault: (orderId, err, what) => log.warn({ ...namesOf(orderId), err }, what),
   },
   log,
   onAnswer: countAnswers(metrics, log),

@@ -44,7 +44,7 @@ test.each([
   const texts = Object.fromEntries(Object.entries(known).map(([name, all]) => [name, [...all]]))
   const { newOrders } = newOrdersOn(async () => texts, mode)
   await newOrders.look()
-  expect(await newOrders.refusalOf({ paymentId: 'P-1' })).toBe(refusal)
+  expect(await newOrders.refusalOf({ acquirerId: 'A-1', paymentId: 'P-1' })).toBe(refusal)
 })
 
 test('what was seen stands while Redis does not answer, and is logged once', async () => {
@@ -58,9 +58,11 @@ test('what was seen stands while Redis does not answer, and is logged once', asy
   for (let look = 0; look < 3; look += 1) {
     await newOrders.look()
     newOrders.close()
-    expect(await newOrders.refusalOf({ paymentId: 'P-1' })).toBe('no new orders: no file')
+    expect(await newOrders.refusalOf({ acquirerId: 'A-1', paymentId: 'P-1' })).toBe(
+      'no new orders: no file',
+    )
   }
   expect(lines).toHaveLength(1)
   await newOrders.look()
-  expect(await newOrders.refusalOf({ paymentId: 'P-1' })).toBeUndefined()
+  expect(await newOrders.refusalOf({ acquirerId: 'A-1', paymentId: 'P-1' })).toBeUndefined()
 })

@@ -1,4 +1,4 @@
-import type { Orders } from '@placeorder/store'
+import { type OrderNames, type Orders, orderIdOf } from '@placeorder/store'
 import type { Durable, Logger } from '@placeorder/telemetry'
 import { before, type Waits } from './waits.ts'
 
@@ -40,11 +40,13 @@ export class NewOrders {
   }
 
   /** Why an order is refused; undefined for one that was claimed before, and while new orders are accepted. */
-  async refusalOf({ paymentId }: { paymentId: string }): Promise<string | undefined> {
+  async refusalOf(names: OrderNames): Promise<string | undefined> {
     const refused = this.#refused
     if (refused === undefined) return undefined
     const { orders, waits, waitMs } = this.#deps
-    const record = await waits.within(waitMs, (signal) => before(orders.record(paymentId), signal))
+    const record = await waits.within(waitMs, (signal) =>
+      before(orders.record(orderIdOf(names)), signal),
+    )
     return record === undefined ? `no new orders: ${refused}` : undefined
   }
 

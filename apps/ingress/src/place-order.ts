@@ -1,5 +1,12 @@
 import { answer, type FinalCode, isFinal, type PlaceOrderAnswer } from '@placeorder/protocol'
-import type { Durability, Incoming, Intake, Orders } from '@placeorder/store'
+import {
+  type Durability,
+  type Incoming,
+  type Intake,
+  type OrderId,
+  type Orders,
+  orderIdOf,
+} from '@placeorder/store'
 import type { Metrics } from '@placeorder/telemetry'
 import { before, type Waits } from './waits.ts'
 
@@ -11,7 +18,7 @@ export type PlaceOrderDeps = {
   waitMs: number
   stage: Metrics['stage']
   /** Told why an order is answered U. */
-  onFault: (paymentId: string, error: unknown, what: string) => void
+  onFault: (orderId: OrderId, error: unknown, what: string) => void
 }
 
 /** How long the last look at the record may take (ms): it comes after the wait, and P4 leaves 200 ms for all of it. */
@@ -26,25 +33,25 @@ export function placeOrder(
   deps: PlaceOrderDeps,
   expecting: (answer: PlaceOrderAnswer) => void = () => {},
 ): Promise<PlaceOrderAnswer> {
-  const { paymentId } = incoming.order
+  const orderId = orderIdOf(incoming.order)
   const arrivedAt = performance.now()
   return deps.waits.within(deps.waitMs, (signal) =>
-    deps.orders.during(paymentId, signal, async (announced) => {
+    deps.orders.during(orderId, signal, async (announced) => {
       const taken = await deps.intake.takeIn(incoming, signal).catch((error: unknown) => {
-        deps.onFault(paymentId, error, 'an order may be taken in, or not')
+        deps.onFault(orderId, error, 'an order may be taken in, or not')
       })
       deps.stage('take_in', (performance.now() - arrivedAt) / 1000)
       if (taken === undefined) return answer('UNKNOWN_EXCEPTION')
       if (taken.kind === 'CONCLUDED')
-        return final(paymentId, taken.outcome, taken.paymentRequestId, signal, deps)
-      const held = isReplicated(paymentId, undefined, signal, deps) // Asked now: at the deadline there is no time for it.
+        return final(orderId, taken.outcome, taken.paymentRequestId, signal, deps)
+      const held = isReplicated(orderId, undefined, signal, deps) // Asked now: at the deadline there is no time for it.
       if (taken.kind === 'INCONSISTENT')
         return answer((await held) ? 'REPEAT_REQ_INCONSISTENT' : 'UNKNOWN_EXCEPTION')
       expecting(answer('SUCCESS', taken.paymentRequestId))
       const code = await announced.catch(() => undefined)
-      if (code === undefined) return lastLook(paymentId, taken.paymentRequestId, held, deps)
+      if (code === undefined) return lastLook(orderId, taken.paymentRequestId, held, deps)
       return isFinal(code)
-        ? final(paymentId, code, taken.paymentRequestId, signal, deps)
+        ? final(orderId, code, taken.paymentRequestId, signal, deps)
         : answer(code)
     }),
   )
@@ -52,40 +59,40 @@ export function placeOrder(
 
 /** An announcement is a hint and may be missed; the record is the truth. */
 function lastLook(
-  paymentId: string,
+  orderId: OrderId,
   paymentRequestId: string,
   held: Promise<boolean>,
   deps: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
   return deps.waits.within(LAST_LOOK_MS, async (signal) => {
-    const outcome = await before(deps.orders.outcomeOf(paymentId), signal).catch(() => undefined)
+    const outcome = await before(deps.orders.outcomeOf(orderId), signal).catch(() => undefined)
     if (outcome === undefined)
       return answer((await held) ? 'PAYMENT_IN_PROCESS' : 'UNKNOWN_EXCEPTION')
-    return final(paymentId, outcome, paymentRequestId, signal, deps)
+    return final(orderId, outcome, paymentRequestId, signal, deps)
   })
 }
 
 /** A final answer counts only once as many replicas have it as the operator wants; before that we cannot tell. */
 async function final(
-  paymentId: string,
+  orderId: OrderId,
   outcome: FinalCode,
   paymentRequestId: string,
   signal: AbortSignal,
   deps: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
-  const replicated = await isReplicated(paymentId, outcome, signal, deps)
+  const replicated = await isReplicated(orderId, outcome, signal, deps)
   return replicated ? answer(outcome, paymentRequestId) : answer('UNKNOWN_EXCEPTION')
 }
 
 /** Whether enough replicas have an order, with this outcome if one is given, so that no failover takes it back. */
 function isReplicated(
-  paymentId: string,
+  orderId: OrderId,
   outcome: FinalCode | undefined,
   signal: AbortSignal,
   { durability, onFault }: PlaceOrderDeps,
 ): Promise<boolean> {
-  return before(durability.replicated(paymentId, outcome), signal).catch((error: unknown) => {
-    onFault(paymentId, error, 'an order may be on its replicas, or not')
+  return before(durability.replicated(orderId, outcome), signal).catch((error: unknown) => {
+    onFault(orderId, error, 'an order may be on its replicas, or not')
     return false
   })
 }

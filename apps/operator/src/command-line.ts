@@ -14,26 +14,42 @@ export const exit = {
 /** The part of a stream that a command writes to. */
 export type Screen = { write: (text: string) => unknown; isTTY?: boolean | undefined }
 
-/** A command line: its words, undefined if it makes no sense; and its flags. */
+/** A command line: its words, undefined if it makes no sense; its flags; and its options that have a value. */
 export type CommandLine = {
   words: string[] | undefined
   asksForHelp: boolean
   flags: ReadonlySet<string>
+  values: ReadonlyMap<string, string>
 }
 
-/** Reads a command line that has words and, besides --help, these flags. After `--` all are words. */
-export function readWords(args: string[], flags: readonly string[] = []): CommandLine {
+/** Reads a command line that has words and, besides --help, these flags and options. After `--` all are words. */
+export function readWords(
+  args: string[],
+  flags: readonly string[] = [],
+  valued: readonly string[] = [],
+): CommandLine {
   const boolean = { type: 'boolean' } as const
+  const string = { type: 'string' } as const
   const options = {
     ...Object.fromEntries(flags.map((flag) => [flag, boolean])),
+    ...Object.fromEntries(valued.map((name) => [name, string])),
     help: { type: 'boolean', short: 'h' },
   } as const
   try {
     const { values, positionals: words } = parseArgs({ args, options, allowPositionals: true })
-    const set = Object.entries(values).flatMap(([name, on]) => (on === true ? [name] : []))
-    return { words, asksForHelp: set.includes('help') || words[0] === 'help', flags: new Set(set) }
+    const given = Object.entries(values)
+    const set = given.flatMap(([name, on]) => (on === true ? [name] : []))
+    const texts = given.flatMap(([name, text]) =>
+      typeof text === 'string' ? [[name, text] as const] : [],
+    )
+    return {
+      words,
+      asksForHelp: set.includes('help') || words[0] === 'help',
+      flags: new Set(set),
+      values: new Map(texts),
+    }
   } catch {
-    return { words: undefined, asksForHelp: false, flags: new Set() }
+    return { words: undefined, asksForHelp: false, flags: new Set(), values: new Map() }
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { connect, disconnect } from '@placeorder/store'
+import { connect, disconnect, orderIdOf } from '@placeorder/store'
 import { aPlaceOrder, openSystem } from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -62,7 +62,7 @@ const orders = {
 
 /** Makes Redis refuse the claim of this order, quoting it, and makes a record of the directory unreadable. */
 async function breakThings() {
-  await redis.set(`{s0}:order:${orders.notOurs.paymentId}`, 'not a hash')
+  await redis.set(`{s0}:order:${orderIdOf(orders.notOurs)}`, 'not a hash')
   for (const key of await redis.keys('{s0}:code:*')) {
     if ((await redis.get(key))?.includes('-broken'))
       await redis.set(key, `${marks.codeValue} is no JSON`)

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openWorkerStore } from '@placeorder/store'
+import { openWorkerStore, orderIdOf } from '@placeorder/store'
 import {
   aPlaceOrder,
   type Ingress,
@@ -47,8 +47,8 @@ async function waitForNobody(ingress: Ingress) {
   shown.waiting = await scrape(ingress.admin)
   const address = { urls: [system.redisUrl], cluster: false, sentinels: [], sentinelName: '' }
   const store = await openWorkerStore({ address, shards: 1, onFault: () => {} })
-  for (const { paymentId } of orders) {
-    const { jobId = '' } = (await store.orders.record(paymentId)) ?? {}
+  for (const order of orders) {
+    const { jobId = '' } = (await store.orders.record(orderIdOf(order))) ?? {}
     await store.queues.queue(0).remove(jobId)
   }
   await store.close()

@@ -106,6 +106,32 @@ describe('two ingresses and two workers on one Redis', () => {
     })
   })
 
+  test('one paymentId of two acquirers is two orders, each with answers of its own', async () => {
+    const order = aPlaceOrder()
+    const amount = { value: '70', currency: 'CNY' }
+    const other = {
+      ...order,
+      acquirerId: 'A:2 {s0}',
+      paymentAmount: amount,
+      settlementAmount: amount,
+    }
+    const [first, second] = await Promise.all([one.place(order), two.place(other)])
+    expect([first.code, second.code]).toEqual(['SUCCESS', 'SUCCESS'])
+    expect(first.paymentRequestId).not.toBe(second.paymentRequestId)
+    for (const [{ acquirerId, pspId, paymentId, paymentAmount }, { paymentRequestId }] of [
+      [order, first] as const,
+      [other, second] as const,
+    ]) {
+      const inquired = await two.inquire({ acquirerId, pspId, paymentId })
+      expect(inquired.body).toMatchObject({ paymentRequestId, paymentAmount })
+      expect(await one.place({ ...other, acquirerId })).toMatchObject(
+        acquirerId === other.acquirerId
+          ? { paymentRequestId }
+          : { code: 'REPEAT_REQ_INCONSISTENT' },
+      )
+    }
+  })
+
   test.each([
     [
       'an unknown merchant',

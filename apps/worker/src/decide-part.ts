@@ -1,5 +1,5 @@
 import { type Facts, recentUsed } from '@placeorder/decision'
-import type { Group, OpenOrder, RedisTime } from '@placeorder/store'
+import type { Group, OpenOrder, OrderId, RedisTime } from '@placeorder/store'
 import { endsForAge, tellGivenUp } from './give-up.ts'
 import { inBatches } from './in-batches.ts'
 import { isIsolated } from './isolation/stalls.ts'
@@ -10,7 +10,7 @@ import { ageAt, type Decided, isOverdue, orGiveUp, type Undecidable, verdictOn }
 /** Decides some orders of a group. Resolves with those that cannot be decided now. */
 export async function decidePart(
   group: Group,
-  paymentIds: string[],
+  orderIds: OrderId[],
   deps: ProcessDeps,
 ): Promise<Undecidable[]> {
   const { lookup, usage } = deps.store
@@ -19,7 +19,7 @@ export async function decidePart(
   const startedAt = performance.now()
   const { open, unreadable } = await lookup.lookUp(
     group,
-    paymentIds,
+    orderIds,
     recentUsed(rulebook.policy),
     openAt,
   )
@@ -41,9 +41,9 @@ export async function decidePart(
       : verdictOn(record, facts, rulebook, judge),
   )
   const undecided: Undecidable[] = []
-  for (const { paymentId, error: reason } of unreadable) {
-    if (!(await endsForAge(group, { paymentId, openAt, reason }, deps)))
-      undecided.push({ paymentId, reason })
+  for (const { orderId, error: reason } of unreadable) {
+    if (!(await endsForAge(group, { orderId, openAt, reason }, deps)))
+      undecided.push({ orderId, reason })
   }
   for await (const batch of inBatches(verdicts)) {
     const verdicts = batch.map((verdict) => orGiveUp(verdict, ageMs(verdict.record), deps))
@@ -55,7 +55,7 @@ export async function decidePart(
     )
     for (const verdict of verdicts) {
       if (!('judged' in verdict))
-        undecided.push({ paymentId: verdict.record.order.paymentId, reason: verdict.reason })
+        undecided.push({ orderId: verdict.record.orderId, reason: verdict.reason })
     }
   }
   return undecided
@@ -79,10 +79,10 @@ async function conclude(
   for (const [i, verdict] of verdicts.entries()) {
     const outcome = standing[i]
     if (outcome === undefined) continue
-    const { paymentId } = verdict.judged
-    seen.concluded(paymentId, outcome, group)
+    const { orderId } = verdict.judged
+    seen.concluded(orderId, outcome, group)
     // A check of the acquirer's may say PROCESS_FAIL, too: that is no giving up.
     if ('reason' in verdict && outcome === 'PROCESS_FAIL')
-      await tellGivenUp(paymentId, verdict.reason, deps)
+      await tellGivenUp(orderId, verdict.reason, deps)
   }
 }

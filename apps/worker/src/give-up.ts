@@ -1,4 +1,4 @@
-import type { Group, RedisTime } from '@placeorder/store'
+import type { Group, OrderId, RedisTime } from '@placeorder/store'
 import type { ProcessDeps } from './process-deps.ts'
 import { ageAt, givenUp, type Undecidable } from './verdict.ts'
 
@@ -8,24 +8,24 @@ import { ageAt, givenUp, type Undecidable } from './verdict.ts'
  */
 export async function endsForAge(
   group: Group,
-  { paymentId, openAt, reason }: Undecidable & { openAt: RedisTime },
+  { orderId, openAt, reason }: Undecidable & { openAt: RedisTime },
   deps: ProcessDeps,
 ): Promise<boolean> {
   const { orders, conclusion } = deps.store
-  const claimedAt = await orders.claimedAt(paymentId)
+  const claimedAt = await orders.claimedAt(orderId)
   if (claimedAt === undefined || ageAt(openAt.now, claimedAt) < deps.decideWithinMs) return false
-  const [outcome] = await conclusion.conclude(group.shard, [givenUp(paymentId, claimedAt)], openAt)
-  if (outcome !== undefined) deps.seen.concluded(paymentId, outcome, group)
-  if (outcome === 'PROCESS_FAIL') await tellGivenUp(paymentId, reason, deps)
+  const [outcome] = await conclusion.conclude(group.shard, [givenUp(orderId, claimedAt)], openAt)
+  if (outcome !== undefined) deps.seen.concluded(orderId, outcome, group)
+  if (outcome === 'PROCESS_FAIL') await tellGivenUp(orderId, reason, deps)
   return true
 }
 
 /** Once it is its outcome: an order that is given up may have been placed by whoever had it before. */
 export async function tellGivenUp(
-  paymentId: string,
+  orderId: OrderId,
   reason: unknown,
   { store, seen }: ProcessDeps,
 ): Promise<void> {
-  seen.gaveUp(paymentId, reason)
-  await store.orders.gaveUp(paymentId, Date.now())
+  seen.gaveUp(orderId, reason)
+  await store.orders.gaveUp(orderId, Date.now())
 }

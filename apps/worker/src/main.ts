@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
-import { GroupTaker, openWorkerStore } from '@placeorder/store'
+import { GroupTaker, namesOf, openWorkerStore } from '@placeorder/store'
 import {
   durabilityCheck,
   openLog,
@@ -81,7 +81,7 @@ const mending = keepMending(
     clocks: new ClockWatch((fact, byMs) => log.warn({ byMs }, fact)),
     shards: env.SHARDS,
     onRound: async (mended) => {
-      ofMended(mended)
+      ofMended(mended.map(namesOf))
       await limitUse.look(rulebook.current.policy.dayOf(Date.now()))
     },
     onFault: (err) => onFault(err, 'a round of mending failed; the next one comes'),

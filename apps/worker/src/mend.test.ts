@@ -1,10 +1,11 @@
+import { orderIdOf } from '@placeorder/store'
 import { expect, test } from 'vitest'
 import { type MendDeps, mendRound } from './mend.ts'
 
 const depsOf = (store: Partial<MendDeps['store']>): MendDeps => ({
   store: {
     orders: { backlog: async () => ({ open: 0, oldest: undefined }) },
-    openWalk: { next: async () => ({ paymentIds: [], more: false }) },
+    openWalk: { next: async () => ({ orderIds: [], more: false }) },
     mending: { mendOpen: async () => [] },
     usage: { forget: async () => ({ now: 1_000, steady: 1_000 }) },
     queues: { promoteLate: async () => {} },
@@ -26,10 +27,13 @@ test.each([
     openWalk: {
       next: async () => {
         pages -= 1
-        return { paymentIds: [`P-${pages}`], more: pages > 0 }
+        return {
+          orderIds: [orderIdOf({ acquirerId: 'A', paymentId: `P-${pages}` })],
+          more: pages > 0,
+        }
       },
     },
-    mending: { mendOpen: async (_shard, paymentIds) => paymentIds },
+    mending: { mendOpen: async (_shard, orderIds) => orderIds },
   })
   await mendRound({ ...deps, onRound: async (all) => void mended.push(...all) })
   expect(mended).toHaveLength(looked)

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { WorkerStore } from '@placeorder/store'
+import type { OrderId, WorkerStore } from '@placeorder/store'
 import type { ClockWatch } from './clock-watch.ts'
 
 export type MendDeps = {
@@ -14,7 +14,7 @@ export type MendDeps = {
   clocks: Pick<ClockWatch, 'look'>
   shards: number
   /** Told which orders a round has enqueued again; the round ends with it. */
-  onRound: (mended: string[]) => Promise<void>
+  onRound: (mended: OrderId[]) => Promise<void>
   onFault: (error: unknown) => void
 }
 
@@ -39,7 +39,7 @@ export async function mendRound({
   shards,
   onRound,
 }: Omit<MendDeps, 'onFault'>): Promise<void> {
-  const mended: string[] = []
+  const mended: OrderId[] = []
   const claimTimes: number[] = []
   for (let shard = 0; shard < shards; shard += 1) {
     const { oldest } = await store.orders.backlog(shard)
@@ -56,12 +56,12 @@ export async function mendRound({
 }
 
 /** Enqueues again what no job is answerable for, of the next pages of a shard's open orders. */
-async function requeueLost(store: MendDeps['store'], shard: number): Promise<string[]> {
-  const mended: string[] = []
+async function requeueLost(store: MendDeps['store'], shard: number): Promise<OrderId[]> {
+  const mended: OrderId[] = []
   let [pages, more] = [0, true]
   for (; more && pages < ROUND_PAGES_MAX; pages += 1) {
     const page = await store.openWalk.next(shard)
-    mended.push(...(await store.mending.mendOpen(shard, page.paymentIds)))
+    mended.push(...(await store.mending.mendOpen(shard, page.orderIds)))
     more = page.more
   }
   return mended

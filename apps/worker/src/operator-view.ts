@@ -1,5 +1,5 @@
 import type { FinalCode } from '@placeorder/protocol'
-import type { Group, Judged } from '@placeorder/store'
+import { type Group, type Judged, namesOf, type OrderId } from '@placeorder/store'
 import {
   type Admin,
   type Backlogged,
@@ -25,38 +25,38 @@ export type SeenDeps = {
 export function tellOperator({ metrics, log, tracing, limitUse }: SeenDeps): Seen {
   /** Tells an order's way through this worker, if its ingress began to tell it. */
   const tell = (
-    paymentId: string,
+    orderId: OrderId,
     { traces, attempt, dueAt, takenAt }: Group,
     outcome?: FinalCode,
   ) => {
-    const parent = traces?.[paymentId]
+    const parent = traces?.[orderId]
     if (parent === undefined) return
-    const attributes = { paymentId, attempt }
+    const attributes = { ...namesOf(orderId), attempt }
     if (attempt === 1)
       tracing.step('queue', { parent, startedAt: dueAt, attributes }).end({ at: takenAt })
     const decide = tracing.step('decide', { parent, startedAt: takenAt, attributes })
     decide.end(outcome === undefined ? { failed: true } : { attributes: { outcome } })
   }
   return {
-    taken: ({ paymentIds, dueAt, takenAt, attempt }) => {
-      metrics.groupOrders.observe({ kind: 'job' }, paymentIds.length)
+    taken: ({ orderIds, dueAt, takenAt, attempt }) => {
+      metrics.groupOrders.observe({ kind: 'job' }, orderIds.length)
       if (attempt === 1) metrics.stage('queue', Math.max(0, takenAt - dueAt) / 1000)
     },
     redisAnswered: (ms) => metrics.redisRoundTrip.observe(ms / 1000),
     stage: metrics.stage,
     decided: (judged) => noteTakings(judged, limitUse),
-    concluded: (paymentId, outcome, group) => {
-      log.info({ paymentId, outcome }, 'concluded')
-      tell(paymentId, group, outcome)
+    concluded: (orderId, outcome, group) => {
+      log.info({ ...namesOf(orderId), outcome }, 'concluded')
+      tell(orderId, group, outcome)
     },
-    undecided: (paymentId, err, group) => {
+    undecided: (orderId, err, group) => {
       metrics.retries.inc()
-      log.warn({ paymentId, err }, 'cannot be decided now, is tried again later')
-      tell(paymentId, group)
+      log.warn({ ...namesOf(orderId), err }, 'cannot be decided now, is tried again later')
+      tell(orderId, group)
     },
-    gaveUp: (paymentId, err) => {
+    gaveUp: (orderId, err) => {
       metrics.gaveUp.inc()
-      log.error({ paymentId, err }, 'gave up')
+      log.error({ ...namesOf(orderId), err }, 'gave up')
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Facts } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
-import type { Group, Judged, WorkerStore } from '@placeorder/store'
+import type { Group, Judged, OrderId, WorkerStore } from '@placeorder/store'
 import type { Rulebook } from './judge-order.ts'
 
 /** What groups are processed with. */
@@ -25,9 +25,9 @@ export type Seen = {
   stage: (stage: 'decide' | 'conclude', seconds: number) => void
   /** Decisions stand, and with them what each has taken. */
   decided: (judged: Judged[]) => void
-  concluded: (paymentId: string, outcome: FinalCode, group: Group) => void
+  concluded: (orderId: OrderId, outcome: FinalCode, group: Group) => void
   /** An order cannot be decided now and is tried again later. */
-  undecided: (paymentId: string, reason: unknown, group: Group) => void
+  undecided: (orderId: OrderId, reason: unknown, group: Group) => void
   /** An order could not be decided in all the time it had, and was concluded PROCESS_FAIL. */
-  gaveUp: (paymentId: string, reason: unknown) => void
+  gaveUp: (orderId: OrderId, reason: unknown) => void
 }

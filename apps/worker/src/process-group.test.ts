@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { TooLate } from '@placeorder/store'
+import { type OrderId, orderIdOf, TooLate } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test, vi } from 'vitest'
 import { openTestWorker, unseen } from '../test/worker-store.ts'
@@ -14,8 +14,8 @@ const { store, deps, groupOf } = await openTestWorker()
 test('a group is decided, each order by itself', async () => {
   const [good, unknown] = [aPlaceOrder(), aPlaceOrder({ codeValue: 'unknown' })]
   await processGroup(await groupOf(good, unknown), deps)
-  expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
-  expect(await store.orders.outcomeOf(unknown.paymentId)).toBe('INVALID_CODE')
+  expect(await store.orders.outcomeOf(orderIdOf(good))).toBe('SUCCESS')
+  expect(await store.orders.outcomeOf(orderIdOf(unknown))).toBe('INVALID_CODE')
 })
 
 test('any text is a paymentId or a customerId', async () => {
@@ -33,25 +33,25 @@ test('any text is a paymentId or a customerId', async () => {
     aPlaceOrder({ paymentId: `${text} ${randomUUID()}`, customerId: text }),
   )
   await processGroup(await groupOf(...orders), deps)
-  for (const { paymentId } of orders)
-    expect(await store.orders.outcomeOf(paymentId), paymentId).toBe('SUCCESS')
+  for (const order of orders)
+    expect(await store.orders.outcomeOf(orderIdOf(order)), order.paymentId).toBe('SUCCESS')
 })
 
 test('a job leaves an order alone that names another job', async () => {
   const [own, other] = [aPlaceOrder(), aPlaceOrder()]
   const [group, elsewhere] = [await groupOf(own), await groupOf(other)]
-  await processGroup({ ...group, paymentIds: [own.paymentId, other.paymentId] }, deps)
-  expect(await store.orders.outcomeOf(own.paymentId)).toBe('SUCCESS')
-  expect(await store.orders.outcomeOf(other.paymentId)).toBeUndefined()
+  await processGroup({ ...group, orderIds: [orderIdOf(own), orderIdOf(other)] }, deps)
+  expect(await store.orders.outcomeOf(orderIdOf(own))).toBe('SUCCESS')
+  expect(await store.orders.outcomeOf(orderIdOf(other))).toBeUndefined()
   await processGroup(elsewhere, deps)
-  expect(await store.orders.outcomeOf(other.paymentId)).toBe('SUCCESS')
+  expect(await store.orders.outcomeOf(orderIdOf(other))).toBe('SUCCESS')
 })
 
 /** Waits until a deferred order is resumed, and gives its job. */
-async function resumed({ paymentId }: PlaceOrderRequest): Promise<string> {
+async function resumed(order: PlaceOrderRequest): Promise<string> {
   const resume = async () => {
     await store.deferral.resume(0, { decideWithinMs: 600_000, isOpen: () => false })
-    return (await store.orders.jobsOf(0, [paymentId]))[0]
+    return (await store.orders.jobsOf(0, [orderIdOf(order)]))[0]
   }
   await expect.poll(resume, { timeout: 10_000 }).toMatch(/^r-/)
   return (await resume()) ?? ''
@@ -71,16 +71,17 @@ test('an order that makes the store fail leaves its neighbours to jobs of their 
   await damage('C-damaged')
   const group = await groupOf(good, bad)
   await processGroup(group, deps)
-  const alone = async ({ paymentId }: PlaceOrderRequest) => {
-    const jobId = (await store.orders.record(paymentId))?.jobId ?? ''
-    return { ...group, jobId, paymentIds: [paymentId] }
+  const alone = async (order: PlaceOrderRequest) => {
+    const orderId = orderIdOf(order)
+    const jobId = (await store.orders.record(orderId))?.jobId ?? ''
+    return { ...group, jobId, orderIds: [orderId] }
   }
   await processGroup(await alone(good), deps)
-  expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
+  expect(await store.orders.outcomeOf(orderIdOf(good))).toBe('SUCCESS')
   await expect(processGroup(await alone(bad), deps)).rejects.toThrow('WRONGTYPE')
   const jobs = await store.queues.queue(0).getDelayed()
-  expect(jobs.map((job) => job.data.paymentIds).toSorted()).toEqual(
-    [[good.paymentId], [bad.paymentId]].toSorted(),
+  expect(jobs.map((job) => job.data.orderIds).toSorted()).toEqual(
+    [[orderIdOf(good)], [orderIdOf(bad)]].toSorted(),
   )
 })
 
@@ -91,13 +92,13 @@ test('a large group is decided in parts: what fails in one of them leaves the ot
   const group = await groupOf(...orders.slice(0, 10), bad, ...orders.slice(10))
   await processGroup(group, deps)
   const outcomes = await Promise.all(
-    orders.map(({ paymentId }) => store.orders.outcomeOf(paymentId)),
+    orders.map((order) => store.orders.outcomeOf(orderIdOf(order))),
   )
   expect(outcomes.slice(30)).toEqual(outcomes.slice(30).map(() => 'SUCCESS'))
   // Those of its part, and it, are each in a job of its own now; nobody else is.
-  const jobIds = await store.orders.jobsOf(group.shard, group.paymentIds)
-  const open = group.paymentIds.filter((_, i) => jobIds[i] !== undefined)
-  expect(open).toContain(bad.paymentId)
+  const jobIds = await store.orders.jobsOf(group.shard, group.orderIds)
+  const open = group.orderIds.filter((_, i) => jobIds[i] !== undefined)
+  expect(open).toContain(orderIdOf(bad))
   expect(new Set(jobIds.filter((jobId) => jobId !== undefined)).size).toBe(open.length)
   expect(open.length + outcomes.filter((outcome) => outcome === 'SUCCESS').length).toBe(71)
 })
@@ -114,7 +115,7 @@ test('an order whose worker died of it after all its time is given up without be
   const rulebook = { ...deps.rulebook(), checks: [check] }
   await processGroup(group, { ...deps, rulebook: () => rulebook, decideWithinMs: -2_000 })
   expect(judged).toEqual([])
-  expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
+  expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('PROCESS_FAIL')
 })
 
 test('an order that cannot be decided in all its time is PROCESS_FAIL; before, it is undecided', async () => {
@@ -128,10 +129,10 @@ test('an order that cannot be decided in all its time is PROCESS_FAIL; before, i
   const rulebook = { ...deps.rulebook(), checks: [check] }
   const undecidable = { ...deps, rulebook: () => rulebook }
   await processGroup(group, undecidable)
-  expect(await store.orders.outcomeOf(order.paymentId)).toBeUndefined()
+  expect(await store.orders.outcomeOf(orderIdOf(order))).toBeUndefined()
   const again = { ...group, jobId: await resumed(order) }
   await processGroup(again, { ...undecidable, decideWithinMs: -2_000 })
-  expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
+  expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('PROCESS_FAIL')
 })
 
 const DAY_AND_MORE_MS = 25 * 3_600_000
@@ -152,7 +153,7 @@ test.each([
   } finally {
     vi.useRealTimers()
   }
-  expect(await store.orders.outcomeOf(order.paymentId)).toBe('SUCCESS')
+  expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('SUCCESS')
 })
 
 test('an order whose record or counters are damaged ends, too, once it had all its time', async () => {
@@ -165,16 +166,16 @@ test('an order whose record or counters are damaged ends, too, once it had all i
   const alone = await groupOf(uncountable)
   await expect(processGroup(alone, deps)).rejects.toThrow('WRONGTYPE')
   const group = await groupOf(unreadable, good)
-  await store.connection.hset(`{s0}:order:${unreadable.paymentId}`, 'request', 'garbage')
+  await store.connection.hset(`{s0}:order:${orderIdOf(unreadable)}`, 'request', 'garbage')
   await processGroup(group, deps)
-  expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
+  expect(await store.orders.outcomeOf(orderIdOf(good))).toBe('SUCCESS')
   const jobId = await resumed(unreadable)
   const late = { ...deps, decideWithinMs: -2_000 }
   await processGroup(alone, late)
-  await processGroup({ ...group, jobId, paymentIds: [unreadable.paymentId] }, late)
-  for (const { paymentId } of [uncountable, unreadable]) {
-    expect(await store.orders.outcomeOf(paymentId)).toBe('PROCESS_FAIL')
-    expect(await store.orders.gaveUpAt(paymentId)).toBeDefined()
+  await processGroup({ ...group, jobId, orderIds: [orderIdOf(unreadable)] }, late)
+  for (const order of [uncountable, unreadable]) {
+    expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('PROCESS_FAIL')
+    expect(await store.orders.gaveUpAt(orderIdOf(order))).toBeDefined()
   }
 })
 
@@ -190,20 +191,19 @@ test('a group that was decided too long after it was looked at stays one, and is
   await expect(processGroup(group, { ...deps, store: { ...store, usage } })).rejects.toThrow(
     TooLate,
   )
-  expect(await store.orders.jobsOf(0, group.paymentIds)).toEqual([group.jobId, group.jobId])
+  expect(await store.orders.jobsOf(0, group.orderIds)).toEqual([group.jobId, group.jobId])
   await processGroup(group, deps)
-  for (const { paymentId } of orders)
-    expect(await store.orders.outcomeOf(paymentId)).toBe('SUCCESS')
+  for (const order of orders) expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('SUCCESS')
 })
 
 test('an order that is given up and was placed before is told as placed', async () => {
   const order = aPlaceOrder()
   const group = await groupOf(order)
-  const { claimedAt = 0 } = (await store.orders.record(order.paymentId)) ?? {}
+  const { claimedAt = 0 } = (await store.orders.record(orderIdOf(order))) ?? {}
   await store.usage.decide(
     [
       {
-        paymentId: order.paymentId,
+        orderId: orderIdOf(order),
         claimedAt,
         judged: 'SUCCESS',
         takings: [],
@@ -219,21 +219,21 @@ test('an order that is given up and was placed before is told as placed', async 
   }
   const rulebook = { ...deps.rulebook(), checks: [check] }
   const gaveUp: string[] = []
-  const seen = { ...deps.seen, gaveUp: (paymentId: string) => void gaveUp.push(paymentId) }
+  const seen = { ...deps.seen, gaveUp: (orderId: OrderId) => void gaveUp.push(orderId) }
   await processGroup(group, { ...deps, seen, rulebook: () => rulebook, decideWithinMs: -2_000 })
-  expect(await store.orders.outcomeOf(order.paymentId)).toBe('SUCCESS')
+  expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('SUCCESS')
   expect(gaveUp).toEqual([])
 })
 
 test('an order whose key is no record leaves its neighbours to jobs of their own', async () => {
   const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
   const group = await groupOf(good, bad)
-  await store.connection.set(`{s0}:order:${bad.paymentId}`, 'damaged')
+  await store.connection.set(`{s0}:order:${orderIdOf(bad)}`, 'damaged')
   await processGroup(group, deps)
-  const [jobId = ''] = await store.orders.jobsOf(0, [good.paymentId])
-  await processGroup({ ...group, jobId, paymentIds: [good.paymentId] }, deps)
-  expect(await store.orders.outcomeOf(good.paymentId)).toBe('SUCCESS')
-  expect(await store.mending.mendOpen(0, group.paymentIds)).toEqual([])
+  const [jobId = ''] = await store.orders.jobsOf(0, [orderIdOf(good)])
+  await processGroup({ ...group, jobId, orderIds: [orderIdOf(good)] }, deps)
+  expect(await store.orders.outcomeOf(orderIdOf(good))).toBe('SUCCESS')
+  expect(await store.mending.mendOpen(0, group.orderIds)).toEqual([])
 })
 
 test('a check’s PROCESS_FAIL is an answer as any other: nobody gave up', async () => {
@@ -242,8 +242,8 @@ test('a check’s PROCESS_FAIL is an answer as any other: nobody gave up', async
   const check = { name: 'no', after: 'merchant' as const, run: async () => 'PROCESS_FAIL' as const }
   const rulebook = { ...deps.rulebook(), checks: [check] }
   await processGroup(group, { ...deps, rulebook: () => rulebook })
-  expect(await store.orders.outcomeOf(order.paymentId)).toBe('PROCESS_FAIL')
-  expect(await store.orders.gaveUpAt(order.paymentId)).toBeUndefined()
+  expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('PROCESS_FAIL')
+  expect(await store.orders.gaveUpAt(orderIdOf(order))).toBeUndefined()
 })
 
 test('an order that has joined a job and cannot be decided leaves it', async () => {
@@ -256,7 +256,7 @@ test('an order that has joined a job and cannot be decided leaves it', async () 
   }
   const rulebook = { ...deps.rulebook(), checks: [check] }
   await processGroup({ ...group, joined: true }, { ...deps, rulebook: () => rulebook })
-  expect((await store.orders.record(order.paymentId))?.jobId).toBe('deferred:later')
+  expect((await store.orders.record(orderIdOf(order)))?.jobId).toBe('deferred:later')
 })
 
 /** A check that answers only when it is up. */
@@ -282,12 +282,12 @@ test('orders whose check has an open circuit wait for it; those that need no che
   const orders = Array.from({ length: 8 }, () => aPlaceOrder({ customerId: randomUUID() }))
   for (const order of orders) await processGroup(await groupOf(order), checked)
   const [early, late] = [orders.slice(0, 5), orders.slice(5)]
-  const ids = (some: PlaceOrderRequest[]) => some.map(({ paymentId }) => paymentId)
+  const ids = (some: PlaceOrderRequest[]) => some.map(orderIdOf)
   expect(new Set(await store.orders.jobsOf(0, ids(early)))).toEqual(new Set(['deferred:later']))
   expect(new Set(await store.orders.jobsOf(0, ids(late)))).toEqual(new Set(['deferred:check:own']))
   const refused = aPlaceOrder({ codeValue: 'unknown' })
   await processGroup(await groupOf(refused), checked)
-  expect(await store.orders.outcomeOf(refused.paymentId)).toBe('INVALID_CODE')
+  expect(await store.orders.outcomeOf(orderIdOf(refused))).toBe('INVALID_CODE')
   up()
   const afterPause = async () => {
     await processGroup(await groupOf(aPlaceOrder()), checked)
@@ -300,6 +300,6 @@ test('orders whose check has an open circuit wait for it; those that need no che
   }
   await expect.poll(resume, { timeout: 5_000 }).toEqual(new Set([expect.stringMatching(/^r-/)]))
   const [jobId = ''] = await store.orders.jobsOf(0, ids(late))
-  await processGroup({ ...(await groupOf(refused)), jobId, paymentIds: ids(late) }, checked)
-  for (const paymentId of ids(late)) expect(await store.orders.outcomeOf(paymentId)).toBe('SUCCESS')
+  await processGroup({ ...(await groupOf(refused)), jobId, orderIds: ids(late) }, checked)
+  for (const orderId of ids(late)) expect(await store.orders.outcomeOf(orderId)).toBe('SUCCESS')
 })

@@ -1,5 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
-import { type Answerable, type DeferredList, type Group, TooLate } from '@placeorder/store'
+import {
+  type Answerable,
+  type DeferredList,
+  type Group,
+  type OrderId,
+  TooLate,
+} from '@placeorder/store'
 import { CheckFault } from './checks/guard.ts'
 import { decidePart } from './decide-part.ts'
 import { endsForAge } from './give-up.ts'
@@ -22,16 +28,16 @@ const ALONE_MS = 500
  */
 export async function processGroup(group: Group, deps: ProcessDeps): Promise<void> {
   deps.seen.taken(group)
-  const paymentIds = [...new Set(group.paymentIds)]
+  const orderIds = [...new Set(group.orderIds)]
   if (isDeadly(group)) {
-    await endOrDefer(group, paymentIds, new Error('workers died while they had it'), deps)
+    await endOrDefer(group, orderIds, new Error('workers died while they had it'), deps)
     return
   }
   if (isIsolated(group)) {
-    for (const paymentId of paymentIds) await processPart(group, [paymentId], deps)
+    for (const orderId of orderIds) await processPart(group, [orderId], deps)
     return
   }
-  const parts = partsOf(paymentIds).map(async (part, before) => {
+  const parts = partsOf(orderIds).map(async (part, before) => {
     for (let n = 0; n < before; n += 1) await setImmediate() // Those before it are on their way then.
     await processPart(group, part, deps)
   })
@@ -40,69 +46,69 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
 }
 
 /** Decides some orders of a group, and defers those that cannot be decided now. */
-async function processPart(group: Group, paymentIds: string[], deps: ProcessDeps): Promise<void> {
+async function processPart(group: Group, orderIds: OrderId[], deps: ProcessDeps): Promise<void> {
   try {
-    await defer(group, await decidePart(group, paymentIds, deps), deps)
+    await defer(group, await decidePart(group, orderIds, deps), deps)
   } catch (reason) {
     if (reason instanceof TooLate) throw reason // None of them is to blame: all are looked at again.
-    await separate(group, paymentIds, reason, deps)
+    await separate(group, orderIds, reason, deps)
   }
 }
 
 /** One of them may be what they failed of. So each is tried again alone, until it had all its time. */
 async function separate(
   group: Group,
-  paymentIds: string[],
+  orderIds: OrderId[],
   reason: unknown,
   deps: ProcessDeps,
 ): Promise<void> {
-  if (isAlone(group) || isIsolated(group)) return endOrDefer(group, paymentIds, reason, deps)
+  if (isAlone(group) || isIsolated(group)) return endOrDefer(group, orderIds, reason, deps)
   const { store, seen } = deps
-  const open = await stillOpen(group, paymentIds, deps)
-  for (const paymentId of open) seen.undecided(paymentId, reason, group)
+  const open = await stillOpen(group, orderIds, deps)
+  for (const orderId of open) seen.undecided(orderId, reason, group)
   await store.mending.postpone(group.shard, answerable(group, open), ALONE_MS)
 }
 
 /** Ends those that had all their time. The others are tried again, each alone as it is now. */
 async function endOrDefer(
   group: Group,
-  paymentIds: string[],
+  orderIds: OrderId[],
   reason: unknown,
   deps: ProcessDeps,
 ): Promise<void> {
   const openAt = await deps.store.usage.time()
   const undecided: Undecidable[] = []
-  for (const paymentId of await stillOpen(group, paymentIds, deps)) {
-    const ended = await endsForAge(group, { paymentId, openAt, reason }, deps)
-    if (!ended) undecided.push({ paymentId, reason })
+  for (const orderId of await stillOpen(group, orderIds, deps)) {
+    const ended = await endsForAge(group, { orderId, openAt, reason }, deps)
+    if (!ended) undecided.push({ orderId, reason })
   }
   if (undecided.length > 0 && !isIsolated(group)) throw reason // Its job runs again after BullMQ's back-off.
   await defer(group, undecided, deps)
 }
 
 /** Whether it is all that its job is answerable for. */
-const isAlone = ({ paymentIds, joined }: Group): boolean => paymentIds.length === 1 && !joined
+const isAlone = ({ orderIds, joined }: Group): boolean => orderIds.length === 1 && !joined
 
 /** As few parts as can be, of about one size. */
-function partsOf(paymentIds: string[]): string[][] {
-  const parts = Math.ceil(paymentIds.length / PART_ORDERS_MAX)
-  const size = Math.ceil(paymentIds.length / parts)
-  return Array.from({ length: parts }, (_, n) => paymentIds.slice(n * size, (n + 1) * size))
+function partsOf(orderIds: OrderId[]): OrderId[][] {
+  const parts = Math.ceil(orderIds.length / PART_ORDERS_MAX)
+  const size = Math.ceil(orderIds.length / parts)
+  return Array.from({ length: parts }, (_, n) => orderIds.slice(n * size, (n + 1) * size))
 }
 
 /** Those orders that the job is still answerable for: an order that is concluded names no job. */
 async function stillOpen(
   { shard, jobId }: Group,
-  paymentIds: string[],
+  orderIds: OrderId[],
   { store }: ProcessDeps,
-): Promise<string[]> {
-  const jobIds = await store.orders.jobsOf(shard, paymentIds)
-  return paymentIds.filter((_, i) => jobIds[i] === jobId)
+): Promise<OrderId[]> {
+  const jobIds = await store.orders.jobsOf(shard, orderIds)
+  return orderIds.filter((_, i) => jobIds[i] === jobId)
 }
 
 /** Orders as the job that is answerable for them. */
-const answerable = ({ jobId, traces }: Group, paymentIds: string[]): Answerable[] =>
-  paymentIds.map((paymentId) => ({ paymentId, jobId, trace: traces?.[paymentId] }))
+const answerable = ({ jobId, traces }: Group, orderIds: OrderId[]): Answerable[] =>
+  orderIds.map((orderId) => ({ orderId, jobId, trace: traces?.[orderId] }))
 
 /** Orders that cannot be decided now leave their group, for the list where they wait for what they need. */
 async function defer(
@@ -112,9 +118,9 @@ async function defer(
 ): Promise<void> {
   const lists = Map.groupBy(undecided, ({ reason }) => listFor(group, reason))
   for (const [list, orders] of lists) {
-    for (const { paymentId, reason } of orders) seen.undecided(paymentId, reason, group)
-    const paymentIds = orders.map(({ paymentId }) => paymentId)
-    await store.deferral.defer(group.shard, list, answerable(group, paymentIds), decideWithinMs)
+    for (const { orderId, reason } of orders) seen.undecided(orderId, reason, group)
+    const orderIds = orders.map(({ orderId }) => orderId)
+    await store.deferral.defer(group.shard, list, answerable(group, orderIds), decideWithinMs)
   }
 }
 

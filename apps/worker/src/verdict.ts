@@ -1,6 +1,6 @@
 import { type Facts, takings } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
-import type { Group, Judged, OpenOrder } from '@placeorder/store'
+import type { Group, Judged, OpenOrder, OrderId } from '@placeorder/store'
 import { isIsolated } from './isolation/stalls.ts'
 import type { Rulebook } from './judge-order.ts'
 import type { ProcessDeps } from './process-deps.ts'
@@ -10,7 +10,7 @@ export type Verdict = Decided | { record: OpenOrder; reason: unknown }
 export type Decided = { record: OpenOrder; judged: Judged; reason?: unknown }
 
 /** An order that cannot be decided now, and why. */
-export type Undecidable = { paymentId: string; reason: unknown }
+export type Undecidable = { orderId: OrderId; reason: unknown }
 
 /**
  * Older orders (ms) are not judged any more: nobody has waited for an answer for long, and what the limits of their
@@ -53,14 +53,14 @@ export async function verdictOn(
 }
 
 function judgedOf(
-  { order, claimedAt }: OpenOrder,
+  { orderId, order, claimedAt }: OpenOrder,
   judged: FinalCode,
   facts: Facts,
   { policy }: Rulebook,
 ): Judged {
   const passed = judged === 'SUCCESS'
   return {
-    paymentId: order.paymentId,
+    orderId,
     claimedAt,
     judged,
     takings: passed ? takings(facts, policy) : [],
@@ -76,11 +76,11 @@ export function orGiveUp(
 ): Verdict {
   if ('judged' in verdict || ageMs < decideWithinMs) return verdict
   const { record } = verdict
-  return { ...verdict, judged: givenUp(record.order.paymentId, record.claimedAt) }
+  return { ...verdict, judged: givenUp(record.orderId, record.claimedAt) }
 }
 
-export const givenUp = (paymentId: string, claimedAt: number): Judged => ({
-  paymentId,
+export const givenUp = (orderId: OrderId, claimedAt: number): Judged => ({
+  orderId,
   claimedAt,
   judged: 'PROCESS_FAIL',
   takings: [],

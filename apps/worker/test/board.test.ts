@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { openWorkerStore } from '@placeorder/store'
+import { openWorkerStore, orderIdOf } from '@placeorder/store'
 import { openSystem } from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -20,7 +20,14 @@ afterAll(async () => {
 
 /** A job that no worker takes for a while. */
 const jobId = `t-${randomUUID()}`
-beforeAll(() => store.queues.enqueue(1, jobId, { paymentIds: ['P-1'] }, 600_000))
+beforeAll(() =>
+  store.queues.enqueue(
+    1,
+    jobId,
+    { orderIds: [orderIdOf({ acquirerId: 'A-1', paymentId: 'P-1' })] },
+    600_000,
+  ),
+)
 
 const bearer = { authorization: `Bearer ${token}` }
 const call = (admin: string, path: string, init: RequestInit = { headers: bearer }) =>

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CodeRecord, MerchantRecord } from '@placeorder/decision'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { Conclusion, Lookup } from '@placeorder/store'
+import { Conclusion, Lookup, orderIdOf } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import type { ProcessDeps } from '../src/process-deps.ts'
@@ -110,7 +110,7 @@ async function situation(): Promise<{ merchantId: string; orders: PlaceOrderRequ
 }
 
 const outcomesOf = (orders: PlaceOrderRequest[]) =>
-  Promise.all(orders.map(({ paymentId }) => store.orders.outcomeOf(paymentId)))
+  Promise.all(orders.map((order) => store.orders.outcomeOf(orderIdOf(order))))
 
 const usedBy = (id: string) =>
   store.usage.used({ subject: 'merchant', id, day: policy.dayOf(Date.now()), currency: 'CNY' })

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openWorkerStore } from '@placeorder/store'
+import { openWorkerStore, orderIdOf } from '@placeorder/store'
 import { aPlaceOrder, openSystem } from '@placeorder/testkit'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
@@ -44,9 +44,9 @@ test('an order that kills its worker kills two, and its neighbours are placed', 
   const store = await openWorkerStore({ address: system.address, shards: 1, onFault: () => {} })
   onTestFinished(() => store.close())
   const outcomes = async () =>
-    new Set(await Promise.all(neighbours.map(({ paymentId }) => store.orders.outcomeOf(paymentId))))
+    new Set(await Promise.all(neighbours.map((order) => store.orders.outcomeOf(orderIdOf(order)))))
   await expect.poll(outcomes, { timeout: 90_000 }).toEqual(new Set(['SUCCESS']))
-  const jobOf = async () => (await store.orders.jobsOf(0, [deadly.paymentId]))[0]
+  const jobOf = async () => (await store.orders.jobsOf(0, [orderIdOf(deadly)]))[0]
   await expect.poll(jobOf, { timeout: 90_000 }).toBe('deferred:isolated')
   // It is judged once more, and again no worker dies of it.
   await expect.poll(jobOf, { timeout: 90_000 }).not.toBe('deferred:isolated')

@@ -6,6 +6,7 @@ import {
   type Group,
   openIngressStore,
   openWorkerStore,
+  orderIdOf,
   subjectsOf,
   type WorkerStore,
 } from '@placeorder/store'
@@ -72,13 +73,11 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
           ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000)),
         ),
       )
-      const [jobId = ''] = await store.orders.jobsOf(
-        0,
-        orders.map(({ paymentId }) => paymentId),
-      )
+      const orderIds = orders.map(orderIdOf)
+      const [jobId = ''] = await store.orders.jobsOf(0, orderIds)
       return {
-        paymentIds: orders.map(({ paymentId }) => paymentId),
-        subjects: new Map(orders.map((order) => [order.paymentId, subjectsOf(order)])),
+        orderIds,
+        subjects: new Map(orders.map((order) => [orderIdOf(order), subjectsOf(order)])),
         jobId,
         shard: 0,
         dueAt: Date.now(),

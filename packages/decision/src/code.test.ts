@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { judgeCode } from './code.ts'
+import type { Facts } from './facts.ts'
 import type { CodeRecord } from './records.ts'
 import { anOrder, entryCode, factsWith, merchant, orderCode } from './sample.ts'
 
@@ -81,16 +82,19 @@ test.each<[string, Record<string, unknown>, string[] | undefined, string | null,
   expect(judgeCode(facts)).toBe(answer)
 })
 
-test.each<[string, string | undefined, string]>([
+test.each<[string, Facts['codeTakenBy'], string]>([
   ['nobody', undefined, 'SUCCESS'],
-  ['this payment, judged again', anOrder().paymentId, 'SUCCESS'],
-  ['another payment', 'another', 'ORDER_IS_CLOSED'],
+  ['this order, judged again', anOrder(), 'SUCCESS'],
+  ['another order', anOrder({ paymentId: 'another' }), 'ORDER_IS_CLOSED'],
+  ["another acquirer's order", anOrder({ acquirerId: 'another' }), 'ORDER_IS_CLOSED'],
 ])('an order code taken by %s', (_name, codeTakenBy, answer) => {
   expect(judgeCode(factsWith({ code: orderCode, codeTakenBy }))).toBe(answer)
 })
 
 test('an entry code takes any number of orders', () => {
-  expect(judgeCode(factsWith({ code: entryCode, codeTakenBy: 'another' }))).toBe('SUCCESS')
+  expect(
+    judgeCode(factsWith({ code: entryCode, codeTakenBy: anOrder({ paymentId: 'another' }) })),
+  ).toBe('SUCCESS')
 })
 
 test.each<[string, string | undefined, string | null, string]>([

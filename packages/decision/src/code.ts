@@ -14,9 +14,12 @@ export function judgeCode({ order, claimedAt, merchant, code, codeTakenBy }: Fac
   if (code.expiresAt != null && claimedAt >= Date.parse(code.expiresAt)) return 'EXPIRED_CODE'
   if (code.status !== 'OPEN') return 'ORDER_IS_CLOSED'
   if (code.type !== 'ORDER_CODE') return 'SUCCESS'
-  if (codeTakenBy !== undefined && codeTakenBy !== order.paymentId) return 'ORDER_IS_CLOSED'
+  if (codeTakenBy !== undefined && !isSame(codeTakenBy, order)) return 'ORDER_IS_CLOSED'
   return 'SUCCESS'
 }
+
+const isSame = (one: NonNullable<Facts['codeTakenBy']>, other: PlaceOrderRequest): boolean =>
+  one.paymentId === other.paymentId && one.acquirerId === other.acquirerId
 
 /**
  * Whether the code names the order's store. A code without a store names every store of its merchant; an order

@@ -25,7 +25,7 @@ export type Facts = {
   readonly claimedAt: number
   readonly merchant: MerchantRecord | undefined
   readonly code: CodeRecord | undefined
-  /** The paymentId whose placed order holds this ORDER_CODE, if one does. */
-  readonly codeTakenBy: string | undefined
+  /** The placed order that holds this ORDER_CODE, if one does. */
+  readonly codeTakenBy: Pick<PlaceOrderRequest, 'acquirerId' | 'paymentId'> | undefined
   readonly recent: Recent
 }

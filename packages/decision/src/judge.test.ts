@@ -48,7 +48,10 @@ const causes: readonly Cause[] = [
   { code: 'CURRENCY_NOT_SUPPORT', spoil: (facts) => ofContract(facts, { currencies: ['USD'] }) },
   { code: 'INVALID_CODE', spoil: (facts) => ofCode(facts, { merchantId: 'M2' }) },
   { code: 'EXPIRED_CODE', spoil: (facts) => ofCode(facts, { expiresAt: '2020-01-01T00:00:00Z' }) },
-  { code: 'ORDER_IS_CLOSED', spoil: (facts) => ({ ...facts, codeTakenBy: 'another' }) },
+  {
+    code: 'ORDER_IS_CLOSED',
+    spoil: (facts) => ({ ...facts, codeTakenBy: { ...facts.order, paymentId: 'another' } }),
+  },
   {
     code: 'PAYMENT_AMOUNT_INVALID',
     spoil: (facts) => ({

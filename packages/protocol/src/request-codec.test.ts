@@ -64,13 +64,20 @@ const order = part({
     userAgent,
   }),
 }).map(
-  (order) => ({ paymentId: '', merchant: {}, env: {}, ...order }) as unknown as PlaceOrderRequest,
+  (order) =>
+    ({
+      acquirerId: '',
+      paymentId: '',
+      merchant: {},
+      env: {},
+      ...order,
+    }) as unknown as PlaceOrderRequest,
 )
 
 test('any order, with any of its fields, comes back as it went in', () => {
   fc.assert(
     fc.property(order, (order) => {
-      expect(unpackRequest(packRequest(order), order.paymentId)).toEqual(order)
+      expect(unpackRequest(packRequest(order), order)).toEqual(order)
     }),
     { numRuns: 500 },
   )
@@ -82,10 +89,10 @@ test('the sample is kept in less than half of its bytes', () => {
 
 test('what was kept is read for ever', () => {
   const kept =
-    '2["1020000000000000001","1020000000000000001","281004132828992222233","",0,["100","CNY"],' +
+    '3["1020000000000000001","281004132828992222233",0,["100","CNY"],' +
     '["100","USD"],["M00000000001","UGG"],["\\u00809; MI 9\\u0081X\\u00829\\u0083 x\\u009f\\u0080",0,"ANDROID"]]'
-  expect(unpackRequest(kept, '20101234567890132')).toEqual({
-    acquirerId: '1020000000000000001',
+  expect(unpackRequest(kept, { acquirerId: 'A:1', paymentId: '20101234567890132' })).toEqual({
+    acquirerId: 'A:1',
     pspId: '1020000000000000001',
     codeValue: '281004132828992222233',
     paymentId: '20101234567890132',
@@ -103,13 +110,14 @@ test('what was kept is read for ever', () => {
 
 test('what is not ours, or damaged, is not taken for an order', () => {
   const packed = packRequest(sample)
-  expect(() => unpackRequest(`9${packed.slice(1)}`, '1')).toThrow('version')
-  expect(() => unpackRequest(packed.slice(0, 40), '1')).toThrow()
-  expect(() => unpackRequest('', '1')).toThrow()
-  expect(() => unpackRequest('2{}', '1')).toThrow('fields')
-  expect(() => unpackRequest('2[["x"]]', '1')).toThrow('text')
+  const names = { acquirerId: '1', paymentId: '1' }
+  expect(() => unpackRequest(`9${packed.slice(1)}`, names)).toThrow('version')
+  expect(() => unpackRequest(packed.slice(0, 40), names)).toThrow()
+  expect(() => unpackRequest('', names)).toThrow()
+  expect(() => unpackRequest('3{}', names)).toThrow('fields')
+  expect(() => unpackRequest('3[["x"]]', names)).toThrow('text')
   expect(() =>
-    unpackRequest(packed.replace('"]', '","x","x","x","x","x","x","x","x"]'), '1'),
+    unpackRequest(packed.replace('"]', '","x","x","x","x","x","x","x","x"]'), names),
   ).toThrow('fields')
-  expect(() => unpackRequest(packed.replace('\x80', '\x9e'), '1')).toThrow('phrase')
+  expect(() => unpackRequest(packed.replace('\x80', '\x9e'), names)).toThrow('phrase')
 })

@@ -19,8 +19,8 @@ const text: Codec<string> = {
   },
 }
 
-/** A text that is not kept here: the key of the record has it. */
-const elsewhere: Codec<string> = { write: () => '', read: text.read }
+/** What names the order. It is not packed: the key of the record has it. */
+type Names = Pick<PlaceOrderRequest, 'acquirerId' | 'paymentId'>
 
 /** The order of the fields is the format: one to come goes last. What is absent at the end takes no room. */
 function fields<T extends object>(
@@ -144,11 +144,9 @@ const settlementQuote = fields<Quote>({
   quoteUnit: text,
   guaranteed: text,
 })
-const request = fields<PlaceOrderRequest>({
-  acquirerId: text,
+const request = fields<Omit<PlaceOrderRequest, keyof Names>>({
   pspId: text,
   codeValue: text,
-  paymentId: elsewhere,
   customerId: text,
   paymentAmount: amount,
   settlementAmount: amount,
@@ -160,11 +158,11 @@ const request = fields<PlaceOrderRequest>({
 })
 
 /** Begins every packed request, so that another format can come to stand beside it. */
-const VERSION = '2'
+const VERSION = '3'
 
 /**
- * A request in the few bytes it is kept in, for ever: its texts without their names, but for its paymentId. Measured with the sample
- * of placeOrder.txt: 276 bytes instead of 769. Deflate with a dictionary makes 150 of them, but takes three times as long, both
+ * A request in the few bytes it is kept in, for ever: its texts without their names, but for the two ids in the record's key.
+ * Measured with the sample of placeOrder.txt: 251 bytes instead of 769. Deflate with a dictionary makes 150 of them, but takes three times as long, both
  * ways: with it a fifth fewer orders a second are decided.
  */
 export function packRequest(order: PlaceOrderRequest): string {
@@ -172,9 +170,7 @@ export function packRequest(order: PlaceOrderRequest): string {
 }
 
 /** Reads back what `packRequest` wrote. Throws when the text is not that: then our own record is damaged. */
-export function unpackRequest(packed: string, paymentId: string): PlaceOrderRequest {
+export function unpackRequest(packed: string, { acquirerId, paymentId }: Names): PlaceOrderRequest {
   assert.equal(packed[0], VERSION, 'a packed request of a version this program does not know')
-  const order = request.read(JSON.parse(packed.slice(1)))
-  order.paymentId = paymentId
-  return order
+  return { acquirerId, paymentId, ...request.read(JSON.parse(packed.slice(1))) }
 }

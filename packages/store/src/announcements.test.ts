@@ -1,7 +1,8 @@
-import { startCluster } from '@placeorder/testkit'
+import { aPlaceOrder, startCluster } from '@placeorder/testkit'
 import { Redis } from 'ioredis'
 import { afterAll, expect, test } from 'vitest'
 import { Announcements } from './announcements.ts'
+import { orderIdOf } from './keys.ts'
 import { connect, disconnect } from './redis.ts'
 
 const cluster = await startCluster()
@@ -14,13 +15,14 @@ test('on a Cluster, too, those who wait look at the record once a connection tha
   const heard = { message: () => {}, order: () => {} }
   const announcements = new Announcements(connection, ['{s0}:ingress:here'], heard)
   const gaps: string[][] = []
-  await announcements.open((paymentIds) => gaps.push(paymentIds))
-  announcements.listen('P-1', () => {})
+  await announcements.open((orderIds) => gaps.push(orderIds))
+  const orderId = orderIdOf(aPlaceOrder())
+  announcements.listen(orderId, () => {})
   for (const url of cluster.urls) {
     const node = new Redis(url)
     await node.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
     node.disconnect()
   }
-  await expect.poll(() => gaps, { timeout: 10_000 }).toContainEqual(['P-1'])
+  await expect.poll(() => gaps, { timeout: 10_000 }).toContainEqual([orderId])
   await disconnect(connection)
 })

@@ -1,5 +1,6 @@
 import { type ResultCode, statusOf } from '@placeorder/protocol'
 import { z } from 'zod'
+import { OrderId } from './keys.ts'
 import type { Connection } from './redis.ts'
 
 /** What a worker says of an order: its outcome, or UNKNOWN_EXCEPTION when it cannot be decided now. */
@@ -9,10 +10,10 @@ export type Listener = (code: ResultCode) => void
 export type Heard = {
   /** How old a message is when it is heard, by two clocks (ms). */
   message: (ageMs: number) => void
-  order: (shard: number, paymentId: string) => void
+  order: (shard: number, orderId: OrderId) => void
 }
 
-/** The time it was announced at (ms, by Redis's clock), then paymentId and code in turn. */
+/** The time it was announced at (ms, by Redis's clock), then `OrderId` and code in turn. */
 const Message = z.tuple([z.string()], z.string())
 
 /**
@@ -23,7 +24,7 @@ const Message = z.tuple([z.string()], z.string())
 export class Announcements {
   readonly #connection: Connection
   readonly #channels: string[]
-  readonly #listeners = new Map<string, Set<Listener>>()
+  readonly #listeners = new Map<OrderId, Set<Listener>>()
 
   readonly #heard: Heard
 
@@ -38,7 +39,7 @@ export class Announcements {
   }
 
   /** Listens on the channels; resolves when Redis has confirmed all of them. */
-  async open(onGap: (paymentIds: string[]) => void): Promise<void> {
+  async open(onGap: (orderIds: OrderId[]) => void): Promise<void> {
     for (const channel of this.#channels) await this.#connection.ssubscribe(channel)
     const mayHaveMissed = () => onGap([...this.#listeners.keys()])
     this.#connection.on('ready', mayHaveMissed)
@@ -46,20 +47,20 @@ export class Announcements {
   }
 
   /** Calls `listener` with all that is announced of an order until the returned function is called. */
-  listen(paymentId: string, listener: Listener): () => void {
-    const listeners = this.#listeners.get(paymentId) ?? new Set()
+  listen(orderId: OrderId, listener: Listener): () => void {
+    const listeners = this.#listeners.get(orderId) ?? new Set()
     listeners.add(listener)
-    this.#listeners.set(paymentId, listeners)
+    this.#listeners.set(orderId, listeners)
     return () => {
       listeners.delete(listener)
-      if (listeners.size === 0 && this.#listeners.get(paymentId) === listeners)
-        this.#listeners.delete(paymentId)
+      if (listeners.size === 0 && this.#listeners.get(orderId) === listeners)
+        this.#listeners.delete(orderId)
     }
   }
 
   /** Tells those who wait for an order; used for what came by another way than a channel. */
-  tell(paymentId: string, code: ResultCode): void {
-    for (const listener of this.#listeners.get(paymentId) ?? []) listener(code)
+  tell(orderId: OrderId, code: ResultCode): void {
+    for (const listener of this.#listeners.get(orderId) ?? []) listener(code)
   }
 
   /** How many orders are listened for. */
@@ -71,9 +72,10 @@ export class Announcements {
     const [announcedAt, ...words] = Message.parse(JSON.parse(message))
     this.#heard.message(Date.now() - Number(announcedAt))
     for (let at = 0; at + 1 < words.length; at += 2) {
-      const [paymentId = '', code = ''] = words.slice(at, at + 2)
-      this.#heard.order(shard, paymentId)
-      if (isResultCode(code)) this.tell(paymentId, code)
+      const [text, code = ''] = words.slice(at, at + 2)
+      const orderId = OrderId.parse(text)
+      this.#heard.order(shard, orderId)
+      if (isResultCode(code)) this.tell(orderId, code)
     }
   }
 }

@@ -42,17 +42,9 @@ export class Conclusion {
     if (minute === undefined) return []
     if (others.length > 0 || !this.#oneNode) return this.#inTwo(shard, judged, openAt)
     const { keys, args } = this.#usage.decision(minute, judged, openAt)
-    const paymentIds = judged.map(({ paymentId }) => paymentId)
-    const all = [
-      ...keys,
-      openKey(shard),
-      ...paymentIds.map((paymentId) => orderKey(shard, paymentId)),
-    ]
-    const reply = await this.#script.run(this.#connection, all, [
-      keys.length,
-      ...args,
-      ...paymentIds,
-    ])
+    const orderIds = judged.map(({ orderId }) => orderId)
+    const all = [...keys, openKey(shard), ...orderIds.map((orderId) => orderKey(shard, orderId))]
+    const reply = await this.#script.run(this.#connection, all, [keys.length, ...args, ...orderIds])
     const [decided, standing] = Reply.parse(reply)
     this.#usage.decided(decided)
     return standing
@@ -60,8 +52,8 @@ export class Conclusion {
 
   async #inTwo(shard: number, judged: Judged[], openAt: RedisTime): Promise<Standing> {
     const decided = await this.#usage.decide(judged, openAt)
-    const outcomes = judged.map(({ paymentId, judged }, i) => ({
-      paymentId,
+    const outcomes = judged.map(({ orderId, judged }, i) => ({
+      orderId,
       outcome: decided[i] ?? judged,
     }))
     return this.#orders.concludeAll(shard, outcomes)

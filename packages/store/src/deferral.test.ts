@@ -5,13 +5,13 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../test/test-store.ts'
 import type { Resuming } from './deferral.ts'
 import { Deferral, type DeferredList } from './deferral.ts'
-import { deferredKey, deferredListsKey, orderKey, resumingKey } from './keys.ts'
+import { deferredKey, deferredListsKey, orderIdOf, orderKey, resumingKey } from './keys.ts'
 
 const { worker, ingress, takeIn, connection } = await openTestStore({ own: true })
 const { deferral, orders, queues, mending } = worker
 const WITHIN_MS = 600_000
 const queue = queues.queue(0)
-const jobOf = async ({ paymentId }: PlaceOrderRequest) => (await orders.jobsOf(0, [paymentId]))[0]
+const jobOf = async (order: PlaceOrderRequest) => (await orders.jobsOf(0, [orderIdOf(order)]))[0]
 const now = async () => (await worker.usage.now()).now
 
 beforeEach(async () => {
@@ -33,7 +33,7 @@ async function taken(count: number): Promise<PlaceOrderRequest[]> {
 
 async function defer(list: DeferredList, all: PlaceOrderRequest[]): Promise<string[]> {
   const answerable = all.map(async (order) => ({
-    paymentId: order.paymentId,
+    orderId: orderIdOf(order),
     jobId: await jobOf(order),
   }))
   return deferral.defer(0, list, await Promise.all(answerable), WITHIN_MS)
@@ -44,7 +44,7 @@ async function resume(changes: Partial<Resuming> = {}, by = deferral): Promise<s
   await connection.del(resumingKey(0))
   await queue.drain(true)
   await by.resume(0, { decideWithinMs: WITHIN_MS, isOpen: () => true, ...changes })
-  return (await queue.getWaiting()).map((job) => job.data.paymentIds)
+  return (await queue.getWaiting()).map((job) => job.data.orderIds)
 }
 
 const allDue = async (list: DeferredList) => {
@@ -54,9 +54,9 @@ const allDue = async (list: DeferredList) => {
 
 test('a deferred order has no job, and whoever waits for it learns that it is undecided', async () => {
   const order = aPlaceOrder()
-  await ingress.orders.during(order.paymentId, AbortSignal.timeout(5_000), async (announced) => {
+  await ingress.orders.during(orderIdOf(order), AbortSignal.timeout(5_000), async (announced) => {
     await takeIn(order)
-    expect(await defer('later', [order])).toEqual([order.paymentId])
+    expect(await defer('later', [order])).toEqual([orderIdOf(order)])
     expect(await announced).toBe('UNKNOWN_EXCEPTION')
   })
   expect(await jobOf(order)).toBe('deferred:later')
@@ -66,8 +66,11 @@ test('a deferred order has no job, and whoever waits for it learns that it is un
 test('an order that is concluded, or another job’s, is not deferred', async () => {
   const [concluded, other] = await Promise.all([taken(1), taken(1)]).then((two) => two.flat())
   if (concluded === undefined || other === undefined) throw new Error('there are two')
-  await orders.conclude(concluded.paymentId, 'SUCCESS')
-  const asked = [concluded, other].map(({ paymentId }) => ({ paymentId, jobId: 'g-another' }))
+  await orders.conclude(orderIdOf(concluded), 'SUCCESS')
+  const asked = [concluded, other].map((order) => ({
+    orderId: orderIdOf(order),
+    jobId: 'g-another',
+  }))
   expect(await deferral.defer(0, 'later', asked, WITHIN_MS)).toEqual([])
   expect(await resume()).toEqual([])
   expect(await jobOf(other)).toMatch(/^g-/)
@@ -86,9 +89,9 @@ describe('an order is due', () => {
     const [order] = await taken(1)
     if (order === undefined) throw new Error('there is one')
     const at = await now()
-    await connection.hset(orderKey(0, order.paymentId), 'claimedAt', at - age)
+    await connection.hset(orderKey(0, orderIdOf(order)), 'claimedAt', at - age)
     await defer(list, [order])
-    const dueAt = await deferral.dueAt(0, list, order.paymentId)
+    const dueAt = await deferral.dueAt(0, list, orderIdOf(order))
     expect((dueAt ?? 0) - at).toBeGreaterThanOrEqual(pause)
     expect((dueAt ?? 0) - at).toBeLessThan(pause + 450)
   })
@@ -101,7 +104,7 @@ test('orders that are due share jobs of a bounded size; the others stay', async 
   await defer('later', early)
   const jobs = await resume()
   expect(jobs.map((job) => job.length).toSorted()).toEqual([128, 128, 44])
-  expect(jobs.flat().toSorted()).toEqual(due.map(({ paymentId }) => paymentId).toSorted())
+  expect(jobs.flat().toSorted()).toEqual(due.map(orderIdOf).toSorted())
   for (const order of early) expect(await jobOf(order)).toBe('deferred:later')
 })
 
@@ -151,8 +154,8 @@ test('an order deferred while the clock was ahead is due when it is right again'
   const [order] = await taken(1)
   if (order === undefined) throw new Error('there is one')
   await defer('later', [order])
-  await connection.zadd(deferredKey(0, 'later'), (await now()) + 3 * 86_400_000, order.paymentId)
-  expect(await resume()).toEqual([[order.paymentId]])
+  await connection.zadd(deferredKey(0, 'later'), (await now()) + 3 * 86_400_000, orderIdOf(order))
+  expect(await resume()).toEqual([[orderIdOf(order)]])
 })
 
 test('many workers resume an order once', async () => {
@@ -163,36 +166,36 @@ test('many workers resume an order once', async () => {
     deferral.resume(0, { decideWithinMs: WITHIN_MS, isOpen: () => true }),
   )
   await Promise.all(rounds)
-  expect((await queue.getWaiting()).map((job) => job.data.paymentIds.length)).toEqual([5])
+  expect((await queue.getWaiting()).map((job) => job.data.orderIds.length)).toEqual([5])
 })
 
 test('scripts that run twice defer and resume an order once', async () => {
   const twice = new Deferral(runningTwice(connection), queues)
   const [order] = await taken(1)
   if (order === undefined) throw new Error('there is one')
-  const asked = [{ paymentId: order.paymentId, jobId: await jobOf(order) }]
-  expect(await twice.defer(0, 'later', asked, WITHIN_MS)).toEqual([order.paymentId])
+  const asked = [{ orderId: orderIdOf(order), jobId: await jobOf(order) }]
+  expect(await twice.defer(0, 'later', asked, WITHIN_MS)).toEqual([orderIdOf(order)])
   await allDue('later')
-  expect(await resume({}, twice)).toEqual([[order.paymentId]])
+  expect(await resume({}, twice)).toEqual([[orderIdOf(order)]])
 })
 
 test('an order takes its trace along', async () => {
   const [order] = await taken(1)
   if (order === undefined) throw new Error('there is one')
-  const { paymentId } = order
+  const orderId = orderIdOf(order)
   const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-  await deferral.defer(0, 'later', [{ paymentId, jobId: await jobOf(order), trace }], WITHIN_MS)
+  await deferral.defer(0, 'later', [{ orderId, jobId: await jobOf(order), trace }], WITHIN_MS)
   await allDue('later')
   await resume()
-  expect((await queue.getWaiting())[0]?.data.traces).toEqual({ [paymentId]: trace })
-  expect(await connection.hexists(orderKey(0, paymentId), 'trace')).toBe(0)
+  expect((await queue.getWaiting())[0]?.data.traces).toEqual({ [orderId]: trace })
+  expect(await connection.hexists(orderKey(0, orderId), 'trace')).toBe(0)
 })
 
 test('while jobs wait for a worker, only as many orders are resumed as one job takes', async () => {
   await defer('later', await taken(130))
   await allDue('later')
   for (let job = 0; job < 16; job += 1)
-    await queues.enqueue(0, `g-${randomUUID()}`, { paymentIds: ['P-1'] })
+    await queues.enqueue(0, `g-${randomUUID()}`, { orderIds: [orderIdOf(aPlaceOrder())] })
   await connection.del(resumingKey(0))
   await deferral.resume(0, { decideWithinMs: WITHIN_MS, isOpen: () => true })
   expect(await queue.getWaitingCount()).toBe(17)
@@ -203,6 +206,6 @@ test('a deferred order is not requeued, unless it is not on the list that its re
   const [there, gone] = await taken(2)
   if (there === undefined || gone === undefined) throw new Error('there are two')
   await defer('later', [there, gone])
-  await connection.zrem(deferredKey(0, 'later'), gone.paymentId)
-  expect(await mending.mendOpen(0, [there.paymentId, gone.paymentId])).toEqual([gone.paymentId])
+  await connection.zrem(deferredKey(0, 'later'), orderIdOf(gone))
+  expect(await mending.mendOpen(0, [orderIdOf(there), orderIdOf(gone)])).toEqual([orderIdOf(gone)])
 })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { deferredKey, deferredListsKey, orderKey, resumingKey } from './keys.ts'
+import { deferredKey, deferredListsKey, OrderId, orderKey, resumingKey } from './keys.ts'
 import type { Answerable } from './mending.ts'
 import type { Queues } from './queue.ts'
 import type { Connection } from './redis.ts'
@@ -64,21 +64,17 @@ export class Deferral {
 
   /**
    * Defers those orders that still name the job that asks. Whoever waits for one of them is told UNKNOWN_EXCEPTION, so that nobody
-   * waits in vain. Resolves with the paymentIds of those.
+   * waits in vain. Resolves with the orderIds of those.
    */
   async defer(
     shard: number,
     list: DeferredList,
     orders: Answerable[],
     decideWithinMs: number,
-  ): Promise<string[]> {
+  ): Promise<OrderId[]> {
     if (orders.length === 0) return []
-    const keys = orders.map(({ paymentId }) => orderKey(shard, paymentId))
-    const args = orders.flatMap(({ paymentId, jobId = '', trace = '' }) => [
-      paymentId,
-      jobId,
-      trace,
-    ])
+    const keys = orders.map(({ orderId }) => orderKey(shard, orderId))
+    const args = orders.flatMap(({ orderId, jobId = '', trace = '' }) => [orderId, jobId, trace])
     const reply = await this.#defer.run(
       this.#connection,
       [deferredKey(shard, list), deferredListsKey(shard), ...keys],
@@ -92,7 +88,7 @@ export class Deferral {
       ],
     )
     const deferred = z.array(z.number()).parse(reply)
-    return orders.flatMap(({ paymentId }, i) => (deferred[i] === 1 ? [paymentId] : []))
+    return orders.flatMap(({ orderId }, i) => (deferred[i] === 1 ? [orderId] : []))
   }
 
   /** Enqueues those orders of a shard that may be judged again, unless another worker has just done so. */
@@ -104,18 +100,18 @@ export class Deferral {
     const waiting = await this.#queues.queue(shard).getWaitingCount()
     let left = waiting < JOBS_WAITING_MAX ? RESUMED_MAX : JOB_ORDERS_MAX
     for (const list of lists.toSorted(() => Math.random() - 0.5)) {
-      const paymentIds = await this.#next(shard, list, left, resuming)
-      left -= paymentIds.length
+      const orderIds = await this.#next(shard, list, left, resuming)
+      left -= orderIds.length
       const size = list === 'isolated' ? 1 : JOB_ORDERS_MAX
-      for (let at = 0; at < paymentIds.length; at += size)
-        await this.#give(shard, list, paymentIds.slice(at, at + size))
+      for (let at = 0; at < orderIds.length; at += size)
+        await this.#give(shard, list, orderIds.slice(at, at + size))
       if (left <= 0) return
     }
   }
 
   /** When an order on a list is due, at the latest (ms); undefined if it is not on it. */
-  async dueAt(shard: number, list: string, paymentId: string): Promise<number | undefined> {
-    const due = await this.#connection.zscore(deferredKey(shard, list), paymentId)
+  async dueAt(shard: number, list: string, orderId: OrderId): Promise<number | undefined> {
+    const due = await this.#connection.zscore(deferredKey(shard, list), orderId)
     return due === null ? undefined : Number(due)
   }
 
@@ -124,41 +120,41 @@ export class Deferral {
     list: string,
     max: number,
     { decideWithinMs, isOpen }: Resuming,
-  ): Promise<string[]> {
+  ): Promise<OrderId[]> {
     const key = deferredKey(shard, list)
     const circuit = /^check:(.*)$/s.exec(list)?.[1]
     if (circuit !== undefined && !isOpen(circuit))
-      return this.#connection.zrange(key, '0', String(max - 1))
-    const due = z
-      .array(z.string())
-      .parse(await this.#due.run(this.#connection, [key], [max, decideWithinMs]))
+      return OrderIds.parse(await this.#connection.zrange(key, '0', String(max - 1)))
+    const due = OrderIds.parse(await this.#due.run(this.#connection, [key], [max, decideWithinMs]))
     if (circuit === undefined || due.length > 0) return due
     // Any of them: the check may fail of the oldest alone.
     const probe = await this.#connection.zrandmember(key)
-    return typeof probe === 'string' ? [probe] : []
+    return typeof probe === 'string' ? [OrderId.parse(probe)] : []
   }
 
-  async #give(shard: number, list: string, paymentIds: string[]): Promise<void> {
+  async #give(shard: number, list: string, orderIds: OrderId[]): Promise<void> {
     const jobId = `r-${randomUUID()}`
     const keys = [deferredKey(shard, list), deferredListsKey(shard)]
     const reply = await this.#resume.run(
       this.#connection,
-      [...keys, ...paymentIds.map((paymentId) => orderKey(shard, paymentId))],
-      [list, nameOf(list), jobId, ...paymentIds],
+      [...keys, ...orderIds.map((orderId) => orderKey(shard, orderId))],
+      [list, nameOf(list), jobId, ...orderIds],
     )
     const traces = z.array(z.string().nullable()).parse(reply)
-    const given = paymentIds.filter((_, i) => traces[i] !== null)
-    const traced = paymentIds.flatMap((paymentId, i) =>
-      traces[i] ? [[paymentId, traces[i]] as const] : [],
+    const given = orderIds.filter((_, i) => traces[i] !== null)
+    const traced = orderIds.flatMap((orderId, i) =>
+      traces[i] ? [[orderId, traces[i]] as const] : [],
     )
     if (given.length === 0) return
     await this.#queues.enqueue(shard, jobId, {
-      paymentIds: given,
+      orderIds: given,
       ...(traced.length > 0 ? { traces: Object.fromEntries(traced) } : {}),
       ...(list === 'isolated' ? { isolated: true } : {}),
     })
   }
 }
+
+const OrderIds = z.array(OrderId)
 
 /** How long orders on a list are left alone, at least and at most (ms). */
 function pausesOf(list: DeferredList, decideWithinMs: number): [least: number, most: number] {

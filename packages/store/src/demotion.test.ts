@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { aPlaceOrder, FaultProxy } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { type OrderId, orderIdOf } from './keys.ts'
 import { findRedisServer, type LocalRedis, startLocalRedis } from './local-redis.ts'
 import { type IngressStore, openIngressStore, openWorkerStore } from './open-store.ts'
 import { GroupTaker } from './queue.ts'
@@ -35,8 +36,8 @@ beforeAll(async () => {
   closing.push(store.close)
   const worker = await openWorkerStore(options)
   closing.push(worker.close)
-  const decide = async ({ paymentIds }: { paymentIds: string[] }) => {
-    for (const paymentId of paymentIds) await worker.orders.conclude(paymentId, 'SUCCESS')
+  const decide = async ({ orderIds }: { orderIds: OrderId[] }) => {
+    for (const orderId of orderIds) await worker.orders.conclude(orderId, 'SUCCESS')
   }
   const taker = new GroupTaker(at(front.port), decide, {
     shards: 1,
@@ -86,7 +87,7 @@ const placed = () =>
         const order = aPlaceOrder()
         const signal = AbortSignal.timeout(500)
         return store.orders
-          .during(order.paymentId, signal, async (announced) => {
+          .during(orderIdOf(order), signal, async (announced) => {
             await store.intake.takeIn({ order, clientId: 'C-1' }, signal)
             return announced
           })

@@ -1,7 +1,8 @@
 import type { CodeRecord, MerchantRecord } from '@placeorder/decision'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
-import { openDirectory, openWorkerStore, ShardsFault } from './open-store.ts'
+import { openDirectory, openWorkerStore } from './open-store.ts'
+import { ShardsFault } from './shards.ts'
 
 const { worker, connection, address } = await openTestStore()
 const { directory } = worker

@@ -1,14 +1,14 @@
 import { CodeRecord, MerchantRecord } from '@placeorder/decision/records'
 import type { z } from 'zod'
-import { codeHolderKey, codeKey, merchantKey, shardOf } from './keys.ts'
+import { codeHolderKey, codeKey, merchantKey, OrderId, shardOf } from './keys.ts'
 import type { Connection } from './redis.ts'
 
 /** What the acquirer knows of the merchants and codes of a group of orders; an Error for a record that cannot be read. */
 export type Found = {
   merchants: Map<string, MerchantRecord | Error>
   codes: Map<string, CodeRecord | Error>
-  /** The paymentIds that order codes were placed with, by code value. */
-  holders: Map<string, string>
+  /** The orders that order codes were placed with, by code value. */
+  holders: Map<string, OrderId>
 }
 
 /** How many parsed records are kept. A record is parsed again when its text has changed, and fetched every time. */
@@ -38,7 +38,9 @@ export class Directory {
     return {
       merchants: this.#merchants.all(merchants, merchantTexts),
       codes: this.#codes.all(codes, codeTexts),
-      holders: new Map(codes.flatMap((value, i) => (holders[i] ? [[value, holders[i]]] : []))),
+      holders: new Map(
+        codes.flatMap((value, i) => (holders[i] ? [[value, OrderId.parse(holders[i])]] : [])),
+      ),
     }
   }
 
@@ -51,8 +53,9 @@ export class Directory {
   }
 
   /** The order that an order code was placed with. */
-  async holder(codeValue: string): Promise<string | undefined> {
-    return (await this.#connection.get(codeHolderKey(codeValue))) ?? undefined
+  async holder(codeValue: string): Promise<OrderId | undefined> {
+    const holder = await this.#connection.get(codeHolderKey(codeValue))
+    return holder === null ? undefined : OrderId.parse(holder)
   }
 
   /** Writes records, each over what was there. May be repeated. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Durability } from './durability.ts'
-import { orderKey, shardOf } from './keys.ts'
+import { orderIdOf, orderKey, shardOf } from './keys.ts'
 import { findRedisServer, type LocalRedis, startLocalRedis } from './local-redis.ts'
 import {
   type IngressStore,
@@ -145,7 +145,7 @@ describe('with a master and a replica, and one replica wanted', () => {
   const taken = async () => {
     const order = aPlaceOrder()
     await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
-    return order.paymentId
+    return orderIdOf(order)
   }
 
   test.each([
@@ -167,61 +167,55 @@ describe('with a master and a replica, and one replica wanted', () => {
   })
 
   test('an order counts as replicated with the outcome it has, and with no other', async () => {
-    const paymentId = await taken()
+    const orderId = await taken()
     // A replica on a busy disk may take longer than one fence waits; asked again, it has caught up.
     const comes = (outcome?: 'SUCCESS') =>
       expect
-        .poll(() => ingress.durability.replicated(paymentId, outcome), { timeout: 10_000 })
+        .poll(() => ingress.durability.replicated(orderId, outcome), { timeout: 10_000 })
         .toBe(true)
     await comes()
-    expect(await ingress.durability.replicated(paymentId, 'SUCCESS')).toBe(false)
-    await worker.orders.conclude(paymentId, 'SUCCESS')
+    expect(await ingress.durability.replicated(orderId, 'SUCCESS')).toBe(false)
+    await worker.orders.conclude(orderId, 'SUCCESS')
     await comes('SUCCESS')
-    expect(await ingress.durability.replicated(paymentId, 'RISK_REJECT')).toBe(false)
+    expect(await ingress.durability.replicated(orderId, 'RISK_REJECT')).toBe(false)
     expect(
-      await connected(replica.url).hget(orderKey(shardOf(paymentId, 8), paymentId), 'outcome'),
+      await connected(replica.url).hget(orderKey(shardOf(orderId, 8), orderId), 'outcome'),
     ).toBe('SUCCESS')
   })
 
   test('an order this master does not know is not replicated: the one that knew it may be lost', async () => {
-    expect(await ingress.durability.replicated('never claimed')).toBe(false)
+    expect(await ingress.durability.replicated(orderIdOf(aPlaceOrder()))).toBe(false)
   })
 
   test('with the replica gone the orders of all shards are told so together', async () => {
-    const paymentIds = await Promise.all(Array.from({ length: 40 }, taken))
+    const orderIds = await Promise.all(Array.from({ length: 40 }, taken))
     replica.process.kill('SIGSTOP')
     const askedAt = performance.now()
-    const all = await Promise.all(
-      paymentIds.map((paymentId) => ingress.durability.replicated(paymentId)),
-    )
+    const all = await Promise.all(orderIds.map((orderId) => ingress.durability.replicated(orderId)))
     const tookMs = performance.now() - askedAt
     replica.process.kill('SIGCONT')
-    expect(all).toEqual(paymentIds.map(() => false))
+    expect(all).toEqual(orderIds.map(() => false))
     expect(tookMs).toBeLessThan(900) // One fence waits for 500 ms; eight in turn would for 4 s.
   })
 
   test('many who ask at once share few fences', async () => {
-    const paymentIds = await Promise.all(Array.from({ length: 200 }, taken))
+    const orderIds = await Promise.all(Array.from({ length: 200 }, taken))
     const looking = connected(master.url)
     const calls = async () =>
       Number(/cmdstat_wait(?:aof)?:calls=(\d+)/.exec(await looking.info('commandstats'))?.[1])
     const before = await calls()
-    const all = await Promise.all(
-      paymentIds.map((paymentId) => ingress.durability.replicated(paymentId)),
-    )
+    const all = await Promise.all(orderIds.map((orderId) => ingress.durability.replicated(orderId)))
     expect(all.every((replicated) => replicated)).toBe(true)
     expect((await calls()) - before).toBeLessThanOrEqual(3)
   })
 
   test('with the replica gone nothing counts, and orders are still taken in at once; with it back, all does', async () => {
-    const paymentId = await taken()
+    const orderId = await taken()
     replica.process.kill('SIGSTOP')
-    const asked = ingress.durability.replicated(paymentId)
+    const asked = ingress.durability.replicated(orderId)
     await Promise.all(Array.from({ length: 20 }, taken)) // They do not wait behind the fence.
     expect(await asked).toBe(false)
     replica.process.kill('SIGCONT')
-    await expect
-      .poll(() => ingress.durability.replicated(paymentId), { timeout: 10_000 })
-      .toBe(true)
+    await expect.poll(() => ingress.durability.replicated(orderId), { timeout: 10_000 }).toBe(true)
   })
 })

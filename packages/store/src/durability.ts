@@ -4,7 +4,7 @@ import type { FinalCode } from '@placeorder/protocol'
 import { Cluster } from 'ioredis'
 import { z } from 'zod'
 import { type InspectOptions, inspectRedis, type RedisReport } from './inspect-redis.ts'
-import { fenceKey, orderKey, shardOf } from './keys.ts'
+import { fenceKey, type OrderId, orderKey, shardOf } from './keys.ts'
 import type { Connection } from './redis.ts'
 
 /** How long a fence waits for the replicas (ms); past it, it is not known whether they have it. */
@@ -16,7 +16,7 @@ const FENCE_ORDERS_MAX = 512
 /** Somebody who wants to know whether an order, as he saw it, is on the replicas. */
 type Asked = {
   shard: number
-  paymentId: string
+  orderId: OrderId
   outcome: FinalCode | undefined
   told: PromiseWithResolvers<boolean>
 }
@@ -70,13 +70,13 @@ export class Durability {
    * replicas as are wanted; with false when that cannot be said now: too few replicas answer, or the master is another one
    * by now, which does not know of it.
    */
-  async replicated(paymentId: string, outcome?: FinalCode): Promise<boolean> {
+  async replicated(orderId: OrderId, outcome?: FinalCode): Promise<boolean> {
     if (this.#replicasMin === 0) return true
-    const shard = shardOf(paymentId, this.#shards)
+    const shard = shardOf(orderId, this.#shards)
     const lane = this.#lanes[shard % this.#lanes.length]
     assert(lane !== undefined, 'every order has a lane')
     const told = Promise.withResolvers<boolean>()
-    lane.asked.push({ shard, paymentId, outcome, told })
+    lane.asked.push({ shard, orderId, outcome, told })
     void this.#fence(lane)
     return told.promise
   }
@@ -103,8 +103,8 @@ export class Durability {
    */
   async #look(asked: Asked[]): Promise<boolean[]> {
     const pipeline = this.#fences.pipeline()
-    for (const { shard, paymentId } of asked)
-      pipeline.hmget(orderKey(shard, paymentId), 'terms', 'outcome')
+    for (const { shard, orderId } of asked)
+      pipeline.hmget(orderKey(shard, orderId), 'terms', 'outcome')
     pipeline.set(fenceKey(asked[0]?.shard ?? 0), 1)
     const waitMs = REPLICAS_MS_MAX / (this.#waitAof ? 2 : 1)
     pipeline.call('WAIT', this.#replicasMin, waitMs)

@@ -3,21 +3,21 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../test/test-store.ts'
 import { type Joining, workInRounds } from './gathering.ts'
-import { gatheringKey, joinedKey } from './keys.ts'
+import { gatheringKey, joinedKey, type OrderId, orderIdOf } from './keys.ts'
 import { openIngressStore } from './open-store.ts'
 import { GroupTaker } from './queue.ts'
 
 const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })
-const jobOf = async ({ paymentId }: PlaceOrderRequest) =>
-  (await worker.orders.record(paymentId))?.jobId ?? ''
+const jobOf = async (order: PlaceOrderRequest) =>
+  (await worker.orders.record(orderIdOf(order)))?.jobId ?? ''
 const jobExists = async (jobId: string) => (await worker.queues.job(0, jobId)) !== undefined
-const idsOf = (groups: Joining[]) => groups.flatMap(({ paymentIds }) => paymentIds)
+const idsOf = (groups: Joining[]) => groups.flatMap(({ orderIds }) => orderIds)
 
 /** Works on a job; `during` happens in its own round, `joined` is told what has joined it. */
 const work = (
   jobId: string,
   during: () => Promise<void>,
-  joined: (paymentIds: string[]) => Promise<void> = async () => {},
+  joined: (orderIds: OrderId[]) => Promise<void> = async () => {},
   open = () => true,
 ) =>
   workInRounds({
@@ -34,7 +34,7 @@ async function takeInApart(...orders: PlaceOrderRequest[]): Promise<void> {
   for (const order of orders) {
     await takeIn(order)
     const job = await jobOf(order)
-    const same = { paymentId: order.paymentId, from: job, to: job }
+    const same = { orderId: orderIdOf(order), from: job, to: job }
     await worker.orders.entrust(0, [same], 'UNKNOWN_EXCEPTION')
   }
 }
@@ -57,12 +57,12 @@ test('orders that come while a job is worked on join it, and are its next rounds
   await work(
     jobId,
     () => takeInApart(one, two),
-    async (paymentIds) => {
-      rounds.push(paymentIds)
+    async (orderIds) => {
+      rounds.push(orderIds)
       if (rounds.length === 1) await takeInApart(three)
     },
   )
-  expect(rounds).toEqual([[one.paymentId, two.paymentId], [three.paymentId]])
+  expect(rounds).toEqual([[orderIdOf(one), orderIdOf(two)], [orderIdOf(three)]])
   expect(await Promise.all([one, two, three].map(jobOf))).toEqual([jobId, jobId, jobId])
   expect(await connection.exists(gatheringKey(0), joinedKey(0, jobId))).toBe(0)
   const later = aPlaceOrder()
@@ -82,9 +82,9 @@ test('what has joined a job does not wait for a slow round', async () => {
       await takeInApart(order)
       await slow.promise
     },
-    async (paymentIds) => worked.resolve(paymentIds),
+    async (orderIds) => worked.resolve(orderIds),
   )
-  expect(await worked.promise).toEqual([order.paymentId])
+  expect(await worked.promise).toEqual([orderIdOf(order)])
   slow.resolve()
   await working
   expect(await connection.exists(joinedKey(0, jobId))).toBe(0)
@@ -100,10 +100,10 @@ test('a failure of the job’s own group is not one of those that joined it', as
       await takeInApart(order)
       throw new Error('its own')
     },
-    async (paymentIds) => void rounds.push(paymentIds),
+    async (orderIds) => void rounds.push(orderIds),
   )
   await expect(working).rejects.toThrow('its own')
-  expect(rounds).toEqual([[order.paymentId]])
+  expect(rounds).toEqual([[orderIdOf(order)]])
   expect(await connection.exists(joinedKey(0, jobId))).toBe(0)
 })
 
@@ -111,14 +111,14 @@ test('whoever runs a job again has again what has joined it and was not done wit
   const { jobId } = await aJob()
   const [done, left] = [aPlaceOrder(), aPlaceOrder()]
   const rounds: string[][] = []
-  const joined = async (paymentIds: string[]) => {
-    rounds.push(paymentIds)
+  const joined = async (orderIds: OrderId[]) => {
+    rounds.push(orderIds)
     if (rounds.length === 1) await takeInApart(left)
     if (rounds.length === 2) throw new Error('down')
   }
   await expect(work(jobId, () => takeInApart(done), joined)).rejects.toThrow('down')
   await work(jobId, async () => {}, joined)
-  expect(rounds).toEqual([[done.paymentId], [left.paymentId], [left.paymentId]])
+  expect(rounds).toEqual([[orderIdOf(done)], [orderIdOf(left)], [orderIdOf(left)]])
 })
 
 test('what another worker that has the job, too, has done with is not counted as done here again', async () => {
@@ -128,14 +128,14 @@ test('what another worker that has the job, too, has done with is not counted as
   await work(
     jobId,
     () => takeInApart(one),
-    async (paymentIds) => {
-      rounds.push(paymentIds)
+    async (orderIds) => {
+      rounds.push(orderIds)
       if (rounds.length > 1) return
       await takeInApart(two)
       await connection.ltrim(joinedKey(0, jobId), 1, -1)
     },
   )
-  expect(rounds).toEqual([[one.paymentId], [two.paymentId]])
+  expect(rounds).toEqual([[orderIdOf(one)], [orderIdOf(two)]])
 })
 
 test('what has joined a job is removed once, though its worker asks for that twice', async () => {
@@ -153,7 +153,7 @@ test('what has joined a job is removed once, though its worker asks for that twi
     },
     open: () => true,
   })
-  expect(rounds).toEqual([[done.paymentId], [next.paymentId]])
+  expect(rounds).toEqual([[orderIdOf(done)], [orderIdOf(next)]])
 })
 
 test('a job that is to end is joined no more', async () => {
@@ -163,13 +163,13 @@ test('a job that is to end is joined no more', async () => {
   await work(
     jobId,
     () => takeInApart(one),
-    async (paymentIds) => {
-      rounds.push(paymentIds)
+    async (orderIds) => {
+      rounds.push(orderIds)
       await takeInApart(two)
     },
     () => false,
   )
-  expect(rounds).toEqual([[one.paymentId]])
+  expect(rounds).toEqual([[orderIdOf(one)]])
   expect(await jobExists(await jobOf(two))).toBe(true)
 })
 
@@ -179,7 +179,7 @@ test('an order that has joined a job that never came to be is mended, and nothin
   const order = aPlaceOrder()
   await takeIn(order)
   expect(await jobOf(order)).toBe('g-dead')
-  expect(await worker.mending.mendOpen(0, [order.paymentId])).toEqual([order.paymentId])
+  expect(await worker.mending.mendOpen(0, [orderIdOf(order)])).toEqual([orderIdOf(order)])
   expect(await jobExists(await jobOf(order))).toBe(true)
   await expect.poll(() => connection.get(gatheringKey(0))).not.toBe('g-dead')
 })
@@ -194,12 +194,12 @@ test('a repeat that joins the job of its order is left to the round that has the
     address,
     async (group) => {
       if (group.jobId !== jobId) return
-      if (group.joined) told.resolve(group.paymentIds)
+      if (group.joined) told.resolve(group.orderIds)
       else await told.promise // It is slow: what has joined does not wait for it.
     },
     { shards: 1, concurrency: 8, onError: () => {} },
   )
-  expect(await told.promise).toEqual([order.paymentId])
+  expect(await told.promise).toEqual([orderIdOf(order)])
   await taker.close(1_000)
 })
 
@@ -210,11 +210,11 @@ test('of many ingresses the orders share jobs, and each is worked on', async () 
   const jobs = new Set<string>()
   const taker = new GroupTaker(
     address,
-    async ({ shard, jobId, paymentIds }) => {
+    async ({ shard, jobId, orderIds }) => {
       jobs.add(jobId)
       await worker.orders.concludeAll(
         shard,
-        paymentIds.map((paymentId) => ({ paymentId, outcome: 'SUCCESS' as const })),
+        orderIds.map((orderId) => ({ orderId, outcome: 'SUCCESS' as const })),
       )
     },
     { shards: 1, concurrency: 8, onError: () => {} },
@@ -223,7 +223,7 @@ test('of many ingresses the orders share jobs, and each is worked on', async () 
   const placeSome = async ({ intake, orders }: typeof ingress) => {
     for (let n = 0; n < 25; n += 1) {
       const order = aPlaceOrder()
-      const outcome = orders.during(order.paymentId, signal, async (announced) => {
+      const outcome = orders.during(orderIdOf(order), signal, async (announced) => {
         await intake.takeIn({ order, clientId: 'C-1' }, signal)
         return announced
       })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { gatheringKey, joinedKey } from './keys.ts'
+import { gatheringKey, joinedKey, OrderId } from './keys.ts'
 import { readable } from './orders.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
@@ -7,10 +7,10 @@ import { Script } from './script.ts'
 /**
  * The orders a job is answerable for; the record of each says the rest. `subjects` says of each whose it is (merchant, code, and
  * customer if it has one), so that what is kept of those can be looked up together with the records. `traces` carries each
- * order's trace on. `isolated`: processes have died of them, so they are judged elsewhere.
+ * order's trace on, by `OrderId`. `isolated`: processes have died of them, so they are judged elsewhere.
  */
 export const GroupData = z.object({
-  paymentIds: z.array(z.string()).min(1),
+  orderIds: z.array(OrderId).min(1),
   subjects: z.array(z.array(z.string())).optional(),
   traces: z.record(z.string(), z.string()).optional(),
   isolated: z.boolean().optional(),

@@ -1,10 +1,11 @@
+export { Acquirers } from './acquirers.ts'
 export { Conclusion } from './conclusion.ts'
 export { Deferral, type DeferredList, listNamed, type Resuming } from './deferral.ts'
 export { Directory, type Found } from './directory.ts'
 export { Durability } from './durability.ts'
 export type { RedisReport } from './inspect-redis.ts'
 export { type Incoming, Intake, type Taken } from './intake.ts'
-export { shardOf } from './keys.ts'
+export { namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
 export { type LookedUp, Lookup, type OpenOrder } from './lookup.ts'
 export { type Answerable, Mending } from './mending.ts'
 export {
@@ -14,7 +15,6 @@ export {
   openIngressStore,
   openOperatorStore,
   openWorkerStore,
-  ShardsFault,
   type StoreOptions,
   type WorkerStore,
 } from './open-store.ts'
@@ -27,4 +27,5 @@ export {
 } from './queue.ts'
 export { type Counted, RecentOrders, type Subjects, subjectsOf } from './recent.ts'
 export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
+export { ShardsFault } from './shards.ts'
 export { type Judged, type RedisTime, TooLate, Usage } from './usage.ts'

@@ -4,7 +4,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../test/test-store.ts'
 import { Intake } from './intake.ts'
-import { gatheringKey } from './keys.ts'
+import { gatheringKey, orderIdOf } from './keys.ts'
 import { GroupTaker } from './queue.ts'
 import { type Subjects, subjectsOf } from './recent.ts'
 
@@ -26,12 +26,12 @@ test.each([
 ])('a repeat with %s is inconsistent, and the stored order is untouched', async (_name, change) => {
   const order = aPlaceOrder()
   await takeIn(order)
-  const before = await worker.orders.record(order.paymentId)
+  const before = await worker.orders.record(orderIdOf(order))
   const repeat = { ...order, ...change }
   expect(await ingress.intake.takeIn({ order: repeat, clientId: 'C-1' }, inTime())).toEqual({
     kind: 'INCONSISTENT',
   })
-  expect(await worker.orders.record(order.paymentId)).toEqual(before)
+  expect(await worker.orders.record(orderIdOf(order))).toEqual(before)
 })
 
 test('a repeat with another merchant, env or code is the same order', async () => {
@@ -52,7 +52,7 @@ test('the request’s paymentRequestId becomes ours; without one we make one', a
 test('a repeat of a concluded order is told the outcome and the same paymentRequestId', async () => {
   const order = aPlaceOrder()
   const { paymentRequestId } = await takeIn(order)
-  await worker.orders.conclude(order.paymentId, 'SUCCESS')
+  await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
   const again = await ingress.intake.takeIn({ order, clientId: 'C-1' }, inTime())
   expect(again).toEqual({ kind: 'CONCLUDED', outcome: 'SUCCESS', paymentRequestId })
 })
@@ -61,15 +61,15 @@ test('orders that come together travel together: far fewer jobs than orders, and
   const orders = Array.from({ length: 500 }, () => aPlaceOrder())
   await Promise.all(orders.map(takeIn))
   const jobs = await Promise.all(
-    orders.map(async ({ paymentId }) => (await worker.orders.record(paymentId))?.jobId ?? ''),
+    orders.map(async (order) => (await worker.orders.record(orderIdOf(order)))?.jobId ?? ''),
   )
   expect(new Set(jobs).size).toBeLessThan(50)
   const inJobs = await Promise.all(
     [...new Set(jobs)].map(
-      async (jobId) => (await worker.queues.queue(0).getJob(jobId))?.data.paymentIds ?? [],
+      async (jobId) => (await worker.queues.queue(0).getJob(jobId))?.data.orderIds ?? [],
     ),
   )
-  expect(inJobs.flat().sort()).toEqual(orders.map(({ paymentId }) => paymentId).sort())
+  expect(inJobs.flat().sort()).toEqual(orders.map(orderIdOf).sort())
 })
 
 test('orders that come while those before are being decided gather, and go together when these are announced', async () => {
@@ -80,9 +80,9 @@ test('orders that come while those before are being decided gather, and go toget
     await setImmediate()
     return takeIn(order)
   })
-  await worker.orders.conclude(first.paymentId, 'SUCCESS')
+  await worker.orders.conclude(orderIdOf(first), 'SUCCESS')
   await Promise.all(taken)
-  const jobs = later.map(async ({ paymentId }) => (await worker.orders.record(paymentId))?.jobId)
+  const jobs = later.map(async (order) => (await worker.orders.record(orderIdOf(order)))?.jobId)
   expect(new Set(await Promise.all(jobs)).size).toBe(1)
 })
 
@@ -90,10 +90,10 @@ test('a worker never has the job before the order, also when Redis has forgotten
   const found = new Set<string>()
   const taker = new GroupTaker(
     address,
-    async ({ shard, paymentIds }) => {
-      const records = await worker.orders.records(shard, paymentIds)
+    async ({ shard, orderIds }) => {
+      const records = await worker.orders.records(shard, orderIds)
       for (const [i, record] of records.entries())
-        if (record !== undefined) found.add(paymentIds[i] ?? '')
+        if (record !== undefined) found.add(orderIds[i] ?? '')
     },
     { shards: 1, concurrency: 8, onError: () => {} },
   )
@@ -101,7 +101,7 @@ test('a worker never has the job before the order, also when Redis has forgotten
     const order = aPlaceOrder()
     await connection.script('FLUSH')
     await takeIn(order)
-    await expect.poll(() => found.has(order.paymentId)).toBe(true)
+    await expect.poll(() => found.has(orderIdOf(order))).toBe(true)
   }
   await taker.close(1_000)
 })
@@ -114,13 +114,13 @@ test('a worker is told whose the orders of a job are; of two that say they are o
   const taker = new GroupTaker(
     address,
     async ({ subjects = new Map() }) => {
-      for (const [paymentId, subject] of subjects) told.set(paymentId, subject)
+      for (const [orderId, subject] of subjects) told.set(orderId, subject)
     },
     { shards: 1, concurrency: 1, onError: () => {} },
   )
   await Promise.all([named, repeat, nameless].map(takeIn))
-  await expect.poll(() => told.get(nameless.paymentId)).toEqual(subjectsOf(nameless))
-  expect(told.get(named.paymentId)).toEqual(subjectsOf(named))
+  await expect.poll(() => told.get(orderIdOf(nameless))).toEqual(subjectsOf(nameless))
+  expect(told.get(orderIdOf(named))).toEqual(subjectsOf(named))
   await taker.close(1_000)
 })
 
@@ -130,13 +130,14 @@ test('an order whose wait is over before it was sent is not taken in', async () 
   await expect(ingress.intake.takeIn({ order, clientId: 'C-1' }, signal)).rejects.toThrow(
     'too late',
   )
-  expect(await worker.orders.record(order.paymentId)).toBeUndefined()
+  expect(await worker.orders.record(orderIdOf(order))).toBeUndefined()
 })
 
 test('a claim that ran twice, as a Cluster may have it, leaves its orders a job, also where it could have joined another', async () => {
   const intake = new Intake({
     connection: runningTwice(ingress.connection),
     queues: worker.queues,
+    acquirers: { note: async () => {} },
     channels: ['{s0}:ingress:twice'],
     mend: async () => {},
     lostMs: 50,
@@ -147,7 +148,7 @@ test('a claim that ran twice, as a Cluster may have it, leaves its orders a job,
     const order = aPlaceOrder()
     await connection.del(gatheringKey(0))
     await intake.takeIn({ order, clientId: 'C-1' }, inTime())
-    const { jobId = '' } = (await worker.orders.record(order.paymentId)) ?? {}
+    const { jobId = '' } = (await worker.orders.record(orderIdOf(order))) ?? {}
     expect(await worker.queues.job(0, jobId), `order ${n}`).toBeDefined()
   }
 })
@@ -155,18 +156,18 @@ test('a claim that ran twice, as a Cluster may have it, leaves its orders a job,
 test('a repeat of an open order whose job is gone makes another job answerable', async () => {
   const order = aPlaceOrder()
   await takeIn(order)
-  const { jobId = '' } = (await worker.orders.record(order.paymentId)) ?? {}
+  const { jobId = '' } = (await worker.orders.record(orderIdOf(order))) ?? {}
   await worker.queues.queue(0).remove(jobId)
   // As if it had been claimed long ago: a younger order's job may still be on its way.
-  await connection.hset(`{s0}:order:${order.paymentId}`, 'claimedAt', Date.now() - 60_000)
+  await connection.hset(`{s0}:order:${orderIdOf(order)}`, 'claimedAt', Date.now() - 60_000)
   await takeIn(order)
   await expect
-    .poll(async () => (await worker.orders.record(order.paymentId))?.jobId)
+    .poll(async () => (await worker.orders.record(orderIdOf(order)))?.jobId)
     .not.toBe(jobId)
-  const now = (await worker.orders.record(order.paymentId))?.jobId ?? ''
+  const now = (await worker.orders.record(orderIdOf(order)))?.jobId ?? ''
   await expect
-    .poll(async () => (await worker.queues.queue(0).getJob(now))?.data.paymentIds)
-    .toEqual([order.paymentId])
+    .poll(async () => (await worker.queues.queue(0).getJob(now))?.data.orderIds)
+    .toEqual([orderIdOf(order)])
 })
 
 test('any text is a paymentId', async () => {
@@ -179,9 +180,9 @@ test('any text is a paymentId', async () => {
     '0',
   ]) {
     const order = aPlaceOrder({ paymentId: `${odd}${randomUUID().slice(0, 8)}` })
-    const outcome = ingress.orders.during(order.paymentId, inTime(), async (announced) => {
+    const outcome = ingress.orders.during(orderIdOf(order), inTime(), async (announced) => {
       await takeIn(order)
-      await worker.orders.conclude(order.paymentId, 'INVALID_CODE')
+      await worker.orders.conclude(orderIdOf(order), 'INVALID_CODE')
       return announced
     })
     expect(await outcome).toBe('INVALID_CODE')
@@ -192,7 +193,7 @@ test('open orders are counted without a claim too, so that a jam is seen to end'
   const order = aPlaceOrder()
   await takeIn(order)
   expect(ingress.intake.openOrders).toBeGreaterThan(0)
-  await worker.orders.conclude(order.paymentId, 'SUCCESS')
+  await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
   await ingress.intake.countOpen()
   expect(ingress.intake.openOrders).toBe(await connection.zcard('{s0}:open'))
 })

@@ -9,8 +9,9 @@ import {
   termsOf,
 } from '@placeorder/protocol'
 import { z } from 'zod'
+import type { Acquirers } from './acquirers.ts'
 import type { GroupData, Joining } from './gathering.ts'
-import { gatheringKey, openKey, orderKey, shardOf } from './keys.ts'
+import { gatheringKey, type OrderId, openKey, orderIdOf, orderKey, shardOf } from './keys.ts'
 import type { Queues } from './queue.ts'
 import { subjectsOf } from './recent.ts'
 import type { Connection } from './redis.ts'
@@ -38,7 +39,11 @@ const GROUP_ORDERS_MAX = 128
 /** A larger group has a job of its own: it would save little, and another worker may have time for it. */
 const JOINING_ORDERS_MAX = 32
 
-type Pending = Incoming & { signal: AbortSignal; taken: PromiseWithResolvers<Taken> }
+type Pending = Incoming & {
+  orderId: OrderId
+  signal: AbortSignal
+  taken: PromiseWithResolvers<Taken>
+}
 
 type Lane = {
   shard: number
@@ -56,10 +61,11 @@ type Lane = {
 export type IntakeDeps = {
   connection: Connection
   queues: Queues
+  acquirers: Pick<Acquirers, 'note'>
   /** The channel this ingress hears of each shard; its position is the shard. */
   channels: string[]
   /** Called with a repeat of an open order: makes sure that some job is answerable for it. */
-  mend: (shard: number, paymentId: string, jobId: string) => Promise<void>
+  mend: (shard: number, orderId: OrderId, jobId: string) => Promise<void>
   /** A group of which nothing was heard for so long (ms) holds the next one back no longer. */
   lostMs: number
   /** Told of what went wrong without an order being lost by it. */
@@ -92,13 +98,14 @@ export class Intake {
   }
 
   /**
-   * Claims the order's paymentId, or tells how the order that has it stands.
+   * Claims the order, or tells how the order that has it stands.
    *
    * Rejects when Redis cannot tell, or `signal` aborts first: then the order may or may not have been taken in.
    */
   takeIn(incoming: Incoming, signal: AbortSignal): Promise<Taken> {
-    const lane = this.#lane(shardOf(incoming.order.paymentId, this.#lanes.length))
-    const pending: Pending = { ...incoming, signal, taken: Promise.withResolvers() }
+    const orderId = orderIdOf(incoming.order)
+    const lane = this.#lane(shardOf(orderId, this.#lanes.length))
+    const pending: Pending = { ...incoming, orderId, signal, taken: Promise.withResolvers() }
     const late = () => pending.taken.reject(signal.reason)
     signal.addEventListener('abort', late, { once: true })
     lane.waiting.push(pending)
@@ -128,8 +135,8 @@ export class Intake {
   }
 
   /** Called with what a worker has announced: the next group of the shard need not be held back any longer. */
-  announced(shard: number, paymentId: string): void {
-    this.#lanes[shard]?.window.announced(paymentId)
+  announced(shard: number, orderId: OrderId): void {
+    this.#lanes[shard]?.window.announced(orderId)
   }
 
   /** Sends group after group while orders wait, as far as the window allows: the next one gathers meanwhile. */
@@ -142,7 +149,7 @@ export class Intake {
         .splice(0, GROUP_ORDERS_MAX)
         .filter((pending) => !this.#tooLate(pending))
       if (group.length === 0) continue
-      const sent = lane.window.send(group.map(({ order }) => order.paymentId))
+      const sent = lane.window.send(group.map(({ orderId }) => orderId))
       const claimed = await this.#takeGroup(lane, group).catch((error: unknown) => {
         for (const { taken } of group) taken.reject(error)
         return 0
@@ -185,12 +192,12 @@ export class Intake {
     return claimed.length
   }
 
-  #tell(lane: Lane, { order, taken }: Pending, claim: Claim | undefined): void {
+  #tell(lane: Lane, { orderId, taken }: Pending, claim: Claim | undefined): void {
     assert(claim !== undefined, 'a claim has an answer for each of its orders')
     taken.resolve(takenOf(claim))
     if (claim.state !== 'OPEN' || claim.ageMs < JOB_ON_ITS_WAY_MS) return
     const { mend, onFault } = this.#deps
-    mend(lane.shard, order.paymentId, claim.jobId).catch((error) =>
+    mend(lane.shard, orderId, claim.jobId).catch((error) =>
       onFault(error, 'a repeat could not mend its order'),
     )
   }
@@ -206,20 +213,24 @@ export class Intake {
     const keys = [
       openKey(shard),
       gatheringKey(shard),
-      ...group.map(({ order }) => orderKey(shard, order.paymentId)),
+      ...group.map(({ orderId }) => orderKey(shard, orderId)),
     ]
     const joins: Joining | undefined = joining ? { ...dataOf(group), at: Date.now() } : undefined
     const claims = group.map(({ order }) => newClaim(order, jobId))
-    const args = group.flatMap(({ order, clientId }, i) => [
-      order.paymentId,
+    const args = group.flatMap(({ orderId, order, clientId }, i) => [
+      orderId,
       termsOf(order),
       packRequest(order),
       clientId,
       claims[i]?.paymentRequestId ?? '',
     ])
     const told = joins === undefined ? '' : JSON.stringify(joins)
+    const { acquirers, connection, onFault } = this.#deps
+    acquirers
+      .note(group.map(({ order }) => order))
+      .catch((error) => onFault(error, 'an acquirer was not noted; its next order does it'))
     const [open, joinable, ...words] = ClaimReply.parse(
-      await this.#claim.runNow(this.#deps.connection, keys, [jobId, channel, told, ...args]),
+      await this.#claim.runNow(connection, keys, [jobId, channel, told, ...args]),
     )
     lane.open = open
     for (let at = 0; at < words.length; at += 6) {
@@ -241,11 +252,11 @@ export class Intake {
 
 /** What a job is told of orders. */
 function dataOf(group: Pending[]): GroupData & Pick<Joining, 'subjects'> {
-  const traces = group.flatMap(({ order, trace }) =>
-    trace === undefined ? [] : [[order.paymentId, trace] as const],
+  const traces = group.flatMap(({ orderId, trace }) =>
+    trace === undefined ? [] : [[orderId, trace] as const],
   )
   return {
-    paymentIds: group.map(({ order }) => order.paymentId),
+    orderIds: group.map(({ orderId }) => orderId),
     subjects: group.map(({ order }) => {
       const { merchant, code, customer } = subjectsOf(order)
       return customer === undefined ? [merchant, code] : [merchant, code, customer]
@@ -279,7 +290,7 @@ type Claim = Omit<z.output<typeof EarlierClaim>, 'position' | 'state'> & {
   state: 'NEW' | 'OPEN' | 'CONCLUDED' | 'INCONSISTENT'
 }
 
-/** How an order stands if nobody has claimed its paymentId before. */
+/** How an order stands if nobody has claimed it before. */
 const newClaim = (
   { paymentRequestId = randomUUID() }: PlaceOrderRequest,
   jobId: string,

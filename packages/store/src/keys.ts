@@ -1,11 +1,39 @@
 import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { z } from 'zod'
 
 // Every key and channel name of the store. What one script touches shares the hash tag `{s<shard>}`, so the same
 // code runs on one server and on a Cluster.
 
+/**
+ * Names an order wherever orders are kept, sent and looked for: acquirerId and paymentId in one text,
+ * `<acquirerId>:<paymentId>`. What acquirers call their orders never meets, whatever is in the ids.
+ */
+export const OrderId = z.string().brand<'OrderId'>()
+export type OrderId = z.output<typeof OrderId>
+
+/** The two ids that name an order. */
+export type OrderNames = { acquirerId: string; paymentId: string }
+
+/** Only the first id can hide where it ends, so only there a colon is written another way. */
+export const orderIdOf = ({ acquirerId, paymentId }: OrderNames): OrderId =>
+  `${acquirerId.replace(/[%:]/g, (sign) => (sign === ':' ? '%3A' : '%25'))}:${paymentId}` as OrderId
+
+/** The ids an `OrderId` was made of. Reads any text: what is not one is a paymentId of nobody. */
+export function namesOf(orderId: OrderId): OrderNames {
+  const end = orderId.indexOf(':')
+  const acquirerId = orderId.slice(0, Math.max(0, end))
+  return {
+    acquirerId: acquirerId.replace(/%3A|%25/g, (kept) => (kept === '%3A' ? ':' : '%')),
+    paymentId: orderId.slice(end + 1),
+  }
+}
+
 /** Where the number of shards is kept from the first start on. Untagged: it belongs to no shard. */
 export const shardsKey = 'placeorder:shards'
+
+/** The acquirers that orders were claimed for, a set: by it an order is found by its paymentId alone. */
+export const acquirersKey = 'placeorder:acquirers'
 
 /** The name of every shard's BullMQ queue; with `tagOf` as prefix its keys are `{s0}:orders:wait` and so on. */
 export const queueName = 'orders'
@@ -13,12 +41,15 @@ export const queueName = 'orders'
 /** The hash tag that keeps all of a shard in one Cluster slot; also the prefix of the shard's BullMQ queue. */
 export const tagOf = (shard: number): string => `{s${shard}}`
 
-/** The shard a subject (a payment order, a merchant, a customer, a code) is at home in. */
+/** The shard a subject (an `OrderId`, a merchant, a customer, a code) is at home in. */
 export const shardOf = (subject: string, shards: number): number =>
   shards === 1 ? 0 : crc32(subject) % shards
 
-export const orderKey = (shard: number, paymentId: string): string =>
-  `${tagOf(shard)}:order:${paymentId}`
+export const orderKey = (shard: number, orderId: OrderId): string =>
+  `${orderPrefix(shard)}${orderId}`
+
+/** How the keys of a shard's orders begin. */
+export const orderPrefix = (shard: number): string => `${tagOf(shard)}:order:`
 
 /** The shard's open orders, a sorted set by claim time in ms. */
 export const openKey = (shard: number): string => `${tagOf(shard)}:open`
@@ -67,7 +98,7 @@ export const codeKey = (shard: number, codeValue: string): string =>
 // and its customer's limits and from its code all at once or not at all, and one script can only promise that for keys
 // in one slot.
 
-/** Who holds an order code: the paymentId of the order it was placed with. */
+/** Who holds an order code: the `OrderId` of the order it was placed with. */
 export const codeHolderKey = (codeValue: string): string => `{u}:code-holder:${digest(codeValue)}`
 
 /** What the placed orders of one day add up to, in one currency: a hash with a field for each merchant and customer. */
@@ -88,7 +119,7 @@ export const decidedMinutesKey = '{u}:decided-minutes'
 /** A time that no step of a clock changes, by which both are forgotten. */
 export const steadyTimeKey = '{u}:steady-time'
 
-/** The recent orders of a customer, a code or a merchant: a sorted set of paymentIds by claim time in ms. */
+/** The recent orders of a customer, a code or a merchant: a sorted set of `OrderId`s by claim time in ms. */
 export const recentKey = (
   shard: number,
   subject: 'merchant' | 'customer' | 'code',

@@ -4,7 +4,7 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
-import { orderKey, recentKey } from './keys.ts'
+import { type OrderId, orderIdOf, orderKey, recentKey } from './keys.ts'
 import { Lookup } from './lookup.ts'
 import { type Subjects, subjectsOf } from './recent.ts'
 
@@ -25,23 +25,20 @@ async function jobOf(...taken: PlaceOrderRequest[]): Promise<string> {
   const take = (order: PlaceOrderRequest) =>
     ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
   await Promise.all(taken.map(take))
-  const [jobId = ''] = await orders.jobsOf(
-    0,
-    taken.map(({ paymentId }) => paymentId),
-  )
+  const [jobId = ''] = await orders.jobsOf(0, taken.map(orderIdOf))
   return jobId
 }
 
 describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
   const lookUp = async (jobId: string, asked: PlaceOrderRequest[]) => {
     const subjects = new Map(
-      asked.map((order): [string, Subjects] => [order.paymentId, subjectsOf(order)]),
+      asked.map((order): [OrderId, Subjects] => [orderIdOf(order), subjectsOf(order)]),
     )
-    const paymentIds = asked.map(({ paymentId }) => paymentId)
+    const orderIds = asked.map(orderIdOf)
     const openAt = await worker.usage.time()
     return lookup.lookUp(
       { shard: 0, jobId, ...(named ? { subjects } : {}) },
-      paymentIds,
+      orderIds,
       recentCounters,
       openAt,
     )
@@ -76,7 +73,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
     const { open } = await lookUp(jobId, [second])
     expect(open).toEqual([
       {
-        record: { order: second, claimedAt: expect.any(Number), jobId },
+        record: { orderId: orderIdOf(second), order: second, claimedAt: expect.any(Number), jobId },
         facts: expect.objectContaining({
           order: second,
           merchant,
@@ -91,7 +88,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
       },
     ])
     const [{ record } = { record: undefined }] = open
-    expect(record?.claimedAt).toBe((await orders.record(second.paymentId))?.claimedAt)
+    expect(record?.claimedAt).toBe((await orders.record(orderIdOf(second)))?.claimedAt)
   })
 
   test('what is concluded, another job’s or nobody’s is left out, and not counted', async () => {
@@ -100,7 +97,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
       customerId: randomUUID(),
     })) as [PlaceOrderRequest, PlaceOrderRequest, PlaceOrderRequest]
     const jobId = await jobOf(open, concluded)
-    await orders.conclude(concluded.paymentId, 'SUCCESS')
+    await orders.conclude(orderIdOf(concluded), 'SUCCESS')
     const others = aPlaceOrder({ customerId: randomUUID() })
     await jobOf(others)
     const answer = await lookUp(jobId, [concluded, others, open, never])
@@ -117,10 +114,10 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
   test('a record that cannot be read is nobody else’s fault', async () => {
     const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
     const jobId = await jobOf(good, bad)
-    await connection.hset(orderKey(0, bad.paymentId), 'request', 'garbage')
+    await connection.hset(orderKey(0, orderIdOf(bad)), 'request', 'garbage')
     const { open, unreadable } = await lookUp(jobId, [bad, good])
     expect(open.map(({ record }) => record.order)).toEqual([good])
-    expect(unreadable).toEqual([{ paymentId: bad.paymentId, error: expect.any(Error) }])
+    expect(unreadable).toEqual([{ orderId: orderIdOf(bad), error: expect.any(Error) }])
   })
 })
 
@@ -129,12 +126,12 @@ test('an order is judged by what was claimed, though its job says of it what a r
   const jobId = await jobOf(order, other)
   const said = { merchant: 'another', code: 'another', customer: undefined }
   const subjects = new Map([
-    [order.paymentId, said],
-    [other.paymentId, subjectsOf(other)],
+    [orderIdOf(order), said],
+    [orderIdOf(other), subjectsOf(other)],
   ])
   const { open } = await worker.lookup.lookUp(
     { shard: 0, jobId, subjects },
-    [order.paymentId, other.paymentId],
+    [orderIdOf(order), orderIdOf(other)],
     recentCounters,
     await worker.usage.time(),
   )
@@ -145,8 +142,8 @@ test('an order is judged by what was claimed, though its job says of it what a r
 test('orders of a job that names everybody are looked up with one script, whatever their number', async () => {
   const asked = Array.from({ length: 32 }, () => aPlaceOrder({ customerId: randomUUID() }))
   const jobId = await jobOf(...asked)
-  const subjects = new Map(asked.map((order) => [order.paymentId, subjectsOf(order)]))
-  const paymentIds = asked.map(({ paymentId }) => paymentId)
+  const subjects = new Map(asked.map((order) => [orderIdOf(order), subjectsOf(order)]))
+  const orderIds = asked.map(orderIdOf)
   const openAt = await worker.usage.time()
   const scripts = async () => {
     const stats = await connection.info('commandstats')
@@ -156,7 +153,7 @@ test('orders of a job that names everybody are looked up with one script, whatev
   const before = await scripts()
   const { open } = await worker.lookup.lookUp(
     { shard: 0, jobId, subjects },
-    paymentIds,
+    orderIds,
     recentCounters,
     openAt,
   )

@@ -3,7 +3,7 @@ import { type PlaceOrderRequest, unpackRequest } from '@placeorder/protocol'
 import { Cluster } from 'ioredis'
 import { z } from 'zod'
 import type { Directory, Found } from './directory.ts'
-import { orderKey } from './keys.ts'
+import { namesOf, type OrderId, orderIdOf, orderKey } from './keys.ts'
 import { type Orders, readable } from './orders.ts'
 import type { Group } from './queue.ts'
 import { type Counting, Counts, type RecentOrders, type Subjects, subjectsOf } from './recent.ts'
@@ -12,13 +12,18 @@ import { Script } from './script.ts'
 import { laterThan, type RedisTime } from './usage.ts'
 
 /** An order that is open and names the job that asks. `claimedAt` in ms. */
-export type OpenOrder = { order: PlaceOrderRequest; claimedAt: number; jobId: string }
+export type OpenOrder = {
+  orderId: OrderId
+  order: PlaceOrderRequest
+  claimedAt: number
+  jobId: string
+}
 
 /** An open order and all that judging it needs, or why that cannot be had. */
 export type LookedUp = { record: OpenOrder; facts: Facts | Error }
 
 /** Orders that are concluded, name another job or were never claimed are neither. */
-export type Answer = { open: LookedUp[]; unreadable: { paymentId: string; error: Error }[] }
+export type Answer = { open: LookedUp[]; unreadable: { orderId: OrderId; error: Error }[] }
 
 type Asked = Pick<Group, 'shard' | 'jobId' | 'subjects'>
 
@@ -50,27 +55,27 @@ export class Lookup {
    */
   async lookUp(
     group: Asked,
-    paymentIds: string[],
+    orderIds: OrderId[],
     used: readonly RecentCounter[],
     openAt: RedisTime,
   ): Promise<Answer> {
-    const subjects = paymentIds.flatMap((paymentId) => group.subjects?.get(paymentId) ?? [])
-    if (!this.#oneNode || subjects.length < paymentIds.length)
-      return this.#inTwo(group, paymentIds, used)
+    const subjects = orderIds.flatMap((orderId) => group.subjects?.get(orderId) ?? [])
+    if (!this.#oneNode || subjects.length < orderIds.length)
+      return this.#inTwo(group, orderIds, used)
     const counting = this.#rooms.recent.counting(subjects, used, laterThan(openAt))
-    return this.#inOne(group, paymentIds, subjects, counting, used)
+    return this.#inOne(group, orderIds, subjects, counting, used)
   }
 
   async #inOne(
     { shard, jobId }: Asked,
-    paymentIds: string[],
+    orderIds: OrderId[],
     subjects: Subjects[],
     counting: Counting,
     used: readonly RecentCounter[],
   ): Promise<Answer> {
-    const keys = [...paymentIds.map((paymentId) => orderKey(shard, paymentId)), ...counting.keys]
+    const keys = [...orderIds.map((orderId) => orderKey(shard, orderId)), ...counting.keys]
     const [reply, found] = await Promise.all([
-      this.#script.run(this.#connection, keys, [jobId, counting.told, ...paymentIds]),
+      this.#script.run(this.#connection, keys, [jobId, counting.told, ...orderIds]),
       this.#rooms.directory.find(
         subjects.map(({ merchant }) => merchant),
         subjects.map(({ code }) => code),
@@ -79,15 +84,15 @@ export class Lookup {
     const [requests, claimTimes, counts] = Reply.parse(reply)
     const recents = counting.recents(counts, Math.max(...claimTimes))
     const answer: Answer = { open: [], unreadable: [] }
-    const misnamed: string[] = []
-    for (const [i, paymentId] of paymentIds.entries()) {
+    const misnamed: OrderId[] = []
+    for (const [i, orderId] of orderIds.entries()) {
       const [request, claimedAt = 0] = [requests[i], claimTimes[i]]
       if (!request) continue
-      const order = readable(() => unpackRequest(request, paymentId))
-      if (order instanceof Error) answer.unreadable.push({ paymentId, error: order })
-      else if (!areSame(subjectsOf(order), subjects[i])) misnamed.push(paymentId)
+      const order = readable(() => unpackRequest(request, namesOf(orderId)))
+      if (order instanceof Error) answer.unreadable.push({ orderId, error: order })
+      else if (!areSame(subjectsOf(order), subjects[i])) misnamed.push(orderId)
       else {
-        const record = { order, claimedAt, jobId }
+        const record = { orderId, order, claimedAt, jobId }
         answer.open.push({ record, facts: factsOf(record, found, recents[i]) })
       }
     }
@@ -99,14 +104,14 @@ export class Lookup {
 
   async #inTwo(
     { shard, jobId }: Asked,
-    paymentIds: string[],
+    orderIds: OrderId[],
     used: readonly RecentCounter[],
   ): Promise<Answer> {
     const { orders, directory, recent } = this.#rooms
-    const records = await orders.records(shard, paymentIds)
-    const unreadable = paymentIds.flatMap((paymentId, i) => {
+    const records = await orders.records(shard, orderIds)
+    const unreadable = orderIds.flatMap((orderId, i) => {
       const error = records[i]
-      return error instanceof Error ? [{ paymentId, error }] : []
+      return error instanceof Error ? [{ orderId, error }] : []
     })
     const open = records.flatMap((record) =>
       record === undefined ||
@@ -114,7 +119,14 @@ export class Lookup {
       record.outcome !== undefined ||
       record.jobId !== jobId
         ? []
-        : [{ order: record.order, claimedAt: record.claimedAt, jobId }],
+        : [
+            {
+              orderId: orderIdOf(record.order),
+              order: record.order,
+              claimedAt: record.claimedAt,
+              jobId,
+            },
+          ],
     )
     if (open.length === 0) return { open: [], unreadable }
     const [found, recents] = await Promise.all([
@@ -144,7 +156,9 @@ function factsOf(
   if (merchant instanceof Error) return merchant
   if (code instanceof Error) return code
   if (recent === undefined) return new Error('no recent orders were counted')
-  return { order, claimedAt, merchant, code, codeTakenBy: holders.get(order.codeValue), recent }
+  const holder = holders.get(order.codeValue)
+  const codeTakenBy = holder === undefined ? undefined : namesOf(holder)
+  return { order, claimedAt, merchant, code, codeTakenBy, recent }
 }
 
 /** What the script answers: the orders' packed requests and claim times (ms), '' and 0 for those left alone; and the counts. */

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
+import { Acquirers } from './acquirers.ts'
 import { Announcements } from './announcements.ts'
 import { Conclusion } from './conclusion.ts'
 import { Deferral } from './deferral.ts'
 import { Directory } from './directory.ts'
 import { Durability } from './durability.ts'
 import { Intake } from './intake.ts'
-import { channelName, shardsKey } from './keys.ts'
+import { channelName, type OrderId, shardsKey } from './keys.ts'
 import { Lookup } from './lookup.ts'
 import { Mending } from './mending.ts'
 import { OpenWalk } from './open-walk.ts'
@@ -14,6 +15,7 @@ import { Orders } from './orders.ts'
 import { Queues } from './queue.ts'
 import { RecentOrders } from './recent.ts'
 import { type Connection, connect, disconnect, type Patience, type RedisAddress } from './redis.ts'
+import { checkShards, ShardsFault, shardsText } from './shards.ts'
 import { Usage } from './usage.ts'
 
 export type StoreOptions = {
@@ -67,7 +69,7 @@ export async function openIngressStore(
     waitMs?: number
     onGroup?: (orders: number, claimMs: number) => void
     /** Told of orders that a repeat has found without a job, and enqueued again. */
-    onMended?: (paymentIds: string[]) => void
+    onMended?: (orderIds: OrderId[]) => void
     onHeard?: (ageMs: number) => void
   },
 ): Promise<IngressStore> {
@@ -83,22 +85,23 @@ export async function openIngressStore(
   await keepShards(connection, shards)
   const announcements = new Announcements(subscriber, channels, {
     message: onHeard,
-    order: (shard, paymentId) => intake.announced(shard, paymentId),
+    order: (shard, orderId) => intake.announced(shard, orderId),
   })
   const orders = new Orders(connection, shards, announcements)
   const queues = new Queues(connection, shards)
   const mending = new Mending(connection, orders, queues)
-  const look = async (paymentId: string) => {
-    const outcome = await orders.outcomeOf(paymentId).catch(() => undefined)
-    if (outcome !== undefined) announcements.tell(paymentId, outcome)
+  const look = async (orderId: OrderId) => {
+    const outcome = await orders.outcomeOf(orderId).catch(() => undefined)
+    if (outcome !== undefined) announcements.tell(orderId, outcome)
   }
-  await announcements.open((paymentIds) => void Promise.all(paymentIds.map(look)))
-  const mend = async (shard: number, paymentId: string, jobId: string) => {
-    onMended(await mending.mend(shard, [{ paymentId, jobId }]))
+  await announcements.open((orderIds) => void Promise.all(orderIds.map(look)))
+  const mend = async (shard: number, orderId: OrderId, jobId: string) => {
+    onMended(await mending.mend(shard, [{ orderId, jobId }]))
   }
   const intake = new Intake({
     connection,
     queues,
+    acquirers: new Acquirers(connection, shards),
     channels,
     mend,
     onFault,
@@ -159,6 +162,7 @@ export type OperatorStore = Pick<
   WorkerStore,
   'orders' | 'mending' | 'deferral' | 'queues' | 'close'
 > & {
+  acquirers: Acquirers
   shards: number
 }
 
@@ -181,6 +185,7 @@ export async function openOperatorStore({
     mending: new Mending(connection, orders, queues),
     deferral: new Deferral(connection, queues),
     queues,
+    acquirers: new Acquirers(connection, shards),
     shards,
     close: async () => {
       await queues.close()
@@ -213,11 +218,6 @@ function opener(address: RedisAddress, onFault: StoreOptions['onFault']) {
   }
 }
 
-/** The number of shards is fixed by the first start: with another one, orders would be looked for where they are not. */
-export class ShardsFault extends Error {
-  override readonly name = 'ShardsFault'
-}
-
 /** How long a start waits for Redis to be there, in ms. */
 const START_MS_MAX = 30_000
 
@@ -225,12 +225,9 @@ async function keepShards(connection: Connection, shards: number): Promise<void>
   const deadline = performance.now() + START_MS_MAX
   for (;;) {
     try {
-      await connection.set(shardsKey, shards, 'NX')
-      const kept = Number(await connection.get(shardsKey))
-      if (kept === shards) return
-      throw new ShardsFault(
-        `SHARDS is ${shards}, but this Redis was first used with ${kept}: set SHARDS=${kept}`,
-      )
+      await connection.set(shardsKey, shardsText(shards), 'NX')
+      checkShards(await connection.get(shardsKey), shards)
+      return
     } catch (error) {
       if (error instanceof ShardsFault) throw error
       if (performance.now() > deadline)

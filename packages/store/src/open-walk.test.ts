@@ -13,9 +13,9 @@ beforeEach(async () => {
 
 /** Open orders, claimed at these times. */
 async function openSince(...claimTimes: number[]): Promise<string[]> {
-  const paymentIds = claimTimes.map((_, i) => `P-${String(i).padStart(6, '0')}`)
-  await connection.zadd(openKey(0), ...claimTimes.flatMap((at, i) => [at, paymentIds[i] ?? '']))
-  return paymentIds
+  const orderIds = claimTimes.map((_, i) => `P-${String(i).padStart(6, '0')}`)
+  await connection.zadd(openKey(0), ...claimTimes.flatMap((at, i) => [at, orderIds[i] ?? '']))
+  return orderIds
 }
 
 /** All pages up to the last. */
@@ -23,7 +23,7 @@ async function walk(): Promise<string[][]> {
   const pages: string[][] = []
   for (let more = true; more; ) {
     const page = await openWalk.next(0)
-    pages.push(page.paymentIds)
+    pages.push(page.orderIds)
     more = page.more
   }
   return pages
@@ -65,7 +65,7 @@ test('once all were seen nobody begins again for 3 s', async () => {
 test('orders concluded between two pages hide none of the others', async () => {
   const open = await openSince(...series(1_000, (i) => now - HOUR_MS + i))
   const first = await openWalk.next(0)
-  await connection.zrem(openKey(0), ...first.paymentIds)
+  await connection.zrem(openKey(0), ...first.orderIds)
   expect(await walk()).toEqual([open.slice(500), []])
 })
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { openKey, openWalkKey } from './keys.ts'
+import { OrderId, openKey, openWalkKey } from './keys.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -13,7 +13,7 @@ const PAGE_ORDERS = 500
 const PAUSE_MS = 3_000
 
 /** Some open orders; `more`: there are others after them. */
-export type Page = { paymentIds: string[]; more: boolean }
+export type Page = { orderIds: OrderId[]; more: boolean }
 
 /** A way through the open orders of each shard, oldest first, that all workers share: each is given another page. */
 export class OpenWalk {
@@ -31,9 +31,9 @@ export class OpenWalk {
       [openKey(shard), openWalkKey(shard)],
       [AGE_MS, PAGE_ORDERS, PAUSE_MS],
     )
-    const [more, ...paymentIds] = Reply.parse(reply)
-    return { paymentIds, more: more === 1 }
+    const [more, ...orderIds] = Reply.parse(reply)
+    return { orderIds, more: more === 1 }
   }
 }
 
-const Reply = z.tuple([z.number()], z.string())
+const Reply = z.tuple([z.number()], OrderId)

@@ -7,7 +7,7 @@ import {
 } from '@placeorder/protocol'
 import { z } from 'zod'
 import type { Announcements } from './announcements.ts'
-import { gaveUpKey, openKey, orderKey, shardOf } from './keys.ts'
+import { gaveUpKey, namesOf, OrderId, openKey, orderKey, shardOf } from './keys.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -23,7 +23,7 @@ export type OrderRecord = {
 }
 
 /** An order given another job: it is taken from the job it names now and given to `to`. */
-export type Entrusted = { paymentId: string; from: string; to: string }
+export type Entrusted = { orderId: OrderId; from: string; to: string }
 
 const fields = [
   'request',
@@ -57,7 +57,7 @@ export class Orders {
    * code announced, and rejects with the reason of `signal`.
    */
   async during<T>(
-    paymentId: string,
+    orderId: OrderId,
     signal: AbortSignal,
     body: (announced: Promise<ResultCode>) => Promise<T>,
   ): Promise<T> {
@@ -65,7 +65,7 @@ export class Orders {
     announced.promise.catch(() => {}) // `body` may return without ever awaiting it.
     const late = () => announced.reject(signal.reason)
     signal.addEventListener('abort', late, { once: true })
-    const forget = this.#announcements?.listen(paymentId, announced.resolve)
+    const forget = this.#announcements?.listen(orderId, announced.resolve)
     try {
       return await body(announced.promise)
     } finally {
@@ -75,8 +75,8 @@ export class Orders {
   }
 
   /** What stands in the record of an order; undefined if it was never claimed. */
-  async record(paymentId: string): Promise<OrderRecord | undefined> {
-    const [record] = await this.records(this.#shardOf(paymentId), [paymentId])
+  async record(orderId: OrderId): Promise<OrderRecord | undefined> {
+    const [record] = await this.records(this.#shardOf(orderId), [orderId])
     if (record instanceof Error) throw record
     return record
   }
@@ -85,31 +85,31 @@ export class Orders {
    * The records of orders of one shard, in one round trip and the same order; undefined for those never claimed, an
    * Error for one that cannot be read: it is nobody else's.
    */
-  async records(shard: number, paymentIds: string[]): Promise<(OrderRecord | Error | undefined)[]> {
-    if (paymentIds.length === 0) return []
-    const keys = paymentIds.map((paymentId) => orderKey(shard, paymentId))
+  async records(shard: number, orderIds: OrderId[]): Promise<(OrderRecord | Error | undefined)[]> {
+    if (orderIds.length === 0) return []
+    const keys = orderIds.map((orderId) => orderKey(shard, orderId))
     const replies = Replies.parse(await this.#records.run(this.#connection, keys, [...fields]))
-    return replies.map((reply, i) => readable(() => recordOf(paymentIds[i] ?? '', reply)))
+    return orderIds.map((orderId, i) => readable(() => recordOf(orderId, replies[i] ?? [])))
   }
 
   /** The outcome of an order; undefined while it is open or if it was never claimed. */
-  async outcomeOf(paymentId: string): Promise<FinalCode | undefined> {
+  async outcomeOf(orderId: OrderId): Promise<FinalCode | undefined> {
     const outcome = await this.#connection.hget(
-      orderKey(this.#shardOf(paymentId), paymentId),
+      orderKey(this.#shardOf(orderId), orderId),
       'outcome',
     )
     return outcome ? finalCode(outcome) : undefined
   }
 
   /** When an open order was claimed (ms); undefined of any other. Its record is not read. */
-  async claimedAt(paymentId: string): Promise<number | undefined> {
-    const claimedAt = await this.#connection.zscore(openKey(this.#shardOf(paymentId)), paymentId)
+  async claimedAt(orderId: OrderId): Promise<number | undefined> {
+    const claimedAt = await this.#connection.zscore(openKey(this.#shardOf(orderId)), orderId)
     return claimedAt === null ? undefined : Number(claimedAt)
   }
 
   /** Concludes one order; see `concludeAll`. */
-  async conclude(paymentId: string, outcome: FinalCode): Promise<FinalCode | undefined> {
-    const [standing] = await this.concludeAll(this.#shardOf(paymentId), [{ paymentId, outcome }])
+  async conclude(orderId: OrderId, outcome: FinalCode): Promise<FinalCode | undefined> {
+    const [standing] = await this.concludeAll(this.#shardOf(orderId), [{ orderId, outcome }])
     return standing
   }
 
@@ -119,11 +119,11 @@ export class Orders {
    */
   async concludeAll(
     shard: number,
-    outcomes: { paymentId: string; outcome: FinalCode }[],
+    outcomes: { orderId: OrderId; outcome: FinalCode }[],
   ): Promise<(FinalCode | undefined)[]> {
     if (outcomes.length === 0) return []
-    const keys = [openKey(shard), ...outcomes.map(({ paymentId }) => orderKey(shard, paymentId))]
-    const args = outcomes.flatMap(({ paymentId, outcome }) => [paymentId, outcome])
+    const keys = [openKey(shard), ...outcomes.map(({ orderId }) => orderKey(shard, orderId))]
+    const args = outcomes.flatMap(({ orderId, outcome }) => [orderId, outcome])
     return Standing.parse(await this.#conclude.run(this.#connection, keys, args))
   }
 
@@ -137,22 +137,24 @@ export class Orders {
     announce?: 'UNKNOWN_EXCEPTION',
   ): Promise<Entrusted[]> {
     if (orders.length === 0) return []
-    const keys = orders.map(({ paymentId }) => orderKey(shard, paymentId))
-    const args = orders.flatMap(({ paymentId, from, to }) => [paymentId, from, to])
+    const keys = orders.map(({ orderId }) => orderKey(shard, orderId))
+    const args = orders.flatMap(({ orderId, from, to }) => [orderId, from, to])
     const reply = await this.#entrust.run(this.#connection, keys, [announce ?? '', ...args])
     const given = Given.parse(reply)
     return orders.filter((_, i) => given[i] === 1)
   }
 
-  /** The paymentIds of a shard's open orders claimed before `before` (ms), oldest first, `max` at most. */
-  async open(shard: number, before: number, max: number): Promise<string[]> {
-    return this.#connection.zrangebyscore(openKey(shard), '-inf', before, 'LIMIT', 0, max)
+  /** The orderIds of a shard's open orders claimed before `before` (ms), oldest first, `max` at most. */
+  async open(shard: number, before: number, max: number): Promise<OrderId[]> {
+    return OrderIds.parse(
+      await this.#connection.zrangebyscore(openKey(shard), '-inf', before, 'LIMIT', 0, max),
+    )
   }
 
   /** The jobs that orders of a shard name as answerable for them; undefined for those whose record says none, or is no record. */
-  async jobsOf(shard: number, paymentIds: string[]): Promise<(string | undefined)[]> {
-    if (paymentIds.length === 0) return []
-    const keys = paymentIds.map((paymentId) => orderKey(shard, paymentId))
+  async jobsOf(shard: number, orderIds: OrderId[]): Promise<(string | undefined)[]> {
+    if (orderIds.length === 0) return []
+    const keys = orderIds.map((orderId) => orderKey(shard, orderId))
     return Jobs.parse(await this.#jobs.run(this.#connection, keys, []))
   }
 
@@ -166,31 +168,27 @@ export class Orders {
   }
 
   /** Remembers that an order was given up at `at` (ms), for an operator to look at; the newest 10,000 of a shard. */
-  async gaveUp(paymentId: string, at: number): Promise<void> {
-    const key = gaveUpKey(this.#shardOf(paymentId))
-    await this.#connection
-      .pipeline()
-      .zadd(key, at, paymentId)
-      .zremrangebyrank(key, 0, -10_001)
-      .exec()
+  async gaveUp(orderId: OrderId, at: number): Promise<void> {
+    const key = gaveUpKey(this.#shardOf(orderId))
+    await this.#connection.pipeline().zadd(key, at, orderId).zremrangebyrank(key, 0, -10_001).exec()
   }
 
   /** The orders of a shard that were given up and when (ms), newest first, `max` at most. */
-  async givenUp(shard: number, max: number): Promise<{ paymentId: string; at: number }[]> {
+  async givenUp(shard: number, max: number): Promise<{ orderId: OrderId; at: number }[]> {
     const words = await this.#connection.zrevrange(gaveUpKey(shard), 0, max - 1, 'WITHSCORES')
-    return words.flatMap((paymentId, i) =>
-      i % 2 === 0 ? [{ paymentId, at: Number(words[i + 1]) }] : [],
+    return words.flatMap((word, i) =>
+      i % 2 === 0 ? [{ orderId: OrderId.parse(word), at: Number(words[i + 1]) }] : [],
     )
   }
 
   /** When an order was given up (ms), if it was; known of the newest 10,000 of a shard. */
-  async gaveUpAt(paymentId: string): Promise<number | undefined> {
-    const at = await this.#connection.zscore(gaveUpKey(this.#shardOf(paymentId)), paymentId)
+  async gaveUpAt(orderId: OrderId): Promise<number | undefined> {
+    const at = await this.#connection.zscore(gaveUpKey(this.#shardOf(orderId)), orderId)
     return at === null ? undefined : Number(at)
   }
 
-  #shardOf(paymentId: string): number {
-    return shardOf(paymentId, this.#shards)
+  #shardOf(orderId: OrderId): number {
+    return shardOf(orderId, this.#shards)
   }
 }
 
@@ -211,6 +209,8 @@ export const Standing = z.array(
   z.string().transform((outcome) => (outcome === '' ? undefined : finalCode(outcome))),
 )
 const Given = z.array(z.coerce.number())
+
+const OrderIds = z.array(OrderId)
 const Jobs = z.array(z.string().transform((job) => job || undefined))
 
 /** What HMGET gives for `fields`. Fields that an older version did not write are null. */
@@ -218,13 +218,13 @@ const Fields = z.array(z.string().nullable()).length(fields.length)
 const Replies = z.array(Fields)
 
 function recordOf(
-  paymentId: string,
+  orderId: OrderId,
   [request, ...rest]: z.output<typeof Fields>,
 ): OrderRecord | undefined {
   if (!request) return undefined
   const [clientId, paymentRequestId, claimedAt, jobId, outcome, concludedAt] = rest
   return {
-    order: unpackRequest(request, paymentId),
+    order: unpackRequest(request, namesOf(orderId)),
     clientId: clientId ?? '',
     paymentRequestId: paymentRequestId ?? '',
     claimedAt: Number(claimedAt ?? 0),

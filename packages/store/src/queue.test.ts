@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
-import { jobKey } from './keys.ts'
+import { jobKey, orderIdOf } from './keys.ts'
 import { type Group, GroupTaker } from './queue.ts'
 import { connect } from './redis.ts'
 
@@ -17,7 +17,12 @@ test('a worker that waits for a delayed job waits in short calls, so that it is 
     waits.push(Number(args.at(-1)))
     if (waits.length === 3) seen.resolve()
   })
-  await worker.queues.enqueue(0, 'r-delayed', { paymentIds: ['P-1'] }, 60_000)
+  await worker.queues.enqueue(
+    0,
+    'r-delayed',
+    { orderIds: [orderIdOf({ acquirerId: 'A-1', paymentId: 'P-1' })] },
+    60_000,
+  )
   const taker = new GroupTaker(address, async () => {}, {
     shards: 1,
     concurrency: 8,
@@ -32,7 +37,9 @@ test('a worker that waits for a delayed job waits in short calls, so that it is 
 
 test('a job that fails keeps no stack traces: it is as large after each attempt', async () => {
   const failed = Promise.withResolvers<void>()
-  await worker.queues.enqueue(0, 'r-failing', { paymentIds: ['P-1'] })
+  await worker.queues.enqueue(0, 'r-failing', {
+    orderIds: [orderIdOf({ acquirerId: 'A-1', paymentId: 'P-1' })],
+  })
   const process = async ({ jobId, attempt }: Group) => {
     if (jobId !== 'r-failing') return
     if (attempt === 2) failed.resolve()
@@ -47,8 +54,18 @@ test('a job that fails keeps no stack traces: it is as large after each attempt'
 
 test('a job that a worker whose clock is ahead has put off by a day is due at once', async () => {
   const now = Date.now()
-  await worker.queues.enqueue(0, 'r-soon', { paymentIds: ['P-1'] }, 30_000)
-  await worker.queues.enqueue(0, 'r-late', { paymentIds: ['P-2'] }, 86_400_000)
+  await worker.queues.enqueue(
+    0,
+    'r-soon',
+    { orderIds: [orderIdOf({ acquirerId: 'A-1', paymentId: 'P-1' })] },
+    30_000,
+  )
+  await worker.queues.enqueue(
+    0,
+    'r-late',
+    { orderIds: [orderIdOf({ acquirerId: 'A-1', paymentId: 'P-2' })] },
+    86_400_000,
+  )
   const states = () =>
     Promise.all(
       ['r-soon', 'r-late'].map(async (jobId) => (await worker.queues.job(0, jobId))?.state),

@@ -1,13 +1,13 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { GroupData, type Joining, workInRounds } from './gathering.ts'
-import { delayedJobsKey, queueName, tagOf } from './keys.ts'
+import { delayedJobsKey, type OrderId, queueName, tagOf } from './keys.ts'
 import type { Subjects } from './recent.ts'
 import { type Connection, connect, type RedisAddress } from './redis.ts'
 
 /** A job's orders, or some that have joined it, as a worker gets them. Times are in ms; `signal` aborts when the worker is closed before it is done. */
 export type Group = Omit<GroupData, 'subjects'> & {
-  /** Whose orders they are, by paymentId, where the job says it. */
-  subjects?: ReadonlyMap<string, Subjects>
+  /** Whose orders they are, by `OrderId`, where the job says it. */
+  subjects?: ReadonlyMap<OrderId, Subjects>
   jobId: string
   shard: number
   /** When they could first be taken: a delayed job waits for that, and not for a worker. By their ingress's clock. */
@@ -89,12 +89,12 @@ export const retryDelayMs = (attempts: number): number =>
   Math.min(RETRY_MS_MIN * 2 ** Math.min(attempts - 1, 20), RETRY_MS_MAX)
 
 /** A group may have an order twice: its first one was claimed. */
-function subjectsById(paymentIds: string[], subjects: string[][]): Map<string, Subjects> {
-  const byId = new Map<string, Subjects>()
-  for (const [i, paymentId] of paymentIds.entries()) {
+function subjectsById(orderIds: OrderId[], subjects: string[][]): Map<OrderId, Subjects> {
+  const byId = new Map<OrderId, Subjects>()
+  for (const [i, orderId] of orderIds.entries()) {
     const [merchant, code, customer] = subjects[i] ?? []
-    if (merchant === undefined || code === undefined || byId.has(paymentId)) continue
-    byId.set(paymentId, { merchant, code, customer })
+    if (merchant === undefined || code === undefined || byId.has(orderId)) continue
+    byId.set(orderId, { merchant, code, customer })
   }
   return byId
 }
@@ -103,10 +103,10 @@ function subjectsById(paymentIds: string[], subjects: string[][]): Map<string, S
  * Groups as one, and when the first of them could be taken (ms). Orders that the job has `named` before are left out: a repeat that came
  * in another group may say of an order what was not claimed.
  */
-function asOne(groups: Joining[], named: Set<string>): [GroupData, dueAt: number] {
+function asOne(groups: Joining[], named: Set<OrderId>): [GroupData, dueAt: number] {
   const orders = groups
-    .flatMap(({ paymentIds, subjects }) =>
-      paymentIds.map((id, i) => ({ id, subjects: subjects[i] ?? [] })),
+    .flatMap(({ orderIds, subjects }) =>
+      orderIds.map((id, i) => ({ id, subjects: subjects[i] ?? [] })),
     )
     .filter(({ id }) => {
       const first = !named.has(id)
@@ -114,7 +114,7 @@ function asOne(groups: Joining[], named: Set<string>): [GroupData, dueAt: number
       return first
     })
   const group = {
-    paymentIds: orders.map(({ id }) => id),
+    orderIds: orders.map(({ id }) => id),
     subjects: orders.map(({ subjects }) => subjects),
     traces: Object.assign({}, ...groups.map(({ traces }) => traces)),
   }
@@ -241,7 +241,7 @@ export class GroupTaker {
     const jobId = job.id ?? ''
     const groupOf = ({ subjects, ...group }: GroupData, dueAt: number, joined: boolean): Group => ({
       ...group,
-      ...(subjects === undefined ? {} : { subjects: subjectsById(group.paymentIds, subjects) }),
+      ...(subjects === undefined ? {} : { subjects: subjectsById(group.orderIds, subjects) }),
       jobId,
       shard,
       dueAt,
@@ -251,7 +251,7 @@ export class GroupTaker {
       joined,
       signal: this.#ending.signal,
     })
-    const named = new Set(data.data.paymentIds)
+    const named = new Set(data.data.orderIds)
     await workInRounds({
       connection,
       shard,

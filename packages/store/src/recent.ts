@@ -1,7 +1,7 @@
 import { type Recent, type RecentCounter, recentCounters } from '@placeorder/decision/facts'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { z } from 'zod'
-import { largeRecentKey, recentKey, shardOf } from './keys.ts'
+import { largeRecentKey, orderIdOf, recentKey, shardOf } from './keys.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -82,7 +82,7 @@ export const subjectsOf = ({ merchant, codeValue, customerId }: PlaceOrderReques
 })
 
 /**
- * How many orders there were lately. Their paymentIds are kept, by claim time, and not a number: so each order is counted
+ * How many orders there were lately. Their `OrderId`s are kept, by claim time, and not a number: so each order is counted
  * once, however often it is run.
  */
 export class RecentOrders {
@@ -111,7 +111,7 @@ export class RecentOrders {
       newest,
     )
     const recents = orders.map(() => ({ ...none }))
-    const words = orders.flatMap(({ claimedAt, order }) => [claimedAt, order.paymentId])
+    const words = orders.flatMap(({ claimedAt, order }) => [claimedAt, orderIdOf(order)])
     await Promise.all(
       Map.groupBy(sets, ({ shard }) => shard)
         .values()

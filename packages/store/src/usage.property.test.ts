@@ -15,6 +15,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
+import { orderIdOf } from './keys.ts'
 import type { Judged } from './usage.ts'
 
 const { worker } = await openTestStore()
@@ -122,9 +123,8 @@ function judgedIn({ merchantDay, customerDay, own, orders }: Situation): Judged[
       recent: noneRecent,
     }
     const judged = judgePerPayment(facts, policy)
-    const { paymentId } = order
     return {
-      paymentId,
+      orderId: orderIdOf(order),
       claimedAt,
       judged,
       takings: judged === 'SUCCESS' ? takings(facts, policy) : [],
@@ -144,13 +144,13 @@ test('whatever the policy, the orders, and the order and repetition of their run
       const standing = new Map<string, FinalCode>()
       for (const group of [...some, orders, ...some.reverse()]) {
         for (const order of group) {
-          if (!standing.has(order.paymentId)) standing.set(order.paymentId, expected.decide(order))
+          if (!standing.has(order.orderId)) standing.set(order.orderId, expected.decide(order))
         }
-        expect(await decide(group)).toEqual(group.map(({ paymentId }) => standing.get(paymentId)))
+        expect(await decide(group)).toEqual(group.map(({ orderId }) => standing.get(orderId)))
       }
       for (const taking of orders.flatMap((order) => order.takings)) {
         const placed = orders
-          .filter(({ paymentId }) => standing.get(paymentId) === 'SUCCESS')
+          .filter(({ orderId }) => standing.get(orderId) === 'SUCCESS')
           .flatMap((order) => order.takings.filter((other) => isOfSameLimit(other, taking)))
         expect(await usage.used(taking)).toEqual({
           amount: placed.reduce((sum, { amount }) => sum + amount, 0n),

@@ -2,7 +2,7 @@ import { LIMIT_AMOUNT_MAX, type Taking } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
-import { steadyTimeKey } from './keys.ts'
+import { type OrderId, orderIdOf, steadyTimeKey } from './keys.ts'
 import { type Judged, TooLate } from './usage.ts'
 
 const { worker, connection } = await openTestStore({ own: true })
@@ -11,6 +11,7 @@ await usage.forget(undefined) // The steady time begins.
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
 const anId = () => crypto.randomUUID()
+const anOrderId = () => orderIdOf({ acquirerId: 'A-1', paymentId: anId() })
 
 const takingOf = (id: string): Taking => ({
   subject: 'customer',
@@ -22,8 +23,8 @@ const takingOf = (id: string): Taking => ({
   countMax: 50,
 })
 
-const passed = (paymentId: string, customer: string, claimedAt = Date.now()) => ({
-  paymentId,
+const passed = (orderId: OrderId, customer: string, claimedAt = Date.now()) => ({
+  orderId,
   claimedAt,
   judged: 'SUCCESS' as const,
   takings: [takingOf(customer)],
@@ -31,22 +32,21 @@ const passed = (paymentId: string, customer: string, claimedAt = Date.now()) => 
 })
 
 test('who was stopped for a minute with an open order in hand decides nothing, and takes nothing', async () => {
-  const [customer, paymentId] = [anId(), anId()]
+  const [customer, orderId] = [anId(), anOrderId()]
   const { now, steady } = await usage.time()
   const openAt = { now, steady: steady - MINUTE_MS - 1 }
-  await expect(usage.decide([passed(paymentId, customer)], openAt)).rejects.toThrow(TooLate)
+  await expect(usage.decide([passed(orderId, customer)], openAt)).rejects.toThrow(TooLate)
   expect(await usage.used(takingOf(customer))).toEqual({ amount: 0n, count: 0n })
-  expect(await usage.decide([passed(paymentId, customer)], await usage.now())).toEqual(['SUCCESS'])
+  expect(await usage.decide([passed(orderId, customer)], await usage.now())).toEqual(['SUCCESS'])
 })
 
 /** The steady time goes on by so much, as it does while workers look. */
 const letPass = (ms: number) => connection.hincrby(steadyTimeKey, 'steady', ms)
 
 test('decisions are kept while an order of their minute is open, and for two minutes more', async () => {
-  const [customer, paymentId] = [anId(), anId()]
+  const [customer, orderId] = [anId(), anOrderId()]
   const claimedAt = Date.now() - 10 * MINUTE_MS
-  const decide = async () =>
-    usage.decide([passed(paymentId, customer, claimedAt)], await usage.now())
+  const decide = async () => usage.decide([passed(orderId, customer, claimedAt)], await usage.now())
   const minuteKey = `{u}:decided:${Math.floor(claimedAt / MINUTE_MS)}`
   await decide()
   await letPass(10 * MINUTE_MS)
@@ -71,7 +71,7 @@ test('decisions are kept while an order of their minute is open, and for two min
 test('orders of two minutes are decided together, each by its own limits', async () => {
   const customer = anId()
   const now = Date.now()
-  const orders = [0, 1, 2].map((i) => passed(anId(), customer, now - i * MINUTE_MS))
+  const orders = [0, 1, 2].map((i) => passed(anOrderId(), customer, now - i * MINUTE_MS))
   const codes = await usage.decide(orders, await usage.now())
   expect(codes.toSorted()).toEqual(['PAYMENT_AMOUNT_EXCEED_LIMIT', 'SUCCESS', 'SUCCESS'])
   expect(await usage.used(takingOf(customer))).toEqual({ amount: 200n, count: 2n })
@@ -94,7 +94,7 @@ function ofNewMerchant({ amountMax, countMax }: Limit): (amount: bigint) => Taki
 }
 
 const anOrder = (takings: Taking[], changes: Partial<Judged> = {}): Judged => ({
-  paymentId: anId(),
+  orderId: anOrderId(),
   claimedAt: Date.now(),
   judged: 'SUCCESS',
   takings,
@@ -136,7 +136,7 @@ test('an order code is placed with one order; a closed code stands before any li
   const [first, second] = [anOrder([take(10n)], { orderCode }), anOrder([take(10n)], { orderCode })]
   expect(await decide([first, second])).toEqual(['SUCCESS', 'ORDER_IS_CLOSED'])
   expect(await decide([second, first])).toEqual(['ORDER_IS_CLOSED', 'SUCCESS'])
-  expect(await worker.directory.holder(orderCode)).toBe(first.paymentId)
+  expect(await worker.directory.holder(orderCode)).toBe(first.orderId)
   expect(await usage.used(take(0n))).toEqual({ amount: 10n, count: 1n })
 })
 
@@ -211,7 +211,7 @@ test('a group may be far larger than any that is made', async () => {
 
 test('the counters of a day are kept for three days after the last order, and then forgotten', async () => {
   const taking = { ...takingOf(anId()), day: '19991231' }
-  const order = () => ({ ...passed(anId(), ''), takings: [taking] })
+  const order = () => ({ ...passed(anOrderId(), ''), takings: [taking] })
   await usage.decide([order()], await usage.now())
   await usage.forget(undefined)
   await letPass(71 * 60 * MINUTE_MS)
@@ -238,8 +238,8 @@ test.each([
 ])(
   'when the clock of Redis is put %s, no counter and no decision is forgotten',
   async (_, steps) => {
-    const [customer, paymentId] = [anId(), anId()]
-    const order = passed(paymentId, customer, Date.now() - 10 * MINUTE_MS)
+    const [customer, orderId] = [anId(), anOrderId()]
+    const order = passed(orderId, customer, Date.now() - 10 * MINUTE_MS)
     await usage.decide([order], await usage.now())
     await usage.forget(undefined)
     await usage.forget(undefined)

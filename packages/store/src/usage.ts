@@ -5,6 +5,7 @@ import {
   codeHolderKey,
   decidedKey,
   decidedMinutesKey,
+  type OrderId,
   steadyTimeKey,
   usageDaysKey,
   usageField,
@@ -15,7 +16,7 @@ import { Script } from './script.ts'
 
 /** An order as it was judged. What it takes counts only if it passed: `judged` is SUCCESS. */
 export type Judged = {
-  paymentId: string
+  orderId: OrderId
   /** In ms. */
   claimedAt: number
   judged: FinalCode
@@ -96,7 +97,7 @@ export class Usage {
 
   /**
    * Fixes how orders are decided: those that passed take all they need from limits and codes or, if something stands in
-   * the way, nothing. The first decision on a paymentId stands and is given again to every re-run, so an order
+   * the way, nothing. The first decision on an order stands and is given again to every re-run, so an order
    * takes once however often it is judged. Resolves with the final codes, in order.
    *
    * @param openAt what `time` said before the orders were seen open
@@ -132,10 +133,10 @@ export class Usage {
   ): { keys: string[]; args: (string | number)[] } {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
-    const told = orders.flatMap(({ paymentId, judged, takings, orderCode }) => {
+    const told = orders.flatMap(({ orderId, judged, takings, orderCode }) => {
       const parts = judged === 'SUCCESS' ? partsOf(takings, orderCode) : []
       return [
-        paymentId,
+        orderId,
         judged,
         parts.length,
         ...parts.flatMap(({ key, words }) => [placeOf(key), ...words]),

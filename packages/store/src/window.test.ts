@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { orderIdOf } from './keys.ts'
 import { Window } from './window.ts'
 
 const LOST_MS = 1_500
@@ -7,7 +8,7 @@ const LOST_MS = 1_500
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-const paymentId = () => `P-${randomUUID()}`
+const anId = () => orderIdOf({ acquirerId: 'A-1', paymentId: randomUUID() })
 
 /** Whether the next group may go, as of now. */
 async function open(window: Window): Promise<boolean> {
@@ -22,7 +23,7 @@ async function open(window: Window): Promise<boolean> {
 /** Sends `count` groups, one after the other, each decided after `ms`. */
 async function decideEach(window: Window, count: number, ms: number): Promise<void> {
   for (let n = 0; n < count; n += 1) {
-    const id = paymentId()
+    const id = anId()
     window.send([id])
     await vi.advanceTimersByTimeAsync(ms)
     window.announced(id)
@@ -32,7 +33,7 @@ async function decideEach(window: Window, count: number, ms: number): Promise<vo
 test('with nothing undecided a group goes at once; then the next one waits until most of its orders are announced', async () => {
   const window = new Window(LOST_MS)
   expect(await open(window)).toBe(true)
-  const [first, second, slow] = [paymentId(), paymentId(), paymentId()]
+  const [first, second, slow] = [anId(), anId(), anId()]
   window.send([first, second, slow])
   window.announced(second)
   expect(await open(window)).toBe(false)
@@ -44,8 +45,8 @@ test.each(['before', 'after'])(
   'repeats in a group are not waited for, whether it is told %s the outcome',
   async (when) => {
     const window = new Window(LOST_MS)
-    const fresh = paymentId()
-    const sent = window.send([paymentId(), fresh, paymentId(), paymentId()])
+    const fresh = anId()
+    const sent = window.send([anId(), fresh, anId(), anId()])
     if (when === 'before') window.taken(sent, 1)
     window.announced(fresh)
     if (when === 'after') window.taken(sent, 1)
@@ -55,7 +56,7 @@ test.each(['before', 'after'])(
 
 test('a full group goes at once', async () => {
   const window = new Window(LOST_MS)
-  window.send([paymentId()])
+  window.send([anId()])
   let gone = false
   void window.room().then(() => {
     gone = true
@@ -67,10 +68,10 @@ test('a full group goes at once', async () => {
 
 test('a group of which nothing is heard, or that came to nothing, holds nobody back for ever', async () => {
   const window = new Window(LOST_MS)
-  window.send([paymentId()])
+  window.send([anId()])
   await vi.advanceTimersByTimeAsync(LOST_MS)
   expect(await open(window)).toBe(true)
-  const sent = window.send([paymentId()])
+  const sent = window.send([anId()])
   window.taken(sent, 0)
   expect(await open(window)).toBe(true)
 })
@@ -79,7 +80,7 @@ test('checks that are slow and not held up by each other: more groups are on the
   const window = new Window(LOST_MS)
   await decideEach(window, 20, 300)
   expect(window.size).toBe(8)
-  window.send([paymentId()])
+  window.send([anId()])
   expect(await open(window)).toBe(false)
   const gone = window.room()
   await vi.advanceTimersByTimeAsync(50)

@@ -5,10 +5,10 @@ import type { Metrics } from './metrics.ts'
 export function tellOfMended(
   metrics: Pick<Metrics, 'mended'>,
   log: Pick<Logger, 'warn'>,
-): (paymentIds: string[]) => void {
-  return (paymentIds) => {
-    metrics.mended.inc(paymentIds.length)
-    for (const paymentId of paymentIds)
-      log.warn({ paymentId }, 'no job was answerable for it; enqueued again')
+): (orders: { acquirerId: string; paymentId: string }[]) => void {
+  return (orders) => {
+    metrics.mended.inc(orders.length)
+    for (const { acquirerId, paymentId } of orders)
+      log.warn({ acquirerId, paymentId }, 'no job was answerable for it; enqueued again')
   }
 }

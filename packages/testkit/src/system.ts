@@ -37,6 +37,8 @@ export type Ingress = Operated & {
 
 const root = join(import.meta.dirname, '../../..')
 const clientId = 'SANDBOX_5Y00000000000001'
+/** Whose orders the client may send: those of the sample's acquirer, and of one with an odd id. */
+const acquirerIds = ['1020000000000000001', 'A:2 {s0}']
 const Started = z.object({ admin: z.string() })
 const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
 
@@ -130,7 +132,7 @@ async function writeFiles(dir: string): Promise<Caller> {
   const pem = { type: 'spki', format: 'pem' } as const
   const secretPem = { type: 'pkcs8', format: 'pem' } as const
   const keys = [{ version: '1', publicKeyFile: 'alipay.pub.pem' }]
-  const clients = { clients: [{ clientId, acquirerIds: ['1020000000000000001'], keys }] }
+  const clients = { clients: [{ clientId, acquirerIds, keys }] }
   await Promise.all([
     writeFile(join(dir, 'alipay.pem'), alipay.privateKey.export(secretPem)),
     writeFile(join(dir, 'alipay.pub.pem'), alipay.publicKey.export(pem)),

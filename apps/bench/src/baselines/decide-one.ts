@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { compilePolicy, judge, Policy, recentUsed, takings } from '@placeorder/decision'
 import type { FinalCode, PlaceOrderRequest } from '@placeorder/protocol'
-import { connect, Directory, RecentOrders, Usage } from '@placeorder/store'
+import { connect, Directory, namesOf, orderIdOf, RecentOrders, Usage } from '@placeorder/store'
 
 /**
  * Decides one order as our worker decides a group: the same look-ups, the same ladder with the same rules, the same
@@ -20,7 +20,7 @@ export async function openDecideOne(
   const limits = new Usage(connection)
   const policy = compilePolicy(Policy.parse(JSON.parse(await readFile(policyFile, 'utf8'))))
   return async (order, claimedAt) => {
-    const { paymentId, codeValue } = order
+    const { codeValue } = order
     const merchantId = order.merchant.referenceMerchantId
     const openAt = await limits.time() // Redis is asked for it once a second.
     const [found, [recent]] = await Promise.all([
@@ -31,18 +31,19 @@ export async function openDecideOne(
     const code = found.codes.get(codeValue)
     if (recent === undefined || merchant instanceof Error || code instanceof Error)
       throw new Error('the directory of the bench cannot be read')
+    const holder = found.holders.get(codeValue)
     const facts = {
       order,
       claimedAt,
       merchant,
       code,
-      codeTakenBy: found.holders.get(codeValue),
+      codeTakenBy: holder === undefined ? undefined : namesOf(holder),
       recent,
     }
     const judged = judge(facts, policy)
     const passed = judged === 'SUCCESS'
     const judgement = {
-      paymentId,
+      orderId: orderIdOf(order),
       claimedAt,
       judged,
       takings: passed ? takings(facts, policy) : [],

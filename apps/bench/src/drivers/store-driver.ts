@@ -1,4 +1,4 @@
-import { openIngressStore } from '@placeorder/store'
+import { openIngressStore, orderIdOf } from '@placeorder/store'
 import { serveClosedLoop } from './closed-loop.ts'
 
 // Our own way without HTTP and signature: an order is taken in, decided by a worker, and its outcome heard.
@@ -14,7 +14,7 @@ const store = await openIngressStore({
 
 serveClosedLoop((order) => {
   const signal = AbortSignal.timeout(WAIT_MS)
-  return store.orders.during(order.paymentId, signal, async (announced) => {
+  return store.orders.during(orderIdOf(order), signal, async (announced) => {
     const taken = await store.intake.takeIn({ order, clientId: 'bench' }, signal)
     if (taken.kind === 'OPEN') return announced
     return taken.kind === 'CONCLUDED' ? taken.outcome : taken.kind

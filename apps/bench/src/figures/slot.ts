@@ -1,6 +1,6 @@
 import { compilePolicy, type Facts, Policy, recentCounters, takings } from '@placeorder/decision'
 import { PlaceOrderRequest } from '@placeorder/protocol'
-import { connect, disconnect, type Judged, Usage } from '@placeorder/store'
+import { connect, disconnect, type Judged, orderIdOf, Usage } from '@placeorder/store'
 import { bodyAt, policyFile } from '../orders/order-at.ts'
 import type { Figure } from '../report/finding.ts'
 import type { House } from '../rig/house.ts'
@@ -36,7 +36,7 @@ export async function slot(house: House): Promise<Figure> {
     const facts = { order, claimedAt, merchant: undefined, code: undefined, codeTakenBy: undefined }
     const taken = takings({ ...facts, recent: noneRecent }, policy)
     return {
-      paymentId: order.paymentId,
+      orderId: orderIdOf(order),
       claimedAt,
       judged: 'SUCCESS',
       takings: taken,

@@ -36,7 +36,7 @@ const answered = (
 /** A request for P-1, sent at `sentAt` and answered 100 ms later. */
 const place = (sentAt: number, ending: Ending | string, more: Partial<Call> = {}): Call => ({
   endpoint: 'place',
-  paymentId: 'P-1',
+  orderId: 'P-1',
   ingress: 'ingress-1',
   terms,
   sentAt,
@@ -50,7 +50,7 @@ const inquire = (sentAt: number, orderCode: string, more: Partial<Call> = {}): C
   place(sentAt, answered('SUCCESS', { orderCode }), { endpoint: 'inquire', terms: '', ...more })
 
 const keptOrder = (changes: Partial<StoredOrder> = {}): StoredOrder => ({
-  paymentId: 'P-1',
+  orderId: 'P-1',
   terms,
   paymentRequestId: 'R-1',
   outcome: 'SUCCESS',
@@ -69,13 +69,13 @@ function keptOf(orders: StoredOrder[], changes: Partial<StoredState> = {}): Stor
   }
   return {
     orders,
-    open: orders.filter(({ outcome }) => outcome === undefined).map(({ paymentId }) => paymentId),
+    open: orders.filter(({ outcome }) => outcome === undefined).map(({ orderId }) => orderId),
     counters,
     holders: new Map(
-      placed.flatMap(({ orderCode, paymentId }) => (orderCode ? [[orderCode, paymentId]] : [])),
+      placed.flatMap(({ orderCode, orderId }) => (orderCode ? [[orderCode, orderId]] : [])),
     ),
     decisions: new Map(
-      orders.flatMap(({ paymentId, outcome }) => (outcome ? [[paymentId, outcome]] : [])),
+      orders.flatMap(({ orderId, outcome }) => (outcome ? [[orderId, outcome]] : [])),
     ),
     ...changes,
   }
@@ -164,18 +164,18 @@ describe('a history in which the promises were kept is good', () => {
     ],
     [
       'refused for an amount that does not fit',
-      [place(0, 'SUCCESS'), place(0, 'PAYMENT_AMOUNT_EXCEED_LIMIT', { paymentId: 'P-2' })],
+      [place(0, 'SUCCESS'), place(0, 'PAYMENT_AMOUNT_EXCEED_LIMIT', { orderId: 'P-2' })],
       keptOf([
         keptOrder({ takes: [{ ...merchant, amount: 200n }] }),
-        keptOrder({ paymentId: 'P-2', outcome: 'PAYMENT_AMOUNT_EXCEED_LIMIT' }),
+        keptOrder({ orderId: 'P-2', outcome: 'PAYMENT_AMOUNT_EXCEED_LIMIT' }),
       ]),
     ],
     [
       'refused for a code that is taken',
-      [place(0, 'SUCCESS'), place(0, 'ORDER_IS_CLOSED', { paymentId: 'P-2' })],
+      [place(0, 'SUCCESS'), place(0, 'ORDER_IS_CLOSED', { orderId: 'P-2' })],
       keptOf([
         keptOrder({ orderCode: 'code' }),
-        keptOrder({ paymentId: 'P-2', outcome: 'ORDER_IS_CLOSED', orderCode: 'code' }),
+        keptOrder({ orderId: 'P-2', outcome: 'ORDER_IS_CLOSED', orderCode: 'code' }),
       ]),
     ],
     [
@@ -243,11 +243,11 @@ const wrong: [Rule, string, Call[], StoredState, Pause[]?][] = [
   ['countersExact', 'taken by an order that was refused', [place(0, 'RISK_REJECT')], keptOf([keptOrder({ outcome: 'RISK_REJECT' })], { counters: placed.counters })],
   ['limitsHold', 'an amount past its limit', [place(0, 'SUCCESS')], keptOf([keptOrder({ takes: [{ ...merchant, amountMax: 99n }] })])],
   ['limitsHold', 'a count past its limit', [place(0, 'SUCCESS')], keptOf([keptOrder({ takes: [{ ...merchant, countMax: 0 }] })])],
-  ['oneOrderACode', 'two orders placed with one code', [place(0, 'SUCCESS'), place(0, 'SUCCESS', { paymentId: 'P-2' })], keptOf([keptOrder({ orderCode: 'code' }), keptOrder({ paymentId: 'P-2', orderCode: 'code' })])],
+  ['oneOrderACode', 'two orders placed with one code', [place(0, 'SUCCESS'), place(0, 'SUCCESS', { orderId: 'P-2' })], keptOf([keptOrder({ orderCode: 'code' }), keptOrder({ orderId: 'P-2', orderCode: 'code' })])],
   ['oneOrderACode', 'a code held by nobody', [place(0, 'SUCCESS')], keptOf([keptOrder({ orderCode: 'code' })], { holders: new Map() })],
   ['oneOrderACode', 'a code held by an order that was not placed', [place(0, 'RISK_REJECT')], keptOf([keptOrder({ outcome: 'RISK_REJECT', orderCode: 'code' })], { holders: new Map([['code', 'P-1']]) })],
   ['rightOutcome', 'an outcome that only its neighbour deserves', [place(0, 'EXPIRED_CODE')], keptOf([keptOrder({ outcome: 'EXPIRED_CODE' })])],
-  ['concludedUnasked', 'an order that was concluded only when somebody asked', [place(0, 'SUCCESS', { paymentId: 'P-slow' })], keptOf([keptOrder({ paymentId: 'P-slow' })])],
+  ['concludedUnasked', 'an order that was concluded only when somebody asked', [place(0, 'SUCCESS', { orderId: 'P-slow' })], keptOf([keptOrder({ orderId: 'P-slow' })])],
   ['noneIsOpen', 'an order left in the set of open orders', [place(0, 'SUCCESS')], { ...placed, open: ['P-1'] }],
 ] // biome-ignore format: a line a case
 

@@ -12,7 +12,7 @@ export type Take = {
 
 /** An order as it is kept at the end. */
 export type StoredOrder = {
-  paymentId: string
+  orderId: string
   terms: string
   paymentRequestId: string
   /** Undefined while it is open. */
@@ -25,12 +25,12 @@ export type StoredOrder = {
 /** What Redis holds at the end. */
 export type StoredState = {
   orders: StoredOrder[]
-  /** The paymentIds of the sets of open orders. */
+  /** The orderIds of the sets of open orders. */
   open: string[]
   counters: Map<string, { amount: bigint; count: bigint }>
   /** Who holds each order code, by the holder's name. */
   holders: Map<string, string>
-  /** How paymentIds were decided, as far as that is still kept. */
+  /** How orderIds were decided, as far as that is still kept. */
   decisions: Map<string, string>
 }
 
@@ -44,7 +44,7 @@ export type Bounds = {
 }
 
 /** A promise that was broken, with the calls that show it. */
-export type Violation = { rule: Rule; paymentId: string | undefined; what: string; calls: Call[] }
+export type Violation = { rule: Rule; orderId: string | undefined; what: string; calls: Call[] }
 
 /** P4: an answer takes `WAIT_MS` and this much more at most (ms). */
 const GRACE_MS = 200
@@ -52,9 +52,9 @@ const GRACE_MS = 200
 type Answered = Extract<Ending, { kind: 'ANSWERED' }>
 type AnsweredCall = Call & { ending: Answered }
 
-/** All there is to know of one paymentId. */
+/** All there is to know of one orderId. */
 type Story = {
-  paymentId: string
+  orderId: string
   calls: Call[]
   answered: AnsweredCall[]
   kept: StoredOrder | undefined
@@ -64,7 +64,7 @@ type World = {
   kept: StoredState
   bounds: Bounds
   pauses: Pauses
-  /** What is right, by paymentId. */
+  /** What is right, by `OrderId`. */
   expected: ReadonlyMap<string, Expected>
 }
 
@@ -262,8 +262,8 @@ function finalWhenQuiet({ answered }: Story, { bounds }: World): Found[] {
 }
 
 /** P3: a placed order, and only a placed order, was decided so; and an order's outcome is its decision. */
-function decidedOnce({ paymentId, kept }: Story, { kept: { decisions } }: World): Found[] {
-  const decision = decisions.get(paymentId)
+function decidedOnce({ orderId, kept }: Story, { kept: { decisions } }: World): Found[] {
+  const decision = decisions.get(orderId)
   if (decision === undefined || decision === kept?.outcome) return []
   return [{ what: `decided ${decision}, but ${kept?.outcome ?? 'nothing'} is kept` }]
 }
@@ -281,8 +281,8 @@ function refusedForAReason({ kept }: Story, { kept: { counters, holders } }: Wor
       takes.some(
         (take) => take.countMax !== undefined && counterOf(take).count + 1n > take.countMax,
       ),
-    ORDER_IS_CLOSED: ({ paymentId, orderCode = '' }) =>
-      ![undefined, paymentId].includes(holders.get(orderCode)),
+    ORDER_IS_CLOSED: ({ orderId, orderCode = '' }) =>
+      ![undefined, orderId].includes(holders.get(orderCode)),
   }
   if (kept?.outcome === undefined) return []
   const reason = reasons[kept.outcome]
@@ -292,8 +292,8 @@ function refusedForAReason({ kept }: Story, { kept: { counters, holders } }: Wor
 }
 
 /** An order that was stored as it was meant has an outcome that is right for it, and no other order's. */
-function rightOutcome({ paymentId, kept }: Story, { expected }: World): Found[] {
-  const right = expected.get(paymentId)
+function rightOutcome({ orderId, kept }: Story, { expected }: World): Found[] {
+  const right = expected.get(orderId)
   if (kept?.outcome === undefined || right === undefined || right.terms !== kept.terms) return []
   return right.outcomes.some((outcome) => outcome === kept.outcome)
     ? []
@@ -301,10 +301,10 @@ function rightOutcome({ paymentId, kept }: Story, { expected }: World): Found[] 
 }
 
 /** P2: with nothing broken, an order is concluded in bounded time, and needs nobody to ask for that. */
-const concludedUnasked = ({ paymentId }: Story, { bounds: { stillOpen = [] } }: World): Found[] =>
-  stillOpen.includes(paymentId) ? [{ what: 'still open long after the last fault' }] : []
+const concludedUnasked = ({ orderId }: Story, { bounds: { stillOpen = [] } }: World): Found[] =>
+  stillOpen.includes(orderId) ? [{ what: 'still open long after the last fault' }] : []
 
-/** What holds for each paymentId by itself. */
+/** What holds for each orderId by itself. */
 const storyRules = {
   oneAnswer,
   neverBack,
@@ -363,23 +363,21 @@ function oneOrderACode({ orders, holders }: StoredState): Found[] {
   const placed = orders.filter(
     ({ outcome, orderCode }) => outcome === 'SUCCESS' && orderCode !== undefined,
   )
-  const wrong = placed.filter(
-    ({ paymentId, orderCode = '' }) => holders.get(orderCode) !== paymentId,
-  )
+  const wrong = placed.filter(({ orderId, orderCode = '' }) => holders.get(orderCode) !== orderId)
   const held = new Set(placed.map(({ orderCode }) => orderCode))
   return [
-    ...wrong.map(({ paymentId, orderCode = '' }) => ({
-      what: `${paymentId} was placed with a code that ${holders.get(orderCode) ?? 'nobody'} holds`,
+    ...wrong.map(({ orderId, orderCode = '' }) => ({
+      what: `${orderId} was placed with a code that ${holders.get(orderCode) ?? 'nobody'} holds`,
     })),
-    ...[...holders].flatMap(([name, paymentId]) =>
-      held.has(name) ? [] : [{ what: `${paymentId} holds a code and was not placed` }],
+    ...[...holders].flatMap(([name, orderId]) =>
+      held.has(name) ? [] : [{ what: `${orderId} holds a code and was not placed` }],
     ),
   ]
 }
 
 /** The sets of open orders are empty at the end. */
 const noneIsOpen = ({ open }: StoredState): Found[] =>
-  open.map((paymentId) => ({ what: `${paymentId} is in the set of open orders` }))
+  open.map((orderId) => ({ what: `${orderId} is in the set of open orders` }))
 
 /** What holds for all that is kept. */
 const keptRules = { countersExact, limitsHold, oneOrderACode, noneIsOpen } satisfies Record<
@@ -405,25 +403,25 @@ export function checkHistory(
   bounds: Bounds,
 ): Violation[] {
   const world: World = { kept, bounds, pauses: new Pauses(pauses), expected }
-  const keptById = new Map(kept.orders.map((order) => [order.paymentId, order]))
-  const callsById = Map.groupBy(calls, ({ paymentId }) => paymentId)
-  const paymentIds = new Set([...callsById.keys(), ...keptById.keys(), ...kept.decisions.keys()])
+  const keptById = new Map(kept.orders.map((order) => [order.orderId, order]))
+  const callsById = Map.groupBy(calls, ({ orderId }) => orderId)
+  const orderIds = new Set([...callsById.keys(), ...keptById.keys(), ...kept.decisions.keys()])
   const violations: Violation[] = []
-  for (const paymentId of paymentIds) {
-    const own = callsById.get(paymentId) ?? []
+  for (const orderId of orderIds) {
+    const own = callsById.get(orderId) ?? []
     const story = {
-      paymentId,
+      orderId,
       calls: own,
       answered: own.filter(isAnswered),
-      kept: keptById.get(paymentId),
+      kept: keptById.get(orderId),
     }
     for (const [rule, find] of Object.entries(storyRules))
       for (const { what, calls: shown = own } of find(story, world))
-        violations.push({ rule: rule as Rule, paymentId, what, calls: shown })
+        violations.push({ rule: rule as Rule, orderId, what, calls: shown })
   }
   for (const [rule, find] of Object.entries(keptRules))
     for (const { what } of find(kept))
-      violations.push({ rule: rule as Rule, paymentId: undefined, what, calls: [] })
+      violations.push({ rule: rule as Rule, orderId: undefined, what, calls: [] })
   return violations
 }
 

@@ -1,5 +1,6 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { type FinalCode, type PlaceOrderRequest, termsOf } from '@placeorder/protocol'
+import { orderIdOf } from '@placeorder/store'
 
 /** How a call ended for who called. */
 export type Ending =
@@ -26,7 +27,7 @@ export type Ending =
 /** One request and how it ended. Times in ms, by the callers' one clock. */
 export type Call = {
   endpoint: 'place' | 'inquire'
-  paymentId: string
+  orderId: string
   /** The name of the ingress it was sent to. */
   ingress: string
   /** What a repeat must agree in (see `termsOf`); '' for an inquiry. */
@@ -62,7 +63,7 @@ export class History {
   readonly calls: Call[] = []
   readonly pauses: Pause[] = []
   readonly faults: Fault[] = []
-  /** By paymentId. */
+  /** By `OrderId`. */
   readonly expected = new Map<string, Expected>()
   readonly #file: WriteStream | undefined
 
@@ -76,7 +77,7 @@ export class History {
   }
 
   expects(order: PlaceOrderRequest, outcomes: readonly FinalCode[]): void {
-    this.expected.set(order.paymentId, { terms: termsOf(order), outcomes })
+    this.expected.set(orderIdOf(order), { terms: termsOf(order), outcomes })
   }
 
   called(call: Call): void {

@@ -5,11 +5,13 @@ import {
   connect,
   Directory,
   disconnect,
+  OrderId,
   type OrderRecord,
   Orders,
+  orderIdOf,
   type RedisAddress,
 } from '@placeorder/store'
-import { codeHolderKey, openKey, orderKey, usageField, usageKey } from '@placeorder/store/keys'
+import { codeHolderKey, openKey, orderPrefix, usageField, usageKey } from '@placeorder/store/keys'
 import { Cluster, type Redis } from 'ioredis'
 import type { StoredOrder, StoredState, Take } from './check-history.ts'
 
@@ -27,10 +29,10 @@ export async function readStoredState(
     const open: string[] = []
     const toKept = await keptBy(connection, shards, policy)
     for (let shard = 0; shard < shards; shard += 1) {
-      const keys = await keysLike(connection, orderKey(shard, '*'))
-      const paymentIds = keys.map((key) => key.slice(orderKey(shard, '').length))
-      for (let at = 0; at < paymentIds.length; at += ORDERS_AT_ONCE)
-        orders.push(...(await toKept(shard, paymentIds.slice(at, at + ORDERS_AT_ONCE))))
+      const keys = await keysLike(connection, `${orderPrefix(shard)}*`)
+      const orderIds = keys.map((key) => OrderId.parse(key.slice(orderPrefix(shard).length)))
+      for (let at = 0; at < orderIds.length; at += ORDERS_AT_ONCE)
+        orders.push(...(await toKept(shard, orderIds.slice(at, at + ORDERS_AT_ONCE))))
       open.push(...(await connection.zrangebyscore(openKey(shard), '-inf', '+inf')))
     }
     return {
@@ -52,8 +54,8 @@ async function keptBy(connection: Connection, shards: number, policyText: string
   const recent = Object.fromEntries(
     recentCounters.map((counter) => [counter, 0]),
   ) as Facts['recent']
-  return async (shard: number, paymentIds: string[]): Promise<StoredOrder[]> => {
-    const records = await orders.records(shard, paymentIds)
+  return async (shard: number, orderIds: OrderId[]): Promise<StoredOrder[]> => {
+    const records = await orders.records(shard, orderIds)
     const read = records.flatMap((record) => {
       if (record instanceof Error) throw record
       return record ?? []
@@ -80,7 +82,7 @@ async function keptBy(connection: Connection, shards: number, policyText: string
       const code = codes.get(order.codeValue)
       const forOne = code !== undefined && !(code instanceof Error) && code.type === 'ORDER_CODE'
       return {
-        paymentId: order.paymentId,
+        orderId: orderIdOf(order),
         terms: termsOf(order),
         paymentRequestId,
         outcome,
@@ -107,8 +109,8 @@ async function countersOf(connection: Connection): Promise<StoredState['counters
 async function decisionsOf(connection: Connection): Promise<Map<string, string>> {
   const decisions = new Map<string, string>()
   for (const key of await keysLike(connection, '{u}:decided:*'))
-    for (const [paymentId, code] of Object.entries(await connection.hgetall(key)))
-      decisions.set(paymentId, code)
+    for (const [orderId, code] of Object.entries(await connection.hgetall(key)))
+      decisions.set(orderId, code)
   return decisions
 }
 

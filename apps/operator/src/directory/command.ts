@@ -1,4 +1,4 @@
-import type { Directory } from '@placeorder/store'
+import { type Directory, namesOf } from '@placeorder/store'
 import { exit, readWords, type Screen } from '../command-line.ts'
 import { importFile } from './import-file.ts'
 import { ProgressLine, rateOf } from './progress-line.ts'
@@ -105,7 +105,10 @@ async function show(
   const holder = kind === 'code' ? await directory.holder(id) : undefined
   if (record !== undefined) out.write(`${JSON.stringify(record, null, 2)}\n`)
   else err.write(`there is no such ${kind}\n`)
-  if (holder !== undefined) err.write(`placed with payment ${holder}\n`)
+  if (holder !== undefined) {
+    const { acquirerId, paymentId } = namesOf(holder)
+    err.write(`placed with payment ${paymentId} of acquirer ${acquirerId}\n`)
+  }
   return record === undefined ? exit.missed : exit.good
 }
 

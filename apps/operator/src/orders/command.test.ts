@@ -3,6 +3,7 @@ import {
   openIngressStore,
   openOperatorStore,
   openWorkerStore,
+  orderIdOf,
 } from '@placeorder/store'
 import { aPlaceOrder, testRedis } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -38,7 +39,8 @@ async function taken(order = aPlaceOrder()) {
   await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
   return order
 }
-const recordOf = async (paymentId: string) => worker.orders.record(paymentId)
+const idOf = (paymentId: string) => orderIdOf(aPlaceOrder({ paymentId }))
+const recordOf = async (paymentId: string) => worker.orders.record(idOf(paymentId))
 const shardOfJob = async (jobId: string) => {
   const jobs = await Promise.all([0, 1].map((shard) => worker.queues.job(shard, jobId)))
   return jobs.findIndex((job) => job !== undefined)
@@ -68,8 +70,8 @@ describe('show', () => {
 
   test('tells when an order was given up and concluded', async () => {
     const { paymentId } = await taken()
-    await worker.orders.conclude(paymentId, 'PROCESS_FAIL')
-    await worker.orders.gaveUp(paymentId, Date.now())
+    await worker.orders.conclude(idOf(paymentId), 'PROCESS_FAIL')
+    await worker.orders.gaveUp(idOf(paymentId), Date.now())
     const { out } = await run('show', paymentId)
     expect(out).toMatch(/^state +concluded PROCESS_FAIL$/m)
     expect(out).toMatch(/\+\d+ ms +concluded PROCESS_FAIL$/m)
@@ -80,7 +82,7 @@ describe('show', () => {
     const { paymentId } = await taken()
     const { jobId } = (await recordOf(paymentId)) ?? {}
     const shard = await shardOfJob(jobId ?? '')
-    await worker.mending.postpone(shard, [{ paymentId, jobId }], 60_000)
+    await worker.mending.postpone(shard, [{ orderId: idOf(paymentId), jobId }], 60_000)
     const { out } = await run('show', paymentId)
     expect(out).toContain('delayed')
     expect(out).toMatch(/\+(1\.0 min|\d+\.\d s|\d+ ms) +to be taken again, not before$/m)
@@ -94,7 +96,7 @@ describe('show', () => {
     const { paymentId } = await taken()
     const { jobId } = (await recordOf(paymentId)) ?? {}
     const shard = await shardOfJob(jobId ?? '')
-    await worker.deferral.defer(shard, list, [{ paymentId, jobId }], 60_000)
+    await worker.deferral.defer(shard, list, [{ orderId: idOf(paymentId), jobId }], 60_000)
     const { out } = await run('show', paymentId)
     expect(out).toContain(words)
     expect(out).toMatch(/to be taken again, by then at the latest$/m)
@@ -125,8 +127,8 @@ test('open lists the open orders of all shards, oldest first', async () => {
 
 test('gave-up lists those that were given up, newest first', async () => {
   const [first, second] = [aPlaceOrder(), aPlaceOrder()]
-  await worker.orders.gaveUp(first.paymentId, Date.now() + 1_000)
-  await worker.orders.gaveUp(second.paymentId, Date.now() + 2_000)
+  await worker.orders.gaveUp(orderIdOf(first), Date.now() + 1_000)
+  await worker.orders.gaveUp(orderIdOf(second), Date.now() + 2_000)
   const { out } = await run('gave-up')
   const [, ...rows] = out.trimEnd().split('\n')
   expect(rows.slice(0, 2).map((row) => row.split(/ +/).at(-1))).toEqual([
@@ -148,11 +150,50 @@ describe('retry', () => {
 
   test('leaves a concluded order alone, and says so', async () => {
     const { paymentId } = await taken()
-    await worker.orders.conclude(paymentId, 'EXPIRED_CODE')
+    await worker.orders.conclude(idOf(paymentId), 'EXPIRED_CODE')
     const { exit, err } = await run('retry', paymentId)
     expect([exit, err]).toEqual([1, 'it is concluded, EXPIRED_CODE: nothing is left to do\n'])
   })
 })
+
+describe.each(['show', 'retry'])(
+  '%s, when two acquirers have an order with the paymentId,',
+  (verb) => {
+    const twice = async () => {
+      const { paymentId } = await taken(aPlaceOrder({ acquirerId: 'A-1' }))
+      await taken(aPlaceOrder({ acquirerId: 'A:2 {s0}', paymentId }))
+      return paymentId
+    }
+
+    test('asks whose is meant', async () => {
+      expect(await run(verb, await twice())).toEqual({
+        exit: 2,
+        out: '',
+        err:
+          '2 acquirers have an order with this paymentId: A-1, A:2 {s0}\n' +
+          'say whose is meant: --acquirer <id>\n',
+      })
+    })
+
+    test('is of the one that is named', async () => {
+      const paymentId = await twice()
+      const { exit } = await run(verb, paymentId, '--acquirer', 'A:2 {s0}')
+      expect(exit).toBe(0)
+      const jobOf = async (acquirerId: string) =>
+        (await worker.orders.record(orderIdOf({ acquirerId, paymentId })))?.jobId?.slice(0, 2)
+      expect(await jobOf('A-1')).toBe('g-')
+      expect(await jobOf('A:2 {s0}')).toBe(verb === 'retry' ? 'o-' : 'g-')
+    })
+
+    test('finds none of a third acquirer', async () => {
+      expect(await run(verb, await twice(), '--acquirer', 'A')).toEqual({
+        exit: 1,
+        out: '',
+        err: 'there is no such order\n',
+      })
+    })
+  },
+)
 
 test.each(['show', 'retry'])(
   '%s of an order that nobody placed says that there is none',

@@ -1,4 +1,4 @@
-import { type OperatorStore, shardOf } from '@placeorder/store'
+import { namesOf, type OperatorStore, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
 import { exit, readWords, type Screen } from '../command-line.ts'
 import { ageOf, listOf, momentOf } from './print.ts'
 import { showOrder } from './show.ts'
@@ -21,26 +21,29 @@ Tells how orders stand, and sets them going again.
   open                the oldest ${LISTED_MAX} of the orders that are not decided yet
   gave-up             the newest ${LISTED_MAX} of those that could not be decided in DECIDE_WITHIN_MS and ended PROCESS_FAIL
   retry <paymentId>   gives an open order to a new job now, instead of when its turn comes
+  --acquirer <id>     whose order is meant, when two acquirers have the paymentId
   --help              this text
 
 Redis and SHARDS are read from the environment.
 
 Exits 0 when all was done; 1 when there is no such order, it needs nothing, or Redis did not answer; 2 when the
-arguments make no sense.
+arguments make no sense, or leave open which of two orders is meant.
 `
 
 /** Runs the command that the arguments name, and resolves with the exit code. What Redis fails of is thrown. */
 export async function runOrders(args: string[], deps: OrdersDeps): Promise<number> {
-  const { words, asksForHelp, flags } = readWords(args, ['full'])
+  const { words, asksForHelp, flags, values } = readWords(args, ['full'], ['acquirer'])
   if (asksForHelp) {
     deps.out.write(help)
     return exit.good
   }
   const [verb, paymentId, ...more] = words ?? []
-  const named = paymentId !== undefined && more.length === 0
-  if (verb === 'show' && named)
-    return using(deps, (store) => show(paymentId, flags.has('full'), store, deps))
-  if (verb === 'retry' && named) return using(deps, (store) => retry(paymentId, store, deps))
+  if (paymentId !== undefined && more.length === 0) {
+    const asked = { acquirerId: values.get('acquirer'), paymentId }
+    if (verb === 'show')
+      return ofOrder(asked, deps, (id, store) => show(id, flags.has('full'), store, deps))
+    if (verb === 'retry') return ofOrder(asked, deps, (id, store) => retry(id, store, deps))
+  }
   if (verb === 'open' && paymentId === undefined)
     return using(deps, (store) => listOpen(store, deps))
   if (verb === 'gave-up' && paymentId === undefined)
@@ -62,33 +65,58 @@ async function using(
   }
 }
 
+/** Runs `body` with the one order that is meant. */
+function ofOrder(
+  { acquirerId, paymentId }: { acquirerId: string | undefined; paymentId: string },
+  deps: OrdersDeps,
+  body: (orderId: OrderId, store: OperatorStore) => Promise<number>,
+): Promise<number> {
+  return using(deps, async (store) => {
+    if (acquirerId !== undefined) return body(orderIdOf({ acquirerId, paymentId }), store)
+    const [orderId, ...others] = await store.acquirers.ordersOf(paymentId)
+    if (orderId === undefined) {
+      deps.err.write(`${noSuchOrder}\n`)
+      return exit.missed
+    }
+    if (others.length === 0) return body(orderId, store)
+    const whose = [orderId, ...others].map((id) => namesOf(id).acquirerId)
+    deps.err.write(
+      `${whose.length} acquirers have an order with this paymentId: ${whose.join(', ')}\n` +
+        'say whose is meant: --acquirer <id>\n',
+    )
+    return exit.usage
+  })
+}
+
+const noSuchOrder = 'there is no such order'
+
 async function show(
-  paymentId: string,
+  orderId: OrderId,
   full: boolean,
   store: OperatorStore,
   { out, err }: OrdersDeps,
 ): Promise<number> {
-  const shown = await showOrder(paymentId, full, store)
-  if (shown === undefined) err.write('there is no such order\n')
+  const shown = await showOrder(orderId, full, store)
+  if (shown === undefined) err.write(`${noSuchOrder}\n`)
   else out.write(shown)
   return shown === undefined ? exit.missed : exit.good
 }
 
 async function retry(
-  paymentId: string,
+  orderId: OrderId,
   store: OperatorStore,
   { out, err }: OrdersDeps,
 ): Promise<number> {
-  const record = await store.orders.record(paymentId)
+  const record = await store.orders.record(orderId)
   const stopped = (why: string) => {
     err.write(`${why}\n`)
     return exit.missed
   }
-  if (record === undefined) return stopped('there is no such order')
+  if (record === undefined) return stopped(noSuchOrder)
   if (record.outcome !== undefined)
     return stopped(`it is concluded, ${record.outcome}: nothing is left to do`)
-  const shard = shardOf(paymentId, store.shards)
-  const given = await store.mending.handOver(shard, [{ paymentId, jobId: record.jobId }], 'o')
+  const shard = shardOf(orderId, store.shards)
+  const given = await store.mending.handOver(shard, [{ orderId, jobId: record.jobId }], 'o')
   if (given.length === 0)
     return stopped('it was given to another job, or concluded, at this very moment: look again')
   out.write('given to a new job\n')
@@ -99,26 +127,30 @@ async function listOpen({ orders, shards }: OperatorStore, { out }: OrdersDeps):
   const now = Date.now()
   const all = await Promise.all(
     Array.from({ length: shards }, async (_, shard) => {
-      const paymentIds = await orders.open(shard, now, LISTED_MAX)
-      const records = await orders.records(shard, paymentIds)
+      const orderIds = await orders.open(shard, now, LISTED_MAX)
+      const records = await orders.records(shard, orderIds)
       const { open } = await orders.backlog(shard)
-      return { open, listed: paymentIds.map((paymentId, i) => ({ paymentId, record: records[i] })) }
+      return { open, listed: orderIds.map((orderId, i) => ({ orderId, record: records[i] })) }
     }),
   )
   const rows = all
     .flatMap(({ listed }) => listed)
-    .map(({ paymentId, record }) => {
+    .map(({ orderId, record }) => {
+      const { acquirerId, paymentId } = namesOf(orderId)
       if (record === undefined || record instanceof Error)
-        return { at: 0, row: ['?', 'what is kept cannot be read', '', paymentId] }
+        return { at: 0, row: ['?', 'what is kept cannot be read', '', acquirerId, paymentId] }
       const { claimedAt, jobId = 'no job' } = record
-      return { at: claimedAt, row: [ageOf(now - claimedAt), momentOf(claimedAt), jobId, paymentId] }
+      return {
+        at: claimedAt,
+        row: [ageOf(now - claimedAt), momentOf(claimedAt), jobId, acquirerId, paymentId],
+      }
     })
   rows.sort((a, b) => a.at - b.at)
   const open = all.reduce((sum, shard) => sum + shard.open, 0)
   out.write(`${open} open\n`)
   out.write(
     listOf(
-      ['age', 'claimed', 'job', 'paymentId'],
+      ['age', 'claimed', 'job', 'acquirer', 'paymentId'],
       rows.slice(0, LISTED_MAX).map(({ row }) => row),
     ),
   )
@@ -138,8 +170,11 @@ async function listGivenUp(
     .slice(0, LISTED_MAX)
   out.write(
     listOf(
-      ['given up', 'paymentId'],
-      newest.map(({ at, paymentId }) => [momentOf(at), paymentId]),
+      ['given up', 'acquirer', 'paymentId'],
+      newest.map(({ at, orderId }) => {
+        const { acquirerId, paymentId } = namesOf(orderId)
+        return [momentOf(at), acquirerId, paymentId]
+      }),
     ),
   )
   return exit.good

@@ -2,6 +2,7 @@ import {
   type JobStands,
   listNamed,
   type OperatorStore,
+  type OrderId,
   type OrderRecord,
   shardOf,
 } from '@placeorder/store'
@@ -20,19 +21,19 @@ type Fact = [name: string, value: string]
  * request as it came, which is personal.
  */
 export async function showOrder(
-  paymentId: string,
+  orderId: OrderId,
   full: boolean,
   store: OperatorStore,
 ): Promise<string | undefined> {
-  const record = await store.orders.record(paymentId)
+  const record = await store.orders.record(orderId)
   if (record === undefined) return undefined
-  const shard = shardOf(paymentId, store.shards)
+  const shard = shardOf(orderId, store.shards)
   const { jobId = '' } = record
   const list = listNamed(jobId)
   const [job, givenUp, dueAt] = await Promise.all([
     list === undefined ? store.queues.job(shard, jobId) : undefined,
-    store.orders.gaveUpAt(paymentId),
-    list === undefined ? undefined : store.deferral.dueAt(shard, list, paymentId),
+    store.orders.gaveUpAt(orderId),
+    list === undefined ? undefined : store.deferral.dueAt(shard, list, orderId),
   ])
   const now = Date.now()
   const way = wayOf(record, job, { givenUp, dueAt }).sort((a, b) => a.at - b.at)

@@ -63,7 +63,7 @@ async function moduleOf(text: string, name = 'check.mjs') {
   return { path, write, load }
 }
 
-test('a service is posted order and merchant as JSON, with the paymentId as idempotency key', async () => {
+test('a service is posted order and merchant as JSON, with the order as idempotency key', async () => {
   const heard: { body: unknown; headers: IncomingHttpHeaders; method: string | undefined }[] = []
   const check = await checkAt(
     await serve(async (request, response) => {
@@ -78,16 +78,16 @@ test('a service is posted order and merchant as JSON, with the paymentId as idem
       method: 'POST',
       body: { order: facts.order, merchant: facts.merchant },
       headers: {
-        'idempotency-key': facts.order.paymentId,
+        'idempotency-key': `${facts.order.acquirerId}:${facts.order.paymentId}`,
         'content-type': 'application/json; charset=UTF-8',
       },
     },
   ])
 })
 
-test.each(['with space', 'line\nbreak', '漢字😀', 'half \ud800 of a pair'])(
-  'any text is a paymentId and goes as a header: %j',
-  async (paymentId) => {
+test.each(['with space', 'co:lon', 'line\nbreak', '漢字😀', 'half \ud800 of a pair'])(
+  'any text is an id and goes as a header: %j',
+  async (text) => {
     const keys: string[] = []
     const check = await checkAt(
       await serve((request, response) => {
@@ -95,8 +95,10 @@ test.each(['with space', 'line\nbreak', '漢字😀', 'half \ud800 of a pair'])(
         response.end('{"resultCode":"SUCCESS"}')
       }),
     )
-    expect(await check(factsOf(aPlaceOrder({ paymentId })))).toBe('SUCCESS')
-    expect(keys.map(decodeURIComponent)).toEqual([paymentId.toWellFormed()])
+    expect(await check(factsOf(aPlaceOrder({ acquirerId: text, paymentId: text })))).toBe('SUCCESS')
+    expect(keys.map((key) => key.split(':').map(decodeURIComponent))).toEqual([
+      [text.toWellFormed(), text.toWellFormed()],
+    ])
   },
 )
 

@@ -1,3 +1,4 @@
+import type { Facts } from '@placeorder/decision'
 import { type FinalCode, finalCode } from '@placeorder/protocol'
 import { Agent, type Dispatcher, request } from 'undici'
 import { z } from 'zod'
@@ -16,6 +17,9 @@ const CONNECTIONS_MAX = 128
 export const openAgent = (): Dispatcher =>
   new Agent({ connections: CONNECTIONS_MAX, maxResponseSize: ANSWER_BYTES_MAX })
 
+const idempotencyKeyOf = ({ acquirerId, paymentId }: Facts['order']): string =>
+  [acquirerId, paymentId].map((id) => encodeURIComponent(id.toWellFormed())).join(':')
+
 /** Posts order and merchant to a service; redirects are not followed, and all but a final code in a 200 is a doubt. */
 export function askOverHttp(url: string, dispatcher: Dispatcher): Ask {
   return async ({ order, merchant = null }, signal): Promise<FinalCode> => {
@@ -24,7 +28,7 @@ export function askOverHttp(url: string, dispatcher: Dispatcher): Ask {
       headers: {
         'content-type': 'application/json; charset=UTF-8',
         accept: 'application/json',
-        'idempotency-key': encodeURIComponent(order.paymentId.toWellFormed()),
+        'idempotency-key': idempotencyKeyOf(order),
       },
       body: JSON.stringify({ order, merchant }),
       signal,

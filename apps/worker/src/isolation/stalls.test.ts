@@ -1,4 +1,5 @@
-import type { FinalCode } from '@placeorder/protocol'
+import type { FinalCode, PlaceOrderRequest } from '@placeorder/protocol'
+import { orderIdOf } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestWorker } from '../../test/worker-store.ts'
@@ -11,7 +12,7 @@ async function stalledGroup(stalled: number, isolated = false) {
   const [deadly, good] = [aPlaceOrder(), aPlaceOrder()]
   const group = { ...(await groupOf(deadly, good)), stalled, ...(isolated ? { isolated } : {}) }
   const [here, elsewhere]: [string[], string[]] = [[], []]
-  const run = async ({ order }: { order: { paymentId: string } }): Promise<FinalCode> => {
+  const run = async ({ order }: { order: PlaceOrderRequest }): Promise<FinalCode> => {
     here.push(order.paymentId)
     return 'SUCCESS'
   }
@@ -19,12 +20,12 @@ async function stalledGroup(stalled: number, isolated = false) {
     ...deps.rulebook(),
     checks: [{ name: 'own', after: 'merchant' as const, run }],
   }
-  const judgeIsolated = async ({ order }: { order: { paymentId: string } }): Promise<FinalCode> => {
-    elsewhere.push(order.paymentId)
+  const judgeIsolated = async ({ order }: { order: PlaceOrderRequest }): Promise<FinalCode> => {
+    elsewhere.push(orderIdOf(order))
     if (order.paymentId === deadly.paymentId) throw new Error('the process died of it')
     return 'SUCCESS'
   }
-  const ids = [deadly.paymentId, good.paymentId]
+  const ids = [deadly, good].map(orderIdOf)
   const process = (decideWithinMs = deps.decideWithinMs) =>
     processGroup(group, { ...deps, rulebook: () => rulebook, judgeIsolated, decideWithinMs })
   const outcomes = () => Promise.all(ids.map((id) => store.orders.outcomeOf(id)))

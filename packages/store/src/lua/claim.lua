@@ -1,4 +1,4 @@
--- Takes paymentIds in, each once, and says of those taken in before how they stand.
+-- Takes orderIds in, each once, and says of those taken in before how they stand.
 --
 -- KEYS[1]      the shard's set of open orders
 -- KEYS[2]      the id of the job that orders may join, while there is one; what joins it goes into a list, at this key, ':'
@@ -7,7 +7,7 @@
 -- ARGV[1]      the job that will be answerable for the newly claimed, if they join no other
 -- ARGV[2]      the channel of the ingress that waits
 -- ARGV[3]      what a job is to know of these orders if they join it; '' if they are to have a job of their own
--- ARGV[4..]    for each order five: paymentId, terms, packed request, clientId, paymentRequestId
+-- ARGV[4..]    for each order five: orderId, terms, packed request, clientId, paymentRequestId
 --
 -- Returns      the number of open orders of the shard; 1 if there was a job to join (and ARGV[3] says whether they did), else 0;
 --              then for each order that was taken in before six: which of the orders it is (1 is the first); OPEN, CONCLUDED or
@@ -32,13 +32,13 @@ local allNew, claimed = redis.call('EXISTS', unpack(KEYS, 3)) == 0, {} -- Most g
 
 for i = 3, #KEYS do
   local at = 4 + (i - 3) * 5
-  local paymentId, terms, request, client, paymentRequestId = unpack(ARGV, at, at + 4)
-  if (allNew and not claimed[paymentId]) or redis.call('EXISTS', KEYS[i]) == 0 then
-    claimed[paymentId] = true
+  local orderId, terms, request, client, paymentRequestId = unpack(ARGV, at, at + 4)
+  if (allNew and not claimed[orderId]) or redis.call('EXISTS', KEYS[i]) == 0 then
+    claimed[orderId] = true
     redis.call('HSET', KEYS[i], 'terms', terms, 'request', request, 'client', client, 'paymentRequestId',
       paymentRequestId, 'claimedAt', now, 'job', job, 'waiting', channel)
     opened[#opened + 1] = now
-    opened[#opened + 1] = paymentId
+    opened[#opened + 1] = orderId
   else
     local kept = redis.call('HMGET', KEYS[i], 'terms', 'paymentRequestId', 'outcome', 'job', 'waiting', 'claimedAt')
     local state = 'OPEN'

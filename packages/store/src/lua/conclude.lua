@@ -2,7 +2,7 @@
 --
 -- KEYS[1]      the shard's set of open orders
 -- KEYS[2..n]   the orders' hashes
--- ARGV[..]     for each order two: paymentId, outcome (a final result code)
+-- ARGV[..]     for each order two: orderId, outcome (a final result code)
 --
 -- Returns      for each order the outcome that stands: the given one, or an earlier one; '' if it was never claimed
 
@@ -11,7 +11,7 @@ local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local standing, closed, told, news = {}, {}, {}, {}
 
 for i = 2, #KEYS do
-  local paymentId, outcome = ARGV[(i - 2) * 2 + 1], ARGV[(i - 2) * 2 + 2]
+  local orderId, outcome = ARGV[(i - 2) * 2 + 1], ARGV[(i - 2) * 2 + 2]
   local kept = redis.call('HMGET', KEYS[i], 'outcome', 'waiting', 'terms')
   if not kept[3] then
     standing[i - 1] = ''
@@ -21,10 +21,10 @@ for i = 2, #KEYS do
     standing[i - 1] = outcome
     redis.call('HSET', KEYS[i], 'outcome', outcome, 'concludedAt', now)
     redis.call('HDEL', KEYS[i], 'job', 'waiting')
-    closed[#closed + 1] = paymentId
+    closed[#closed + 1] = orderId
     local waiting = kept[2] or ''
     local of = told[waiting] or {}
-    of[#of + 1] = paymentId
+    of[#of + 1] = orderId
     of[#of + 1] = outcome
     told[waiting] = of
   end

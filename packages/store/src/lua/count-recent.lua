@@ -1,7 +1,7 @@
 -- Counts orders in among the recent ones of their customers, codes and merchants, each once, and says how many
 -- others each of them has in each window.
 --
--- KEYS[1..n]   sorted sets of paymentIds by claim time in ms, one for each distinct subject
+-- KEYS[1..n]   sorted sets of orderIds by claim time in ms, one for each distinct subject
 -- KEYS[n+1..]  for each shard they are of, its index of large sets, by the time (ms) until which a set is kept
 -- ARGV[1]      in JSON, two lists:
 --              the kinds of subjects: for how many ms after an order its set must be there; for how many ms more the
@@ -9,7 +9,7 @@
 --              the keys, flat: the kind of each (1 is the first), negative if it is known to be there for as long as
 --              it must; which of the KEYS is its index, negative if many were counted in it since it was seen to; how
 --              many orders follow; and which of the ARGV each of them is
--- ARGV[2..]    for each order two: claim time in ms, '' to leave it out; paymentId
+-- ARGV[2..]    for each order two: claim time in ms, '' to leave it out; orderId
 --
 -- Returns      for each key, each of its orders and each window, the number of other orders in it
 --

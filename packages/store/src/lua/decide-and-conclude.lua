@@ -4,7 +4,7 @@
 -- KEYS[1..]    those of `reserve`, then those of `conclude`
 -- ARGV[1]      the number of keys of `reserve`
 -- ARGV[2..5]   the arguments of `reserve`
--- ARGV[6..]    the paymentId of each order
+-- ARGV[6..]    the orderId of each order
 --
 -- Returns      what `reserve` does, and what `conclude` does; if it is too late to decide, the latter is empty
 

@@ -8,7 +8,7 @@
 -- ARGV[3..5]   an order is due when it has been open for as long again (ms), but after the first of these at least and the
 --              second at most; in any case when it has been open for the third
 -- ARGV[6]      a code to announce to the ingresses that wait, who then stop waiting
--- ARGV[7..]    for each order three: paymentId, the job it is taken from, its trace or ''
+-- ARGV[7..]    for each order three: orderId, the job it is taken from, its trace or ''
 --
 -- Returns      for each order 1 if the list is answerable now, else 0
 
@@ -18,7 +18,7 @@ local list, name, least, most, longest = unpack(ARGV, 1, 5)
 local deferred, due, news = {}, {}, {}
 
 for i = 3, #KEYS do
-  local paymentId, from, trace = unpack(ARGV, 7 + (i - 3) * 3, 9 + (i - 3) * 3)
+  local orderId, from, trace = unpack(ARGV, 7 + (i - 3) * 3, 9 + (i - 3) * 3)
   local kept = redis.call('HMGET', KEYS[i], 'outcome', 'job', 'waiting', 'claimedAt')
   deferred[i - 2] = 0
   if not kept[1] and (kept[2] == from or kept[2] == name) then
@@ -26,12 +26,12 @@ for i = 3, #KEYS do
     local claimedAt = tonumber(kept[4] or now)
     local pause = math.min(math.max(now - claimedAt, least), most)
     due[#due + 1] = string.format('%.0f', math.min(now + pause, claimedAt + longest))
-    due[#due + 1] = paymentId
+    due[#due + 1] = orderId
     redis.call('HSET', KEYS[i], 'job', name, 'waiting', '')
     if trace ~= '' then redis.call('HSET', KEYS[i], 'trace', trace) end
     for channel in string.gmatch(kept[3] or '', '%S+') do
       local message = news[channel] or { now }
-      message[#message + 1] = paymentId
+      message[#message + 1] = orderId
       message[#message + 1] = ARGV[6]
       news[channel] = message
     end

@@ -4,7 +4,7 @@
 -- ARGV[1]      how many at most
 -- ARGV[2]      no order is due later than in this time (ms): if one is, the clock was ahead when it was deferred, and it is due
 --
--- Returns      their paymentIds
+-- Returns      their orderIds
 
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))

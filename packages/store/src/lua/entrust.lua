@@ -2,7 +2,7 @@
 --
 -- KEYS[1..n]   the orders' hashes
 -- ARGV[1]      a code to announce to the ingresses that wait, who then stop waiting; '' to leave them waiting
--- ARGV[2..]    for each order three: paymentId, the job it is taken from, the job it is given to
+-- ARGV[2..]    for each order three: orderId, the job it is taken from, the job it is given to
 --
 -- Returns      for each order 1 if the new job is answerable now, else 0
 
@@ -11,7 +11,7 @@ local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local news, given = {}, {}
 
 for i = 1, #KEYS do
-  local paymentId, from, to = unpack(ARGV, 2 + (i - 1) * 3, 4 + (i - 1) * 3)
+  local orderId, from, to = unpack(ARGV, 2 + (i - 1) * 3, 4 + (i - 1) * 3)
   local kept = redis.call('HMGET', KEYS[i], 'outcome', 'job', 'waiting')
   given[i] = 0
   if not kept[1] and (kept[2] == from or kept[2] == to) then
@@ -21,7 +21,7 @@ for i = 1, #KEYS do
       redis.call('HSET', KEYS[i], 'waiting', '')
       for channel in string.gmatch(kept[3], '%S+') do
         local message = news[channel] or { now }
-        message[#message + 1] = paymentId
+        message[#message + 1] = orderId
         message[#message + 1] = ARGV[1]
         news[channel] = message
       end

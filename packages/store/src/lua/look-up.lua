@@ -4,7 +4,7 @@
 -- KEYS[1..]    the orders' hashes, then the keys of `count-recent`
 -- ARGV[1]      the job
 -- ARGV[2]      the first argument of `count-recent`
--- ARGV[3..]    the paymentId of each order
+-- ARGV[3..]    the orderId of each order
 --
 -- Returns      each order's packed request, '' if it is concluded, or another job's; each one's claim time in ms, then '' as well;
 --              and what `count-recent` does

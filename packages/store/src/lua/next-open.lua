@@ -7,7 +7,7 @@
 -- ARGV[2]      how many, about: those that were claimed within one ms are not divided
 -- ARGV[3]      after the last, for how long (ms) nobody begins again
 --
--- Returns      1 if there are more, else 0; and the paymentIds
+-- Returns      1 if there are more, else 0; and the orderIds
 
 -- An order that was claimed later than in this time (ms) was so before the clock was put back: it is not left out.
 local AHEAD_MS = 1000

@@ -4,7 +4,7 @@
 -- A counter's value is two whole numbers, amount and count. Lua's own numbers are exact only to 2^53, so from 10^15 on they are
 -- digits here, in a string, which are added and compared as such.
 --
--- KEYS[1]      the hash of decisions: a field for each paymentId
+-- KEYS[1]      the hash of decisions: a field for each orderId
 -- KEYS[2]      the sorted set of minutes there are decisions of; see list-forgettable.lua
 -- KEYS[3]      the sorted set of counters' hashes; see there
 -- KEYS[4]      the steady time, a hash; see there
@@ -12,7 +12,7 @@
 -- ARGV[1]      the minute all the orders were claimed in
 -- ARGV[2]      a steady time in ms at which all the orders were still open
 -- ARGV[3]      for how many ms after that time they may be decided: past it, their decisions may be forgotten
--- ARGV[4]      a flat list in JSON, for each order three: its paymentId; the code it was judged to (SUCCESS: passed); how many
+-- ARGV[4]      a flat list in JSON, for each order three: its orderId; the code it was judged to (SUCCESS: passed); how many
 --              parts follow, and for each part five: which of the keys, 1 is KEYS[5]; the counter's field, or HOLD for an order
 --              code; amount; the most the amount may add up to; the most the count may (false for no limit; all three are
 --              strings from 10^15 on). An order has one part of a field at most
@@ -48,10 +48,10 @@ local function total(kept, more, max)
 end
 
 local told = cjson.decode(ARGV[4])
-local orders, paymentIds, fields = {}, {}, {}
+local orders, orderIds, fields = {}, {}, {}
 local at, size = 1, #told
 while at < size do
-  orders[#orders + 1], paymentIds[#paymentIds + 1] = at, told[at]
+  orders[#orders + 1], orderIds[#orderIds + 1] = at, told[at]
   at = at + 3
   for part = at, at + 5 * (told[at - 1] - 1), 5 do
     local place = told[part]
@@ -86,12 +86,12 @@ end
 
 -- What the parts of an order would make of its counters; and the first code in order of precedence that stands in the way.
 local amountThen, countThen = {}, {}
-local function refusal(paymentId, first, last)
+local function refusal(orderId, first, last)
   local closed, amountOver, countOver
   for part = first, last, 5 do
     local place, field = told[part], told[part + 1]
     if field == 'HOLD' then
-      closed = closed or (holders[place] and holders[place] ~= paymentId)
+      closed = closed or (holders[place] and holders[place] ~= orderId)
     else
       local isOver
       amountThen[part], isOver = total(amounts[place][field], told[part + 2], told[part + 3])
@@ -105,29 +105,29 @@ local function refusal(paymentId, first, last)
   if countOver then return 'PAYMENT_COUNT_EXCEED_LIMIT' end
 end
 
-local function take(paymentId, first, last)
+local function take(orderId, first, last)
   for part = first, last, 5 do
     local place, field = told[part], told[part + 1]
     changed[place][field] = true
     if field == 'HOLD' then
-      holders[place] = paymentId
+      holders[place] = orderId
     else
       amounts[place][field], counts[place][field] = amountThen[part], countThen[part]
     end
   end
 end
 
-local decided = redis.call('HMGET', KEYS[1], unpack(paymentIds))
+local decided = redis.call('HMGET', KEYS[1], unpack(orderIds))
 local here, fresh = {}, {}
-for n, paymentId in ipairs(paymentIds) do
-  decided[n] = decided[n] or here[paymentId]
+for n, orderId in ipairs(orderIds) do
+  decided[n] = decided[n] or here[orderId]
   if not decided[n] then
     local order = orders[n]
     local code, first, last = told[order + 1], order + 3, order + 5 * told[order + 2]
-    if code == 'SUCCESS' then code = refusal(paymentId, first, last) or code end
-    if code == 'SUCCESS' then take(paymentId, first, last) end
-    decided[n], here[paymentId] = code, code
-    fresh[#fresh + 1] = paymentId
+    if code == 'SUCCESS' then code = refusal(orderId, first, last) or code end
+    if code == 'SUCCESS' then take(orderId, first, last) end
+    decided[n], here[orderId] = code, code
+    fresh[#fresh + 1] = orderId
     fresh[#fresh + 1] = code
   end
 end

@@ -7,7 +7,7 @@
 -- ARGV[1]      the list's name
 -- ARGV[2]      what a record names as answerable for an order on the list
 -- ARGV[3]      the job
--- ARGV[4..]    the paymentId of each order
+-- ARGV[4..]    the orderId of each order
 --
 -- Returns      for each order its trace or '' if the job is answerable now, else false
 
