@@ -4,7 +4,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { answersIn } from '../test/answers-in.ts'
 import { path, signedHeaders, testServer } from '../test/test-server.ts'
-import type { Answered } from './server.ts'
+import type { Answered } from './reply.ts'
 
 const answered: Answered[] = []
 const body = JSON.stringify(aPlaceOrder())

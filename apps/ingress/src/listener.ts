@@ -29,6 +29,8 @@ const HEADER_BYTES_MAX = 16_384
 export type ListenerDeps = {
   connections: Connections
   signer: Signer
+  /** How long an answer may take, in ms. */
+  waitMs: number
   tls: TlsOptions | undefined
   /** Told of an answer to what is no HTTP, and why it is none. */
   onRaw: (code: ResultCode, reason: string) => void
@@ -138,17 +140,17 @@ async function answerRaw(
   target: string,
   code: ResultCode,
   reason: string,
-  { signer, onRaw }: ListenerDeps,
+  { signer, waitMs, onRaw }: ListenerDeps,
 ): Promise<Buffer> {
   const body = Buffer.from(JSON.stringify(answer(code)))
-  const to = addresseeOf(target)
-  const headers = await signer.headersFor({ ...to, body, shareable: true })
+  const turn = { rank: 'stranger', flow: 'raw', deadlineAt: performance.now() + waitMs } as const
+  const headers = await signer.headersFor({ ...addresseeOf(target), body, shareable: true }, turn)
   onRaw(code, reason)
   const lines = [
     'HTTP/1.1 200 OK',
     'Content-Type: application/json; charset=UTF-8',
     `Content-Length: ${body.length}`,
-    `Client-Id: ${to.clientId}`,
+    `Client-Id: ${headers['client-id']}`,
     `Response-Time: ${headers['response-time']}`,
     `Signature: ${headers.signature}`,
     'Connection: close',

@@ -24,6 +24,8 @@ import { buildView, countAnswers } from './operator-view.ts'
 import { buildServer } from './server.ts'
 import { Signer } from './signer.ts'
 import { readSigningKey } from './signing-key.ts'
+import { SigningQueue } from './signing-queue.ts'
+import { signingThreads } from './signing-threads.ts'
 import { liveTls } from './tls.ts'
 import { Waits } from './waits.ts'
 
@@ -44,6 +46,9 @@ const BACKLOG = 4_096
 
 /** Connections refused for the same reason are logged once in so many ms. */
 const REFUSED_LOGGED_MS = 10_000
+
+/** An answer is known so many signatures before it is due: one is being made then, and its own comes after it. */
+const SIGNATURES_KEPT = 2
 
 const env = readEnvironment(IngressEnvironment, process.env)
 const log = openLog({ name: 'ingress', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
@@ -84,7 +89,9 @@ const admission = new Admission(
   { inHandMax: env.IN_HAND_MAX, openOrdersMax: env.OPEN_ORDERS_MAX, waitMs: env.WAIT_MS },
   () => store.intake.openOrders,
 )
-const signer = new Signer(() => signingKey.current)
+const signatures = new SigningQueue(signingThreads)
+const signer = new Signer(() => signingKey.current, signatures)
+await signer.measure()
 const waits = new Waits()
 const newOrders = new NewOrders({
   ...store,
@@ -99,7 +106,7 @@ const admin = buildView({
   port: env.ADMIN_PORT,
   metrics,
   redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
-  signer,
+  signatures,
   admission,
   orders: store.orders,
   shards: env.SHARDS,
@@ -128,7 +135,9 @@ const app = buildServer({
   use: {
     ...store,
     waits,
-    waitMs: env.WAIT_MS,
+    get waitMs() {
+      return Math.max(env.WAIT_MS - SIGNATURES_KEPT * signatures.signMs, env.WAIT_MS / 2)
+    },
     stage: metrics.stage,
     onFault: (orderId, err, what) => log.warn({ ...namesOf(orderId), err }, what),
   },

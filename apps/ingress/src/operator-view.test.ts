@@ -43,7 +43,7 @@ test('the admin port serves the API document of this ingress, with the paths it 
     port: 0,
     metrics: openMetrics('ingress'),
     redis: async () => undefined,
-    signer: { inFlight: 0 },
+    signatures: { size: 0 },
     admission: { inHand: 0 },
     orders: { backlog: async () => ({ open: 0, oldest: undefined }) },
     shards: 1,

@@ -10,8 +10,8 @@ import {
   readBacklog,
 } from '@placeorder/telemetry'
 import type { Admission } from './admission.ts'
-import type { Answered } from './server.ts'
-import type { Signer } from './signer.ts'
+import type { Answered } from './reply.ts'
+import type { SigningQueue } from './signing-queue.ts'
 
 /** Codes that say that a caller's signature or key is wrong; an operator is woken when a client's become many. */
 const signatureCodes: readonly string[] = ['INVALID_SIGNATURE', 'KEY_NOT_FOUND']
@@ -60,7 +60,7 @@ export type ViewDeps = {
   port: number
   metrics: Metrics
   redis: HealthCheck
-  signer: Pick<Signer, 'inFlight'>
+  signatures: Pick<SigningQueue, 'size'>
   admission: Pick<Admission, 'inHand'>
   orders: Backlogged
   shards: number
@@ -71,7 +71,7 @@ export type ViewDeps = {
 /** The ingress's admin server, with gauges that are read when somebody looks. */
 export function buildView({ host, port, metrics, redis, openApi, ...looked }: ViewDeps): Admin {
   const beforeScrape = async () => {
-    metrics.signing.set(looked.signer.inFlight)
+    metrics.signing.set(looked.signatures.size)
     metrics.ordersInHand.set(looked.admission.inHand)
     await Promise.all([redis(), readBacklog(looked.orders, looked.shards, metrics)])
   }

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { setTimeout as after } from 'node:timers/promises'
 import { resultCodes } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import fc from 'fast-check'
@@ -11,10 +12,12 @@ import {
   path,
   type Sent,
   signedHeaders,
+  signerOf,
   testServer,
 } from '../test/test-server.ts'
 import { Admission } from './admission.ts'
-import type { Answered } from './server.ts'
+import type { Answered } from './reply.ts'
+import { SigningQueue } from './signing-queue.ts'
 import { Waits } from './waits.ts'
 
 const app = testServer()
@@ -375,6 +378,49 @@ test.each(['SUCCESS', 'RISK_REJECT'] as const)(
     await deciding.close()
   },
 )
+
+describe('while the thread that signs is busy for longer than an answer may take', () => {
+  /** A server whose only thread signs something else at first. */
+  function busyServer() {
+    const queue = new SigningQueue(1)
+    const busy = async () => {
+      await after(300)
+      return ''
+    }
+    queue.add(busy, { rank: 'order', flow: '', deadlineAt: Number.POSITIVE_INFINITY })
+    return testServer({ signer: signerOf(queue) })
+  }
+
+  test.each([
+    [path, 'PAYMENT_IN_PROCESS', good],
+    [
+      inquiryPath,
+      'REQUEST_TRAFFIC_EXCEED_LIMIT',
+      JSON.stringify({ acquirerId: '1020000000000000001', pspId: '1', paymentId: '1' }),
+    ],
+  ])('an answer of %s gives way to the U that many share: %s', async (target, code, body) => {
+    const busy = busyServer()
+    const headers = signedHeaders({ target, body })
+    const answered = await busy.inject({ method: 'POST', url: target, headers, body })
+    expect(codeOf(answered, target)).toBe(code)
+    await busy.close()
+  })
+
+  test('a stranger’s connection is closed, and the next one is answered', async () => {
+    const busy = busyServer()
+    const origin = await busy.listen({ host: '127.0.0.1', port: 0 })
+    await expect(fetch(`${origin}/nowhere`)).rejects.toThrow()
+    await expect
+      .poll(() =>
+        fetch(`${origin}/nowhere`).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      )
+      .toBe(200)
+    await busy.close()
+  })
+})
 
 test('past the orders in hand, an order is refused before anything is stored', async () => {
   const full = testServer({

@@ -8,7 +8,7 @@ import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import { openAuthority } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
-import { testSigner } from '../test/test-server.ts'
+import { signerOf } from '../test/test-server.ts'
 import { Connections } from './connections.ts'
 import { createListener, times } from './listener.ts'
 
@@ -31,7 +31,7 @@ const connections = new Connections(
   () => {},
 )
 const listen = async (tls?: { cert: string; key: string }) => {
-  const raw = { signer: testSigner, onRaw: () => {}, onHandshake: () => {} }
+  const raw = { signer: signerOf(), waitMs: 3_000, onRaw: () => {}, onHandshake: () => {} }
   const server = createListener(() => {}, { ...raw, tls, connections }, short)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

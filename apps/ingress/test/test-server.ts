@@ -8,6 +8,7 @@ import type { Client } from '../src/clients.ts'
 import { Connections } from '../src/connections.ts'
 import { buildServer, type ServerDeps } from '../src/server.ts'
 import { Signer } from '../src/signer.ts'
+import { SigningQueue } from '../src/signing-queue.ts'
 import { Waits } from '../src/waits.ts'
 
 export const path = '/aps/api/v1/payments/placeOrder'
@@ -24,7 +25,9 @@ const client: Client = {
   ordersPerSecondMax: undefined,
 }
 
-export const testSigner = new Signer(() => ({ key: acquirer.privateKey, version: '7' }))
+/** Signs as the acquirer. */
+export const signerOf = (queue = new SigningQueue(4)): Signer =>
+  new Signer(() => ({ key: acquirer.privateKey, version: '7' }), queue)
 
 /** A store in which every order is placed already. */
 export const testUse: ServerDeps['use'] = {
@@ -44,7 +47,7 @@ export const testUse: ServerDeps['use'] = {
   waits: new Waits(),
   stage: () => {},
   onFault: () => {},
-  waitMs: 50,
+  waitMs: 3_000,
 }
 
 /** A server whose orders all end as `use` says; it is real but for the store behind it. */
@@ -52,8 +55,8 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
   return buildServer({
     paths: { placeOrder: path, inquireOrder: inquiryPath },
     clients: () => new Map([[clientId, client]]),
-    signer: testSigner,
-    admission: new Admission({ inHandMax: 1_000, openOrdersMax: 1_000, waitMs: 50 }, () => 0),
+    signer: signerOf(),
+    admission: new Admission({ inHandMax: 1_000, openOrdersMax: 1_000, waitMs: 3_000 }, () => 0),
     newOrders: { refusalOf: async () => undefined },
     requestTimeToleranceMs: 0,
     use: testUse,

@@ -1,0 +1,49 @@
+/**
+ * What waits, in flows: first come first served within a flow, and the flows by turns. Whoever has a thousand waiting
+ * delays nobody else by more than one.
+ */
+export class FairQueue<T> {
+  /** The flows that have something waiting, the one whose turn it is first. */
+  readonly #flows = new Map<string, Set<T>>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** How many of this flow wait. */
+  sizeOf(flow: string): number {
+    return this.#flows.get(flow)?.size ?? 0
+  }
+
+  add(flow: string, item: T): void {
+    const items = this.#flows.get(flow) ?? new Set()
+    this.#flows.set(flow, items.add(item))
+    this.#size += 1
+  }
+
+  /** Takes an item out before its turn; false if it does not wait here. */
+  delete(flow: string, item: T): boolean {
+    const items = this.#flows.get(flow)
+    if (!items?.delete(item)) return false
+    if (items.size === 0) this.#flows.delete(flow)
+    this.#size -= 1
+    return true
+  }
+
+  /** Takes the item whose turn it is. */
+  next(): T | undefined {
+    for (const [flow, items] of this.#flows) {
+      for (const item of items) {
+        this.delete(flow, item)
+        if (items.size > 0 && this.#flows.delete(flow)) this.#flows.set(flow, items) // Now it is the last.
+        return item
+      }
+    }
+    return undefined
+  }
+
+  *[Symbol.iterator](): Generator<T> {
+    for (const items of this.#flows.values()) yield* items
+  }
+}

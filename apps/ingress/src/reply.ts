@@ -1,0 +1,155 @@
+import { answer, type ResultCode } from '@placeorder/protocol'
+import type { Metrics, Step } from '@placeorder/telemetry'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { addresseeOf } from './addressee.ts'
+import type { Client, Clients } from './clients.ts'
+import type { AnswerHeaders, AnswerToSign, Expected, Signer } from './signer.ts'
+import { Late, type Rank } from './signing-queue.ts'
+
+export type Door = 'place' | 'inquire' | 'none'
+
+/** An answer as it left, for the operator. `seconds` is from the arrival of the request's headers to its signature. */
+export type Answered = {
+  door: Door
+  code: string
+  /** The client the request names, if there is such a one; whether it was that client, `code` says. */
+  clientId: string | undefined
+  paymentId: string | undefined
+  /** Why it was refused at the door. */
+  reason: string | undefined
+  seconds: number
+}
+
+export type ReplyDeps = {
+  clients: () => Clients
+  signer: Signer
+  onAnswer: (answered: Answered) => void
+  stage: Metrics['stage']
+  /** True once the process is to end: callers are then told to come back on another connection. */
+  draining: () => boolean
+}
+
+/** What became known of a request on its way. */
+export type Seen = {
+  arrivedAt: number
+  /** By when its answer is to be signed, of performance.now. */
+  deadlineAt: number
+  /** Who sent it, once that is verified. */
+  client?: Client
+  door: Door
+  code: string
+  paymentId?: string
+  reason?: string | undefined
+  /** The order's way from its arrival to its signed answer. */
+  step?: Step
+  /** How soon its answer is signed. */
+  rank: Rank
+  shareable: boolean
+  /** What its answer will be, most likely; signed meanwhile. */
+  expected?: Expected
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    seen: Seen
+  }
+}
+
+/** What is known of a request of which nothing is known but that it came. */
+export const seenNow = (waitMs: number): Seen => ({
+  arrivedAt: performance.now(),
+  deadlineAt: performance.now() + waitMs,
+  door: 'none',
+  code: 'UNKNOWN_EXCEPTION',
+  rank: 'stranger',
+  shareable: true,
+})
+
+/** An answer that says the same to everybody. */
+export function say({ seen }: FastifyRequest, code: ResultCode): string {
+  seen.code = code
+  seen.shareable = true
+  return JSON.stringify(answer(code))
+}
+
+/** Path and query as received. What is before them in a target in absolute form (`http://host/path`) is not signed. */
+export function targetOf({ raw: { url = '/' } }: FastifyRequest): string {
+  return url.startsWith('/') ? url : url.replace(/^\w+:\/\/[^/?#]*/, '') || '/'
+}
+
+/**
+ * Makes a reply ours and reports it; gives its body, left as a string: Node then sends it in one piece with the headers.
+ * An answer that cannot be signed in time is none: its connection is closed.
+ */
+export async function signReply(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  text: string,
+  deps: ReplyDeps,
+): Promise<string> {
+  const { clients, onAnswer, stage, draining } = deps
+  const { seen } = request
+  const signingAt = performance.now()
+  const signed = await signedInTime(request, text, deps)
+  if (signed === undefined) {
+    reply.raw.destroy()
+    return text
+  }
+  reply.code(200).headers({ 'content-type': 'application/json; charset=UTF-8', ...signed.headers })
+  if (draining()) reply.header('connection', 'close')
+  seen.step?.end({ attributes: { resultCode: seen.code } })
+  const now = performance.now()
+  stage('sign', (now - signingAt) / 1000)
+  const seconds = (now - seen.arrivedAt) / 1000
+  const { door, code, paymentId, reason } = seen
+  const { clientId } = clients().get(signed.headers['client-id']) ?? {}
+  onAnswer({ door, code, clientId, paymentId, reason, seconds })
+  return signed.text
+}
+
+/** The headers of an answer that is like no other, and begins to be signed before it is known to be the one. */
+export function expectReply(request: FastifyRequest, expected: object, deps: ReplyDeps): void {
+  const to = toSign(request, JSON.stringify(expected), deps)
+  request.seen.expected = deps.signer.expect({ ...to, shareable: false }, turnOf(request))
+}
+
+type Signed = { text: string; headers: AnswerHeaders }
+
+/** An answer with its headers. One that waits for its signature for too long gives way to the U that many share. */
+async function signedInTime(
+  request: FastifyRequest,
+  text: string,
+  deps: ReplyDeps,
+): Promise<Signed | undefined> {
+  const { seen } = request
+  try {
+    return { text, headers: await headersOf(request, text, deps) }
+  } catch (error) {
+    if (!(error instanceof Late)) throw error
+    if (seen.shareable) return undefined
+    seen.reason = error.message
+    seen.deadlineAt = Number.POSITIVE_INFINITY
+    const code = seen.door === 'place' ? 'PAYMENT_IN_PROCESS' : 'REQUEST_TRAFFIC_EXCEED_LIMIT'
+    const instead = say(request, code)
+    return { text: instead, headers: await headersOf(request, instead, deps) }
+  }
+}
+
+const headersOf = (
+  request: FastifyRequest,
+  text: string,
+  deps: ReplyDeps,
+): Promise<AnswerHeaders> =>
+  deps.signer.headersFor(toSign(request, text, deps), turnOf(request), request.seen.expected)
+
+const toSign = (request: FastifyRequest, text: string, { clients }: ReplyDeps): AnswerToSign => ({
+  ...addresseeOf(targetOf(request), request.headers['client-id']?.toString(), clients()),
+  body: Buffer.from(text),
+  shareable: request.seen.shareable,
+})
+
+/** The answers of one client to orders, to inquiries and its refusals are flows of their own. */
+function turnOf({ seen }: FastifyRequest) {
+  const { rank, client, shareable, deadlineAt } = seen
+  return { rank, flow: `${client?.clientId ?? ''} ${shareable}`, deadlineAt }
+}
