@@ -14,6 +14,7 @@ import {
   signedHeaders,
   signerOf,
   testServer,
+  testUse,
 } from '../test/test-server.ts'
 import { Admission } from './admission.ts'
 import type { Answered } from './reply.ts'
@@ -388,7 +389,7 @@ describe('while the thread that signs is busy for longer than an answer may take
       return ''
     }
     queue.add(busy, { rank: 'order', flow: '', deadlineAt: Number.POSITIVE_INFINITY })
-    return testServer({ signer: signerOf(queue) })
+    return testServer({ signer: signerOf(queue), use: { ...testUse, waitMs: 50 } })
   }
 
   test.each([
