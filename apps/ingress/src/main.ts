@@ -25,7 +25,6 @@ import { buildServer } from './server.ts'
 import { Signer } from './signer.ts'
 import { readSigningKey } from './signing-key.ts'
 import { SigningQueue } from './signing-queue.ts'
-import { signingThreads } from './signing-threads.ts'
 import { liveTls } from './tls.ts'
 import { Waits } from './waits.ts'
 
@@ -89,7 +88,7 @@ const admission = new Admission(
   { inHandMax: env.IN_HAND_MAX, openOrdersMax: env.OPEN_ORDERS_MAX, waitMs: env.WAIT_MS },
   () => store.intake.openOrders,
 )
-const signatures = new SigningQueue(signingThreads)
+const signatures = new SigningQueue(Math.max(1, Number(process.env.UV_THREADPOOL_SIZE) || 1))
 const signer = new Signer(() => signingKey.current, signatures)
 await signer.measure()
 const waits = new Waits()

@@ -8,6 +8,3 @@ const THREADS_MAX = 4
 
 // libuv starts them with their first work, which BullMQ has for them when it is imported: this is imported before it.
 process.env.UV_THREADPOOL_SIZE ??= String(Math.min(availableParallelism(), THREADS_MAX))
-
-/** How many threads sign. libuv takes what is no number for one. */
-export const signingThreads = Math.max(1, Number(process.env.UV_THREADPOOL_SIZE) || 1)
