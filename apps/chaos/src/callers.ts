@@ -1,6 +1,6 @@
 import { type PlaceOrderRequest, termsOf } from '@placeorder/protocol'
 import { orderIdOf } from '@placeorder/store'
-import { type Caller, signedCall } from '@placeorder/testkit'
+import { otherAcquirerId, type System, signedCall } from '@placeorder/testkit'
 import { z } from 'zod'
 import { type Call, type Ending, History } from './history/history.ts'
 
@@ -14,12 +14,12 @@ const OrderResult = z.object({ orderResult: z.object({ resultCode: z.string() })
 
 /** Calls as Alipay+ does, and notes in the history how each call ended. */
 export class Callers {
-  readonly #caller: Caller
+  readonly #callers: Pick<System, 'caller' | 'otherCaller'>
   readonly #history: History
   #inFlight = 0
 
-  constructor(caller: Caller, history: History) {
-    this.#caller = caller
+  constructor(callers: Pick<System, 'caller' | 'otherCaller'>, history: History) {
+    this.#callers = callers
     this.#history = history
   }
 
@@ -57,9 +57,11 @@ export class Callers {
     call: Omit<Call, 'sentAt' | 'endedAt' | 'ending'>,
     endpoint: Endpoint,
     url: string,
-    message: unknown,
+    message: Pick<PlaceOrderRequest, 'acquirerId' | 'pspId' | 'paymentId'>,
     dropAfterMs?: number,
   ): Promise<Ending> {
+    const { caller: ours, otherCaller } = this.#callers
+    const caller = message.acquirerId === otherAcquirerId ? otherCaller : ours
     const gaveUp = new AbortController()
     let sentAt: number | undefined
     let timer: NodeJS.Timeout | undefined
@@ -72,7 +74,7 @@ export class Callers {
     this.#inFlight += 1
     endpoint.connecting += 1
     try {
-      const heard = await signedCall(url, message, this.#caller, { signal: gaveUp.signal, onSend })
+      const heard = await signedCall(url, message, caller, { signal: gaveUp.signal, onSend })
       const { status, verified, code, paymentRequestId, body, tookMs } = heard
       const orderCode = OrderResult.safeParse(body).data?.orderResult.resultCode
       const ending: Ending = {

@@ -4,7 +4,7 @@ import type { Callers, Endpoint } from './callers.ts'
 import { place } from './client-behaviour.ts'
 import { CALLERS, History } from './history/history.ts'
 import type { Random } from './random.ts'
-import { orderNumber } from './workload.ts'
+import { ofOtherAcquirer, orderNumber } from './workload.ts'
 
 export type Progress = {
   elapsedMs: number
@@ -34,6 +34,9 @@ const LATE_MS_MAX = 50
 const BURST_EVERY_S = 6
 const BURST_ORDERS = [100, 250] as const
 
+/** Of this share of the orders another acquirer has one with the same paymentId. */
+const TWINS_SHARE = 0.1
+
 /** Sends orders until `signal` aborts, and waits for all calls. Resolves with the orders. */
 export async function generateLoad(
   { seed, ordersPerSecond, signal, onProgress }: LoadOptions,
@@ -61,10 +64,13 @@ export async function generateLoad(
     const isBurst = own.chance(1 / (BURST_EVERY_S * ordersPerSecond))
     for (let left = isBurst ? own.whole(...BURST_ORDERS) : 1; left > 0; left -= 1) {
       const each = random.fork(sent.length)
-      const { order, outcomes } = orderNumber(sent.length, String(seed), each)
-      sent.push(order)
-      history.expects(order, outcomes)
-      placing.push(place(order, { callers, endpoints, random: each, signal }))
+      const first = orderNumber(sent.length, String(seed), each)
+      const both = each.chance(TWINS_SHARE) ? [first, ofOtherAcquirer(first)] : [first]
+      for (const { order, outcomes } of both) {
+        sent.push(order)
+        history.expects(order, outcomes)
+        placing.push(place(order, { callers, endpoints, random: each, signal }))
+      }
     }
   }
   await Promise.all(placing)

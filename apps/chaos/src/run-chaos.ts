@@ -61,7 +61,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await Promise.all(testBed.members.map((member) => member.start()))
     const ingresses = testBed.members.filter(({ kind }) => kind === 'ingress')
     const watched = watchCpuStarvation(history, () => testBed.members, watching.signal)
-    const callers = new Callers(testBed.system.caller, history)
+    const callers = new Callers(testBed.system, history)
     const endpoints = () => ingresses.filter(({ isOffered }) => isOffered)
     const over = AbortSignal.any([signal, AbortSignal.timeout(forMs)])
     const [sent] = await Promise.all([

@@ -1,6 +1,6 @@
 import { CodeRecord, MerchantRecord, type Policy } from '@placeorder/decision'
 import type { FinalCode, PlaceOrderRequest } from '@placeorder/protocol'
-import { aPlaceOrder } from '@placeorder/testkit'
+import { aPlaceOrder, otherAcquirerId } from '@placeorder/testkit'
 import type { Random } from './random.ts'
 
 // Who orders what of whom. Merchants, customers and order codes come by turns, and each is wanted by more orders
@@ -174,6 +174,12 @@ const soldBy = (id: string, order: PlaceOrderRequest): PlaceOrderRequest => ({
 function paidIn(currency: string, order: PlaceOrderRequest): PlaceOrderRequest {
   const amount = { ...order.paymentAmount, currency }
   return { ...order, paymentAmount: amount, settlementAmount: amount }
+}
+
+/** Another acquirer's order that happens to have the same paymentId. */
+export function ofOtherAcquirer({ order, outcomes }: WorkloadOrder): WorkloadOrder {
+  const customerId = `${order.customerId}-other`
+  return { order: { ...order, acquirerId: otherAcquirerId, customerId }, outcomes }
 }
 
 /** The same order with other terms: a repeat that does not agree with it. */

@@ -37,7 +37,7 @@ beforeAll(async () => {
     onProcessFailure: (what) => void processFailures.push(what),
     names: ['ingress-1', 'worker-1'],
   })
-  callers = new Callers(testBed.system.caller, history)
+  callers = new Callers(testBed.system, history)
   ingress = testBed.members[0] as Member
   await Promise.all(testBed.members.map((member) => member.start()))
   watched = watchCpuStarvation(history, () => testBed.members, watching.signal)

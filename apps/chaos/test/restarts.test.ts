@@ -44,7 +44,7 @@ beforeAll(async () => {
   const { merchants, codes } = directoryFor(2_000)
   await testBed.system.put(merchants, codes)
   await Promise.all(testBed.members.map((member) => member.start()))
-  callers = new Callers(testBed.system.caller, history)
+  callers = new Callers(testBed.system, history)
   ingresses = testBed.members.filter(({ kind }) => kind === 'ingress')
   workers = testBed.members.filter(({ kind }) => kind === 'worker')
   watched = watchCpuStarvation(history, () => testBed.members, watching.signal)

@@ -49,7 +49,7 @@ export async function runScenario({
       connecting: 0,
     }))
     const watched = watchCpuStarvation(history, () => ingresses, watching.signal)
-    const callers = new Callers(system.caller, history)
+    const callers = new Callers(system, history)
     const endpoints = () => ingresses
     const over = new AbortController()
     const [sent] = await Promise.all([

@@ -20,5 +20,11 @@ export {
 } from './signed-call.ts'
 export { type StandaloneFolder, standaloneFolder } from './standalone.ts'
 export { type Running, type StartProcess, startProcess } from './start-process.ts'
-export { type Ingress, type Operated, openSystem, type System } from './system.ts'
+export {
+  type Ingress,
+  type Operated,
+  openSystem,
+  otherAcquirerId,
+  type System,
+} from './system.ts'
 export { testRedis } from './test-redis.ts'

@@ -19,6 +19,8 @@ export type System = {
   /** Where its files are; `clients.json` and `policy.json` may be changed. */
   dir: string
   caller: Caller
+  /** A second client, which calls for `otherAcquirerId` alone. */
+  otherCaller: Caller
   startIngress: (env?: Record<string, string>, onLine?: (line: string) => void) => Promise<Ingress>
   startWorker: (env?: Record<string, string>, onLine?: (line: string) => void) => Promise<Operated>
   /** Puts records into the directory, beside those of the sample. */
@@ -37,8 +39,11 @@ export type Ingress = Operated & {
 
 const root = join(import.meta.dirname, '../../..')
 const clientId = 'SANDBOX_5Y00000000000001'
-/** Whose orders the client may send: those of the sample's acquirer, and of one with an odd id. */
-const acquirerIds = ['1020000000000000001', 'A:2 {s0}']
+const otherClientId = 'SANDBOX_5Y00000000000002'
+
+/** The acquirer that the second client calls for, and the first one may too. Its id is an odd one. */
+export const otherAcquirerId = 'A:2 {s0}'
+const acquirerIds = ['1020000000000000001', otherAcquirerId]
 const Started = z.object({ admin: z.string() })
 const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
 
@@ -56,7 +61,7 @@ export async function openSystem({
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-system-'))
   const given = redisUrl ?? env.REDIS_URL ?? (env.REDIS_SENTINELS && 'redis://127.0.0.1')
   const redis = given ? { url: given, close: async () => {} } : await testRedis({ own: true })
-  const caller = await writeFiles(dir)
+  const { caller, otherCaller } = await writeFiles(dir)
   const running: Running[] = []
   const all = {
     REDIS_URL: redis.url,
@@ -85,6 +90,7 @@ export async function openSystem({
     shards: settings.SHARDS,
     dir,
     caller,
+    otherCaller,
     put,
     startIngress: async (more = {}, onLine = () => {}) => {
       const port = Number(more.PORT ?? (await freePort()))
@@ -126,20 +132,28 @@ export async function openSystem({
   }
 }
 
-async function writeFiles(dir: string): Promise<Caller> {
-  const alipay = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const acquirer = generateKeyPairSync('rsa', { modulusLength: 2048 })
+async function writeFiles(dir: string): Promise<{ caller: Caller; otherCaller: Caller }> {
+  const pair = () => generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const [alipay, other, acquirer] = [pair(), pair(), pair()]
   const pem = { type: 'spki', format: 'pem' } as const
   const secretPem = { type: 'pkcs8', format: 'pem' } as const
-  const keys = [{ version: '1', publicKeyFile: 'alipay.pub.pem' }]
-  const clients = { clients: [{ clientId, acquirerIds, keys }] }
+  const keyIn = (publicKeyFile: string) => [{ version: '1', publicKeyFile }]
+  const clients = [
+    { clientId, acquirerIds, keys: keyIn('alipay.pub.pem') },
+    { clientId: otherClientId, acquirerIds: [otherAcquirerId], keys: keyIn('other.pub.pem') },
+  ]
   await Promise.all([
     writeFile(join(dir, 'alipay.pem'), alipay.privateKey.export(secretPem)),
     writeFile(join(dir, 'alipay.pub.pem'), alipay.publicKey.export(pem)),
+    writeFile(join(dir, 'other.pub.pem'), other.publicKey.export(pem)),
     writeFile(join(dir, 'acquirer.pem'), acquirer.privateKey.export(secretPem)),
     writeFile(join(dir, 'acquirer.pub.pem'), acquirer.publicKey.export(pem)),
-    writeFile(join(dir, 'clients.json'), JSON.stringify(clients)),
+    writeFile(join(dir, 'clients.json'), JSON.stringify({ clients })),
     writeFile(join(dir, 'policy.json'), await readFile(join(root, 'config/policy.json'))),
   ])
-  return { clientId, key: alipay.privateKey, serverKey: acquirer.publicKey }
+  const serverKey = acquirer.publicKey
+  return {
+    caller: { clientId, key: alipay.privateKey, serverKey },
+    otherCaller: { clientId: otherClientId, key: other.privateKey, serverKey },
+  }
 }
