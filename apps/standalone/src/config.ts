@@ -1,4 +1,4 @@
-import { DATA_DIR, port, redisEnvironment } from '@placeorder/config'
+import { DATA_DIR, host, port, redisEnvironment } from '@placeorder/config'
 import { z } from 'zod'
 
 /** Where an ingress listens by default, which is where the simulator looks. */
@@ -10,13 +10,15 @@ export const StandaloneEnvironment = z.object({
   ...redisEnvironment,
   /** Without it, Cluster and Sentinels a Redis is started. */
   REDIS_URL: redisEnvironment.REDIS_URL.unwrap().optional(),
-  HOST: z.string().min(1).default('0.0.0.0'),
+  HOST: host.default('0.0.0.0'),
   PORT: port.default(PORT),
   /** Where keys, Redis's files and standalone.json are kept. */
   DATA_DIR: z.string().min(1).default(DATA_DIR),
   PLACE_ORDER_PATH: z.string().default(PLACE_ORDER_PATH),
   TLS_CERT_FILE: z.string().optional(),
   TLS_CLIENT_CA_FILE: z.string().optional(),
+  /** With `strict`, a Redis that is named must be durable. */
+  DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('warn'),
 })
 export type StandaloneEnvironment = z.output<typeof StandaloneEnvironment>

@@ -10,6 +10,7 @@ import type { Child } from './child.ts'
 import type { StandaloneEnvironment } from './config.ts'
 import { prepareData } from './data-folder.ts'
 import { lockData } from './data-lock.ts'
+import { demandDurable } from './demand-durable.ts'
 import { type KeptRedis, keepRedis } from './kept-redis.ts'
 import { makeKeysOnce } from './keys.ts'
 import { startApps, whereIs } from './run-apps.ts'
@@ -72,6 +73,7 @@ async function untilEnded(
   for (const stem of [keys.acquirer, keys.caller]) {
     if (await makeKeysOnce(stem)) say(`made the key pair ${stem}.pem`)
   }
+  await demandDurable(redis.address, environment)
   await importDirectory(redis.address, environment.SHARDS)
   signal.throwIfAborted()
   const samples = {

@@ -48,7 +48,7 @@ describe('a Redis that asks for a certificate', async () => {
   const [port, tlsPort] = [await freePort(), await freePort()]
   const settings = ['--tls-port', String(tlsPort), '--tls-ca-cert-file', files.ca]
   const own = ['--tls-cert-file', files.cert, '--tls-key-file', files.key]
-  const args = ['--bind', '127.0.0.1', '::1', ...settings, ...own, ...app]
+  const args = [...settings, ...own, ...app]
   const server = await startLocalRedis(await findRedisServer(), { dir, port, args })
   closing.push(server.stop)
 
@@ -59,6 +59,9 @@ describe('a Redis that asks for a certificate', async () => {
   })
 
   test('is found at an IPv6 literal', async () => {
+    const looking = connect(one(server.url), 'patient')
+    await looking.call('CONFIG', 'SET', 'bind', '127.0.0.1 ::1')
+    looking.disconnect()
     expect(await openStore(one(`redis://${login}[::1]:${port}`))).toEqual([])
   })
 })
@@ -80,5 +83,14 @@ describe('with a sentinel that asks for a user, a password and a certificate', a
   test('master and sentinel are spoken to in TLS alone', async () => {
     expect(await openStore(address)).toEqual([])
     expect(await addressesOf(pair.master.plain)).toEqual(new Set([String(pair.master.seen)]))
+  })
+
+  test.each([
+    ['a wrong password of the sentinel', { sentinelPassword: 'x' }, /REDIS_SENTINEL_PASSWORD/],
+    ['no password of the sentinel', { sentinelPassword: undefined }, /REDIS_SENTINEL_PASSWORD/],
+    ['a name that no sentinel knows', { sentinelName: 'another' }, /REDIS_SENTINEL_NAME/],
+    ['a wrong password of the master', { urls: ['rediss://app:x@h:1'] }, /REDIS_URL.*WRONGPASS/],
+  ])('%s is reported at once', async (_name, changes, fault) => {
+    await expect(openStore({ ...address, ...changes })).rejects.toThrow(fault)
   })
 })

@@ -15,6 +15,7 @@ export {
   openIngressStore,
   openOperatorStore,
   openWorkerStore,
+  reportOn,
   type StoreOptions,
   type WorkerStore,
 } from './open-store.ts'
@@ -27,5 +28,6 @@ export {
 } from './queue.ts'
 export { type Counted, RecentOrders, type Subjects, subjectsOf } from './recent.ts'
 export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
+export { RedisFault } from './redis-fault.ts'
 export { ShardsFault } from './shards.ts'
 export { type Judged, type RedisTime, TooLate, Usage } from './usage.ts'

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as wait } from 'node:timers/promises'
 import { Acquirers } from './acquirers.ts'
 import { Announcements } from './announcements.ts'
 import { Conclusion } from './conclusion.ts'
 import { Deferral } from './deferral.ts'
 import { Directory } from './directory.ts'
 import { Durability } from './durability.ts'
+import type { RedisReport } from './inspect-redis.ts'
 import { Intake } from './intake.ts'
-import { channelName, type OrderId, shardsKey } from './keys.ts'
+import { keepShards } from './keep-shards.ts'
+import { channelName, type OrderId } from './keys.ts'
 import { Lookup } from './lookup.ts'
 import { Mending } from './mending.ts'
 import { OpenWalk } from './open-walk.ts'
@@ -15,7 +16,6 @@ import { Orders } from './orders.ts'
 import { Queues } from './queue.ts'
 import { RecentOrders } from './recent.ts'
 import { type Connection, connect, disconnect, type Patience, type RedisAddress } from './redis.ts'
-import { checkShards, ShardsFault, shardsText } from './shards.ts'
 import { Usage } from './usage.ts'
 
 export type StoreOptions = {
@@ -73,16 +73,16 @@ export async function openIngressStore(
     onHeard?: (ageMs: number) => void
   },
 ): Promise<IngressStore> {
-  const { address, shards, onFault, replicasMin = 0, waitMs = WAIT_MS } = options
+  const { shards, onFault, replicasMin = 0, waitMs = WAIT_MS } = options
   const { onGroup = () => {}, onMended = () => {}, onHeard = () => {} } = options
   const { memoryReservePercent = 0 } = options
   const ingressId = randomUUID().slice(0, 8)
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
-  const open = opener(address, onFault)
+  const { open, ready } = opener(options)
   const connection = open('fail-fast')
   const subscriber = open('patient', { listens: true })
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
-  await keepShards(connection, shards)
+  await ready(connection)
   const announcements = new Announcements(subscriber, channels, {
     message: onHeard,
     order: (shard, orderId) => intake.announced(shard, orderId),
@@ -124,14 +124,11 @@ export async function openIngressStore(
 }
 
 /** Opens what a worker needs. Its commands wait for Redis, however long it is away; on a Cluster, some seconds. */
-export async function openWorkerStore({
-  address,
-  shards,
-  onFault,
-}: StoreOptions): Promise<WorkerStore> {
-  const open = opener(address, onFault)
+export async function openWorkerStore(options: StoreOptions): Promise<WorkerStore> {
+  const { shards } = options
+  const { open, ready } = opener(options)
   const connection = open('patient')
-  await keepShards(connection, shards)
+  await ready(connection)
   const orders = new Orders(connection, shards)
   const usage = new Usage(connection)
   const queues = new Queues(connection, shards)
@@ -167,17 +164,11 @@ export type OperatorStore = Pick<
 }
 
 /** Opens what an operator asks of orders. Its commands fail fast while Redis is away. */
-export async function openOperatorStore({
-  address,
-  shards,
-  onFault,
-}: StoreOptions): Promise<OperatorStore> {
-  const open = opener(address, onFault)
+export async function openOperatorStore(options: StoreOptions): Promise<OperatorStore> {
+  const { shards } = options
+  const { open, ready } = opener(options)
   const connection = open('fail-fast')
-  await keepShards(connection, shards).catch((error) => {
-    connection.disconnect()
-    throw error
-  })
+  await ready(connection)
   const orders = new Orders(connection, shards)
   const queues = new Queues(connection, shards)
   return {
@@ -199,40 +190,38 @@ export async function openDirectory(
   address: RedisAddress,
   shards: number,
 ): Promise<{ directory: Directory; close: () => Promise<void> }> {
-  const connection = connect(address, 'fail-fast')
-  connection.on('error', () => {}) // The command that fails says so.
-  await keepShards(connection, shards).catch((error) => {
-    connection.disconnect()
-    throw error
-  })
+  // The command that fails says so.
+  const { open, ready } = opener({ address, shards, onFault: () => {} })
+  const connection = open('fail-fast')
+  await ready(connection)
   return { directory: new Directory(connection, shards), close: () => disconnect(connection) }
 }
 
-function opener(address: RedisAddress, onFault: StoreOptions['onFault']) {
-  return (patience: Patience, how?: { listens: boolean }): Connection => {
+/** Looks at a Redis once, before it is used for orders. */
+export async function reportOn(address: RedisAddress, shards: number): Promise<RedisReport> {
+  const { open, ready } = opener({ address, shards, onFault: () => {} })
+  const connection = open('fail-fast')
+  await ready(connection)
+  return new Durability(connection, { shards, replicasMin: 0 })
+    .report()
+    .finally(() => disconnect(connection))
+}
+
+/** Opens connections, and closes all of them if the shards cannot be kept: nothing is left of a start that fails. */
+function opener({ address, shards, onFault }: StoreOptions) {
+  const opened: Connection[] = []
+  const open = (patience: Patience, how?: { listens: boolean }): Connection => {
     const connection = connect(address, patience, how)
+    opened.push(connection)
     connection.on('error', (error: unknown) =>
       onFault(error, 'a connection to Redis failed and is opened again'),
     )
     return connection
   }
-}
-
-/** How long a start waits for Redis to be there, in ms. */
-const START_MS_MAX = 30_000
-
-async function keepShards(connection: Connection, shards: number): Promise<void> {
-  const deadline = performance.now() + START_MS_MAX
-  for (;;) {
-    try {
-      await connection.set(shardsKey, shardsText(shards), 'NX')
-      checkShards(await connection.get(shardsKey), shards)
-      return
-    } catch (error) {
-      if (error instanceof ShardsFault) throw error
-      if (performance.now() > deadline)
-        throw new Error(`Redis did not answer within ${START_MS_MAX / 1_000} s`, { cause: error })
-      await wait(100)
-    }
-  }
+  const ready = (connection: Connection) =>
+    keepShards(connection, shards).catch((error) => {
+      for (const one of opened) one.disconnect()
+      throw error
+    })
+  return { open, ready }
 }

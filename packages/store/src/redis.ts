@@ -1,5 +1,6 @@
 import { Cluster, type RedisOptions as IoRedisOptions, Redis } from 'ioredis'
 import { gatherWrites } from './gather-writes.ts'
+import { allowNoInfo } from './ready-check.ts'
 import { hostOf, loginOf, type RedisAddress, sentinelOptionsOf } from './redis-options.ts'
 import { breakSilence } from './silence.ts'
 
@@ -45,6 +46,7 @@ function prepared<C extends Connection>(connection: C): C {
   const prepare = (server: Redis) => {
     breakSilence(server)
     gatherWrites(server)
+    allowNoInfo(server)
   }
   if (connection instanceof Cluster) {
     connection.nodes().forEach(prepare)

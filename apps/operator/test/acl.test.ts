@@ -1,0 +1,80 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect, disconnect } from '@placeorder/store'
+import { findRedisServer, startLocalRedis } from '@placeorder/store/local-redis'
+import { aPlaceOrder, openSystem, startProcess } from '@placeorder/testkit'
+import { afterAll, expect, test } from 'vitest'
+
+// Each process and command runs as a Redis user who may do exactly what docs/security.md lists.
+
+const root = join(import.meta.dirname, '../../..')
+const text = await readFile(join(root, 'docs/security.md'), 'utf8')
+const rows = [...text.matchAll(/^\| (ingress|worker|orders|directory) \| `([^`]+)` \|/gm)]
+const ruleOf = new Map(rows.map(([, name = '', rule = '']) => [name, rule.replaceAll('\\|', '|')]))
+
+const dir = await mkdtemp(join(tmpdir(), 'placeorder-acl-'))
+const redis = await startLocalRedis(await findRedisServer(), { dir })
+const system = await openSystem({ redisUrl: redis.url })
+const connection = connect(system.address, 'patient')
+afterAll(async () => {
+  await disconnect(connection)
+  await system.close()
+  await redis.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+/** Makes a user of this rule, and gives the environment of a process that is this user. */
+async function userOf(name: string, rule: string): Promise<Record<string, string>> {
+  await connection.call('ACL', 'SETUSER', name, 'reset', 'on', '>secret', ...rule.split(' '))
+  return { REDIS_URL: `redis://${name}:secret@127.0.0.1:${redis.port}` }
+}
+
+/** What was denied to whom, as Redis counts it. */
+const denied = async () => JSON.stringify(await connection.call('ACL', 'LOG'))
+
+test('the rules of docs/security.md are all that processes and commands need', async () => {
+  expect([...ruleOf.keys()].sort()).toEqual(['directory', 'ingress', 'orders', 'worker'])
+  const env = new Map<string, Record<string, string>>()
+  for (const [name, rule] of ruleOf) env.set(name, await userOf(name, rule))
+  await connection.call('ACL', 'LOG', 'RESET')
+  const [ingress, worker] = await Promise.all([
+    system.startIngress(env.get('ingress')),
+    system.startWorker(env.get('worker')),
+  ])
+  const order = aPlaceOrder()
+  expect((await ingress.place(order)).code).toBe('SUCCESS')
+  expect((await ingress.place(order)).code).toBe('SUCCESS')
+  const { acquirerId, pspId, paymentId } = order
+  expect((await ingress.inquire({ acquirerId, pspId, paymentId })).code).toBe('SUCCESS')
+  for (const { admin } of [ingress, worker]) {
+    expect((await fetch(`${admin}/readyz`)).status).toBe(200)
+    expect((await fetch(`${admin}/metrics`)).status).toBe(200)
+  }
+  for (const [name, ...args] of [
+    ['orders', 'open'],
+    ['orders', 'gave-up'],
+    ['orders', 'show', paymentId],
+    ['directory', 'import', join(root, 'config/directory.json')],
+  ] as const) {
+    const entry = `apps/operator/src/${name}/main.ts`
+    const command = startProcess({ name, entry, args, env: env.get(name) ?? {} })
+    expect([await command.exited, command.lines.join('\n')]).toEqual([0, expect.any(String)])
+  }
+  expect(await denied()).toBe('[]')
+}, 120_000)
+
+test('a user without INFO and CONFIG is enough with DURABILITY=relaxed, and is warned of once', async () => {
+  const user = await userOf('plain', '~* &* +@all -@dangerous')
+  const relaxed = { ...user, DURABILITY: 'relaxed' }
+  const ingress = await system.startIngress(relaxed)
+  const worker = await system.startWorker(relaxed)
+  for (const { admin, lines } of [ingress, worker]) {
+    for (let look = 0; look < 3; look += 1)
+      expect((await fetch(`${admin}/readyz`)).status).toBe(200)
+    expect(lines.filter((line) => /\+info|INFO/.test(line))).toEqual([
+      expect.stringContaining('allow +info'),
+    ])
+  }
+  expect((await ingress.place(aPlaceOrder())).code).toBe('SUCCESS')
+}, 120_000)

@@ -1,0 +1,22 @@
+import { findRedisServer, freePort, startLocalRedis } from '@placeorder/store/local-redis'
+import { standaloneFolder } from '@placeorder/testkit'
+import { expect, test } from 'vitest'
+
+test('npm start refuses a Redis that is not durable, unless that is accepted', async () => {
+  const folder = await standaloneFolder()
+  const args = ['--appendonly', 'no']
+  const redis = await startLocalRedis(await findRedisServer(), { dir: folder.dir, args })
+  try {
+    const env = { REDIS_URL: redis.url, PORT: String(await freePort()) }
+    const refused = folder.start({ env })
+    expect(await refused.exited).toBe(1)
+    const said = refused.lines.join('\n')
+    expect(said).toMatch(/REDIS_URL: .*append-only file is off: set appendonly yes/)
+    expect(said).toMatch(/DURABILITY=relaxed npm start/)
+    const accepted = folder.start({ env: { ...env, DURABILITY: 'relaxed' }, args: ['--once'] })
+    expect(await accepted.exited).toBe(0)
+  } finally {
+    await folder.close()
+    await redis.stop()
+  }
+}, 120_000)
