@@ -13,8 +13,7 @@ test('npm start refuses a Redis that is not durable, unless that is accepted', a
     const said = refused.lines.join('\n')
     expect(said).toMatch(/REDIS_URL: .*append-only file is off: set appendonly yes/)
     expect(said).toMatch(/DURABILITY=relaxed npm start/)
-    const accepted = folder.start({ env: { ...env, DURABILITY: 'relaxed' }, args: ['--once'] })
-    expect(await accepted.exited).toBe(0)
+    await folder.start({ env: { ...env, DURABILITY: 'relaxed' } }).waitFor(/imported/)
   } finally {
     await folder.close()
     await redis.stop()

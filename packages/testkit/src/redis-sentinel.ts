@@ -106,7 +106,7 @@ const tlsArgs = (port: number, { tls, args = [] }: Guarded): string[] => [
 
 function sentinelLines(port: number, { tls, sentinelUser }: Guarded): string[] {
   const user = sentinelUser && [
-    `user ${sentinelUser.name} on >${sentinelUser.password} ~* &* +@all`,
+    `user ${sentinelUser.name} on >${sentinelUser.password} -@all +sentinel`,
     'user default on nopass -@all +info +hello +client +ping +publish +subscribe',
   ]
   return [...(tls ? settingsOf(port, tls).map((words) => words.join(' ')) : []), ...(user ?? [])]
