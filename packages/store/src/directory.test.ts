@@ -1,6 +1,7 @@
 import type { CodeRecord, MerchantRecord } from '@placeorder/decision'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
+import { digestOf } from './keys.ts'
 import { openDirectory, openWorkerStore } from './open-store.ts'
 import { ShardsFault } from './shards.ts'
 
@@ -24,7 +25,7 @@ test('what was put is found, by exact value and in any number', async () => {
   await directory.put(ids.map(merchant), ids.map(code))
   const found = await directory.find(
     [...ids, 'unknown', ...ids],
-    [...ids, ids[0]?.toUpperCase() ?? ''],
+    [...ids, ids[0]?.toUpperCase() ?? ''].map(digestOf),
   )
   expect(found.merchants.size).toBe(300)
   expect(found.codes.size).toBe(300)

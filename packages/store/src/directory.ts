@@ -1,14 +1,22 @@
 import { CodeRecord, MerchantRecord } from '@placeorder/decision/records'
 import type { z } from 'zod'
-import { codeHolderKey, codeKey, merchantKey, OrderId, shardOf } from './keys.ts'
+import {
+  codeHolderKey,
+  codeKey,
+  type Digest,
+  digestOf,
+  merchantKey,
+  OrderId,
+  shardOf,
+} from './keys.ts'
 import type { Connection } from './redis.ts'
 
 /** What the acquirer knows of the merchants and codes of a group of orders; an Error for a record that cannot be read. */
 export type Found = {
   merchants: Map<string, MerchantRecord | Error>
-  codes: Map<string, CodeRecord | Error>
-  /** The orders that order codes were placed with, by code value. */
-  holders: Map<string, OrderId>
+  codes: Map<Digest, CodeRecord | Error>
+  /** The orders that order codes were placed with. */
+  holders: Map<Digest, OrderId>
 }
 
 /** How many parsed records are kept. A record is parsed again when its text has changed, and fetched every time. */
@@ -26,20 +34,20 @@ export class Directory {
     this.#shards = shards
   }
 
-  /** Fetches merchants by id and codes by value, with who holds them, in one round trip. */
-  async find(merchantIds: Iterable<string>, codeValues: Iterable<string>): Promise<Found> {
+  /** Fetches merchants by id and codes by digest, with who holds them, in one round trip. */
+  async find(merchantIds: Iterable<string>, codeDigests: Iterable<Digest>): Promise<Found> {
     const merchants = [...new Set(merchantIds)]
-    const codes = [...new Set(codeValues)]
+    const codes = [...new Set(codeDigests)]
     const [merchantTexts, codeTexts, holders] = await Promise.all([
       this.#fetch(merchants.map((id) => merchantKey(shardOf(id, this.#shards), id))),
-      this.#fetch(codes.map((value) => codeKey(shardOf(value, this.#shards), value))),
+      this.#fetch(codes.map((code) => codeKey(shardOf(code, this.#shards), code))),
       this.#fetch(codes.map(codeHolderKey)),
     ])
     return {
       merchants: this.#merchants.all(merchants, merchantTexts),
       codes: this.#codes.all(codes, codeTexts),
       holders: new Map(
-        codes.flatMap((value, i) => (holders[i] ? [[value, OrderId.parse(holders[i])]] : [])),
+        codes.flatMap((code, i) => (holders[i] ? [[code, OrderId.parse(holders[i])]] : [])),
       ),
     }
   }
@@ -49,12 +57,13 @@ export class Directory {
   }
 
   async code(codeValue: string): Promise<CodeRecord | undefined> {
-    return orThrow((await this.find([], [codeValue])).codes.get(codeValue))
+    const code = digestOf(codeValue)
+    return orThrow((await this.find([], [code])).codes.get(code))
   }
 
   /** The order that an order code was placed with. */
   async holder(codeValue: string): Promise<OrderId | undefined> {
-    const holder = await this.#connection.get(codeHolderKey(codeValue))
+    const holder = await this.#connection.get(codeHolderKey(digestOf(codeValue)))
     return holder === null ? undefined : OrderId.parse(holder)
   }
 
@@ -83,7 +92,8 @@ export class Directory {
   }
 
   #codeKey(codeValue: string): string {
-    return codeKey(shardOf(codeValue, this.#shards), codeValue)
+    const code = digestOf(codeValue)
+    return codeKey(shardOf(code, this.#shards), code)
   }
 
   /** The texts of keys of any shards, in order: one MGET for those of each slot. */
@@ -116,8 +126,8 @@ class Parsed<T> {
     this.#schema = schema
   }
 
-  all(ids: string[], texts: (string | null)[]): Map<string, T | Error> {
-    const records = new Map<string, T | Error>()
+  all<Id extends string>(ids: Id[], texts: (string | null)[]): Map<Id, T | Error> {
+    const records = new Map<Id, T | Error>()
     for (const [i, id] of ids.entries()) {
       const text = texts[i]
       if (text) records.set(id, this.#one(id, text))

@@ -3,7 +3,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../test/test-store.ts'
 import { type Joining, workInRounds } from './gathering.ts'
-import { gatheringKey, joinedKey, type OrderId, orderIdOf } from './keys.ts'
+import { gatheringKey, jobKey, joinedKey, type OrderId, orderIdOf } from './keys.ts'
 import { openIngressStore } from './open-store.ts'
 import { GroupTaker } from './queue.ts'
 
@@ -233,4 +233,20 @@ test('of many ingresses the orders share jobs, and each is worked on', async () 
   await Promise.all(stores.flatMap((store) => Array.from({ length: 4 }, () => placeSome(store))))
   expect(jobs.size).toBeLessThan(100) // Of 800 orders, in groups of four at most.
   await taker.close(1_000)
+})
+
+test('neither a job nor what has joined one holds a code or a customer in clear', async () => {
+  const { jobId } = await aJob()
+  const marked = (paymentId: string) =>
+    aPlaceOrder({ paymentId, codeValue: 'M4RKED-code', customerId: 'M4RKED-customer' })
+  const [joins, alone] = [marked(crypto.randomUUID()), marked(crypto.randomUUID())]
+  await takeInApart(joins)
+  expect(await connection.llen(joinedKey(0, jobId))).toBe(1)
+  await connection.del(gatheringKey(0))
+  await takeInApart(alone)
+  const ofJob = await connection.hgetall(jobKey(0, await jobOf(alone)))
+  const joined = await connection.lrange(joinedKey(0, jobId), 0, -1)
+  const texts = JSON.stringify([ofJob, joined])
+  for (const order of [joins, alone]) expect(texts).toContain(order.paymentId)
+  expect(texts).not.toContain('M4RKED')
 })

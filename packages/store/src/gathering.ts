@@ -5,8 +5,8 @@ import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
 /**
- * The orders a job is answerable for; the record of each says the rest. `subjects` says of each whose it is (merchant, code, and
- * customer if it has one), so that what is kept of those can be looked up together with the records. `traces` carries each
+ * The orders a job is answerable for; the record of each says the rest. `subjects` says of each whose it is (merchant, and the digests of its
+ * code and of its customer, if it has one), so that what is kept of those can be looked up together with the records. `traces` carries each
  * order's trace on, by `OrderId`. `isolated`: processes have died of them, so they are judged elsewhere.
  */
 export const GroupData = z.object({

@@ -5,7 +5,7 @@ export { Directory, type Found } from './directory.ts'
 export { Durability } from './durability.ts'
 export type { RedisReport } from './inspect-redis.ts'
 export { type Incoming, Intake, type Taken } from './intake.ts'
-export { namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
+export { digestOf, namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
 export { type LookedUp, Lookup, type OpenOrder } from './lookup.ts'
 export { type Answerable, Mending } from './mending.ts'
 export {

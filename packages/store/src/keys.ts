@@ -41,7 +41,7 @@ export const queueName = 'orders'
 /** The hash tag that keeps all of a shard in one Cluster slot; also the prefix of the shard's BullMQ queue. */
 export const tagOf = (shard: number): string => `{s${shard}}`
 
-/** The shard a subject (an `OrderId`, a merchant, a customer, a code) is at home in. */
+/** The shard a subject (an `OrderId`, a merchant, the digest of a customer or a code) is at home in. */
 export const shardOf = (subject: string, shards: number): number =>
   shards === 1 ? 0 : crc32(subject) % shards
 
@@ -91,21 +91,20 @@ export const joinedKey = (shard: number, jobId: string): string => `${gatheringK
 
 export const merchantKey = (shard: number, merchantId: string): string =>
   `${tagOf(shard)}:merchant:${merchantId}`
-export const codeKey = (shard: number, codeValue: string): string =>
-  `${tagOf(shard)}:code:${digest(codeValue)}`
+export const codeKey = (shard: number, code: Digest): string => `${tagOf(shard)}:code:${code}`
 
 // Limits, order codes and decisions share one tag whatever the number of shards: an order takes from its merchant's
 // and its customer's limits and from its code all at once or not at all, and one script can only promise that for keys
 // in one slot.
 
 /** Who holds an order code: the `OrderId` of the order it was placed with. */
-export const codeHolderKey = (codeValue: string): string => `{u}:code-holder:${digest(codeValue)}`
+export const codeHolderKey = (code: Digest): string => `{u}:code-holder:${code}`
 
 /** What the placed orders of one day add up to, in one currency: a hash with a field for each merchant and customer. */
 export const usageKey = (day: string, currency: string): string => `{u}:usage:${day}:${currency}`
 
 export const usageField = (subject: 'merchant' | 'customer', id: string): string =>
-  `${subject}:${subject === 'customer' ? digest(id) : id}`
+  `${subject}:${subject === 'customer' ? digestOf(id) : id}`
 
 /** The keys of these hashes, a sorted set by the steady time (ms) since which no order was counted in; 0 after each. */
 export const usageDaysKey = '{u}:usage-days'
@@ -119,12 +118,12 @@ export const decidedMinutesKey = '{u}:decided-minutes'
 /** A time that no step of a clock changes, by which both are forgotten. */
 export const steadyTimeKey = '{u}:steady-time'
 
-/** The recent orders of a customer, a code or a merchant: a sorted set of `OrderId`s by claim time in ms. */
+/** The recent orders of a merchant, or of the digest of a customer or a code: a sorted set of `OrderId`s by claim time in ms. */
 export const recentKey = (
   shard: number,
   subject: 'merchant' | 'customer' | 'code',
-  id: string,
-): string => `${tagOf(shard)}:recent:${subject}:${subject === 'merchant' ? id : digest(id)}`
+  id: string | Digest,
+): string => `${tagOf(shard)}:recent:${subject}:${id}`
 
 /** Those of a shard that have grown large, a sorted set by the time (ms) until which each is kept. */
 export const largeRecentKey = (shard: number): string => `${tagOf(shard)}:recent-large`
@@ -132,13 +131,18 @@ export const largeRecentKey = (shard: number): string => `${tagOf(shard)}:recent
 /** So many digests are kept: an order's code and customer are each asked for twice within milliseconds. */
 const DIGESTS_MAX = 1_000
 
-const digests = new Map<string, string>()
+const digests = new Map<string, Digest>()
 
-/** Stands for a value in a key name: 132 bits, so that two values never share one, and personal data is not in clear. */
-function digest(value: string): string {
+/**
+ * Stands for a code or a customer in keys and jobs: 132 bits, so that two never share one, and personal data is not in clear.
+ */
+export const Digest = z.string().brand<'Digest'>()
+export type Digest = z.output<typeof Digest>
+
+export function digestOf(value: string): Digest {
   const kept = digests.get(value)
   if (kept !== undefined) return kept
-  const made = hash('sha256', value, 'base64url').slice(0, 22)
+  const made = Digest.parse(hash('sha256', value, 'base64url').slice(0, 22))
   if (digests.size >= DIGESTS_MAX) digests.clear()
   digests.set(value, made)
   return made

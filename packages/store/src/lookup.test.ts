@@ -4,7 +4,7 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
-import { type OrderId, orderIdOf, orderKey, recentKey } from './keys.ts'
+import { digestOf, type OrderId, orderIdOf, orderKey, recentKey } from './keys.ts'
 import { Lookup } from './lookup.ts'
 import { type Subjects, subjectsOf } from './recent.ts'
 
@@ -105,7 +105,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
     expect(answer.open.map(({ record }) => record.order)).toEqual([open])
     const counted = await Promise.all(
       [open, concluded, others, never].map(({ customerId = '' }) =>
-        connection.zcard(recentKey(0, 'customer', customerId)),
+        connection.zcard(recentKey(0, 'customer', digestOf(customerId))),
       ),
     )
     expect(counted).toEqual([1, 0, 0, 0])
@@ -124,7 +124,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
 test('an order is judged by what was claimed, though its job says of it what a repeat said', async () => {
   const [order, other] = [aPlaceOrder({ customerId: randomUUID() }), aPlaceOrder()]
   const jobId = await jobOf(order, other)
-  const said = { merchant: 'another', code: 'another', customer: undefined }
+  const said = { merchant: 'another', code: digestOf('another'), customer: undefined }
   const subjects = new Map([
     [orderIdOf(order), said],
     [orderIdOf(other), subjectsOf(other)],
@@ -136,7 +136,7 @@ test('an order is judged by what was claimed, though its job says of it what a r
     await worker.usage.time(),
   )
   expect(open.map(({ record }) => record.order)).toEqual([other, order])
-  expect(await connection.zcard(recentKey(0, 'customer', order.customerId ?? ''))).toBe(1)
+  expect(await connection.zcard(recentKey(0, 'customer', digestOf(order.customerId ?? '')))).toBe(1)
 })
 
 test('orders of a job that names everybody are looked up with one script, whatever their number', async () => {

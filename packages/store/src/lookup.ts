@@ -3,7 +3,7 @@ import { type PlaceOrderRequest, unpackRequest } from '@placeorder/protocol'
 import { Cluster } from 'ioredis'
 import { z } from 'zod'
 import type { Directory, Found } from './directory.ts'
-import { namesOf, type OrderId, orderIdOf, orderKey } from './keys.ts'
+import { digestOf, namesOf, type OrderId, orderIdOf, orderKey } from './keys.ts'
 import { type Orders, readable } from './orders.ts'
 import type { Group } from './queue.ts'
 import { type Counting, Counts, type RecentOrders, type Subjects, subjectsOf } from './recent.ts'
@@ -132,7 +132,7 @@ export class Lookup {
     const [found, recents] = await Promise.all([
       directory.find(
         open.map(({ order }) => order.merchant.referenceMerchantId),
-        open.map(({ order }) => order.codeValue),
+        open.map(({ order }) => digestOf(order.codeValue)),
       ),
       recent.count(open, used),
     ])
@@ -152,11 +152,12 @@ function factsOf(
   recent: Recent | undefined,
 ): Facts | Error {
   const merchant = merchants.get(order.merchant.referenceMerchantId)
-  const code = codes.get(order.codeValue)
+  const digest = digestOf(order.codeValue)
+  const code = codes.get(digest)
   if (merchant instanceof Error) return merchant
   if (code instanceof Error) return code
   if (recent === undefined) return new Error('no recent orders were counted')
-  const holder = holders.get(order.codeValue)
+  const holder = holders.get(digest)
   const codeTakenBy = holder === undefined ? undefined : namesOf(holder)
   return { order, claimedAt, merchant, code, codeTakenBy, recent }
 }

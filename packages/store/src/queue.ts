@@ -1,6 +1,6 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { GroupData, type Joining, workInRounds } from './gathering.ts'
-import { delayedJobsKey, type OrderId, queueName, tagOf } from './keys.ts'
+import { Digest, delayedJobsKey, type OrderId, queueName, tagOf } from './keys.ts'
 import type { Subjects } from './recent.ts'
 import { type Connection, connect, type RedisAddress } from './redis.ts'
 
@@ -94,7 +94,11 @@ function subjectsById(orderIds: OrderId[], subjects: string[][]): Map<OrderId, S
   for (const [i, orderId] of orderIds.entries()) {
     const [merchant, code, customer] = subjects[i] ?? []
     if (merchant === undefined || code === undefined || byId.has(orderId)) continue
-    byId.set(orderId, { merchant, code, customer })
+    byId.set(orderId, {
+      merchant,
+      code: Digest.parse(code),
+      customer: customer === undefined ? undefined : Digest.parse(customer),
+    })
   }
   return byId
 }

@@ -1,12 +1,12 @@
 import { type Recent, type RecentCounter, recentCounters } from '@placeorder/decision/facts'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { z } from 'zod'
-import { largeRecentKey, orderIdOf, recentKey, shardOf } from './keys.ts'
+import { type Digest, digestOf, largeRecentKey, orderIdOf, recentKey, shardOf } from './keys.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
-/** Whose recent orders an order is one of. */
-export type Subjects = { merchant: string; code: string; customer: string | undefined }
+/** Whose recent orders an order is one of: its merchant, and the digests of its code and customer. */
+export type Subjects = { merchant: string; code: Digest; customer: Digest | undefined }
 
 /** An order to be counted; `claimedAt` in ms. */
 export type Counted = { order: PlaceOrderRequest; claimedAt: number }
@@ -77,8 +77,8 @@ const windowOf = (counter: RecentCounter) =>
 
 export const subjectsOf = ({ merchant, codeValue, customerId }: PlaceOrderRequest): Subjects => ({
   merchant: merchant.referenceMerchantId,
-  code: codeValue,
-  customer: customerId,
+  code: digestOf(codeValue),
+  customer: customerId === undefined ? undefined : digestOf(customerId),
 })
 
 /**

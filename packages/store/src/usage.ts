@@ -5,6 +5,7 @@ import {
   codeHolderKey,
   decidedKey,
   decidedMinutesKey,
+  digestOf,
   type OrderId,
   steadyTimeKey,
   usageDaysKey,
@@ -256,7 +257,7 @@ function partsOf(takings: Taking[], orderCode: string | undefined): Part[] {
   }))
   return orderCode === undefined
     ? fromLimits
-    : [{ key: codeHolderKey(orderCode), words: ['HOLD', 0, false, false] }, ...fromLimits]
+    : [{ key: codeHolderKey(digestOf(orderCode)), words: ['HOLD', 0, false, false] }, ...fromLimits]
 }
 
 /** From here on the script, whose numbers are exact to 2^53, is told a number as its digits. */

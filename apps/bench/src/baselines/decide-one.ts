@@ -1,7 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { compilePolicy, judge, Policy, recentUsed, takings } from '@placeorder/decision'
 import type { FinalCode, PlaceOrderRequest } from '@placeorder/protocol'
-import { connect, Directory, namesOf, orderIdOf, RecentOrders, Usage } from '@placeorder/store'
+import {
+  connect,
+  Directory,
+  digestOf,
+  namesOf,
+  orderIdOf,
+  RecentOrders,
+  Usage,
+} from '@placeorder/store'
 
 /**
  * Decides one order as our worker decides a group: the same look-ups, the same ladder with the same rules, the same
@@ -21,17 +29,18 @@ export async function openDecideOne(
   const policy = compilePolicy(Policy.parse(JSON.parse(await readFile(policyFile, 'utf8'))))
   return async (order, claimedAt) => {
     const { codeValue } = order
+    const digest = digestOf(codeValue)
     const merchantId = order.merchant.referenceMerchantId
     const openAt = await limits.time() // Redis is asked for it once a second.
     const [found, [recent]] = await Promise.all([
-      directory.find([merchantId], [codeValue]),
+      directory.find([merchantId], [digest]),
       recentOrders.count([{ order, claimedAt }], recentUsed(policy)),
     ])
     const merchant = found.merchants.get(merchantId)
-    const code = found.codes.get(codeValue)
+    const code = found.codes.get(digest)
     if (recent === undefined || merchant instanceof Error || code instanceof Error)
       throw new Error('the directory of the bench cannot be read')
-    const holder = found.holders.get(codeValue)
+    const holder = found.holders.get(digest)
     const facts = {
       order,
       claimedAt,

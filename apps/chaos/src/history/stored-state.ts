@@ -4,6 +4,7 @@ import {
   type Connection,
   connect,
   Directory,
+  digestOf,
   disconnect,
   OrderId,
   type OrderRecord,
@@ -62,7 +63,7 @@ async function keptBy(connection: Connection, shards: number, policyText: string
     })
     const { merchants, codes } = await directory.find(
       read.map(({ order }) => order.merchant.referenceMerchantId),
-      read.map(({ order }) => order.codeValue),
+      read.map(({ order }) => digestOf(order.codeValue)),
     )
     const takesOf = ({ order, claimedAt }: OrderRecord): Take[] => {
       const merchant = merchants.get(order.merchant.referenceMerchantId)
@@ -79,7 +80,8 @@ async function keptBy(connection: Connection, shards: number, policyText: string
     }
     return read.map((record) => {
       const { order, paymentRequestId, outcome } = record
-      const code = codes.get(order.codeValue)
+      const digest = digestOf(order.codeValue)
+      const code = codes.get(digest)
       const forOne = code !== undefined && !(code instanceof Error) && code.type === 'ORDER_CODE'
       return {
         orderId: orderIdOf(order),
@@ -87,7 +89,7 @@ async function keptBy(connection: Connection, shards: number, policyText: string
         paymentRequestId,
         outcome,
         takes: takesOf(record),
-        orderCode: forOne ? codeHolderKey(order.codeValue) : undefined,
+        orderCode: forOne ? codeHolderKey(digest) : undefined,
       }
     })
   }
