@@ -18,6 +18,17 @@ test('a group is decided, each order by itself', async () => {
   expect(await store.orders.outcomeOf(orderIdOf(unknown))).toBe('INVALID_CODE')
 })
 
+test('orders of a group are judged by their own merchant category, whoever is beside them', async () => {
+  const { merchant } = aPlaceOrder()
+  const orders = ['5411', '7995', '5812', '6211'].map((merchantMCC) =>
+    aPlaceOrder({ customerId: randomUUID(), merchant: { ...merchant, merchantMCC } }),
+  )
+  const expected = ['SUCCESS', 'RISK_REJECT', 'SUCCESS', 'RISK_REJECT']
+  await processGroup(await groupOf(...orders), deps)
+  const outcomes = orders.map((order) => store.orders.outcomeOf(orderIdOf(order)))
+  expect(await Promise.all(outcomes)).toEqual(expected)
+})
+
 test('any text is a paymentId or a customerId', async () => {
   const odd = [
     'with space',

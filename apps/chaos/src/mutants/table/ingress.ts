@@ -1,0 +1,79 @@
+import type { Mutant } from '../mutant.ts'
+
+const placeTest: Mutant['test'] = ['apps/ingress', 'src/place-order.test.ts']
+const admissionTest: Mutant['test'] = ['apps/ingress', 'src/admission.test.ts']
+const signerTest: Mutant['test'] = ['apps/ingress', 'src/signer.test.ts']
+
+/** Answers, admission and signatures. */
+export const ingress: Mutant[] = [
+  {
+    breaks: 'any signature is good',
+    file: 'apps/ingress/src/signed.ts',
+    from: 'if (!verify(',
+    to: 'if (!key && !verify(',
+    test: ['apps/ingress', 'src/server.test.ts'],
+  },
+  {
+    breaks: 'a psp sees the orders of another',
+    file: 'apps/ingress/src/inquire-order.ts',
+    from: 'record.order.pspId !== pspId',
+    to: 'pspId === undefined',
+    test: ['apps/ingress', 'src/inquire-order.test.ts'],
+  },
+  {
+    breaks: 'an order that is not decided in time is answered F',
+    file: 'apps/ingress/src/place-order.ts',
+    from: "(await held) ? 'PAYMENT_IN_PROCESS'",
+    to: "(await held) ? 'PROCESS_FAIL'",
+    test: placeTest,
+  },
+  {
+    breaks: 'an outcome is answered that the replicas do not have',
+    file: 'apps/ingress/src/place-order.ts',
+    from: 'return replicated ? answer(',
+    to: 'return true ? answer(',
+    test: placeTest,
+  },
+  {
+    breaks: 'open orders have no bound',
+    file: 'apps/ingress/src/admission.ts',
+    from: 'if (this.#openOrders() >= this.#limits.openOrdersMax)',
+    to: 'if (this.#openOrders() < 0)',
+    test: admissionTest,
+  },
+  {
+    breaks: 'the rate of a client has no bound',
+    file: 'apps/ingress/src/admission.ts',
+    from: 'if (bucket.tokens < 1) return false',
+    to: 'if (bucket.tokens < -1e9) return false',
+    test: admissionTest,
+  },
+  {
+    breaks: 'an answer goes out with the signature of the answer that was expected',
+    file: 'apps/ingress/src/signer.ts',
+    from: '(cameTrue && inTime ?',
+    to: '(inTime ?',
+    test: signerTest,
+  },
+  {
+    breaks: 'an answer says it was signed long before',
+    file: 'apps/ingress/src/signer.ts',
+    from: '(cameTrue && inTime ?',
+    to: '(cameTrue ?',
+    test: signerTest,
+  },
+  {
+    breaks: 'a refusal goes out with the signature of a key that was replaced',
+    file: 'apps/ingress/src/signer.ts',
+    from: '{version} $',
+    to: '{1} $',
+    test: signerTest,
+  },
+  {
+    breaks: 'orders that would wait for too long are let in',
+    file: 'apps/ingress/src/hand.ts',
+    from: 'return expectedMs > this.#waitMs * EXPECTED_SHARE_MAX ? expectedMs : undefined',
+    to: 'return expectedMs < 0 ? expectedMs : undefined',
+    test: ['apps/ingress', 'src/hand.test.ts'],
+  },
+]

@@ -1,0 +1,104 @@
+import type { Mutant } from '../mutant.ts'
+
+const claim = 'packages/store/src/lua/claim.lua'
+const conclude = 'packages/store/src/lua/conclude.lua'
+const durability = 'packages/store/src/durability.ts'
+const intakeTest: Mutant['test'] = ['packages/store', 'src/intake.test.ts']
+const ordersTest: Mutant['test'] = ['packages/store', 'src/orders.test.ts']
+const gatheringTest: Mutant['test'] = ['packages/store', 'src/gathering.test.ts']
+const fenceTest: Mutant['test'] = ['packages/store', 'src/durability.test.ts']
+
+/** Claims, outcomes, announcements, rounds and the fence of replicas. */
+export const orders: Mutant[] = [
+  {
+    breaks: 'a repeat with other terms is taken for the same order',
+    file: claim,
+    from: 'if kept[1] ~= terms then',
+    to: 'if false then',
+    test: intakeTest,
+  },
+  {
+    breaks: 'a repeat of a concluded order is answered as if it were open',
+    file: claim,
+    from: 'elseif kept[3] then',
+    to: 'elseif false then',
+    test: intakeTest,
+  },
+  {
+    breaks: 'a second ingress that waits for an order is not announced its outcome',
+    file: claim,
+    from: "kept[5] .. ' ' .. channel or channel",
+    to: 'kept[5] or channel',
+    test: intakeTest,
+  },
+  {
+    breaks: 'joined orders are missing from the open set',
+    file: claim,
+    from: "  redis.call('ZADD', KEYS[1], unpack(opened))\n",
+    to: "  if not toJoin then redis.call('ZADD', KEYS[1], unpack(opened)) end\n",
+    test: gatheringTest,
+  },
+  {
+    breaks: 'a later outcome replaces the first',
+    file: conclude,
+    from: 'elseif kept[1] then',
+    to: 'elseif false then',
+    test: ordersTest,
+  },
+  {
+    breaks: 'concluded orders stay open',
+    file: conclude,
+    from: "if #closed > 0 then redis.call('ZREM'",
+    to: "if false then redis.call('ZREM'",
+    test: ordersTest,
+  },
+  {
+    breaks: 'outcomes are not announced',
+    file: conclude,
+    from: 'for channel, message in pairs(news) do',
+    to: 'for channel, message in pairs({}) do',
+    test: ordersTest,
+  },
+  {
+    breaks: 'a worker forgets what joined its job before it was done with it',
+    file: 'packages/store/src/lua/take-joined.lua',
+    from: "redis.call('LTRIM', KEYS[2], ARGV[2], -1)",
+    to: "redis.call('DEL', KEYS[2])",
+    test: gatheringTest,
+  },
+  {
+    breaks: 'what joined a job that failed is forgotten',
+    file: 'packages/store/src/gathering.ts',
+    from: "ofJoined.every(({ status }) => status === 'fulfilled')",
+    to: 'ofJoined.every(() => true)',
+    test: gatheringTest,
+  },
+  {
+    breaks: 'replicas are not waited for',
+    file: durability,
+    from: 'if (this.#replicasMin === 0) return true',
+    to: 'if (this.#replicasMin >= 0) return true',
+    test: fenceTest,
+  },
+  {
+    breaks: 'an order that the new master does not know passes the fence',
+    file: durability,
+    from: 'terms !== null &&',
+    to: '',
+    test: fenceTest,
+  },
+  {
+    breaks: 'an outcome that the new master does not know passes the fence',
+    file: durability,
+    from: '(outcome === undefined || outcome === kept)',
+    to: '(outcome === undefined || kept !== undefined)',
+    test: fenceTest,
+  },
+  {
+    breaks: 'no single step of the clock is too large to be believed',
+    file: 'packages/store/src/lua/list-forgettable.lua',
+    from: 'math.min(math.max(now - kept[2], 0), STEP_MS_MAX)',
+    to: 'now - kept[2]',
+    test: ['packages/store', 'src/usage.test.ts'],
+  },
+]
