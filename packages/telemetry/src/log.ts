@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino'
+import { type DestinationStream, type LogFn, type Logger, pino } from 'pino'
 import pretty from 'pino-pretty'
 
 export type { Logger } from 'pino'
@@ -24,6 +24,24 @@ const hidden: ReadonlySet<string> = new Set([
   'authorization',
 ])
 
+/** A text is cut after so many characters: ids have 64, and our own sentences fit. */
+const TEXT_MAX = 512
+
+/** What a reader does not see, and a terminal may obey: controls, marks of direction, separators of lines, halves of pairs. */
+const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+
+/** A text that anybody may have written, as a line of a log shows it: cut, and with what is unseen written out. */
+export function plain(text: string, charactersMax = TEXT_MAX): string {
+  const short =
+    text.length <= charactersMax
+      ? text
+      : `${text.slice(0, charactersMax)}… (${text.length} characters)`
+  return short.replace(
+    unseen,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
 /**
  * What a line tells of an error: never its other members, in which libraries keep what they were about (ioredis a
  * command with its arguments), nor what JSON.parse quotes of a text it cannot read.
@@ -33,12 +51,20 @@ function tellError(error: unknown): unknown {
   const { name, message, cause, stack = '' } = error
   return {
     type: name,
-    message: message.replace(/, (\.\.\.)?".*is not valid JSON/s, ' is not valid JSON'),
-    ...('code' in error ? { code: error.code } : {}),
+    message: lines(message.replace(/, (\.\.\.)?".*is not valid JSON/s, ' is not valid JSON')),
+    ...('code' in error ? { code: shownItem(error.code, 1) } : {}),
     stack: stack.slice(Math.max(0, stack.indexOf('\n    at'))),
     ...(cause === undefined ? {} : { cause: tellError(cause) }),
   }
 }
+
+/** The message of an error may have lines of its own: all faults of a file, each in one. */
+const LINES_MAX = 50
+const lines = (message: string): string =>
+  message
+    .split('\n', LINES_MAX)
+    .map((line) => plain(line))
+    .join('\n')
 
 /** How deep the log looks for them; what lies deeper is not shown. */
 const DEPTH_MAX = 5
@@ -50,12 +76,13 @@ const DEPTH_MAX = 5
 function shown(value: object, depth = DEPTH_MAX): Record<string, unknown> {
   const copy: Record<string, unknown> = {}
   for (const [name, item] of Object.entries(value)) {
-    copy[name] = hidden.has(name) ? '[hidden]' : shownItem(item, depth - 1)
+    copy[plain(name)] = hidden.has(name) ? '[hidden]' : shownItem(item, depth - 1)
   }
   return copy
 }
 
 function shownItem(item: unknown, depth: number): unknown {
+  if (typeof item === 'string') return plain(item)
   if (!isObject(item)) return item
   if (depth === 0) return '[deep]'
   return Array.isArray(item) ? item.map((one) => shownItem(one, depth - 1)) : shown(item, depth)
@@ -71,6 +98,13 @@ const isObject = (value: unknown): value is object =>
  */
 const UNWRITTEN_BYTES_MAX = 16 * 2 ** 20
 
+/** The words of a line are ours, but for what they quote. */
+function plainly(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+  const [first, second, ...rest] = args
+  const words = typeof second === 'string' ? plain(second) : second
+  method.call(this, typeof first === 'string' ? plain(first) : first, words, ...rest)
+}
+
 /** Opens the log of one process: JSON lines, or words for people when it is read on a terminal. */
 export function openLog({ name, level, pretty: words = false, destination }: LogOptions): Logger {
   const options = {
@@ -80,6 +114,7 @@ export function openLog({ name, level, pretty: words = false, destination }: Log
     redact: { paths: [...hidden], censor: '[hidden]' }, // What a child logger names comes by this way alone.
     formatters: { log: shown },
     serializers: { err: tellError },
+    hooks: { logMethod: plainly },
   }
   if (words)
     return pino(

@@ -149,3 +149,14 @@ test.each([
 test('a file that is not there is told', async () => {
   await expect(run(['import', join(dir, 'nowhere.json')])).rejects.toThrow('no such file')
 })
+
+test.each(['[]', '{}', 'null', '', '[[]]', '{"merchants":[],"codes":[]}'])(
+  'a file of %j imports nothing, which is an error',
+  async (text) => {
+    for (const name of ['empty.json', 'empty.ndjson']) {
+      const { exit, err } = await run(['import', await fileOf(name, text)])
+      expect(exit).toBe(1)
+      expect(err).toMatch(/holds no merchant and no code|left out|cut off|no object/)
+    }
+  },
+)

@@ -2,6 +2,7 @@ import { type Directory, namesOf } from '@placeorder/store'
 import { exit, readWords, type Screen } from '../command-line.ts'
 import { importFile } from './import-file.ts'
 import { ProgressLine, rateOf } from './progress-line.ts'
+import { SHAPE } from './read-document.ts'
 
 export type CommandDeps = {
   /** Opens the directory; only what uses it waits for Redis. */
@@ -77,6 +78,10 @@ async function importInto(path: string, deps: CommandDeps): Promise<number> {
         onBad: (where, fault) => line.tell(`${path}: ${where}: ${fault}`),
       })
       line.clear()
+      if (done.merchants + done.codes + done.bad === 0) {
+        err.write(`${path}: holds no merchant and no code: nothing was imported. ${SHAPE}\n`)
+        return exit.missed
+      }
       const seconds = (line.elapsedMs / 1000).toFixed(1)
       out.write(
         `imported ${counted(done.merchants, 'merchant')} and ${counted(done.codes, 'code')} in ${seconds} s, ${rateOf(done, line.elapsedMs)}\n`,

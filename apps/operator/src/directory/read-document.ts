@@ -1,7 +1,8 @@
 import { JSONParser } from '@streamparser/json'
 import { type Entry, entryOf } from './entry.ts'
 
-const SHAPE = 'a directory is { "merchants": [ … ], "codes": [ … ] }'
+/** What a .json file has in it. */
+export const SHAPE = 'a directory is { "merchants": [ … ], "codes": [ … ] }'
 const kinds = { merchants: 'merchant', codes: 'code' } as const
 
 /**

@@ -221,3 +221,16 @@ test('help is not an error', async () => {
     out: expect.stringContaining('orders <command>'),
   })
 })
+
+test.each([
+  ['escapes', 'P-\u001b[2J\u009b2J', 'P-\\u001b[2J\\u009b2J'],
+  ['line breaks', 'P-a\r\n1 open', 'P-a\\u000d\\u000a1 open'],
+  ['marks of direction', 'P-\u202ea', 'P-\\u202ea'],
+])('%s in a paymentId are written out, wherever it is printed', async (_what, paymentId, shown) => {
+  await taken(aPlaceOrder({ paymentId }))
+  const printed = await Promise.all([run('open'), run('show', paymentId, '--full')])
+  for (const { out } of printed) {
+    expect(out).toContain(shown)
+    expect(out).not.toMatch(/[^\P{Cc}\n]|[\p{Cf}\p{Zl}]/u)
+  }
+})

@@ -168,6 +168,7 @@ async function listGivenUp(
     .flat()
     .sort((a, b) => b.at - a.at)
     .slice(0, LISTED_MAX)
+  if (newest.length === 0) out.write('no order could not be decided in time\n')
   out.write(
     listOf(
       ['given up', 'acquirer', 'paymentId'],

@@ -6,7 +6,7 @@ import {
   type OrderRecord,
   shardOf,
 } from '@placeorder/store'
-import { ageOf, listOf, momentOf } from './print.ts'
+import { ageOf, listOf, momentOf, visible, visibleLines } from './print.ts'
 
 /** One thing that happened to an order, or is to happen. */
 type Event = { at: number; what: string }
@@ -39,10 +39,10 @@ export async function showOrder(
   const way = wayOf(record, job, { givenUp, dueAt }).sort((a, b) => a.at - b.at)
   const rows = way.map(({ at, what }) => [momentOf(at), afterOf(at - record.claimedAt), what])
   return [
-    ...factsOf(record, job, now).map(([name, value]) => `${name.padEnd(18)}${value}\n`),
+    ...factsOf(record, job, now).map(([name, value]) => `${name.padEnd(18)}${visible(value)}\n`),
     '\n',
     listOf(['when', 'after', 'what'], rows),
-    ...(full ? ['\n', `${JSON.stringify(record.order, null, 2)}\n`] : []),
+    ...(full ? ['\n', `${visibleLines(JSON.stringify(record.order, null, 2))}\n`] : []),
   ].join('')
 }
 

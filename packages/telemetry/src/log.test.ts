@@ -1,0 +1,51 @@
+import { Writable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { openLog } from './log.ts'
+
+function open() {
+  const lines: string[] = []
+  const write = (chunk: unknown, _encoding: string, done: () => void) => {
+    lines.push(String(chunk))
+    done()
+  }
+  return {
+    lines,
+    log: openLog({ name: 'test', level: 'info', destination: new Writable({ write }) }),
+  }
+}
+
+const unseen: [string, string, string][] = [
+  ['a terminal’s escape', '\u001b[2J', '\\u001b[2J'],
+  ['a one-byte escape', '\u009b2J', '\\u009b2J'],
+  ['a line break', 'a\r\nb', 'a\\u000d\\u000ab'],
+  ['a separator of lines', 'a\u2028b', 'a\\u2028b'],
+  ['a mark of direction', 'a\u202eb', 'a\\u202eb'],
+  ['nothing at all', '\u0000\u007f', '\\u0000\\u007f'],
+  ['half of a pair', 'a\ud800', 'a\\ud800'],
+]
+
+test.each(unseen)('%s is written out wherever a caller wrote it', (_what, text, shown) => {
+  const { lines, log } = open()
+  const err = new Error(text.replaceAll(/[\r\n]/g, ' '))
+  log.info({ reason: text, at: { deep: [text] }, [text]: 1, err }, text)
+  const [line = '{}'] = lines
+  expect(JSON.parse(line)).toMatchObject({ reason: shown, at: { deep: [shown] }, msg: shown })
+  expect(Object.keys(JSON.parse(line))).toContain(shown)
+  expect(JSON.parse(line).err.message).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u)
+})
+
+test('what a caller wrote at length is cut, and its length named', () => {
+  const { lines, log } = open()
+  const long = 'x'.repeat(31_000)
+  log.info({ reason: long, err: new Error(long) }, long)
+  const [line = ''] = lines
+  expect(line.length).toBeLessThan(5_000)
+  expect(JSON.parse(line).reason).toBe(`${'x'.repeat(512)}… (31000 characters)`)
+})
+
+test('words of any script stay as they are, and the lines of a fault', () => {
+  const { lines, log } = open()
+  log.info({ reason: 'Zürich 支付 🧾', err: new Error('fix these:\n  - one') }, 'gut')
+  const { reason, err } = JSON.parse(lines[0] ?? '{}')
+  expect([reason, err.message]).toEqual(['Zürich 支付 🧾', 'fix these:\n  - one'])
+})
