@@ -2,13 +2,13 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openIngressStore } from '@placeorder/store'
-import { aPlaceOrder, testRedis } from '@placeorder/testkit'
+import { addressOf, readEnvironment, redisEnvironment } from '@placeorder/config'
 import { beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { parseClients } from '../../apps/ingress/src/clients.ts'
 import { parseRulebook } from '../../apps/worker/src/rulebook.ts'
 import { helmOf, helms, type Manifest, render } from './helm.ts'
+import { evaluate } from './promtool.ts'
 
 const ScaledObject = z.object({
   kind: z.literal('ScaledObject'),
@@ -16,7 +16,7 @@ const ScaledObject = z.object({
     triggers: z.array(
       z.looseObject({
         type: z.string(),
-        metadata: z.looseObject({ listName: z.string(), listLength: z.string() }),
+        metadata: z.looseObject({ query: z.string(), threshold: z.string() }),
       }),
     ),
   }),
@@ -28,6 +28,27 @@ const ConfigMap = z.looseObject({
 
 const triggersOf = (manifests: Manifest[]) =>
   manifests.flatMap((one) => ScaledObject.safeParse(one).data?.spec.triggers ?? [])
+
+const Env = z.array(z.looseObject({ name: z.string(), value: z.string().optional() }))
+const Deployment = z.looseObject({
+  kind: z.literal('Deployment'),
+  spec: z.looseObject({
+    template: z.looseObject({
+      spec: z.looseObject({ containers: z.tuple([z.looseObject({ env: Env })]) }),
+    }),
+  }),
+})
+
+/** The variables of a process, but for those that come of a Secret. */
+function envOf(manifests: Manifest[], end: string): Record<string, string> {
+  const { spec } = Deployment.parse(
+    manifests.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name.endsWith(end)),
+  )
+  const [{ env }] = spec.template.spec.containers
+  return Object.fromEntries(
+    env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])),
+  )
+}
 
 let helm = ''
 beforeAll(async () => {
@@ -52,48 +73,59 @@ async function mounted<T>(
   }
 }
 
-test('KEDA looks at the lists in which groups wait, in every shard', async () => {
-  const lists = triggersOf(await render(helm, { shards: 2 })).map(
-    ({ metadata }) => metadata.listName,
-  )
-  expect(lists).toHaveLength(2)
-  const redis = await testRedis({ own: true })
-  const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
-  const store = await openIngressStore({ address, shards: 2, onFault: () => {} })
-  try {
-    const take = () =>
-      store.intake.takeIn({ order: aPlaceOrder(), clientId: 'CLIENT' }, AbortSignal.timeout(5_000))
-    const waiting = () => Promise.all(lists.map((list) => store.connection.llen(list)))
-    expect(await waiting()).toEqual([0, 0])
-    while ((await waiting()).includes(0)) await take()
-    expect((await waiting()).every((groups) => groups > 0)).toBe(true)
-  } finally {
-    await store.close()
-    await redis.close()
-  }
+test.each([
+  ['is nothing when nobody calls', '0x20', '0x20', 0],
+  ['is 8 ms when workers keep up', '8x20', '0+10000x20', 8],
+  ['is 2 s when they do not', '400x20', '0+2000x20', 2_000],
+  ['grows without end when nothing is decided', '3000x20', '0x20', 3_000_000],
+])('the wait that KEDA scales by %s', async (_what, open, claimed, waitMs) => {
+  const [{ metadata } = { metadata: { query: '' } }, ...more] = triggersOf(await render(helm))
+  expect(more).toEqual([])
+  const labels = 'namespace="default"'
+  const series = [
+    [`placeorder_open_orders{${labels},pod="a"}`, open],
+    [`placeorder_open_orders{${labels},pod="b"}`, open],
+    [`placeorder_group_orders_sum{${labels},kind="intake",pod="a"}`, claimed],
+    [`placeorder_group_orders_sum{${labels},kind="job",pod="b"}`, '0+777777x20'],
+    ['placeorder_open_orders{namespace="another"}', '99999x20'],
+  ]
+  await evaluate(metadata.query, {
+    interval: '10s',
+    series: Object.fromEntries(series),
+    value: waitMs,
+  })
 })
 
+const processes = ['-ingress', '-worker']
+
 test.each([
-  ['single', ['a:6379'], 'redis', { address: 'a:6379' }, 'redis://:$(REDIS_PASSWORD)@a:6379'],
+  ['single', ['a:6379'], { REDIS_URL: 'redis://a:6379' }],
   [
     'sentinel',
     ['a:26379', 'b:26379'],
-    'redis-sentinel',
-    { addresses: 'a:26379,b:26379', sentinelMaster: 'mymaster' },
-    'redis://:$(REDIS_PASSWORD)@a:26379',
+    { REDIS_URL: 'redis://a:26379', REDIS_SENTINELS: 'a:26379,b:26379' },
   ],
   [
     'cluster',
     ['a:6379', 'b:6379'],
-    'redis-cluster',
-    { addresses: 'a:6379,b:6379' },
-    'redis://:$(REDIS_PASSWORD)@a:6379,redis://:$(REDIS_PASSWORD)@b:6379',
+    { REDIS_URL: 'redis://a:6379,redis://b:6379', REDIS_CLUSTER: 'true' },
   ],
-])('Redis as %s: processes and KEDA find it', async (mode, addresses, type, metadata, url) => {
-  const manifests = await render(helm, { redis: { mode, addresses } })
-  expect(triggersOf(manifests)).toMatchObject([{ type, metadata }])
-  expect(JSON.stringify(manifests)).toContain(JSON.stringify({ name: 'REDIS_URL', value: url }))
-})
+])(
+  'Redis as %s: any password of the Secret is the one shown to it',
+  async (mode, addresses, env) => {
+    const redis = { mode, addresses, username: 'place:order' }
+    for (const end of processes) {
+      const rendered = envOf(await render(helm, { redis }), end)
+      expect(rendered).toMatchObject(env)
+      const given = { ...rendered, REDIS_PASSWORD: 'p@ss/w%rd#1, é' }
+      const { urls } = addressOf(readEnvironment(z.object(redisEnvironment), given))
+      for (const url of urls.map((text) => new URL(text))) {
+        expect(decodeURIComponent(url.username)).toBe('place:order')
+        expect(decodeURIComponent(url.password)).toBe('p@ss/w%rd#1, é')
+      }
+    }
+  },
+)
 
 test('an ingress reads the clients that the chart writes, with their keys', async () => {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })

@@ -67,6 +67,20 @@ const Deployment = z.looseObject({
   spec: z.looseObject({ replicas: z.int().optional(), template: z.looseObject({ spec: Pod }) }),
 })
 
+const Selector = z.object({ matchLabels: z.record(z.string(), z.string()) })
+const Policy = z.looseObject({
+  spec: z.looseObject({
+    ingress: z.array(
+      z.looseObject({
+        ports: z.array(z.looseObject({ port: z.string() })),
+        from: z
+          .array(z.object({ podSelector: Selector, namespaceSelector: Selector }).partial())
+          .optional(),
+      }),
+    ),
+  }),
+})
+
 const named = (manifests: Manifest[], kind: string, end: string): Manifest => {
   const found = manifests.find((one) => one.kind === kind && one.metadata.name.endsWith(end))
   if (found === undefined) throw new Error(`there is no ${kind} …${end}`)
@@ -91,7 +105,7 @@ describe.each(helms)('with Helm %s', (version) => {
 
   test('it renders what every Helm renders', async () => {
     const rendered = await render(await helmOf(version), all)
-    expect(rendered).toHaveLength(16)
+    expect(rendered).toHaveLength(15)
     const order = (manifests: Manifest[]) =>
       manifests.toSorted((a, b) =>
         `${a.kind}${a.metadata.name}`.localeCompare(`${b.kind}${b.metadata.name}`),
@@ -194,6 +208,19 @@ test('only scrapers reach a worker, and only callers and they an ingress', async
       ],
     },
   })
+})
+
+test('nobody reaches an admin port by default but Prometheus', async () => {
+  const manifests = await render(helm)
+  for (const end of ['-ingress', '-worker']) {
+    const { ingress } = Policy.parse(named(manifests, 'NetworkPolicy', end)).spec
+    const admin = ingress.filter(({ ports }) => ports.some(({ port }) => port === 'admin'))
+    expect(admin).toHaveLength(1)
+    const [{ from } = { from: [] }] = admin
+    expect(from).toHaveLength(1)
+    expect(from?.[0]?.podSelector?.matchLabels).toEqual({ 'app.kubernetes.io/name': 'prometheus' })
+    expect(from?.[0]?.namespaceSelector?.matchLabels).toBeDefined()
+  }
 })
 
 test('the alerts that fire in Kubernetes are those that are tested', async () => {

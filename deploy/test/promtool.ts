@@ -21,3 +21,21 @@ export async function parseAll(expressions: string[]): Promise<void> {
     await rm(dir, { recursive: true, force: true })
   }
 }
+
+/** Rejects unless Prometheus makes this value, after 3 minutes, of an expression over these series. */
+export async function evaluate(
+  expr: string,
+  { interval, series, value }: { interval: string; series: Record<string, string>; value: number },
+): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-promql-'))
+  const expected = { expr, eval_time: '3m', exp_samples: [{ labels: '{}', value }] }
+  const input = Object.entries(series).map(([name, values]) => ({ series: name, values }))
+  const test = { interval, input_series: input, promql_expr_test: [expected] }
+  try {
+    const file = join(dir, 'test.json')
+    await writeFile(file, JSON.stringify({ rule_files: [], tests: [test] }))
+    await promtool('test', 'rules', file)
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}

@@ -40,6 +40,8 @@ const File = z.string().min(1)
 /** Where Redis is, for every program that uses it. */
 export const redisEnvironment = {
   REDIS_URL: list.pipe(z.array(RedisUrl).min(1)).default(['redis://127.0.0.1:6379']),
+  REDIS_USERNAME: z.string().min(1).optional(),
+  REDIS_PASSWORD: z.string().min(1).optional(),
   REDIS_CLUSTER: boolean.default(false),
   REDIS_SENTINELS: list.pipe(z.array(hostAndPort)).default([]),
   REDIS_SENTINEL_NAME: z.string().min(1).default('mymaster'),
@@ -77,7 +79,7 @@ export function addressOf(env: RedisEnvironment): {
   const tls = readTls(env, faults)
   if (faults.length > 0) throw new ConfigFault(faults)
   return {
-    urls: env.REDIS_URL,
+    urls: env.REDIS_URL.map((url) => withLogin(url, env)),
     cluster: env.REDIS_CLUSTER,
     sentinels: env.REDIS_SENTINELS,
     sentinelName: env.REDIS_SENTINEL_NAME,
@@ -86,6 +88,15 @@ export function addressOf(env: RedisEnvironment): {
     sentinelTls: env.REDIS_SENTINEL_TLS,
     tls,
   }
+}
+
+/** A URL with REDIS_USERNAME and REDIS_PASSWORD, which are written as they are; one with a login of its own keeps it. */
+function withLogin(text: string, { REDIS_USERNAME, REDIS_PASSWORD }: RedisEnvironment): string {
+  const url = new URL(text)
+  if (REDIS_PASSWORD === undefined || url.username !== '' || url.password !== '') return text
+  url.username = encodeURIComponent(REDIS_USERNAME ?? '')
+  url.password = encodeURIComponent(REDIS_PASSWORD)
+  return url.href
 }
 
 const hasTls = ({ REDIS_URL }: RedisEnvironment) =>
@@ -104,6 +115,8 @@ function contradictionsOf(env: RedisEnvironment): string[] {
       faults.push(`${name}: is set, but REDIS_URL asks for no TLS: write rediss:// there`)
   if ((env.REDIS_TLS_CERT_FILE === undefined) !== (env.REDIS_TLS_KEY_FILE === undefined))
     faults.push('REDIS_TLS_CERT_FILE: goes with REDIS_TLS_KEY_FILE: set both, or neither')
+  if (env.REDIS_USERNAME !== undefined && env.REDIS_PASSWORD === undefined)
+    faults.push('REDIS_USERNAME: needs REDIS_PASSWORD')
   if (env.REDIS_SENTINELS.length === 0) return [...faults, ...withoutSentinels(env)]
   if (env.REDIS_CLUSTER || env.REDIS_URL.length > 1)
     faults.push('REDIS_SENTINELS: is not for a Cluster: name one URL, without REDIS_CLUSTER')

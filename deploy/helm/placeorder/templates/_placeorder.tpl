@@ -28,10 +28,12 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
   valueFrom: { secretKeyRef: { name: {{ $redis.passwordSecret.name }}, key: {{ $redis.passwordSecret.key }} } }
 {{- end }}
 {{- $scheme := ternary "rediss" "redis" $redis.tls }}
-{{- $login := ternary (printf "%s:$(REDIS_PASSWORD)@" $redis.username) "" (ne $redis.passwordSecret.name "") }}
+{{- with $redis.username }}
+- { name: REDIS_USERNAME, value: {{ . | quote }} }
+{{- end }}
 {{- $urls := list }}
 {{- range (ternary (list (first $redis.addresses)) $redis.addresses (eq $redis.mode "sentinel")) }}
-{{- $urls = append $urls (printf "%s://%s%s" $scheme $login .) }}
+{{- $urls = append $urls (printf "%s://%s" $scheme .) }}
 {{- end }}
 - { name: REDIS_URL, value: {{ join "," $urls | quote }} }
 {{- if eq $redis.mode "cluster" }}
@@ -108,4 +110,9 @@ tolerations: {{ toJson . }}
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets: {{ toJson . }}
 {{- end }}
+{{- end }}
+
+{{- /* The wait to expect in ms, by Little's law: the orders that are open over those claimed in a second. Takes the series' labels. */ -}}
+{{- define "placeorder.waitQuery" -}}
+1000 * max(placeorder_open_orders{ {{- . -}} }) / clamp_min(sum(rate(placeorder_group_orders_sum{kind="intake",{{ . }}}[1m])), 1)
 {{- end }}
