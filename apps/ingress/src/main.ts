@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, live, liveFile, readEnvironment } from '@placeorder/config'
 import { namesOf, openIngressStore } from '@placeorder/store'
 import {
+  beginProcess,
   durabilityCheck,
   NowAndThen,
   openLog,
@@ -49,6 +50,13 @@ const REFUSED_LOGGED_MS = 10_000
 /** An answer is known so many signatures before it is due: one is being made then, and its own comes after it. */
 const SIGNATURES_KEPT = 2
 
+const help = `npm run ingress
+
+Answers Alipay+ over signed HTTP. It takes no arguments: docs/configuration.md lists the variables that configure it, and
+.env.example has their defaults.
+`
+
+const { begun } = beginProcess({ name: 'ingress', help, args: process.argv.slice(2) })
 const env = readEnvironment(IngressEnvironment, process.env)
 const log = openLog({ name: 'ingress', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('ingress', env.WAIT_MS)
@@ -174,4 +182,6 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
 })
 await newOrders.look()
 await app.listen({ port: env.PORT, host: env.HOST, backlog: BACKLOG })
-log.info({ address: app.server.address(), admin: await admin.listen() }, 'listening')
+const at = { address: app.server.address(), admin: await admin.listen() }
+begun()
+log.info(at, 'listening')

@@ -7,7 +7,18 @@ import type { IngressEnvironment } from './config.ts'
 import { keyIn } from './key-in.ts'
 
 /** What makes the listener an HTTPS one, in PEM. With `ca`, callers need a certificate signed by it. */
-export type TlsOptions = { cert: string; key: string; ca?: string }
+export type TlsOptions = Partial<typeof secure> & { cert: string; key: string; ca?: string }
+
+/** TLS 1.2 or later, with keys that are new for each connection: who learns the certificate's key later reads nothing of before. */
+const secure = {
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    ...['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'],
+    ...['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'],
+    ...['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+    ...['ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
+  ].join(':'),
+} as const
 
 /** The files an operator names, if any; the first two go together. */
 export type TlsEnvironment = Pick<
@@ -71,5 +82,5 @@ async function readTls(
   if (!new X509Certificate(cert).checkPrivateKey(key))
     throw new ConfigFault([`${certFile}: is the certificate of another key than ${keyFile}`])
   const pem = String(key.export({ type: 'pkcs8', format: 'pem' }))
-  return ca === undefined ? { cert, key: pem } : { cert, key: pem, ca }
+  return ca === undefined ? { ...secure, cert, key: pem } : { ...secure, cert, key: pem, ca }
 }

@@ -138,6 +138,7 @@ function environmentOf(
     Object.entries(passed).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   )
   return {
+    ADMIN_HOST: '127.0.0.1',
     ...samples,
     ...set,
     ...(urls.length > 0 ? { REDIS_URL: urls.join(',') } : {}),

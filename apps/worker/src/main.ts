@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { GroupTaker, namesOf, openWorkerStore } from '@placeorder/store'
 import {
+  beginProcess,
   durabilityCheck,
   openLog,
   openMetrics,
@@ -23,6 +24,13 @@ import { parseRulebook } from './rulebook.ts'
 /** A round of mending or resuming that waits for a Redis that is away is given up after this time (ms): all of it may run again. */
 const MEND_MS_MAX = 500
 
+const help = `npm run worker
+
+Decides orders. It takes no arguments: docs/configuration.md lists the variables that configure it, and .env.example has
+their defaults.
+`
+
+const { begun } = beginProcess({ name: 'worker', help, args: process.argv.slice(2) })
 const env = readEnvironment(WorkerEnvironment, process.env)
 const log = openLog({ name: 'worker', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('worker')
@@ -111,7 +119,6 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   rulebook.close()
   await admin.close()
 })
-log.info(
-  { shards: env.SHARDS, concurrency: env.CONCURRENCY, admin: await admin.listen() },
-  'working',
-)
+const at = await admin.listen()
+begun()
+log.info({ shards: env.SHARDS, concurrency: env.CONCURRENCY, admin: at }, 'working')

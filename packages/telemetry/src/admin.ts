@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { hearSocketErrors } from './hear-socket-errors.ts'
 import type { Metrics } from './metrics.ts'
@@ -20,6 +21,7 @@ export type AdminOptions = {
 export type Admin = {
   /** For further routes, before `listen`. */
   app: FastifyInstance
+  /** Resolves with the origin that was bound. */
   listen: () => Promise<string>
   /** From now on the process is not ready: who balances load sends no more. */
   drain: () => void
@@ -68,13 +70,23 @@ export function buildAdmin({ host, port, metrics, checks, beforeScrape }: AdminO
   })
   return {
     app,
-    listen: () => app.listen({ host, port }),
+    listen: async () => {
+      await app.listen({ host, port })
+      return originOf(app.server.address())
+    },
     drain: () => {
       draining = true
       for (const tell of asking) tell(ending) // They need not wait for a silent Redis any more.
     },
     close: () => app.close(),
   }
+}
+
+/** The address that was bound: Fastify would name 127.0.0.1 for all of them. */
+function originOf(bound: ReturnType<Server['address']>): string {
+  if (bound === null || typeof bound === 'string') return `${bound}`
+  const { address, family, port } = bound
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
 async function reasonsOf(checks: Record<string, HealthCheck>): Promise<Record<string, string>> {

@@ -1,5 +1,6 @@
 export { type Admin, type AdminOptions, buildAdmin, type HealthCheck } from './admin.ts'
 export { type Backlogged, readBacklog } from './backlog.ts'
+export { beginProcess, faultsOf } from './begin-process.ts'
 export { type Durable, durabilityCheck } from './durability-check.ts'
 export { hearSocketErrors } from './hear-socket-errors.ts'
 export { type Logger, type LogOptions, openLog } from './log.ts'

@@ -1,0 +1,75 @@
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { expect, test, vi } from 'vitest'
+import { z } from 'zod'
+import { startProcess } from './start-process.ts'
+import { openSystem } from './system.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+/** Runs a program to its end. */
+async function run(entry: string, args: string[], env: Record<string, string> = {}) {
+  const started = startProcess({ name: entry, entry: `${entry}/main.ts`, args, env })
+  const code = await started.exited
+  return { code, lines: started.lines, text: started.lines.join('\n') }
+}
+
+const processes = ['apps/ingress/src', 'apps/worker/src']
+const commands = [
+  'apps/standalone/src',
+  'apps/operator/src/orders',
+  'apps/operator/src/directory',
+  'apps/simulator/src',
+  'apps/bench/src',
+  'apps/chaos/src',
+]
+
+test.each([...processes, ...commands])(
+  '%s --help explains it, and starts nothing',
+  async (entry) => {
+    const { code, text } = await run(entry, ['--help'], { REDIS_URL: 'no url', PORT: 'no port' })
+    expect([code, text]).toEqual([0, expect.stringMatching(/--help|takes no arguments/)])
+  },
+)
+
+test.each([...processes, 'apps/standalone/src'])('%s --halp is refused', async (entry) => {
+  const { code, text } = await run(entry, ['--halp'])
+  expect([code, text]).toEqual([2, expect.stringContaining('--halp')])
+})
+
+const Line = z.object({
+  level: z.literal(60),
+  msg: z.literal('did not start'),
+  faults: z.array(z.string()),
+})
+
+test.each([
+  ['bad variables', { PORT: 'x', SHARDS: '0' }, ['PORT: must be', 'SHARDS: must be']],
+  ['a file that is not there', { CLIENTS_FILE: '/nowhere.json' }, ['/nowhere.json']],
+])('an ingress with %s names every fault in one block and one line', async (_what, env, faults) => {
+  const { code, lines, text } = await run('apps/ingress/src', [], env)
+  expect(code).toBe(1)
+  const json = lines.filter((line) => line.startsWith('{'))
+  const block = lines.filter((line) => !line.startsWith('{'))
+  expect(json).toHaveLength(1)
+  expect(Line.parse(JSON.parse(json[0] ?? '')).faults).toHaveLength(faults.length)
+  expect(block[0]).toBe('ingress did not start:')
+  expect(block).toHaveLength(1 + faults.length)
+  for (const fault of faults) expect(block.join('\n')).toContain(`  - ${fault}`)
+  expect(text).not.toMatch(/\n {4}at |Node\.js v\d/)
+})
+
+test('an ingress whose port is taken names port and cure', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  const system = await openSystem()
+  try {
+    await expect(system.startIngress({ PORT: String(port) })).rejects.toThrow(
+      `port ${port} at 127.0.0.1 is taken: end what listens there, or set PORT`,
+    )
+  } finally {
+    await system.close()
+    server.close()
+  }
+})
