@@ -42,6 +42,22 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 {{- if eq $redis.mode "sentinel" }}
 - { name: REDIS_SENTINELS, value: {{ join "," $redis.addresses | quote }} }
 - { name: REDIS_SENTINEL_NAME, value: {{ $redis.sentinelMaster | quote }} }
+{{- with $redis.sentinel }}
+{{- if .username }}
+- { name: REDIS_SENTINEL_USERNAME, value: {{ .username | quote }} }
+{{- end }}
+{{- if .passwordSecret.name }}
+- name: REDIS_SENTINEL_PASSWORD
+  valueFrom: { secretKeyRef: { name: {{ .passwordSecret.name }}, key: {{ .passwordSecret.key }} } }
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if $redis.certificates.secret }}
+- { name: REDIS_TLS_CA_FILE, value: /redis-tls/ca.crt }
+{{- if $redis.certificates.client }}
+- { name: REDIS_TLS_CERT_FILE, value: /redis-tls/tls.crt }
+- { name: REDIS_TLS_KEY_FILE, value: /redis-tls/tls.key }
+{{- end }}
 {{- end }}
 - { name: SHARDS, value: {{ int64 .Values.shards | quote }} }
 - { name: DURABILITY, value: {{ .Values.durability }} }
