@@ -1,0 +1,36 @@
+import { readArguments, usage } from './options.ts'
+import { sum, summary } from './report.ts'
+import { runAttack } from './run-attack.ts'
+
+function argumentsOrExit() {
+  try {
+    const args = readArguments(process.argv.slice(2))
+    if (args !== 'help') return args
+    console.log(usage)
+    process.exit(0)
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`)
+    process.exit(2)
+  }
+}
+
+const { seed, minutes, only } = argumentsOrExit()
+const ending = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
+console.log(`seed ${seed}`)
+let seconds = 0
+const report = await runAttack({
+  seed,
+  forMs: minutes * 60_000,
+  only,
+  signal: ending.signal,
+  onProgress: ({ connections, requests, faults }) => {
+    const line = `${sum(requests)} requests over ${connections} connections, ${faults.length} faults`
+    if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`)
+    else if (seconds % 30 === 0) console.log(line)
+    seconds += 1
+  },
+})
+if (process.stdout.isTTY) console.log()
+console.log(summary(report))
+process.exit(report.faults.length === 0 ? 0 : 1)

@@ -1,0 +1,25 @@
+import type { AttackReport } from './run-attack.ts'
+
+/** What came of an attack, in lines to print. */
+export function summary({ connections, requests, answers, resets, memory, faults }: AttackReport) {
+  return [
+    `${sum(requests)} requests over ${connections} connections, ${resets} of them reset by the system`,
+    `requests: ${counts(requests)}`,
+    `answers:  ${sum(answers)}: ${counts(answers)}`,
+    ...memory.map(
+      ({ name, firstMinute, end }) =>
+        `memory:   ${name} at most ${firstMinute} MiB in the first minute, ${end} MiB at the end`,
+    ),
+    ...faults.map((fault) => `FAULT:    ${fault}`),
+    faults.length === 0 ? 'every promise was kept' : `${faults.length} faults`,
+  ].join('\n')
+}
+
+export const sum = (of: Record<string, number>): number =>
+  Object.values(of).reduce((total, one) => total + one, 0)
+
+const counts = (of: Record<string, number>): string =>
+  Object.entries(of)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ')

@@ -1,0 +1,126 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { Random } from '../random.ts'
+import { type Attacked, openAttacked } from './attacked.ts'
+import { faultsOf } from './check-answers.ts'
+import { fire } from './fire.ts'
+import { type MemoryUsage, MemoryWatch } from './memory-usage.ts'
+import { rawShot } from './raw-shots.ts'
+import type { Shot } from './shot.ts'
+import { structureShot } from './structure-shots.ts'
+
+/** Connections that are attacked with at a time. */
+const AT_ONCE = 24
+/** How often somebody looks whether orders are still placed, in ms. */
+const LOOK_MS = 1_000
+/** Faults that are kept; of a system that breaks at once there would be millions. */
+const FAULTS_MAX = 20
+/** The share of connections that are a client's, with structures inside. The others are anybody's. */
+const STRUCTURES = 0.15
+
+export type AttackOptions = {
+  seed: number
+  forMs: number
+  /** The only shot that is fired, of one that was found; else all of them until the time is up. */
+  only: number | undefined
+  signal: AbortSignal
+  onProgress: (report: Pick<AttackReport, 'connections' | 'requests' | 'faults'>) => void
+}
+
+export type AttackReport = {
+  connections: number
+  requests: Record<string, number>
+  answers: Record<string, number>
+  /** Connections that were reset under us. */
+  resets: number
+  memory: MemoryUsage[]
+  faults: string[]
+}
+
+/** Attacks a system of its own, and reports what came of it: no fault, if every promise was kept. */
+export async function runAttack(options: AttackOptions): Promise<AttackReport> {
+  const attacked = await openAttacked()
+  const report: AttackReport = {
+    connections: 0,
+    requests: {},
+    answers: {},
+    resets: 0,
+    memory: [],
+    faults: [],
+  }
+  const memory = new MemoryWatch(attacked.processes)
+  const until = AbortSignal.any([options.signal, AbortSignal.timeout(options.forMs)])
+  try {
+    const dead = new AbortController()
+    for (const { name, exited } of attacked.processes)
+      void exited.then((how) => {
+        if (!dead.signal.aborted) fault(report, `${name} ended: ${how}`)
+        dead.abort()
+      })
+    await attack(attacked, options, report, AbortSignal.any([until, dead.signal]))
+    report.memory = memory.close()
+    for (const { name, isFlat } of report.memory)
+      if (!isFlat) fault(report, `the memory of ${name} grew after the first minute`)
+    if (!dead.signal.aborted) {
+      dead.abort()
+      const codes = await attacked.end()
+      if (codes.some((code) => code !== 0)) fault(report, `ended with ${codes.join(', ')}`)
+    }
+    return report
+  } finally {
+    memory.close()
+    await attacked.close()
+  }
+}
+
+async function attack(
+  attacked: Attacked,
+  { seed, only, onProgress }: AttackOptions,
+  report: AttackReport,
+  until: AbortSignal,
+): Promise<void> {
+  if (only !== undefined) return fireOne(attacked, seed, only, report)
+  let next = 0
+  const shooters = Array.from({ length: AT_ONCE }, async () => {
+    while (!until.aborted) {
+      next += 1
+      await fireOne(attacked, seed, next, report)
+    }
+  })
+  const look = async () => {
+    while (!until.aborted) {
+      onProgress(report)
+      const isWell = await attacked.isWell().catch(() => false)
+      if (!isWell && !until.aborted) fault(report, 'an order of a client was not placed')
+      await wait(LOOK_MS, undefined, { signal: until }).catch(() => {})
+    }
+  }
+  await Promise.all([...shooters, look()])
+}
+
+/** Fires the shot that has this number under this seed, and judges what came back. */
+async function fireOne(
+  { targets, signing, known, pool }: Attacked,
+  seed: number,
+  number: number,
+  report: AttackReport,
+): Promise<void> {
+  const random = new Random(seed).fork(number)
+  const shot = random.chance(STRUCTURES) ? structureShot(random, signing) : rawShot(random, pool)
+  const outcome = await fire(shot, targets)
+  const faults = faultsOf(shot, outcome, known, (code) => count(report.answers, code, 1))
+  report.connections += 1
+  if (outcome.isReset && shot.leaving.how !== 'reset') report.resets += 1
+  count(report.requests, shot.kind, shot.requests)
+  for (const one of faults) fault(report, `shot ${number} (${describe(shot)}): ${one}`)
+}
+
+const describe = ({ kind, port, requests, leaving }: Shot): string =>
+  `${kind}, ${requests} requests to ${port}, ${leaving.how}`
+
+function fault(report: AttackReport, what: string): void {
+  if (report.faults.length < FAULTS_MAX) report.faults.push(what)
+}
+
+function count(of: Record<string, number>, name: string, more: number): void {
+  of[name] = (of[name] ?? 0) + more
+}
