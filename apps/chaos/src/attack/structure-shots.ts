@@ -36,7 +36,7 @@ const values: readonly string[] = [
   '{"constructor":{"prototype":{"a":"b"}}}',
   '{"value":"100","currency":"CNY"}',
   '{"value":"0","currency":"CNY"}',
-  '{"value":"100","currency":"XXX"}',
+  '{"value":"100","currency":"ZZZ"}',
 ]
 
 /** What a whole body may be. */
