@@ -48,10 +48,14 @@ test('any text is a paymentId or a customerId', async () => {
     expect(await store.orders.outcomeOf(orderIdOf(order)), order.paymentId).toBe('SUCCESS')
 })
 
-test('a job leaves an order alone that names another job', async () => {
+test.each([
+  ['says whose it is', true],
+  ['does not say whose it is', false],
+])('a job that %s leaves an order alone that names another job', async (_what, says) => {
   const [own, other] = [aPlaceOrder(), aPlaceOrder()]
   const [group, elsewhere] = [await groupOf(own), await groupOf(other)]
-  await processGroup({ ...group, orderIds: [orderIdOf(own), orderIdOf(other)] }, deps)
+  const subjects = new Map([...(group.subjects ?? []), ...(says ? (elsewhere.subjects ?? []) : [])])
+  await processGroup({ ...group, subjects, orderIds: [orderIdOf(own), orderIdOf(other)] }, deps)
   expect(await store.orders.outcomeOf(orderIdOf(own))).toBe('SUCCESS')
   expect(await store.orders.outcomeOf(orderIdOf(other))).toBeUndefined()
   await processGroup(elsewhere, deps)

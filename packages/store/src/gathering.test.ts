@@ -13,14 +13,19 @@ const jobOf = async (order: PlaceOrderRequest) =>
 const jobExists = async (jobId: string) => (await worker.queues.job(0, jobId)) !== undefined
 const idsOf = (groups: Joining[]) => groups.flatMap(({ orderIds }) => orderIds)
 
+/** Long enough (ms) for any round, on a busy machine too. */
+const ROUND_MS = 20_000
+
 /** Works on a job; `during` happens in its own round, `joined` is told what has joined it. */
 const work = (
   jobId: string,
   during: () => Promise<void>,
   joined: (orderIds: OrderId[]) => Promise<void> = async () => {},
   open = () => true,
+  roundMs = ROUND_MS,
 ) =>
   workInRounds({
+    roundMs,
     connection,
     shard: 0,
     jobId,
@@ -83,6 +88,8 @@ test('what has joined a job does not wait for a slow round', async () => {
       await slow.promise
     },
     async (orderIds) => worked.resolve(orderIds),
+    () => true,
+    50,
   )
   expect(await worked.promise).toEqual([orderIdOf(order)])
   slow.resolve()
@@ -143,6 +150,7 @@ test('what has joined a job is removed once, though its worker asks for that twi
   const [done, next] = [aPlaceOrder(), aPlaceOrder()]
   const rounds: string[][] = []
   await workInRounds({
+    roundMs: ROUND_MS,
     connection: runningTwice(connection),
     shard: 0,
     jobId,

@@ -40,6 +40,8 @@ export type Rounds = {
   joined: (groups: Joining[]) => Promise<void>
   /** Whether more may join. */
   open: () => boolean
+  /** A round that takes longer (ms) is slow. */
+  roundMs?: number
 }
 
 const takeJoined = new Script('take-joined')
@@ -57,6 +59,7 @@ export async function workInRounds({
   own,
   joined,
   open,
+  roundMs = ROUND_MS,
 }: Rounds): Promise<void> {
   const keys = [gatheringKey(shard), joinedKey(shard, jobId)]
   const take = async (done: string[], joinMs: number) => {
@@ -71,8 +74,8 @@ export async function workInRounds({
   const until = performance.now() + JOB_MS_MAX
   let round = own()
   let inHand: string[] = []
-  while (await isDoneWithin(ROUND_MS, round)) {
-    const taken = await take(inHand, open() && performance.now() < until ? ROUND_MS : 0)
+  while (await isDoneWithin(roundMs, round)) {
+    const taken = await take(inHand, open() && performance.now() < until ? roundMs : 0)
     if (taken.length === 0) return
     inHand = taken
     round = joined(groupsIn(taken))
