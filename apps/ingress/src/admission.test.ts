@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises'
-import { answer } from '@placeorder/protocol'
 import { afterEach, expect, test } from 'vitest'
 import { Admission } from './admission.ts'
 
@@ -16,29 +15,48 @@ function admissionWith(openOrders = 0): Admission {
   return admission
 }
 
-test('past the orders in hand, until one of them is answered', async () => {
-  const admission = admissionWith()
-  const answered = Promise.withResolvers<ReturnType<typeof answer>>()
-  const inHand = Array.from({ length: 3 }, () => admission.admitted(() => answered.promise))
-  expect(admission.tooMuch(client)).toBe('3 orders are in hand here')
-  answered.resolve(answer('SUCCESS'))
-  await Promise.all(inHand)
-  expect(admission.tooMuch(client)).toBeUndefined()
+test.each(['place', 'inquire'] as const)(
+  'past what is in hand of %s, until one of them is answered',
+  (kind) => {
+    const admission = admissionWith()
+    const taken = Array.from({ length: 3 }, () => admission.take(kind, client))
+    expect(admission.tooMuch(kind, client)).toBe('3 are in hand here')
+    expect(admission.tooMuch(kind === 'place' ? 'inquire' : 'place', client)).toBeUndefined()
+    taken[0]?.(true)
+    expect(admission.tooMuch(kind, client)).toBeUndefined()
+  },
+)
+
+test('inquiries wait for the signatures of orders, and orders for none of inquiries', () => {
+  const admission = new Admission(
+    { ...limits, inHandMax: 1_000 },
+    () => 0,
+    () => 30,
+  )
+  opened.push(admission)
+  const taken = (kind: 'place' | 'inquire') => {
+    let took = 0
+    for (; admission.tooMuch(kind, client) === undefined; took += 1) admission.take(kind, client)
+    return took
+  }
+  expect(taken('inquire')).toBe(45) // Of the 50 that are signed in half the wait.
+  expect(taken('place')).toBe(45)
+  expect(admission.tooMuch('inquire', { clientId: 'C-2' })).toBeUndefined()
 })
 
 test('past the open orders', () => {
-  expect(admissionWith(4).tooMuch(client)).toBeUndefined()
-  expect(admissionWith(5).tooMuch(client)).toBe('5 orders are open')
+  expect(admissionWith(4).tooMuch('place', client)).toBeUndefined()
+  expect(admissionWith(5).tooMuch('place', client)).toBe('5 orders are open')
 })
 
 test('past a client’s rate, and that client alone', () => {
   const admission = admissionWith()
   const limited = { clientId: 'C-2', ordersPerSecondMax: 2 }
-  expect(admission.tooMuch(limited)).toBeUndefined()
-  expect(admission.tooMuch(limited)).toBeUndefined()
-  expect(admission.tooMuch(limited)).toBe('the client sends more than 2 orders a second')
-  expect(admission.tooMuch({ ...limited, clientId: 'C-3' })).toBeUndefined()
-  expect(admission.tooMuch(client)).toBeUndefined()
+  expect(admission.tooMuch('place', limited)).toBeUndefined()
+  expect(admission.tooMuch('place', limited)).toBeUndefined()
+  expect(admission.tooMuch('place', limited)).toBe('the client sends more than 2 a second')
+  expect(admission.tooMuch('place', { ...limited, clientId: 'C-3' })).toBeUndefined()
+  expect(admission.tooMuch('place', client)).toBeUndefined()
 })
 
 test('while the event loop is late, until it is not', async () => {
@@ -48,8 +66,8 @@ test('while the event loop is late, until it is not', async () => {
     const until = performance.now() + 400
     while (performance.now() < until);
     await setImmediate()
-    reason = admission.tooMuch(client)
+    reason = admission.tooMuch('place', client)
   }
   expect(reason).toMatch(/^the event loop is \d+ ms late$/)
-  await expect.poll(() => admission.tooMuch(client), { timeout: 5_000 }).toBeUndefined()
+  await expect.poll(() => admission.tooMuch('place', client), { timeout: 5_000 }).toBeUndefined()
 })

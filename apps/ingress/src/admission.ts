@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { PlaceOrderAnswer } from '@placeorder/protocol'
 import { Hand } from './hand.ts'
+import { Rate } from './rate.ts'
 
 export type AdmissionLimits = {
   /** Orders in hand at this ingress. */
@@ -17,25 +17,35 @@ const EVENT_LOOP_DELAY_MS_MAX = 250
 /** How often the event loop's delay is looked at, in ms. */
 const LOOK_MS = 200
 
-/** One client's rate, as a bucket that holds what one second may bring. */
-type Bucket = { tokens: number; filledAt: number }
+/** What a client sends. Orders and inquiries have the same bounds, and take nothing from each other. */
+export type Kind = 'place' | 'inquire'
+
+type Asking = { clientId: string; ordersPerSecondMax?: number | undefined }
 
 /** Refuses what would be too much, before anything is stored. */
 export class Admission {
   readonly #limits: AdmissionLimits
   readonly #openOrders: () => number
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #rates = new Map<string, Rate>()
   readonly #loop = monitorEventLoopDelay({ resolution: 50 }) // In ms. Each look wakes an idle process.
   readonly #look: NodeJS.Timeout
-  readonly #hand: Hand
+  readonly #hands: Record<Kind, Hand>
   #looked = { count: 0, sum: 0 }
   #loopDelayMs = 0
 
-  /** `openOrders` tells how many orders are open in Redis, as far as is known. */
-  constructor(limits: AdmissionLimits, openOrders: () => number) {
+  /**
+   * `openOrders`: how many orders are open in Redis, as far as is known. `paceMs`: how long it takes until one more answer
+   * is signed while all threads sign.
+   */
+  constructor(limits: AdmissionLimits, openOrders: () => number, paceMs: () => number = () => 0) {
     this.#limits = limits
     this.#openOrders = openOrders
-    this.#hand = new Hand(limits.waitMs)
+    const { inHandMax: max, waitMs } = limits
+    const signable = (ms: number) => ms / paceMs()
+    const place = new Hand({ max, waitMs, signable })
+    // Orders are signed first.
+    const inquire = new Hand({ max, waitMs, signable: (ms) => signable(ms) - place.size })
+    this.#hands = { place, inquire }
     this.#loop.enable()
     this.#look = setInterval(() => this.#lookAtLoop(), LOOK_MS).unref()
   }
@@ -50,59 +60,37 @@ export class Admission {
   }
 
   get inHand(): number {
-    return this.#hand.size
+    return this.#hands.place.size
   }
 
-  /** Runs `body` for one order that is not too much; what it gives shows whether the order was served. */
-  async admitted(body: () => Promise<PlaceOrderAnswer>): Promise<PlaceOrderAnswer> {
-    const putAway = this.#hand.take()
-    let served = false
-    try {
-      const placed = await body()
-      served = placed.result.resultStatus !== 'U'
-      return placed
-    } finally {
-      putAway(served)
-    }
+  /** Takes in what is not too much, until the function that is returned is called and says whether it was served. */
+  take(kind: Kind, { clientId }: Asking): (served: boolean) => void {
+    return this.#hands[kind].take(clientId)
   }
 
   /**
-   * Why one order more of this client is too much: the client's rate, the orders in hand, the wait to expect, the open orders or the
-   * event loop's delay is past its bound. Undefined if there is room for it; it counts in the client's rate then. It is told and
-   * not thrown: throwing is a tenth of what refusing an order costs.
+   * Why one more order or inquiry of this client is too much: the client's rate, what is in hand, the wait to expect, the open
+   * orders or the event loop's delay is past its bound. Undefined if there is room for it; it counts in the client's rate then.
+   * It is returned and not thrown: throwing is a tenth of what refusing an order costs.
    */
-  tooMuch({
-    clientId,
-    ordersPerSecondMax,
-  }: {
-    clientId: string
-    ordersPerSecondMax?: number | undefined
-  }): string | undefined {
-    if (this.inHand >= this.#limits.inHandMax) return `${this.inHand} orders are in hand here`
-    const { tooLongMs } = this.#hand
-    if (tooLongMs !== undefined) return `an order would wait for ${Math.round(tooLongMs)} ms`
-    if (this.#openOrders() >= this.#limits.openOrdersMax)
+  tooMuch(kind: Kind, client: Asking): string | undefined {
+    const inHand = this.#hands[kind].tooMuch(client.clientId)
+    if (inHand !== undefined) return inHand
+    if (kind === 'place' && this.#openOrders() >= this.#limits.openOrdersMax)
       return `${this.#openOrders()} orders are open`
     if (this.#loopDelayMs > EVENT_LOOP_DELAY_MS_MAX)
       return `the event loop is ${Math.round(this.#loopDelayMs)} ms late`
-    if (ordersPerSecondMax !== undefined && !this.#token(clientId, ordersPerSecondMax)) {
-      return `the client sends more than ${ordersPerSecondMax} orders a second`
-    }
-    return undefined
+    return this.#isTooFast(kind, client)
+      ? `the client sends more than ${client.ordersPerSecondMax} a second`
+      : undefined
   }
 
-  #token(clientId: string, perSecond: number): boolean {
-    const now = performance.now()
-    const bucket = this.#buckets.get(clientId) ?? { tokens: perSecond, filledAt: now }
-    this.#buckets.set(clientId, bucket)
-    bucket.tokens = Math.min(
-      perSecond,
-      bucket.tokens + ((now - bucket.filledAt) / 1000) * perSecond,
-    )
-    bucket.filledAt = now
-    if (bucket.tokens < 1) return false
-    bucket.tokens -= 1
-    return true
+  #isTooFast(kind: Kind, { clientId, ordersPerSecondMax }: Asking): boolean {
+    if (ordersPerSecondMax === undefined) return false
+    const name = `${kind} ${clientId} ${ordersPerSecondMax}`
+    const rate = this.#rates.get(name) ?? new Rate(ordersPerSecondMax)
+    this.#rates.set(name, rate)
+    return !rate.take()
   }
 
   close(): void {

@@ -92,13 +92,14 @@ const store = await openIngressStore({
   onMended: (mended) => ofMended(mended.map(namesOf)),
   onHeard: (ageMs) => metrics.stage('announce', ageMs / 1000),
 })
-const admission = new Admission(
-  { inHandMax: env.IN_HAND_MAX, openOrdersMax: env.OPEN_ORDERS_MAX, waitMs: env.WAIT_MS },
-  () => store.intake.openOrders,
-)
 const signatures = new SigningQueue(Math.max(1, Number(process.env.UV_THREADPOOL_SIZE) || 1))
 const signer = new Signer(() => signingKey.current, signatures)
 await signer.measure()
+const admission = new Admission(
+  { inHandMax: env.IN_HAND_MAX, openOrdersMax: env.OPEN_ORDERS_MAX, waitMs: env.WAIT_MS },
+  () => store.intake.openOrders,
+  () => signatures.paceMs,
+)
 const waits = new Waits()
 const newOrders = new NewOrders({
   ...store,

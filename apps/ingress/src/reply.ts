@@ -1,4 +1,4 @@
-import { answer, type ResultCode } from '@placeorder/protocol'
+import { answer, isResultCode, type ResultCode, statusOf } from '@placeorder/protocol'
 import type { Metrics, Step } from '@placeorder/telemetry'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { addresseeOf } from './addressee.ts'
@@ -42,6 +42,8 @@ export type Seen = {
   reason?: string | undefined
   /** The order's way from its arrival to its signed answer. */
   step?: Step
+  /** Ends what admission holds for it, once its answer is signed: whether it was served. */
+  putAway?: (served: boolean) => void
   /** How soon its answer is signed. */
   rank: Rank
   shareable: boolean
@@ -90,7 +92,9 @@ export async function signReply(
   const { clients, onAnswer, stage, draining } = deps
   const { seen } = request
   const signingAt = performance.now()
-  const signed = await signedInTime(request, text, deps)
+  const signed = await signedInTime(request, text, deps).finally(() =>
+    seen.putAway?.(!isResultCode(seen.code) || statusOf[seen.code] !== 'U'),
+  )
   if (signed === undefined) {
     reply.raw.destroy()
     return text

@@ -142,12 +142,14 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
         startedAt: Date.now() - (performance.now() - seen.arrivedAt),
         attributes: { paymentId: order.paymentId, clientId: client.clientId },
       })
-      seen.reason = deps.admission.tooMuch(client) ?? (await deps.newOrders.refusalOf(order))
+      seen.reason =
+        deps.admission.tooMuch('place', client) ?? (await deps.newOrders.refusalOf(order))
       if (seen.reason !== undefined) return say(request, 'REQUEST_TRAFFIC_EXCEED_LIMIT')
       seen.rank = 'order'
+      seen.putAway = deps.admission.take('place', client)
       const incoming = { order, clientId: client.clientId, trace: seen.step.traceparent }
       const expecting = (expected: PlaceOrderAnswer) => expectReply(request, expected, deps)
-      const placed = await deps.admission.admitted(() => placeOrder(incoming, deps.use, expecting))
+      const placed = await placeOrder(incoming, deps.use, expecting)
       seen.code = placed.result.resultCode
       seen.shareable = placed.paymentRequestId === undefined
       return JSON.stringify(placed)
@@ -155,7 +157,10 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
     doors.post(deps.paths.inquireOrder, async (request) => {
       const { seen } = request
       const inquiry = parseBody(InquiryOrderRequest, bodyOf(request))
-      clientOf(request, inquiry)
+      const client = clientOf(request, inquiry)
+      seen.reason = deps.admission.tooMuch('inquire', client)
+      if (seen.reason !== undefined) return say(request, 'REQUEST_TRAFFIC_EXCEED_LIMIT')
+      seen.putAway = deps.admission.take('inquire', client)
       const told = await inquireOrder(inquiry, deps.use)
       seen.code = told.result.resultCode
       seen.shareable = false

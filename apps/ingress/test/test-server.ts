@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { parseSignatureHeader, signedText, verify } from '@placeorder/protocol'
 import { noTracing } from '@placeorder/telemetry'
 import type { FastifyInstance } from 'fastify'
@@ -119,13 +119,6 @@ export function codeOf(
   if (![clientId, 'UNKNOWN'].includes(String(answered.headers['client-id']))) return 'for whom?'
   if (answered.statusCode !== 200) return `HTTP ${answered.statusCode}`
   if (header === undefined || header.keyVersion !== '7') return 'unsigned'
-  if (
-    !verify(
-      text,
-      createPublicKey(acquirer.publicKey.export({ type: 'spki', format: 'pem' })),
-      header.signature,
-    )
-  )
-    return 'badly signed'
+  if (!verify(text, acquirer.publicKey, header.signature)) return 'badly signed'
   return JSON.parse(answered.rawPayload.toString()).result.resultCode
 }
