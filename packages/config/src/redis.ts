@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { ConfigFault } from './environment.ts'
-import { boolean, hostAndPort, list, wholeNumber } from './pieces.ts'
+import { boolean, durationMs, hostAndPort, list, wholeNumber } from './pieces.ts'
 
 const shape =
   'must be redis://host:port or rediss://host:port, an IPv6 address in brackets; several between commas for a Cluster'
@@ -51,6 +51,7 @@ export const redisEnvironment = {
   REDIS_TLS_CA_FILE: File.optional(),
   REDIS_TLS_CERT_FILE: File.optional(),
   REDIS_TLS_KEY_FILE: File.optional(),
+  REDIS_SILENCE_MS: durationMs({ min: 500, max: 60_000 }).default(2_500),
   SHARDS: wholeNumber({ min: 1, max: 1_024 }).default(1),
 }
 
@@ -73,6 +74,7 @@ export function addressOf(env: RedisEnvironment): {
   sentinelUsername: string | undefined
   sentinelPassword: string | undefined
   sentinelTls: boolean | undefined
+  silenceMs: number
   tls: RedisTls | undefined
 } {
   const faults = contradictionsOf(env)
@@ -86,6 +88,7 @@ export function addressOf(env: RedisEnvironment): {
     sentinelUsername: env.REDIS_SENTINEL_USERNAME,
     sentinelPassword: env.REDIS_SENTINEL_PASSWORD,
     sentinelTls: env.REDIS_SENTINEL_TLS,
+    silenceMs: env.REDIS_SILENCE_MS,
     tls,
   }
 }

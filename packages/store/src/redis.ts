@@ -38,13 +38,13 @@ export function connect(
   patience: Patience,
   { listens = false }: { listens?: boolean } = {},
 ): Connection {
-  return prepared(open(address, patience, listens))
+  return prepared(open(address, patience, listens), address.silenceMs)
 }
 
 /** As all our connections are; those that BullMQ duplicates from it, to wait on, are so too. */
-function prepared<C extends Connection>(connection: C): C {
+function prepared<C extends Connection>(connection: C, silenceMs: number | undefined): C {
   const prepare = (server: Redis) => {
-    breakSilence(server)
+    breakSilence(server, silenceMs)
     gatherWrites(server)
     allowNoInfo(server)
   }
@@ -55,7 +55,7 @@ function prepared<C extends Connection>(connection: C): C {
   const duplicate = connection.duplicate.bind(connection) as (...args: unknown[]) => C
   return Object.assign(connection, {
     duplicate: (...args: unknown[]) => {
-      const another = prepared(duplicate(...args))
+      const another = prepared(duplicate(...args), silenceMs)
       another.on('error', () => {}) // BullMQ tells of those it is to tell of, and stops listening now and then.
       return another
     },

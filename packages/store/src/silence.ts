@@ -4,12 +4,14 @@ import { z } from 'zod'
 /** How often the other end is asked whether it is there, in ms. */
 const ASK_MS = 250
 
+/** How long a connection may be silent by default until it counts as dead (ms): a black hole sends no reset. */
+export const SILENCE_MS_MAX = 2_500
+
 /**
- * After this many ms without an answer a connection counts as dead and is opened anew: a black hole sends no reset.
- * With the time between two questions, and between two attempts to connect, it is below 2 s, within which orders
- * are to be served again once Redis is back.
+ * While it is set up it is given less (ms): nothing is lost with it, and with the time between two attempts it is below the 2 s
+ * within which orders are to be served again once Redis is back.
  */
-const SILENCE_MS_MAX = 1_000
+const SETUP_MS_MAX = 1_000
 
 /**
  * The server is a replica: it takes no orders, and what it says may be old. Another one is master by now, to be found at the
@@ -27,7 +29,7 @@ export class Demoted extends Error {
  * Keeps a connection from waiting for ever for one who is gone without a word, and from staying with a server that is master no
  * more: idle or not, while it is set up, and however often it is closed and opened.
  */
-export function breakSilence(node: Redis): void {
+export function breakSilence(node: Redis, silenceMsMax = SILENCE_MS_MAX): void {
   let asking: NodeJS.Timeout | undefined
   /** Looks since the question that is not answered yet. Time in which we did not run ourselves is not the other's silence. */
   let looks: number | undefined
@@ -47,8 +49,9 @@ export function breakSilence(node: Redis): void {
     }
     looks = node.stream.bytesRead === bytesRead ? looks + 1 : 0 // Whoever sends is there.
     bytesRead = node.stream.bytesRead
-    if (looks * ASK_MS >= SILENCE_MS_MAX)
-      node.stream.destroy(new Error(`Redis has not answered for ${SILENCE_MS_MAX} ms`))
+    const msMax = node.status === 'ready' ? silenceMsMax : Math.min(silenceMsMax, SETUP_MS_MAX)
+    if (looks * ASK_MS >= msMax)
+      node.stream.destroy(new Error(`Redis has not answered for ${msMax} ms`))
   }
   node.on('connect', () => {
     looks = 0 // While it is set up nothing may be sent: to be ready is the answer.
