@@ -1,4 +1,12 @@
-import { durationMs, host, list, port, redisEnvironment, wholeNumber } from '@placeorder/config'
+import {
+  durationMs,
+  host,
+  list,
+  port,
+  redisEnvironment,
+  replicasMin,
+  wholeNumber,
+} from '@placeorder/config'
 import { z } from 'zod'
 import { isSubnet, rangeNames } from './addresses.ts'
 
@@ -41,7 +49,7 @@ export const IngressEnvironment = z
     CONNECTIONS_MAX: wholeNumber({ min: 1 }).default(5_000),
     // A caller with a connection for each order fills IN_HAND_MAX, and has some left.
     CONNECTIONS_PER_ADDRESS_MAX: wholeNumber({ min: 1 }).default(2_500),
-    REPLICAS_MIN: wholeNumber({ max: 10 }).default(0),
+    REPLICAS_MIN: replicasMin,
     DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
     TRUST_PROXY: list.pipe(z.array(TrustedProxy)).default([]),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url('must be a URL').optional(),

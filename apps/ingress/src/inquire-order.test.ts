@@ -20,7 +20,7 @@ const record = {
 function storeThat(changes: Partial<InquireOrderDeps> = {}): InquireOrderDeps {
   return {
     orders: { record: async (orderId) => (orderId === orderIdOf(order) ? record : undefined) },
-    durability: { replicated: async () => true },
+    durability: { replicated: async () => true, absent: async () => true },
     waits: new Waits(),
     waitMs: 50,
     ...changes,
@@ -36,12 +36,26 @@ test('a concluded order is told with its times', async () => {
   })
 })
 
-test.each([
-  ['too few replicas have it', async () => false],
-  ['the replicas do not answer', () => Promise.reject(new Error('away'))],
-  ['the replicas never answer', () => new Promise<never>(() => {})],
-])('nothing is told of an order while %s', async (_name, replicated) => {
-  await expect(inquireOrder(asked, storeThat({ durability: { replicated } }))).rejects.toThrow()
+const replicas = {
+  'too few replicas have it': async () => false,
+  'the replicas do not answer': () => Promise.reject(new Error('away')),
+  'the replicas never answer': () => new Promise<never>(() => {}),
+}
+const kept = {
+  'a concluded order': [asked, record],
+  'an order that is not there': [asked, undefined],
+  'an order of another psp': [{ ...asked, pspId: 'another' }, record],
+} as const
+const cases = Object.entries(kept).flatMap(([whose, [request, record]]) =>
+  Object.entries(replicas).map(([name, say]) => [whose, name, request, record, say] as const),
+)
+
+test.each(cases)('nothing is told of %s while %s', async (_, __, request, record, say) => {
+  const deps = storeThat({
+    orders: { record: async () => record },
+    durability: { replicated: say, absent: say },
+  })
+  await expect(inquireOrder(request, deps)).rejects.toThrow()
 })
 
 test.each([

@@ -9,14 +9,15 @@ import { before, type Waits } from './waits.ts'
 
 export type InquireOrderDeps = {
   orders: Pick<Orders, 'record'>
-  durability: Pick<Durability, 'replicated'>
+  durability: Pick<Durability, 'replicated' | 'absent'>
   waits: Waits
   waitMs: number
 }
 
 /**
  * Tells how an order stands. It reads and never waits for an outcome; an order of another psp does not exist
- * for the caller. Rejects when the record cannot be read in time, or too few replicas have it for it to be told.
+ * for the caller. Rejects when the record cannot be read in time, or too few replicas agree: a master that another has
+ * taken the place of may know nothing of an order, or too little.
  */
 export function inquireOrder(
   { acquirerId, pspId, paymentId }: InquiryOrderRequest,
@@ -25,9 +26,13 @@ export function inquireOrder(
   return waits.within(waitMs, async (signal) => {
     const orderId = orderIdOf({ acquirerId, paymentId })
     const record = await before(orders.record(orderId), signal)
-    if (record === undefined || record.order.pspId !== pspId) return orderNotExist
-    if (!(await before(durability.replicated(orderId, record.outcome), signal)))
+    const isSure =
+      record === undefined
+        ? durability.absent(orderId)
+        : durability.replicated(orderId, record.outcome)
+    if (!(await before(isSure, signal)))
       throw new Error('too few replicas have what would be told of the order')
+    if (record?.order.pspId !== pspId) return orderNotExist
     return inquiryAnswer({ paymentId, ...record })
   })
 }

@@ -352,7 +352,7 @@ const brokenUse = {
     outcomeOf: async () => undefined,
     record: async () => undefined,
   },
-  durability: { replicated: async () => true },
+  durability: { replicated: async () => true, absent: async () => true },
   waits: new Waits(),
   stage: () => {},
   onFault: () => {},

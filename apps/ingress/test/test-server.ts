@@ -43,7 +43,7 @@ export const testUse: ServerDeps['use'] = {
     outcomeOf: async () => undefined,
     record: async () => undefined,
   },
-  durability: { replicated: async () => true },
+  durability: { replicated: async () => true, absent: async () => true },
   waits: new Waits(),
   stage: () => {},
   onFault: () => {},

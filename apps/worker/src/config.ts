@@ -1,9 +1,18 @@
-import { boolean, durationMs, host, port, redisEnvironment, wholeNumber } from '@placeorder/config'
+import {
+  boolean,
+  durationMs,
+  host,
+  port,
+  redisEnvironment,
+  replicasMin,
+  wholeNumber,
+} from '@placeorder/config'
 import { z } from 'zod'
 
 /** What a worker reads from its environment. docs/configuration.md says what each is for. */
 export const WorkerEnvironment = z.object({
   ...redisEnvironment,
+  REPLICAS_MIN: replicasMin,
   POLICY_FILE: z.string().min(1).default('config/policy.json'),
   CONCURRENCY: wholeNumber({ min: 1, max: 256 }).default(8),
   // Well below the minute within which orders must be decided once they were seen open.

@@ -73,7 +73,7 @@ async function conclude(
   const judgements = verdicts.map(({ judged }) => judged)
   const judgedAt = performance.now()
   seen.stage('decide', (judgedAt - startedAt) / 1000)
-  const standing = await store.conclusion.conclude(group.shard, judgements, openAt)
+  const standing = await store.conclusion.conclude(group, judgements, openAt)
   seen.stage('conclude', (performance.now() - judgedAt) / 1000)
   seen.decided(judgements)
   for (const [i, verdict] of verdicts.entries()) {

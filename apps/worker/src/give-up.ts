@@ -14,7 +14,7 @@ export async function endsForAge(
   const { orders, conclusion } = deps.store
   const claimedAt = await orders.claimedAt(orderId)
   if (claimedAt === undefined || ageAt(openAt.now, claimedAt) < deps.decideWithinMs) return false
-  const [outcome] = await conclusion.conclude(group.shard, [givenUp(orderId, claimedAt)], openAt)
+  const [outcome] = await conclusion.conclude(group, [givenUp(orderId, claimedAt)], openAt)
   if (outcome !== undefined) deps.seen.concluded(orderId, outcome, group)
   if (outcome === 'PROCESS_FAIL') await tellGivenUp(orderId, reason, deps)
   return true

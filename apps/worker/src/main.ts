@@ -47,7 +47,12 @@ process.on('SIGHUP', async () => {
 })
 const address = addressOf(env)
 const onFault = tellOfFaults(log)
-const store = await openWorkerStore({ address, shards: env.SHARDS, onFault })
+const store = await openWorkerStore({
+  address,
+  shards: env.SHARDS,
+  replicasMin: env.REPLICAS_MIN,
+  onFault,
+})
 const limitUse = new LimitUse(store.usage, metrics.limitUsed)
 const seen = tellOperator({ metrics, log, tracing, limitUse })
 const isolated = new IsolatedJudge({ policyFile: env.POLICY_FILE, checksMs: env.CHECKS_MS })

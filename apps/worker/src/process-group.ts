@@ -3,6 +3,7 @@ import {
   type Answerable,
   type DeferredList,
   type Group,
+  NotReplicated,
   type OrderId,
   TooLate,
 } from '@placeorder/store'
@@ -50,7 +51,8 @@ async function processPart(group: Group, orderIds: OrderId[], deps: ProcessDeps)
   try {
     await defer(group, await decidePart(group, orderIds, deps), deps)
   } catch (reason) {
-    if (reason instanceof TooLate) throw reason // None of them is to blame: all are looked at again.
+    // None of them is to blame: all are looked at again.
+    if (reason instanceof TooLate || reason instanceof NotReplicated) throw reason
     await separate(group, orderIds, reason, deps)
   }
 }

@@ -49,7 +49,11 @@ function killedAt(
       conclusion:
         nodes === 'one node'
           ? dying(store.conclusion)
-          : new Conclusion(store.connection, usage, orders, false),
+          : new Conclusion(
+              store.connection,
+              { usage, orders, durability: store.durability },
+              false,
+            ),
       lookup:
         nodes === 'one node'
           ? dying(lookup)

@@ -55,6 +55,9 @@ export const redisEnvironment = {
   SHARDS: wholeNumber({ min: 1, max: 1_024 }).default(1),
 }
 
+/** REPLICAS_MIN: how many replicas must have what is answered, and what it was decided by. */
+export const replicasMin = wholeNumber({ max: 10 }).default(0)
+
 const RedisEnvironment = z.object(redisEnvironment)
 type RedisEnvironment = z.output<typeof RedisEnvironment>
 

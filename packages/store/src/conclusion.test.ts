@@ -7,17 +7,18 @@ import { Conclusion } from './conclusion.ts'
 import { orderIdOf } from './keys.ts'
 
 const { worker, takeIn, connection } = await openTestStore({ own: true })
-const { usage, orders } = worker
+const { usage, orders, durability } = worker
 afterEach(() => void vi.useRealTimers())
 
 test.each([
   ['one node keeps all', true],
   ['two nodes share them', false],
 ])('where %s, an order decided again minutes later takes once', async (_where, oneNode) => {
-  const conclusion = new Conclusion(connection, usage, orders, oneNode)
+  const conclusion = new Conclusion(connection, { usage, orders, durability }, oneNode)
   const order = aPlaceOrder()
   await takeIn(order)
   const orderId = orderIdOf(order)
+  const [jobId = ''] = await orders.jobsOf(0, [orderId])
   const claimedAt = (await orders.claimedAt(orderId)) ?? 0
   const taking: Taking = {
     subject: 'customer',
@@ -32,7 +33,7 @@ test.each([
   const conclude = async (laterMs: number) => {
     const openAt = await usage.now()
     const later = { ...openAt, now: openAt.now + laterMs }
-    return conclusion.conclude(0, [{ ...judged, orderCode: undefined }], later)
+    return conclusion.conclude({ shard: 0, jobId }, [{ ...judged, orderCode: undefined }], later)
   }
   expect(await conclude(0)).toEqual(['SUCCESS'])
   const laterMs = 5 * 60_000

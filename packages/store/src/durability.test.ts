@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Durability } from './durability.ts'
-import { orderIdOf, orderKey, shardOf } from './keys.ts'
+import { type OrderId, orderIdOf, orderKey, shardOf } from './keys.ts'
 import { findRedisServer, type LocalRedis, startLocalRedis } from './local-redis.ts'
 import {
   type IngressStore,
@@ -185,6 +185,17 @@ describe('with a master and a replica, and one replica wanted', () => {
 
   test('an order this master does not know is not replicated: the one that knew it may be lost', async () => {
     expect(await ingress.durability.replicated(orderIdOf(aPlaceOrder()))).toBe(false)
+  })
+
+  test('that there is no such order is sure while the replica answers, and of no order that there is', async () => {
+    const absent = (orderId: OrderId) => ingress.durability.absent(orderId)
+    const [orderId, another] = [await taken(), orderIdOf(aPlaceOrder())]
+    await expect.poll(() => absent(another), { timeout: 10_000 }).toBe(true)
+    expect(await absent(orderId)).toBe(false)
+    replica.process.kill('SIGSTOP')
+    expect(await absent(another)).toBe(false)
+    replica.process.kill('SIGCONT')
+    await expect.poll(() => absent(another), { timeout: 10_000 }).toBe(true)
   })
 
   test('with the replica gone the orders of all shards are told so together', async () => {

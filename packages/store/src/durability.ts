@@ -4,7 +4,14 @@ import type { FinalCode } from '@placeorder/protocol'
 import { Cluster } from 'ioredis'
 import { z } from 'zod'
 import { type InspectOptions, inspectRedis, type RedisReport } from './inspect-redis.ts'
-import { fenceKey, type OrderId, orderKey, shardOf } from './keys.ts'
+import {
+  decisionsFenceKey,
+  fenceKey,
+  type OrderId,
+  orderKey,
+  shardOf,
+  steadyTimeKey,
+} from './keys.ts'
 import type { Connection } from './redis.ts'
 
 /** How long a fence waits for the replicas (ms); past it, it is not known whether they have it. */
@@ -13,12 +20,15 @@ const REPLICAS_MS_MAX = 500
 /** How many orders one fence looks at. */
 const FENCE_ORDERS_MAX = 512
 
-/** Somebody who wants to know whether an order, as he saw it, is on the replicas. */
+/** What is kept of an order. */
+type Kept = { terms: string | null; outcome: string | null; job: string | null }
+
+/** Somebody who wants to know whether what fits is so on the replicas. */
 type Asked = {
-  shard: number
-  orderId: OrderId
-  outcome: FinalCode | undefined
-  told: PromiseWithResolvers<boolean>
+  /** The key of the order's record, and the shard's fence. */
+  keys: { record: string; fence: string }
+  fits: (kept: Kept) => boolean
+  told: PromiseWithResolvers<boolean | undefined>
 }
 
 /** One fence at a time; those who ask meanwhile share the next one. */
@@ -42,6 +52,8 @@ export class Durability {
   readonly #shards: number
   /** One for all shards that are sure to be on one master: whoever waits on a connection holds up the others on it. */
   readonly #lanes: Lane[]
+  /** Of the slot that limits, order codes and decisions are in. */
+  readonly #decisions: Lane
   readonly #inspecting: InspectOptions
   #waitAof = true
 
@@ -56,6 +68,7 @@ export class Durability {
     this.#shards = shards
     const lanes = connection instanceof Cluster ? shards : 1
     this.#lanes = Array.from({ length: lanes }, () => ({ asked: [], isRunning: false }))
+    this.#decisions = { asked: [], isRunning: false }
   }
 
   /** Looks at every master: its role, durability, memory and replicas. Rejects when Redis does not answer. */
@@ -71,12 +84,48 @@ export class Durability {
    * by now, which does not know of it.
    */
   async replicated(orderId: OrderId, outcome?: FinalCode): Promise<boolean> {
+    const fits = (kept: Kept) =>
+      kept.terms !== null && (outcome === undefined || outcome === kept.outcome)
+    return (await this.#ask(orderId, fits)) === true
+  }
+
+  /**
+   * Resolves with true once it is sure that there is no such order: the master that says so has as many replicas as are
+   * wanted, so it is not one that another has taken the place of.
+   */
+  async absent(orderId: OrderId): Promise<boolean> {
+    return (await this.#ask(orderId, ({ terms }) => terms === null)) === true
+  }
+
+  /**
+   * Whether an order is open, names a job, and is so on as many replicas as are wanted; undefined when too few answer.
+   * Where none are wanted, nothing is looked at.
+   */
+  async openIn(orderId: OrderId, jobId: string): Promise<boolean | undefined> {
+    const fits = ({ terms, outcome, job }: Kept) =>
+      terms !== null && outcome === null && job === jobId
+    return this.#ask(orderId, fits)
+  }
+
+  /** Resolves with true once all that was decided before is on as many replicas as are wanted. */
+  async decisionsReplicated(): Promise<boolean> {
+    if (this.#replicasMin === 0) return true
+    const keys = { record: steadyTimeKey, fence: decisionsFenceKey }
+    return (await this.#join(this.#decisions, keys, () => true)) === true
+  }
+
+  async #ask(orderId: OrderId, fits: Asked['fits']): Promise<boolean | undefined> {
     if (this.#replicasMin === 0) return true
     const shard = shardOf(orderId, this.#shards)
     const lane = this.#lanes[shard % this.#lanes.length]
     assert(lane !== undefined, 'every order has a lane')
-    const told = Promise.withResolvers<boolean>()
-    lane.asked.push({ shard, orderId, outcome, told })
+    const keys = { record: orderKey(shard, orderId), fence: fenceKey(shard) }
+    return this.#join(lane, keys, fits)
+  }
+
+  #join(lane: Lane, keys: Asked['keys'], fits: Asked['fits']): Promise<boolean | undefined> {
+    const told = Promise.withResolvers<boolean | undefined>()
+    lane.asked.push({ keys, fits, told })
     void this.#fence(lane)
     return told.promise
   }
@@ -89,7 +138,7 @@ export class Durability {
       const asked = lane.asked.splice(0, FENCE_ORDERS_MAX)
       try {
         const answers = await this.#look(asked)
-        for (const [i, { told }] of asked.entries()) told.resolve(answers[i] === true)
+        for (const [i, { told }] of asked.entries()) told.resolve(answers[i])
       } catch (error) {
         for (const { told } of asked) told.reject(error)
       }
@@ -101,11 +150,10 @@ export class Durability {
    * Replication keeps the order of writes: when a write made now is on a replica, so is all that was read before it on
    * the same master. One pipeline, so that reading and waiting cannot be of two masters.
    */
-  async #look(asked: Asked[]): Promise<boolean[]> {
+  async #look(asked: Asked[]): Promise<(boolean | undefined)[]> {
     const pipeline = this.#fences.pipeline()
-    for (const { shard, orderId } of asked)
-      pipeline.hmget(orderKey(shard, orderId), 'terms', 'outcome')
-    pipeline.set(fenceKey(asked[0]?.shard ?? 0), 1)
+    for (const { keys } of asked) pipeline.hmget(keys.record, 'terms', 'outcome', 'job')
+    for (const fence of new Set(asked.map(({ keys }) => keys.fence))) pipeline.set(fence, 1)
     const waitMs = REPLICAS_MS_MAX / (this.#waitAof ? 2 : 1)
     pipeline.call('WAIT', this.#replicasMin, waitMs)
     // Asked at once, a replica would tell what it had synced before; by itself it tells once a second.
@@ -121,11 +169,13 @@ export class Durability {
     if (failed) throw failed
     const replicas = z.union([z.number(), z.tuple([z.number(), z.number()])]).parse(waited)
     const enough = (typeof replicas === 'number' ? replicas : replicas[1]) >= this.#replicasMin
-    return asked.map(({ outcome }, i) => {
-      const [terms, kept] = Kept.parse(replies[i]?.[1])
-      return enough && terms !== null && (outcome === undefined || outcome === kept)
-    })
+    return asked.map(({ fits }, i) =>
+      enough ? fits(KeptFields.parse(replies[i]?.[1])) : undefined,
+    )
   }
 }
 
-const Kept = z.tuple([z.string().nullable(), z.string().nullable()])
+const Field = z.string().nullable()
+const KeptFields = z
+  .tuple([Field, Field, Field])
+  .transform(([terms, outcome, job]): Kept => ({ terms, outcome, job }))

@@ -1,5 +1,5 @@
 export { Acquirers } from './acquirers.ts'
-export { Conclusion } from './conclusion.ts'
+export { Conclusion, NotReplicated } from './conclusion.ts'
 export { Deferral, type DeferredList, listNamed, type Resuming } from './deferral.ts'
 export { Directory, type Found } from './directory.ts'
 export { Durability } from './durability.ts'

@@ -67,6 +67,9 @@ export const channelName = (shard: number, ingressId: string): string =>
 /** Written by an ingress to learn how far the shard's replicas have come. */
 export const fenceKey = (shard: number): string => `${tagOf(shard)}:fence`
 
+/** The same, of the slot that limits, order codes and decisions are in. */
+export const decisionsFenceKey = '{u}:fence'
+
 export const jobKey = (shard: number, jobId: string): string =>
   `${tagOf(shard)}:${queueName}:${jobId}`
 

@@ -124,11 +124,15 @@ export async function openIngressStore(
 }
 
 /** Opens what a worker needs. Its commands wait for Redis, however long it is away; on a Cluster, some seconds. */
-export async function openWorkerStore(options: StoreOptions): Promise<WorkerStore> {
-  const { shards } = options
+export async function openWorkerStore(
+  options: StoreOptions & { replicasMin?: number },
+): Promise<WorkerStore> {
+  const { shards, replicasMin = 0 } = options
   const { open, ready } = opener(options)
   const connection = open('patient')
+  const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await ready(connection)
+  const durability = new Durability(connection, { shards, replicasMin, fences })
   const orders = new Orders(connection, shards)
   const usage = new Usage(connection)
   const queues = new Queues(connection, shards)
@@ -139,17 +143,17 @@ export async function openWorkerStore(options: StoreOptions): Promise<WorkerStor
     directory,
     lookup: new Lookup(connection, { orders, directory, recent }),
     usage,
-    conclusion: new Conclusion(connection, usage, orders),
+    conclusion: new Conclusion(connection, { usage, orders, durability }),
     recent,
     mending: new Mending(connection, orders, queues),
     openWalk: new OpenWalk(connection),
     deferral: new Deferral(connection, queues),
     queues,
-    durability: new Durability(connection, { shards, replicasMin: 0 }),
+    durability,
     connection,
     close: async () => {
       await queues.close()
-      await disconnect(connection)
+      await Promise.all([connection, ...(fences ? [fences] : [])].map(disconnect))
     },
   }
 }

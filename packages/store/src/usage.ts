@@ -123,7 +123,9 @@ export class Usage {
 
   async #decideMinute(minute: number, orders: Judged[], openAt: RedisTime): Promise<FinalCode[]> {
     const { keys, args } = this.decision(minute, orders, openAt)
-    return this.decided(Decided.parse(await this.#reserve.run(this.#connection, keys, args)))
+    const decided = Decided.parse(await this.#reserve.run(this.#connection, keys, args))
+    this.heard(decided)
+    return decided.codes.map(finalCode)
   }
 
   /** What the script is told to decide orders of one minute. */
@@ -150,15 +152,14 @@ export class Usage {
   }
 
   /**
-   * What the script has answered.
+   * Notes the time that the script has answered.
    *
    * @throws TooLate when it has decided nothing
    */
-  decided({ time, codes }: z.output<typeof Decided>): FinalCode[] {
+  heard({ time, codes }: z.output<typeof Decided>): void {
     this.#tell(time)
     if (codes.length === 0)
       throw new TooLate('orders were decided too long after they were seen open')
-    return codes.map(finalCode)
   }
 
   /** What was placed: by a merchant or a customer, on a day, in a currency. */

@@ -2,7 +2,8 @@
 --
 -- KEYS[1]      the shard's set of open orders
 -- KEYS[2..n]   the orders' hashes
--- ARGV[..]     for each order two: orderId, outcome (a final result code)
+-- ARGV[..]     for each order two: orderId, outcome (a final result code). A script that calls this one gives in
+--              ARGV.records what it has read of the orders: outcome, waiting, terms
 --
 -- Returns      for each order the outcome that stands: the given one, or an earlier one; '' if it was never claimed
 
@@ -12,7 +13,7 @@ local standing, closed, told, news = {}, {}, {}, {}
 
 for i = 2, #KEYS do
   local orderId, outcome = ARGV[(i - 2) * 2 + 1], ARGV[(i - 2) * 2 + 2]
-  local kept = redis.call('HMGET', KEYS[i], 'outcome', 'waiting', 'terms')
+  local kept = ARGV.records and ARGV.records[i - 1] or redis.call('HMGET', KEYS[i], 'outcome', 'waiting', 'terms')
   if not kept[3] then
     standing[i - 1] = ''
   elseif kept[1] then

@@ -1,18 +1,37 @@
 -- Decides orders and gives them their outcomes in one step, where one node keeps all keys. `reserve` and `conclude` are
--- the scripts of these names, as functions of their KEYS and ARGV.
+-- the scripts of these names, as functions of their KEYS and ARGV. Nothing is reserved for an order that has no record any
+-- more, as when a master was lost with it; that names another job; or that is concluded.
 --
 -- KEYS[1..]    those of `reserve`, then those of `conclude`
 -- ARGV[1]      the number of keys of `reserve`
 -- ARGV[2..5]   the arguments of `reserve`
--- ARGV[6..]    the orderId of each order
+-- ARGV[6]      the job that the orders were judged in
+-- ARGV[7..]    the orderId of each order
 --
--- Returns      what `reserve` does, and what `conclude` does; if it is too late to decide, the latter is empty
+-- Returns      what `reserve` does; and for each order the outcome that stands, '' if none does. If it is too late to
+--              decide, the latter is empty
 
 local reserveKeys = tonumber(ARGV[1])
-local decided = reserve({ unpack(KEYS, 1, reserveKeys) }, { unpack(ARGV, 2, 5) })
-local outcomes = {}
-for i = 3, #decided do
-  outcomes[2 * i - 5], outcomes[2 * i - 4] = ARGV[3 + i], decided[i]
+local orders, records, leftOut = #ARGV - 6, {}, {}
+for i = 1, orders do
+  local record = redis.call('HMGET', KEYS[reserveKeys + 1 + i], 'outcome', 'waiting', 'terms', 'job')
+  records[i], leftOut[i] = record, not record[3] or record[1] or record[4] ~= ARGV[6]
 end
-if #outcomes == 0 then return { decided, {} } end
-return { decided, conclude({ unpack(KEYS, reserveKeys + 1) }, outcomes) }
+
+local reserveArgs = { unpack(ARGV, 2, 5) }
+reserveArgs.leftOut = leftOut
+local decided = reserve({ unpack(KEYS, 1, reserveKeys) }, reserveArgs)
+if #decided == 2 then return { decided, {} } end
+
+local keys, outcomes, places = { KEYS[reserveKeys + 1] }, { records = {} }, {}
+for i = 1, orders do
+  if not leftOut[i] then
+    keys[#keys + 1] = KEYS[reserveKeys + 1 + i]
+    outcomes[#outcomes + 1], outcomes[#outcomes + 2] = ARGV[6 + i], decided[2 + i]
+    outcomes.records[#keys - 1], places[#keys - 1] = records[i], i
+  end
+end
+local standing = {}
+for i = 1, orders do standing[i] = records[i][1] or '' end
+for n, outcome in ipairs(conclude(keys, outcomes)) do standing[places[n]] = outcome end
+return { decided, standing }

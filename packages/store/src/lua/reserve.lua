@@ -16,8 +16,9 @@
 --              parts follow, and for each part five: which of the keys, 1 is KEYS[5]; the counter's field, or HOLD for an order
 --              code; amount; the most the amount may add up to; the most the count may (false for no limit; all three are
 --              strings from 10^15 on). An order has one part of a field at most
+--              A script that calls this one says in ARGV.leftOut of which orders nothing is to be decided
 --
--- Returns      the time and the steady time in ms, then for each order its final result code; nothing if it is too late
+-- Returns      the time and the steady time in ms, then for each order its final result code, '' if it is left out; nothing if it is too late
 
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
@@ -121,7 +122,9 @@ local decided = redis.call('HMGET', KEYS[1], unpack(orderIds))
 local here, fresh = {}, {}
 for n, orderId in ipairs(orderIds) do
   decided[n] = decided[n] or here[orderId]
-  if not decided[n] then
+  if ARGV.leftOut and ARGV.leftOut[n] then
+    decided[n] = decided[n] or ''
+  elseif not decided[n] then
     local order = orders[n]
     local code, first, last = told[order + 1], order + 3, order + 5 * told[order + 2]
     if code == 'SUCCESS' then code = refusal(orderId, first, last) or code end
