@@ -161,7 +161,7 @@ test.each([
   const order = aPlaceOrder()
   const group = { ...(await groupOf(order)), stalled: 1 }
   const claimedAt = Date.now() - claimedBeforeMs
-  await store.connection.hset(`{s0}:order:${order.paymentId}`, { claimedAt })
+  await store.connection.hset(`{s0}:order:${orderIdOf(order)}`, { claimedAt })
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + aheadMs })
   try {
     await processGroup(group, deps)
