@@ -10,12 +10,14 @@ const help = `npm run mutants -- [--only TEXT]
 Breaks promises one by one in a copy of the last commit, and runs the test that must notice. Takes some minutes.
 Writes docs/mutants.md, unless only some are asked for.
 
-  --only TEXT   those whose name or file contains this
+  --only TEXT   those whose name or file contains this; may be given more than once
 `
 
 function readWords() {
   try {
-    return parseArgs({ options: { only: { type: 'string' }, help: { type: 'boolean' } } }).values
+    return parseArgs({
+      options: { only: { type: 'string', multiple: true }, help: { type: 'boolean' } },
+    }).values
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${help}`)
     process.exit(2)
@@ -29,7 +31,8 @@ if (asksForHelp) {
 }
 const root = join(import.meta.dirname, '../../../..')
 const chosen = mutants.filter(
-  ({ breaks, file }) => only === undefined || `${breaks} ${file}`.includes(only),
+  ({ breaks, file }) =>
+    only === undefined || only.some((text) => `${breaks} ${file}`.includes(text)),
 )
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())

@@ -16,8 +16,8 @@ export const ingress: Mutant[] = [
   {
     breaks: 'a psp sees the orders of another',
     file: 'apps/ingress/src/inquire-order.ts',
-    from: 'record.order.pspId !== pspId',
-    to: 'pspId === undefined',
+    from: 'order.pspId !== pspId',
+    to: "order.pspId === 'nobody'",
     test: ['apps/ingress', 'src/inquire-order.test.ts'],
   },
   {
@@ -37,16 +37,16 @@ export const ingress: Mutant[] = [
   {
     breaks: 'open orders have no bound',
     file: 'apps/ingress/src/admission.ts',
-    from: 'if (this.#openOrders() >= this.#limits.openOrdersMax)',
-    to: 'if (this.#openOrders() < 0)',
+    from: '>= this.#limits.openOrdersMax',
+    to: '> Number.MAX_VALUE',
     test: admissionTest,
   },
   {
     breaks: 'the rate of a client has no bound',
-    file: 'apps/ingress/src/admission.ts',
-    from: 'if (bucket.tokens < 1) return false',
-    to: 'if (bucket.tokens < -1e9) return false',
-    test: admissionTest,
+    file: 'apps/ingress/src/rate.ts',
+    from: 'if (this.#tokens < 1) return false',
+    to: 'if (this.#tokens < -1e9) return false',
+    test: ['apps/ingress', 'src/rate.test.ts'],
   },
   {
     breaks: 'an answer goes out with the signature of the answer that was expected',
@@ -79,8 +79,8 @@ export const ingress: Mutant[] = [
   {
     breaks: 'orders that would wait for too long are let in',
     file: 'apps/ingress/src/hand.ts',
-    from: 'return expectedMs > this.#waitMs * EXPECTED_SHARE_MAX ? expectedMs : undefined',
-    to: 'return expectedMs < 0 ? expectedMs : undefined',
+    from: 'const EXPECTED_SHARE_MAX = 1 / 2',
+    to: 'const EXPECTED_SHARE_MAX = 1_000',
     test: ['apps/ingress', 'src/hand.test.ts'],
   },
 ]

@@ -39,10 +39,10 @@ export const orders: Mutant[] = [
     test: gatheringTest,
   },
   {
-    breaks: 'a later outcome replaces the first',
+    breaks: 'a later outcome is given where the first stands',
     file: conclude,
-    from: 'elseif kept[1] then',
-    to: 'elseif false then',
+    from: 'standing[i - 1] = kept[1]',
+    to: 'standing[i - 1] = outcome',
     test: ordersTest,
   },
   {
@@ -76,22 +76,22 @@ export const orders: Mutant[] = [
   {
     breaks: 'replicas are not waited for',
     file: durability,
-    from: 'if (this.#replicasMin === 0) return true',
-    to: 'if (this.#replicasMin >= 0) return true',
+    from: 'replicas[1]) >= this.#replicasMin',
+    to: 'replicas[1]) >= 0',
     test: fenceTest,
   },
   {
     breaks: 'an order that the new master does not know passes the fence',
     file: durability,
-    from: 'terms !== null &&',
-    to: '',
+    from: 'terms !== null && (outcome',
+    to: 'terms !== 1 && (outcome',
     test: fenceTest,
   },
   {
     breaks: 'an outcome that the new master does not know passes the fence',
     file: durability,
-    from: '(outcome === undefined || outcome === kept)',
-    to: '(outcome === undefined || kept !== undefined)',
+    from: '|| outcome === kept',
+    to: '|| outcome !== kept || outcome === kept',
     test: fenceTest,
   },
   {
