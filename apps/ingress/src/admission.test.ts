@@ -49,6 +49,24 @@ test('past the open orders', () => {
   expect(admissionWith(5).tooMuch('place', client)).toBe('5 orders are open')
 })
 
+test('a client that has its share of the open orders leaves the rest to others', () => {
+  const shares: Record<string, number> = { A: 0.9, B: 0.1 }
+  const refusedAt = (open: number): string[] => {
+    const admission = new Admission(
+      { ...limits, openOrdersMax: 900 },
+      () => open,
+      () => 0,
+      (clientId) => shares[clientId] ?? 0,
+    )
+    opened.push(admission)
+    return ['A', 'B', 'C'].filter((clientId) => admission.tooMuch('place', { clientId }))
+  }
+  expect(refusedAt(700)).toEqual([])
+  expect(refusedAt(810)).toEqual(['A'])
+  expect(refusedAt(899)).toEqual(['A', 'B'])
+  expect(refusedAt(900)).toEqual(['A', 'B', 'C'])
+})
+
 test('past a client’s rate, and that client alone', () => {
   const admission = admissionWith()
   const limited = { clientId: 'C-2', ordersPerSecondMax: 2 }

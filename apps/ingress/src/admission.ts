@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { Hand } from './hand.ts'
+import { Hand, LENT } from './hand.ts'
 import { Rate } from './rate.ts'
 
 export type AdmissionLimits = {
@@ -26,6 +26,7 @@ type Asking = { clientId: string; ordersPerSecondMax?: number | undefined }
 export class Admission {
   readonly #limits: AdmissionLimits
   readonly #openOrders: () => number
+  readonly #openShareOf: (clientId: string) => number
   readonly #rates = new Map<string, Rate>()
   readonly #loop = monitorEventLoopDelay({ resolution: 50 }) // In ms. Each look wakes an idle process.
   readonly #look: NodeJS.Timeout
@@ -35,9 +36,15 @@ export class Admission {
 
   /**
    * `openOrders`: how many orders are open in Redis, as far as is known. `paceMs`: how long it takes until one more answer
-   * is signed while all threads sign.
+   * is signed while all threads sign. `openShareOf`: a client's share of the open orders.
    */
-  constructor(limits: AdmissionLimits, openOrders: () => number, paceMs: () => number = () => 0) {
+  constructor(
+    limits: AdmissionLimits,
+    openOrders: () => number,
+    paceMs: () => number = () => 0,
+    openShareOf: (clientId: string) => number = () => 0,
+  ) {
+    this.#openShareOf = openShareOf
     this.#limits = limits
     this.#openOrders = openOrders
     const { inHandMax: max, waitMs } = limits
@@ -76,13 +83,22 @@ export class Admission {
   tooMuch(kind: Kind, client: Asking): string | undefined {
     const inHand = this.#hands[kind].tooMuch(client.clientId)
     if (inHand !== undefined) return inHand
-    if (kind === 'place' && this.#openOrders() >= this.#limits.openOrdersMax)
-      return `${this.#openOrders()} orders are open`
+    const open = kind === 'place' ? this.#tooManyOpen(client.clientId) : undefined
+    if (open !== undefined) return open
     if (this.#loopDelayMs > EVENT_LOOP_DELAY_MS_MAX)
       return `the event loop is ${Math.round(this.#loopDelayMs)} ms late`
     return this.#isTooFast(kind, client)
       ? `the client sends more than ${client.ordersPerSecondMax} a second`
       : undefined
+  }
+
+  #tooManyOpen(clientId: string): string | undefined {
+    const open = this.#openOrders()
+    const free = this.#limits.openOrdersMax - open
+    if (free <= 0) return `${open} orders are open`
+    if (open < LENT * free) return undefined // Nobody has that many.
+    const own = Math.round(open * this.#openShareOf(clientId))
+    return own < LENT * free ? undefined : `${own} of the client's orders are open, of ${open}`
   }
 
   #isTooFast(kind: Kind, { clientId, ordersPerSecondMax }: Asking): boolean {

@@ -15,7 +15,7 @@ const EXPECTED_SHARE_MAX = 1 / 2
  * A client may have so many times what is free. So one client alone may fill eight ninths, two that ask for all of it have
  * eight seventeenths each, and there is always something left for the next one.
  */
-const LENT = 8
+export const LENT = 8
 
 export type HandOptions = {
   /** How many may be in hand, of all clients together. */

@@ -99,6 +99,7 @@ const admission = new Admission(
   { inHandMax: env.IN_HAND_MAX, openOrdersMax: env.OPEN_ORDERS_MAX, waitMs: env.WAIT_MS },
   () => store.intake.openOrders,
   () => signatures.paceMs,
+  (clientId) => store.openShares.of(clientId),
 )
 const waits = new Waits()
 const newOrders = new NewOrders({

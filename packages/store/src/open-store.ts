@@ -11,6 +11,7 @@ import { keepShards } from './keep-shards.ts'
 import { channelName, type OrderId } from './keys.ts'
 import { Lookup } from './lookup.ts'
 import { Mending } from './mending.ts'
+import { OpenShares } from './open-shares.ts'
 import { OpenWalk } from './open-walk.ts'
 import { Orders } from './orders.ts'
 import { Queues } from './queue.ts'
@@ -28,6 +29,7 @@ export type StoreOptions = {
 /** What an ingress uses of the store. */
 export type IngressStore = {
   intake: Intake
+  openShares: OpenShares
   orders: Orders
   durability: Durability
   connection: Connection
@@ -108,9 +110,12 @@ export async function openIngressStore(
     onGroup,
     lostMs: waitMs / 2,
   })
-  const counting = setInterval(() => void intake.countOpen().catch(() => {}), COUNT_OPEN_MS).unref()
+  const openShares = new OpenShares(connection, shards)
+  const count = () => Promise.allSettled([intake.countOpen(), openShares.look()])
+  const counting = setInterval(() => void count(), COUNT_OPEN_MS).unref()
   return {
     intake,
+    openShares,
     orders,
     durability: new Durability(connection, { shards, replicasMin, fences, memoryReservePercent }),
     connection,
