@@ -1,3 +1,4 @@
+import { isResultCode, statusOf } from '@placeorder/protocol'
 import { aPlaceOrder, openAuthority, openSystem, type System } from '@placeorder/testkit'
 import { answersIn } from './answers.ts'
 import type { Known } from './check-answers.ts'
@@ -17,7 +18,7 @@ export type Attacked = {
   known: Known
   pool: readonly Placed[]
   processes: readonly { name: string; pid: number; exited: Promise<number | NodeJS.Signals> }[]
-  /** Whether an order is still placed, by an ingress that lives. */
+  /** Whether a good order still gets an answer that may be its own: under attack it may be a U. */
   isWell: () => Promise<boolean>
   /** Ends the processes; gives the exit code of each. */
   end: () => Promise<(number | NodeJS.Signals)[]>
@@ -51,7 +52,10 @@ export async function openAttacked(): Promise<Attacked> {
     known: { clientId: signing.clientId, serverKey: serverKeyOf(system) },
     pool: await placeAll(targets, signing),
     processes,
-    isWell: async () => (await plain.place(aPlaceOrder())).code === 'SUCCESS',
+    isWell: async () => {
+      const { code, verified } = await plain.place(aPlaceOrder())
+      return verified && isResultCode(code) && statusOf[code] !== 'F'
+    },
     end: () => {
       for (const { kill } of processes) kill('SIGTERM')
       return Promise.all(processes.map(({ exited }) => exited))

@@ -29,7 +29,8 @@ export function faultsOf(
   known: Known,
   onCode: (code: string) => void,
 ): string[] {
-  if (outcome.isOpen) return [`the connection is still open after ${outcome.tookMs} ms`]
+  if (outcome.isOpen && !isIdle(shot, outcome))
+    return [`the connection is still open after ${outcome.tookMs} ms`]
   if (!shot.port.startsWith('orders')) return []
   const mayLackBodies = shot.pieces.some((piece) => piece.includes('HEAD'))
   const { answers, rest } = answersIn(outcome.received, mayLackBodies)
@@ -46,6 +47,12 @@ export function faultsOf(
   if (shot.answersInAll && !isCut && answers.length !== shot.requests)
     faults.push(`${shot.requests} requests of a client got ${answers.length} answers`)
   return faults
+}
+
+/** Whether a connection waits for its next request: for that it has 75 s. */
+function isIdle({ leaving }: Shot, { received }: Outcome): boolean {
+  const { answers, rest } = answersIn(received, true)
+  return leaving.how === 'silence' && answers.length > 0 && rest.length === 0
 }
 
 function faultsOfPlaced(

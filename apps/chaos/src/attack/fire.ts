@@ -16,7 +16,7 @@ export type Outcome = {
 export type Targets = { numbers: Record<Port, number>; ca: string }
 
 /** The longest that a connection may be open: 15 s for a request that never comes whole, an answer, and a busy machine. */
-const OPEN_MS_MAX = 40_000
+const OPEN_MS_MAX = 30_000
 
 /** Sends a shot over a connection of its own, and reads what comes back until the connection is closed. */
 export async function fire(shot: Shot, { numbers, ca }: Targets): Promise<Outcome> {

@@ -120,7 +120,7 @@ export function rawShot(random: Random, pool: readonly Placed[]): Shot {
 const BYTES_MAX = 300_000
 
 function leaving(random: Random): Leaving {
-  const how = random.weighted({ end: 150, reset: 50, silence: 1 })
+  const how = random.weighted({ end: 750, reset: 249, silence: 1 })
   return how === 'reset' ? { how, afterMs: random.whole(0, 30) } : { how }
 }
 

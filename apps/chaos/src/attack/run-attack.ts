@@ -90,7 +90,7 @@ async function attack(
     while (!until.aborted) {
       onProgress(report)
       const isWell = await attacked.isWell().catch(() => false)
-      if (!isWell && !until.aborted) fault(report, 'an order of a client was not placed')
+      if (!isWell && !until.aborted) fault(report, 'a good order got no answer that may be its own')
       await wait(LOOK_MS, undefined, { signal: until }).catch(() => {})
     }
   }
