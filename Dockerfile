@@ -1,6 +1,6 @@
 # One image for ingress, worker and the operator's tools. There is no build step: Node runs the TypeScript as it is.
 # The last stage is the default; `--target simulator` makes an image that plays Alipay+.
-ARG NODE_IMAGE=node:24-bookworm-slim
+ARG NODE_IMAGE=node:24.11.1-bookworm-slim
 
 # Only what npm reads, so that changed sources do not install dependencies anew.
 FROM ${NODE_IMAGE} AS manifests
@@ -26,7 +26,7 @@ FROM ${NODE_IMAGE} AS base
 ENV NODE_ENV=production
 WORKDIR /app
 # A new volume for keys takes its owner from here.
-RUN mkdir -p .data/keys && chown 1000:1000 .data/keys
+RUN mkdir -p .data/keys .data/signing && chown 1000:1000 .data/keys .data/signing
 COPY package.json ./
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["node"]

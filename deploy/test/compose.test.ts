@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -8,6 +12,10 @@ import { WorkerEnvironment } from '../../apps/worker/src/config.ts'
 
 const root = join(import.meta.dirname, '../..')
 const Service = z.object({
+  image: z.string(),
+  mem_limit: z.string().optional(),
+  pids_limit: z.int().optional(),
+  volumes: z.array(z.string()).default([]),
   environment: z.record(z.string(), z.unknown()).optional(),
   stop_grace_period: z
     .string()
@@ -51,3 +59,53 @@ test('the image is made of every workspace that runs in it', async () => {
   }
   expect([...asked].filter((folder) => !ignored.includes(`\n!${folder}\n`))).toEqual([])
 })
+
+test('every image is pinned, by digest or to an exact version', async () => {
+  const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8')
+  const [, node = ''] = /NODE_IMAGE=(\S+)/.exec(dockerfile) ?? []
+  const images = [node, ...Object.values(services).map(({ image }) => image)]
+  const ours = /^placeorder(-simulator)?:local$/
+  const pinned = /@sha256:[0-9a-f]{64}$|:v?\d+\.\d+\.\d+(-\w+)*$/
+  expect(images.filter((image) => !ours.test(image) && !pinned.test(image))).toEqual([])
+})
+
+test('every service has limits of memory and processes', () => {
+  const without = Object.entries(services).filter(([, { mem_limit, pids_limit }]) => {
+    return mem_limit === undefined || pids_limit === undefined
+  })
+  expect(without).toEqual([])
+})
+
+test('private keys are where they sign, read-only, and where they are made', () => {
+  const mounts = (volume: string) =>
+    Object.entries(services).flatMap(([name, { volumes }]) =>
+      volumes.filter((mount) => mount.startsWith(`${volume}:`)).map((mount) => [name, mount]),
+    )
+  expect(mounts('signing')).toEqual([
+    ['keys', 'signing:/app/.data/signing'],
+    ['ingress', 'signing:/app/.data/signing:ro'],
+  ])
+  expect(mounts('keys')).toEqual([
+    ['keys', 'keys:/app/.data/keys'],
+    ['simulator', 'keys:/app/.data/keys:ro'],
+  ])
+})
+
+test.each([
+  [200, 0],
+  [503, 1],
+  ['nobody', 1],
+] as const)(
+  'the health check of a container whose /readyz answers %s exits with %i',
+  async (status, code) => {
+    const server = createServer((_request, reply) => void reply.writeHead(Number(status)).end())
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    if (status === 'nobody') server.close()
+    const child = spawn('bash', [join(root, 'deploy/compose/ready'), String(port)], {
+      stdio: 'ignore',
+    })
+    expect(await once(child, 'exit')).toEqual([code, null])
+    server.close()
+  },
+)

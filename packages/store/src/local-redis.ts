@@ -49,7 +49,7 @@ export type LocalRedis = {
 const FIELD_BYTES_MAX = 1_024
 
 const VERSION_MIN = 7
-const IMAGE = 'redis:7-alpine'
+const IMAGE = 'redis:7.4.2-alpine'
 
 /** How long a server may take to read its append-only file at the start (ms). */
 const START_MS_MAX = 120_000
