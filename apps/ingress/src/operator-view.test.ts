@@ -20,6 +20,8 @@ test('in an overload a client has one line a second, which tells how many more t
       door: 'place',
       code: 'REQUEST_TRAFFIC_EXCEED_LIMIT',
       clientId,
+      verified: true,
+      address: () => '127.0.0.1',
       paymentId: 'P-1',
       reason: '9 orders are open',
       seconds: 0.001,

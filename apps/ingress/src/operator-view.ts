@@ -10,6 +10,7 @@ import {
   readBacklog,
 } from '@placeorder/telemetry'
 import type { Admission } from './admission.ts'
+import { KnownSources } from './known-sources.ts'
 import type { Answered } from './reply.ts'
 import type { SigningQueue } from './signing-queue.ts'
 
@@ -37,14 +38,21 @@ export function countAnswers(
     }),
     seconds: metrics.answerSeconds.labels({ door }),
   })
-  return ({ door, code, clientId, paymentId, reason, seconds }) => {
+  const sources = new KnownSources()
+  return ({ door, code, clientId, verified, address, paymentId, reason, seconds }) => {
     const name = `${door} ${code}`
     const answered = bound.get(name) ?? bind(door, code) // Looking labels up costs more than counting.
     bound.set(name, answered)
     answered.answers.inc()
     answered.seconds.observe(seconds)
-    if (signatureCodes.includes(code) && clientId !== undefined)
-      metrics.signatureFailures.inc({ client: clientId })
+    if (clientId !== undefined && verified) {
+      metrics.verified.inc({ client: clientId })
+      sources.remember(clientId, address)
+    } else if (clientId !== undefined && signatureCodes.includes(code))
+      metrics.signatureFailures.inc({
+        client: clientId,
+        source: sources.sourceOf(clientId, address()),
+      })
     const line = { paymentId, code, clientId, ms: Math.round(seconds * 1000) }
     if (code === 'REQUEST_TRAFFIC_EXCEED_LIMIT') {
       const more = traffic.due(clientId ?? '')

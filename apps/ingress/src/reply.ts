@@ -2,6 +2,7 @@ import { answer, isResultCode, type ResultCode, statusOf } from '@placeorder/pro
 import type { Metrics, Step } from '@placeorder/telemetry'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { addresseeOf } from './addressee.ts'
+import { addressIn } from './addresses.ts'
 import type { Client, Clients } from './clients.ts'
 import type { AnswerHeaders, AnswerToSign, Expected, Signer } from './signer.ts'
 import { Late, type Rank } from './signing-queue.ts'
@@ -14,6 +15,10 @@ export type Answered = {
   code: string
   /** The client the request names, if there is such a one; whether it was that client, `code` says. */
   clientId: string | undefined
+  /** Whether it was that client: its signature was good. */
+  verified: boolean
+  /** From where it came. */
+  address: () => string
   paymentId: string | undefined
   /** Why it was refused at the door. */
   reason: string | undefined
@@ -105,9 +110,10 @@ export async function signReply(
   const now = performance.now()
   stage('sign', (now - signingAt) / 1000)
   const seconds = (now - seen.arrivedAt) / 1000
-  const { door, code, paymentId, reason } = seen
+  const { door, code, paymentId, reason, client } = seen
   const { clientId } = clients().get(signed.headers['client-id']) ?? {}
-  onAnswer({ door, code, clientId, paymentId, reason, seconds })
+  const from = { verified: client !== undefined, address: () => addressIn(request.ip) }
+  onAnswer({ door, code, clientId, paymentId, reason, seconds, ...from })
   return signed.text
 }
 

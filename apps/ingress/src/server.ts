@@ -36,7 +36,14 @@ export type ServerDeps = ReplyDeps & {
 }
 
 /** Whose answer it is when what came is no HTTP. */
-const nobody = { door: 'none', clientId: undefined, paymentId: undefined, seconds: 0 } as const
+const nobody = {
+  door: 'none',
+  clientId: undefined,
+  verified: false,
+  address: () => '',
+  paymentId: undefined,
+  seconds: 0,
+} as const
 
 /** The largest body (bytes): an order with every field at its longest is below 20 KiB, PROTOCOL.md grants 64 KiB. */
 const BODY_BYTES_MAX = 65_536

@@ -135,7 +135,8 @@ describe('an ingress under load shows', () => {
     'placeorder_stage_seconds_count{stage="sign"}',
     'placeorder_group_orders_count{kind="intake"}',
     'placeorder_redis_round_trip_seconds_count',
-    'placeorder_signature_failures_total{client="SANDBOX_5Y00000000000001"}',
+    'placeorder_signature_failures_total{client="SANDBOX_5Y00000000000001",source="known"}',
+    'placeorder_verified_requests_total{client="SANDBOX_5Y00000000000001"}',
   ])('%s', (name) => {
     expect(moved(shown.before, shown.after, name)).toBeGreaterThan(0)
   })

@@ -76,9 +76,12 @@ export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
     ),
     signatureFailures: ingress.counter(
       'signature_failures_total',
-      'Requests with a bad signature or key',
-      ['client'],
+      'Requests with a bad signature or key; known: from where the client has called with a good one',
+      ['client', 'source'],
     ),
+    verified: ingress.counter('verified_requests_total', 'Requests with a good signature', [
+      'client',
+    ]),
     ordersInHand: ingress.gauge('orders_in_hand', 'Orders this ingress is to answer'),
     signing: ingress.gauge('signatures_in_flight', 'Signatures being made or waiting for a thread'),
 
