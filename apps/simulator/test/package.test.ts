@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pack } from '../src/pack.ts'
@@ -32,10 +32,14 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
+/** Where the Node is that runs it, if it is to be another one than this. */
+const { PATH = '', SIMULATOR_NODE = dirname(process.execPath) } = process.env
+
 /** Runs the installed command as somebody in that folder would. */
 async function npx(...args: string[]) {
   const run = promisify(execFile)('npx', ['--no-install', 'placeorder-simulator', ...args], {
     cwd: dir,
+    env: { ...process.env, PATH: `${SIMULATOR_NODE}:${PATH}` },
     maxBuffer: 16 * 2 ** 20,
   })
   const failed = (error: { code: number; stdout: string; stderr: string }) => error

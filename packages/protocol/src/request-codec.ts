@@ -80,9 +80,12 @@ const sign = (phrase: number): string => String.fromCharCode(0x80 + phrase)
 const signOf = new Map(phrases.map((phrase, i) => [phrase, sign(i)]))
 const phraseOf = new Map(phrases.map((phrase, i) => [sign(i), phrase]))
 
+/** A pattern of this text alone: RegExp.escape, which Node 22 has not. */
+const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+
 /** Stands before a character that stands for itself. */
 const ITSELF = '\x9f'
-const phraseOrSign = new RegExp([...phrases.map(RegExp.escape), '[\x80-\x9f]'].join('|'), 'g')
+const phraseOrSign = new RegExp([...phrases.map(literal), '[\x80-\x9f]'].join('|'), 'g')
 const signs = /\x9f([\x80-\x9f])|[\x80-\x9e]/g
 
 const userAgent: Codec<string> = {
