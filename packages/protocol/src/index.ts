@@ -31,6 +31,7 @@ export { packRequest, unpackRequest } from './request-codec.ts'
 export {
   type FinalCode,
   finalCode,
+  finalCodeIn,
   isFinal,
   isResultCode,
   messageOf,

@@ -89,4 +89,8 @@ export function finalCode(text: string): FinalCode {
   return text
 }
 
+/** The final code that a text is; undefined for any other, which a newer version may know. */
+export const finalCodeIn = (text: string): FinalCode | undefined =>
+  isResultCode(text) && isFinal(text) ? text : undefined
+
 export const isResultCode = (text: string): text is ResultCode => Object.hasOwn(statusOf, text)

@@ -12,7 +12,7 @@ test('on a Cluster, too, those who wait look at the record once a connection tha
   const address = { urls: cluster.urls, cluster: true, sentinels: [], sentinelName: '' }
   const connection = connect(address, 'patient')
   connection.on('error', () => {})
-  const heard = { message: () => {}, order: () => {} }
+  const heard = { message: () => {}, order: () => {}, unreadable: () => {} }
   const announcements = new Announcements(connection, ['{s0}:ingress:here'], heard)
   const gaps: string[][] = []
   await announcements.open((orderIds) => gaps.push(orderIds))

@@ -1,6 +1,7 @@
 import { type ResultCode, statusOf } from '@placeorder/protocol'
 import { z } from 'zod'
 import { OrderId } from './keys.ts'
+import { readable } from './readable.ts'
 import type { Connection } from './redis.ts'
 
 /** What a worker says of an order: its outcome, or UNKNOWN_EXCEPTION when it cannot be decided now. */
@@ -11,10 +12,12 @@ export type Heard = {
   /** How old a message is when it is heard, by two clocks (ms). */
   message: (ageMs: number) => void
   order: (shard: number, orderId: OrderId) => void
+  /** A message cannot be read: a newer version sent it, or it was damaged. Who waits reads the record. */
+  unreadable: (error: Error) => void
 }
 
-/** The time it was announced at (ms, by Redis's clock), then `OrderId` and code in turn. */
-const Message = z.tuple([z.string()], z.string())
+/** The version, the time it was announced at (ms, by Redis's clock), then `OrderId` and code in turn. */
+const Message = z.tuple([z.literal(1), z.string()], z.string())
 
 /**
  * The outcomes announced to one ingress, on one channel of its own for each shard. An announcement is a hint that
@@ -69,7 +72,12 @@ export class Announcements {
   }
 
   #hear(shard: number, message: string): void {
-    const [announcedAt, ...words] = Message.parse(JSON.parse(message))
+    const read = readable(() => Message.parse(JSON.parse(message)))
+    if (read instanceof Error) {
+      this.#heard.unreadable(read)
+      return
+    }
+    const [, announcedAt, ...words] = read
     this.#heard.message(Date.now() - Number(announcedAt))
     for (let at = 0; at + 1 < words.length; at += 2) {
       const [text, code = ''] = words.slice(at, at + 2)

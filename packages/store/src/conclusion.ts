@@ -44,7 +44,7 @@ export class Conclusion {
 
   /**
    * Concludes orders as they were judged in a job, or as they were decided before. Resolves with the outcomes that stand;
-   * undefined for an order that is not the job's any more.
+   * undefined for an order that is not the job's any more, or of which this version cannot read what stands.
    *
    * @param openAt what `Usage.time` said before the orders were seen open
    * @throws TooLate when that is longer than a minute ago
@@ -95,10 +95,7 @@ export class Conclusion {
     const decided = await usage.decide(held, openAt)
     if (held.length > 0 && !(await durability.decisionsReplicated().catch(fail)))
       throw new NotReplicated('too few replicas have what was decided')
-    const outcomes = held.map(({ orderId, judged }, i) => ({
-      orderId,
-      outcome: decided[i] ?? judged,
-    }))
+    const outcomes = held.map(({ orderId }, i) => ({ orderId, outcome: decided[i] }))
     const standing = await orders.concludeAll(shard, outcomes)
     const byId = new Map(outcomes.map(({ orderId }, i) => [orderId, standing[i]]))
     return judged.map(({ orderId }) => byId.get(orderId))

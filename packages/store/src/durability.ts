@@ -165,13 +165,14 @@ export class Durability {
       this.#waitAof = false
       return this.#look(asked)
     }
-    const failed = replies.find(([error]) => error)?.[0]
+    const failed = replies.slice(asked.length).find(([error]) => error)?.[0]
     if (failed) throw failed
     const replicas = z.union([z.number(), z.tuple([z.number(), z.number()])]).parse(waited)
     const enough = (typeof replicas === 'number' ? replicas : replicas[1]) >= this.#replicasMin
-    return asked.map(({ fits }, i) =>
-      enough ? fits(KeptFields.parse(replies[i]?.[1])) : undefined,
-    )
+    return asked.map(({ fits }, i) => {
+      const fields = KeptFields.safeParse(replies[i]?.[1])
+      return enough && fields.success ? fits(fields.data) : undefined
+    })
   }
 }
 

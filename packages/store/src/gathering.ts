@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { gatheringKey, joinedKey, OrderId } from './keys.ts'
-import { readable } from './orders.ts'
+import { readable } from './readable.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -17,8 +17,14 @@ export const GroupData = z.object({
 })
 export type GroupData = z.infer<typeof GroupData>
 
+/** Of the form of what a job is told: a worker leaves what is of another to requeueing. */
+export const JOB_VERSION = 1
+
+/** What is kept of a job. */
+export const JobData = GroupData.extend({ v: z.literal(JOB_VERSION) })
+
 /** A group that joins another's job, and when it did (ms, by its ingress's clock). */
-const Joining = GroupData.required({ subjects: true }).extend({ at: z.number() })
+const Joining = JobData.required({ subjects: true }).extend({ at: z.number() })
 export type Joining = z.infer<typeof Joining>
 
 /**

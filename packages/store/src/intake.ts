@@ -10,9 +10,10 @@ import {
 } from '@placeorder/protocol'
 import { z } from 'zod'
 import type { Acquirers } from './acquirers.ts'
-import type { GroupData, Joining } from './gathering.ts'
+import { type GroupData, JOB_VERSION, type Joining } from './gathering.ts'
 import { gatheringKey, type OrderId, openKey, orderIdOf, orderKey, shardOf } from './keys.ts'
 import type { Queues } from './queue.ts'
+import { readable } from './readable.ts'
 import { subjectsOf } from './recent.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
@@ -194,7 +195,9 @@ export class Intake {
 
   #tell(lane: Lane, { orderId, taken }: Pending, claim: Claim | undefined): void {
     assert(claim !== undefined, 'a claim has an answer for each of its orders')
-    taken.resolve(takenOf(claim))
+    const stands = readable(() => takenOf(claim))
+    if (stands instanceof Error) taken.reject(stands)
+    else taken.resolve(stands)
     if (claim.state !== 'OPEN' || claim.ageMs < JOB_ON_ITS_WAY_MS) return
     const { mend, onFault } = this.#deps
     mend(lane.shard, orderId, claim.jobId).catch((error) =>
@@ -215,7 +218,9 @@ export class Intake {
       gatheringKey(shard),
       ...group.map(({ orderId }) => orderKey(shard, orderId)),
     ]
-    const joins: Joining | undefined = joining ? { ...dataOf(group), at: Date.now() } : undefined
+    const joins: Joining | undefined = joining
+      ? { v: JOB_VERSION, ...dataOf(group), at: Date.now() }
+      : undefined
     const claims = group.map(({ order }) => newClaim(order, jobId))
     const args = group.flatMap(({ orderId, order, clientId }, i) => [
       orderId,
@@ -271,7 +276,7 @@ const ClaimReply = z.tuple([z.coerce.number(), z.number()], z.union([z.string(),
 const EarlierClaim = z
   .tuple([
     z.number(),
-    z.enum(['OPEN', 'CONCLUDED', 'INCONSISTENT']),
+    z.enum(['OPEN', 'CONCLUDED', 'INCONSISTENT', 'UNREADABLE']),
     z.string(),
     z.string(),
     z.string(),
@@ -287,7 +292,7 @@ const EarlierClaim = z
   }))
 
 type Claim = Omit<z.output<typeof EarlierClaim>, 'position' | 'state'> & {
-  state: 'NEW' | 'OPEN' | 'CONCLUDED' | 'INCONSISTENT'
+  state: 'NEW' | 'OPEN' | 'CONCLUDED' | 'INCONSISTENT' | 'UNREADABLE'
 }
 
 /** How an order stands if nobody has claimed it before. */
@@ -303,6 +308,7 @@ const newClaim = (
 })
 
 function takenOf({ state, paymentRequestId, outcome }: Claim): Taken {
+  assert(state !== 'UNREADABLE', 'the record is of a newer version, or damaged')
   if (state === 'INCONSISTENT') return { kind: 'INCONSISTENT' }
   if (state === 'CONCLUDED')
     return { kind: 'CONCLUDED', paymentRequestId, outcome: finalCode(outcome) }

@@ -27,7 +27,7 @@ test('an open order whose job is gone gets one of its own, and only one however 
   )
   expect(mended.flat()).toEqual([orderIdOf(order)])
   const job = await queue.getJob(await jobOf(orderIdOf(order)))
-  expect(job?.data).toEqual({ orderIds: [orderIdOf(order)] })
+  expect(job?.data).toEqual({ v: 1, orderIds: [orderIdOf(order)] })
 })
 
 test('a concluded order is not mended', async () => {

@@ -88,6 +88,8 @@ export async function openIngressStore(
   const announcements = new Announcements(subscriber, channels, {
     message: onHeard,
     order: (shard, orderId) => intake.announced(shard, orderId),
+    unreadable: (error) =>
+      onFault(error, 'an announcement cannot be read; who waits reads the record'),
   })
   const orders = new Orders(connection, shards, announcements)
   const queues = new Queues(connection, shards)

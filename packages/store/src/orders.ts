@@ -1,6 +1,7 @@
 import {
   type FinalCode,
   finalCode,
+  finalCodeIn,
   type PlaceOrderRequest,
   type ResultCode,
   unpackRequest,
@@ -8,6 +9,7 @@ import {
 import { z } from 'zod'
 import type { Announcements } from './announcements.ts'
 import { gaveUpKey, namesOf, OrderId, openKey, orderKey, shardOf } from './keys.ts'
+import { readable } from './readable.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -119,11 +121,11 @@ export class Orders {
    */
   async concludeAll(
     shard: number,
-    outcomes: { orderId: OrderId; outcome: FinalCode }[],
+    outcomes: { orderId: OrderId; outcome: FinalCode | undefined }[],
   ): Promise<(FinalCode | undefined)[]> {
     if (outcomes.length === 0) return []
     const keys = [openKey(shard), ...outcomes.map(({ orderId }) => orderKey(shard, orderId))]
-    const args = outcomes.flatMap(({ orderId, outcome }) => [orderId, outcome])
+    const args = outcomes.flatMap(({ orderId, outcome = '' }) => [orderId, outcome])
     return Standing.parse(await this.#conclude.run(this.#connection, keys, args))
   }
 
@@ -192,22 +194,14 @@ export class Orders {
   }
 }
 
-/** What a record reads as; an Error for one that cannot be read: it is nobody else's. */
-export function readable<T>(read: () => T): T | Error {
-  try {
-    return read()
-  } catch (cause) {
-    return new Error('what is kept cannot be read', { cause })
-  }
-}
-
 /** The outcomes that stand; undefined for an order that was never claimed. */
 export type Standing = z.output<typeof Standing>
 
-/** What the scripts answer: the outcome that stands of each order, '' if there is none; whether each was given over. */
-export const Standing = z.array(
-  z.string().transform((outcome) => (outcome === '' ? undefined : finalCode(outcome))),
-)
+/**
+ * What the scripts answer: the outcome that stands of each order, undefined if there is none that this version knows; whether each
+ * was given over.
+ */
+export const Standing = z.array(z.string().transform(finalCodeIn))
 const Given = z.array(z.coerce.number())
 
 const OrderIds = z.array(OrderId)

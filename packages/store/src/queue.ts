@@ -1,5 +1,6 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
-import { GroupData, type Joining, workInRounds } from './gathering.ts'
+import type { z } from 'zod'
+import { type GroupData, JOB_VERSION, JobData, type Joining, workInRounds } from './gathering.ts'
 import { Digest, delayedJobsKey, type OrderId, queueName, tagOf } from './keys.ts'
 import type { Subjects } from './recent.ts'
 import { type Connection, connect, type RedisAddress } from './redis.ts'
@@ -148,7 +149,8 @@ export class Queues {
 
   /** Makes a job answerable for orders. With an id already there nothing happens. */
   async enqueue(shard: number, jobId: string, group: GroupData, delayMs = 0): Promise<void> {
-    await this.queue(shard).add('group', group, {
+    const data: z.input<typeof JobData> = { v: JOB_VERSION, ...group }
+    await this.queue(shard).add('group', data, {
       ...jobOptions,
       jobId,
       ...(delayMs > 0 ? { delay: delayMs } : {}),
@@ -208,6 +210,7 @@ export class GroupTaker {
   readonly #workers: Worker[]
   readonly #connections: Connection[]
   readonly #ending = new AbortController()
+  readonly #onError: (error: Error) => void
   #closing = false
 
   constructor(
@@ -216,6 +219,7 @@ export class GroupTaker {
     options: TakingGroups,
   ) {
     this.#connections = []
+    this.#onError = options.onError
     this.#workers = Array.from({ length: options.shards }, (_, shard) => {
       const connection = connect(address, 'patient')
       connection.on('error', options.onError)
@@ -238,10 +242,14 @@ export class GroupTaker {
   }
 
   async #work(job: Job, shard: number, process: (group: Group) => Promise<void>): Promise<void> {
-    const data = GroupData.safeParse(job.data)
+    const data = JobData.safeParse(job.data)
     const connection = this.#connections[shard]
-    if (!data.success || connection === undefined)
-      throw new UnrecoverableError('not a group of orders')
+    if (!data.success || connection === undefined) {
+      const what = `job ${job.id} is of a newer version, or damaged: its orders are requeued`
+      const error = new UnrecoverableError(what)
+      this.#onError(error)
+      throw error
+    }
     const jobId = job.id ?? ''
     const groupOf = ({ subjects, ...group }: GroupData, dueAt: number, joined: boolean): Group => ({
       ...group,
@@ -255,12 +263,13 @@ export class GroupTaker {
       joined,
       signal: this.#ending.signal,
     })
-    const named = new Set(data.data.orderIds)
+    const { v: _, ...ownGroup } = data.data
+    const named = new Set(ownGroup.orderIds)
     await workInRounds({
       connection,
       shard,
       jobId,
-      own: () => process(groupOf(data.data, job.timestamp + (job.opts.delay ?? 0), false)),
+      own: () => process(groupOf(ownGroup, job.timestamp + (job.opts.delay ?? 0), false)),
       joined: (groups) => process(groupOf(...asOne(groups, named), true)),
       open: () => !this.#closing,
     })

@@ -1,5 +1,5 @@
 import type { Taking } from '@placeorder/decision'
-import { type FinalCode, finalCode } from '@placeorder/protocol'
+import { type FinalCode, finalCodeIn } from '@placeorder/protocol'
 import { z } from 'zod'
 import {
   codeHolderKey,
@@ -99,14 +99,15 @@ export class Usage {
   /**
    * Fixes how orders are decided: those that passed take all they need from limits and codes or, if something stands in
    * the way, nothing. The first decision on an order stands and is given again to every re-run, so an order
-   * takes once however often it is judged. Resolves with the final codes, in order.
+   * takes once however often it is judged. Resolves with the final codes, in order; undefined for an order of which a newer version
+   * has decided what this one cannot read.
    *
    * @param openAt what `time` said before the orders were seen open
    * @throws TooLate when that is longer than a minute ago: they may be concluded, and their decisions forgotten
    */
-  async decide(orders: Judged[], openAt: RedisTime): Promise<FinalCode[]> {
+  async decide(orders: Judged[], openAt: RedisTime): Promise<(FinalCode | undefined)[]> {
     const byMinute = Map.groupBy(orders.entries(), ([, order]) => minuteOf(order.claimedAt))
-    const codes: FinalCode[] = []
+    const codes: (FinalCode | undefined)[] = []
     await Promise.all(
       [...byMinute].map(async ([minute, entries]) => {
         const decided = await this.#decideMinute(
@@ -114,18 +115,21 @@ export class Usage {
           entries.map(([, order]) => order),
           openAt,
         )
-        for (const [i, [position]] of entries.entries())
-          codes[position] = decided[i] ?? 'PROCESS_FAIL'
+        for (const [i, [position]] of entries.entries()) codes[position] = decided[i]
       }),
     )
     return codes
   }
 
-  async #decideMinute(minute: number, orders: Judged[], openAt: RedisTime): Promise<FinalCode[]> {
+  async #decideMinute(
+    minute: number,
+    orders: Judged[],
+    openAt: RedisTime,
+  ): Promise<(FinalCode | undefined)[]> {
     const { keys, args } = this.decision(minute, orders, openAt)
     const decided = Decided.parse(await this.#reserve.run(this.#connection, keys, args))
     this.heard(decided)
-    return decided.codes.map(finalCode)
+    return decided.codes.map(finalCodeIn)
   }
 
   /** What the script is told to decide orders of one minute. */

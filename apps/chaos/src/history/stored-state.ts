@@ -112,7 +112,7 @@ async function decisionsOf(connection: Connection): Promise<Map<string, string>>
   const decisions = new Map<string, string>()
   for (const key of await keysLike(connection, '{u}:decided:*'))
     for (const [orderId, code] of Object.entries(await connection.hgetall(key)))
-      decisions.set(orderId, code)
+      decisions.set(orderId, code.slice(1)) // After its version.
   return decisions
 }
 

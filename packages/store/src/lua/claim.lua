@@ -10,8 +10,8 @@
 -- ARGV[4..]    for each order five: orderId, terms, packed request, clientId, paymentRequestId
 --
 -- Returns      the number of open orders of the shard; 1 if there was a job to join (and ARGV[3] says whether they did), else 0;
---              then for each order that was taken in before six: which of the orders it is (1 is the first); OPEN, CONCLUDED or
---              INCONSISTENT; its paymentRequestId; its outcome ('' while open); the job it names; its age in ms
+--              then for each order that was taken in before six: which of the orders it is (1 is the first); OPEN, CONCLUDED,
+--              INCONSISTENT, or UNREADABLE (a newer version's, or no record); its paymentRequestId; its outcome ('' while open); the job it names; its age in ms
 
 -- A job may be joined for this time (ms) from its claim or its worker's last sign of life on: what joins a job whose ingress died
 -- before it was enqueued, or whose worker died, is mended late.
@@ -27,6 +27,9 @@ local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local job, channel = ARGV[1], ARGV[2]
 local toJoin = ARGV[3] ~= '' and redis.call('GET', KEYS[2])
 if toJoin then job = toJoin end
+-- A record's version begins its packed request. What begins with none was damaged, and has the rest of it.
+local function versionOf(packed) return tonumber(string.match(packed, '^%d+')) or 0 end
+
 local opened, reply = {}, { 0, toJoin and 1 or 0 }
 local allNew, claimed = redis.call('EXISTS', unpack(KEYS, 3)) == 0, {} -- Most groups are; but one may have an order twice.
 
@@ -40,17 +43,20 @@ for i = 3, #KEYS do
     opened[#opened + 1] = now
     opened[#opened + 1] = orderId
   else
-    local kept = redis.call('HMGET', KEYS[i], 'terms', 'paymentRequestId', 'outcome', 'job', 'waiting', 'claimedAt')
+    local kept = redis.pcall('HMGET', KEYS[i], 'terms', 'paymentRequestId', 'outcome', 'job', 'waiting', 'claimedAt',
+      'request')
     local state = 'OPEN'
-    if kept[1] ~= terms then
+    if kept.err or versionOf(kept[7] or '') > versionOf(request) then
+      kept, state = {}, 'UNREADABLE'
+    elseif kept[1] ~= terms then
       state = 'INCONSISTENT'
     elseif kept[3] then
       state = 'CONCLUDED'
     elseif not string.find(' ' .. (kept[5] or '') .. ' ', ' ' .. channel .. ' ', 1, true) then
       redis.call('HSET', KEYS[i], 'waiting', (kept[5] and kept[5] ~= '') and kept[5] .. ' ' .. channel or channel)
     end
-    local age = string.format('%.0f', now - (kept[6] or now))
-    for _, word in ipairs({ i - 2, state, kept[2], kept[3] or '', kept[4] or '', age }) do reply[#reply + 1] = word end
+    local age = string.format('%.0f', now - (tonumber(kept[6]) or now))
+    for _, word in ipairs({ i - 2, state, kept[2] or '', kept[3] or '', kept[4] or '', age }) do reply[#reply + 1] = word end
   end
 end
 

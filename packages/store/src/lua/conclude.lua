@@ -2,10 +2,10 @@
 --
 -- KEYS[1]      the shard's set of open orders
 -- KEYS[2..n]   the orders' hashes
--- ARGV[..]     for each order two: orderId, outcome (a final result code). A script that calls this one gives in
---              ARGV.records what it has read of the orders: outcome, waiting, terms
+-- ARGV[..]     for each order two: orderId, outcome (a final result code; '' leaves it as it is). A script that calls this one
+--              gives in ARGV.records what it has read of the orders: outcome, waiting, terms
 --
--- Returns      for each order the outcome that stands: the given one, or an earlier one; '' if it was never claimed
+-- Returns      for each order the outcome that stands: the given one, or an earlier one; '' if there is none
 
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
@@ -14,10 +14,10 @@ local standing, closed, told, news = {}, {}, {}, {}
 for i = 2, #KEYS do
   local orderId, outcome = ARGV[(i - 2) * 2 + 1], ARGV[(i - 2) * 2 + 2]
   local kept = ARGV.records and ARGV.records[i - 1] or redis.call('HMGET', KEYS[i], 'outcome', 'waiting', 'terms')
-  if not kept[3] then
-    standing[i - 1] = ''
-  elseif kept[1] then
+  if kept[1] and kept[3] then
     standing[i - 1] = kept[1]
+  elseif outcome == '' or not kept[3] then
+    standing[i - 1] = ''
   else
     standing[i - 1] = outcome
     redis.call('HSET', KEYS[i], 'outcome', outcome, 'concludedAt', now)
@@ -33,7 +33,7 @@ end
 
 for waiting, words in pairs(told) do -- Most orders of a group have the same ingress waiting.
   for channel in string.gmatch(waiting, '%S+') do
-    local message = news[channel] or { now }
+    local message = news[channel] or { 1, now } -- 1 is the version of a message.
     for _, word in ipairs(words) do message[#message + 1] = word end
     news[channel] = message
   end

@@ -30,7 +30,7 @@ for i = 3, #KEYS do
     redis.call('HSET', KEYS[i], 'job', name, 'waiting', '')
     if trace ~= '' then redis.call('HSET', KEYS[i], 'trace', trace) end
     for channel in string.gmatch(kept[3] or '', '%S+') do
-      local message = news[channel] or { now }
+      local message = news[channel] or { 1, now } -- 1 is the version of a message.
       message[#message + 1] = orderId
       message[#message + 1] = ARGV[6]
       news[channel] = message

@@ -20,7 +20,7 @@ for i = 1, #KEYS do
     if ARGV[1] ~= '' and kept[3] and kept[3] ~= '' then
       redis.call('HSET', KEYS[i], 'waiting', '')
       for channel in string.gmatch(kept[3], '%S+') do
-        local message = news[channel] or { now }
+        local message = news[channel] or { 1, now } -- 1 is the version of a message.
         message[#message + 1] = orderId
         message[#message + 1] = ARGV[1]
         news[channel] = message

@@ -20,6 +20,9 @@
 --
 -- Returns      the time and the steady time in ms, then for each order its final result code, '' if it is left out; nothing if it is too late
 
+-- Begins each decision that is kept.
+local VERSION = '1'
+
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local steady = redis.call('HGET', KEYS[4], 'steady') or now
@@ -121,7 +124,8 @@ end
 local decided = redis.call('HMGET', KEYS[1], unpack(orderIds))
 local here, fresh = {}, {}
 for n, orderId in ipairs(orderIds) do
-  decided[n] = decided[n] or here[orderId]
+  local stands = decided[n]
+  decided[n] = here[orderId] or (stands and (string.match(stands, '^' .. VERSION .. '(.*)') or ''))
   if ARGV.leftOut and ARGV.leftOut[n] then
     decided[n] = decided[n] or ''
   elseif not decided[n] then
@@ -131,7 +135,7 @@ for n, orderId in ipairs(orderIds) do
     if code == 'SUCCESS' then take(orderId, first, last) end
     decided[n], here[orderId] = code, code
     fresh[#fresh + 1] = orderId
-    fresh[#fresh + 1] = code
+    fresh[#fresh + 1] = VERSION .. code
   end
 end
 
