@@ -35,6 +35,22 @@ test('an answer that was expected has the signature that was made meanwhile', as
   expect(isSigned(placed, headers)).toBe(true)
 })
 
+test('an answer is signed with the key of the moment, whatever was signed for many before', async () => {
+  const next = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+  let key = { key: next, version: '1' }
+  const signer = new Signer(() => key, new SigningQueue(2))
+  const refused = answered('REQUEST_TRAFFIC_EXCEED_LIMIT', { shareable: true })
+  const versions = async () => {
+    const before = await signer.headersFor(refused, turn)
+    key = { key: privateKey, version: '2' }
+    const after = await signer.headersFor(refused, turn)
+    key = { key: next, version: '1' }
+    if (before['response-time'] !== after['response-time']) return 'of two seconds'
+    return [before, after].map((headers) => parseSignatureHeader(headers.signature)?.keyVersion)
+  }
+  await expect.poll(versions, { timeout: 10_000 }).toEqual(['1', '2'])
+})
+
 test.each([
   ['says another thing', answered('RISK_REJECT')],
   ['has another order', { ...placed, body: Buffer.from(JSON.stringify(answer('SUCCESS', 'R-2'))) }],

@@ -29,13 +29,6 @@ export const workers: Mutant[] = [
     test: mendingTest,
   },
   {
-    breaks: 'an order is judged by a job that it does not name',
-    file: 'packages/store/src/lua/look-up.lua',
-    from: 'request and job == ARGV[1] and not outcome',
-    to: 'request and not outcome',
-    test: groupTest,
-  },
-  {
     breaks: 'an order is judged with the merchant category of its neighbour',
     file: 'apps/worker/src/decide-part.ts',
     from: ': verdictOn(record, facts,',
