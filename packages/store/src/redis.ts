@@ -1,4 +1,4 @@
-import { Cluster, type RedisOptions as IoRedisOptions, Redis } from 'ioredis'
+import { Cluster, type ClusterOptions, type RedisOptions as IoRedisOptions, Redis } from 'ioredis'
 import { gatherWrites } from './gather-writes.ts'
 import { allowNoInfo } from './ready-check.ts'
 import { hostOf, loginOf, type RedisAddress, sentinelOptionsOf } from './redis-options.ts'
@@ -28,6 +28,12 @@ const CONNECT_MS_MAX = 1_000
  * this way, and takes no jobs meanwhile; the 2 s of ioredis would be all the time an order has to be served again.
  */
 const DISCONNECT_MS_MAX = 250
+
+/**
+ * While a slot moves, what needs several of its keys is sent again each 100 ms, for two redirections each: until those who wait
+ * for a fail-fast answer have had theirs, and for half a minute where patience is asked for.
+ */
+const REDIRECTIONS_MAX = { 'fail-fast': 120, patient: 600 } as const
 
 /**
  * Opens one connection; it connects by itself, and again after every loss or silence, until it is closed. `listens`: it is for
@@ -87,7 +93,11 @@ function open(address: RedisAddress, patience: Patience, listens: boolean): Conn
       return isPatient || isCluster(address) ? 2 : 1
     },
   }
-  if (isCluster(address)) return connectCluster(address, options, retryStrategy)
+  if (isCluster(address))
+    return connectCluster(address, options, {
+      clusterRetryStrategy: retryStrategy,
+      maxRedirections: REDIRECTIONS_MAX[patience],
+    })
   const server: RedisOptions =
     address.sentinels.length > 0
       ? {
@@ -109,17 +119,18 @@ const isCluster = ({ cluster, urls }: RedisAddress): boolean => cluster || urls.
 function connectCluster(
   { urls }: RedisAddress,
   redisOptions: RedisOptions,
-  clusterRetryStrategy: (times: number) => number,
+  options: Omit<ClusterOptions, 'redisOptions'>,
 ): Cluster {
   return new Cluster(
     urls.map((url) => hostOf(new URL(url))),
     {
+      ...options,
       redisOptions,
-      clusterRetryStrategy,
       shardedSubscribers: true,
       slotsRefreshTimeout: 1_000,
       retryDelayOnFailover: 100,
       retryDelayOnClusterDown: 100,
+      retryDelayOnTryAgain: 100,
     },
   )
 }
