@@ -82,9 +82,15 @@ test('past what a slow key signs in time orders are refused, and no answer is la
 })
 
 test('past what a slow key signs in time inquiries are refused, and no answer is late', async () => {
-  const use = { ...testUse, waitMs: WAIT_MS }
+  let looks = 0
+  const record = async () => {
+    looks += 1
+    return undefined
+  }
+  const use = { ...testUse, waitMs: WAIT_MS, orders: { ...testUse.orders, record } }
   const { codes, lastMs } = await flooded(inquiryPath, { use })
   expect(lastMs).toBeLessThan(LATE_MS)
+  expect(looks).toBeLessThan(REQUESTS / 2) // Those refused cost nobody a look.
   expect(Object.keys(codes).toSorted()).toEqual(['ORDER_NOT_EXIST', 'REQUEST_TRAFFIC_EXCEED_LIMIT'])
 })
 
