@@ -170,7 +170,7 @@ test('simultaneous decisions on one order are one decision', async () => {
   expect(await usage.used(take(0n))).toEqual({ amount: 10n, count: 1n })
 })
 
-test('counters are exact up to the largest signed 64-bit number, and past it', async () => {
+test('counters are exact up to the largest signed 64-bit number, and stop past it', async () => {
   const take = ofNewMerchant({ amountMax: LIMIT_AMOUNT_MAX })
   const most = LIMIT_AMOUNT_MAX - 1n
   expect(await decide([anOrder([take(most)]), anOrder([take(2n)]), anOrder([take(1n)])])).toEqual([
@@ -185,7 +185,7 @@ test('counters are exact up to the largest signed 64-bit number, and past it', a
     'SUCCESS',
     'SUCCESS',
   ])
-  expect(await usage.used(counted(0n))).toEqual({ amount: long + 1n, count: 2n })
+  expect(await usage.used(counted(0n))).toEqual({ amount: 10n ** 19n, count: 2n })
 })
 
 test.each([10n ** 15n - 1n, 10n ** 15n, 10n ** 15n + 1n, 2n ** 53n + 1n])(
@@ -255,3 +255,23 @@ test.each([
     expect(await usage.used(takingOf(customer))).toEqual({ amount: 100n, count: 1n })
   },
 )
+
+test('a counter stops above every limit, however large amounts are', async () => {
+  const ofMerchant = ofNewMerchant({ countMax: 50 })
+  const most = 10n ** 19n
+  const huge = BigInt('9'.repeat(29_000))
+  for (const [amount, sum] of [
+    [huge, most],
+    [huge, most],
+    [1n, most],
+  ] as const) {
+    expect(await usage.decide([anOrder([ofMerchant(amount)])], await usage.now())).toEqual([
+      'SUCCESS',
+    ])
+    expect((await usage.used(ofMerchant(amount))).amount).toBe(sum)
+  }
+  const limited = { ...ofMerchant(1n), amountMax: LIMIT_AMOUNT_MAX }
+  expect(await usage.decide([anOrder([limited])], await usage.now())).toEqual([
+    'PAYMENT_AMOUNT_EXCEED_LIMIT',
+  ])
+})

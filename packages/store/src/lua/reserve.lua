@@ -43,11 +43,15 @@ local function add(a, b)
   return (string.gsub(carry .. table.concat(sums), '^0+(%d)', '%1'))
 end
 
+-- More than any limit there may be: a counter stops here, however large the amounts are.
+local MOST = '10000000000000000000'
+
 -- What a number becomes with more, and whether that is more than `max`. Reckoned with, digits are about the number they say.
 local function total(kept, more, max)
   local sum = kept + more
   if sum < 1e15 then return sum, max and sum > max + 0 end
   sum, max = add(digits(kept), digits(more)), max and digits(max)
+  if #sum > #MOST or (#sum == #MOST and sum > MOST) then sum = MOST end
   return sum, max and (#sum > #max or (#sum == #max and sum > max))
 end
 
