@@ -53,7 +53,8 @@ export async function openAttacked(): Promise<Attacked> {
     pool: await placeAll(targets, signing),
     processes,
     isWell: async () => {
-      const { code, verified } = await plain.place(aPlaceOrder())
+      const { paymentId: customerId } = aPlaceOrder() // One customer alone would soon be a risk.
+      const { code, verified } = await plain.place(aPlaceOrder({ customerId }))
       return verified && isResultCode(code) && statusOf[code] !== 'F'
     },
     end: () => {

@@ -118,7 +118,7 @@ const describe = ({ kind, port, requests, leaving }: Shot): string =>
   `${kind}, ${requests} requests to ${port}, ${leaving.how}`
 
 function fault(report: AttackReport, what: string): void {
-  if (report.faults.length < FAULTS_MAX) report.faults.push(what)
+  if (report.faults.length < FAULTS_MAX && !report.faults.includes(what)) report.faults.push(what)
 }
 
 function count(of: Record<string, number>, name: string, more: number): void {
