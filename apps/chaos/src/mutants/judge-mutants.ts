@@ -25,6 +25,7 @@ export async function judgeMutants(
     for (const [place, mutant] of left) {
       if (signal.aborted) return
       const result = await resultOf(mutant, copy, sound)
+      if (signal.aborted) return // Its test was ended.
       judged[place] = { mutant, result }
       onResult({ mutant, result })
     }
