@@ -137,6 +137,8 @@ test.each([
     const standing = await conclusion.conclude({ shard: 0, jobId }, both, await usage.now())
     expect(standing).toEqual([undefined, 'SUCCESS'])
     expect(await connection.hget(decided(first), first.orderId)).toBe(text)
+    const outcome = await connection.hget(orderKey(0, first.orderId), 'outcome')
+    expect(outcome ?? '').not.toBe(text)
   }
 })
 
