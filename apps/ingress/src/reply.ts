@@ -86,7 +86,7 @@ export function targetOf({ raw: { url = '/' } }: FastifyRequest): string {
 
 /**
  * Makes a reply ours and reports it; gives its body, left as a string: Node then sends it in one piece with the headers.
- * An answer that cannot be signed in time is none: its connection is closed.
+ * Undefined headers mean that a stranger's answer could not be signed in time: its connection is closed.
  */
 export async function signReply(
   request: FastifyRequest,
@@ -125,7 +125,10 @@ export function expectReply(request: FastifyRequest, expected: object, deps: Rep
 
 type Signed = { text: string; headers: AnswerHeaders }
 
-/** An answer with its headers. One that waits for its signature for too long gives way to the U that many share. */
+/**
+ * An answer with its headers. One that waits for its signature for too long gives way to the U that many share; one that
+ * many share is awaited. A stranger gets none: only its connection may be closed instead of an answer (P4).
+ */
 async function signedInTime(
   request: FastifyRequest,
   text: string,
@@ -136,9 +139,10 @@ async function signedInTime(
     return { text, headers: await headersOf(request, text, deps) }
   } catch (error) {
     if (!(error instanceof Late)) throw error
-    if (seen.shareable) return undefined
-    seen.reason = error.message
+    if (seen.client === undefined) return undefined
     seen.deadlineAt = Number.POSITIVE_INFINITY
+    if (seen.shareable) return { text, headers: await headersOf(request, text, deps) }
+    seen.reason = error.message
     const code = seen.door === 'place' ? 'PAYMENT_IN_PROCESS' : 'REQUEST_TRAFFIC_EXCEED_LIMIT'
     const instead = say(request, code)
     return { text: instead, headers: await headersOf(request, instead, deps) }

@@ -407,6 +407,14 @@ describe('while the thread that signs is busy for longer than an answer may take
     await busy.close()
   })
 
+  test('a refusal of a known client is signed late rather than not at all', async () => {
+    const busy = busyServer()
+    const headers = signedHeaders({ body: '{}' })
+    const answered = await busy.inject({ method: 'POST', url: path, headers, body: '{}' })
+    expect(codeOf(answered)).toBe('PARAM_ILLEGAL')
+    await busy.close()
+  })
+
   test('a stranger’s connection is closed, and the next one is answered', async () => {
     const busy = busyServer()
     const origin = await busy.listen({ host: '127.0.0.1', port: 0 })
