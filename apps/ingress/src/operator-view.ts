@@ -17,18 +17,19 @@ import type { SigningQueue } from './signing-queue.ts'
 /** Codes that say that a caller's signature or key is wrong; an operator is woken when a client's become many. */
 const signatureCodes: readonly string[] = ['INVALID_SIGNATURE', 'KEY_NOT_FOUND']
 
-/** In an overload the refusals of a client are logged once in so many ms: a line for each would be a load of its own. */
-const TRAFFIC_LOGGED_MS = 1_000
+/** Refusals that come without end share a line in so many ms: one for each would be a load. */
+const REPEATED_LOGGED_MS = 1_000
 
 /**
- * Counts an answer, and logs it, in one line, with its order's paymentId. Inquiries are many and change nothing. A line of
- * an overload tells how many more there were since the client's last.
+ * Counts an answer, and logs it, in one line, with its order's paymentId. Inquiries are many and
+ * change nothing. The refusals of a client in an overload share a line, and so do those of
+ * unauthenticated callers with the same code; it says how many `more` there were since the last.
  */
 export function countAnswers(
   metrics: Metrics,
   log: Pick<Logger, 'info' | 'debug'>,
 ): (answered: Answered) => void {
-  const traffic = new NowAndThen(TRAFFIC_LOGGED_MS)
+  const repeated = new NowAndThen(REPEATED_LOGGED_MS)
   const bound = new Map<string, ReturnType<typeof bind>>()
   const bind = (door: string, code: string) => ({
     answers: metrics.answers.labels({
@@ -53,15 +54,19 @@ export function countAnswers(
         client: clientId,
         source: sources.sourceOf(clientId, address()),
       })
+    const shared = verified ? sharedByClient(code, clientId) : `stranger ${code}`
+    const more = shared === undefined ? undefined : repeated.due(shared)
+    if (shared !== undefined && more === undefined) return
     const line = { paymentId, code, clientId, ms: Math.round(seconds * 1000) }
-    if (code === 'REQUEST_TRAFFIC_EXCEED_LIMIT') {
-      const more = traffic.due(clientId ?? '')
-      if (more !== undefined) log.info({ ...line, door, reason, more }, 'refused a request')
-    } else if (reason !== undefined) log.info({ ...line, door, reason }, 'refused a request')
+    if (reason !== undefined) log.info({ ...line, door, reason, more }, 'refused a request')
     else if (door === 'inquire') log.debug(line, 'told how an order stands')
     else log.info(line, 'answered')
   }
 }
+
+/** What the refusals of a client in an overload share a line by; undefined for what has a line of its own. */
+const sharedByClient = (code: string, clientId: string | undefined): string | undefined =>
+  code === 'REQUEST_TRAFFIC_EXCEED_LIMIT' ? `client ${clientId}` : undefined
 
 export type ViewDeps = {
   host: string
