@@ -60,7 +60,8 @@ test('unauthenticated refusals share a line per code and second; all are counted
     ['place', 'KEY_NOT_FOUND', 'C-2'],
   ] as const
   const flood = () => {
-    for (let n = 0; n < 500; n += 1) for (const kind of kinds) answer(...kind)
+    for (let n = 0; n < 500; n += 1)
+      for (const [door, code, clientId] of kinds) answer(door, code, clientId)
   }
   flood()
   for (let n = 0; n < 3; n += 1) answer('place', 'INVALID_SIGNATURE', 'C-3')
