@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { aPlaceOrder, FaultProxy } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { GroupTaker } from './group-worker.ts'
 import { type OrderId, orderIdOf } from './keys.ts'
 import { findRedisServer, type LocalRedis, startLocalRedis } from './local-redis.ts'
 import { type IngressStore, openIngressStore, openWorkerStore } from './open-store.ts'
-import { GroupTaker } from './queue.ts'
 import { type Connection, connect, type RedisAddress } from './redis.ts'
 
 // A name or a balancer in front of two servers: when they swap roles, connections that are open stay with the demoted one.

@@ -3,9 +3,9 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../test/test-store.ts'
 import { type Joining, workInRounds } from './gathering.ts'
+import { GroupTaker } from './group-worker.ts'
 import { gatheringKey, jobKey, joinedKey, type OrderId, orderIdOf } from './keys.ts'
 import { openIngressStore } from './open-store.ts'
-import { GroupTaker } from './queue.ts'
 
 const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })
 const jobOf = async (order: PlaceOrderRequest) =>

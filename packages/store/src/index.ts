@@ -3,6 +3,7 @@ export { Conclusion, NotReplicated } from './conclusion.ts'
 export { Deferral, type DeferredList, listNamed, type Resuming } from './deferral.ts'
 export { Directory, type Found } from './directory.ts'
 export { Durability } from './durability.ts'
+export { type Group, GroupTaker } from './group-worker.ts'
 export type { RedisReport } from './inspect-redis.ts'
 export { type Incoming, Intake, type Taken } from './intake.ts'
 export { digestOf, namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
@@ -20,12 +21,7 @@ export {
   type WorkerStore,
 } from './open-store.ts'
 export { type OrderRecord, Orders } from './orders.ts'
-export {
-  type Group,
-  GroupTaker,
-  type JobStands,
-  Queues,
-} from './queue.ts'
+export { type JobStands, Queues } from './queue.ts'
 export { type Counted, RecentOrders, type Subjects, subjectsOf } from './recent.ts'
 export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'
 export { RedisFault } from './redis-fault.ts'

@@ -3,9 +3,9 @@ import { setImmediate } from 'node:timers/promises'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../test/test-store.ts'
+import { GroupTaker } from './group-worker.ts'
 import { Intake } from './intake.ts'
 import { gatheringKey, orderIdOf } from './keys.ts'
-import { GroupTaker } from './queue.ts'
 import { type Subjects, subjectsOf } from './recent.ts'
 
 const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })

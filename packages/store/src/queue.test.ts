@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
+import { type Group, GroupTaker } from './group-worker.ts'
 import { jobKey, orderIdOf } from './keys.ts'
-import { type Group, GroupTaker } from './queue.ts'
 import { connect } from './redis.ts'
 
 const { address, connection, worker } = await openTestStore({ own: true })

@@ -8,8 +8,8 @@ import { openTestStore } from '../test/test-store.ts'
 import { Announcements } from './announcements.ts'
 import { Conclusion } from './conclusion.ts'
 import { JobData } from './gathering.ts'
+import { GroupTaker } from './group-worker.ts'
 import { decidedKey, jobKey, type OrderNames, orderIdOf, orderKey } from './keys.ts'
-import { GroupTaker } from './queue.ts'
 import { type Judged, minuteOf } from './usage.ts'
 
 const { address, worker, ingress, takeIn, connection } = await openTestStore({ own: true })
