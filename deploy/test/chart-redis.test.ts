@@ -7,7 +7,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { parseClients } from '../../apps/ingress/src/clients.ts'
 import { parseRulebook } from '../../apps/worker/src/rulebook.ts'
-import { helmOf, helms, type Manifest, render } from './helm.ts'
+import { FETCH_MS_MAX, helmOf, helms, type Manifest, render } from './helm.ts'
 import { evaluate } from './promtool.ts'
 
 const ScaledObject = z.object({
@@ -53,7 +53,7 @@ function envOf(manifests: Manifest[], end: string): Record<string, string> {
 let helm = ''
 beforeAll(async () => {
   for (const version of helms) helm = await helmOf(version)
-})
+}, FETCH_MS_MAX)
 
 /** Writes a ConfigMap's files into a folder, as Kubernetes mounts them, and runs `body` there. */
 async function mounted<T>(

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@placeorder/store'
 import { openAuthority, startProcess, startSentinelPair } from '@placeorder/testkit'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { helmOf, helms, type Manifest, render } from './helm.ts'
+import { FETCH_MS_MAX, helmOf, helms, type Manifest, render } from './helm.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-chart-sentinel-'))
 const closing: (() => unknown)[] = [() => rm(dir, { recursive: true, force: true })]
@@ -80,13 +80,17 @@ function environmentOf(manifests: Manifest[], name: string): Record<string, stri
   return env
 }
 
+const [version = 'installed'] = helms
+beforeAll(async () => {
+  await helmOf(version)
+}, FETCH_MS_MAX)
+
 test('with Sentinel and TLS, what the chart renders speaks TLS to the master, as its user', async () => {
   const mounted = join(dir, 'redis-tls')
   await mkdir(mounted)
   await copyFile(authority.certFile, join(mounted, 'ca.crt'))
   await copyFile(ofClient.certFile, join(mounted, 'tls.crt'))
   await copyFile(ofClient.keyFile, join(mounted, 'tls.key'))
-  const [version = 'installed'] = helms
   const rendered = environmentOf(await render(await helmOf(version), values), 'worker')
   const here = Object.entries(rendered).map(([name, value]) => [
     name,

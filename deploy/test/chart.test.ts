@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { IngressEnvironment } from '../../apps/ingress/src/config.ts'
 import { WorkerEnvironment } from '../../apps/worker/src/config.ts'
-import { helmOf, helms, lint, type Manifest, render } from './helm.ts'
+import { FETCH_MS_MAX, helmOf, helms, lint, type Manifest, render } from './helm.ts'
 import { knowsAllFields, validate } from './kubernetes.ts'
 
 /** Everything that may be switched on, is. */
@@ -96,7 +96,7 @@ const envOf = (manifests: Manifest[], end: string): Record<string, string> =>
 let helm = ''
 beforeAll(async () => {
   for (const version of helms) helm = await helmOf(version)
-})
+}, FETCH_MS_MAX)
 
 describe.each(helms)('with Helm %s', (version) => {
   test('the chart has no faults of style', async () => {

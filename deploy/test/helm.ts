@@ -42,6 +42,9 @@ export const Manifest = z.looseObject({
 })
 export type Manifest = z.infer<typeof Manifest>
 
+/** How long getting them may take (ms): each is 25 MB. */
+export const FETCH_MS_MAX = 300_000
+
 /** Gets a Helm program once, and gives its path. */
 export async function helmOf(version: HelmVersion | 'installed'): Promise<string> {
   if (version === 'installed') return 'helm'
