@@ -42,7 +42,7 @@ test('the rules of docs/security.md are all that processes and commands need', a
     system.startIngress(env.get('ingress')),
     system.startWorker(env.get('worker')),
   ])
-  const order = aPlaceOrder()
+  const order = aPlaceOrder({ codeValue: 'https://pay.example/281004040001' })
   expect((await ingress.place(order)).code).toBe('SUCCESS')
   expect((await ingress.place(order)).code).toBe('SUCCESS')
   const { acquirerId, pspId, paymentId } = order
@@ -55,6 +55,8 @@ test('the rules of docs/security.md are all that processes and commands need', a
     ['orders', 'open'],
     ['orders', 'gave-up'],
     ['orders', 'show', paymentId],
+    ['orders', 'release-code', order.codeValue, '--reason', 'a test', '--yes'],
+    ['orders', 'released-codes'],
     ['directory', 'import', join(root, 'config/directory.json')],
   ] as const
   const ran = commands.map(async ([name, ...args]) => {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 
 const root = join(import.meta.dirname, '../../..')
-const Manifest = z.object({ scripts: z.object({ directory: z.string() }) })
+const Manifest = z.object({ scripts: z.object({ directory: z.string(), orders: z.string() }) })
 
 vi.setConfig({ testTimeout: 90_000 })
 
@@ -18,10 +18,16 @@ beforeAll(async () => {
 })
 afterAll(() => system.close())
 
-/** Runs `npm run directory -- …`, without npm's own second. The last line says how much memory (KB) it took at most. */
-async function directory(args: string[], env: Record<string, string> = {}) {
+const directory = (args: string[], env?: Record<string, string>) => command('directory', args, env)
+
+/** Runs `npm run <name> -- …`, without npm's own second. The last line says how much memory (KB) it took at most. */
+async function command(
+  name: 'directory' | 'orders',
+  args: string[],
+  env: Record<string, string> = {},
+) {
   const { scripts } = Manifest.parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')))
-  const [, ...script] = scripts.directory.split(' ')
+  const [, ...script] = scripts[name].split(' ')
   const peak =
     'data:text/javascript,process.on("exit",()=>console.error(process.resourceUsage().maxRSS))'
   return new Promise<{ exit: number; out: string; err: string }>((resolve) => {
@@ -63,6 +69,23 @@ test('an order code shows the payment it was placed with, and stays closed when 
   await directory(['remove', 'code', codeValue])
   await directory(['import', 'config/directory.json'])
   expect(await ingress.place(aPlaceOrder({ codeValue }))).toMatchObject({ code: 'ORDER_IS_CLOSED' })
+})
+
+test('a released order code is placed once more; its first order stays placed', async () => {
+  const ingress = await system.startIngress()
+  await directory(['import', 'config/directory.json'])
+  const codeValue = 'https://pay.example/281004040001'
+  const next = async () => (await ingress.place(aPlaceOrder({ codeValue }))).code
+  const first = aPlaceOrder({ codeValue })
+  const release = () =>
+    command('orders', ['release-code', codeValue, '--reason', 'failed', '--yes'])
+  await release() // An earlier test may have placed it.
+  const answer = await ingress.place(first)
+  expect([answer.code, await next()]).toEqual(['SUCCESS', 'ORDER_IS_CLOSED'])
+  const released = await release()
+  expect(released).toMatchObject({ exit: 0, out: expect.stringContaining(first.paymentId) })
+  expect([await next(), await next()]).toEqual(['SUCCESS', 'ORDER_IS_CLOSED'])
+  expect((await ingress.place(first)).body).toEqual(answer.body)
 })
 
 test('another number of shards than Redis was first used with is refused, and told', async () => {

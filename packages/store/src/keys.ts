@@ -103,6 +103,9 @@ export const codeKey = (shard: number, code: Digest): string => `${tagOf(shard)}
 /** Who holds an order code: the `OrderId` of the order it was placed with. */
 export const codeHolderKey = (code: Digest): string => `{u}:code-holder:${code}`
 
+/** The order codes that an operator has opened again, a stream. */
+export const releasedCodesKey = '{u}:released-codes'
+
 /** What the placed orders of one day add up to, in one currency: a hash with a field for each merchant and customer. */
 export const usageKey = (day: string, currency: string): string => `{u}:usage:${day}:${currency}`
 

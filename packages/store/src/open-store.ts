@@ -17,6 +17,7 @@ import { Orders } from './orders.ts'
 import { Queues } from './queue.ts'
 import { RecentOrders } from './recent.ts'
 import { type Connection, connect, disconnect, type Patience, type RedisAddress } from './redis.ts'
+import { ReleasedCodes } from './released-codes.ts'
 import { Usage } from './usage.ts'
 
 export type StoreOptions = {
@@ -168,9 +169,10 @@ export async function openWorkerStore(
 /** What an operator asks of orders. */
 export type OperatorStore = Pick<
   WorkerStore,
-  'orders' | 'mending' | 'deferral' | 'queues' | 'close'
+  'orders' | 'directory' | 'mending' | 'deferral' | 'queues' | 'close'
 > & {
   acquirers: Acquirers
+  releasedCodes: ReleasedCodes
   shards: number
 }
 
@@ -187,7 +189,9 @@ export async function openOperatorStore(options: StoreOptions): Promise<Operator
     mending: new Mending(connection, orders, queues),
     deferral: new Deferral(connection, queues),
     queues,
+    directory: new Directory(connection, shards),
     acquirers: new Acquirers(connection, shards),
+    releasedCodes: new ReleasedCodes(connection),
     shards,
     close: async () => {
       await queues.close()

@@ -31,6 +31,7 @@ async function run(...args: string[]) {
     open: () => openOperatorStore(options),
     out: { write: (text) => out.push(text) },
     err: { write: (text) => err.push(text) },
+    who: () => 'somebody@here',
   })
   return { exit, out: out.join(''), err: err.join('') }
 }

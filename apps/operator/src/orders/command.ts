@@ -1,6 +1,7 @@
 import { namesOf, type OperatorStore, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
 import { exit, readWords, type Screen } from '../command-line.ts'
 import { ageOf, listOf, momentOf } from './print.ts'
+import { faultOfReason, listReleased, releaseCode } from './release-code.ts'
 import { showOrder } from './show.ts'
 
 export type OrdersDeps = {
@@ -8,6 +9,8 @@ export type OrdersDeps = {
   open: () => Promise<OperatorStore>
   out: Screen
   err: Screen
+  /** Who runs it, for what is noted of it. */
+  who: () => string
 }
 
 /** Orders named in one list, by all shards together: what is wrong with more of them is wrong with these. */
@@ -21,18 +24,26 @@ Tells how orders stand, and sets them going again.
   open                the oldest ${LISTED_MAX} of the orders that are not decided yet
   gave-up             the newest ${LISTED_MAX} of those that could not be decided in DECIDE_WITHIN_MS and ended PROCESS_FAIL
   retry <paymentId>   gives an open order to a new job now, instead of when its turn comes
+  release-code <codeValue> --reason <why> [--yes]
+                      lets an order code be placed again, as when the payer's payment failed after it was
+                      placed; names the order it was placed with, and does nothing without --yes
+  released-codes      the newest ${LISTED_MAX} of the codes released so, with reason and who did it
   --acquirer <id>     whose order is meant, when two acquirers have the paymentId
   --help              this text
 
 Redis and SHARDS are read from the environment.
 
-Exits 0 when all was done; 1 when there is no such order, it needs nothing, or Redis did not answer; 2 when the
-arguments make no sense, or leave open which of two orders is meant.
+Exits 0 when all was done; 1 when there is no such order, it needs nothing, no order holds the code, --yes is missing,
+or Redis did not answer; 2 when the arguments make no sense, or leave open which of two orders is meant.
 `
 
 /** Runs the command that the arguments name, and resolves with the exit code. What Redis fails of is thrown. */
 export async function runOrders(args: string[], deps: OrdersDeps): Promise<number> {
-  const { words, asksForHelp, flags, values } = readWords(args, ['full'], ['acquirer'])
+  const { words, asksForHelp, flags, values } = readWords(
+    args,
+    ['full', 'yes'],
+    ['acquirer', 'reason'],
+  )
   if (asksForHelp) {
     deps.out.write(help)
     return exit.good
@@ -43,12 +54,23 @@ export async function runOrders(args: string[], deps: OrdersDeps): Promise<numbe
     if (verb === 'show')
       return ofOrder(asked, deps, (id, store) => show(id, flags.has('full'), store, deps))
     if (verb === 'retry') return ofOrder(asked, deps, (id, store) => retry(id, store, deps))
+    if (verb === 'release-code') {
+      const reason = values.get('reason')
+      const release = { codeValue: paymentId, reason, yes: flags.has('yes') }
+      const fault = faultOfReason(reason)
+      if (fault === undefined) return using(deps, (store) => releaseCode(release, store, deps))
+      deps.err.write(`${fault}\n`)
+      return exit.usage
+    }
   }
   if (verb === 'open' && paymentId === undefined)
     return using(deps, (store) => listOpen(store, deps))
   if (verb === 'gave-up' && paymentId === undefined)
     return using(deps, (store) => listGivenUp(store, deps))
-  const unknown = args.length === 0 ? '' : `I do not know what to do with: ${args.join(' ')}\n\n`
+  if (verb === 'released-codes' && paymentId === undefined)
+    return using(deps, (store) => listReleased(store, LISTED_MAX, deps))
+  const shown = args.includes('release-code') ? 'release-code …' : args.join(' ') // No code in clear.
+  const unknown = args.length === 0 ? '' : `I do not know what to do with: ${shown}\n\n`
   deps.err.write(`${unknown}${help}`)
   return exit.usage
 }

@@ -1,3 +1,4 @@
+import { hostname, userInfo } from 'node:os'
 import { addressOf, readEnvironment, redisEnvironment, withStandalone } from '@placeorder/config'
 import { openOperatorStore } from '@placeorder/store'
 import { z } from 'zod'
@@ -16,4 +17,13 @@ const open = async () => {
     err,
   )
 }
-process.exitCode = await told(() => runOrders(process.argv.slice(2), { open, out, err }), err)
+/** The user and the host, as the system names them; a container's user may have a number alone. */
+const who = () => {
+  try {
+    return `${userInfo().username}@${hostname()}`
+  } catch {
+    return `uid ${process.getuid?.()}@${hostname()}`
+  }
+}
+const deps = { open, out, err, who }
+process.exitCode = await told(() => runOrders(process.argv.slice(2), deps), err)
