@@ -69,14 +69,14 @@ export function tellOfChecks({ metrics, log }: Pick<SeenDeps, 'metrics' | 'log'>
       for (const check of names) metrics.checkCircuitOpen.set({ check }, 0)
     },
     failed: (check) => metrics.checkFailures.inc({ check }),
-    circuit: (check, open) => {
-      metrics.checkCircuitOpen.set({ check }, open ? 1 : 0)
+    circuit: ({ check, clientId, open, openFor }) => {
+      metrics.checkCircuitOpen.set({ check }, openFor > 0 ? 1 : 0)
       if (open)
         log.error(
-          { check },
-          'a check keeps failing and is not called; orders that need it are undecided',
+          { check, clientId },
+          'a check keeps failing and is not called for a client, whose orders are undecided',
         )
-      else log.info({ check }, 'a check answers again')
+      else log.info({ check, clientId }, 'a check answers again')
     },
   }
 }

@@ -299,14 +299,16 @@ test('orders whose check has an open circuit wait for it; those that need no che
   const [early, late] = [orders.slice(0, 5), orders.slice(5)]
   const ids = (some: PlaceOrderRequest[]) => some.map(orderIdOf)
   expect(new Set(await store.orders.jobsOf(0, ids(early)))).toEqual(new Set(['deferred:later']))
-  expect(new Set(await store.orders.jobsOf(0, ids(late)))).toEqual(new Set(['deferred:check:own']))
+  expect(new Set(await store.orders.jobsOf(0, ids(late)))).toEqual(
+    new Set(['deferred:check:own/C-1']),
+  )
   const refused = aPlaceOrder({ codeValue: 'unknown' })
   await processGroup(await groupOf(refused), checked)
   expect(await store.orders.outcomeOf(orderIdOf(refused))).toBe('INVALID_CODE')
   up()
   const afterPause = async () => {
     await processGroup(await groupOf(aPlaceOrder()), checked)
-    return check.isOpen?.('own')
+    return check.isOpen?.('own/C-1')
   }
   await expect.poll(afterPause, { timeout: 5_000 }).toBe(false)
   const resume = async () => {

@@ -63,7 +63,7 @@ test('the checks of docs/checks.md, a service and a module, decide orders as it 
   const [ingress] = await Promise.all([system.startIngress(), system.startWorker()])
   const good = aPlaceOrder()
   expect(await ingress.place(good)).toMatchObject({ code: 'SUCCESS' })
-  await service.waitFor(new RegExp(`^${good.paymentId}: SUCCESS$`))
+  await service.waitFor(new RegExp(`^${good.acquirerId}:${good.paymentId}: SUCCESS$`))
   const suspect = aPlaceOrder({
     codeValue: 'C-99',
     merchant: { referenceMerchantId: 'M00000000099' },

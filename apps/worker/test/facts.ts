@@ -2,8 +2,9 @@ import { type Facts, type Recent, recentCounters } from '@placeorder/decision'
 import { aPlaceOrder } from '@placeorder/testkit'
 
 /** An order as it is judged, of an active merchant without contracts. */
-export const factsOf = (order = aPlaceOrder()): Facts => ({
+export const factsOf = (order = aPlaceOrder(), clientId = 'C-1'): Facts => ({
   order,
+  clientId,
   claimedAt: Date.now(),
   merchant: {
     merchantId: order.merchant.referenceMerchantId,

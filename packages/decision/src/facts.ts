@@ -21,6 +21,8 @@ export type Recent = Readonly<Record<RecentCounter, number>>
 /** All that judging an order needs, fetched before it is judged. */
 export type Facts = {
   readonly order: PlaceOrderRequest
+  /** Who sent it: the client behind its Client-Id. */
+  readonly clientId: string
   /** When the order was claimed, in ms since 1970: the only "now" that judging knows, so a re-run judges the same. */
   readonly claimedAt: number
   readonly merchant: MerchantRecord | undefined

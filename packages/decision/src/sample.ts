@@ -66,6 +66,7 @@ export const noneRecent: Recent = {
 /** Facts of an order that passes everything, with these in place of its own. */
 export const factsWith = (changes: Partial<Facts> = {}): Facts => ({
   order,
+  clientId: 'SANDBOX_5Y00000000000001',
   claimedAt: Date.parse('2026-03-01T12:00:00+08:00'),
   merchant,
   code: entryCode,

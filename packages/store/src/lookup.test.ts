@@ -73,9 +73,16 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
     const { open } = await lookUp(jobId, [second])
     expect(open).toEqual([
       {
-        record: { orderId: orderIdOf(second), order: second, claimedAt: expect.any(Number), jobId },
+        record: {
+          orderId: orderIdOf(second),
+          order: second,
+          clientId: 'C-1',
+          claimedAt: expect.any(Number),
+          jobId,
+        },
         facts: expect.objectContaining({
           order: second,
+          clientId: 'C-1',
           merchant,
           code,
           codeTakenBy: undefined,

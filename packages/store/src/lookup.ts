@@ -16,6 +16,7 @@ import { laterThan, type RedisTime } from './usage.ts'
 export type OpenOrder = {
   orderId: OrderId
   order: PlaceOrderRequest
+  clientId: string
   claimedAt: number
   jobId: string
 }
@@ -82,18 +83,18 @@ export class Lookup {
         subjects.map(({ code }) => code),
       ),
     ])
-    const [requests, claimTimes, counts] = Reply.parse(reply)
+    const [requests, clientIds, claimTimes, counts] = Reply.parse(reply)
     const recents = counting.recents(counts, Math.max(...claimTimes))
     const answer: Answer = { open: [], unreadable: [] }
     const misnamed: OrderId[] = []
     for (const [i, orderId] of orderIds.entries()) {
-      const [request, claimedAt = 0] = [requests[i], claimTimes[i]]
+      const [request, clientId = '', claimedAt = 0] = [requests[i], clientIds[i], claimTimes[i]]
       if (!request) continue
       const order = readable(() => unpackRequest(request, namesOf(orderId)))
       if (order instanceof Error) answer.unreadable.push({ orderId, error: order })
       else if (!areSame(subjectsOf(order), subjects[i])) misnamed.push(orderId)
       else {
-        const record = { orderId, order, claimedAt, jobId }
+        const record = { orderId, order, clientId, claimedAt, jobId }
         answer.open.push({ record, facts: factsOf(record, found, recents[i]) })
       }
     }
@@ -124,6 +125,7 @@ export class Lookup {
             {
               orderId: orderIdOf(record.order),
               order: record.order,
+              clientId: record.clientId,
               claimedAt: record.claimedAt,
               jobId,
             },
@@ -148,7 +150,7 @@ const areSame = (one: Subjects, other: Subjects | undefined): boolean =>
   one.merchant === other?.merchant && one.code === other.code && one.customer === other.customer
 
 function factsOf(
-  { order, claimedAt }: OpenOrder,
+  { order, clientId, claimedAt }: OpenOrder,
   { merchants, codes, holders }: Found,
   recent: Recent | undefined,
 ): Facts | Error {
@@ -160,8 +162,13 @@ function factsOf(
   if (recent === undefined) return new Error('no recent orders were counted')
   const holder = holders.get(digest)
   const codeTakenBy = holder === undefined ? undefined : namesOf(holder)
-  return { order, claimedAt, merchant, code, codeTakenBy, recent }
+  return { order, clientId, claimedAt, merchant, code, codeTakenBy, recent }
 }
 
-/** What the script answers: the orders' packed requests and claim times (ms), '' and 0 for those left alone; and the counts. */
-const Reply = z.tuple([z.array(z.string()), z.array(z.coerce.number()), Counts])
+/** The orders' packed requests, clients and claim times (ms), '' and 0 for those left alone; and the counts. */
+const Reply = z.tuple([
+  z.array(z.string()),
+  z.array(z.string()),
+  z.array(z.coerce.number()),
+  Counts,
+])

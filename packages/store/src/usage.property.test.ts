@@ -110,6 +110,7 @@ function judgedIn({ merchantDay, customerDay, own, orders }: Situation): Judged[
     })
     const facts = {
       order: customer === undefined ? order : { ...order, customerId: nameOf(customer) },
+      clientId: 'C-1',
       claimedAt,
       merchant: MerchantRecord.parse({
         merchantId: nameOf(merchant),

@@ -98,7 +98,7 @@ export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
     ]),
     checkCircuitOpen: worker.gauge(
       'check_circuit_open',
-      'Whether a check is not called, since it kept failing',
+      'Whether a check is not called for some client, since it kept failing',
       ['check'],
     ),
     limitUsed: worker.gauge(

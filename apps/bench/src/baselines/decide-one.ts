@@ -43,6 +43,7 @@ export async function openDecideOne(
     const holder = found.holders.get(digest)
     const facts = {
       order,
+      clientId: '',
       claimedAt,
       merchant,
       code,

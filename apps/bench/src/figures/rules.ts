@@ -64,6 +64,7 @@ function someFacts(): Facts[] {
     const merchant = merchantOf.get(order.merchant.referenceMerchantId)
     return {
       order,
+      clientId: '',
       claimedAt: Date.now(),
       merchant,
       code: codeOf.get(order.codeValue),

@@ -33,8 +33,9 @@ export async function slot(house: House): Promise<Figure> {
   const judged = (): Judged => {
     const order = PlaceOrderRequest.parse(JSON.parse(bodyAt(next++)))
     const claimedAt = Date.now()
-    const facts = { order, claimedAt, merchant: undefined, code: undefined, codeTakenBy: undefined }
-    const taken = takings({ ...facts, recent: noneRecent }, policy)
+    const none = { merchant: undefined, code: undefined, codeTakenBy: undefined }
+    const facts = { order, clientId: '', claimedAt, ...none, recent: noneRecent }
+    const taken = takings(facts, policy)
     return {
       orderId: orderIdOf(order),
       claimedAt,

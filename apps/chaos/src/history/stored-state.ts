@@ -65,10 +65,11 @@ async function keptBy(connection: Connection, shards: number, policyText: string
       read.map(({ order }) => order.merchant.referenceMerchantId),
       read.map(({ order }) => digestOf(order.codeValue)),
     )
-    const takesOf = ({ order, claimedAt }: OrderRecord): Take[] => {
+    const takesOf = ({ order, clientId, claimedAt }: OrderRecord): Take[] => {
       const merchant = merchants.get(order.merchant.referenceMerchantId)
       if (merchant instanceof Error) throw merchant
-      const facts = { order, claimedAt, merchant, code: undefined, codeTakenBy: undefined, recent }
+      const none = { code: undefined, codeTakenBy: undefined }
+      const facts = { order, clientId, claimedAt, merchant, ...none, recent }
       return takings(facts, policy).map(
         ({ subject, id, day, currency, amount, amountMax, countMax }) => ({
           counter: `${usageKey(day, currency)} ${usageField(subject, id)}`,

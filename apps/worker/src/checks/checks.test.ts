@@ -8,7 +8,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { afterEach, expect, test } from 'vitest'
 import { factsOf } from '../../test/facts.ts'
 import { unseen } from '../../test/worker-store.ts'
-import { CheckFault, type ChecksSeen } from './guard.ts'
+import { CheckFault, type ChecksSeen, type CircuitChange, guard } from './guard.ts'
 import { openChecks } from './open-checks.ts'
 
 const open: (() => Promise<unknown> | unknown)[] = []
@@ -167,7 +167,7 @@ test('a service that keeps failing is not called for a while, and is called agai
   const seen: ChecksSeen = {
     inForce: (names) => told.push(...names),
     failed: () => told.push('failed'),
-    circuit: (_name, isOpen) => told.push(isOpen),
+    circuit: ({ open }) => told.push(open),
   }
   const url = await serve((_request, response) => {
     calls += 1
@@ -182,6 +182,62 @@ test('a service that keeps failing is not called for a while, and is called agai
   expect(calls).toBe(6)
   expect(told.at(-1)).toBe(false)
 })
+
+type Served = { fails: string[]; calls: string; called: Record<string, number>; open: string[] }
+
+test.each<[string, Served]>([
+  ['one', { fails: ['A'], calls: 'A'.repeat(20), called: { A: 5 }, open: ['A'] }],
+  [
+    'one, with another between',
+    { fails: ['A'], calls: 'AB'.repeat(9), called: { A: 5, B: 9 }, open: ['A'] },
+  ],
+  [
+    'one, then another comes',
+    { fails: ['A'], calls: `${'A'.repeat(9)}BBB`, called: { A: 5, B: 3 }, open: ['A'] },
+  ],
+  [
+    'two of three',
+    { fails: ['A', 'B'], calls: 'ABC'.repeat(9), called: { A: 5, B: 5, C: 9 }, open: ['A', 'B'] },
+  ],
+  [
+    'all',
+    {
+      fails: ['A', 'B', 'C'],
+      calls: 'AABBCC'.repeat(9),
+      called: { A: 5, B: 5, C: 5 },
+      open: ['A', 'B', 'C'],
+    },
+  ],
+  ['none', { fails: [], calls: 'AB'.repeat(9), called: { A: 9, B: 9 }, open: [] }],
+])(
+  'a check that fails for the orders of %s is not called for those alone',
+  async (_whose, served) => {
+    const called: Record<string, number> = {}
+    const changes: CircuitChange[] = []
+    const entry = { name: 'own', after: 'code', timeoutMs: 500, url: 'http://127.0.0.1' } as const
+    const check = guard(
+      entry,
+      async ({ clientId }) => {
+        called[clientId] = (called[clientId] ?? 0) + 1
+        if (served.fails.includes(clientId)) throw new Error('cannot tell')
+        return 'SUCCESS'
+      },
+      { ...unseen, circuit: (change) => changes.push(change) },
+    )
+    const run = (clientId: string) => check.run(factsOf(aPlaceOrder(), clientId), never)
+    const ends = ['A', 'B', 'C'].map((clientId) => [clientId, `own/${clientId}`] as const)
+    for (const clientId of served.calls) await run(clientId).catch(() => 'undecided')
+    expect(called).toEqual(served.called)
+    expect(ends.flatMap(([id, circuit]) => (check.isOpen?.(circuit) ? [id] : []))).toEqual(
+      served.open,
+    )
+    expect(changes.map(({ clientId, openFor }) => [clientId, openFor])).toEqual(
+      served.open.map((clientId, i) => [clientId, i + 1]),
+    )
+    for (const clientId of served.open)
+      await expect(run(clientId)).rejects.toMatchObject({ circuit: `own/${clientId}` })
+  },
+)
 
 test('one answer between failures keeps a service called', async () => {
   let calls = 0

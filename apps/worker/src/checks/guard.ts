@@ -1,6 +1,7 @@
 import type { CheckEntry, Facts } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 import {
+  type CircuitBreakerPolicy,
   CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
@@ -21,11 +22,19 @@ export type ChecksSeen = {
   inForce: (names: readonly string[]) => void
   /** A call gave no code that can be relied on. */
   failed: (name: string, reason: unknown) => void
-  /** A check is no longer called since it kept failing, or is called again. */
-  circuit: (name: string, open: boolean) => void
+  /** A check is no longer called for a client since it kept failing, or is called again. */
+  circuit: (changed: CircuitChange) => void
 }
 
-/** So many calls in a row that fail open the circuit: one bad answer is no outage, and five are no chance. */
+export type CircuitChange = {
+  check: string
+  clientId: string
+  open: boolean
+  /** For how many clients it is open now. */
+  openFor: number
+}
+
+/** So many failing calls in a row for one client open its circuit: one alone may be chance. */
 const FAILURES_IN_A_ROW = 5
 
 /** With an open circuit, one call is tried this long (ms) after the last: a check that is back is noticed as soon. */
@@ -35,38 +44,91 @@ const TRY_AGAIN_MS = 1_000
 export class CheckFault extends Error {
   /** The circuit that kept the check from being called; undefined if it was called. */
   readonly circuit: string | undefined
-  constructor(name: string, cause: unknown) {
+  constructor(name: string, circuit: string, cause: unknown) {
     super(`check ${name} could not tell: ${cause instanceof Error ? cause.message : cause}`, {
       cause,
     })
     this.name = 'CheckFault'
-    this.circuit = isBrokenCircuitError(cause) ? name : undefined
+    this.circuit = isBrokenCircuitError(cause) ? circuit : undefined
   }
 }
 
 /**
- * Makes a check of something that answers: it is given `timeoutMs` for an order, and while it keeps failing it is not
- * called, so that orders that need it are told at once that they are undecided and hold nothing up.
+ * Makes a check of something that answers: it is given `timeoutMs` for an order, and while it keeps
+ * failing for the orders of a client it is not called for them, so that they are undecided at once
+ * and hold nothing up. Each client has a circuit of its own: its orders may be why the check fails.
  */
 export function guard({ name, after, timeoutMs }: CheckEntry, ask: Ask, seen: ChecksSeen): Check {
-  const breaker = circuitBreaker(handleAll, {
-    breaker: new ConsecutiveBreaker(FAILURES_IN_A_ROW),
-    halfOpenAfter: TRY_AGAIN_MS,
-  })
-  breaker.onBreak(() => seen.circuit(name, true))
-  breaker.onReset(() => seen.circuit(name, false))
-  breaker.onFailure(({ reason }) => seen.failed(name, 'error' in reason ? reason.error : reason))
-  const guarded = wrap(breaker, timeout(timeoutMs, TimeoutStrategy.Aggressive))
+  const circuits = new Circuits(name, seen)
+  const timed = timeout(timeoutMs, TimeoutStrategy.Aggressive)
   return {
     name,
     after,
-    isOpen: (circuit) => circuit === name && breaker.state !== CircuitState.Closed,
+    isOpen: (circuit) => circuits.isOpen(circuit),
     run: async (facts, signal) => {
+      const circuit = circuits.of(facts.clientId)
       try {
+        const guarded = wrap(circuit.breaker, timed)
         return await guarded.execute((context) => ask(facts, context.signal), signal)
       } catch (cause) {
-        throw new CheckFault(name, cause)
+        throw new CheckFault(name, circuit.name, cause)
       }
     },
+  }
+}
+
+type Circuit = { name: string; breaker: CircuitBreakerPolicy }
+
+/** The circuits of one check: no more than there are clients whose orders are judged. */
+class Circuits {
+  readonly #check: string
+  readonly #seen: ChecksSeen
+  readonly #circuits = new Map<string, Circuit>()
+  readonly #open = new Set<string>()
+
+  constructor(check: string, seen: ChecksSeen) {
+    this.#check = check
+    this.#seen = seen
+  }
+
+  of(clientId: string): Circuit {
+    const name = this.#nameOf(clientId)
+    const known = this.#circuits.get(name)
+    if (known !== undefined) return known
+    const circuit = { name, breaker: this.#breakerFor(clientId) }
+    this.#circuits.set(name, circuit)
+    return circuit
+  }
+
+  isOpen(name: string): boolean {
+    const { breaker } = this.#circuits.get(name) ?? {}
+    return breaker !== undefined && breaker.state !== CircuitState.Closed
+  }
+
+  /** Neither half may hold a slash. */
+  #nameOf(clientId: string): string {
+    return `${this.#check}/${clientId}`
+  }
+
+  #breakerFor(clientId: string): CircuitBreakerPolicy {
+    const breaker = circuitBreaker(handleAll, {
+      breaker: new ConsecutiveBreaker(FAILURES_IN_A_ROW),
+      halfOpenAfter: TRY_AGAIN_MS,
+    })
+    breaker.onBreak(() => this.#note(clientId, true))
+    breaker.onReset(() => this.#note(clientId, false))
+    breaker.onFailure(({ reason }) =>
+      this.#seen.failed(this.#check, 'error' in reason ? reason.error : reason),
+    )
+    return breaker
+  }
+
+  /** A call that is tried with an open circuit and fails changes nothing. */
+  #note(clientId: string, open: boolean): void {
+    if (open === this.#open.has(clientId)) return
+    if (open) this.#open.add(clientId)
+    else this.#open.delete(clientId)
+    const openFor = this.#open.size
+    this.#seen.circuit({ check: this.#check, clientId, open, openFor })
   }
 }

@@ -6,15 +6,17 @@
 -- ARGV[2]      the first argument of `count-recent`
 -- ARGV[3..]    the orderId of each order
 --
--- Returns      each order's packed request, '' if it is concluded, or another job's; each one's claim time in ms, then '' as well;
---              and what `count-recent` does
+-- Returns      each order's packed request, '' if it is concluded, or another job's; its client and
+--              its claim time in ms, then '' as well; and what `count-recent` does
 
 local orders = #ARGV - 2
-local requests, claimTimes, counted = {}, {}, { ARGV[2] }
+local requests, clients, claimTimes, counted = {}, {}, {}, { ARGV[2] }
 for i = 1, orders do
-  local request, claimedAt, job, outcome = unpack(redis.call('HMGET', KEYS[i], 'request', 'claimedAt', 'job', 'outcome'))
+  local request, client, claimedAt, job, outcome =
+    unpack(redis.call('HMGET', KEYS[i], 'request', 'client', 'claimedAt', 'job', 'outcome'))
   local open = request and job == ARGV[1] and not outcome
-  requests[i], claimTimes[i] = open and request or '', open and claimedAt or ''
+  requests[i], clients[i] = open and request or '', open and client or ''
+  claimTimes[i] = open and claimedAt or ''
   counted[2 * i], counted[2 * i + 1] = claimTimes[i], ARGV[2 + i]
 end
-return { requests, claimTimes, countRecent({ unpack(KEYS, orders + 1) }, counted) }
+return { requests, clients, claimTimes, countRecent({ unpack(KEYS, orders + 1) }, counted) }

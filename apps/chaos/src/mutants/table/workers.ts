@@ -69,7 +69,7 @@ export const workers: Mutant[] = [
   {
     breaks: 'an order whose check cannot tell is placed',
     file: 'apps/worker/src/checks/guard.ts',
-    from: 'throw new CheckFault(name, cause)',
+    from: 'throw new CheckFault(name, circuit.name, cause)',
     to: "return 'SUCCESS'",
     test: ['apps/worker', 'src/checks/checks.test.ts'],
   },
