@@ -73,26 +73,65 @@ async function mounted<T>(
   }
 }
 
-test.each([
-  ['is nothing when nobody calls', '0x20', '0x20', 0],
-  ['is 8 ms when workers keep up', '8x20', '0+10000x20', 8],
-  ['is 2 s when they do not', '400x20', '0+2000x20', 2_000],
-  ['grows without end when nothing is decided', '3000x20', '0x20', 3_000_000],
-])('the wait that KEDA scales by %s', async (_what, open, claimed, waitMs) => {
+/** An ingress's orders in hand and the open ones, and how many each second are claimed and refused. */
+const loads = {
+  idle: { inHand: 0, open: 0, claimed: 0, refused: 0, waitMs: 0 },
+  'as much as workers decide': { inHand: 8, open: 6, claimed: 1_000, refused: 0, waitMs: 8 },
+  'groups held back at an ingress': { inHand: 30, open: 8, claimed: 20, refused: 0, waitMs: 1_500 },
+  'orders refused besides': { inHand: 15, open: 8, claimed: 20, refused: 20, waitMs: 1_500 },
+  'a fast system that refuses one client': {
+    inHand: 8,
+    open: 8,
+    claimed: 1_000,
+    refused: 1_000,
+    waitMs: 16,
+  },
+  'callers answered without an outcome': {
+    inHand: 30,
+    open: 400,
+    claimed: 200,
+    refused: 0,
+    waitMs: 2_000,
+  },
+  'nothing decided': { inHand: 16, open: 3_000, claimed: 0, refused: 0, waitMs: 3_000_000 },
+}
+
+test.each(Object.entries(loads))('the wait that KEDA scales by, with %s', async (_what, load) => {
   const [{ metadata } = { metadata: { query: '' } }, ...more] = triggersOf(await render(helm))
   expect(more).toEqual([])
-  const labels = 'namespace="default"'
+  const [a, b] = ['namespace="default",pod="a"', 'namespace="default",pod="b"']
+  const refused = 'door="place",code="REQUEST_TRAFFIC_EXCEED_LIMIT"'
+  const signing = 5
   const series = [
-    [`placeorder_open_orders{${labels},pod="a"}`, open],
-    [`placeorder_open_orders{${labels},pod="b"}`, open],
-    [`placeorder_group_orders_sum{${labels},kind="intake",pod="a"}`, claimed],
-    [`placeorder_group_orders_sum{${labels},kind="job",pod="b"}`, '0+777777x20'],
-    ['placeorder_open_orders{namespace="another"}', '99999x20'],
+    [`placeorder_orders_in_hand{${a}}`, `${load.inHand + signing}x40`],
+    [`placeorder_signatures_in_flight{${a}}`, `${signing}x40`],
+    [`placeorder_open_orders{${a}}`, `${load.open}x40`],
+    [`placeorder_open_orders{${b}}`, `${load.open}x40`],
+    [`placeorder_group_orders_sum{${a},kind="intake"}`, `0+${5 * load.claimed}x40`],
+    [`placeorder_group_orders_sum{${b},kind="job"}`, '0+777777x40'],
+    [`placeorder_answers_total{${a},${refused}}`, `0+${5 * load.refused}x40`],
+    ['placeorder_open_orders{namespace="another"}', '99999x40'],
   ]
   await evaluate(metadata.query, {
-    interval: '10s',
+    interval: '5s',
     series: Object.fromEntries(series),
-    value: waitMs,
+    value: load.waitMs,
+  })
+})
+
+test('two orders seen in hand once in 30 s start no workers', async () => {
+  const [{ metadata } = { metadata: { query: '' } }] = triggersOf(await render(helm))
+  const labels = '{namespace="default",pod="a"}'
+  const series = {
+    [`placeorder_orders_in_hand${labels}`]: '0x34 2 0x5',
+    [`placeorder_signatures_in_flight${labels}`]: '0x40',
+    [`placeorder_open_orders${labels}`]: '0x34 2 0x5',
+    'placeorder_group_orders_sum{namespace="default",pod="a",kind="intake"}': '0x40',
+  }
+  await evaluate(`${metadata.query} < bool 1000`, {
+    interval: '5s',
+    series,
+    value: 1,
   })
 })
 

@@ -128,7 +128,20 @@ imagePullSecrets: {{ toJson . }}
 {{- end }}
 {{- end }}
 
-{{- /* The wait to expect in ms, by Little's law: the orders that are open over those claimed in a second. Takes the series' labels. */ -}}
+{{- /*
+The wait to expect in ms if no order were refused, as of the last 30 s: by Little's law the orders that wait for an outcome over
+those claimed in a second; as much more as refused ones are beside claimed ones. Those in hand at ingresses wait, also in groups
+held back while workers have no time for them; what is being signed does not. Of orders whose callers were answered without an
+outcome only the open ones are known. Takes the series' labels.
+*/ -}}
 {{- define "placeorder.waitQuery" -}}
-1000 * max(placeorder_open_orders{ {{- . -}} }) / clamp_min(sum(rate(placeorder_group_orders_sum{kind="intake",{{ . }}}[1m])), 1)
+{{- $inHand := printf "sum(placeorder_orders_in_hand{%s} - placeorder_signatures_in_flight{%s})" . . }}
+{{- $waiting := printf "clamp_min(%s, scalar(max(placeorder_open_orders{%s})))" $inHand . }}
+{{- $claimed := printf "sum(irate(placeorder_group_orders_sum{kind=\"intake\",%s}[30s]))" . }}
+{{- $claimed = printf "clamp_min(avg_over_time(%s[30s:5s]), 1)" $claimed }}
+{{- $refused := "door=\"place\",code=\"REQUEST_TRAFFIC_EXCEED_LIMIT\"" }}
+{{- $refused = printf "(sum(irate(placeorder_answers_total{%s,%s}[30s])) or vector(0))" $refused . }}
+{{- $waiting = printf "avg_over_time(%s[30s:5s])" $waiting }}
+{{- $refused = printf "avg_over_time(%s[30s:5s])" $refused }}
+{{- printf "1000 * %s / %s * (1 + %s / %s)" $waiting $claimed $refused $claimed }}
 {{- end }}
