@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { cases } from '../src/attack/cases.ts'
 import { summary } from '../src/attack/report.ts'
 import { runAttack } from '../src/attack/run-attack.ts'
 
@@ -14,5 +15,6 @@ test('strangers and clients send anything for some seconds, and every promise is
   })
   console.log(summary(report))
   expect(report.faults).toEqual([])
+  expect(report.cases).toHaveLength(cases.length)
   expect(report.connections).toBeGreaterThan(50)
 })

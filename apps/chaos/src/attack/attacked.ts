@@ -1,5 +1,19 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
 import { isResultCode, statusOf } from '@placeorder/protocol'
-import { aPlaceOrder, openAuthority, openSystem, type System } from '@placeorder/testkit'
+import {
+  aPlaceOrder,
+  type Caller,
+  type Ingress,
+  type Operated,
+  openAuthority,
+  openSystem,
+  type System,
+} from '@placeorder/testkit'
+import { z } from 'zod'
 import { answersIn } from './answers.ts'
 import type { Known } from './check-answers.ts'
 import { fire, type Targets } from './fire.ts'
@@ -17,10 +31,17 @@ export type Attacked = {
   signing: Signing
   known: Known
   pool: readonly Placed[]
-  processes: readonly { name: string; pid: number; exited: Promise<number | NodeJS.Signals> }[]
+  system: Pick<System, 'redisUrl' | 'address' | 'shards' | 'caller' | 'otherCaller'>
+  /** A client that may call from one address alone, and it is not ours. */
+  elsewhere: Caller
+  ingress: Ingress
+  worker: Operated
+  /** Opens the worker's board. */
+  adminToken: string
+  processes: readonly Operated[]
   /** Whether a good order still gets an answer that may be its own: under attack it may be a U. */
   isWell: () => Promise<boolean>
-  /** Ends the processes; gives the exit code of each. */
+  /** Ends the processes while a caller of TLS holds its connection and says nothing; gives the exit code of each. */
   end: () => Promise<(number | NodeJS.Signals)[]>
   close: () => Promise<void>
 }
@@ -30,7 +51,9 @@ export async function openAttacked(): Promise<Attacked> {
   const system = await openSystem({ env: { LOG_LEVEL: 'warn' } })
   const authority = await openAuthority(system.dir, 'authority')
   const { certFile, keyFile } = await authority.issue('ingress')
-  const worker = await system.startWorker({ LOG_LEVEL: 'info' })
+  const elsewhere = await writeFiles(system)
+  const adminToken = randomUUID()
+  const worker = await system.startWorker({ LOG_LEVEL: 'info', ADMIN_TOKEN: adminToken })
   const plain = await system.startIngress({ LOG_LEVEL: 'info' })
   const secure = await system.startIngress({
     LOG_LEVEL: 'info',
@@ -51,19 +74,60 @@ export async function openAttacked(): Promise<Attacked> {
     signing,
     known: { clientId: signing.clientId, serverKey: serverKeyOf(system) },
     pool: await placeAll(targets, signing),
+    system,
+    elsewhere,
+    ingress: plain,
+    worker,
+    adminToken,
     processes,
     isWell: async () => {
       const { paymentId: customerId } = aPlaceOrder() // One customer alone would soon be a risk.
       const { code, verified } = await plain.place(aPlaceOrder({ customerId }))
       return verified && isResultCode(code) && statusOf[code] !== 'F'
     },
-    end: () => {
+    end: async () => {
+      const silent = connect(numbers['orders over TLS'], '127.0.0.1').on('error', () => {})
+      await once(silent, 'connect')
       for (const { kill } of processes) kill('SIGTERM')
-      return Promise.all(processes.map(({ exited }) => exited))
+      const codes = await Promise.all(processes.map(({ exited }) => exited))
+      silent.destroy()
+      return codes
     },
     close: system.close,
   }
 }
+
+const Clients = z.object({
+  clients: z.array(z.looseObject({ clientId: z.string(), acquirerIds: z.array(z.string()) })),
+})
+const Policy = z.looseObject({ limits: z.looseObject({ customerDay: z.array(z.unknown()) }) })
+
+/** Acquirers whose ids, put before a colon, are like the beginning of `otherAcquirerId`, which is `A:2 {s0}`. */
+export const likeOther = { beginning: 'A', encoded: 'A%3A2 {s0}' }
+
+/** A day's limit that counts payments, whatever their amount. */
+const countLimit = { currency: 'USD', countMax: 1_000_000 }
+
+/** Gives the first client acquirers with odd ids, adds a limit and a client that may not call from here. */
+async function writeFiles({ dir, otherCaller }: System): Promise<Caller> {
+  const changed = async <T>(name: string, schema: z.ZodType<T>, change: (file: T) => void) => {
+    const file = schema.parse(JSON.parse(await readFile(join(dir, name), 'utf8')))
+    change(file)
+    await writeFile(join(dir, name), JSON.stringify(file))
+  }
+  const elsewhere = { ...otherCaller, clientId: 'ELSEWHERE' }
+  await changed('clients.json', Clients, ({ clients }) => {
+    clients[0]?.acquirerIds.push(...Object.values(likeOther))
+    const other = clients.find(({ clientId }) => clientId === otherCaller.clientId)
+    if (other === undefined) throw new Error('the system has no second client')
+    clients.push({ ...other, clientId: elsewhere.clientId, addresses: [elsewhereAddress] })
+  })
+  await changed('policy.json', Policy, ({ limits }) => limits.customerDay.push(countLimit))
+  return elsewhere
+}
+
+/** From where that client may call. */
+export const elsewhereAddress = '203.0.113.7'
 
 async function placeAll(targets: Targets, signing: Signing): Promise<Placed[]> {
   const pool: Placed[] = []

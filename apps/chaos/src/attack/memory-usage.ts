@@ -9,6 +9,13 @@ const WARM_UP_MS = 60_000
 /** What a garbage collector may leave at the end over the most of the first minute. */
 const GROWTH_MAX = 1.25
 
+/** What a process holds in memory, in MiB; undefined where nobody says it. */
+export async function memoryOf(pid: number): Promise<number | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? []
+  return kib === undefined ? undefined : Number(kib) / 1024
+}
+
 /** Reads what processes hold in memory, every second. */
 export class MemoryWatch {
   readonly #startedAt = performance.now()
@@ -23,9 +30,8 @@ export class MemoryWatch {
   async #readAll(): Promise<void> {
     const atMs = performance.now() - this.#startedAt
     for (const { pid, samples } of this.#read) {
-      const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-      const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? []
-      if (kib !== undefined) samples.push({ atMs, mib: Number(kib) / 1024 })
+      const mib = await memoryOf(pid)
+      if (mib !== undefined) samples.push({ atMs, mib })
     }
   }
 

@@ -2,13 +2,13 @@ import { parseArgs } from 'node:util'
 
 export const usage = `npm run attack -- [--seed S] [--minutes M] [--only N]
 
-Attacks a system that it starts: raw sockets with requests that are broken, cut, changed or sent thousands of times over,
-and signed requests with any structure inside. Checks that no process ends, that none hangs, that every answer is signed
+Attacks a system that it starts: first with each case that was found to work once, then over raw sockets with requests
+that are broken, cut, changed or sent thousands of times over, and signed requests with any structure inside. Checks that no process ends, that none hangs, that every answer is signed
 for what was asked, that no order that is placed is answered with a final F, and that memory stays flat.
 
   --seed S      the same seed sends the same (default: a random one)
   --minutes M   for how long (default: 1)
-  --only N      sends only the shot of this number, as a fault names it
+  --only N      tries no case, and sends only the shot of this number, as a fault names it
 `
 
 export type Arguments = { seed: number; minutes: number; only: number | undefined }

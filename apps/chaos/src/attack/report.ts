@@ -1,8 +1,13 @@
 import type { AttackReport } from './run-attack.ts'
 
 /** What came of an attack, in lines to print. */
-export function summary({ connections, requests, answers, resets, memory, faults }: AttackReport) {
+export function summary(report: AttackReport): string {
+  const { connections, requests, answers, resets, memory, faults } = report
   return [
+    ...report.cases.map(
+      ({ number, title, tookMs, faults }) =>
+        `case ${number}: ${faults.length === 0 ? 'holds' : 'FAILS'}: ${title} (${tookMs} ms)`,
+    ),
     `${sum(requests)} requests over ${connections} connections, ${resets} of them reset by the system`,
     `requests: ${counts(requests)}`,
     `answers:  ${sum(answers)}: ${counts(answers)}`,

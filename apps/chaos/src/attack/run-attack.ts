@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Random } from '../random.ts'
 import { type Attacked, openAttacked } from './attacked.ts'
+import { type Case, type CaseResult, cases, tryCase } from './cases.ts'
 import { faultsOf } from './check-answers.ts'
 import { fire } from './fire.ts'
 import { type MemoryUsage, MemoryWatch } from './memory-usage.ts'
@@ -27,6 +28,8 @@ export type AttackOptions = {
 }
 
 export type AttackReport = {
+  /** The attacks by hand, in the order they were done with. */
+  cases: CaseResult[]
   connections: number
   requests: Record<string, number>
   answers: Record<string, number>
@@ -40,6 +43,7 @@ export type AttackReport = {
 export async function runAttack(options: AttackOptions): Promise<AttackReport> {
   const attacked = await openAttacked()
   const report: AttackReport = {
+    cases: [],
     connections: 0,
     requests: {},
     answers: {},
@@ -48,7 +52,6 @@ export async function runAttack(options: AttackOptions): Promise<AttackReport> {
     faults: [],
   }
   const memory = new MemoryWatch(attacked.processes)
-  const until = AbortSignal.any([options.signal, AbortSignal.timeout(options.forMs)])
   try {
     const dead = new AbortController()
     for (const { name, exited } of attacked.processes)
@@ -56,7 +59,10 @@ export async function runAttack(options: AttackOptions): Promise<AttackReport> {
         if (!dead.signal.aborted) fault(report, `${name} ended: ${how}`)
         dead.abort()
       })
+    const waiting = options.only === undefined ? await tryCases(attacked, report) : undefined
+    const until = AbortSignal.any([options.signal, AbortSignal.timeout(options.forMs)])
     await attack(attacked, options, report, AbortSignal.any([until, dead.signal]))
+    await waiting?.done
     report.memory = memory.close()
     for (const { name, isFlat } of report.memory)
       if (!isFlat) fault(report, `the memory of ${name} grew after the first minute`)
@@ -70,6 +76,21 @@ export async function runAttack(options: AttackOptions): Promise<AttackReport> {
     memory.close()
     await attacked.close()
   }
+}
+
+/** Tries the cases one after the other; those that mostly wait are `done` later. */
+async function tryCases(
+  attacked: Attacked,
+  report: AttackReport,
+): Promise<{ done: Promise<unknown> }> {
+  const tried = async (one: Case) => {
+    const result = await tryCase(one, attacked)
+    report.cases.push(result)
+    for (const what of result.faults) fault(report, `case ${one.number} (${one.title}): ${what}`)
+  }
+  const done = Promise.all(cases.filter(({ waits }) => waits).map(tried))
+  for (const one of cases.filter(({ waits }) => !waits)) await tried(one)
+  return { done }
 }
 
 async function attack(
