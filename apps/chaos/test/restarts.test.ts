@@ -172,6 +172,11 @@ test('an ingress that could not run answers all that came meanwhile', async () =
   )
   await expect.poll(() => sent, { timeout: 30_000 }).toBe(calls.length)
   ingress.goOn()
-  const codes = await Promise.all(calls.map(async (call) => (await call).code))
-  expect(new Set(codes)).toEqual(new Set(['ORDER_NOT_EXIST']))
+  const answers = await Promise.all(calls)
+  expect(answers.filter(({ verified }) => !verified)).toEqual([])
+  // Inquiries pass admission as orders do, and so many at once are more than it lets wait.
+  const refused = answers.filter(({ code }) => code === 'REQUEST_TRAFFIC_EXCEED_LIMIT')
+  const found = answers.filter(({ code }) => code === 'ORDER_NOT_EXIST')
+  expect(found.length + refused.length).toBe(calls.length)
+  expect(found.length).toBeGreaterThan(0)
 }, 60_000)

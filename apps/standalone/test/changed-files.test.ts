@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 
 const PolicyFile = z.looseObject({ kyb: z.looseObject({ levelMin: z.number() }) })
-const ClientsFile = z.object({ clients: z.tuple([z.looseObject({ clientId: z.string() })]) })
+const ClientsFile = z.object({ clients: z.array(z.looseObject({ clientId: z.string() })) })
 
 /** A change is in force within a second or two on a quiet machine; a loaded one is given longer (ms). */
 const inTime = { timeout: 20_000, interval: 100 }
