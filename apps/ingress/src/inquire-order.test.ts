@@ -36,6 +36,20 @@ test('a concluded order is told with its times', async () => {
   })
 })
 
+test('a concluded order is told with what is passed through, if the replicas have it', async () => {
+  const passed = { ...record, passThroughInfo: '{"a":"b"}' }
+  const known: unknown[] = []
+  const deps = storeThat({
+    orders: { record: async () => passed },
+    durability: {
+      replicated: async (_, outcome) => known.push(outcome) > 0,
+      absent: async () => true,
+    },
+  })
+  expect(await inquireOrder(asked, deps)).toMatchObject({ passThroughInfo: '{"a":"b"}' })
+  expect(known).toEqual(['SUCCESS {"a":"b"}'])
+})
+
 const replicas = {
   'too few replicas have it': async () => false,
   'the replicas do not answer': () => Promise.reject(new Error('away')),

@@ -4,7 +4,7 @@ import {
   inquiryAnswer,
   orderNotExist,
 } from '@placeorder/protocol'
-import { type Durability, type Orders, orderIdOf } from '@placeorder/store'
+import { type Durability, type Orders, orderIdOf, outcomeOf } from '@placeorder/store'
 import { before, type Waits } from './waits.ts'
 
 export type InquireOrderDeps = {
@@ -26,10 +26,9 @@ export function inquireOrder(
   return waits.within(waitMs, async (signal) => {
     const orderId = orderIdOf({ acquirerId, paymentId })
     const record = await before(orders.record(orderId), signal)
+    const outcome = record?.outcome && outcomeOf(record.outcome, record.passThroughInfo)
     const isSure =
-      record === undefined
-        ? durability.absent(orderId)
-        : durability.replicated(orderId, record.outcome)
+      record === undefined ? durability.absent(orderId) : durability.replicated(orderId, outcome)
     if (!(await before(isSure, signal)))
       throw new Error('too few replicas have what would be told of the order')
     if (record?.order.pspId !== pspId) return orderNotExist

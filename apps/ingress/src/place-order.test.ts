@@ -1,10 +1,5 @@
-import {
-  answer,
-  type FinalCode,
-  type PlaceOrderAnswer,
-  type ResultCode,
-} from '@placeorder/protocol'
-import type { Taken } from '@placeorder/store'
+import { answer, type PlaceOrderAnswer, type ResultCode } from '@placeorder/protocol'
+import type { Outcome, Taken } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
@@ -22,8 +17,8 @@ function storeThat({
   waitMs = 50,
 }: {
   takeIn?: PlaceOrderDeps['intake']['takeIn']
-  announce?: (say: (code: ResultCode) => void) => void
-  outcome?: () => Promise<FinalCode | undefined>
+  announce?: (say: (outcome: ResultCode | Outcome) => void) => void
+  outcome?: () => Promise<Outcome | undefined>
   replicated?: () => Promise<boolean>
   waitMs?: number
 }): PlaceOrderDeps {
@@ -31,7 +26,7 @@ function storeThat({
     intake: { takeIn },
     orders: {
       during: async (_paymentId, signal, body) => {
-        const announced = Promise.withResolvers<ResultCode>()
+        const announced = Promise.withResolvers<ResultCode | Outcome>()
         announced.promise.catch(() => {})
         signal.addEventListener('abort', () => announced.reject(signal.reason), { once: true })
         announce?.(announced.resolve)
@@ -50,6 +45,18 @@ function storeThat({
 const codeOf = async (deps: PlaceOrderDeps) => (await placeOrder(incoming, deps)).result.resultCode
 
 describe('an outcome is not missed, whenever it is announced', () => {
+  test('with what is passed through', async () => {
+    const told = { result: { resultCode: 'SUCCESS' }, passThroughInfo: '{"a": "b"}' }
+    const info = 'SUCCESS {"a": "b"}' as const
+    const concluded = { kind: 'CONCLUDED', paymentRequestId: 'R-1', outcome: info } as const
+    for (const changes of [
+      { announce: (say: (outcome: Outcome) => void) => say(info) },
+      { takeIn: async () => concluded },
+      { outcome: async () => info, waitMs: 1 },
+    ])
+      expect(await placeOrder(incoming, storeThat(changes))).toMatchObject(told)
+  })
+
   test('before the claim has answered', async () => {
     const deps = storeThat({ announce: (say) => say('SUCCESS'), takeIn: async () => open })
     expect(await placeOrder(incoming, deps)).toMatchObject({

@@ -1,11 +1,14 @@
-import { answer, type FinalCode, isFinal, type PlaceOrderAnswer } from '@placeorder/protocol'
+import { answer, type PlaceOrderAnswer } from '@placeorder/protocol'
 import {
   type Durability,
   type Incoming,
   type Intake,
+  isOutcome,
   type OrderId,
   type Orders,
+  type Outcome,
   orderIdOf,
+  partsOf,
 } from '@placeorder/store'
 import type { Metrics } from '@placeorder/telemetry'
 import { before, type Waits } from './waits.ts'
@@ -48,11 +51,11 @@ export function placeOrder(
       if (taken.kind === 'INCONSISTENT')
         return answer((await held) ? 'REPEAT_REQ_INCONSISTENT' : 'UNKNOWN_EXCEPTION')
       expecting(answer('SUCCESS', taken.paymentRequestId))
-      const code = await announced.catch(() => undefined)
-      if (code === undefined) return lastLook(orderId, taken.paymentRequestId, held, deps)
-      return isFinal(code)
-        ? final(orderId, code, taken.paymentRequestId, signal, deps)
-        : answer(code)
+      const told = await announced.catch(() => undefined)
+      if (told === undefined) return lastLook(orderId, taken.paymentRequestId, held, deps)
+      return isOutcome(told)
+        ? final(orderId, told, taken.paymentRequestId, signal, deps)
+        : answer(told)
     }),
   )
 }
@@ -75,19 +78,20 @@ function lastLook(
 /** A final answer counts only once as many replicas have it as the operator wants; before that we cannot tell. */
 async function final(
   orderId: OrderId,
-  outcome: FinalCode,
+  outcome: Outcome,
   paymentRequestId: string,
   signal: AbortSignal,
   deps: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
   const replicated = await isReplicated(orderId, outcome, signal, deps)
-  return replicated ? answer(outcome, paymentRequestId) : answer('UNKNOWN_EXCEPTION')
+  const { code, passThroughInfo } = partsOf(outcome)
+  return replicated ? answer(code, paymentRequestId, passThroughInfo) : answer('UNKNOWN_EXCEPTION')
 }
 
 /** Whether enough replicas have an order, with this outcome if one is given, so that no failover takes it back. */
 function isReplicated(
   orderId: OrderId,
-  outcome: FinalCode | undefined,
+  outcome: Outcome | undefined,
   signal: AbortSignal,
   { durability, onFault }: PlaceOrderDeps,
 ): Promise<boolean> {

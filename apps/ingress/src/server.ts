@@ -158,7 +158,7 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
       const expecting = (expected: PlaceOrderAnswer) => expectReply(request, expected, deps)
       const placed = await placeOrder(incoming, deps.use, expecting)
       seen.code = placed.result.resultCode
-      seen.shareable = placed.paymentRequestId === undefined
+      seen.shareable = (placed.paymentRequestId ?? placed.passThroughInfo) === undefined
       return JSON.stringify(placed)
     })
     doors.post(deps.paths.inquireOrder, async (request) => {

@@ -9,16 +9,27 @@ const Result = z.object({
   resultMessage: z.string().nullish(),
 })
 type Result = z.infer<typeof Result>
-const PlaceAnswer = z.object({ result: Result, paymentRequestId: z.string().nullish() })
+const PlaceAnswer = z.object({
+  result: Result,
+  paymentRequestId: z.string().nullish(),
+  passThroughInfo: z.string().nullish(),
+})
 const InquiryAnswer = z.object({
   result: Result,
   orderResult: Result.nullish(),
   paymentRequestId: z.string().nullish(),
+  passThroughInfo: z.string().nullish(),
 })
 
 /** What a caller takes from what came back. */
 export type Heard =
-  | { kind: 'RESULT'; status: ResultStatus; code: string; paymentRequestId?: string }
+  | {
+      kind: 'RESULT'
+      status: ResultStatus
+      code: string
+      paymentRequestId?: string
+      passThroughInfo?: string
+    }
   /** An inquiry was answered: the acquirer has no such order. */
   | { kind: 'NO_ORDER' }
   /** Nothing that tells how the order stands: lost, unsigned, not 200, or unreadable. */
@@ -28,7 +39,7 @@ export type Heard =
 export function hearPlaced(reply: Reply): Heard {
   const answer = trusted(reply, PlaceAnswer)
   if (typeof answer === 'string') return { kind: 'NOTHING', reason: answer }
-  return resultOf(answer.result, answer.paymentRequestId)
+  return resultOf(answer.result, answer)
 }
 
 /** What an answer of inquiryOrder tells of the order. */
@@ -39,15 +50,16 @@ export function hearInquired(reply: Reply): Heard {
   if (answer.result.resultStatus !== 'S' || !answer.orderResult) {
     return { kind: 'NOTHING', reason: `the inquiry was answered ${answer.result.resultCode}` }
   }
-  return resultOf(answer.orderResult, answer.paymentRequestId)
+  return resultOf(answer.orderResult, answer)
 }
 
 function resultOf(
   { resultStatus, resultCode }: Result,
-  paymentRequestId: string | null | undefined,
+  { paymentRequestId, passThroughInfo }: Omit<z.infer<typeof PlaceAnswer>, 'result'>,
 ): Heard {
   const named = paymentRequestId && resultStatus === 'S' ? { paymentRequestId } : {}
-  return { kind: 'RESULT', status: resultStatus, code: resultCode, ...named }
+  const passed = passThroughInfo ? { passThroughInfo } : {}
+  return { kind: 'RESULT', status: resultStatus, code: resultCode, ...named, ...passed }
 }
 
 /** The answer, or why a caller does not listen to it (PROTOCOL.md: 200 and signed, else it is a transport failure). */

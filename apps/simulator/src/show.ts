@@ -46,7 +46,11 @@ export function heardWords(heard: Heard, terminal: Terminal): string {
   const colour = heard.status === 'S' ? 'green' : heard.status === 'F' ? 'red' : 'yellow'
   const named =
     heard.paymentRequestId === undefined ? '' : `  paymentRequestId ${heard.paymentRequestId}`
-  return `${terminal.paint(colour, `${heard.status} ${heard.code}`)}${named}`
+  const passed =
+    heard.passThroughInfo === undefined
+      ? ''
+      : `  passThroughInfo ${JSON.stringify(heard.passThroughInfo)}`
+  return `${terminal.paint(colour, `${heard.status} ${heard.code}`)}${named}${passed}`
 }
 
 /** An exchange as JSON says it. */

@@ -1,11 +1,11 @@
 import { type Facts, type JudgingPolicy, judge, type StageName, stages } from '@placeorder/decision'
-import type { FinalCode } from '@placeorder/protocol'
+import { type Outcome, outcomeOf, partsOf } from '@placeorder/store'
 
 /** A check of the acquirer's own. It rejects when it cannot tell: the order is then undecided, never approved. */
 export type Check = {
   name: string
   after: StageName
-  run: (facts: Facts, signal: AbortSignal) => Promise<FinalCode>
+  run: (facts: Facts, signal: AbortSignal) => Promise<Outcome>
   /** Whether it has this circuit, and does not call what it asks as long as that is open. */
   isOpen?: (circuit: string) => boolean
 }
@@ -15,21 +15,26 @@ export type Rulebook = { policy: JudgingPolicy; checks: readonly Check[] }
 
 /**
  * Judges one order, stage by stage; after each stage the acquirer's checks that stand there. The first code that is
- * not SUCCESS is the answer. Rejects when a rule or a check cannot tell, or `signal` aborts.
+ * not SUCCESS is the answer. What the first of the checks passes through goes with SUCCESS; a check that refuses passes its own
+ * through. Rejects when a rule or a check cannot tell, or `signal` aborts.
  */
 export async function judgeOrder(
   facts: Facts,
   { policy, checks }: Rulebook,
   signal: AbortSignal,
-): Promise<FinalCode> {
+): Promise<Outcome> {
   if (checks.length === 0) return judge(facts, policy)
+  let passThroughInfo: string | undefined
   for (const stage of stages) {
     const code = stage.judge(facts, policy)
     if (code !== 'SUCCESS') return code
     for (const check of checks) {
-      const checked = check.after === stage.name ? await check.run(facts, signal) : 'SUCCESS'
-      if (checked !== 'SUCCESS') return checked
+      if (check.after !== stage.name) continue
+      const checked = await check.run(facts, signal)
+      const parts = partsOf(checked)
+      if (parts.code !== 'SUCCESS') return checked
+      passThroughInfo ??= parts.passThroughInfo
     }
   }
-  return 'SUCCESS'
+  return outcomeOf('SUCCESS', passThroughInfo)
 }

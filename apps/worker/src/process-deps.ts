@@ -1,6 +1,6 @@
 import type { Facts } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
-import type { Group, Judged, OrderId, WorkerStore } from '@placeorder/store'
+import type { Group, Judged, OrderId, Outcome, WorkerStore } from '@placeorder/store'
 import type { Rulebook } from './judge-order.ts'
 
 /** What groups are processed with. */
@@ -8,7 +8,7 @@ export type ProcessDeps = {
   store: Pick<WorkerStore, 'orders' | 'lookup' | 'usage' | 'conclusion' | 'mending' | 'deferral'>
   rulebook: () => Rulebook
   /** Judges an order where this process does not die of it. */
-  judgeIsolated: (facts: Facts, rulebook: Rulebook, signal: AbortSignal) => Promise<FinalCode>
+  judgeIsolated: (facts: Facts, rulebook: Rulebook, signal: AbortSignal) => Promise<Outcome>
   /** How long the acquirer's checks of one group may take (ms). */
   checksMs: number
   /** How long after its claim an order may stay undecided (ms). */

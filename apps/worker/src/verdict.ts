@@ -1,6 +1,12 @@
 import { type Facts, takings } from '@placeorder/decision'
-import type { FinalCode } from '@placeorder/protocol'
-import type { Group, Judged, OpenOrder, OrderId } from '@placeorder/store'
+import {
+  type Group,
+  type Judged,
+  type OpenOrder,
+  type OrderId,
+  type Outcome,
+  partsOf,
+} from '@placeorder/store'
 import { isIsolated } from './isolation/stalls.ts'
 import type { Rulebook } from './judge-order.ts'
 import type { ProcessDeps } from './process-deps.ts'
@@ -41,12 +47,12 @@ export async function verdictOn(
   record: OpenOrder,
   facts: Facts | Error,
   rulebook: Rulebook,
-  judge: (facts: Facts) => Promise<FinalCode>,
+  judge: (facts: Facts) => Promise<Outcome>,
 ): Promise<Verdict> {
   try {
     if (facts instanceof Error) return { record, reason: facts }
-    const code = await judge(facts)
-    return { record, judged: judgedOf(record, code, facts, rulebook) }
+    const outcome = await judge(facts)
+    return { record, judged: judgedOf(record, outcome, facts, rulebook) }
   } catch (reason) {
     return { record, reason }
   }
@@ -54,15 +60,17 @@ export async function verdictOn(
 
 function judgedOf(
   { orderId, order, claimedAt }: OpenOrder,
-  judged: FinalCode,
+  outcome: Outcome,
   facts: Facts,
   { policy }: Rulebook,
 ): Judged {
+  const { code: judged, passThroughInfo } = partsOf(outcome)
   const passed = judged === 'SUCCESS'
   return {
     orderId,
     claimedAt,
     judged,
+    passThroughInfo,
     takings: passed ? takings(facts, policy) : [],
     orderCode: passed && facts.code?.type === 'ORDER_CODE' ? order.codeValue : undefined,
   }

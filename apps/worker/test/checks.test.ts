@@ -71,6 +71,45 @@ test('the checks of docs/checks.md, a service and a module, decide orders as it 
   expect(await ingress.place(suspect)).toMatchObject({ code: 'RISK_REJECT' })
 })
 
+test('what a check passes through is answered by every endpoint, to each alike', {
+  timeout: 60_000,
+}, async () => {
+  const info = '{"coupon": "漢字 A-1"}'
+  const check = { name: 'coupon', module: './coupon.mjs', timeoutMs: 1_000, after: 'amount' }
+  const system = await systemWith([check])
+  await writeFile(
+    join(system.dir, 'coupon.mjs'),
+    `export default ({ order: { passThroughInfo: resultCode } }) =>
+      ({ resultCode, passThroughInfo: ${JSON.stringify(info)} })`,
+  )
+  const [one, other] = await Promise.all([
+    system.startIngress(),
+    system.startIngress(),
+    system.startWorker(),
+  ])
+  const patiently = { timeout: 10_000 } // A busy machine refuses some calls.
+  for (const code of ['SUCCESS', 'RISK_REJECT']) {
+    const order = aPlaceOrder({ passThroughInfo: code })
+    const { acquirerId, pspId, paymentId } = order
+    const answer = { code, verified: true, body: { passThroughInfo: info } }
+    let body: unknown
+    const place = async () => {
+      const placed = await one.place(order)
+      body = placed.body
+      return placed
+    }
+    await expect.poll(place, patiently).toMatchObject(answer)
+    for (const ingress of [one, other]) {
+      const textOf = async () => JSON.stringify((await ingress.place(order)).body)
+      await expect.poll(textOf, patiently).toBe(JSON.stringify(body))
+      const told = { orderResult: { resultCode: code }, passThroughInfo: info }
+      await expect
+        .poll(async () => (await ingress.inquire({ acquirerId, pspId, paymentId })).body, patiently)
+        .toMatchObject(told)
+    }
+  }
+})
+
 test('an order that a check cannot decide is UNKNOWN_EXCEPTION at once, and decided when the check is back', {
   timeout: 90_000,
 }, async () => {

@@ -18,6 +18,7 @@ export { parseBody } from './parse-body.ts'
 export { Address, Env, Merchant, Store } from './parties.ts'
 export {
   answer,
+  PassThroughInfo,
   PlaceOrderAnswer,
   PlaceOrderRequest,
   Result,

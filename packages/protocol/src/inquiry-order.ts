@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Amount } from './amount.ts'
 import { identifier, message } from './fields.ts'
-import { Result, resultOf, resultWith } from './place-order.ts'
+import { PassThroughInfo, Result, resultOf, resultWith } from './place-order.ts'
 import { type ResultCode, resultCodes } from './result-code.ts'
 import { formatTime } from './time.ts'
 
@@ -19,6 +19,7 @@ export type OrderState = {
   order: { paymentAmount: Amount; settlementAmount: Amount }
   claimedAt: number
   outcome: ResultCode | undefined
+  passThroughInfo?: string | undefined
   concludedAt: number | undefined
 }
 
@@ -28,6 +29,7 @@ export const InquiryOrderAnswer = z.object({
   orderResult: z.exactOptional(Result),
   paymentId: z.exactOptional(z.string()),
   paymentRequestId: z.exactOptional(z.string()),
+  passThroughInfo: z.exactOptional(PassThroughInfo),
   paymentAmount: z.exactOptional(Amount),
   settlementAmount: z.exactOptional(Amount),
   acceptedTime: z.exactOptional(z.iso.datetime({ offset: true })),
@@ -46,12 +48,13 @@ export const orderNotExist: InquiryOrderAnswer = {
 
 /** What an inquiry answers for an order; an open one is PAYMENT_IN_PROCESS. */
 export function inquiryAnswer(state: OrderState): InquiryOrderAnswer {
-  const { order, outcome, claimedAt, concludedAt } = state
+  const { order, outcome, passThroughInfo, claimedAt, concludedAt } = state
   return {
     result: resultOf('SUCCESS'),
     orderResult: resultOf(outcome ?? 'PAYMENT_IN_PROCESS'),
     paymentId: state.paymentId,
     paymentRequestId: state.paymentRequestId,
+    ...(passThroughInfo === undefined ? {} : { passThroughInfo }),
     paymentAmount: order.paymentAmount,
     settlementAmount: order.settlementAmount,
     acceptedTime: formatTime(claimedAt),

@@ -46,19 +46,30 @@ export const resultOf = (code: ResultCode): Result => ({
   resultMessage: messageOf[code],
 })
 
+/** What is passed through with an answer; what Alipay+ does with it is agreed with it. */
+export const PassThroughInfo = identifier(2000).refine(
+  (value) => !value.includes('\0'),
+  'contains U+0000',
+)
+
 /** The response of placeOrder. */
 export const PlaceOrderAnswer = z.object({
   result: Result,
   paymentRequestId: z.exactOptional(z.string()),
+  passThroughInfo: z.exactOptional(PassThroughInfo),
 })
 export type PlaceOrderAnswer = z.output<typeof PlaceOrderAnswer>
 
 /** The answer that says `code`. Only SUCCESS carries our paymentRequestId. */
-export function answer(code: ResultCode, paymentRequestId?: string): PlaceOrderAnswer {
-  const result = resultOf(code)
-  return code === 'SUCCESS' && paymentRequestId !== undefined
-    ? { result, paymentRequestId }
-    : { result }
+export function answer(
+  code: ResultCode,
+  paymentRequestId?: string,
+  passThroughInfo?: string,
+): PlaceOrderAnswer {
+  const said: PlaceOrderAnswer = { result: resultOf(code) }
+  if (code === 'SUCCESS' && paymentRequestId !== undefined) said.paymentRequestId = paymentRequestId
+  if (passThroughInfo !== undefined) said.passThroughInfo = passThroughInfo
+  return said
 }
 
 /**

@@ -1,11 +1,12 @@
 import { type ResultCode, statusOf } from '@placeorder/protocol'
 import { z } from 'zod'
 import { OrderId } from './keys.ts'
+import { isOutcome, type Outcome } from './outcome.ts'
 import { readable } from './readable.ts'
 import type { Connection } from './redis.ts'
 
 /** What a worker says of an order: its outcome, or UNKNOWN_EXCEPTION when it cannot be decided now. */
-export type Listener = (code: ResultCode) => void
+export type Listener = (outcome: ResultCode | Outcome) => void
 
 /** Told of what is heard, whether or not somebody listens for it. */
 export type Heard = {
@@ -16,7 +17,7 @@ export type Heard = {
   unreadable: (error: Error) => void
 }
 
-/** The version, the time it was announced at (ms, by Redis's clock), then `OrderId` and code in turn. */
+/** The version, the time it was announced at (ms, by Redis's clock), then `OrderId` and outcome in turn. */
 const Message = z.tuple([z.literal(1), z.string()], z.string())
 
 /**
@@ -62,8 +63,8 @@ export class Announcements {
   }
 
   /** Tells those who wait for an order; used for what came by another way than a channel. */
-  tell(orderId: OrderId, code: ResultCode): void {
-    for (const listener of this.#listeners.get(orderId) ?? []) listener(code)
+  tell(orderId: OrderId, outcome: ResultCode | Outcome): void {
+    for (const listener of this.#listeners.get(orderId) ?? []) listener(outcome)
   }
 
   /** How many orders are listened for. */
@@ -80,10 +81,10 @@ export class Announcements {
     const [, announcedAt, ...words] = read
     this.#heard.message(Date.now() - Number(announcedAt))
     for (let at = 0; at + 1 < words.length; at += 2) {
-      const [text, code = ''] = words.slice(at, at + 2)
+      const [text, outcome = ''] = words.slice(at, at + 2)
       const orderId = OrderId.parse(text)
       this.#heard.order(shard, orderId)
-      if (isResultCode(code)) this.tell(orderId, code)
+      if (isResultCode(outcome) || isOutcome(outcome)) this.tell(orderId, outcome)
     }
   }
 }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
-import type { FinalCode } from '@placeorder/protocol'
 import { Cluster } from 'ioredis'
 import { z } from 'zod'
 import { type InspectOptions, inspectRedis, type RedisReport } from './inspect-redis.ts'
@@ -12,6 +11,7 @@ import {
   shardOf,
   steadyTimeKey,
 } from './keys.ts'
+import type { Outcome } from './outcome.ts'
 import type { Connection } from './redis.ts'
 
 /** How long a fence waits for the replicas (ms); past it, it is not known whether they have it. */
@@ -83,7 +83,7 @@ export class Durability {
    * replicas as are wanted; with false when that cannot be said now: too few replicas answer, or the master is another one
    * by now, which does not know of it.
    */
-  async replicated(orderId: OrderId, outcome?: FinalCode): Promise<boolean> {
+  async replicated(orderId: OrderId, outcome?: Outcome): Promise<boolean> {
     const fits = (kept: Kept) =>
       kept.terms !== null && (outcome === undefined || outcome === kept.outcome)
     return (await this.#ask(orderId, fits)) === true

@@ -21,6 +21,7 @@ export {
   type WorkerStore,
 } from './open-store.ts'
 export { type OrderRecord, Orders } from './orders.ts'
+export { isOutcome, type Outcome, type OutcomeParts, outcomeOf, partsOf } from './outcome.ts'
 export { type JobStands, Queues } from './queue.ts'
 export { type Counted, RecentOrders, type Subjects, subjectsOf } from './recent.ts'
 export { type Connection, connect, disconnect, type RedisAddress } from './redis.ts'

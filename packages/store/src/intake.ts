@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import {
-  type FinalCode,
-  finalCode,
-  type PlaceOrderRequest,
-  packRequest,
-  termsOf,
-} from '@placeorder/protocol'
+import { type PlaceOrderRequest, packRequest, termsOf } from '@placeorder/protocol'
 import { z } from 'zod'
 import type { Acquirers } from './acquirers.ts'
 import { type GroupData, JOB_VERSION, type Joining } from './gathering.ts'
 import { gatheringKey, type OrderId, openKey, orderIdOf, orderKey, shardOf } from './keys.ts'
+import { type Outcome, readOutcome } from './outcome.ts'
 import type { Queues } from './queue.ts'
 import { readable } from './readable.ts'
 import { subjectsOf } from './recent.ts'
@@ -22,7 +17,7 @@ import { Window } from './window.ts'
 /** How an order stands once it has been handed in. */
 export type Taken =
   | { kind: 'OPEN'; paymentRequestId: string; repeated: boolean }
-  | { kind: 'CONCLUDED'; paymentRequestId: string; outcome: FinalCode }
+  | { kind: 'CONCLUDED'; paymentRequestId: string; outcome: Outcome }
   | { kind: 'INCONSISTENT' }
 
 /**
@@ -311,6 +306,6 @@ function takenOf({ state, paymentRequestId, outcome }: Claim): Taken {
   assert(state !== 'UNREADABLE', 'the record is of a newer version, or damaged')
   if (state === 'INCONSISTENT') return { kind: 'INCONSISTENT' }
   if (state === 'CONCLUDED')
-    return { kind: 'CONCLUDED', paymentRequestId, outcome: finalCode(outcome) }
+    return { kind: 'CONCLUDED', paymentRequestId, outcome: readOutcome(outcome) }
   return { kind: 'OPEN', paymentRequestId, repeated: state === 'OPEN' }
 }

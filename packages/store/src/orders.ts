@@ -1,7 +1,5 @@
 import {
   type FinalCode,
-  finalCode,
-  finalCodeIn,
   type PlaceOrderRequest,
   type ResultCode,
   unpackRequest,
@@ -9,6 +7,7 @@ import {
 import { z } from 'zod'
 import type { Announcements } from './announcements.ts'
 import { gaveUpKey, namesOf, OrderId, openKey, orderKey, shardOf } from './keys.ts'
+import { codeIn, type Outcome, partsOf, readOutcome } from './outcome.ts'
 import { readable } from './readable.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
@@ -21,6 +20,7 @@ export type OrderRecord = {
   claimedAt: number
   jobId: string | undefined
   outcome: FinalCode | undefined
+  passThroughInfo?: string | undefined
   concludedAt: number | undefined
 }
 
@@ -56,14 +56,14 @@ export class Orders {
 
   /**
    * Runs `body` while what is announced of this order is listened for. The promise it is given resolves with the first
-   * code announced, and rejects with the reason of `signal`.
+   * outcome or code announced, and rejects with the reason of `signal`.
    */
   async during<T>(
     orderId: OrderId,
     signal: AbortSignal,
-    body: (announced: Promise<ResultCode>) => Promise<T>,
+    body: (announced: Promise<ResultCode | Outcome>) => Promise<T>,
   ): Promise<T> {
-    const announced = Promise.withResolvers<ResultCode>()
+    const announced = Promise.withResolvers<ResultCode | Outcome>()
     announced.promise.catch(() => {}) // `body` may return without ever awaiting it.
     const late = () => announced.reject(signal.reason)
     signal.addEventListener('abort', late, { once: true })
@@ -95,12 +95,12 @@ export class Orders {
   }
 
   /** The outcome of an order; undefined while it is open or if it was never claimed. */
-  async outcomeOf(orderId: OrderId): Promise<FinalCode | undefined> {
+  async outcomeOf(orderId: OrderId): Promise<Outcome | undefined> {
     const outcome = await this.#connection.hget(
       orderKey(this.#shardOf(orderId), orderId),
       'outcome',
     )
-    return outcome ? finalCode(outcome) : undefined
+    return outcome ? readOutcome(outcome) : undefined
   }
 
   /** When an open order was claimed (ms); undefined of any other. Its record is not read. */
@@ -110,18 +110,18 @@ export class Orders {
   }
 
   /** Concludes one order; see `concludeAll`. */
-  async conclude(orderId: OrderId, outcome: FinalCode): Promise<FinalCode | undefined> {
+  async conclude(orderId: OrderId, outcome: Outcome): Promise<FinalCode | undefined> {
     const [standing] = await this.concludeAll(this.#shardOf(orderId), [{ orderId, outcome }])
     return standing
   }
 
   /**
-   * Gives orders of one shard their outcomes and announces them. Resolves with the outcomes that stand: the first ones
+   * Gives orders of one shard their outcomes and announces them. Resolves with the codes of those that stand: the first ones
    * ever given; undefined for an order that was never claimed.
    */
   async concludeAll(
     shard: number,
-    outcomes: { orderId: OrderId; outcome: FinalCode | undefined }[],
+    outcomes: { orderId: OrderId; outcome: Outcome | undefined }[],
   ): Promise<(FinalCode | undefined)[]> {
     if (outcomes.length === 0) return []
     const keys = [openKey(shard), ...outcomes.map(({ orderId }) => orderKey(shard, orderId))]
@@ -194,14 +194,14 @@ export class Orders {
   }
 }
 
-/** The outcomes that stand; undefined for an order that was never claimed. */
+/** The codes of the outcomes that stand; undefined for an order that was never claimed. */
 export type Standing = z.output<typeof Standing>
 
 /**
  * What the scripts answer: the outcome that stands of each order, undefined if there is none that this version knows; whether each
  * was given over.
  */
-export const Standing = z.array(z.string().transform(finalCodeIn))
+export const Standing = z.array(z.string().transform(codeIn))
 const Given = z.array(z.coerce.number())
 
 const OrderIds = z.array(OrderId)
@@ -217,13 +217,15 @@ function recordOf(
 ): OrderRecord | undefined {
   if (!request) return undefined
   const [clientId, paymentRequestId, claimedAt, jobId, outcome, concludedAt] = rest
+  const kept = outcome ? partsOf(readOutcome(outcome)) : undefined
   return {
     order: unpackRequest(request, namesOf(orderId)),
     clientId: clientId ?? '',
     paymentRequestId: paymentRequestId ?? '',
     claimedAt: Number(claimedAt ?? 0),
     jobId: jobId ?? undefined,
-    outcome: outcome ? finalCode(outcome) : undefined,
+    outcome: kept?.code,
+    passThroughInfo: kept?.passThroughInfo,
     concludedAt: concludedAt ? Number(concludedAt) : undefined,
   }
 }

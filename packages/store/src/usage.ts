@@ -1,5 +1,5 @@
 import type { Taking } from '@placeorder/decision'
-import { type FinalCode, finalCodeIn } from '@placeorder/protocol'
+import type { FinalCode } from '@placeorder/protocol'
 import { z } from 'zod'
 import {
   codeHolderKey,
@@ -12,6 +12,7 @@ import {
   usageField,
   usageKey,
 } from './keys.ts'
+import { isOutcome, type Outcome, outcomeOf } from './outcome.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 
@@ -21,6 +22,8 @@ export type Judged = {
   /** In ms. */
   claimedAt: number
   judged: FinalCode
+  /** What is passed through to Alipay+ with that code. */
+  passThroughInfo?: string | undefined
   takings: Taking[]
   /** The order code it is placed with, which then takes no other order. */
   orderCode: string | undefined
@@ -99,15 +102,15 @@ export class Usage {
   /**
    * Fixes how orders are decided: those that passed take all they need from limits and codes or, if something stands in
    * the way, nothing. The first decision on an order stands and is given again to every re-run, so an order
-   * takes once however often it is judged. Resolves with the final codes, in order; undefined for an order of which a newer version
+   * takes once however often it is judged. Resolves with the outcomes, in order; undefined for an order of which a newer version
    * has decided what this one cannot read.
    *
    * @param openAt what `time` said before the orders were seen open
    * @throws TooLate when that is longer than a minute ago: they may be concluded, and their decisions forgotten
    */
-  async decide(orders: Judged[], openAt: RedisTime): Promise<(FinalCode | undefined)[]> {
+  async decide(orders: Judged[], openAt: RedisTime): Promise<(Outcome | undefined)[]> {
     const byMinute = Map.groupBy(orders.entries(), ([, order]) => minuteOf(order.claimedAt))
-    const codes: (FinalCode | undefined)[] = []
+    const outcomes: (Outcome | undefined)[] = []
     await Promise.all(
       [...byMinute].map(async ([minute, entries]) => {
         const decided = await this.#decideMinute(
@@ -115,21 +118,21 @@ export class Usage {
           entries.map(([, order]) => order),
           openAt,
         )
-        for (const [i, [position]] of entries.entries()) codes[position] = decided[i]
+        for (const [i, [position]] of entries.entries()) outcomes[position] = decided[i]
       }),
     )
-    return codes
+    return outcomes
   }
 
   async #decideMinute(
     minute: number,
     orders: Judged[],
     openAt: RedisTime,
-  ): Promise<(FinalCode | undefined)[]> {
+  ): Promise<(Outcome | undefined)[]> {
     const { keys, args } = this.decision(minute, orders, openAt)
     const decided = Decided.parse(await this.#reserve.run(this.#connection, keys, args))
     this.heard(decided)
-    return decided.codes.map(finalCodeIn)
+    return decided.outcomes.map((text) => (isOutcome(text) ? text : undefined))
   }
 
   /** What the script is told to decide orders of one minute. */
@@ -140,11 +143,11 @@ export class Usage {
   ): { keys: string[]; args: (string | number)[] } {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
-    const told = orders.flatMap(({ orderId, judged, takings, orderCode }) => {
+    const told = orders.flatMap(({ orderId, judged, passThroughInfo, takings, orderCode }) => {
       const parts = judged === 'SUCCESS' ? partsOf(takings, orderCode) : []
       return [
         orderId,
-        judged,
+        outcomeOf(judged, passThroughInfo),
         parts.length,
         ...parts.flatMap(({ key, words }) => [placeOf(key), ...words]),
       ]
@@ -160,9 +163,9 @@ export class Usage {
    *
    * @throws TooLate when it has decided nothing
    */
-  heard({ time, codes }: z.output<typeof Decided>): void {
+  heard({ time, outcomes }: z.output<typeof Decided>): void {
     this.#tell(time)
-    if (codes.length === 0)
+    if (outcomes.length === 0)
       throw new TooLate('orders were decided too long after they were seen open')
   }
 
@@ -224,7 +227,7 @@ const Time = z.tuple([Ms, Ms]).transform(([now, steady]): RedisTime => ({ now, s
 /** What the script answers: the time, then the orders' codes. */
 export const Decided = z
   .tuple([Ms, Ms], z.string())
-  .transform(([now, steady, ...codes]) => ({ time: { now, steady }, codes }))
+  .transform(([now, steady, ...outcomes]) => ({ time: { now, steady }, outcomes }))
 
 /** What the script answers: the time; how many minutes may be forgotten, which, and then which counters. */
 const Forgettable = z

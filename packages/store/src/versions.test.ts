@@ -50,6 +50,22 @@ test('a record of this version is read, and a repeat of it answered', async () =
   })
 })
 
+const info = '{"coupon":"漢字 A-1"}'
+
+test('a record with what is passed through is read, and a repeat of it answered', async () => {
+  const { key, hash } = Record.parse(JSON.parse(written('record-with-info')))
+  await connection.hset(key, hash)
+  const other = { ...order, paymentId: '20101234567890133' }
+  expect(await orders.record(orderIdOf(other))).toMatchObject({
+    outcome: 'SUCCESS',
+    passThroughInfo: info,
+  })
+  expect(await ingress.intake.takeIn({ order: other, clientId: 'C-1' }, inTime())).toMatchObject({
+    kind: 'CONCLUDED',
+    outcome: `SUCCESS ${info}`,
+  })
+})
+
 test('a record of this version is written as it is kept', async () => {
   const other = { ...order, paymentId: crypto.randomUUID(), paymentRequestId: 'R-1' }
   await takeIn(other)
@@ -71,7 +87,10 @@ test('a job of this version is read and written as it is kept', async () => {
   expect(await connection.hget(jobKey(0, 'g-kept'), 'data')).toBe(written('job'))
 })
 
-test('a message of this version is heard, and sent as it is kept', async () => {
+test.each([
+  ['message', 'RISK_REJECT'],
+  ['message-with-info', `SUCCESS ${info}`],
+] as const)('a %s of this version is heard, and sent as it is kept', async (name, outcome) => {
   const other = aPlaceOrder()
   const heard = Promise.withResolvers<string>()
   const subscriber = (connection as Redis).duplicate()
@@ -79,10 +98,21 @@ test('a message of this version is heard, and sent as it is kept', async () => {
   subscriber.on('smessage', (_, message) => heard.resolve(message))
   await takeIn(other)
   await connection.hset(orderKey(0, orderIdOf(other)), 'waiting', '{s0}:ingress:kept')
-  await orders.conclude(orderIdOf(other), 'RISK_REJECT')
-  const kept = written('message').replace(orderIdOf(order), orderIdOf(other))
-  expect((await heard.promise).replace(/"\d{13}"/, '"1790000000100"')).toBe(kept)
+  await orders.conclude(orderIdOf(other), outcome)
+  const kept = written(name).replace(orderIdOf(order), orderIdOf(other))
+  const message = await heard.promise
+  expect(message.replace(/"\d{13}"/, '"1790000000100"')).toBe(kept)
   subscriber.disconnect()
+})
+
+test('a decision with what is passed through stands, and is written as it is kept', async () => {
+  const other = { ...judged(aPlaceOrder()), passThroughInfo: info }
+  const decide = async (order: Judged) => usage.decide([order], await usage.now())
+  expect(await decide(other)).toEqual([`SUCCESS ${info}`])
+  const kept = await connection.hget(decided(other), other.orderId)
+  expect(JSON.stringify(kept)).toBe(written('decision-with-info'))
+  for (const passThroughInfo of [undefined, 'another'])
+    expect(await decide({ ...other, passThroughInfo })).toEqual([`SUCCESS ${info}`])
 })
 
 test('a decision of this version stands, and is written as it is kept', async () => {

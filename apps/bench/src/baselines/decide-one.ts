@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { compilePolicy, judge, Policy, recentUsed, takings } from '@placeorder/decision'
-import type { FinalCode, PlaceOrderRequest } from '@placeorder/protocol'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
 import {
   connect,
   Directory,
   digestOf,
   namesOf,
+  type Outcome,
   orderIdOf,
   RecentOrders,
   Usage,
@@ -18,7 +19,7 @@ import {
 export async function openDecideOne(
   redisUrl: string,
   policyFile: string,
-): Promise<(order: PlaceOrderRequest, claimedAt: number) => Promise<FinalCode>> {
+): Promise<(order: PlaceOrderRequest, claimedAt: number) => Promise<Outcome>> {
   const connection = connect(
     { urls: [redisUrl], cluster: false, sentinels: [], sentinelName: '' },
     'patient',

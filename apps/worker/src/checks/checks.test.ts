@@ -107,6 +107,36 @@ test('a final code is the answer, whichever it is', async () => {
   expect(await check()).toBe('INVALID_CONTRACT')
 })
 
+const characters = '😀'.repeat(2_000)
+test.each([
+  ['none', {}, 'SUCCESS'],
+  ['null', { passThroughInfo: null }, 'SUCCESS'],
+  ['some', { passThroughInfo: '{"a": "b"}' }, 'SUCCESS {"a": "b"}'],
+  ['2,000 characters', { passThroughInfo: characters }, `SUCCESS ${characters}`],
+])('a check may answer with %s to pass through', async (_, given, outcome) => {
+  const answer = JSON.stringify({ resultCode: 'SUCCESS', ...given })
+  const { load } = await moduleOf(`export default async () => (${answer})`)
+  const [fromModule] = await load()
+  expect(await fromModule?.run(factsOf(), never)).toBe(outcome)
+  const escaped = answer.replace(/[\ud800-\udfff]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`)
+  expect(await (await checkAt(await serve(answering(escaped))))()).toBe(outcome)
+})
+
+test.each([
+  ['nothing', ''],
+  ['2,001 characters', 'x'.repeat(2_001)],
+  ['U+0000', 'a\u0000b'],
+  ['half of a pair', 'a\ud800'],
+  ['an object', { a: 'b' }],
+  ['a number', 5],
+])('an answer that passes %s through leaves the order undecided', async (_, passThroughInfo) => {
+  const answer = JSON.stringify({ resultCode: 'SUCCESS', passThroughInfo })
+  const [fromModule] = await (await moduleOf(`export default () => (${answer})`)).load()
+  await expect(fromModule?.run(factsOf(), never)).rejects.toThrow(CheckFault)
+  const overHttp = await checkAt(await serve(answering(answer)))
+  await expect(overHttp()).rejects.toThrow(CheckFault)
+})
+
 test('connections are kept open from call to call', async () => {
   const sockets = new Set<unknown>()
   const check = await checkAt(
@@ -129,7 +159,7 @@ test.each<[string, RequestListener]>([
   ['a code that is none', answering('{"resultCode":"OK"}')],
   ['a code that is no text', answering('{"resultCode":["SUCCESS"]}')],
   ['a code that is not final', answering('{"resultCode":"PAYMENT_IN_PROCESS"}')],
-  ['more than it may', answering(`{"resultCode":"SUCCESS","note":"${'x'.repeat(20_000)}"}`)],
+  ['more than it may', answering(`{"resultCode":"SUCCESS","note":"${'x'.repeat(40_000)}"}`)],
   [
     'half an answer',
     (request, response) =>

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
 import type { ReadFile } from '@placeorder/config'
-import { finalCode } from '@placeorder/protocol'
-import { z } from 'zod'
+import { readAnswer } from './answer.ts'
 import type { Ask } from './guard.ts'
 
 /**
- * Loads a check from a TypeScript or JavaScript module: its default export, `(facts, signal) => code`. Loading it again
- * gives the file's newest version.
+ * Loads a check from a TypeScript or JavaScript module: its default export, `(facts, signal) => code`, or what
+ * a check answers over HTTP. Loading it again gives the file's newest version.
  *
  * @throws whatever keeps it from being loaded
  */
@@ -17,5 +16,8 @@ export async function askModule(path: string, read: ReadFile): Promise<Ask> {
   url.searchParams.set('version', content.digest('hex'))
   const { default: ask }: { default?: unknown } = await import(url.href)
   if (typeof ask !== 'function') throw new Error('its default export is no function')
-  return async (facts, signal) => finalCode(z.string().parse(await ask(facts, signal)))
+  return async (facts, signal) => {
+    const answer: unknown = await ask(facts, signal)
+    return readAnswer(typeof answer === 'string' ? { resultCode: answer } : answer)
+  }
 }

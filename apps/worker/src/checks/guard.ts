@@ -1,5 +1,5 @@
 import type { CheckEntry, Facts } from '@placeorder/decision'
-import type { FinalCode } from '@placeorder/protocol'
+import type { Outcome } from '@placeorder/store'
 import {
   type CircuitBreakerPolicy,
   CircuitState,
@@ -14,7 +14,7 @@ import {
 import type { Check } from '../judge-order.ts'
 
 /** Asks one check about one order. May reject, hang or throw: it is somebody else's. */
-export type Ask = (facts: Facts, signal: AbortSignal) => Promise<FinalCode>
+export type Ask = (facts: Facts, signal: AbortSignal) => Promise<Outcome>
 
 /** What an operator is told of the acquirer's checks. */
 export type ChecksSeen = {

@@ -1,14 +1,10 @@
 import type { Facts } from '@placeorder/decision'
-import { type FinalCode, finalCode } from '@placeorder/protocol'
 import { Agent, type Dispatcher, request } from 'undici'
-import { z } from 'zod'
+import { readAnswer } from './answer.ts'
 import type { Ask } from './guard.ts'
 
-/** What a check service answers; further fields are its own business. */
-const Answer = z.object({ resultCode: z.string() })
-
-/** An answer is some 30 bytes; of more than this (bytes) nothing is read. */
-const ANSWER_BYTES_MAX = 16_384
+/** The longest answer, each of 2,000 characters escaped in 12 bytes, has some 24 KB; of more than this nothing is read. */
+const ANSWER_BYTES_MAX = 32_768
 
 /** Calls at once to one service: as many as a group has orders. */
 const CONNECTIONS_MAX = 128
@@ -22,7 +18,7 @@ const idempotencyKeyOf = ({ acquirerId, paymentId }: Facts['order']): string =>
 
 /** Posts order and merchant to a service; redirects are not followed, and all but a final code in a 200 is a doubt. */
 export function askOverHttp(url: string, dispatcher: Dispatcher): Ask {
-  return async ({ order, merchant = null }, signal): Promise<FinalCode> => {
+  return async ({ order, merchant = null }, signal) => {
     const { statusCode, body } = await request(url, {
       method: 'POST',
       headers: {
@@ -36,6 +32,6 @@ export function askOverHttp(url: string, dispatcher: Dispatcher): Ask {
     })
     const text = await body.text()
     if (statusCode !== 200) throw new Error(`it answered HTTP ${statusCode}`)
-    return finalCode(Answer.parse(JSON.parse(text)).resultCode)
+    return readAnswer(JSON.parse(text))
   }
 }

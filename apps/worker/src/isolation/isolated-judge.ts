@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Facts } from '@placeorder/decision'
-import type { FinalCode } from '@placeorder/protocol'
+import type { Outcome } from '@placeorder/store'
 import type { Rulebook } from '../judge-order.ts'
 import { type Question, Verdict } from './messages.ts'
 
@@ -41,13 +41,13 @@ export class IsolatedJudge {
    *
    * @throws JudgeDied if the process died of it; an Error if it could not tell
    */
-  judge(facts: Facts, rulebook: Rulebook, signal: AbortSignal): Promise<FinalCode> {
+  judge(facts: Facts, rulebook: Rulebook, signal: AbortSignal): Promise<Outcome> {
     const judging = this.#last.then(() => this.#judge(facts, rulebook, signal))
     this.#last = judging.catch(() => {})
     return judging
   }
 
-  async #judge(facts: Facts, rulebook: Rulebook, signal: AbortSignal): Promise<FinalCode> {
+  async #judge(facts: Facts, rulebook: Rulebook, signal: AbortSignal): Promise<Outcome> {
     clearTimeout(this.#idle)
     if (this.#rulebook !== rulebook) this.close()
     this.#rulebook = rulebook
@@ -57,7 +57,7 @@ export class IsolatedJudge {
       const verdict = await this.#answer(child, checksMs + OVERTIME_MS, signal, () =>
         child.send({ facts, checksMs } satisfies Question),
       )
-      if ('code' in verdict) return verdict.code
+      if ('outcome' in verdict) return verdict.outcome
       throw new Error('reason' in verdict ? verdict.reason : 'it judged nothing')
     } finally {
       this.#idle = setTimeout(() => this.close(), IDLE_MS).unref()

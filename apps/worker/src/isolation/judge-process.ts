@@ -17,7 +17,7 @@ const rulebook = await parseRulebook(
 
 async function verdictOn({ facts, checksMs }: Question): Promise<Verdict> {
   try {
-    return { code: await judgeOrder(facts, rulebook, AbortSignal.timeout(checksMs)) }
+    return { outcome: await judgeOrder(facts, rulebook, AbortSignal.timeout(checksMs)) }
   } catch (cause) {
     return { reason: cause instanceof Error ? cause.message : String(cause) }
   }

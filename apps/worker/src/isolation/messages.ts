@@ -1,5 +1,5 @@
 import type { Facts } from '@placeorder/decision'
-import { finalCode } from '@placeorder/protocol'
+import { isOutcome } from '@placeorder/store'
 import { z } from 'zod'
 
 // What a worker and the process that judges for it say to each other. Both are of one version.
@@ -15,7 +15,7 @@ export type Question = z.output<typeof Question>
 /** What it was judged to, or why it could not be judged. The first message only says that the policy was read. */
 export const Verdict = z.union([
   z.object({ ready: z.literal(true) }),
-  z.object({ code: z.string().transform(finalCode) }),
+  z.object({ outcome: z.string().refine(isOutcome) }),
   z.object({ reason: z.string() }),
 ])
 export type Verdict = z.output<typeof Verdict>

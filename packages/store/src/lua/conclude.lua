@@ -2,7 +2,7 @@
 --
 -- KEYS[1]      the shard's set of open orders
 -- KEYS[2..n]   the orders' hashes
--- ARGV[..]     for each order two: orderId, outcome (a final result code; '' leaves it as it is). A script that calls this one
+-- ARGV[..]     for each order two: orderId, outcome (it begins with a final result code; '' leaves it as it is). A script that calls this one
 --              gives in ARGV.records what it has read of the orders: outcome, waiting, terms
 --
 -- Returns      for each order the outcome that stands: the given one, or an earlier one; '' if there is none

@@ -12,13 +12,13 @@
 -- ARGV[1]      the minute all the orders were claimed in
 -- ARGV[2]      a steady time in ms at which all the orders were still open
 -- ARGV[3]      for how many ms after that time they may be decided: past it, their decisions may be forgotten
--- ARGV[4]      a flat list in JSON, for each order three: its orderId; the code it was judged to (SUCCESS: passed); how many
---              parts follow, and for each part five: which of the keys, 1 is KEYS[5]; the counter's field, or HOLD for an order
+-- ARGV[4]      a flat list in JSON, for each order three: its orderId; what it was judged to, a code (SUCCESS: passed) that
+--              may have more after a space; how many parts follow, and for each part five: which of the keys, 1 is KEYS[5]; the counter's field, or HOLD for an order
 --              code; amount; the most the amount may add up to; the most the count may (false for no limit; all three are
 --              strings from 10^15 on). An order has one part of a field at most
 --              A script that calls this one says in ARGV.leftOut of which orders nothing is to be decided
 --
--- Returns      the time and the steady time in ms, then for each order its final result code, '' if it is left out; nothing if it is too late
+-- Returns      the time and the steady time in ms, then for each order its outcome, '' if it is left out; nothing if it is too late
 
 -- Begins each decision that is kept.
 local VERSION = '1'
@@ -135,8 +135,10 @@ for n, orderId in ipairs(orderIds) do
   elseif not decided[n] then
     local order = orders[n]
     local code, first, last = told[order + 1], order + 3, order + 5 * told[order + 2]
-    if code == 'SUCCESS' then code = refusal(orderId, first, last) or code end
-    if code == 'SUCCESS' then take(orderId, first, last) end
+    local passed = code == 'SUCCESS' or string.sub(code, 1, 8) == 'SUCCESS '
+    local refused = passed and refusal(orderId, first, last)
+    code = refused or code
+    if passed and not refused then take(orderId, first, last) end
     decided[n], here[orderId] = code, code
     fresh[#fresh + 1] = orderId
     fresh[#fresh + 1] = VERSION .. code

@@ -50,7 +50,7 @@ export const limits: Mutant[] = [
   {
     breaks: 'a refused order takes from its limits',
     file: reserve,
-    from: "if code == 'SUCCESS' then take(",
+    from: 'if passed and not refused then take(',
     to: 'if last >= first then take(',
     test: usage,
   },

@@ -1,0 +1,16 @@
+import { finalCode, PassThroughInfo } from '@placeorder/protocol'
+import { type Outcome, outcomeOf } from '@placeorder/store'
+import { z } from 'zod'
+
+/** What a check says of an order; further fields are its own business. */
+const Answer = z
+  .object({
+    resultCode: z.string().transform(finalCode),
+    passThroughInfo: PassThroughInfo.nullish(),
+  })
+  .transform(({ resultCode, passThroughInfo }) =>
+    outcomeOf(resultCode, passThroughInfo ?? undefined),
+  )
+
+/** @throws whatever is wrong with it */
+export const readAnswer = (answer: unknown): Outcome => Answer.parse(answer)

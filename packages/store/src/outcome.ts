@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { type FinalCode, finalCode, finalCodeIn } from '@placeorder/protocol'
+
+/**
+ * How an order ended, as it is decided, kept and announced: a final code, and after a space what a check of the acquirer's
+ * passes through to Alipay+ with it, if anything.
+ */
+export type Outcome = FinalCode | `${FinalCode} ${string}`
+
+/** The two parts of an outcome. */
+export type OutcomeParts = { code: FinalCode; passThroughInfo?: string }
+
+export function outcomeOf(code: FinalCode, passThroughInfo: string | undefined): Outcome {
+  return passThroughInfo === undefined ? code : `${code} ${passThroughInfo}`
+}
+
+/** The final code that a kept outcome begins with; undefined for any other, which a newer version may know. */
+export function codeIn(text: string): FinalCode | undefined {
+  const end = text.indexOf(' ')
+  return finalCodeIn(end < 0 ? text : text.slice(0, end))
+}
+
+export const isOutcome = (text: string): text is Outcome => codeIn(text) !== undefined
+
+/** Reads an outcome back from where it was kept; anything else there is our bug. */
+export function readOutcome(text: string): Outcome {
+  assert(isOutcome(text), 'what is kept is not an outcome')
+  return text
+}
+
+export function partsOf(outcome: Outcome): OutcomeParts {
+  const end = outcome.indexOf(' ')
+  return end < 0
+    ? { code: finalCode(outcome) }
+    : { code: finalCode(outcome.slice(0, end)), passThroughInfo: outcome.slice(end + 1) }
+}
