@@ -122,7 +122,7 @@ function startLoad({ place }: Ingress) {
 }
 
 test('with a slow check, KEDA starts workers, and with them orders are no longer refused', {
-  timeout: 120_000,
+  timeout: 180_000,
 }, async () => {
   const { query, threshold } = await scaledBy()
   const system = await openSystem({ env: { CONCURRENCY: '1', CHECKS_MS: '20000' } })
@@ -138,10 +138,10 @@ test('with a slow check, KEDA starts workers, and with them orders are no longer
       const [waitMs, share] = [await newest(query).catch(() => 0), refused()]
       return waitMs > threshold && share > 0.2 && share
     },
-    { timeout: 30_000, interval: 200 },
+    { timeout: 50_000, interval: 200 },
   )
   const others = await Promise.all([1, 2, 3, 4].map(() => system.startWorker()))
   await scrape([ingress, worker, ...others])
-  await expect.poll(refused, { timeout: 30_000, interval: 200 }).toBeLessThan(tooMuch / 4)
-  await expect.poll(() => newest(query), { timeout: 30_000 }).toBeLessThan(threshold)
+  await expect.poll(refused, { timeout: 50_000, interval: 200 }).toBeLessThan(tooMuch / 4)
+  await expect.poll(() => newest(query), { timeout: 50_000 }).toBeLessThan(threshold)
 })
