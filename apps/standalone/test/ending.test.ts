@@ -11,15 +11,9 @@ import {
   standaloneFolder,
   startProcess,
 } from '@placeorder/testkit'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
-
-let folder: StandaloneFolder
-beforeEach(async () => {
-  folder = await standaloneFolder()
-})
-afterEach(() => folder.close())
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 /** The caller that the sample files of `npm start` know. */
 async function callerOf(dir: string): Promise<Caller> {
@@ -53,63 +47,96 @@ const pidsOf = ({ ingress, worker, redis }: Standalone) => ({
 
 const inOrder = ['ingress', 'worker', 'redis']
 
-test.each<[string, NodeJS.Signals[]]>([
-  ['Ctrl-C, which npm passes on once more', ['SIGINT', 'SIGINT']],
-  ['a closed terminal', ['SIGHUP']],
-])('%s ends ingress, worker and Redis in this order, with code 0', async (_what, signals) => {
-  const { up, kill, exited } = await folder.startUp()
+type Started = Awaited<ReturnType<StandaloneFolder['startUp']>>
+
+/** Ends a start, and expects that all of it ends in order. */
+async function expectToEnd(
+  { kill, exited }: Pick<Started, 'kill' | 'exited'>,
+  up: Standalone,
+  signals: NodeJS.Signals[],
+): Promise<void> {
   const ends = endsOf(pidsOf(up))
   for (const signal of signals) kill(signal)
   expect(await exited).toBe(0)
   expect(await ends).toEqual(inOrder)
-})
+}
 
-test('a killed npm start takes its children with it, and the next waits for them', async () => {
-  const first = await folder.startUp()
-  const ends = endsOf(pidsOf(first.up))
-  first.kill('SIGKILL')
-  const second = await folder.startUp()
-  expect(await ends).toEqual(inOrder)
-  expect(second.up.pid).toBe(second.pid)
-})
-
-test('a second start refuses with the pid of the first, which commands find', async () => {
-  const first = await folder.startUp()
-  const second = folder.start({ args: ['--once'], env: { PORT: '0' } })
-  expect(await second.exited).toBe(1)
-  expect(second.lines.join('\n')).toContain(`npm start with pid ${first.pid} is running`)
-  expect(second.lines.join('\n')).toContain(first.up.placeOrder)
-  expect(isAlive(first.up.redis?.pid ?? -1)).toBe(true)
-
-  const orders = startProcess({
-    name: 'orders',
-    entry: 'apps/operator/src/orders/main.ts',
-    args: ['open'],
-    env: { DATA_DIR: folder.dir },
+// Starts take most of the time: the tests of a block go on with what the one before has left.
+describe('a start that runs', () => {
+  let folder: StandaloneFolder
+  let first: Started
+  beforeAll(async () => {
+    folder = await standaloneFolder()
+    first = await folder.startUp()
   })
-  expect(await orders.exited).toBe(0)
-  expect(orders.lines).toContain(`using the Redis of npm start (pid ${first.pid})`)
-  first.kill('SIGTERM')
-  expect(await first.exited).toBe(0)
+  afterAll(() => folder.close())
+
+  test('a second start refuses with the pid of the first, which commands find', async () => {
+    const second = folder.start({ args: ['--once'], env: { PORT: '0' } })
+    expect(await second.exited).toBe(1)
+    expect(second.lines.join('\n')).toContain(`npm start with pid ${first.pid} is running`)
+    expect(second.lines.join('\n')).toContain(first.up.placeOrder)
+    expect(isAlive(first.up.redis?.pid ?? -1)).toBe(true)
+
+    const orders = startProcess({
+      name: 'orders',
+      entry: 'apps/operator/src/orders/main.ts',
+      args: ['open'],
+      env: { DATA_DIR: folder.dir },
+    })
+    expect(await orders.exited).toBe(0)
+    expect(orders.lines).toContain(`using the Redis of npm start (pid ${first.pid})`)
+  })
+
+  test('a Redis that dies is named and started again; what is kept is its owner’s alone', async () => {
+    const { up, waitFor } = first
+    process.kill(up.redis?.pid ?? -1, 'SIGKILL')
+    await waitFor(/Redis ended by itself \(SIGKILL/)
+    await waitFor(/Redis is up again/)
+    const again = await folder.written()
+    expect(again.redis?.port).toBe(up.redis?.port)
+    expect(again.redis?.pid).not.toBe(up.redis?.pid)
+    const caller = await callerOf(folder.dir)
+    const code = async () =>
+      (await signedCall(up.placeOrder, aPlaceOrder({ customerId: randomUUID() }), caller)).code
+    await expect.poll(code, { timeout: 30_000 }).toBe('SUCCESS')
+
+    const kept = ['', 'keys', 'redis', 'lock', 'standalone.json', 'keys/acquirer.pem']
+    const more = ['keys/alipay-1.pub.pem', 'redis/password.conf', 'redis/appendonlydir']
+    const open = await Promise.all(
+      [...kept, ...more].map(async (name) => [name, (await stat(join(folder.dir, name))).mode]),
+    )
+    expect(open.filter(([, mode]) => Number(mode) & 0o077)).toEqual([])
+  })
+
+  test('Ctrl-C, which npm passes on once more, ends ingress, worker and Redis in order', async () => {
+    await expectToEnd(first, await folder.written(), ['SIGINT', 'SIGINT'])
+  })
+
+  test('SIGTERM ends the next start in order, with code 0', async () => {
+    const next = await folder.startUp()
+    await expectToEnd(next, next.up, ['SIGTERM'])
+  })
 })
 
-test('a Redis that dies is named and started again; what is kept is its owner’s alone', async () => {
-  const { up, waitFor } = await folder.startUp()
-  process.kill(up.redis?.pid ?? -1, 'SIGKILL')
-  await waitFor(/Redis ended by itself \(SIGKILL/)
-  await waitFor(/Redis is up again/)
-  const again = await folder.written()
-  expect(again.redis?.port).toBe(up.redis?.port)
-  expect(again.redis?.pid).not.toBe(up.redis?.pid)
-  const caller = await callerOf(folder.dir)
-  const code = async () =>
-    (await signedCall(up.placeOrder, aPlaceOrder({ customerId: randomUUID() }), caller)).code
-  await expect.poll(code, { timeout: 30_000 }).toBe('SUCCESS')
+describe('a start that is killed', () => {
+  let folder: StandaloneFolder
+  let next: Started
+  beforeAll(async () => {
+    folder = await standaloneFolder()
+  })
+  afterAll(() => folder.close())
 
-  const kept = ['', 'keys', 'redis', 'lock', 'standalone.json', 'keys/acquirer.pem']
-  const more = ['keys/alipay-1.pub.pem', 'redis/password.conf', 'redis/appendonlydir']
-  const open = await Promise.all(
-    [...kept, ...more].map(async (name) => [name, (await stat(join(folder.dir, name))).mode]),
-  )
-  expect(open.filter(([, mode]) => Number(mode) & 0o077)).toEqual([])
+  test('takes its children with it, and the next waits for them', async () => {
+    const first = await folder.startUp()
+    const ends = endsOf(pidsOf(first.up))
+    first.kill('SIGKILL')
+    next = await folder.startUp()
+    expect(await ends).toEqual(inOrder)
+    expect(next.up.pid).toBe(next.pid)
+  })
+
+  test('a closed terminal ends the next one in order, with code 0', async () => {
+    await expectToEnd(next, next.up, ['SIGHUP'])
+  })
 })
