@@ -104,6 +104,10 @@ describe.each([
     ['after three orders gets three', order() + order() + order(), [placed, placed, placed]],
     ['in the middle of one is answered U', order().slice(0, -9), [['UNKNOWN_EXCEPTION']]],
     ['in the middle of the next is answered U', `${order()}POST`, [placed, unfinished]],
+    ['after what is no target is answered', 'GET /\u0080 HTTP/1.1\r\n\r\n', [illegal]],
+    ['after what is no method is answered', 'FROB / HTTP/1.1\r\n\r\n', [noMethod]],
+    ['after CONNECT is answered', 'CONNECT a:1 HTTP/1.1\r\n\r\n', [noMethod]],
+    ['after an order and a byte gets both', `${order()}\0`, [placed, noMethod]],
     ['without a word gets none', '', []],
   ])('%s', async (_when, bytes, answers) => {
     expectAnswers(await send(bytes, { ends: true, tls }), answers)

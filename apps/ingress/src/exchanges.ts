@@ -68,6 +68,8 @@ class Exchange {
     if (this.#ending || !this.#socket.writable) return
     this.#ending = true
     const broken = this.#last?.req.complete === false ? this.#last : undefined
+    // Node knows of no answer to come: when the caller closes its half, it would close ours.
+    this.#socket.removeAllListeners('end')
     this.#socket.resume() // What is still sent is read and thrown away: closing over it would reset the connection.
     await this.#answered()
     if (!this.#socket.writable) return

@@ -1,6 +1,7 @@
 import type { Attacked } from './attacked.ts'
 import {
   bytesAfterAnOrder,
+  closedHalf,
   manyRequests,
   oneBigPacket,
   silentTls,
@@ -36,6 +37,7 @@ export const cases: readonly Case[] = [
   { number: 8, title: 'a caller does not choose its address', attack: ownAddress },
   { number: 9, title: 'what a caller writes reaches no log as it is', attack: strangeWords },
   { number: 10, title: 'jobs and the board hold no code or customer', attack: personalData },
+  { number: 11, title: 'a caller that closes its half gets its answer', attack: closedHalf },
   { number: 11, title: 'of an amount of 29,000 digits a counter keeps a few', attack: hugeAmount },
 ]
 

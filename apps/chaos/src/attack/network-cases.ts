@@ -161,3 +161,21 @@ export async function bytesAfterAnOrder({ targets, signing }: Attacked): Promise
   })
   return (await Promise.all(faults)).flat()
 }
+
+const sent = [
+  'GET / HTTP/1.1\r\n\r\n',
+  'CONNECT a:1 HTTP/1.1\r\n\r\n',
+  'GET /\x80 HTTP/1.1\r\n\r\n',
+  'FROB / HTTP/1.1\r\n\r\n',
+  '\0',
+  'POST / HT',
+]
+
+/** Whatever it has sent, also what is not HTTP. */
+export async function closedHalf({ targets, known }: Attacked): Promise<string[]> {
+  const faults = sent.map(async (text) => {
+    const shot = shotOf('closed half', text, { answersInAll: true })
+    return faultsOf(shot, await fire(shot, targets), known, () => {})
+  })
+  return (await Promise.all(faults)).flat()
+}
