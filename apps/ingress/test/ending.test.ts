@@ -25,8 +25,11 @@ test('an ingress told to end while it could not run reads and answers all that c
   await expect.poll(() => sent, { timeout: 30_000 }).toBe(calls.length)
   ingress.kill('SIGTERM')
   ingress.kill('SIGCONT')
-  const codes = await Promise.all(calls.map(async (call) => (await call).code))
-  expect(new Set(codes)).toEqual(new Set(['ORDER_NOT_EXIST']))
+  const answers = await Promise.all(calls)
+  expect(answers.filter(({ verified }) => !verified)).toEqual([])
+  // Inquiries pass admission as orders do, and so many at once are more than it lets wait.
+  const known = ['ORDER_NOT_EXIST', 'REQUEST_TRAFFIC_EXCEED_LIMIT']
+  expect(answers.filter(({ code }) => !known.includes(code))).toEqual([])
   expect(await ingress.exited).toBe(0)
 }, 60_000)
 

@@ -2,23 +2,16 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { type PlaceOrderRequest, packRequest, termsOf } from '@placeorder/protocol'
-import { z } from 'zod'
 import type { Acquirers } from './acquirers.ts'
+import { type Claim, ClaimReply, EarlierClaim, newClaim, type Taken, takenOf } from './claim.ts'
 import { type GroupData, JOB_VERSION, type Joining } from './gathering.ts'
 import { gatheringKey, type OrderId, openKey, orderIdOf, orderKey, shardOf } from './keys.ts'
-import { type Outcome, readOutcome } from './outcome.ts'
 import type { Queues } from './queue.ts'
 import { readable } from './readable.ts'
 import { subjectsOf } from './recent.ts'
 import type { Connection } from './redis.ts'
 import { Script } from './script.ts'
 import { Window } from './window.ts'
-
-/** How an order stands once it has been handed in. */
-export type Taken =
-  | { kind: 'OPEN'; paymentRequestId: string; repeated: boolean }
-  | { kind: 'CONCLUDED'; paymentRequestId: string; outcome: Outcome }
-  | { kind: 'INCONSISTENT' }
 
 /**
  * A repeat looks after the job answerable for an open order only when the order is older than this (ms): a younger
@@ -263,49 +256,4 @@ function dataOf(group: Pending[]): GroupData & Pick<Joining, 'subjects'> {
     }),
     ...(traces.length > 0 ? { traces: Object.fromEntries(traces) } : {}),
   }
-}
-
-/** How many orders are open, whether there was a job to join, and what there is to say of those that were taken in before. */
-const ClaimReply = z.tuple([z.coerce.number(), z.number()], z.union([z.string(), z.number()]))
-
-const EarlierClaim = z
-  .tuple([
-    z.number(),
-    z.enum(['OPEN', 'CONCLUDED', 'INCONSISTENT', 'UNREADABLE']),
-    z.string(),
-    z.string(),
-    z.string(),
-    z.coerce.number(),
-  ])
-  .transform(([position, state, paymentRequestId, outcome, jobId, ageMs]) => ({
-    position,
-    state,
-    paymentRequestId,
-    outcome,
-    jobId,
-    ageMs,
-  }))
-
-type Claim = Omit<z.output<typeof EarlierClaim>, 'position' | 'state'> & {
-  state: 'NEW' | 'OPEN' | 'CONCLUDED' | 'INCONSISTENT' | 'UNREADABLE'
-}
-
-/** How an order stands if nobody has claimed it before. */
-const newClaim = (
-  { paymentRequestId = randomUUID() }: PlaceOrderRequest,
-  jobId: string,
-): Claim => ({
-  state: 'NEW',
-  paymentRequestId,
-  outcome: '',
-  jobId,
-  ageMs: 0,
-})
-
-function takenOf({ state, paymentRequestId, outcome }: Claim): Taken {
-  assert(state !== 'UNREADABLE', 'the record is of a newer version, or damaged')
-  if (state === 'INCONSISTENT') return { kind: 'INCONSISTENT' }
-  if (state === 'CONCLUDED')
-    return { kind: 'CONCLUDED', paymentRequestId, outcome: readOutcome(outcome) }
-  return { kind: 'OPEN', paymentRequestId, repeated: state === 'OPEN' }
 }

@@ -1,7 +1,7 @@
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
-import type { Taken } from '../src/intake.ts'
+import type { Taken } from '../src/claim.ts'
 import {
   type IngressStore,
   openIngressStore,
