@@ -86,14 +86,17 @@ test('relaxed, a process is ready on a Redis that is not durable', async () => {
   expect((await health(relaxed.admin, '/readyz')).status).toBe(200)
   relaxed.kill('SIGTERM')
   expect(await relaxed.exited).toBe(0)
+  await redis.config('SET', 'appendfsync', 'always')
 })
 
 test('an ingress told to end is not ready at once, and still takes new connections and orders', async () => {
+  const placed = async () => (await ingress.place(aPlaceOrder())).code
+  await expect.poll(placed, { timeout: 10_000 }).toBe('SUCCESS') // It has seen Redis durable again.
   ingress.kill('SIGTERM')
   await expect
     .poll(() => health(ingress.admin, '/readyz'), { timeout: 10_000, interval: 20 })
     .toEqual(ending)
-  expect((await ingress.place(aPlaceOrder())).code).toBe('SUCCESS')
+  expect(await placed()).toBe('SUCCESS')
   expect(await ingress.exited).toBe(0)
 })
 

@@ -60,7 +60,7 @@ const orders = {
   notOurs: marked(),
 }
 
-/** Makes Redis refuse the claim of this order, quoting it, and makes a record of the directory unreadable. */
+/** Damages the record of this order, and makes a record of the directory unreadable. */
 async function breakThings() {
   await redis.set(`{s0}:order:${orderIdOf(orders.notOurs)}`, 'not a hash')
   for (const key of await redis.keys('{s0}:code:*')) {
@@ -106,7 +106,7 @@ describe('the log of real processes at its most talkative', () => {
       linesOf(paymentId).flatMap(({ err }) => (err === undefined ? [] : [err.message])),
     )
     expect(faults).toEqual([
-      [expect.stringContaining('WRONGTYPE')],
+      [expect.stringContaining('what is kept cannot be read')],
       expect.arrayContaining([expect.stringContaining('a record of the directory cannot be read')]),
       expect.arrayContaining([expect.stringContaining('a value cannot be converted')]),
     ])
