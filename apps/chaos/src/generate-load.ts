@@ -37,6 +37,10 @@ const BURST_ORDERS = [100, 250] as const
 /** Of this share of the orders another acquirer has one with the same paymentId. */
 const TWINS_SHARE = 0.1
 
+/** How many orders come in so many seconds, at most, about. */
+export const ordersMax = (seconds: number, ordersPerSecond: number): number =>
+  2 * seconds * (ordersPerSecond + BURST_ORDERS[1] / BURST_EVERY_S)
+
 /** Sends orders until `signal` aborts, and waits for all calls. Resolves with the orders. */
 export async function generateLoad(
   { seed, ordersPerSecond, signal, onProgress }: LoadOptions,

@@ -4,7 +4,7 @@ import { askOnceMore, placeUntilFinal, untilQuiet } from './aftermath.ts'
 import { Callers } from './callers.ts'
 import { watchCpuStarvation } from './cpu-starvation.ts'
 import { injectFaults } from './fault-schedule.ts'
-import { generateLoad, type Progress } from './generate-load.ts'
+import { generateLoad, ordersMax, type Progress } from './generate-load.ts'
 import { checkHistory, type Violation } from './history/check-history.ts'
 import { History } from './history/history.ts'
 import { readStoredState } from './history/stored-state.ts'
@@ -56,7 +56,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const watching = new AbortController()
   try {
     await writeFile(join(testBed.system.dir, 'policy.json'), JSON.stringify(policy))
-    const { merchants, codes } = directoryFor((forMs / 1_000) * ordersPerSecond)
+    const { merchants, codes } = directoryFor(ordersMax(forMs / 1_000, ordersPerSecond))
     await testBed.system.put(merchants, codes)
     await Promise.all(testBed.members.map((member) => member.start()))
     const ingresses = testBed.members.filter(({ kind }) => kind === 'ingress')

@@ -41,7 +41,7 @@ beforeAll(async () => {
   const onProcessFailure = (what: string) => void processFailures.push(what)
   testBed = await openTestBed(dir, { history, random: new Random(1), onProcessFailure })
   await writeFile(join(testBed.system.dir, 'policy.json'), JSON.stringify(policy))
-  const { merchants, codes } = directoryFor(2_000)
+  const { merchants, codes } = directoryFor(10_000)
   await testBed.system.put(merchants, codes)
   await Promise.all(testBed.members.map((member) => member.start()))
   callers = new Callers(testBed.system, history)

@@ -38,7 +38,7 @@ export async function runScenario({
   const watching = new AbortController()
   try {
     await writeFile(join(system.dir, 'policy.json'), JSON.stringify(policy))
-    const { merchants, codes } = directoryFor(2_000)
+    const { merchants, codes } = directoryFor(10_000)
     await system.put(merchants, codes)
     const [one, two] = await Promise.all([system.startIngress(), system.startIngress()])
     const workers = await Promise.all([system.startWorker(), system.startWorker()])
