@@ -5,7 +5,7 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '@placeorder/store/local-redis'
+import { freePort } from '@placeorder/local-services/redis'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 
 const config = await readFile(join(import.meta.dirname, '../compose/haproxy.cfg'), 'utf8')

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from '@placeorder/store/local-redis'
+import { freePort } from '@placeorder/local-services/redis'
 import {
   aPlaceOrder,
   type Ingress,

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from '@placeorder/store/local-redis'
+import { freePort } from '@placeorder/local-services/redis'
 import { openSystem, type System } from '@placeorder/testkit'
 import { clockFaults, type Faults, processFaults } from './faults.ts'
 import type { History } from './history/history.ts'

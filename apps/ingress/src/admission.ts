@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { Hand, LENT } from './hand.ts'
+import { Hand, LENT } from './in-flight.ts'
 import { Rate } from './rate.ts'
 
 export type AdmissionLimits = {

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { ConfigFault, faultsOf, jsonOf, type ReadFile } from '@placeorder/config'
 import { readPublicKey, UNKNOWN_CLIENT } from '@placeorder/protocol'
 import { z } from 'zod'
-import { inRanges, isSubnet } from './addresses.ts'
+import { inRanges, isSubnet } from './connection/addresses.ts'
 import { keyIn } from './key-in.ts'
 
 /** Answers carry it in a text we sign, before the first dot: it may hold neither a dot nor what JSON or HTTP is made of. */

@@ -8,7 +8,7 @@ import {
   wholeNumber,
 } from '@placeorder/config'
 import { z } from 'zod'
-import { isSubnet, rangeNames } from './addresses.ts'
+import { isSubnet, rangeNames } from './connection/addresses.ts'
 
 /** To the router `:`, `*` and brackets are a pattern, and what `%` stands for is not what callers sign. */
 const Path = z

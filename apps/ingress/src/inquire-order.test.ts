@@ -1,8 +1,8 @@
 import { orderIdOf } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
+import { Waits } from './deadlines.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
-import { Waits } from './waits.ts'
 
 const order = aPlaceOrder()
 const { acquirerId, pspId, paymentId } = order

@@ -5,7 +5,7 @@ import {
   orderNotExist,
 } from '@placeorder/protocol'
 import { type Durability, type Orders, orderIdOf, outcomeOf } from '@placeorder/store'
-import { before, type Waits } from './waits.ts'
+import { before, type Waits } from './deadlines.ts'
 
 export type InquireOrderDeps = {
   orders: Pick<Orders, 'record'>

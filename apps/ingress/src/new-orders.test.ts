@@ -1,7 +1,7 @@
 import type { Durable } from '@placeorder/telemetry'
 import { afterEach, expect, test } from 'vitest'
+import { Waits } from './deadlines.ts'
 import { NewOrders } from './new-orders.ts'
-import { Waits } from './waits.ts'
 
 type Report = Awaited<ReturnType<Durable['report']>>
 const fine: Report = {

@@ -1,6 +1,6 @@
 import { type OrderNames, type Orders, orderIdOf } from '@placeorder/store'
 import type { Durable, Logger } from '@placeorder/telemetry'
-import { before, type Waits } from './waits.ts'
+import { before, type Waits } from './deadlines.ts'
 
 /** How often Redis is looked at, in ms. */
 const LOOK_MS = 1_000

@@ -2,8 +2,8 @@ import { answer, type PlaceOrderAnswer, type ResultCode } from '@placeorder/prot
 import type { Outcome, Taken } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
+import { Waits } from './deadlines.ts'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
-import { Waits } from './waits.ts'
 
 const incoming = { order: aPlaceOrder(), clientId: 'C-1' }
 const open = { kind: 'OPEN', paymentRequestId: 'R-1', repeated: false } as const

@@ -11,7 +11,7 @@ import {
   partsOf,
 } from '@placeorder/store'
 import type { Metrics } from '@placeorder/telemetry'
-import { before, type Waits } from './waits.ts'
+import { before, type Waits } from './deadlines.ts'
 
 export type PlaceOrderDeps = {
   intake: Pick<Intake, 'takeIn'>

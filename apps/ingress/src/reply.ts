@@ -2,10 +2,10 @@ import { answer, isResultCode, type ResultCode, statusOf } from '@placeorder/pro
 import type { Metrics, Step } from '@placeorder/telemetry'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { addresseeOf } from './addressee.ts'
-import { addressIn } from './addresses.ts'
 import type { Client, Clients } from './clients.ts'
-import type { AnswerHeaders, AnswerToSign, Expected, Signer } from './signer.ts'
-import { Late, type Rank } from './signing-queue.ts'
+import { addressIn } from './connection/addresses.ts'
+import type { AnswerHeaders, AnswerToSign, Expected, Signer } from './signing/signer.ts'
+import { Late, type Rank } from './signing/signing-queue.ts'
 
 export type Door = 'place' | 'inquire' | 'none'
 

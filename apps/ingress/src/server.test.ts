@@ -17,9 +17,9 @@ import {
   testUse,
 } from '../test/test-server.ts'
 import { Admission } from './admission.ts'
+import { Waits } from './deadlines.ts'
 import type { Answered } from './reply.ts'
-import { SigningQueue } from './signing-queue.ts'
-import { Waits } from './waits.ts'
+import { SigningQueue } from './signing/signing-queue.ts'
 
 const app = testServer()
 afterAll(() => app.close())

@@ -9,17 +9,17 @@ import {
 } from '@placeorder/protocol'
 import type { Logger, Tracing } from '@placeorder/telemetry'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { addressIn, inRanges } from './addresses.ts'
 import type { Admission } from './admission.ts'
 import type { Client } from './clients.ts'
-import type { Connections } from './connections.ts'
+import { addressIn, inRanges } from './connection/addresses.ts'
+import type { Connections } from './connection/connections.ts'
+import { createListener } from './connection/raw-server.ts'
+import type { TlsOptions } from './connection/tls.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
-import { createListener } from './listener.ts'
 import type { NewOrders } from './new-orders.ts'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
 import { expectReply, type ReplyDeps, say, seenNow, signReply, targetOf } from './reply.ts'
-import { authorize, verifyRequest } from './signed.ts'
-import type { TlsOptions } from './tls.ts'
+import { authorize, verifyRequest } from './verify-request.ts'
 
 export type ServerDeps = ReplyDeps & {
   paths: { placeOrder: string; inquireOrder: string }

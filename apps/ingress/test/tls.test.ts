@@ -13,7 +13,7 @@ import {
   signedCall,
 } from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { liveTls } from '../src/tls.ts'
+import { liveTls } from '../src/connection/tls.ts'
 
 const system = await openSystem()
 afterAll(() => system.close())

@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { findRedisServer, startLocalRedis } from '@placeorder/local-services/redis'
 import { connect, disconnect } from '@placeorder/store'
-import { findRedisServer, startLocalRedis } from '@placeorder/store/local-redis'
 import { aPlaceOrder, openSystem, startProcess } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 

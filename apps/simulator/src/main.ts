@@ -1,11 +1,11 @@
 import packageJson from '../package.json' with { type: 'json' }
 import { command as acceptance } from './acceptance/command.ts'
+import { runSimulator } from './cli/run-command.ts'
+import { openTerminal } from './cli/terminal.ts'
 import { command as inquire } from './inquire/command.ts'
 import { command as keys } from './keys/command.ts'
 import { command as load } from './load/command.ts'
 import { command as place } from './place/command.ts'
-import { runSimulator } from './simulator.ts'
-import { openTerminal } from './terminal.ts'
 
 const terminal = openTerminal({ out: process.stdout, err: process.stderr, env: process.env })
 // A reader that has seen enough (`| head`) closes the pipe: that is no fault.

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { rolldown } from 'rolldown'
 import { z } from 'zod'
-import { Usage } from './command.ts'
+import { Usage } from './cli/command.ts'
 import { NODE_MIN } from './node-version.ts'
 
 const app = join(import.meta.dirname, '..')

@@ -1,4 +1,4 @@
-import { openTerminal, type Terminal } from '../src/terminal.ts'
+import { openTerminal, type Terminal } from '../src/cli/terminal.ts'
 
 /** A terminal that keeps what is written, as a pipe would. */
 export function recorder(): { terminal: Terminal; out: () => string; err: () => string } {

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { command as acceptance } from '../src/acceptance/command.ts'
 import { command as load } from '../src/load/command.ts'
 import { openBrowser, openPage } from './browser.ts'
+import { wrongAcquirers } from './faulty-behaviours.ts'
 import { makeKeys, writeKeys } from './keys.ts'
 import { recorder } from './recorder.ts'
 import { SmallAcquirer } from './small-acquirer.ts'
-import { wrongAcquirers } from './wrong-ways.ts'
 
 // PICTURES=1 takes the pictures in docs/ anew.
 const pictures =

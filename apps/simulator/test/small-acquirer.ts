@@ -24,7 +24,7 @@ import {
   openMs,
   rightWays,
   type Ways,
-} from './right-ways.ts'
+} from './reference-behaviours.ts'
 
 /** How the small acquirer treats one request: answers a code, and goes wrong on purpose. */
 export type Behaviour = {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { spawnBound } from '@placeorder/store/bound-process'
+import { spawnBound } from '@placeorder/local-services/bound-process'
 
 /** One program of this repository, running. */
 export type Child = {

@@ -11,10 +11,10 @@ import type { StandaloneEnvironment } from './config.ts'
 import { prepareData } from './data-folder.ts'
 import { lockData } from './data-lock.ts'
 import { demandDurable } from './demand-durable.ts'
-import { type KeptRedis, keepRedis } from './kept-redis.ts'
 import { makeKeysOnce } from './keys.ts'
 import { startApps, whereIs } from './run-apps.ts'
 import { hintFor, placeOrderUrl, placeSample } from './sample.ts'
+import { type KeptRedis, keepRedis } from './supervised-redis.ts'
 
 export type RunAll = {
   environment: StandaloneEnvironment

@@ -1,4 +1,4 @@
-import { freePort } from '@placeorder/store/local-redis'
+import { freePort } from '@placeorder/local-services/redis'
 import { standaloneFolder, startCluster } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 

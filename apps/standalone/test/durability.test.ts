@@ -1,4 +1,4 @@
-import { findRedisServer, freePort, startLocalRedis } from '@placeorder/store/local-redis'
+import { findRedisServer, freePort, startLocalRedis } from '@placeorder/local-services/redis'
 import { standaloneFolder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 

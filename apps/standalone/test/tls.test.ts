@@ -1,4 +1,4 @@
-import { freePort } from '@placeorder/store/local-redis'
+import { freePort } from '@placeorder/local-services/redis'
 import { openAuthority, standaloneFolder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 

@@ -1,6 +1,6 @@
 import { type Facts, recentUsed } from '@placeorder/decision'
 import type { Group, OpenOrder, OrderId, RedisTime } from '@placeorder/store'
-import { endsForAge, tellGivenUp } from './give-up.ts'
+import { endsForAge, tellGivenUp } from './abandon.ts'
 import { inBatches } from './in-batches.ts'
 import { isIsolated } from './isolation/stalls.ts'
 import { judgeOrder } from './judge-order.ts'

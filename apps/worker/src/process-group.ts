@@ -7,9 +7,9 @@ import {
   type OrderId,
   TooLate,
 } from '@placeorder/store'
+import { endsForAge } from './abandon.ts'
 import { CheckFault } from './checks/guard.ts'
 import { decidePart } from './decide-part.ts'
-import { endsForAge } from './give-up.ts'
 import { isDeadly, isIsolated } from './isolation/stalls.ts'
 import type { ProcessDeps } from './process-deps.ts'
 import type { Undecidable } from './verdict.ts'

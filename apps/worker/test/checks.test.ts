@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from '@placeorder/store/local-redis'
+import { freePort } from '@placeorder/local-services/redis'
 import { aPlaceOrder, openSystem, type Running, startProcess } from '@placeorder/testkit'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { anOrder, anOrderOf, factsWith, orderCode, policy, policyWith } from '../test/sample.ts'
 import { judgeAmount } from './amount.ts'
 import { decimalsOf } from './currency.ts'
-import { anOrder, anOrderOf, factsWith, orderCode, policy, policyWith } from './sample.ts'
 
 type Quoted = {
   quoteCurrencyPair?: string

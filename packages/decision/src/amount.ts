@@ -1,5 +1,5 @@
 import type { FinalCode } from '@placeorder/protocol'
-import type { JudgingPolicy } from './compile.ts'
+import type { JudgingPolicy } from './compile-policy.ts'
 import type { Facts } from './facts.ts'
 import { followsQuote } from './quote.ts'
 

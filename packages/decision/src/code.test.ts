@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
+import { anOrder, entryCode, factsWith, merchant, orderCode } from '../test/sample.ts'
 import { judgeCode } from './code.ts'
 import type { Facts } from './facts.ts'
 import type { CodeRecord } from './records.ts'
-import { anOrder, entryCode, factsWith, merchant, orderCode } from './sample.ts'
 
 const inMerchant = (changes: Record<string, unknown>) =>
   anOrder({ merchant: { ...anOrder().merchant, ...changes } })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { anOrder, anOrderOf, entryCode, factsWith, merchant, orderCode } from '../test/sample.ts'
 import { judgeContract } from './contract.ts'
 import type { Contract } from './records.ts'
-import { anOrder, anOrderOf, entryCode, factsWith, merchant, orderCode } from './sample.ts'
 
 const psp = '1020000000000000001'
 const good: Contract = {

@@ -6,7 +6,7 @@ export {
   type JudgingPolicy,
   PolicyFault,
   recentUsed,
-} from './compile.ts'
+} from './compile-policy.ts'
 export { judgeContract } from './contract.ts'
 export { type Facts, type Recent, type RecentCounter, recentCounters } from './facts.ts'
 export { judge, type Stage, stages } from './judge.ts'
@@ -32,4 +32,4 @@ export {
   OrderCodeRecord,
 } from './records.ts'
 export { judgeRisk } from './risk.ts'
-export { RuleFault } from './rules.ts'
+export { RuleFault } from './rules/rules.ts'

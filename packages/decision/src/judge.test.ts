@@ -1,9 +1,5 @@
 import type { FinalCode } from '@placeorder/protocol'
 import { expect, test } from 'vitest'
-import type { Facts } from './facts.ts'
-import { judge, stages } from './judge.ts'
-import { Limits } from './limits.ts'
-import { stageNames } from './policy.ts'
 import {
   anOrder,
   type entryCode,
@@ -12,7 +8,11 @@ import {
   noneRecent,
   orderCode,
   policy,
-} from './sample.ts'
+} from '../test/sample.ts'
+import type { Facts } from './facts.ts'
+import { judge, stages } from './judge.ts'
+import { Limits } from './limits.ts'
+import { stageNames } from './policy.ts'
 
 type Cause = { code: FinalCode; spoil: (facts: Facts) => Facts }
 

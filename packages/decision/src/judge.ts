@@ -1,7 +1,7 @@
 import type { FinalCode } from '@placeorder/protocol'
 import { judgeAmount } from './amount.ts'
 import { judgeCode } from './code.ts'
-import type { JudgingPolicy } from './compile.ts'
+import type { JudgingPolicy } from './compile-policy.ts'
 import { judgeContract } from './contract.ts'
 import type { Facts } from './facts.ts'
 import { judgePerPayment } from './limit.ts'

@@ -1,8 +1,5 @@
 import { expect, test } from 'vitest'
 import type { z } from 'zod'
-import { judge } from './judge.ts'
-import { judgePerPayment, takings } from './limit.ts'
-import { LIMIT_AMOUNT_MAX, Limits } from './limits.ts'
 import {
   anOrder,
   anOrderOf,
@@ -11,7 +8,10 @@ import {
   policy,
   policyFile,
   policyWith,
-} from './sample.ts'
+} from '../test/sample.ts'
+import { judge } from './judge.ts'
+import { judgePerPayment, takings } from './limit.ts'
+import { LIMIT_AMOUNT_MAX, Limits } from './limits.ts'
 
 const limitedTo = (limits: z.input<typeof Limits>) => ({
   ...merchant,

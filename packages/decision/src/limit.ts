@@ -4,7 +4,7 @@ import {
   type PlaceOrderRequest,
   smallestUnits,
 } from '@placeorder/protocol'
-import type { CurrencyLimit, JudgingPolicy } from './compile.ts'
+import type { CurrencyLimit, JudgingPolicy } from './compile-policy.ts'
 import type { Facts } from './facts.ts'
 import type { MerchantRecord } from './records.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { anOrderOf, factsWith, merchant, policy, policyWith } from '../test/sample.ts'
 import { judgeMerchant } from './merchant.ts'
-import { anOrderOf, factsWith, merchant, policy, policyWith } from './sample.ts'
 
 test.each([
   ['a good merchant', merchant, 'SUCCESS'],

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { compilePolicy, PolicyFault, recentUsed } from './compile.ts'
+import { policyFile } from '../test/sample.ts'
+import { compilePolicy, PolicyFault, recentUsed } from './compile-policy.ts'
 import { LIMIT_AMOUNT_MAX } from './limits.ts'
 import { Policy } from './policy.ts'
-import { policyFile } from './sample.ts'
 
 const limits = policyFile.limits
 const http = { name: 'blocklist', after: 'code', timeoutMs: 300, url: 'http://127.0.0.1:9/check' }

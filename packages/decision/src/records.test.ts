@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { entryCode, merchant, orderCode } from '../test/sample.ts'
 import { CodeRecord, MerchantRecord } from './records.ts'
-import { entryCode, merchant, orderCode } from './sample.ts'
 
 const [contract] = merchant.contracts
 

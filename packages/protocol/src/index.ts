@@ -1,4 +1,5 @@
 export { Amount, CurrencyCode, isMoreThan, smallestUnits } from './amount.ts'
+export { checkMedia } from './content-type.ts'
 export {
   InquiryOrderAnswer,
   InquiryOrderRequest,
@@ -13,7 +14,6 @@ export {
   readPrivateKey,
   readPublicKey,
 } from './keys.ts'
-export { checkMedia } from './media.ts'
 export { parseBody } from './parse-body.ts'
 export { Address, Env, Merchant, Store } from './parties.ts'
 export {

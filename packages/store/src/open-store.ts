@@ -1,24 +1,30 @@
 import { randomUUID } from 'node:crypto'
-import { Acquirers } from './acquirers.ts'
-import { Announcements } from './announcements.ts'
-import { Conclusion } from './conclusion.ts'
-import { Deferral } from './deferral.ts'
-import { Directory } from './directory.ts'
-import { Durability } from './durability.ts'
-import type { RedisReport } from './inspect-redis.ts'
-import { Intake } from './intake.ts'
-import { keepShards } from './keep-shards.ts'
+import { Conclusion } from './decide/conclusion.ts'
+import { Directory } from './decide/directory.ts'
+import { Usage } from './decide/limit-usage.ts'
+import { Lookup } from './decide/lookup.ts'
+import { RecentOrders } from './decide/recent-orders.ts'
+import { ReleasedCodes } from './decide/released-codes.ts'
+import { Intake } from './intake/intake.ts'
 import { channelName, type OrderId } from './keys.ts'
-import { Lookup } from './lookup.ts'
-import { Mending } from './mending.ts'
-import { OpenShares } from './open-shares.ts'
-import { OpenWalk } from './open-walk.ts'
-import { Orders } from './orders.ts'
-import { Queues } from './queue.ts'
-import { RecentOrders } from './recent.ts'
-import { type Connection, connect, disconnect, type Patience, type RedisAddress } from './redis.ts'
-import { ReleasedCodes } from './released-codes.ts'
-import { Usage } from './usage.ts'
+import { Acquirers } from './orders/acquirers.ts'
+import { Announcements } from './orders/announcements.ts'
+import { OpenShares } from './orders/open-shares.ts'
+import { OpenWalk } from './orders/open-walk.ts'
+import { Orders } from './orders/orders.ts'
+import { Deferral } from './queue/deferral.ts'
+import { Queues } from './queue/queues.ts'
+import { Mending } from './queue/requeue.ts'
+import {
+  type Connection,
+  connect,
+  disconnect,
+  type Patience,
+  type RedisAddress,
+} from './redis/connection.ts'
+import { Durability } from './redis/durability.ts'
+import type { RedisReport } from './redis/inspect-redis.ts'
+import { keepShards } from './redis/keep-shards.ts'
 
 export type StoreOptions = {
   address: RedisAddress

@@ -2,10 +2,10 @@ import type { FinalCode } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
-import { Conclusion } from './conclusion.ts'
+import { Conclusion } from './decide/conclusion.ts'
+import type { Judged } from './decide/limit-usage.ts'
 import { orderIdOf } from './keys.ts'
 import { outcomeOf, partsOf } from './outcome.ts'
-import type { Judged } from './usage.ts'
 
 const { worker, ingress, takeIn } = await openTestStore({ own: true })
 const { orders, usage, durability } = worker

@@ -1,14 +1,14 @@
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
-import type { Taken } from '../src/claim.ts'
+import type { Taken } from '../src/intake/claim.ts'
 import {
   type IngressStore,
   openIngressStore,
   openWorkerStore,
   type WorkerStore,
 } from '../src/open-store.ts'
-import { type Connection, connect, disconnect, type RedisAddress } from '../src/redis.ts'
+import { type Connection, connect, disconnect, type RedisAddress } from '../src/redis/connection.ts'
 
 /** A store on a real Redis for one test file, closed after it. `connection` looks behind its back. */
 export type TestStore = {

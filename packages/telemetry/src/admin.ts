@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { hearSocketErrors } from './hear-socket-errors.ts'
+import { hearSocketErrors } from './handle-socket-errors.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Why a process is not ready; undefined: it is. */

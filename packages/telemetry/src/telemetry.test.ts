@@ -6,8 +6,8 @@ import { buildAdmin } from './admin.ts'
 import { readBacklog } from './backlog.ts'
 import { type Durable, durabilityCheck } from './durability-check.ts'
 import { openLog } from './log.ts'
+import { tellOfFaults } from './log-throttle.ts'
 import { openMetrics, stageNames } from './metrics.ts'
-import { tellOfFaults } from './now-and-then.ts'
 import { noTracing, openTracing } from './traces.ts'
 
 afterEach(() => void vi.useRealTimers())

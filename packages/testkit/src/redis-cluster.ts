@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { findRedisServer, freePort, startLocalRedis } from '@placeorder/store/local-redis'
+import { findRedisServer, freePort, startLocalRedis } from '@placeorder/local-services/redis'
 import { Redis } from 'ioredis'
 
 /** A Redis Cluster of local masters, each durable. */

@@ -8,7 +8,7 @@ import {
   freePort,
   type LocalRedis,
   startLocalRedis,
-} from '@placeorder/store/local-redis'
+} from '@placeorder/local-services/redis'
 import { Redis } from 'ioredis'
 
 /** A master and its replica, both durable, with a sentinel that makes the replica master when the master is gone. */

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Standalone, standaloneFile } from '@placeorder/config'
-import { freePort } from '@placeorder/store/local-redis'
+import { freePort } from '@placeorder/local-services/redis'
 import { type Running, startProcess } from './start-process.ts'
 
 /** `npm start` on a folder of data of its own. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { findRedisServer, startLocalRedis } from '@placeorder/store/local-redis'
+import { findRedisServer, startLocalRedis } from '@placeorder/local-services/redis'
 import { RedisContainer } from '@testcontainers/redis'
 
 /** A real Redis for tests, durable as production's is. */

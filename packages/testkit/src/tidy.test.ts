@@ -21,10 +21,16 @@ const mayImport: Record<string, string[]> = {
   'packages/config': [],
   'packages/telemetry': [],
   'packages/store': ['protocol', 'decision', 'telemetry'],
-  'packages/testkit': ['protocol', 'decision', 'store', 'config', 'telemetry'],
+  'packages/local-services': [],
+  'packages/testkit': ['protocol', 'decision', 'store', 'config', 'telemetry', 'local-services'],
   'apps/simulator': ['protocol'],
+  'apps/standalone': ['protocol', 'decision', 'store', 'config', 'telemetry', 'local-services'],
 }
 const everything = ['protocol', 'decision', 'store', 'config', 'telemetry']
+
+/** The folders of the store: each may import from those after it, and from the files above them. */
+const storeFolders = ['intake', 'decide', 'queue', 'orders', 'redis']
+const folderOf = (path: string) => /^packages\/store\/src\/([a-z-]+)\//.exec(path)?.[1]
 const speaksToRedis = ['packages/store', 'packages/testkit', 'apps/bench', 'apps/chaos']
 const forTests = ({ path }: File) =>
   /\.test\.ts$|\/test\//.test(path) || /^(packages\/testkit|apps\/(bench|chaos))\//.test(path)
@@ -36,12 +42,19 @@ const rules: Record<string, (file: File) => string | undefined> = {
     const allowed = [
       ...(mayImport[roomOf(file)] ?? everything),
       basename(roomOf(file)),
-      ...(forTests(file) ? ['testkit'] : []),
+      ...(forTests(file) ? ['testkit', 'local-services'] : []),
     ]
-    const taken = [...file.text.matchAll(/from '@placeorder\/([a-z]+)/g)].map(
+    const taken = [...file.text.matchAll(/from '@placeorder\/([a-z-]+)/g)].map(
       ([, name = '']) => name,
     )
     return taken.find((name) => !allowed.includes(name))
+  },
+  'imports between folders of the store go one way': (file) => {
+    const own = storeFolders.indexOf(folderOf(file.path) ?? '')
+    if (own < 0 || forTests(file)) return undefined
+    return [...file.text.matchAll(/from '\.\.\/([a-z-]+)\//g)]
+      .map(([, name = '']) => name)
+      .find((name) => storeFolders.indexOf(name) < own)
   },
   'only the store speaks to Redis': (file) =>
     speaksToRedis.includes(roomOf(file))
@@ -95,6 +108,16 @@ describe('each rule finds what breaks it', () => {
     ['imports go one way', 'packages/protocol/src/a.ts', "import { x } from '@placeorder/store'"],
     ['imports go one way', 'apps/simulator/src/a.ts', "import { x } from '@placeorder/decision'"],
     ['imports go one way', 'apps/worker/src/a.ts', "import { x } from '@placeorder/testkit'"],
+    [
+      'imports go one way',
+      'apps/worker/src/a.ts',
+      "import { x } from '@placeorder/local-services'",
+    ],
+    [
+      'imports between folders of the store go one way',
+      'packages/store/src/orders/a.ts',
+      "import { x } from '../queue/queues.ts'",
+    ],
     ['only the store speaks to Redis', 'apps/worker/src/a.ts', "import { Queue } from 'bullmq'"],
     ['the environment is read in main.ts', 'apps/worker/src/a.ts', 'const a = process.env.PORT'],
     ['no module-level state', 'apps/worker/src/a.ts', 'let count = 0'],

@@ -1,6 +1,6 @@
 import { PlaceOrderRequest } from '@placeorder/protocol'
 import BeeQueue from 'bee-queue'
-import { serve } from '../rig/serve.ts'
+import { serve } from '../test-bed/serve.ts'
 import { openDecideOne } from './decide-one.ts'
 
 const redisUrl = process.env.REDIS_URL ?? ''

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { PlaceOrderRequest } from '@placeorder/protocol'
 import { z } from 'zod'
 import { bodyAt } from '../orders/order-at.ts'
-import { serve } from '../rig/serve.ts'
+import { serve } from '../test-bed/serve.ts'
 import { Tally } from './load.ts'
 
 const Start = z.object({ inHand: z.number(), from: z.number() })

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { signAhead } from '../orders/sign-ahead.ts'
 import { wireOf } from '../orders/wire.ts'
-import { serve } from '../rig/serve.ts'
+import { serve } from '../test-bed/serve.ts'
 import { autocannon, type Histogram } from './autocannon.ts'
 import { Tally } from './load.ts'
 

@@ -1,5 +1,5 @@
-import type { Machine } from '../rig/machine.ts'
-import { type Bound, type Figure, type Finding, verdictOn } from './finding.ts'
+import type { Machine } from '../test-bed/machine.ts'
+import { type Bound, type Figure, type Finding, verdictOn } from './metric.ts'
 
 /** The whole run as Markdown: what must be reached, then a table for each figure. */
 export function markdownOf(machine: Machine, figures: readonly Figure[]): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { roundsOf } from '../statistics.ts'
-import { type Bound, type Figure, verdictOn } from './finding.ts'
 import { markdownOf, summaryOf } from './markdown.ts'
+import { type Bound, type Figure, verdictOn } from './metric.ts'
 
 const machine = {
   cpu: 'a CPU',

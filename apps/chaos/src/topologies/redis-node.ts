@@ -7,7 +7,7 @@ import {
   type LocalRedis,
   type RedisServer,
   startLocalRedis,
-} from '@placeorder/store/local-redis'
+} from '@placeorder/local-services/redis'
 import { Redis } from 'ioredis'
 import { type FakeClock, openFakeClock, withEnvironment } from './fake-clock.ts'
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { freePort } from '@placeorder/store/local-redis'
+import { freePort } from '@placeorder/local-services/redis'
 import { sentinelMaster, startSentinel } from '@placeorder/testkit'
 import type { Faults } from '../faults.ts'
 import { nodeFaults } from './node-faults.ts'

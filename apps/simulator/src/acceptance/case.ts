@@ -1,6 +1,6 @@
 import { isResultCode, type ResultCode } from '@placeorder/protocol'
+import type { Lab } from './case-context.ts'
 import type { FixtureName } from './fixtures.ts'
-import type { Lab } from './lab.ts'
 import type { Recorded } from './wire.ts'
 
 /** What a case is about; the report has a chapter for each. */

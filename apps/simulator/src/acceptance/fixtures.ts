@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { readNamed } from '../caller-options.ts'
-import { Usage } from '../command.ts'
+import { readNamed } from '../cli/caller-options.ts'
+import { Usage } from '../cli/command.ts'
 
 /** Result codes that only an acquirer in a certain state gives. */
 export const stateCodes = [

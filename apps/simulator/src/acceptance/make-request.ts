@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { formatTime, sign, signedText } from '@placeorder/protocol'
-import { targetOf, type Who } from '../caller.ts'
+import { targetOf, type Who } from '../client/caller.ts'
 import type { Pair, Sent } from './wire.ts'
 
 /** What may be otherwise in a request, and is otherwise as Alipay+ sends it. */

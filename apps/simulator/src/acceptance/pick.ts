@@ -1,4 +1,4 @@
-import { Usage } from '../command.ts'
+import { Usage } from '../cli/command.ts'
 import type { Case } from './case.ts'
 
 type Wanted = { only?: string | undefined; without?: string | undefined }

@@ -1,6 +1,6 @@
 import { allOfThem, type Case, type Survey, type Trial, Unmet } from './case.ts'
+import { Lab, type Setting } from './case-context.ts'
 import type { Fixtures } from './fixtures.ts'
-import { Lab, type Setting } from './lab.ts'
 import type { Recorded } from './wire.ts'
 
 export type Verdict = 'PASSED' | 'FAILED' | 'SKIPPED'

@@ -1,6 +1,6 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import type { Reply, Tls } from '../caller.ts'
+import type { Reply, Tls } from '../client/caller.ts'
 
 /** A header's name and value, as they go over the wire: in this order and spelling, a name as often as it is there. */
 export type Pair = readonly [name: string, value: string]

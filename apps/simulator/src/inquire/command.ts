@@ -1,10 +1,10 @@
-import { Caller } from '../caller.ts'
-import { callerOptions, readWho } from '../caller-options.ts'
-import { type Command, exit, Usage } from '../command.ts'
-import { hearInquired } from '../heard.ts'
-import { asksForHelp, printHelp, readArgs } from '../options.ts'
-import { orderCall, readSample, withFields } from '../sample-order.ts'
-import { exchangeAsJson, heardWords, showExchange } from '../show.ts'
+import { callerOptions, readWho } from '../cli/caller-options.ts'
+import { type Command, exit, Usage } from '../cli/command.ts'
+import { asksForHelp, printHelp, readArgs } from '../cli/options.ts'
+import { orderCall, readSample, withFields } from '../cli/sample-order.ts'
+import { exchangeAsJson, heardWords, showExchange } from '../cli/show.ts'
+import { Caller } from '../client/caller.ts'
+import { hearInquired } from '../client/read-answer.ts'
 
 const options = {
   ...callerOptions,

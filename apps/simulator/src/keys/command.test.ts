@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { sign, verify } from '@placeorder/protocol'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { recorder } from '../../test/recorder.ts'
-import { Usage } from '../command.ts'
+import { Usage } from '../cli/command.ts'
 import { command } from './command.ts'
 
 let dir: string

@@ -2,8 +2,8 @@ import { generateKeyPair } from 'node:crypto'
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Command, exit, Usage } from '../command.ts'
-import { asksForHelp, printHelp, readArgs } from '../options.ts'
+import { type Command, exit, Usage } from '../cli/command.ts'
+import { asksForHelp, printHelp, readArgs } from '../cli/options.ts'
 
 /** PROTOCOL.md: 2048 bits or more. */
 const KEY_BITS = 2048

@@ -1,6 +1,6 @@
 import autocannon, { type Client, type Headers, type Histogram, type Request } from 'autocannon'
-import type { Tls } from '../caller.ts'
-import { targetOf } from '../caller.ts'
+import type { Tls } from '../client/caller.ts'
+import { targetOf } from '../client/caller.ts'
 import type { Ready } from './sign-ahead.ts'
 
 /** What came back for one request. */

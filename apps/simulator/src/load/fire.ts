@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { patience, type Tls } from '../caller.ts'
+import { patience, type Tls } from '../client/caller.ts'
 import { Connection, type Landed } from './connection.ts'
 import type { Supply } from './supply.ts'
 

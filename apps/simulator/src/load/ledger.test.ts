@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Heard } from '../heard.ts'
+import type { Heard } from '../client/read-answer.ts'
 import { Ledger } from './ledger.ts'
 import type { Kind } from './mix.ts'
 

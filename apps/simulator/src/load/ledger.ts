@@ -1,4 +1,4 @@
-import type { Heard } from '../heard.ts'
+import type { Heard } from '../client/read-answer.ts'
 import type { Kind } from './mix.ts'
 
 /** An answer that breaks a promise of the protocol to an earlier one. */

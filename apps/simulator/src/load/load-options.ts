@@ -1,5 +1,5 @@
-import { callerOptions } from '../caller-options.ts'
-import { numberOf, type Option } from '../options.ts'
+import { callerOptions } from '../cli/caller-options.ts'
+import { numberOf, type Option } from '../cli/options.ts'
 import { parseMix } from './mix.ts'
 import type { Measures, Objective } from './objectives.ts'
 import type { Setup } from './summary.ts'

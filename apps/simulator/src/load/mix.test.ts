@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Usage } from '../command.ts'
+import { Usage } from '../cli/command.ts'
 import { kinds, parseMix, plan } from './mix.ts'
 
 describe('parseMix', () => {

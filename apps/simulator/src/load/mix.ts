@@ -1,4 +1,4 @@
-import { Usage } from '../command.ts'
+import { Usage } from '../cli/command.ts'
 
 /**
  * What a request of the load is: a new order; the same order again; it again with another amount, which must be refused;

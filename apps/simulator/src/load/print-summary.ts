@@ -1,4 +1,4 @@
-import { type Terminal, table } from '../terminal.ts'
+import { type Terminal, table } from '../cli/terminal.ts'
 import type { Ending } from './fire.ts'
 import { kinds } from './mix.ts'
 import { ms, titles, valueWords } from './objectives.ts'

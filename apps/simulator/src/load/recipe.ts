@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { z } from 'zod'
-import { Usage } from '../command.ts'
+import { Usage } from '../cli/command.ts'
 import type { Kind, Planned } from './mix.ts'
 
 /** How the bodies of a run are made: they can be made again at any time, so nothing is kept of them. */

@@ -1,4 +1,4 @@
-import { escaped, htmlPage } from '../html-page.ts'
+import { escaped, htmlPage } from '../cli/html-page.ts'
 import { latencyChart, nameOfFate, throughputChart } from './chart.ts'
 import { kinds } from './mix.ts'
 import { ms, titles, valueWords } from './objectives.ts'

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { type SignedRequest, signRequest, type Who } from '../caller.ts'
+import { type SignedRequest, signRequest, type Who } from '../client/caller.ts'
 import type { Planned } from './mix.ts'
 import { bodyOf, type Recipe } from './recipe.ts'
 

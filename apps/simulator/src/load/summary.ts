@@ -1,8 +1,8 @@
 import type { Ending } from './fire.ts'
-import type { Followed } from './follower.ts'
 import type { Contradiction } from './ledger.ts'
 import type { Mix } from './mix.ts'
 import type { Measures, Verdict } from './objectives.ts'
+import type { Followed } from './poller.ts'
 import type { Bucket, CodeCount, Fate, Latency } from './tally.ts'
 
 /** How the run was made. */

@@ -1,4 +1,4 @@
-import type { Heard } from '../heard.ts'
+import type { Heard } from '../client/read-answer.ts'
 import type { Landed } from './connection.ts'
 import { type Kind, kinds } from './mix.ts'
 import { corrected, percentile, ranks } from './percentiles.ts'

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { makeKeys, writeKeys } from '../../test/keys.ts'
 import { recorder } from '../../test/recorder.ts'
 import { SmallAcquirer } from '../../test/small-acquirer.ts'
-import { Usage } from '../command.ts'
+import { Usage } from '../cli/command.ts'
 import { command as inquire } from '../inquire/command.ts'
 import { command as place } from './command.ts'
 

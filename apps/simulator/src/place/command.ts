@@ -1,18 +1,18 @@
+import { callerOptions, readWho } from '../cli/caller-options.ts'
+import { type Command, exit, Usage } from '../cli/command.ts'
+import { asksForHelp, numberOf, printHelp, readArgs } from '../cli/options.ts'
+import { newPaymentId, orderCall, readSample, withField, withFields } from '../cli/sample-order.ts'
+import { exchangeAsJson, heardWords, showExchange } from '../cli/show.ts'
+import type { Terminal } from '../cli/terminal.ts'
 import {
   type Call,
   callPlaceOrder,
   isFinal,
   type OrderCall,
   type Step,
-} from '../call-place-order.ts'
-import { Caller } from '../caller.ts'
-import { callerOptions, readWho } from '../caller-options.ts'
-import { type Command, exit, Usage } from '../command.ts'
-import { type Heard, hearPlaced } from '../heard.ts'
-import { asksForHelp, numberOf, printHelp, readArgs } from '../options.ts'
-import { newPaymentId, orderCall, readSample, withField, withFields } from '../sample-order.ts'
-import { exchangeAsJson, heardWords, showExchange } from '../show.ts'
-import type { Terminal } from '../terminal.ts'
+} from '../client/call-place-order.ts'
+import { Caller } from '../client/caller.ts'
+import { type Heard, hearPlaced } from '../client/read-answer.ts'
 
 const options = {
   ...callerOptions,

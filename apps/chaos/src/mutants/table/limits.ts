@@ -14,14 +14,14 @@ export const limits: Mutant[] = [
   },
   {
     breaks: 'the register is kept by the minute of the look, not of the claim',
-    file: 'packages/store/src/usage.ts',
+    file: 'packages/store/src/decide/limit-usage.ts',
     from: '([, order]) => minuteOf(order.claimedAt))',
     to: '() => minuteOf(Date.now()))',
     test: usage,
   },
   {
     breaks: 'the register is kept by the minute of the look where one node keeps all keys',
-    file: 'packages/store/src/conclusion.ts',
+    file: 'packages/store/src/decide/conclusion.ts',
     from: 'minuteOf(claimedAt)',
     to: 'minuteOf(Date.now())',
     test: ['packages/store', 'src/conclusion.test.ts'],

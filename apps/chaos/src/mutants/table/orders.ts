@@ -2,7 +2,7 @@ import type { Mutant } from '../mutant.ts'
 
 const claim = 'packages/store/src/lua/claim.lua'
 const conclude = 'packages/store/src/lua/conclude.lua'
-const durability = 'packages/store/src/durability.ts'
+const durability = 'packages/store/src/redis/durability.ts'
 const intakeTest: Mutant['test'] = ['packages/store', 'src/intake.test.ts']
 const ordersTest: Mutant['test'] = ['packages/store', 'src/orders.test.ts']
 const gatheringTest: Mutant['test'] = ['packages/store', 'src/gathering.test.ts']
@@ -61,14 +61,14 @@ export const orders: Mutant[] = [
   },
   {
     breaks: 'a worker forgets what joined its job before it was done with it',
-    file: 'packages/store/src/lua/take-joined.lua',
+    file: 'packages/store/src/lua/drain-joined.lua',
     from: "redis.call('LTRIM', KEYS[2], ARGV[2], -1)",
     to: "redis.call('DEL', KEYS[2])",
     test: gatheringTest,
   },
   {
     breaks: 'what joined a job that failed is forgotten',
-    file: 'packages/store/src/gathering.ts',
+    file: 'packages/store/src/queue/job-rounds.ts',
     from: "ofJoined.every(({ status }) => status === 'fulfilled')",
     to: 'ofJoined.every(() => true)',
     test: gatheringTest,

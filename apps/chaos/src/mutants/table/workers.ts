@@ -3,27 +3,27 @@ import type { Mutant } from '../mutant.ts'
 const groupTest: Mutant['test'] = ['apps/worker', 'src/process-group.test.ts']
 const mendingTest: Mutant['test'] = ['packages/store', 'src/mending.test.ts']
 const deferralTest: Mutant['test'] = ['packages/store', 'src/deferral.test.ts']
-const deferral = 'packages/store/src/deferral.ts'
+const deferral = 'packages/store/src/queue/deferral.ts'
 
 /** Judging, retries, requeueing, and orders that kill. */
 export const workers: Mutant[] = [
   {
     breaks: 'workers never requeue',
-    file: 'apps/worker/src/mend.ts',
+    file: 'apps/worker/src/requeue.ts',
     from: 'while (!signal.aborted) {',
     to: 'while (signal.aborted) {',
     test: ['apps/operator', 'test/metrics.test.ts'],
   },
   {
     breaks: 'orders whose job is there are requeued',
-    file: 'packages/store/src/mending.ts',
+    file: 'packages/store/src/queue/requeue.ts',
     from: 'replies[i]?.[1] === 0 ||',
     to: 'replies[i]?.[1] === 1 ||',
     test: mendingTest,
   },
   {
     breaks: 'an order is given a new job by everybody who asks',
-    file: 'packages/store/src/lua/entrust.lua',
+    file: 'packages/store/src/lua/reassign.lua',
     from: '(kept[2] == from or kept[2] == to)',
     to: 'true',
     test: mendingTest,
@@ -75,7 +75,7 @@ export const workers: Mutant[] = [
   },
   {
     breaks: 'stack traces grow in the jobs',
-    file: 'packages/store/src/queue.ts',
+    file: 'packages/store/src/queue/queues.ts',
     from: '  stackTraceLimit: 0,\n',
     to: '',
     test: ['packages/store', 'src/queue.test.ts'],
@@ -117,7 +117,7 @@ export const workers: Mutant[] = [
   },
   {
     breaks: 'a deferred order that left its list is never requeued',
-    file: 'packages/store/src/mending.ts',
+    file: 'packages/store/src/queue/requeue.ts',
     from: '|| replies[i]?.[1] === null)',
     to: '|| false)',
     test: deferralTest,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resultCodes } from '@placeorder/protocol'
 import { expect, test } from 'vitest'
-import { wrongAcquirers } from '../../../test/wrong-ways.ts'
+import { wrongAcquirers } from '../../../test/faulty-behaviours.ts'
 import { casesMarkdown } from '../report/markdown.ts'
 import { allCases } from './all-cases.ts'
 

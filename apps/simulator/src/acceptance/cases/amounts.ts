@@ -7,7 +7,7 @@ import {
   set,
   without,
 } from '../order.ts'
-import { agreed } from '../told.ts'
+import { agreed } from '../parsed-answer.ts'
 
 const charged = 'The payer is charged another amount than he saw.'
 const illegal = code('PARAM_ILLEGAL')

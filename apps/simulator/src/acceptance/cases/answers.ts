@@ -1,9 +1,9 @@
 import { isResultCode, messageOf, parseRequestTime, statusOf } from '@placeorder/protocol'
 import { z } from 'zod'
-import { isForUnknown } from '../../answer-signature.ts'
+import { isForUnknown } from '../../client/answer-signature.ts'
 import { allOfThem, type Case, exactly, page, type Source, type Survey, wire } from '../case.ts'
 import { isObject } from '../fixtures.ts'
-import { bodyOf } from '../told.ts'
+import { bodyOf } from '../parsed-answer.ts'
 import type { Recorded } from '../wire.ts'
 
 type Answered = Extract<Recorded['reply'], { kind: 'ANSWERED' }>

@@ -1,7 +1,7 @@
 import type { ResultCode } from '@placeorder/protocol'
-import { targetOf } from '../../caller.ts'
+import { targetOf } from '../../client/caller.ts'
 import { type Case, code, page } from '../case.ts'
-import type { Lab } from '../lab.ts'
+import type { Lab } from '../case-context.ts'
 import type { Make } from '../make-request.ts'
 import { amounts, type Change, set } from '../order.ts'
 

@@ -1,6 +1,6 @@
 import { type Case, code, wire } from '../case.ts'
-import type { Lab } from '../lab.ts'
-import { agreed, type Told } from '../told.ts'
+import type { Lab } from '../case-context.ts'
+import { agreed, type Told } from '../parsed-answer.ts'
 
 const source = wire('How real callers behave')
 

@@ -1,5 +1,5 @@
 import { anyBut, type Case, code, page, type Source, wire } from '../case.ts'
-import type { Lab } from '../lab.ts'
+import type { Lab } from '../case-context.ts'
 import { type Change, set, without } from '../order.ts'
 
 /** A text field of placeOrder.txt. `means` is what goes wrong for a payer when it does not hold what was sent. */

@@ -1,6 +1,6 @@
 import { type Case, code, Unmet, wire } from '../case.ts'
 import { set } from '../order.ts'
-import { agreed, words } from '../told.ts'
+import { agreed, words } from '../parsed-answer.ts'
 import { changes, more, nulls, rest } from './compared-terms.ts'
 import { COPIES, cannotLearn, key, oneAnswer, paidTwice } from './one-answer.ts'
 

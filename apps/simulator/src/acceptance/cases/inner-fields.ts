@@ -1,5 +1,5 @@
 import { anyBut, type Case, code, type Expected, wire } from '../case.ts'
-import type { Lab } from '../lab.ts'
+import type { Lab } from '../case-context.ts'
 import { type Change, set, without } from '../order.ts'
 
 /** Fields of each object by their greatest length; 0 where none is published. */

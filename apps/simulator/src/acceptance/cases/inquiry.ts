@@ -1,8 +1,8 @@
 import { type Case, code, type Expected, exactly, type Source, Unmet, wire } from '../case.ts'
-import type { Lab } from '../lab.ts'
+import type { Lab } from '../case-context.ts'
 import type { Make } from '../make-request.ts'
 import { set, without } from '../order.ts'
-import { agreed } from '../told.ts'
+import { agreed } from '../parsed-answer.ts'
 
 const published = wire('How real callers behave')
 const ours = wire('How real callers behave', 'ours')

@@ -1,7 +1,7 @@
 import { type Case, code, page, type Source } from '../case.ts'
-import type { Lab } from '../lab.ts'
+import type { Lab } from '../case-context.ts'
 import type { Change, Fields } from '../order.ts'
-import { agreed } from '../told.ts'
+import { agreed } from '../parsed-answer.ts'
 
 export const paidTwice = 'The payer pays twice.'
 export const cannotLearn = 'The repeat is refused, and the payer cannot learn whether he paid.'

@@ -1,7 +1,7 @@
 import { type Case, code, type Expected, exactly, page, type Source, Unmet, wire } from '../case.ts'
-import type { Lab } from '../lab.ts'
+import type { Lab } from '../case-context.ts'
 import { amountIn, type Fields } from '../order.ts'
-import { agreed, type Told } from '../told.ts'
+import { agreed, type Told } from '../parsed-answer.ts'
 
 const ours = wire('Idempotency', 'ours')
 const once = page('paymentId')

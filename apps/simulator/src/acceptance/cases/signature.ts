@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type Case, code, type Expected, type Source, wire } from '../case.ts'
-import type { Lab } from '../lab.ts'
+import type { Lab } from '../case-context.ts'
 import { type Make, percentEncoded } from '../make-request.ts'
 import { set } from '../order.ts'
 

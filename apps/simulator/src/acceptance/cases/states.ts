@@ -1,7 +1,7 @@
 import { type Case, code, page, Unmet } from '../case.ts'
+import type { Lab } from '../case-context.ts'
 import { stateCodes } from '../fixtures.ts'
-import type { Lab } from '../lab.ts'
-import { agreed, type Told } from '../told.ts'
+import { agreed, type Told } from '../parsed-answer.ts'
 
 type StateCode = (typeof stateCodes)[number]
 

@@ -1,5 +1,5 @@
 import { anyBut, type Case, code, page, wire } from '../case.ts'
-import type { Lab } from '../lab.ts'
+import type { Lab } from '../case-context.ts'
 import { set, without } from '../order.ts'
 
 /** PROTOCOL.md: a body is at most this large, and nests at most this deep. */

@@ -1,5 +1,5 @@
-import type { Reply } from '../../caller.ts'
-import { targetOf } from '../../caller.ts'
+import type { Reply } from '../../client/caller.ts'
+import { targetOf } from '../../client/caller.ts'
 import type { Recorded, Sent } from '../wire.ts'
 
 /** Bodies that are longer than so many characters are cut where people read them. */

@@ -1,4 +1,4 @@
-import { type Colour, type Terminal, table } from '../../terminal.ts'
+import { type Colour, type Terminal, table } from '../../cli/terminal.ts'
 import type { Case } from '../case.ts'
 import type { Outcome, Verdict } from '../run-cases.ts'
 import { type Acceptance, countWords, sourceWords } from './acceptance.ts'

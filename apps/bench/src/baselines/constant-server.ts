@@ -1,5 +1,0 @@
-import { serve } from '../rig/serve.ts'
-import { filesOf, serveSigned } from './signed-server.ts'
-
-await serveSigned(filesOf(process.env), () => 'SUCCESS')
-serve({})

@@ -1,0 +1,93 @@
+import { answersPerSecondMax } from '../baselines/signing.ts'
+import type { Figure, Finding } from '../report/metric.ts'
+import { roundsOf } from '../statistics.ts'
+import { measure, type Sample } from '../test-bed/measure.ts'
+import { closedLoop, placeorder } from '../test-bed/servers.ts'
+import { type House, httpDriver } from '../test-bed/test-bed.ts'
+import { finding } from './rounds.ts'
+
+const COUNTS = [1, 2, 4, 8] as const
+const CONNECTIONS = 64
+
+/** Connections of each ingress when each has as much in hand. Eight times 64 are more than two cores answer in time. */
+const CONNECTIONS_EACH = 32
+const GROWTH_PERCENT_MAX = 10
+
+/** What is counted here hardly differs between rounds, whatever else the machine does. */
+const ROUNDS_MAX = 3
+
+/** What an order costs Redis when there are more ingresses: each with as much in hand, and all together with as much. */
+export async function ingresses(house: House): Promise<Figure> {
+  await using stack = new AsyncDisposableStack()
+  const perSecondMax = await answersPerSecondMax(house.files.signingKey)
+  const { seconds, leadSeconds } = house.plan
+  const rounds = Math.min(house.plan.rounds, ROUNDS_MAX)
+  const driver = await httpDriver(
+    house,
+    stack,
+    Math.ceil(perSecondMax * (2 * rounds + 1) * (leadSeconds + seconds + 1)),
+  )
+  const each = new Map<number, Sample[]>()
+  const together = new Map<number, Sample[]>()
+  for (const count of COUNTS) {
+    await using one = new AsyncDisposableStack()
+    const server = await placeorder(house, one, { ingresses: count })
+    const busy = closedLoop(server, driver, { connections: CONNECTIONS_EACH * count, perSecondMax })
+    const thin = closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })
+    await measure(busy, { leadSeconds, seconds })
+    for (const [subject, samples] of [
+      [busy, each],
+      [thin, together],
+    ] as const) {
+      subject.next = Math.max(busy.next, thin.next)
+      for (let round = 0; round < rounds; round += 1) {
+        samples.set(count, [
+          ...(samples.get(count) ?? []),
+          await measure(subject, { leadSeconds, seconds }),
+        ])
+      }
+    }
+    house.say(`${count} ingresses`)
+  }
+  const findings = (what: string, samples: Map<number, Sample[]>): Finding[] => [
+    growth(`${what}: growth of Redis commands an order, at most`, samples, (one) => one.commands),
+    growth(`${what}: growth of Redis output an order, at most`, samples, (one) => one.outputBytes),
+    ...COUNTS.flatMap((count) => [
+      finding(
+        `${what}, ${count}: commands an order`,
+        '',
+        samples.get(count) ?? [],
+        (one) => one.commands,
+      ),
+      finding(
+        `${what}, ${count}: output an order`,
+        'B',
+        samples.get(count) ?? [],
+        (one) => one.outputBytes,
+      ),
+    ]),
+  ]
+  return {
+    name: 'ingresses',
+    title: `Ingresses beside each other`,
+    findings: [
+      ...findings(`${CONNECTIONS} connections in all`, together),
+      ...findings(`${CONNECTIONS_EACH} connections each`, each),
+    ],
+  }
+}
+
+/** The most that any number of ingresses costs more than one does, in percent. */
+function growth(
+  what: string,
+  samples: Map<number, Sample[]>,
+  of: (sample: Sample) => number,
+): Finding {
+  const [one, ...more] = COUNTS.map((count) => samples.get(count) ?? [])
+  const percent = (sample: Sample, i: number) => 100 * (of(sample) / of(one?.[i] ?? sample) - 1)
+  const worst =
+    one?.map((_, i) =>
+      Math.max(...more.map((some) => percent(some[i] ?? (one[i] as Sample), i))),
+    ) ?? []
+  return { what, unit: '%', rounds: roundsOf(worst), must: { atMost: GROWTH_PERCENT_MAX } }
+}

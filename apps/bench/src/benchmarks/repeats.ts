@@ -1,0 +1,40 @@
+import { answersPerSecondMax } from '../baselines/signing.ts'
+import type { Figure } from '../report/metric.ts'
+import { measure } from '../test-bed/measure.ts'
+import { closedLoop, placeorder } from '../test-bed/servers.ts'
+import { type House, httpDriver } from '../test-bed/test-bed.ts'
+import { alternate, cpuNote, finding, loadSeconds, ratio } from './rounds.ts'
+
+const CONNECTIONS = 64
+
+/** Repeats of concluded orders, beside new ones, at the same ingress. */
+export async function repeats(house: House): Promise<Figure> {
+  await using stack = new AsyncDisposableStack()
+  const perSecondMax = await answersPerSecondMax(house.files.signingKey)
+  const { warmUpSeconds } = house.plan
+  const seconds = loadSeconds(house.plan) + warmUpSeconds + 2
+  const driver = await httpDriver(house, stack, Math.ceil(perSecondMax * seconds))
+  const server = await placeorder(house, stack)
+  const fresh = closedLoop({ ...server, name: 'new orders' }, driver, {
+    connections: CONNECTIONS,
+    perSecondMax,
+  })
+  await measure(fresh, { leadSeconds: warmUpSeconds, seconds: 0.5 })
+  const repeated = { ...fresh, name: 'repeats', load: { ...fresh.load, again: fresh.next } }
+  const samples = await alternate(house, [fresh, repeated])
+  const of = (name: string) => samples.get(name) ?? []
+  return {
+    name: 'repeats',
+    title: `Repeats of concluded orders, ${CONNECTIONS} connections`,
+    findings: [
+      ratio('repeats over new orders', [of('repeats'), of('new orders')], (one) => one.perSecond, {
+        atLeast: 1,
+      }),
+      finding('repeats, throughput', 'orders/s', of('repeats'), (one) => one.perSecond),
+      finding('new orders, throughput', 'orders/s', of('new orders'), (one) => one.perSecond),
+      finding('repeats, p99', 'ms', of('repeats'), ({ p99 }) => p99),
+      finding('new orders, p99', 'ms', of('new orders'), ({ p99 }) => p99),
+    ],
+    notes: [cpuNote('repeats', of('repeats')), cpuNote('new orders', of('new orders'))],
+  }
+}

@@ -1,0 +1,89 @@
+import type { Plan } from '../options.ts'
+import type { Finding } from '../report/metric.ts'
+import { roundsOf } from '../statistics.ts'
+import { measure, type Sample, type Subject } from '../test-bed/measure.ts'
+import type { House } from '../test-bed/test-bed.ts'
+
+/** How long load is on each subject in all (s), with some to spare. */
+export const loadSeconds = ({ rounds, seconds, leadSeconds, warmUpSeconds }: Plan): number =>
+  rounds * (leadSeconds + seconds + 1) + warmUpSeconds + 2
+
+export type Alternating = {
+  /** The subjects under the load that warms them up, where that is another one: a slow one would warm nothing. */
+  busy?: readonly Subject[]
+  betweenRounds?: () => Promise<void>
+}
+
+/**
+ * Measures the subjects by turns, round after round, so that whatever slows the machine down for a while slows all of them.
+ * Resolves with each subject's samples, by name.
+ */
+export async function alternate(
+  house: House,
+  subjects: readonly Subject[],
+  { busy = subjects, betweenRounds = async () => {} }: Alternating = {},
+): Promise<Map<string, Sample[]>> {
+  const { rounds, seconds, leadSeconds, warmUpSeconds } = house.plan
+  const samples = new Map<string, Sample[]>(subjects.map(({ name }) => [name, []]))
+  for (const [i, subject] of subjects.entries()) {
+    house.say(`${subject.name}: warming up`)
+    const warming = busy[i] ?? subject
+    await measure(warming, { leadSeconds: warmUpSeconds, seconds: 0.5 })
+    subject.next = warming.next
+  }
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const subject of subjects) {
+      const sample = await measure(subject, { leadSeconds, seconds })
+      samples.get(subject.name)?.push(sample)
+      house.say(
+        `${subject.name}, round ${round} of ${rounds}: ${Math.round(sample.perSecond)} orders/s`,
+      )
+    }
+    await betweenRounds()
+  }
+  return samples
+}
+
+/** One line of the table, from each round's sample. */
+export const finding = (
+  what: string,
+  unit: string,
+  samples: readonly Sample[],
+  of: (sample: Sample) => number,
+  must?: Finding['must'],
+): Finding => ({
+  what,
+  unit,
+  rounds: roundsOf(samples.map(of)),
+  ...(must === undefined ? {} : { must }),
+})
+
+/** One line that compares: each round with its neighbour of the same round. */
+export const ratio = (
+  what: string,
+  [over, under]: readonly [readonly Sample[], readonly Sample[]],
+  of: (sample: Sample) => number,
+  must?: Finding['must'],
+): Finding => ({
+  what,
+  unit: '×',
+  rounds: roundsOf(over.map((sample, i) => of(sample) / of(under[i] as Sample))),
+  ...(must === undefined ? {} : { must }),
+})
+
+/** Where the CPU time of an order goes (µs), by process. */
+export function cpuNote(name: string, samples: readonly Sample[]): string {
+  const names = Object.keys(samples[0]?.cpuUs ?? {})
+  const parts = names.map(
+    (process) =>
+      `${process} ${Math.round(roundsOf(samples.map(({ cpuUs }) => cpuUs[process] ?? Number.NaN)).median)}`,
+  )
+  return `CPU time of an order, ${name}, in µs: ${parts.join(', ')}.`
+}
+
+/** Which commands Redis ran for an order. */
+export function commandsNote(name: string, samples: readonly Sample[]): string {
+  const { byCommand = [] } = samples.at(-1) ?? {}
+  const parts = byCommand.map(([command, count]) => `${command} ${count.toFixed(2)}`)
+  return `Redis commands of an order, ${name}: ${parts.join(', ')}.`
+}

@@ -1,0 +1,107 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { z } from 'zod'
+import { answersPerSecondMax } from '../baselines/signing.ts'
+import { Mark } from '../drivers/load.ts'
+import type { Figure } from '../report/metric.ts'
+import { median, roundsOf } from '../statistics.ts'
+import { measure } from '../test-bed/measure.ts'
+import { closedLoop, fixedRate, placeorder } from '../test-bed/servers.ts'
+import { type House, httpDriver } from '../test-bed/test-bed.ts'
+import { usageOf } from '../test-bed/usage-of.ts'
+
+const CONNECTIONS = 100
+
+/** Orders for so many seconds more are ready, for the beginning and the end. */
+const SLACK_S = 20
+
+/** Memory is looked at this often (s); a figure of it is the median of a minute's looks, so that no collection sways it. */
+const LOOK_S = 5
+const MINUTE_LOOKS = 60 / LOOK_S
+
+/** Signed orders at a fixed rate, for minutes: how many are slow, and what memory does. */
+export async function sustained(house: House): Promise<Figure> {
+  await using stack = new AsyncDisposableStack()
+  const { sustainedSeconds, sustainedRate: rate, warmUpSeconds } = house.plan
+  const perSecondMax = await answersPerSecondMax(house.files.signingKey)
+  const count = rate * (sustainedSeconds + SLACK_S) + perSecondMax * (warmUpSeconds + 2)
+  const driver = await httpDriver(house, stack, Math.ceil(count))
+  const server = await placeorder(house, stack)
+  const warming = closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })
+  await measure(warming, { leadSeconds: warmUpSeconds, seconds: 0.5 })
+  const { load } = fixedRate(server, driver, { connections: CONNECTIONS, rate })
+  const anything = z.unknown()
+  await driver.ask(
+    'start',
+    { ...load, from: warming.next, seconds: sustainedSeconds + SLACK_S },
+    anything,
+  )
+  const marks: Mark[] = []
+  const resident = new Map<string, number[]>(server.programs.map(({ name }) => [name, []]))
+  const before = await server.redis?.counters()
+  await driver.ask('mark', undefined, anything)
+  for (let second = 0; second < sustainedSeconds; second += LOOK_S) {
+    await wait(1_000 * LOOK_S)
+    marks.push(await driver.ask('mark', undefined, Mark))
+    for (const { name, pid } of server.programs)
+      resident.get(name)?.push((await usageOf(pid))?.residentBytes ?? Number.NaN)
+    if (marks.length % MINUTE_LOOKS === 0)
+      house.say(`${marks.length / MINUTE_LOOKS} min, ${answered(marks)} orders answered`)
+  }
+  const after = await server.redis?.counters()
+  await driver.ask('stop', undefined, anything)
+  const failed = marks.find((mark) => mark.failed > 0)
+  if (failed !== undefined) throw new Error(`${failed.failed} answers were wrong: ${failed.why}`)
+  const held = (after?.usedMemoryBytes ?? Number.NaN) - (before?.usedMemoryBytes ?? Number.NaN)
+  const share = (100 * marks.reduce((sum, mark) => sum + mark.slowerThan1s, 0)) / answered(marks)
+  const one = (value: number) => roundsOf([value])
+  return {
+    name: 'sustained',
+    title: `${rate} signed orders a second for ${sustainedSeconds} s`,
+    findings: [
+      { what: 'orders slower than 1 s', unit: '%', rounds: one(share), must: { atMost: 0.1 } },
+      ...['ingress', 'worker'].map((name) => ({
+        what: `growth of the ${name}'s memory, last minute over the second`,
+        unit: '%',
+        rounds: one(growthPercent(resident.get(name) ?? [])),
+        must: { atMost: 5 },
+      })),
+      {
+        what: 'orders answered',
+        unit: 'orders/s',
+        rounds: one(answered(marks) / sustainedSeconds),
+      },
+      { what: 'p50', unit: 'ms', rounds: one(median(marks.map(({ p50 }) => p50))) },
+      {
+        what: 'p99, the median of 5 s each',
+        unit: 'ms',
+        rounds: one(median(marks.map(({ p99 }) => p99))),
+      },
+      {
+        what: 'p99, the worst 5 s',
+        unit: 'ms',
+        rounds: one(Math.max(...marks.map(({ p99 }) => p99))),
+      },
+      { what: 'growth of Redis, an order', unit: 'B', rounds: one(held / answered(marks)) },
+    ],
+    notes: [...resident].map(
+      ([name, bytes]) =>
+        `Memory of ${name}, each minute, in MiB: ${minutesOf(bytes)
+          .map((value) => Math.round(value / 2 ** 20))
+          .join(', ')}.`,
+    ),
+  }
+}
+
+const answered = (marks: readonly Mark[]): number =>
+  marks.reduce((sum, mark) => sum + mark.answered, 0)
+
+const minutesOf = (looks: readonly number[]): number[] =>
+  Array.from({ length: Math.ceil(looks.length / MINUTE_LOOKS) }, (_, minute) =>
+    median(looks.slice(minute * MINUTE_LOOKS, (minute + 1) * MINUTE_LOOKS)),
+  )
+
+function growthPercent(looks: readonly number[]): number {
+  const minutes = minutesOf(looks)
+  const [, second = Number.NaN] = minutes
+  return 100 * ((minutes.at(-1) ?? Number.NaN) / second - 1)
+}

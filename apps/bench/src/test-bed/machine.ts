@@ -1,0 +1,29 @@
+import { availableParallelism, cpus, totalmem } from 'node:os'
+import { findRedisServer } from '@placeorder/local-services/redis'
+import type { Plan } from '../options.ts'
+
+/** What the figures were taken on. */
+export type Machine = {
+  cpu: string
+  cores: number
+  memoryGiB: number
+  node: string
+  redis: string
+  at: string
+  rounds: number
+  seconds: number
+}
+
+export async function machineOf({ rounds, seconds }: Plan): Promise<Machine> {
+  const server = await findRedisServer()
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'an unknown CPU',
+    cores: availableParallelism(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: [process.version.slice(1), ...process.execArgv].join(' '),
+    redis: `${server.kind === 'binary' ? server.command : server.image} ${server.version}, appendfsync always`,
+    at: new Date().toISOString(),
+    rounds,
+    seconds,
+  }
+}

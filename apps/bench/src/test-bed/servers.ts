@@ -1,0 +1,66 @@
+import type { Subject } from './measure.ts'
+import type { Asked } from './program.ts'
+import { prove } from './smoke-test.ts'
+import {
+  type House,
+  ingressFor,
+  placeOrderPath,
+  redisFor,
+  serverFor,
+  workerFor,
+} from './test-bed.ts'
+
+/** What orders can be sent to over HTTP. */
+export type Server = Pick<Subject, 'name' | 'programs' | 'redis'> & { urls: string[] }
+
+/** Redis, a worker and ingresses of ours, with production's settings; each ingress has been seen to place an order. */
+export async function placeorder(
+  house: House,
+  stack: AsyncDisposableStack,
+  {
+    name = 'placeorder',
+    ingresses = 1,
+    env = {},
+  }: { name?: string; ingresses?: number; env?: Record<string, string> } = {},
+): Promise<Server> {
+  const redis = await redisFor(house, stack, name)
+  const worker = await workerFor(house, stack, redis.address, env)
+  const doors = []
+  for (let at = 0; at < ingresses; at += 1)
+    doors.push(await ingressFor(house, stack, redis.address, env))
+  const urls = doors.map(({ url }) => url)
+  await prove(house, name, urls)
+  return { name, urls, redis, programs: [...doors, worker, { name: 'redis', pid: redis.pid }] }
+}
+
+/** The least a server can do: verify, read, sign a constant answer. */
+export async function signedConstant(house: House, stack: AsyncDisposableStack): Promise<Server> {
+  const name = 'a signed constant'
+  const server = await serverFor(house, stack, 'baselines/constant-server.ts')
+  await prove(house, name, [server.url])
+  return { name, urls: [server.url], programs: [server] }
+}
+
+/** A server with so many connections, each with one order in hand at a time. */
+export function closedLoop(
+  { urls, ...server }: Server,
+  driver: Asked,
+  { connections, perSecondMax }: { connections: number; perSecondMax: number },
+): Subject {
+  const load = { urls: urls.map((url) => `${url}${placeOrderPath}`), connections, perSecondMax }
+  return { ...server, driver, load, next: 0 }
+}
+
+/**
+ * A server that is sent orders at a fixed rate, whether it answers or not. Each connection sends its part of a second's
+ * orders one after the other; connections begin one after the other.
+ */
+export function fixedRate(
+  { urls, ...server }: Server,
+  driver: Asked,
+  { connections, rate }: { connections: number; rate: number },
+): Subject {
+  const load = { urls: urls.map((url) => `${url}${placeOrderPath}`), connections, rate }
+  // A second goes by until all connections have begun, and a late one sends what it missed at once.
+  return { ...server, driver, load: { ...load, perSecondMax: 2 * rate, render: false }, next: 0 }
+}

@@ -1,0 +1,32 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { type Caller, signedCall } from '@placeorder/testkit/signed-call'
+import { bodyAt, clientId } from '../orders/order-at.ts'
+import { type House, placeOrderPath } from './test-bed.ts'
+
+/** Keeps the ids of these orders apart from those that are measured. */
+const RUN = 99_999_999
+
+/**
+ * Places one order through each door and verifies the answers' signatures: a system that does not speak the protocol is
+ * not measured.
+ *
+ * @throws when an answer is not a SUCCESS signed with the acquirer's key
+ */
+export async function prove(house: House, name: string, urls: readonly string[]): Promise<void> {
+  const caller = await callerOf(house)
+  for (const [at, url] of urls.entries()) {
+    const order: unknown = JSON.parse(bodyAt(at, RUN))
+    const heard = await signedCall(`${url}${placeOrderPath}`, order, caller)
+    if (!heard.verified || heard.code !== 'SUCCESS')
+      throw new Error(`${name} does not place an order: ${JSON.stringify(heard)}`)
+  }
+}
+
+export async function callerOf({ files }: House): Promise<Caller> {
+  const [key, serverKey] = await Promise.all([
+    readFile(files.callerKey),
+    readFile(files.signingPublicKey),
+  ])
+  return { clientId, key: createPrivateKey(key), serverKey: createPublicKey(serverKey) }
+}

@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { AddressInfo, Socket } from 'node:net'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { connect as connectTls } from 'node:tls'
+import { aPlaceOrder, openAuthority } from '@placeorder/testkit'
+import { afterAll, describe, expect, test } from 'vitest'
+import { answersIn } from '../../test/answers-in.ts'
+import { path, signedHeaders, testServer, testUse } from '../../test/test-server.ts'
+
+const dir = await mkdtemp(join(tmpdir(), 'placeorder-exchanges-'))
+const authority = await openAuthority(dir, 'authority')
+const { cert, key } = await authority.issue('ingress')
+afterAll(() => rm(dir, { recursive: true }))
+
+/** A good order as it goes over the wire. */
+function order(...more: string[]): string {
+  const body = JSON.stringify(aPlaceOrder())
+  const signed = Object.entries(signedHeaders({ body })).map(([name, value]) => `${name}: ${value}`)
+  const lines = [...signed, `Content-Length: ${body.length}`, ...more]
+  return `POST ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`
+}
+const chunked = (target: string) =>
+  `POST ${target} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`
+
+/**
+ * What comes back for these bytes of a caller that then closes its half or not. Orders among them are held in flight until
+ * the server has seen what comes after them.
+ */
+async function send(bytes: string, { ends = false, tls = false } = {}): Promise<string> {
+  const seen = Promise.withResolvers<void>()
+  const app = testServer({
+    ...(tls ? { tls: { cert, key } } : {}),
+    use: {
+      ...testUse,
+      intake: {
+        takeIn: (incoming, signal) =>
+          seen.promise.then(() => testUse.intake.takeIn(incoming, signal)),
+      },
+    },
+  })
+  const release = () => seen.resolve()
+  app.server.on('clientError', release).on('connect', release)
+  app.server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+    socket.once('end', release)
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const to = { host: '127.0.0.1', port, allowHalfOpen: true }
+  const socket: Duplex = tls ? connectTls({ ...to, ca: authority.cert }) : connect(to)
+  try {
+    if (ends) socket.end(bytes)
+    else socket.write(bytes)
+    return await text(socket)
+  } finally {
+    socket.destroy()
+    await app.close()
+  }
+}
+
+/** The answers of a case: each its code, and its target if that is not the order's. */
+type Answers = readonly (readonly [code: string, target?: string])[]
+const expectAnswers = (bytes: string, answers: Answers) =>
+  expect(answersIn(bytes, ...answers.map(([, target = path]) => target))).toEqual(
+    answers.map(([code]) => code),
+  )
+
+const placed = ['SUCCESS'] as const
+const noMethod = ['METHOD_NOT_SUPPORTED', '/'] as const
+const illegal = ['PARAM_ILLEGAL', '/'] as const
+const unfinished = ['UNKNOWN_EXCEPTION', '/'] as const
+
+describe('an order in flight is answered first, whatever comes after it', () => {
+  test.each<[string, string, string, Answers]>([
+    ['a byte after its Connection: close', order('Connection: close'), 'x', [placed]],
+    ['a method nobody knows', order(), 'FROB / HTTP/1.1\r\n\r\n', [placed, noMethod]],
+    ['CONNECT', order(), 'CONNECT a:1 HTTP/1.1\r\n\r\n', [placed, noMethod]],
+    ['the preface of HTTP/2', order(), 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [placed, illegal]],
+    ['a byte more than its length', order(), '}', [placed, noMethod]],
+    ['a header that is none', order(), 'POST /x HTTP/1.1\r\nno header\r\n\r\n', [placed, illegal]],
+    ['a broken chunk', order(), chunked(path), [placed, ['PARAM_ILLEGAL']]],
+    ['a body nobody reads', order(), chunked('/x'), [placed, ['NO_INTERFACE_DEF', '/x']]],
+    [
+      'a header without end',
+      order(),
+      `POST / HTTP/1.1\r\n${'x'.repeat(20_000)}`,
+      [placed, illegal],
+    ],
+    ['orders, and bytes', order() + order(), '\0', [placed, placed, noMethod]],
+  ])('%s', async (_what, first, rest, answers) => {
+    expectAnswers(await send(first + rest), answers)
+  })
+})
+
+describe.each([
+  ['TCP', false],
+  ['TLS', true],
+])('a caller that closes its half of %s', (_over, tls) => {
+  test.each<[string, string, Answers]>([
+    ['after an order gets its answer', order(), [placed]],
+    ['after three orders gets three', order() + order() + order(), [placed, placed, placed]],
+    ['in the middle of one is answered U', order().slice(0, -9), [['UNKNOWN_EXCEPTION']]],
+    ['in the middle of the next is answered U', `${order()}POST`, [placed, unfinished]],
+    ['after what is no target is answered', 'GET /\u0080 HTTP/1.1\r\n\r\n', [illegal]],
+    ['after what is no method is answered', 'FROB / HTTP/1.1\r\n\r\n', [noMethod]],
+    ['after CONNECT is answered', 'CONNECT a:1 HTTP/1.1\r\n\r\n', [noMethod]],
+    ['after an order and a byte gets both', `${order()}\0`, [placed, noMethod]],
+    ['without a word gets none', '', []],
+  ])('%s', async (_when, bytes, answers) => {
+    expectAnswers(await send(bytes, { ends: true, tls }), answers)
+  })
+})

@@ -1,0 +1,94 @@
+import { isResultCode, statusOf } from '@placeorder/protocol'
+import {
+  type Admin,
+  type Backlogged,
+  buildAdmin,
+  type HealthCheck,
+  type Logger,
+  type Metrics,
+  NowAndThen,
+  readBacklog,
+} from '@placeorder/telemetry'
+import type { Admission } from './admission.ts'
+import { KnownSources } from './connection/known-sources.ts'
+import type { Answered } from './reply.ts'
+import type { SigningQueue } from './signing/signing-queue.ts'
+
+/** Codes that say that a caller's signature or key is wrong; an operator is woken when a client's become many. */
+const signatureCodes: readonly string[] = ['INVALID_SIGNATURE', 'KEY_NOT_FOUND']
+
+/** Refusals that come without end share a line in so many ms: one for each would be a load. */
+const REPEATED_LOGGED_MS = 1_000
+
+/**
+ * Counts an answer, and logs it, in one line, with its order's paymentId. Inquiries are many and
+ * change nothing. The refusals of a client in an overload share a line, and so do those of
+ * unauthenticated callers with the same code; it says how many `more` there were since the last.
+ */
+export function countAnswers(
+  metrics: Metrics,
+  log: Pick<Logger, 'info' | 'debug'>,
+): (answered: Answered) => void {
+  const repeated = new NowAndThen(REPEATED_LOGGED_MS)
+  const bound = new Map<string, ReturnType<typeof bind>>()
+  const bind = (door: string, code: string) => ({
+    answers: metrics.answers.labels({
+      door,
+      code,
+      status: isResultCode(code) ? statusOf[code] : 'F',
+    }),
+    seconds: metrics.answerSeconds.labels({ door }),
+  })
+  const sources = new KnownSources()
+  return ({ door, code, clientId, verified, address, paymentId, reason, seconds }) => {
+    const name = `${door} ${code}`
+    const answered = bound.get(name) ?? bind(door, code) // Looking labels up costs more than counting.
+    bound.set(name, answered)
+    answered.answers.inc()
+    answered.seconds.observe(seconds)
+    if (clientId !== undefined && verified) {
+      metrics.verified.inc({ client: clientId })
+      sources.remember(clientId, address)
+    } else if (clientId !== undefined && signatureCodes.includes(code))
+      metrics.signatureFailures.inc({
+        client: clientId,
+        source: sources.sourceOf(clientId, address()),
+      })
+    const shared = verified ? sharedByClient(code, clientId) : `stranger ${code}`
+    const more = shared === undefined ? undefined : repeated.due(shared)
+    if (shared !== undefined && more === undefined) return
+    const line = { paymentId, code, clientId, ms: Math.round(seconds * 1000) }
+    if (reason !== undefined) log.info({ ...line, door, reason, more }, 'refused a request')
+    else if (door === 'inquire') log.debug(line, 'told how an order stands')
+    else log.info(line, 'answered')
+  }
+}
+
+/** What the refusals of a client in an overload share a line by; undefined for what has a line of its own. */
+const sharedByClient = (code: string, clientId: string | undefined): string | undefined =>
+  code === 'REQUEST_TRAFFIC_EXCEED_LIMIT' ? `client ${clientId}` : undefined
+
+export type ViewDeps = {
+  host: string
+  port: number
+  metrics: Metrics
+  redis: HealthCheck
+  signatures: Pick<SigningQueue, 'size'>
+  admission: Pick<Admission, 'inHand'>
+  orders: Backlogged
+  shards: number
+  /** What callers may send, and are answered. */
+  openApi: object
+}
+
+/** The ingress's admin server, with gauges that are read when somebody looks. */
+export function buildView({ host, port, metrics, redis, openApi, ...looked }: ViewDeps): Admin {
+  const beforeScrape = async () => {
+    metrics.signing.set(looked.signatures.size)
+    metrics.ordersInHand.set(looked.admission.inHand)
+    await Promise.all([redis(), readBacklog(looked.orders, looked.shards, metrics)])
+  }
+  const admin = buildAdmin({ host, port, metrics, checks: { redis }, beforeScrape })
+  admin.app.get('/openapi.json', async () => openApi)
+  return admin
+}

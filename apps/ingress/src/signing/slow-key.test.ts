@@ -1,0 +1,108 @@
+import { setTimeout as after, setImmediate as nextTurn } from 'node:timers/promises'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { expect, test } from 'vitest'
+import {
+  codeOf,
+  inquiryPath,
+  path,
+  signedHeaders,
+  signerOf,
+  testServer,
+  testUse,
+} from '../../test/test-server.ts'
+import { Admission } from '../admission.ts'
+import type { ServerDeps } from '../server.ts'
+import { type Signing, SigningQueue, type Turn } from './signing-queue.ts'
+
+const WAIT_MS = 2_000
+const LATE_MS = WAIT_MS + 200 // P4.
+
+/** How long a signature takes here, in ms: about what one of 8192 bits does. */
+const SIGN_MS = 20
+
+/** So many at once take three times as long to be signed as they have. */
+const REQUESTS = 300
+
+/** Signs on one thread, slowly. */
+class SlowQueue extends SigningQueue {
+  constructor() {
+    super(1)
+  }
+
+  override add(work: () => Promise<string>, turn: Turn): Signing {
+    return super.add(() => after(SIGN_MS).then(work), turn)
+  }
+}
+
+/** What a server with a slow key answers to so many at once: how many of each code, and how late the last one was (ms). */
+async function flooded(
+  target: string,
+  { use, expectMs = WAIT_MS }: { use: ServerDeps['use']; expectMs?: number },
+) {
+  const queue = new SlowQueue()
+  const signer = signerOf(queue)
+  await signer.measure()
+  const limits = { inHandMax: 2 * REQUESTS, openOrdersMax: REQUESTS, waitMs: expectMs }
+  const app = testServer({
+    signer,
+    admission: new Admission(
+      limits,
+      () => 0,
+      () => queue.paceMs,
+    ),
+    use,
+  })
+  const body = JSON.stringify(aPlaceOrder())
+  const headers = signedHeaders({ target, body })
+  await app.ready()
+  const codes: Record<string, number> = {}
+  let lastMs = 0
+  const sendOne = async () => {
+    const sentAt = performance.now()
+    const answered = await app.inject({ method: 'POST', url: target, headers, body })
+    lastMs = Math.max(lastMs, performance.now() - sentAt)
+    const code = codeOf(answered, target)
+    codes[code] = (codes[code] ?? 0) + 1
+  }
+  const sent: Promise<void>[] = []
+  for (let at = 0; at < REQUESTS; at += 1) {
+    sent.push(sendOne())
+    await nextTurn() // Else all of them wait for each other, and not for signatures.
+  }
+  await Promise.all(sent)
+  await app.close()
+  return { codes, lastMs }
+}
+
+test('past what a slow key signs in time orders are refused, and no answer is late', async () => {
+  const use = { ...testUse, waitMs: WAIT_MS }
+  const { codes, lastMs } = await flooded(path, { use })
+  expect(lastMs).toBeLessThan(LATE_MS)
+  expect(Object.keys(codes).toSorted()).toEqual(['REQUEST_TRAFFIC_EXCEED_LIMIT', 'SUCCESS'])
+})
+
+test('past what a slow key signs in time inquiries are refused, and no answer is late', async () => {
+  let looks = 0
+  const record = async () => {
+    looks += 1
+    return undefined
+  }
+  const use = { ...testUse, waitMs: WAIT_MS, orders: { ...testUse.orders, record } }
+  const { codes, lastMs } = await flooded(inquiryPath, { use })
+  expect(lastMs).toBeLessThan(LATE_MS)
+  expect(looks).toBeLessThan(REQUESTS / 2) // Those refused cost nobody a look.
+  expect(Object.keys(codes).toSorted()).toEqual(['ORDER_NOT_EXIST', 'REQUEST_TRAFFIC_EXCEED_LIMIT'])
+})
+
+test('outcomes that come all at once, late, are answered in time: U, if they cannot be signed', async () => {
+  const decided = after(0.7 * WAIT_MS).then(() => 'SUCCESS' as const)
+  const use: ServerDeps['use'] = {
+    ...testUse,
+    waitMs: WAIT_MS,
+    intake: { takeIn: async () => ({ kind: 'OPEN', paymentRequestId: 'R-1', repeated: false }) },
+    orders: { ...testUse.orders, during: (_id, _signal, body) => body(decided) },
+  }
+  const { codes, lastMs } = await flooded(path, { use, expectMs: 60_000 })
+  expect(lastMs).toBeLessThan(LATE_MS)
+  expect(Object.keys(codes).toSorted()).toEqual(['PAYMENT_IN_PROCESS', 'SUCCESS'])
+})

@@ -1,0 +1,157 @@
+import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeKeys, writeKeys } from '../../test/keys.ts'
+import { recorder } from '../../test/recorder.ts'
+import { SmallAcquirer } from '../../test/small-acquirer.ts'
+import { command as acceptance } from '../acceptance/command.ts'
+import { command as place } from '../place/command.ts'
+import { callerOptions, readWho } from './caller-options.ts'
+import { readArgs } from './options.ts'
+
+const keys = makeKeys()
+let files: Awaited<ReturnType<typeof writeKeys>>
+let dir: string
+beforeAll(async () => {
+  files = await writeKeys(keys)
+  dir = await mkdtemp(join(tmpdir(), 'tls-'))
+})
+afterAll(async () => {
+  await files[Symbol.asyncDispose]()
+  await rm(dir, { recursive: true })
+})
+
+const who = (...args: string[]) => {
+  const { terminal, err } = recorder()
+  const read = readWho(readArgs(['--key', files.key, ...args], callerOptions).values, terminal)
+  return { read, err }
+}
+
+describe('readWho', () => {
+  test.each([
+    ['http://a/aps/api/v1/payments/placeOrder', 'http://a/aps/api/v1/payments/inquiryOrder'],
+    ['http://a/placeOrder?tenant=1', 'http://a/inquiryOrder?tenant=1'],
+    ['https://a:8443/', 'https://a:8443/inquiryOrder'],
+  ])('inquiries of %s go to %s', async (url, inquiryUrl) => {
+    expect((await who('--url', url, '--server-key', files.serverKey).read).inquiryUrl.href).toBe(
+      inquiryUrl,
+    )
+  })
+
+  const standard = '/aps/api/v1/payments/'
+  test.each([
+    ['http://a:3000', `http://a:3000${standard}placeOrder`],
+    ['https://a', `https://a${standard}placeOrder`],
+    ['http://[::1]:3000', `http://[::1]:3000${standard}placeOrder`],
+    ['http://a?tenant=1', `http://a${standard}placeOrder?tenant=1`],
+    ['http://a/', 'http://a/'],
+    ['http://a/place', 'http://a/place'],
+  ])('orders to %s go to %s, and inquiries beside it', async (url, placed) => {
+    const read = await who('--url', url, '--server-key', files.serverKey).read
+    expect(read.url.href).toBe(placed)
+    expect(read.inquiryUrl.href).toBe(new URL(`inquiryOrder${read.url.search}`, placed).href)
+  })
+
+  test('an --inquiry-url without a path is the standard one', async () => {
+    const named = ['--inquiry-url', 'http://b:80', '--server-key', files.serverKey]
+    expect((await who(...named).read).inquiryUrl.href).toBe(`http://b${standard}inquiryOrder`)
+  })
+
+  test('inquiries go where --inquiry-url says', async () => {
+    const { inquiryUrl } = await who(
+      '--inquiry-url',
+      'http://b/ask',
+      '--server-key',
+      files.serverKey,
+    ).read
+    expect(inquiryUrl.href).toBe('http://b/ask')
+  })
+
+  test('a server key that is named must be there', async () => {
+    await expect(who('--server-key', join(dir, 'nowhere.pem')).read).rejects.toThrow('--server-key')
+  })
+
+  test('a key that is not RSA is refused', async () => {
+    const path = join(dir, 'ec.pem')
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    await writeFile(path, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    await expect(who('--key', path).read).rejects.toThrow(/--key .*ec\.pem: is not an RSA key/)
+  })
+
+  test('keys are read as people have them: base64 without armour, after a byte order mark', async () => {
+    const path = join(dir, 'server.pub')
+    const der = keys.acquirerPublic.export({ type: 'spki', format: 'der' })
+    await writeFile(path, `\uFEFF${der.toString('base64')}\r\n`)
+    expect((await who('--server-key', path).read).serverKey?.equals(keys.acquirerPublic)).toBe(true)
+  })
+
+  test('a private key named as the server key is refused', async () => {
+    await expect(who('--server-key', files.key).read).rejects.toThrow(/holds a private key/)
+  })
+
+  test('a certificate needs its key', async () => {
+    await expect(who('--cert', files.key, '--server-key', files.serverKey).read).rejects.toThrow(
+      '--cert-key',
+    )
+  })
+})
+
+describe('over https', () => {
+  const cert = (name: string) => join(dir, `${name}.pem`)
+  const certKey = (name: string) => join(dir, `${name}.key.pem`)
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' })
+  const makeCert = (name: string) =>
+    openssl(
+      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`],
+      ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', certKey(name), '-out', cert(name)],
+    )
+  let acquirer: SmallAcquirer
+  beforeAll(async () => {
+    makeCert('acquirer')
+    makeCert('caller')
+    const tls = {
+      cert: await readFile(cert('acquirer')),
+      key: await readFile(certKey('acquirer')),
+      ca: await readFile(cert('caller')),
+      requestCert: true,
+      rejectUnauthorized: true,
+    }
+    acquirer = await new SmallAcquirer(keys, { tls }).listen()
+  })
+  afterAll(() => acquirer[Symbol.asyncDispose]())
+
+  const placed = (...args: string[]) => {
+    const { terminal } = recorder()
+    const called = ['--url', acquirer.url.href, '--key', files.key, '--server-key', files.serverKey]
+    return place.run([...called, ...args], terminal)
+  }
+  const ours = () => ['--cert', cert('caller'), '--cert-key', certKey('caller')]
+
+  test('an order goes through when both sides know each other', async () => {
+    expect(await placed(...ours(), '--ca', cert('acquirer'))).toBe(0)
+  })
+
+  test('so do the cases of acceptance, dropped connections included', async () => {
+    const { terminal, out } = recorder()
+    const called = ['--url', acquirer.url.href, '--key', files.key, '--server-key', files.serverKey]
+    const known = [...ours(), '--ca', cert('acquirer'), '--only', 'connections,headers/lower-case']
+    expect(await acceptance.run([...called, ...known], terminal), out()).toBe(0)
+  })
+
+  test('an acquirer whose certificate is unknown gets nothing', async () => {
+    const before = acquirer.seen.length
+    expect(await placed(...ours())).toBe(1)
+    expect(acquirer.seen.length).toBe(before)
+  })
+
+  test('--insecure sends to it nevertheless', async () => {
+    expect(await placed(...ours(), '--insecure')).toBe(0)
+  })
+
+  test('without our certificate the acquirer does not listen', async () => {
+    expect(await placed('--ca', cert('acquirer'))).toBe(1)
+  })
+})

@@ -1,0 +1,186 @@
+import type { KeyObject } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import {
+  KeyFault,
+  readAnyPrivateKey,
+  readCertificates,
+  readPrivateKey,
+  readPublicKey,
+} from '@placeorder/protocol'
+import type { Tls, Who } from '../client/caller.ts'
+import { Usage } from './command.ts'
+import type { Option } from './options.ts'
+import type { Terminal } from './terminal.ts'
+
+/** Where the standalone app listens, and the names it knows its caller by: without options, commands speak to it. */
+const paths = {
+  url: '/aps/api/v1/payments/placeOrder',
+  'inquiry-url': '/aps/api/v1/payments/inquiryOrder',
+} as const
+const standalone = {
+  url: `http://127.0.0.1:3000${paths.url}`,
+  clientId: 'SANDBOX_5Y00000000000001',
+  key: '.data/keys/alipay-1.pem',
+  serverKey: '.data/keys/acquirer.pub.pem',
+}
+
+/** Who calls whom: the same options in every command that calls. */
+export const callerOptions = {
+  url: {
+    type: 'string',
+    value: '<url>',
+    default: standalone.url,
+    help: `the acquirer's placeOrder; without a path, ${paths.url}`,
+  },
+  'inquiry-url': {
+    type: 'string',
+    value: '<url>',
+    help: "the acquirer's inquiryOrder; else --url with its last word replaced",
+  },
+  'client-id': {
+    type: 'string',
+    value: '<id>',
+    default: standalone.clientId,
+    help: 'our Client-Id',
+  },
+  key: {
+    type: 'string',
+    value: '<pem>',
+    default: standalone.key,
+    help: 'our private key, which signs',
+  },
+  'key-version': {
+    type: 'string',
+    value: '<n>',
+    default: '1',
+    help: 'the version the acquirer knows it by',
+  },
+  'server-key': {
+    type: 'string',
+    value: '<pem>',
+    help: `the acquirer's public key, to verify answers (${standalone.serverKey})`,
+  },
+  sample: { type: 'string', value: '<json>', help: 'the order; else the one of placeOrder.txt' },
+  ca: { type: 'string', value: '<pem>', help: 'https: whom to trust, besides the usual' },
+  cert: { type: 'string', value: '<pem>', help: 'https: our certificate, for mutual TLS' },
+  'cert-key': { type: 'string', value: '<pem>', help: 'https: the private key of --cert' },
+  insecure: { type: 'boolean', help: "https: do not check the acquirer's certificate" },
+} as const satisfies Record<string, Option>
+
+/** What readArgs makes of `callerOptions`. */
+export type CallerValues = {
+  url: string
+  'inquiry-url'?: string | undefined
+  'client-id': string
+  key: string
+  'key-version': string
+  'server-key'?: string | undefined
+  ca?: string | undefined
+  cert?: string | undefined
+  'cert-key'?: string | undefined
+  insecure?: boolean | undefined
+}
+
+/**
+ * Reads who calls whom, and the keys. Without a server key where one is expected, answers stay unverified, and the
+ * terminal says so.
+ *
+ * @throws Usage naming the option whose value makes no sense
+ */
+export async function readWho(
+  values: CallerValues,
+  terminal: Pick<Terminal, 'note'>,
+): Promise<Who> {
+  const url = urlOf('url', values.url)
+  const inquiryUrl = values['inquiry-url']
+  return {
+    url,
+    inquiryUrl: inquiryUrl === undefined ? besides(url) : urlOf('inquiry-url', inquiryUrl),
+    clientId: values['client-id'],
+    key: await readKey('key', values.key, readPrivateKey, '`simulator keys` makes one'),
+    keyVersion: values['key-version'],
+    serverKey: await readServerKey(values['server-key'], terminal),
+    tls: await readTls(values),
+  }
+}
+
+/** Without a path, not even `/`, it is the path of Alipay+'s documentation. */
+function urlOf(option: keyof typeof paths, text: string): URL {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new Usage(`--${option} ${text}: is no http or https URL`)
+  if (!/^[^/]*\/\/[^/?#]*\//.test(text)) url.pathname = paths[option]
+  return url
+}
+
+/** Our acquirer's inquiry lies beside its placeOrder, and so does the sibling interfaces' at Alipay+. */
+function besides(url: URL): URL {
+  const inquiry = new URL(url)
+  inquiry.pathname = inquiry.pathname.replace(/[^/]*$/, 'inquiryOrder')
+  return inquiry
+}
+
+/** Makes a key or certificates of a file that an option names. */
+async function readKey<K>(
+  option: string,
+  path: string,
+  keyFrom: (bytes: Uint8Array) => K,
+  remedy?: string,
+): Promise<K> {
+  const bytes = await readNamed(option, path, remedy)
+  try {
+    return keyFrom(bytes)
+  } catch (cause) {
+    if (cause instanceof KeyFault)
+      throw new Usage(`--${option} ${path}: ${cause.message}`, { cause })
+    throw cause
+  }
+}
+
+async function readServerKey(
+  path: string | undefined,
+  terminal: Pick<Terminal, 'note'>,
+): Promise<KeyObject | undefined> {
+  try {
+    return await readKey('server-key', path ?? standalone.serverKey, readPublicKey)
+  } catch (cause) {
+    if (path !== undefined) throw cause
+    terminal.note(
+      `No key at ${standalone.serverKey}: answers are not verified. Name the acquirer's with --server-key.`,
+    )
+    return undefined
+  }
+}
+
+async function readTls(values: CallerValues): Promise<Tls> {
+  const { ca, cert, 'cert-key': certKey, insecure = false } = values
+  if ((cert === undefined) !== (certKey === undefined))
+    throw new Usage('--cert and --cert-key go together')
+  return {
+    ...(ca === undefined ? {} : { ca: await readKey('ca', ca, certificatesPem) }),
+    ...(cert === undefined ? {} : { cert: await readKey('cert', cert, certificatesPem) }),
+    ...(certKey === undefined ? {} : { key: await readKey('cert-key', certKey, keyPem) }),
+    rejectUnauthorized: !insecure,
+  }
+}
+
+const certificatesPem = (bytes: Uint8Array) => Buffer.from(readCertificates(bytes))
+const keyPem = (bytes: Uint8Array) =>
+  Buffer.from(readAnyPrivateKey(bytes).export({ type: 'pkcs8', format: 'pem' }))
+
+/**
+ * Reads a file that an option names.
+ *
+ * @throws Usage when it cannot be read
+ */
+export async function readNamed(option: string, path: string, remedy?: string): Promise<Buffer> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Usage(
+      `--${option} ${path}: cannot be read (${why})${remedy === undefined ? '' : `; ${remedy}`}`,
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,71 @@
+import { randomInt } from 'node:crypto'
+import { z } from 'zod'
+import standardOrder from '../../../../config/sample-order.json' with { type: 'json' }
+import type { OrderCall } from '../client/call-place-order.ts'
+import { readNamed } from './caller-options.ts'
+import { Usage } from './command.ts'
+
+/** The order to send: whatever the file holds, its bytes and, if it is a JSON object, its fields. */
+export type Sample = { bytes: Buffer; fields: Record<string, unknown> | undefined }
+
+const Ids = z.object({ acquirerId: z.string(), pspId: z.string(), paymentId: z.string() })
+
+/** Reads a file; without a path, the request of placeOrder.txt. */
+export async function readSample(path: string | undefined): Promise<Sample> {
+  if (path === undefined)
+    return { bytes: Buffer.from(JSON.stringify(standardOrder, null, 2)), fields: standardOrder }
+  const bytes = await readNamed('sample', path)
+  return { bytes, fields: fieldsOf(bytes) }
+}
+
+function fieldsOf(bytes: Buffer): Record<string, unknown> | undefined {
+  try {
+    return z.record(z.string(), z.unknown()).safeParse(JSON.parse(new TextDecoder().decode(bytes)))
+      .data
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The sample's fields, of which some are changed.
+ *
+ * @throws Usage when the sample is no JSON object
+ */
+export function withFields(
+  sample: Sample,
+  changes: Record<string, unknown>,
+): Record<string, unknown> {
+  if (sample.fields === undefined)
+    throw new Usage('--sample: is no JSON object; --keep-payment-id sends it as it is')
+  return { ...sample.fields, ...changes }
+}
+
+/**
+ * The fields with one of them changed, as `merchant.store.storeName=UGG` says; objects on the way to it are made.
+ *
+ * @throws Usage when there is no name before a `=`
+ */
+export function withField(
+  fields: Record<string, unknown>,
+  change: string,
+): Record<string, unknown> {
+  const [, path = '', text = ''] = /^([^=]+)=(.*)$/s.exec(change) ?? []
+  const [name = '', ...rest] = path.split('.')
+  if (name === '') throw new Usage(`--set ${change}: is not of the form field=text`)
+  if (rest.length === 0) return { ...fields, [name]: text }
+  const inner = z.record(z.string(), z.unknown()).safeParse(fields[name]).data ?? {}
+  return { ...fields, [name]: withField(inner, `${rest.join('.')}=${text}`) }
+}
+
+/** The body as it goes over the wire, and the ids an inquiry needs, if it has them. */
+export function orderCall(body: Buffer): OrderCall {
+  return { body, ids: Ids.safeParse(fieldsOf(body)).data }
+}
+
+/** A paymentId nobody used before, in the manner of Alipay+: 14 digits of time and 17 at random. */
+export function newPaymentId(now = Date.now()): string {
+  const time = new Date(now).toISOString().replaceAll(/\D/g, '').slice(0, 14)
+  const random = () => randomInt(1e8).toString().padStart(8, '0')
+  return `${time}${random()}${random()}${randomInt(10)}`
+}

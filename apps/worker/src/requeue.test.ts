@@ -1,0 +1,58 @@
+import { orderIdOf } from '@placeorder/store'
+import { expect, test } from 'vitest'
+import { type MendDeps, mendRound } from './requeue.ts'
+
+const depsOf = (store: Partial<MendDeps['store']>): MendDeps => ({
+  store: {
+    orders: { backlog: async () => ({ open: 0, oldest: undefined }) },
+    openWalk: { next: async () => ({ orderIds: [], more: false }) },
+    mending: { mendOpen: async () => [] },
+    usage: { forget: async () => ({ now: 1_000, steady: 1_000 }) },
+    queues: { promoteLate: async () => {} },
+    recent: { unlinkLarge: async () => {} },
+    ...store,
+  },
+  clocks: { look: (read) => read() },
+  shards: 1,
+  onRound: async () => {},
+  onFault: () => {},
+})
+
+test.each([
+  ['all pages there are', 3, 3],
+  ['ten pages at most', 40, 10],
+])('a round looks at %s', async (_, pages, looked) => {
+  const mended: string[] = []
+  const deps = depsOf({
+    openWalk: {
+      next: async () => {
+        pages -= 1
+        return {
+          orderIds: [orderIdOf({ acquirerId: 'A', paymentId: `P-${pages}` })],
+          more: pages > 0,
+        }
+      },
+    },
+    mending: { mendOpen: async (_shard, orderIds) => orderIds },
+  })
+  await mendRound({ ...deps, onRound: async (all) => void mended.push(...all) })
+  expect(mended).toHaveLength(looked)
+})
+
+test.each([
+  ['the oldest open order of all shards', [7_000, 3_000, undefined], 3_000],
+  ['no order, where none is open', [undefined, undefined, undefined], undefined],
+])('what is forgotten is told of %s', async (_, oldest, oldestOpen) => {
+  const forgotten: (number | undefined)[] = []
+  const deps = depsOf({
+    orders: { backlog: async (shard) => ({ open: 0, oldest: oldest[shard] }) },
+    usage: {
+      forget: async (oldestOpen) => {
+        forgotten.push(oldestOpen)
+        return { now: 1_000, steady: 1_000 }
+      },
+    },
+  })
+  await mendRound({ ...deps, shards: 3 })
+  expect(forgotten).toEqual([oldestOpen])
+})

@@ -1,0 +1,152 @@
+import { RE2JS } from '@bufbuild/re2'
+import { type Overloads, PATTERN_CHARACTERS_MAX, resultsOf } from './overloads.ts'
+import {
+  BOOL,
+  described,
+  INT,
+  isText,
+  joined,
+  joins,
+  type ListType,
+  listOf,
+  type RuleType,
+} from './type.ts'
+
+/** How many characters are compared or searched in the time of one step. */
+const CHARACTERS_A_STEP = 64
+/** Matching a pattern takes this many times longer, for each character of the pattern. */
+const PATTERN_WEIGHT = 4
+
+/** A call in a rule: the function or operator as the parser names it, and what it is given (a method's target first). */
+export type Call = {
+  readonly name: string
+  readonly method: boolean
+  readonly given: readonly (RuleType | undefined)[]
+  /** The last argument where it is a text written out, as a pattern must be. */
+  readonly pattern: string | undefined
+}
+
+type Calling = { readonly overloads: Overloads; readonly fault: (message: string) => void }
+
+/** What a call comes to. Undefined where it has a fault, or was given something that has one. */
+export function resultOfCall(call: Call, calling: Calling): RuleType | undefined {
+  const [one, other, third] = call.given
+  switch (call.name) {
+    case '_&&_':
+    case '_||_':
+    case '@not_strictly_false':
+      if (!call.given.every((type) => isBool(type)))
+        calling.fault(`${symbolOf(call)} joins what is true or false`)
+      return BOOL
+    case '_?_:_':
+      if (!isBool(one)) calling.fault('what stands before ? must be true or false')
+      if (!joins(other, third)) calling.fault('both sides of : must be of one type')
+      return joined(other, third)
+    case '_==_':
+    case '_!=_':
+      if (!comparable(one, other)) calling.fault(unfit(call))
+      return BOOL
+    case '@in':
+      if (!canHold(other, one)) calling.fault(unfit(call))
+      return BOOL
+    case '_[_]':
+      return indexed(call, calling)
+    case 'matches':
+      checkPattern(call, calling)
+      return overloaded(call, calling)
+    case 'size':
+      return call.given.length === 1 && (one?.kind === 'list' || one?.kind === 'map')
+        ? INT
+        : overloaded(call, calling)
+    case '_+_':
+      return one?.kind === 'list' && other?.kind === 'list'
+        ? concatenated(one, other, calling)
+        : overloaded(call, calling)
+    default:
+      return overloaded(call, calling)
+  }
+}
+
+/** The most steps the call itself takes, besides those for what it is given. */
+export function stepsOfCall({ name, given, pattern }: Call): number {
+  if (name === '_&&_' || name === '_||_' || name === '_?_:_' || name === '_[_]') return 0
+  const characters = given.reduce((sum, type) => sum + (isText(type) ? type.charactersMax : 0), 0)
+  const elements = given.reduce(
+    (sum, type) => sum + (type?.kind === 'list' && name !== 'size' ? type.sizeMax : 0),
+    0,
+  )
+  const each = name === 'matches' ? PATTERN_WEIGHT * (pattern?.length ?? PATTERN_CHARACTERS_MAX) : 1
+  return elements + Math.ceil((characters * each) / CHARACTERS_A_STEP)
+}
+
+function overloaded(call: Call, { overloads, fault }: Calling): RuleType | undefined {
+  const known = overloads.get(call.name)
+  if (known === undefined) {
+    fault(
+      `there is no function ${call.name}: there is ${[...overloads.keys()].filter((name) => /^\w+$/.test(name)).join(', ')}`,
+    )
+    return undefined
+  }
+  const [result, ...others] = resultsOf(known, call.method, call.given)
+  if (result === undefined) fault(unfit(call))
+  return others.length === 0 ? result : undefined
+}
+
+function indexed({ given: [one, other] }: Call, { fault }: Calling): RuleType | undefined {
+  if (one === undefined || other === undefined) return undefined
+  if (one.kind === 'list' && other.kind === 'int') return one.element
+  if (one.kind === 'map' && joins(one.key, other)) return one.value
+  fault(`${described(one)} cannot be read by ${described(other)}: write list[0] or map['key']`)
+  return undefined
+}
+
+function concatenated(one: ListType, other: ListType, { fault }: Calling): RuleType {
+  if (!joins(one.element, other.element))
+    fault('lists can be added where their elements are of one type')
+  return listOf(joined(one.element, other.element), one.sizeMax + other.sizeMax)
+}
+
+/** A pattern must be written out, so that it is found without fault before the first order. */
+function checkPattern({ pattern }: Call, { fault }: Calling): void {
+  const reason =
+    pattern === undefined ? 'matches needs its pattern written out' : patternFault(pattern)
+  if (reason !== undefined) fault(reason)
+}
+
+function patternFault(pattern: string): string | undefined {
+  if (pattern.length > PATTERN_CHARACTERS_MAX) {
+    return `the pattern is longer than ${PATTERN_CHARACTERS_MAX} characters: split it over several rules`
+  }
+  try {
+    RE2JS.compile(pattern)
+    return undefined
+  } catch (err) {
+    return `the pattern is not one of RE2: ${err instanceof Error ? err.message : err}`
+  }
+}
+
+const isBool = (type: RuleType | undefined): boolean => type === undefined || type.kind === 'bool'
+
+/** Whether `==` can ever be meant. An int never equals a double here: comparing them would round the int. */
+const comparable = (one: RuleType | undefined, other: RuleType | undefined): boolean =>
+  !holdsObjects(one) && !holdsObjects(other) && joins(one, other)
+
+/** Objects are compared field by field, which no one means and nothing bounds. */
+const holdsObjects = (type: RuleType | undefined): boolean =>
+  type?.kind === 'record' || (type?.kind === 'list' && holdsObjects(type.element))
+
+function canHold(holder: RuleType | undefined, held: RuleType | undefined): boolean {
+  if (holder === undefined) return true
+  if (holder.kind === 'list') return comparable(holder.element, held)
+  return holder.kind === 'map' && joins(holder.key, held)
+}
+
+function unfit(call: Call): string {
+  const types = call.given.map((type) => (type === undefined ? 'something' : described(type)))
+  const mixed = types.includes('int') && types.includes('double')
+  const advice = mixed ? ': write whole numbers, such as 1000 and not 1000.0' : ''
+  return `${symbolOf(call)} does not fit ${types.join(' and ')}${advice}`
+}
+
+/** `_<=_` as its author wrote it: `<=`. */
+const symbolOf = ({ name }: Call): string => name.replaceAll(/[_@]/g, '')

@@ -1,0 +1,204 @@
+import type { CelInput } from '@bufbuild/cel'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { type Facts, recentCounters } from '../facts.ts'
+import { LIMIT_AMOUNT_MAX, LIMITS_MAX } from '../limits.ts'
+import {
+  CONTRACTS_MAX,
+  CURRENCIES_MAX,
+  type MerchantRecord,
+  PSPS_MAX,
+  STORES_MAX,
+} from '../records.ts'
+import { INT, listOf, type RecordType, type RuleType, text } from './type.ts'
+
+/** Text without a length of its own ends with the body: 64 KiB. */
+const BODY_CHARACTERS_MAX = 65_536
+
+/** Says of every field of T how rules see it; a field that T gains and that is not said here does not compile. */
+type Vocabulary<T> = {
+  readonly [K in keyof Required<T>]: NonNullable<T[K]> extends readonly unknown[]
+    ? RuleType
+    : NonNullable<T[K]> extends object
+      ? { readonly kind: 'record'; readonly fields: Vocabulary<NonNullable<T[K]>> }
+      : RuleType
+}
+
+const record = <F extends Readonly<Record<string, RuleType>>>(fields: F) =>
+  ({ kind: 'record', fields }) as const
+
+const amount = record({ value: INT, currency: text(3) })
+const address = record({
+  region: text(2),
+  state: text(8),
+  city: text(32),
+  address1: text(256),
+  address2: text(256),
+  zipCode: text(32),
+})
+const freeText = text(BODY_CHARACTERS_MAX)
+
+const order = {
+  acquirerId: text(64),
+  pspId: text(64),
+  codeValue: text(512),
+  paymentId: text(64),
+  paymentRequestId: text(64),
+  customerId: text(64),
+  paymentAmount: amount,
+  settlementAmount: amount,
+  settlementQuote: record({
+    quoteId: text(64),
+    quoteCurrencyPair: text(16),
+    quotePrice: text(141),
+    quoteStartTime: freeText,
+    quoteExpiryTime: freeText,
+    baseCurrency: freeText,
+    quoteUnit: freeText,
+    guaranteed: freeText,
+  }),
+  merchant: record({
+    referenceMerchantId: text(32),
+    merchantName: text(256),
+    merchantMCC: text(4),
+    merchantAddress: address,
+    merchantDisplayName: text(256),
+    merchantRegisterDate: freeText,
+    store: record({
+      referenceStoreId: text(32),
+      storeName: text(256),
+      storeMCC: text(4),
+      storeDisplayName: freeText,
+      storeTerminalId: text(64),
+      storeOperatorId: text(64),
+      storePhoneNo: freeText,
+      storeAddress: address,
+    }),
+  }),
+  env: record({
+    terminalType: freeText,
+    osType: freeText,
+    userAgent: freeText,
+    deviceTokenId: text(64),
+    clientIp: freeText,
+    cookieId: freeText,
+    storeTerminalId: text(64),
+    storeTerminalRequestTime: freeText,
+    extendInfo: freeText,
+  }),
+  passThroughInfo: text(2000),
+} satisfies Vocabulary<PlaceOrderRequest>
+
+/** What is not limited reads as the largest number, so that a comparison with it never rejects. */
+const unlimited: RuleType = { kind: 'int', absent: LIMIT_AMOUNT_MAX }
+const dayLimits = listOf(
+  record({ currency: text(3), amountMax: unlimited, countMax: unlimited }),
+  LIMITS_MAX,
+)
+
+const merchant = {
+  merchantId: text(32),
+  status: text(9),
+  kybLevel: INT,
+  stores: listOf(text(32), STORES_MAX),
+  contracts: listOf(
+    record({
+      pspIds: listOf(text(64), PSPS_MAX),
+      status: text(9),
+      from: text(64),
+      until: text(64),
+      codeTypes: listOf(text(10), 2),
+      currencies: listOf(text(3), CURRENCIES_MAX),
+    }),
+    CONTRACTS_MAX,
+  ),
+  limits: record({
+    perPayment: listOf(record({ currency: text(3), amountMax: unlimited }), LIMITS_MAX),
+    merchantDay: dayLimits,
+    customerDay: dayLimits,
+  }),
+} satisfies Vocabulary<MerchantRecord>
+
+const recent = Object.fromEntries(recentCounters.map((counter) => [counter, INT] as const))
+
+/** The variables of a rule: the order with its amounts as integers, the merchant's record, the recent counters. */
+export const variables: RecordType = record({
+  order: record(order),
+  merchant: record(merchant),
+  recent: record(recent),
+})
+
+/** Puts what a rule reads among the values it is evaluated with, in the rule's own types. */
+export type Reading = {
+  /** The name under which the rule finds the value: `order.merchant.merchantMCC`, `has(order.customerId)`. */
+  readonly name: string
+  readonly read: (facts: Facts) => CelInput
+  /** The most steps that reading it takes for one order; a long list is converted item by item. */
+  readonly steps: number
+}
+
+/** Reads a field of one of the variables, such as `order.merchant.store.storeName`. */
+export function readingOf(path: string, type: RuleType): Reading {
+  const keys = path.split('.')
+  return {
+    name: path,
+    read: (facts) => asRuleSees(type, valueAt(facts, keys)),
+    steps: itemsIn(type),
+  }
+}
+
+/** Tells whether an optional field is there: what `has(order.customerId)` comes to. */
+export function presenceOf(path: string): Reading {
+  const keys = path.split('.')
+  return { name: presenceName(path), read: (facts) => valueAt(facts, keys) != null, steps: 1 }
+}
+
+/** A name no rule can write, so it never stands for anything else. */
+export const presenceName = (field: string): string => `has(${field})`
+
+/** How many single values this type holds at most. */
+function itemsIn(type: RuleType): number {
+  if (type.kind === 'list')
+    return 1 + type.sizeMax * (type.element === undefined ? 0 : itemsIn(type.element))
+  if (type.kind !== 'record') return 1
+  return Object.values(type.fields).reduce((sum, field) => sum + 1 + itemsIn(field), 1)
+}
+
+function valueAt(facts: Facts, keys: readonly string[]): unknown {
+  let value: unknown = facts
+  for (const key of keys) {
+    if (typeof value !== 'object' || value === null) return undefined
+    value = Reflect.get(value, key)
+  }
+  return value
+}
+
+/**
+ * A value in the type that rules know it by. An absent one reads as "", 0 (or as the type says), an empty list or
+ * an object of absent fields: a rule that reads an optional field works for every order, and `has()` can tell.
+ */
+function asRuleSees(type: RuleType, value: unknown): CelInput {
+  if (type.kind === 'int')
+    return typeof value === 'string' || typeof value === 'number'
+      ? BigInt(value)
+      : (type.absent ?? 0n)
+  if (type.kind === 'list') {
+    const { element } = type
+    return Array.isArray(value) && element !== undefined
+      ? value.map((item) => asRuleSees(element, item))
+      : []
+  }
+  if (type.kind === 'record') return new Map(fieldsSeen(type, value))
+  return value == null ? '' : String(value)
+}
+
+/** The fields of an object in a list, each beside the answer to `has()` of it. */
+function fieldsSeen({ fields }: RecordType, value: unknown): [string, CelInput][] {
+  const held: object = typeof value === 'object' && value !== null ? value : {}
+  return Object.entries(fields).flatMap(([field, type]): [string, CelInput][] => {
+    const item: unknown = Reflect.get(held, field)
+    return [
+      [field, asRuleSees(type, item)],
+      [presenceName(field), item != null],
+    ]
+  })
+}

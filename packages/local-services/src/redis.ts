@@ -1,0 +1,254 @@
+import { type ChildProcess, execFile } from 'node:child_process'
+import { createHash, randomInt } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as wait } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { type BoundOptions, type BoundProcess, spawnBound } from './bound-process.ts'
+
+// A Redis for people and tests without one: a server process of their own, on this machine, as durable as orders need.
+
+const run = promisify(execFile)
+
+/** How a Redis server can be run here. */
+export type RedisServer =
+  | { kind: 'binary'; command: string; version: string }
+  | { kind: 'docker'; image: string; version: string }
+
+export type LocalRedisOptions = {
+  /** Where its append-only file is kept. */
+  dir: string
+  /** 0, the default, takes a free port. */
+  port?: number
+  /** Further arguments of redis-server. */
+  args?: string[]
+  /** What clients must show; letters and digits. It lies in a file of `dir`, since all on this machine see arguments. */
+  password?: string
+  /** An open file that the server keeps open, such as one that is locked. */
+  keepOpen?: number
+  /** Told of each step that takes longer than a second. */
+  onProgress?: (step: string) => void
+}
+
+export type LocalRedis = {
+  /** With the password, if there is one. */
+  url: string
+  port: number
+  process: ChildProcess
+  /** Resolves with how it ended, and the last it said. */
+  ended: Promise<string>
+  /** Names a process that ends before the server when this process is gone. */
+  endsAfter: (pid: number) => void
+  /** Ends it and waits for its end, 5 s at most; then it is killed. */
+  stop: () => Promise<void>
+}
+
+/** A record's fields lie in one piece of memory if none is longer than this (bytes): 520 bytes an order instead of 940. */
+const FIELD_BYTES_MAX = 1_024
+
+const VERSION_MIN = 7
+const IMAGE = 'redis:7.4.2-alpine'
+
+/** How long a server may take to read its append-only file at the start (ms). */
+const START_MS_MAX = 120_000
+const STOP_MS_MAX = 5_000
+
+/** A configuration that redis-server reads before its arguments; in its folder, which is its working directory. */
+const SECRET_FILE = 'password.conf'
+
+/** There is no Redis to be had here; the message says what to install. */
+export class NoRedis extends Error {
+  override readonly name = 'NoRedis'
+}
+
+/**
+ * Finds a Redis server, or installs one: valkey-server or redis-server on the PATH; Docker; apt-get on Debian or Ubuntu.
+ *
+ * @throws NoRedis
+ */
+export async function findRedisServer(
+  onProgress: (step: string) => void = () => {},
+): Promise<RedisServer> {
+  const reasons: string[] = []
+  const found = (await binary('valkey-server', reasons)) ?? (await binary('redis-server', reasons))
+  if (found !== undefined) return found
+  if (await answers('docker', ['info'])) return { kind: 'docker', image: IMAGE, version: '7' }
+  if (process.getuid?.() === 0 && (await answers('apt-get', ['--version']))) {
+    await during('installing redis-server with apt-get', onProgress, installFromDebian).catch(
+      (cause: Error) => reasons.push(`apt-get could not install redis-server: ${cause.message}`),
+    )
+    const installed = await binary('redis-server', reasons)
+    if (installed !== undefined) return installed
+  }
+  throw new NoRedis(
+    [
+      'there is no Redis server here, and none could be installed.',
+      ...reasons.map((reason) => `  - ${reason}`),
+      'Install Redis 7.0 or newer, or Valkey: "apt-get install redis-server", "brew install redis" or "brew install valkey";',
+      'or start Docker; or set REDIS_URL to a Redis that is there.',
+    ].join('\n'),
+  )
+}
+
+async function binary(command: string, reasons: string[]): Promise<RedisServer | undefined> {
+  const { stdout } = await run(command, ['--version']).catch(() => ({ stdout: '' }))
+  const version = /v=(\d+\.\d+(?:\.\d+)?)/.exec(stdout)?.[1]
+  if (version === undefined) return undefined
+  if (Number.parseInt(version, 10) >= VERSION_MIN) return { kind: 'binary', command, version }
+  reasons.push(`${command} is ${version}: ${VERSION_MIN}.0 or newer is needed`)
+  return undefined
+}
+
+const answers = (command: string, args: string[]): Promise<boolean> =>
+  run(command, args, { timeout: 5_000 }).then(
+    () => true,
+    () => false,
+  )
+
+/** Debian starts a server of its own after an install; RUNLEVEL=1 tells it not to. */
+async function installFromDebian(): Promise<void> {
+  const apt = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get']
+  await run('env', [...apt, 'update', '-qq'])
+  await run('env', [...apt, 'install', '-y', '-qq', '--no-install-recommends', 'redis-server'])
+}
+
+/** Synced before each reply, and never evicted. */
+const durable = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
+const memory = ['--maxmemory-policy', 'noeviction']
+const small = ['--hash-max-listpack-value', String(FIELD_BYTES_MAX)]
+
+/**
+ * Starts a server on 127.0.0.1 that syncs each write before it answers and never evicts. It ends with this process, whatever
+ * ends that.
+ *
+ * @throws when it ends at once, or does not answer in time, with what it said
+ */
+export async function startLocalRedis(
+  server: RedisServer,
+  options: LocalRedisOptions,
+): Promise<LocalRedis> {
+  const { dir, args = [], password, keepOpen, onProgress = () => {} } = options
+  await mkdir(dir, { recursive: true })
+  const secret = await writeSecret(dir, password)
+  const port = options.port || (await freePort())
+  const all = [...secret, '--port', String(port), ...durable, ...memory, ...small, ...args]
+  const bound = spawnServer(server, resolve(dir), all, { keepOpen })
+  const { process: child, endsAfter } = bound
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  const ended = endOf(bound).finally(() => process.off('exit', kill))
+  const early = ended.then((how) => {
+    throw new Error(`Redis ended: ${how}`)
+  })
+  early.catch(() => {}) // It matters only until the server is ready.
+  const url = `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${port}`
+  await during('waiting for Redis to be ready', onProgress, () =>
+    Promise.race([untilReady(port, password), early]),
+  )
+  return { url, port, process: child, ended, endsAfter, stop: () => stop(child) }
+}
+
+/** The file with the server's password, which only its owner reads. */
+async function writeSecret(dir: string, password: string | undefined): Promise<string[]> {
+  if (password === undefined) return []
+  await writeFile(join(dir, SECRET_FILE), `requirepass ${password}\n`, { mode: 0o600 })
+  return [SECRET_FILE]
+}
+
+function spawnServer(
+  server: RedisServer,
+  dir: string,
+  args: string[],
+  options: BoundOptions,
+): BoundProcess {
+  const bound = ['--bind', '127.0.0.1', '--dir']
+  if (server.kind === 'binary')
+    return spawnBound(server.command, [...args, ...bound, dir], { ...options, cwd: dir })
+  // A container outlives its client: by its name, Docker starts no second one in this folder.
+  const name = `placeorder-redis-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`
+  const mounts = ['--network', 'host', '--volume', `${dir}:/data`]
+  const container = ['run', '--rm', '--init', '--name', name, ...mounts, server.image]
+  const command = ['redis-server', ...args, ...bound, '/data']
+  return spawnBound('docker', [...container, ...command], options)
+}
+
+function endOf({ process: child }: BoundProcess): Promise<string> {
+  let said = ''
+  const listen = (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-2_000)
+  }
+  child.stdout?.on('data', listen)
+  child.stderr?.on('data', listen)
+  return new Promise((resolve) => {
+    child.once('error', ({ message }) => resolve(message))
+    child.once('close', (code, signal) => resolve(`${signal ?? `exit code ${code}`}\n${said}`))
+  })
+}
+
+/** How long a server may take to reply to one PING, and how long until it is asked again (ms). */
+const PING_MS_MAX = 1_000
+const PING_AGAIN_MS = 20
+
+/** Resolves once a server replies PONG: it is there, and has read its file. */
+async function untilReady(port: number, password: string | undefined): Promise<void> {
+  const until = performance.now() + START_MS_MAX
+  for (;;) {
+    const reply = await ping(port, password).catch(({ message }: Error) => message)
+    if (reply.includes('+PONG')) return
+    if (performance.now() > until)
+      throw new Error(`Redis did not answer within ${START_MS_MAX} ms: ${reply.trim()}`)
+    await wait(PING_AGAIN_MS)
+  }
+}
+
+/** What a server replies to PING, in its own words: `+PONG`, or an error such as `-LOADING`. */
+function ping(port: number, password: string | undefined): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.setTimeout(PING_MS_MAX, () => socket.destroy(new Error('no reply')))
+  socket.end(`${password === undefined ? '' : `AUTH ${password}\r\n`}PING\r\nQUIT\r\n`)
+  return text(socket).finally(() => socket.destroy())
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  const killing = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+  await ended
+  clearTimeout(killing)
+}
+
+/** Runs a step and says what it is when it takes longer than a second. */
+async function during<T>(
+  step: string,
+  onProgress: (step: string) => void,
+  body: () => Promise<T>,
+): Promise<T> {
+  const telling = setTimeout(() => onProgress(step), 1_000)
+  try {
+    return await body()
+  } finally {
+    clearTimeout(telling)
+  }
+}
+
+/**
+ * Where systems do not take ports for outgoing connections from (Linux: 32768 and up): one of those may be taken between
+ * being found free and being listened on.
+ */
+const PORTS = { from: 20_000, to: 32_000 } as const
+
+/** A port nobody listens on now. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to)
+    const server = createServer()
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+    })
+    await new Promise((resolve) => server.close(resolve))
+    if (free) return port
+  }
+}

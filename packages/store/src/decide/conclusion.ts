@@ -1,0 +1,114 @@
+import { Cluster } from 'ioredis'
+import { z } from 'zod'
+import { type OrderId, openKey, orderKey } from '../keys.ts'
+import { type Orders, Standing } from '../orders/orders.ts'
+import type { Group } from '../queue/group-worker.ts'
+import type { Connection } from '../redis/connection.ts'
+import type { Durability } from '../redis/durability.ts'
+import { Script } from '../redis/script.ts'
+import { Decided, type Judged, minuteOf, type RedisTime, type Usage } from './limit-usage.ts'
+
+/** The job that orders were judged in. */
+type Job = Pick<Group, 'shard' | 'jobId'>
+
+type Parts = {
+  usage: Usage
+  orders: Orders
+  durability: Pick<Durability, 'openIn' | 'decisionsReplicated'>
+}
+
+/** Whoever wanted to decide has to try again: a master that is lost now would take with it what it was decided by. */
+export class NotReplicated extends Error {
+  override readonly name = 'NotReplicated'
+}
+
+/**
+ * Decides orders and concludes them. Where one node keeps all keys it is one step, and one sync; on a Cluster, where decisions
+ * and orders may be on different nodes, it is two, which both may run again.
+ *
+ * Either way nothing is reserved for an order whose record a lost master took with it: its repeat is a new order, and would
+ * reserve again. In one step the record is looked at; between two, each is on the replicas before the next one begins.
+ */
+export class Conclusion {
+  readonly #script = new Script('decide-and-conclude', ['reserve', 'conclude'])
+  readonly #connection: Connection
+  readonly #parts: Parts
+  readonly #oneNode: boolean
+
+  /** `oneNode`: it keeps all keys. */
+  constructor(connection: Connection, parts: Parts, oneNode = !(connection instanceof Cluster)) {
+    this.#connection = connection
+    this.#parts = parts
+    this.#oneNode = oneNode
+  }
+
+  /**
+   * Concludes orders as they were judged in a job, or as they were decided before. Resolves with the outcomes that stand;
+   * undefined for an order that is not the job's any more, or of which this version cannot read what stands.
+   *
+   * @param openAt what `Usage.time` said before the orders were seen open
+   * @throws TooLate when that is longer than a minute ago
+   * @throws NotReplicated
+   */
+  async conclude(job: Job, judged: Judged[], openAt: RedisTime): Promise<Standing> {
+    if (!this.#oneNode) return this.#inTwo(job, judged, openAt)
+    const byMinute = Map.groupBy(judged.entries(), ([, { claimedAt }]) => minuteOf(claimedAt))
+    const standing: Standing = []
+    await Promise.all(
+      [...byMinute].map(async ([minute, entries]) => {
+        const theirs = await this.#inOne(
+          job,
+          minute,
+          entries.map(([, order]) => order),
+          openAt,
+        )
+        for (const [i, [position]] of entries.entries()) standing[position] = theirs[i]
+      }),
+    )
+    return standing
+  }
+
+  async #inOne(
+    { shard, jobId }: Job,
+    minute: number,
+    judged: Judged[],
+    openAt: RedisTime,
+  ): Promise<Standing> {
+    const { keys, args } = this.#parts.usage.decision(minute, judged, openAt)
+    const orderIds = judged.map(({ orderId }) => orderId)
+    const all = [...keys, openKey(shard), ...orderIds.map((orderId) => orderKey(shard, orderId))]
+    const reply = await this.#script.run(this.#connection, all, [
+      keys.length,
+      ...args,
+      jobId,
+      ...orderIds,
+    ])
+    const [decided, standing] = Reply.parse(reply)
+    this.#parts.usage.heard(decided)
+    return standing
+  }
+
+  async #inTwo({ shard, jobId }: Job, judged: Judged[], openAt: RedisTime): Promise<Standing> {
+    const { usage, orders, durability } = this.#parts
+    const open = await Promise.all(judged.map(({ orderId }) => isOpen(orderId)))
+    const held = judged.filter((_, i) => open[i])
+    const decided = await usage.decide(held, openAt)
+    if (held.length > 0 && !(await durability.decisionsReplicated().catch(fail)))
+      throw new NotReplicated('too few replicas have what was decided')
+    const outcomes = held.map(({ orderId }, i) => ({ orderId, outcome: decided[i] }))
+    const standing = await orders.concludeAll(shard, outcomes)
+    const byId = new Map(outcomes.map(({ orderId }, i) => [orderId, standing[i]]))
+    return judged.map(({ orderId }) => byId.get(orderId))
+
+    async function isOpen(orderId: OrderId): Promise<boolean> {
+      const isOpen = await durability.openIn(orderId, jobId).catch(fail)
+      if (isOpen === undefined) throw new NotReplicated('too few replicas have an order')
+      return isOpen
+    }
+    function fail(cause: unknown): never {
+      throw new NotReplicated('the replicas could not be asked', { cause })
+    }
+  }
+}
+
+const Reply = z.tuple([Decided, Standing])

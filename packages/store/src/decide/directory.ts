@@ -1,0 +1,164 @@
+import { CodeRecord, MerchantRecord } from '@placeorder/decision/records'
+import type { z } from 'zod'
+import {
+  codeHolderKey,
+  codeKey,
+  type Digest,
+  digestOf,
+  merchantKey,
+  OrderId,
+  shardOf,
+} from '../keys.ts'
+import type { Connection } from '../redis/connection.ts'
+
+/** What the acquirer knows of the merchants and codes of a group of orders; an Error for a record that cannot be read. */
+export type Found = {
+  merchants: Map<string, MerchantRecord | Error>
+  codes: Map<Digest, CodeRecord | Error>
+  /** The orders that order codes were placed with. */
+  holders: Map<Digest, OrderId>
+}
+
+/** How many parsed records are kept. A record is parsed again when its text has changed, and fetched every time. */
+const PARSED_MAX = 10_000
+
+/** The acquirer's merchants and codes, as imported. */
+export class Directory {
+  readonly #connection: Connection
+  readonly #shards: number
+  readonly #merchants = new Parsed(MerchantRecord)
+  readonly #codes = new Parsed(CodeRecord)
+
+  constructor(connection: Connection, shards: number) {
+    this.#connection = connection
+    this.#shards = shards
+  }
+
+  /** Fetches merchants by id and codes by digest, with who holds them, in one round trip. */
+  async find(merchantIds: Iterable<string>, codeDigests: Iterable<Digest>): Promise<Found> {
+    const merchants = [...new Set(merchantIds)]
+    const codes = [...new Set(codeDigests)]
+    const [merchantTexts, codeTexts, holders] = await Promise.all([
+      this.#fetch(merchants.map((id) => merchantKey(shardOf(id, this.#shards), id))),
+      this.#fetch(codes.map((code) => codeKey(shardOf(code, this.#shards), code))),
+      this.#fetch(codes.map(codeHolderKey)),
+    ])
+    return {
+      merchants: this.#merchants.all(merchants, merchantTexts),
+      codes: this.#codes.all(codes, codeTexts),
+      holders: new Map(
+        codes.flatMap((code, i) => (holders[i] ? [[code, OrderId.parse(holders[i])]] : [])),
+      ),
+    }
+  }
+
+  async merchant(merchantId: string): Promise<MerchantRecord | undefined> {
+    return orThrow((await this.find([merchantId], [])).merchants.get(merchantId))
+  }
+
+  async code(codeValue: string): Promise<CodeRecord | undefined> {
+    const code = digestOf(codeValue)
+    return orThrow((await this.find([], [code])).codes.get(code))
+  }
+
+  /** The order that an order code was placed with. */
+  async holder(codeValue: string): Promise<OrderId | undefined> {
+    const holder = await this.#connection.get(codeHolderKey(digestOf(codeValue)))
+    return holder === null ? undefined : OrderId.parse(holder)
+  }
+
+  /** Writes records, each over what was there. May be repeated. */
+  async put(merchants: MerchantRecord[], codes: CodeRecord[]): Promise<void> {
+    await this.#write([
+      ...merchants.map(
+        (merchant) => [this.#merchantKey(merchant.merchantId), JSON.stringify(merchant)] as const,
+      ),
+      ...codes.map((code) => [this.#codeKey(code.codeValue), JSON.stringify(code)] as const),
+    ])
+  }
+
+  /** Removes a merchant; false if there was none. */
+  async removeMerchant(merchantId: string): Promise<boolean> {
+    return (await this.#connection.del(this.#merchantKey(merchantId))) === 1
+  }
+
+  /** Removes a code; false if there was none. Who holds it is remembered. */
+  async removeCode(codeValue: string): Promise<boolean> {
+    return (await this.#connection.del(this.#codeKey(codeValue))) === 1
+  }
+
+  #merchantKey(merchantId: string): string {
+    return merchantKey(shardOf(merchantId, this.#shards), merchantId)
+  }
+
+  #codeKey(codeValue: string): string {
+    const code = digestOf(codeValue)
+    return codeKey(shardOf(code, this.#shards), code)
+  }
+
+  /** The texts of keys of any shards, in order: one MGET for those of each slot. */
+  async #fetch(keys: string[]): Promise<(string | null)[]> {
+    const bySlot = groupBy(keys, (key) => key.slice(0, key.indexOf('}')))
+    const found = new Map<string, string | null>()
+    await Promise.all(
+      bySlot.map(async (group) => {
+        const texts = await this.#connection.mget(group)
+        group.forEach((key, i) => {
+          found.set(key, texts[i] ?? null)
+        })
+      }),
+    )
+    return keys.map((key) => found.get(key) ?? null)
+  }
+
+  async #write(entries: (readonly [key: string, text: string])[]): Promise<void> {
+    const bySlot = groupBy(entries, ([key]) => key.slice(0, key.indexOf('}')))
+    await Promise.all(bySlot.map((group) => this.#connection.mset(group.flat())))
+  }
+}
+
+/** Parses records, and only those whose text is new. */
+class Parsed<T> {
+  readonly #schema: z.ZodType<T>
+  readonly #kept = new Map<string, { text: string; record: T }>()
+
+  constructor(schema: z.ZodType<T>) {
+    this.#schema = schema
+  }
+
+  all<Id extends string>(ids: Id[], texts: (string | null)[]): Map<Id, T | Error> {
+    const records = new Map<Id, T | Error>()
+    for (const [i, id] of ids.entries()) {
+      const text = texts[i]
+      if (text) records.set(id, this.#one(id, text))
+    }
+    return records
+  }
+
+  #one(id: string, text: string): T | Error {
+    const kept = this.#kept.get(id)
+    if (kept?.text === text) return kept.record
+    const record = this.#read(text)
+    if (record instanceof Error) return record
+    if (this.#kept.size >= PARSED_MAX) this.#kept.clear()
+    this.#kept.set(id, { text, record })
+    return record
+  }
+
+  #read(text: string): T | Error {
+    try {
+      return this.#schema.parse(JSON.parse(text))
+    } catch (cause) {
+      return new Error('a record of the directory cannot be read: import it again', { cause })
+    }
+  }
+}
+
+function orThrow<T>(record: T | Error | undefined): T | undefined {
+  if (record instanceof Error) throw record
+  return record
+}
+
+function groupBy<T>(items: T[], keyOf: (item: T) => string): T[][] {
+  return [...Map.groupBy(items, keyOf).values()]
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { z } from 'zod'
+import { type Outcome, readOutcome } from '../outcome.ts'
+
+/** How an order stands once it has been handed in. */
+export type Taken =
+  | { kind: 'OPEN'; paymentRequestId: string; repeated: boolean }
+  | { kind: 'CONCLUDED'; paymentRequestId: string; outcome: Outcome }
+  | { kind: 'INCONSISTENT' }
+
+/** How many orders are open, whether there was a job to join, and what there is to say of those that were taken in before. */
+export const ClaimReply = z.tuple(
+  [z.coerce.number(), z.number()],
+  z.union([z.string(), z.number()]),
+)
+
+export const EarlierClaim = z
+  .tuple([
+    z.number(),
+    z.enum(['OPEN', 'CONCLUDED', 'INCONSISTENT', 'UNREADABLE']),
+    z.string(),
+    z.string(),
+    z.string(),
+    z.coerce.number(),
+  ])
+  .transform(([position, state, paymentRequestId, outcome, jobId, ageMs]) => ({
+    position,
+    state,
+    paymentRequestId,
+    outcome,
+    jobId,
+    ageMs,
+  }))
+
+export type Claim = Omit<z.output<typeof EarlierClaim>, 'position' | 'state'> & {
+  state: 'NEW' | 'OPEN' | 'CONCLUDED' | 'INCONSISTENT' | 'UNREADABLE'
+}
+
+/** How an order stands if nobody has claimed it before. */
+export const newClaim = (
+  { paymentRequestId = randomUUID() }: PlaceOrderRequest,
+  jobId: string,
+): Claim => ({
+  state: 'NEW',
+  paymentRequestId,
+  outcome: '',
+  jobId,
+  ageMs: 0,
+})
+
+export function takenOf({ state, paymentRequestId, outcome }: Claim): Taken {
+  assert(state !== 'UNREADABLE', 'the record is of a newer version, or damaged')
+  if (state === 'INCONSISTENT') return { kind: 'INCONSISTENT' }
+  if (state === 'CONCLUDED')
+    return { kind: 'CONCLUDED', paymentRequestId, outcome: readOutcome(outcome) }
+  return { kind: 'OPEN', paymentRequestId, repeated: state === 'OPEN' }
+}

@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { expect, test } from 'vitest'
+import { openTestStore, runningTwice } from '../../test/test-store.ts'
+import { gatheringKey, orderIdOf } from '../keys.ts'
+import { type Subjects, subjectsOf } from '../orders/subjects.ts'
+import { GroupTaker } from '../queue/group-worker.ts'
+import { Intake } from './intake.ts'
+
+const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })
+const inTime = () => AbortSignal.timeout(5_000)
+
+test('a paymentId is one order, however many copies come at once', async () => {
+  const order = aPlaceOrder()
+  const taken = await Promise.all(Array.from({ length: 50 }, () => takeIn(order)))
+  expect(new Set(taken.map(({ paymentRequestId }) => paymentRequestId)).size).toBe(1)
+  expect(taken.filter(({ repeated }) => !repeated)).toHaveLength(1)
+})
+
+test.each([
+  ['another payment amount', { paymentAmount: { value: '101', currency: 'CNY' } }],
+  ['another settlement amount', { settlementAmount: { value: '101', currency: 'CNY' } }],
+  ['a currency alone', { paymentAmount: { value: '100', currency: 'JPY' } }],
+  ['a paymentRequestId', { paymentRequestId: 'R-9' }],
+])('a repeat with %s is inconsistent, and the stored order is untouched', async (_name, change) => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  const before = await worker.orders.record(orderIdOf(order))
+  const repeat = { ...order, ...change }
+  expect(await ingress.intake.takeIn({ order: repeat, clientId: 'C-1' }, inTime())).toEqual({
+    kind: 'INCONSISTENT',
+  })
+  expect(await worker.orders.record(orderIdOf(order))).toEqual(before)
+})
+
+test('a repeat with another merchant, env or code is the same order', async () => {
+  const order = aPlaceOrder()
+  const first = await takeIn(order)
+  const merchant = { ...order.merchant, merchantName: 'another' }
+  const again = await takeIn({ ...order, merchant, env: {}, codeValue: 'another' })
+  expect(again).toEqual({ ...first, repeated: true })
+})
+
+test('the request’s paymentRequestId becomes ours; without one we make one', async () => {
+  const given = await takeIn(aPlaceOrder({ paymentRequestId: 'R-1' }))
+  expect(given.paymentRequestId).toBe('R-1')
+  const made = await takeIn(aPlaceOrder())
+  expect(made.paymentRequestId).toMatch(/^[\w-]{8,64}$/)
+})
+
+test('a repeat of a concluded order is told the outcome and the same paymentRequestId', async () => {
+  const order = aPlaceOrder()
+  const { paymentRequestId } = await takeIn(order)
+  await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
+  const again = await ingress.intake.takeIn({ order, clientId: 'C-1' }, inTime())
+  expect(again).toEqual({ kind: 'CONCLUDED', outcome: 'SUCCESS', paymentRequestId })
+})
+
+test('orders that come together travel together: far fewer jobs than orders, and each order in one', async () => {
+  const orders = Array.from({ length: 500 }, () => aPlaceOrder())
+  await Promise.all(orders.map(takeIn))
+  const jobs = await Promise.all(
+    orders.map(async (order) => (await worker.orders.record(orderIdOf(order)))?.jobId ?? ''),
+  )
+  expect(new Set(jobs).size).toBeLessThan(50)
+  const inJobs = await Promise.all(
+    [...new Set(jobs)].map(
+      async (jobId) => (await worker.queues.queue(0).getJob(jobId))?.data.orderIds ?? [],
+    ),
+  )
+  expect(inJobs.flat().sort()).toEqual(orders.map(orderIdOf).sort())
+})
+
+test('orders that come while those before are being decided gather, and go together when these are announced', async () => {
+  const first = aPlaceOrder()
+  await takeIn(first)
+  const later = Array.from({ length: 5 }, () => aPlaceOrder())
+  const taken = later.map(async (order) => {
+    await setImmediate()
+    return takeIn(order)
+  })
+  await worker.orders.conclude(orderIdOf(first), 'SUCCESS')
+  await Promise.all(taken)
+  const jobs = later.map(async (order) => (await worker.orders.record(orderIdOf(order)))?.jobId)
+  expect(new Set(await Promise.all(jobs)).size).toBe(1)
+})
+
+test('a worker never has the job before the order, also when Redis has forgotten the scripts', async () => {
+  const found = new Set<string>()
+  const taker = new GroupTaker(
+    address,
+    async ({ shard, orderIds }) => {
+      const records = await worker.orders.records(shard, orderIds)
+      for (const [i, record] of records.entries())
+        if (record !== undefined) found.add(orderIds[i] ?? '')
+    },
+    { shards: 1, concurrency: 8, onError: () => {} },
+  )
+  for (let i = 0; i < 20; i += 1) {
+    const order = aPlaceOrder()
+    await connection.script('FLUSH')
+    await takeIn(order)
+    await expect.poll(() => found.has(orderIdOf(order))).toBe(true)
+  }
+  await taker.close(1_000)
+})
+
+test('a worker is told whose the orders of a job are; of two that say they are one, whose the claimed one is', async () => {
+  const [named, nameless] = [aPlaceOrder({ customerId: 'C-1' }), aPlaceOrder()]
+  const repeat = { ...named, codeValue: 'another' }
+  delete nameless.customerId
+  const told = new Map<string, Subjects>()
+  const taker = new GroupTaker(
+    address,
+    async ({ subjects = new Map() }) => {
+      for (const [orderId, subject] of subjects) told.set(orderId, subject)
+    },
+    { shards: 1, concurrency: 1, onError: () => {} },
+  )
+  await Promise.all([named, repeat, nameless].map(takeIn))
+  await expect.poll(() => told.get(orderIdOf(nameless))).toEqual(subjectsOf(nameless))
+  expect(told.get(orderIdOf(named))).toEqual(subjectsOf(named))
+  await taker.close(1_000)
+})
+
+test('an order whose wait is over before it was sent is not taken in', async () => {
+  const order = aPlaceOrder()
+  const signal = AbortSignal.abort(new Error('too late'))
+  await expect(ingress.intake.takeIn({ order, clientId: 'C-1' }, signal)).rejects.toThrow(
+    'too late',
+  )
+  expect(await worker.orders.record(orderIdOf(order))).toBeUndefined()
+})
+
+test('a claim that ran twice, as a Cluster may have it, leaves its orders a job, also where it could have joined another', async () => {
+  const intake = new Intake({
+    connection: runningTwice(ingress.connection),
+    queues: worker.queues,
+    acquirers: { note: async () => {} },
+    channels: ['{s0}:ingress:twice'],
+    mend: async () => {},
+    lostMs: 50,
+    onFault: () => {},
+    onGroup: () => {},
+  })
+  for (let n = 0; n < 3; n += 1) {
+    const order = aPlaceOrder()
+    await connection.del(gatheringKey(0))
+    await intake.takeIn({ order, clientId: 'C-1' }, inTime())
+    const { jobId = '' } = (await worker.orders.record(orderIdOf(order))) ?? {}
+    expect(await worker.queues.job(0, jobId), `order ${n}`).toBeDefined()
+  }
+})
+
+test('a repeat of an open order whose job is gone makes another job answerable', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  const { jobId = '' } = (await worker.orders.record(orderIdOf(order))) ?? {}
+  await worker.queues.queue(0).remove(jobId)
+  // As if it had been claimed long ago: a younger order's job may still be on its way.
+  await connection.hset(`{s0}:order:${orderIdOf(order)}`, 'claimedAt', Date.now() - 60_000)
+  await takeIn(order)
+  await expect
+    .poll(async () => (await worker.orders.record(orderIdOf(order)))?.jobId)
+    .not.toBe(jobId)
+  const now = (await worker.orders.record(orderIdOf(order)))?.jobId ?? ''
+  await expect
+    .poll(async () => (await worker.queues.queue(0).getJob(now))?.data.orderIds)
+    .toEqual([orderIdOf(order)])
+})
+
+test('any text is a paymentId', async () => {
+  for (const odd of [
+    'with space',
+    '{s7}:order:x',
+    'newline\nquote"back\\slash',
+    '漢字😀',
+    ' ',
+    '0',
+  ]) {
+    const order = aPlaceOrder({ paymentId: `${odd}${randomUUID().slice(0, 8)}` })
+    const outcome = ingress.orders.during(orderIdOf(order), inTime(), async (announced) => {
+      await takeIn(order)
+      await worker.orders.conclude(orderIdOf(order), 'INVALID_CODE')
+      return announced
+    })
+    expect(await outcome).toBe('INVALID_CODE')
+  }
+})
+
+test('open orders are counted without a claim too, so that a jam is seen to end', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  expect(ingress.intake.openOrders).toBeGreaterThan(0)
+  await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
+  await ingress.intake.countOpen()
+  expect(ingress.intake.openOrders).toBe(await connection.zcard('{s0}:open'))
+})

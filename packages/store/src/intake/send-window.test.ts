@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { orderIdOf } from '../keys.ts'
+import { Window } from './send-window.ts'
+
+const LOST_MS = 1_500
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const anId = () => orderIdOf({ acquirerId: 'A-1', paymentId: randomUUID() })
+
+/** Whether the next group may go, as of now. */
+async function open(window: Window): Promise<boolean> {
+  let gone = false
+  void window.room().then(() => {
+    gone = true
+  })
+  await vi.advanceTimersByTimeAsync(0)
+  return gone
+}
+
+/** Sends `count` groups, one after the other, each decided after `ms`. */
+async function decideEach(window: Window, count: number, ms: number): Promise<void> {
+  for (let n = 0; n < count; n += 1) {
+    const id = anId()
+    window.send([id])
+    await vi.advanceTimersByTimeAsync(ms)
+    window.announced(id)
+  }
+}
+
+test('with nothing undecided a group goes at once; then the next one waits until most of its orders are announced', async () => {
+  const window = new Window(LOST_MS)
+  expect(await open(window)).toBe(true)
+  const [first, second, slow] = [anId(), anId(), anId()]
+  window.send([first, second, slow])
+  window.announced(second)
+  expect(await open(window)).toBe(false)
+  window.announced(first)
+  expect(await open(window)).toBe(true)
+})
+
+test.each(['before', 'after'])(
+  'repeats in a group are not waited for, whether it is told %s the outcome',
+  async (when) => {
+    const window = new Window(LOST_MS)
+    const fresh = anId()
+    const sent = window.send([anId(), fresh, anId(), anId()])
+    if (when === 'before') window.taken(sent, 1)
+    window.announced(fresh)
+    if (when === 'after') window.taken(sent, 1)
+    expect(await open(window)).toBe(true)
+  },
+)
+
+test('a full group goes at once', async () => {
+  const window = new Window(LOST_MS)
+  window.send([anId()])
+  let gone = false
+  void window.room().then(() => {
+    gone = true
+  })
+  window.hurry()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(gone).toBe(true)
+})
+
+test('a group of which nothing is heard, or that came to nothing, holds nobody back for ever', async () => {
+  const window = new Window(LOST_MS)
+  window.send([anId()])
+  await vi.advanceTimersByTimeAsync(LOST_MS)
+  expect(await open(window)).toBe(true)
+  const sent = window.send([anId()])
+  window.taken(sent, 0)
+  expect(await open(window)).toBe(true)
+})
+
+test('checks that are slow and not held up by each other: more groups are on their way at once, each after a short hold', async () => {
+  const window = new Window(LOST_MS)
+  await decideEach(window, 20, 300)
+  expect(window.size).toBe(8)
+  window.send([anId()])
+  expect(await open(window)).toBe(false)
+  const gone = window.room()
+  await vi.advanceTimersByTimeAsync(50)
+  await gone
+})
+
+test('groups that queue behind each other: there is one at a time', async () => {
+  const window = new Window(LOST_MS)
+  await decideEach(window, 20, 300)
+  await decideEach(window, 4, 1_000)
+  expect(window.size).toBe(1)
+})

@@ -1,0 +1,41 @@
+import {
+  acquirersKey,
+  type OrderId,
+  type OrderNames,
+  orderIdOf,
+  orderKey,
+  shardOf,
+} from '../keys.ts'
+import type { Connection } from '../redis/connection.ts'
+
+/** The acquirers that orders were claimed for: what finds an order of which only the paymentId is known. */
+export class Acquirers {
+  readonly #connection: Connection
+  readonly #shards: number
+  readonly #noted = new Set<string>()
+
+  constructor(connection: Connection, shards: number) {
+    this.#connection = connection
+    this.#shards = shards
+  }
+
+  /** Notes the acquirers of orders. Each costs a command once in the life of a process. */
+  async note(orders: readonly Pick<OrderNames, 'acquirerId'>[]): Promise<void> {
+    const fresh = new Set(orders.map(({ acquirerId }) => acquirerId)).difference(this.#noted)
+    if (fresh.size === 0) return
+    await this.#connection.sadd(acquirersKey, ...fresh)
+    for (const acquirerId of fresh) this.#noted.add(acquirerId)
+  }
+
+  /** The orders with this paymentId, one an acquirer at most. */
+  async ordersOf(paymentId: string): Promise<OrderId[]> {
+    const acquirerIds = (await this.#connection.smembers(acquirersKey)).sort()
+    const orderIds = acquirerIds.map((acquirerId) => orderIdOf({ acquirerId, paymentId }))
+    const found = await Promise.all(orderIds.map((orderId) => this.#isThere(orderId)))
+    return orderIds.filter((_, i) => found[i])
+  }
+
+  async #isThere(orderId: OrderId): Promise<boolean> {
+    return (await this.#connection.exists(orderKey(shardOf(orderId, this.#shards), orderId))) === 1
+  }
+}

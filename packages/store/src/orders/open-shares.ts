@@ -1,0 +1,48 @@
+import { OrderId, openKey, orderKey } from '../keys.ts'
+import type { Connection } from '../redis/connection.ts'
+
+/** Open orders of each shard that are looked at. With so many, an eighth is known to a few per cent. */
+const SAMPLE = 64
+
+/**
+ * How clients share the open orders, from a sample of them: who sends has nothing to count, and nothing can be counted
+ * wrong. Nobody looks while nobody asks, and nobody asks while few orders are open.
+ */
+export class OpenShares {
+  readonly #connection: Connection
+  readonly #shards: number
+  #shares = new Map<string, number>()
+  #isAsked = false
+
+  constructor(connection: Connection, shards: number) {
+    this.#connection = connection
+    this.#shards = shards
+  }
+
+  /** The client's share of the open orders as of the last look, 0 to 1. */
+  of(clientId: string): number {
+    this.#isAsked = true
+    return this.#shares.get(clientId) ?? 0
+  }
+
+  /** Looks at a sample, if somebody asked since the last look. */
+  async look(): Promise<void> {
+    if (!this.#isAsked) return
+    this.#isAsked = false
+    const shards = Array.from({ length: this.#shards }, (_, shard) => this.#clientsOf(shard))
+    const clients = (await Promise.all(shards)).flat()
+    const shares = new Map<string, number>()
+    for (const client of clients) shares.set(client, (shares.get(client) ?? 0) + 1 / clients.length)
+    this.#shares = shares
+  }
+
+  async #clientsOf(shard: number): Promise<string[]> {
+    const orderIds = OrderId.array().parse(
+      await this.#connection.zrandmember(openKey(shard), SAMPLE),
+    )
+    const clients = await Promise.all(
+      orderIds.map((orderId) => this.#connection.hget(orderKey(shard, orderId), 'client')),
+    )
+    return clients.flatMap((client) => client ?? [])
+  }
+}

@@ -1,0 +1,131 @@
+import { aPlaceOrder } from '@placeorder/testkit'
+import { expect, test } from 'vitest'
+import { openTestStore } from '../../test/test-store.ts'
+import { orderIdOf } from '../keys.ts'
+import { openOperatorStore } from '../open-store.ts'
+
+const { address, ingress, worker, takeIn, connection } = await openTestStore()
+
+test('the first outcome stands', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  expect(await worker.orders.conclude(orderIdOf(order), 'RISK_REJECT')).toBe('RISK_REJECT')
+  expect(await worker.orders.conclude(orderIdOf(order), 'SUCCESS')).toBe('RISK_REJECT')
+  expect(await ingress.orders.outcomeOf(orderIdOf(order))).toBe('RISK_REJECT')
+})
+
+test('an order that was never claimed cannot be concluded, and leaves no trace', async () => {
+  const orderId = orderIdOf(aPlaceOrder())
+  expect(await worker.orders.conclude(orderId, 'SUCCESS')).toBeUndefined()
+  expect(await worker.orders.record(orderId)).toBeUndefined()
+  expect(await connection.exists(`{s0}:order:${orderId}`)).toBe(0)
+})
+
+test('the record keeps the request, who sent it, and when it was claimed and concluded', async () => {
+  const order = aPlaceOrder({ passThroughInfo: '{"note":"ünïcode 漢字"}' })
+  const before = Date.now()
+  const taken = await takeIn(order)
+  expect(await worker.orders.record(orderIdOf(order))).toMatchObject({
+    order,
+    clientId: 'C-1',
+    outcome: undefined,
+  })
+  await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
+  const record = await worker.orders.record(orderIdOf(order))
+  expect(record).toMatchObject({
+    order,
+    outcome: 'SUCCESS',
+    paymentRequestId: taken.paymentRequestId,
+  })
+  expect(record?.claimedAt).toBeGreaterThanOrEqual(before - 1_000) // Redis's clock, not ours.
+  expect(record?.concludedAt).toBeGreaterThanOrEqual(record?.claimedAt ?? Number.POSITIVE_INFINITY)
+})
+
+test('a record in which an older version left fields out is read all the same', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  await connection.hdel(`{s0}:order:${orderIdOf(order)}`, 'client', 'job', 'claimedAt')
+  expect(await worker.orders.record(orderIdOf(order))).toMatchObject({
+    order,
+    clientId: '',
+    jobId: undefined,
+  })
+})
+
+test('a record that cannot be read is an Error in its place and nobody else’s', async () => {
+  const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
+  await takeIn(good)
+  await takeIn(bad)
+  await connection.hset(`{s0}:order:${orderIdOf(bad)}`, 'request', 'garbage')
+  const records = await worker.orders.records(0, [orderIdOf(bad), orderIdOf(good)])
+  expect(records[0]).toBeInstanceOf(Error)
+  expect(records[1]).toMatchObject({ order: good })
+})
+
+test('the outcome is announced to every ingress that waits, and to each once', async () => {
+  const order = aPlaceOrder()
+  const heard = ingress.orders.during(
+    orderIdOf(order),
+    AbortSignal.timeout(5_000),
+    async (announced) => {
+      await takeIn(order)
+      await worker.orders.conclude(orderIdOf(order), 'EXPIRED_CODE')
+      return announced
+    },
+  )
+  expect(await heard).toBe('EXPIRED_CODE')
+})
+
+test('of orders whose jobs are asked for, one that is no record is nobody else’s fault; while Redis is away none has none', async () => {
+  const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
+  await takeIn(good)
+  await connection.set(`{s0}:order:${orderIdOf(bad)}`, 'damaged')
+  const orderIds = [orderIdOf(good), orderIdOf(bad)]
+  expect(await worker.orders.jobsOf(0, orderIds)).toEqual([expect.stringMatching(/^g-/), undefined])
+  const closed = await openOperatorStore({ address, shards: 1, onFault: () => {} })
+  await closed.close()
+  await expect(closed.orders.jobsOf(0, orderIds)).rejects.toThrow()
+})
+
+test('concluded orders are open no more', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  expect(await connection.zscore('{s0}:open', orderIdOf(order))).not.toBeNull()
+  await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
+  expect(await connection.zscore('{s0}:open', orderIdOf(order))).toBeNull()
+  expect(await connection.hexists(`{s0}:order:${orderIdOf(order)}`, 'waiting')).toBe(0)
+})
+
+test('waiting leaves no listener behind, whether it heard, was late or failed', async () => {
+  const orderId = orderIdOf(aPlaceOrder())
+  const late = new AbortController()
+  const signal = late.signal
+  await ingress.orders.during(orderId, signal, async () => 'done without listening')
+  const waited = ingress.orders.during(orderId, signal, (announced) => announced)
+  late.abort(new Error('too late'))
+  await expect(waited).rejects.toThrow('too late')
+  await expect(
+    ingress.orders.during(orderId, signal, () => Promise.reject(new Error('broken'))),
+  ).rejects.toThrow('broken')
+  expect(ingress.listening()).toBe(0)
+})
+
+test('an order is given over only from the job it names, and those who wait are told', async () => {
+  const order = aPlaceOrder()
+  await ingress.orders.during(orderIdOf(order), AbortSignal.timeout(5_000), async (announced) => {
+    await takeIn(order)
+    const { jobId = '' } = (await worker.orders.record(orderIdOf(order))) ?? {}
+    const over = { orderId: orderIdOf(order), from: jobId, to: 'r-next' }
+    expect(
+      await worker.orders.reassign(0, [{ ...over, from: 'g-another' }], 'UNKNOWN_EXCEPTION'),
+    ).toEqual([])
+    expect(await worker.orders.reassign(0, [over], 'UNKNOWN_EXCEPTION')).toEqual([over])
+    expect(await announced).toBe('UNKNOWN_EXCEPTION')
+    expect(await worker.orders.reassign(0, [over])).toEqual([over]) // As when its answer was lost, and it is sent again.
+    expect(await worker.orders.reassign(0, [{ ...over, to: 'r-late' }])).toEqual([])
+  })
+  expect(await worker.orders.record(orderIdOf(order))).toMatchObject({
+    jobId: 'r-next',
+    outcome: undefined,
+  })
+})

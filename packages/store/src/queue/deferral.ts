@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { deferredKey, deferredListsKey, OrderId, orderKey, resumingKey } from '../keys.ts'
+import type { Connection } from '../redis/connection.ts'
+import { Script } from '../redis/script.ts'
+import type { Queues } from './queues.ts'
+import type { Answerable } from './requeue.ts'
+
+/**
+ * Orders that cannot be decided now wait on a list of their shard, and no job is there for them. A record names its list
+ * where else it names its job:
+ *
+ * - `later`: they are judged again after a pause, together.
+ * - `check:<circuit>`: the circuit of a check they need is open. While it is, one of them is judged now and then, to find out
+ *   whether the check is back; else none before its last time. Once it is closed they all are, so many at a time.
+ * - `isolated`: a process died of each of them. They are judged after a pause, each in a job that says so.
+ *
+ * Whatever happens to whoever defers or resumes them: an order that is on no list and in no job is requeued as any other.
+ */
+export type DeferredList = 'later' | 'isolated' | `check:${string}`
+
+/** Pauses of those on `later` double with their age from the first of these to the second (ms). */
+const PAUSE_MS_MIN = 500
+const PAUSE_MS_MAX = 30_000
+
+/** One worker resumes orders of a shard, once in this time (ms). */
+const RESUME_MS = 400
+
+/** So many are resumed at once, of all lists of a shard: those that come meanwhile are to notice nothing. */
+const RESUMED_MAX = 512
+
+/** So many share a job, as many as a group of new ones at most. */
+const JOB_ORDERS_MAX = 128
+
+/** While so many jobs wait for a worker, no more orders are resumed than one job takes. */
+const JOBS_WAITING_MAX = 16
+
+/** What a record names as answerable for an order on a list. No job is named so. */
+const PREFIX = 'deferred:'
+const nameOf = (list: string): string => `${PREFIX}${list}`
+
+/** The list that a record names; undefined if it names a job. */
+export const listNamed = (jobId: string): string | undefined =>
+  jobId.startsWith(PREFIX) ? jobId.slice(PREFIX.length) : undefined
+
+export type Resuming = {
+  /** How long after its claim an order may stay undecided (ms). */
+  decideWithinMs: number
+  isOpen: (circuit: string) => boolean
+}
+
+/** Orders that cannot be decided now. All of it may run twice, or in two places. */
+export class Deferral {
+  readonly #defer = new Script('defer')
+  readonly #due = new Script('due')
+  readonly #resume = new Script('resume')
+  readonly #connection: Connection
+  readonly #queues: Queues
+
+  constructor(connection: Connection, queues: Queues) {
+    this.#connection = connection
+    this.#queues = queues
+  }
+
+  /**
+   * Defers those orders that still name the job that asks. Whoever waits for one of them is told UNKNOWN_EXCEPTION, so that nobody
+   * waits in vain. Resolves with the orderIds of those.
+   */
+  async defer(
+    shard: number,
+    list: DeferredList,
+    orders: Answerable[],
+    decideWithinMs: number,
+  ): Promise<OrderId[]> {
+    if (orders.length === 0) return []
+    const keys = orders.map(({ orderId }) => orderKey(shard, orderId))
+    const args = orders.flatMap(({ orderId, jobId = '', trace = '' }) => [orderId, jobId, trace])
+    const reply = await this.#defer.run(
+      this.#connection,
+      [deferredKey(shard, list), deferredListsKey(shard), ...keys],
+      [
+        list,
+        nameOf(list),
+        ...pausesOf(list, decideWithinMs),
+        decideWithinMs,
+        'UNKNOWN_EXCEPTION',
+        ...args,
+      ],
+    )
+    const deferred = z.array(z.number()).parse(reply)
+    return orders.flatMap(({ orderId }, i) => (deferred[i] === 1 ? [orderId] : []))
+  }
+
+  /** Enqueues those orders of a shard that may be judged again, unless another worker has just done so. */
+  async resume(shard: number, resuming: Resuming): Promise<void> {
+    const first = await this.#connection.set(resumingKey(shard), 1, 'PX', RESUME_MS, 'NX')
+    if (first === null) return
+    const lists = await this.#connection.smembers(deferredListsKey(shard))
+    if (lists.length === 0) return
+    const waiting = await this.#queues.queue(shard).getWaitingCount()
+    let left = waiting < JOBS_WAITING_MAX ? RESUMED_MAX : JOB_ORDERS_MAX
+    for (const list of lists.toSorted(() => Math.random() - 0.5)) {
+      const orderIds = await this.#next(shard, list, left, resuming)
+      left -= orderIds.length
+      const size = list === 'isolated' ? 1 : JOB_ORDERS_MAX
+      for (let at = 0; at < orderIds.length; at += size)
+        await this.#give(shard, list, orderIds.slice(at, at + size))
+      if (left <= 0) return
+    }
+  }
+
+  /** When an order on a list is due, at the latest (ms); undefined if it is not on it. */
+  async dueAt(shard: number, list: string, orderId: OrderId): Promise<number | undefined> {
+    const due = await this.#connection.zscore(deferredKey(shard, list), orderId)
+    return due === null ? undefined : Number(due)
+  }
+
+  async #next(
+    shard: number,
+    list: string,
+    max: number,
+    { decideWithinMs, isOpen }: Resuming,
+  ): Promise<OrderId[]> {
+    const key = deferredKey(shard, list)
+    const circuit = /^check:(.*)$/s.exec(list)?.[1]
+    if (circuit !== undefined && !isOpen(circuit))
+      return OrderIds.parse(await this.#connection.zrange(key, '0', String(max - 1)))
+    const due = OrderIds.parse(await this.#due.run(this.#connection, [key], [max, decideWithinMs]))
+    if (circuit === undefined || due.length > 0) return due
+    // Any of them: the check may fail of the oldest alone.
+    const probe = await this.#connection.zrandmember(key)
+    return typeof probe === 'string' ? [OrderId.parse(probe)] : []
+  }
+
+  async #give(shard: number, list: string, orderIds: OrderId[]): Promise<void> {
+    const jobId = `r-${randomUUID()}`
+    const keys = [deferredKey(shard, list), deferredListsKey(shard)]
+    const reply = await this.#resume.run(
+      this.#connection,
+      [...keys, ...orderIds.map((orderId) => orderKey(shard, orderId))],
+      [list, nameOf(list), jobId, ...orderIds],
+    )
+    const traces = z.array(z.string().nullable()).parse(reply)
+    const given = orderIds.filter((_, i) => traces[i] !== null)
+    const traced = orderIds.flatMap((orderId, i) =>
+      traces[i] ? [[orderId, traces[i]] as const] : [],
+    )
+    if (given.length === 0) return
+    await this.#queues.enqueue(shard, jobId, {
+      orderIds: given,
+      ...(traced.length > 0 ? { traces: Object.fromEntries(traced) } : {}),
+      ...(list === 'isolated' ? { isolated: true } : {}),
+    })
+  }
+}
+
+const OrderIds = z.array(OrderId)
+
+/** How long orders on a list are left alone, at least and at most (ms). */
+function pausesOf(list: DeferredList, decideWithinMs: number): [least: number, most: number] {
+  if (list === 'later') return [PAUSE_MS_MIN, PAUSE_MS_MAX]
+  return [list === 'isolated' ? PAUSE_MS_MIN : decideWithinMs, decideWithinMs]
+}

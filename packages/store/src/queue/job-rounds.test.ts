@@ -1,0 +1,260 @@
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { afterAll, expect, test } from 'vitest'
+import { openTestStore, runningTwice } from '../../test/test-store.ts'
+import { gatheringKey, jobKey, joinedKey, type OrderId, orderIdOf } from '../keys.ts'
+import { openIngressStore } from '../open-store.ts'
+import { GroupTaker } from './group-worker.ts'
+import { type Joining, workInRounds } from './job-rounds.ts'
+
+const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })
+const jobOf = async (order: PlaceOrderRequest) =>
+  (await worker.orders.record(orderIdOf(order)))?.jobId ?? ''
+const jobExists = async (jobId: string) => (await worker.queues.job(0, jobId)) !== undefined
+const idsOf = (groups: Joining[]) => groups.flatMap(({ orderIds }) => orderIds)
+
+/** Long enough (ms) for any round, on a busy machine too. */
+const ROUND_MS = 20_000
+
+/** Works on a job; `during` happens in its own round, `joined` is told what has joined it. */
+const work = (
+  jobId: string,
+  during: () => Promise<void>,
+  joined: (orderIds: OrderId[]) => Promise<void> = async () => {},
+  open = () => true,
+  roundMs = ROUND_MS,
+) =>
+  workInRounds({
+    roundMs,
+    connection,
+    shard: 0,
+    jobId,
+    own: during,
+    joined: (groups) => joined(idsOf(groups)),
+    open,
+  })
+
+/** Takes orders in, each once the one before is told of: the ingress holds none of them back for another. */
+async function takeInApart(...orders: PlaceOrderRequest[]): Promise<void> {
+  for (const order of orders) {
+    await takeIn(order)
+    const job = await jobOf(order)
+    const same = { orderId: orderIdOf(order), from: job, to: job }
+    await worker.orders.reassign(0, [same], 'UNKNOWN_EXCEPTION')
+  }
+}
+
+/** A job with an order of its own that others can join now, as the ingress knows. */
+async function aJob(): Promise<{ jobId: string; own: PlaceOrderRequest }> {
+  await connection.del(gatheringKey(0))
+  const [own, next] = [aPlaceOrder(), aPlaceOrder()]
+  await takeInApart(own)
+  const jobId = await jobOf(own)
+  await connection.set(gatheringKey(0), jobId)
+  await takeInApart(next) // It has a job of its own, and learns that it could have joined one.
+  return { jobId, own }
+}
+
+test('orders that come while a job is worked on join it, and are its next rounds; then it ends, and is joined no more', async () => {
+  const { jobId } = await aJob()
+  const [one, two, three] = [aPlaceOrder(), aPlaceOrder(), aPlaceOrder()]
+  const rounds: string[][] = []
+  await work(
+    jobId,
+    () => takeInApart(one, two),
+    async (orderIds) => {
+      rounds.push(orderIds)
+      if (rounds.length === 1) await takeInApart(three)
+    },
+  )
+  expect(rounds).toEqual([[orderIdOf(one), orderIdOf(two)], [orderIdOf(three)]])
+  expect(await Promise.all([one, two, three].map(jobOf))).toEqual([jobId, jobId, jobId])
+  expect(await connection.exists(gatheringKey(0), joinedKey(0, jobId))).toBe(0)
+  const later = aPlaceOrder()
+  await takeIn(later)
+  expect(await jobOf(later)).not.toBe(jobId)
+  expect(await jobExists(await jobOf(later))).toBe(true)
+})
+
+test('what has joined a job does not wait for a slow round', async () => {
+  const { jobId } = await aJob()
+  const order = aPlaceOrder()
+  const slow = Promise.withResolvers<void>()
+  const worked = Promise.withResolvers<string[]>()
+  const working = work(
+    jobId,
+    async () => {
+      await takeInApart(order)
+      await slow.promise
+    },
+    async (orderIds) => worked.resolve(orderIds),
+    () => true,
+    50,
+  )
+  expect(await worked.promise).toEqual([orderIdOf(order)])
+  slow.resolve()
+  await working
+  expect(await connection.exists(joinedKey(0, jobId))).toBe(0)
+})
+
+test('a failure of the job’s own group is not one of those that joined it', async () => {
+  const { jobId } = await aJob()
+  const order = aPlaceOrder()
+  const rounds: string[][] = []
+  const working = work(
+    jobId,
+    async () => {
+      await takeInApart(order)
+      throw new Error('its own')
+    },
+    async (orderIds) => void rounds.push(orderIds),
+  )
+  await expect(working).rejects.toThrow('its own')
+  expect(rounds).toEqual([[orderIdOf(order)]])
+  expect(await connection.exists(joinedKey(0, jobId))).toBe(0)
+})
+
+test('whoever runs a job again has again what has joined it and was not done with', async () => {
+  const { jobId } = await aJob()
+  const [done, left] = [aPlaceOrder(), aPlaceOrder()]
+  const rounds: string[][] = []
+  const joined = async (orderIds: OrderId[]) => {
+    rounds.push(orderIds)
+    if (rounds.length === 1) await takeInApart(left)
+    if (rounds.length === 2) throw new Error('down')
+  }
+  await expect(work(jobId, () => takeInApart(done), joined)).rejects.toThrow('down')
+  await work(jobId, async () => {}, joined)
+  expect(rounds).toEqual([[orderIdOf(done)], [orderIdOf(left)], [orderIdOf(left)]])
+})
+
+test('what another worker that has the job, too, has done with is not counted as done here again', async () => {
+  const { jobId } = await aJob()
+  const [one, two] = [aPlaceOrder(), aPlaceOrder()]
+  const rounds: string[][] = []
+  await work(
+    jobId,
+    () => takeInApart(one),
+    async (orderIds) => {
+      rounds.push(orderIds)
+      if (rounds.length > 1) return
+      await takeInApart(two)
+      await connection.ltrim(joinedKey(0, jobId), 1, -1)
+    },
+  )
+  expect(rounds).toEqual([[orderIdOf(one)], [orderIdOf(two)]])
+})
+
+test('what has joined a job is removed once, though its worker asks for that twice', async () => {
+  const { jobId } = await aJob()
+  const [done, next] = [aPlaceOrder(), aPlaceOrder()]
+  const rounds: string[][] = []
+  await workInRounds({
+    roundMs: ROUND_MS,
+    connection: runningTwice(connection),
+    shard: 0,
+    jobId,
+    own: () => takeInApart(done),
+    joined: async (groups) => {
+      rounds.push(idsOf(groups))
+      if (rounds.length === 1) await takeInApart(next)
+    },
+    open: () => true,
+  })
+  expect(rounds).toEqual([[orderIdOf(done)], [orderIdOf(next)]])
+})
+
+test('a job that is to end is joined no more', async () => {
+  const { jobId } = await aJob()
+  const [one, two] = [aPlaceOrder(), aPlaceOrder()]
+  const rounds: string[][] = []
+  await work(
+    jobId,
+    () => takeInApart(one),
+    async (orderIds) => {
+      rounds.push(orderIds)
+      await takeInApart(two)
+    },
+    () => false,
+  )
+  expect(rounds).toEqual([[orderIdOf(one)]])
+  expect(await jobExists(await jobOf(two))).toBe(true)
+})
+
+test('an order that has joined a job that never came to be is mended, and nothing joins that job for long', async () => {
+  await aJob()
+  await connection.set(gatheringKey(0), 'g-dead', 'PX', 50)
+  const order = aPlaceOrder()
+  await takeIn(order)
+  expect(await jobOf(order)).toBe('g-dead')
+  expect(await worker.mending.mendOpen(0, [orderIdOf(order)])).toEqual([orderIdOf(order)])
+  expect(await jobExists(await jobOf(order))).toBe(true)
+  await expect.poll(() => connection.get(gatheringKey(0))).not.toBe('g-dead')
+})
+
+test('a repeat that joins the job of its order is left to the round that has the order in hand', async () => {
+  const { jobId, own } = await aJob()
+  const order = aPlaceOrder()
+  await Promise.all([takeIn({ ...own, codeValue: 'another' }), takeIn(order)])
+  expect(await jobOf(order)).toBe(jobId)
+  const told = Promise.withResolvers<string[]>()
+  const taker = new GroupTaker(
+    address,
+    async (group) => {
+      if (group.jobId !== jobId) return
+      if (group.joined) told.resolve(group.orderIds)
+      else await told.promise // It is slow: what has joined does not wait for it.
+    },
+    { shards: 1, concurrency: 8, onError: () => {} },
+  )
+  expect(await told.promise).toEqual([orderIdOf(order)])
+  await taker.close(1_000)
+})
+
+test('of many ingresses the orders share jobs, and each is worked on', async () => {
+  const options = { address, shards: 1, onFault: () => {}, waitMs: 5_000 }
+  const stores = await Promise.all(Array.from({ length: 8 }, () => openIngressStore(options)))
+  afterAll(() => Promise.all(stores.map((store) => store.close())))
+  const jobs = new Set<string>()
+  const taker = new GroupTaker(
+    address,
+    async ({ shard, jobId, orderIds }) => {
+      jobs.add(jobId)
+      await worker.orders.concludeAll(
+        shard,
+        orderIds.map((orderId) => ({ orderId, outcome: 'SUCCESS' as const })),
+      )
+    },
+    { shards: 1, concurrency: 8, onError: () => {} },
+  )
+  const signal = AbortSignal.timeout(20_000)
+  const placeSome = async ({ intake, orders }: typeof ingress) => {
+    for (let n = 0; n < 25; n += 1) {
+      const order = aPlaceOrder()
+      const outcome = orders.during(orderIdOf(order), signal, async (announced) => {
+        await intake.takeIn({ order, clientId: 'C-1' }, signal)
+        return announced
+      })
+      expect(await outcome).toBe('SUCCESS')
+    }
+  }
+  await Promise.all(stores.flatMap((store) => Array.from({ length: 4 }, () => placeSome(store))))
+  expect(jobs.size).toBeLessThan(100) // Of 800 orders, in groups of four at most.
+  await taker.close(1_000)
+})
+
+test('neither a job nor what has joined one holds a code or a customer in clear', async () => {
+  const { jobId } = await aJob()
+  const marked = (paymentId: string) =>
+    aPlaceOrder({ paymentId, codeValue: 'M4RKED-code', customerId: 'M4RKED-customer' })
+  const [joins, alone] = [marked(crypto.randomUUID()), marked(crypto.randomUUID())]
+  await takeInApart(joins)
+  expect(await connection.llen(joinedKey(0, jobId))).toBe(1)
+  await connection.del(gatheringKey(0))
+  await takeInApart(alone)
+  const ofJob = await connection.hgetall(jobKey(0, await jobOf(alone)))
+  const joined = await connection.lrange(joinedKey(0, jobId), 0, -1)
+  const texts = JSON.stringify([ofJob, joined])
+  for (const order of [joins, alone]) expect(texts).toContain(order.paymentId)
+  expect(texts).not.toContain('M4RKED')
+})

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import { deferredKey, jobKey, type OrderId } from '../keys.ts'
+import type { Orders } from '../orders/orders.ts'
+import type { Connection } from '../redis/connection.ts'
+import { listNamed } from './deferral.ts'
+import type { Queues } from './queues.ts'
+
+/** An open order and the job its record names as answerable for it; `trace` goes with it to its next job. */
+export type Answerable = {
+  orderId: OrderId
+  jobId: string | undefined
+  trace?: string | undefined
+}
+
+/** Keeps the promise that some job is answerable for each open order. All of it may run twice, or in two places. */
+export class Mending {
+  readonly #connection: Connection
+  readonly #orders: Orders
+  readonly #queues: Queues
+
+  constructor(connection: Connection, orders: Orders, queues: Queues) {
+    this.#connection = connection
+    this.#orders = orders
+    this.#queues = queues
+  }
+
+  /**
+   * Enqueues again those orders whose job no longer exists, each in a job of its own: what ended their group (it may
+   * have been one of them) then ends none of the others. Resolves with the orderIds of those.
+   */
+  async mend(shard: number, orders: Answerable[]): Promise<OrderId[]> {
+    if (orders.length === 0) return []
+    const pipeline = this.#connection.pipeline()
+    for (const { orderId, jobId = '' } of orders) {
+      const list = listNamed(jobId)
+      if (list === undefined) pipeline.exists(jobKey(shard, jobId))
+      else pipeline.zscore(deferredKey(shard, list), orderId)
+    }
+    const replies = (await pipeline.exec()) ?? []
+    const orphans = orders.filter((_, i) => replies[i]?.[1] === 0 || replies[i]?.[1] === null)
+    return this.handOver(shard, orphans, 'm')
+  }
+
+  /** As `mend`, for open orders whose jobs are not known yet. */
+  async mendOpen(shard: number, orderIds: OrderId[]): Promise<OrderId[]> {
+    if (orderIds.length === 0) return []
+    const jobIds = await this.#orders.jobsOf(shard, orderIds)
+    const named = orderIds.map((orderId, i) => ({ orderId, jobId: jobIds[i] }))
+    return this.mend(
+      shard,
+      named.filter(({ jobId }) => jobId !== undefined), // Any other has been concluded meanwhile, or is no record.
+    )
+  }
+
+  /**
+   * Takes orders out of their group, each to a job of its own that runs after `delayMs`. Whoever waits for one of
+   * them is told UNKNOWN_EXCEPTION, so that nobody waits in vain.
+   */
+  async postpone(shard: number, orders: Answerable[], delayMs: number): Promise<OrderId[]> {
+    return this.handOver(shard, orders, 'r', { delayMs, announce: 'UNKNOWN_EXCEPTION' })
+  }
+
+  /** Hands orders to new jobs now, whatever job they name. Resolves with the orderIds of those that were. */
+  async handOver(
+    shard: number,
+    orders: Answerable[],
+    kind: 'm' | 'r' | 'o',
+    { delayMs = 0, announce }: { delayMs?: number; announce?: 'UNKNOWN_EXCEPTION' } = {},
+  ): Promise<OrderId[]> {
+    const reassigned = orders.map(({ orderId, jobId = '' }) => ({
+      orderId,
+      from: jobId,
+      to: `${kind}-${randomUUID()}`,
+    }))
+    const given = await this.#orders.reassign(shard, reassigned, announce)
+    const traces = new Map(orders.map(({ orderId, trace }) => [orderId, trace]))
+    await Promise.all(
+      given.map(({ orderId, to }) => {
+        const trace = traces.get(orderId)
+        const traced = trace === undefined ? {} : { traces: { [orderId]: trace } }
+        return this.#queues.enqueue(shard, to, { orderIds: [orderId], ...traced }, delayMs)
+      }),
+    )
+    return given.map(({ orderId }) => orderId)
+  }
+}

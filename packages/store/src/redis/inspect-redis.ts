@@ -1,0 +1,131 @@
+import type { Redis } from 'ioredis'
+import { z } from 'zod'
+import { roleOf } from './heartbeat.ts'
+
+/** What is known of Redis: of all its masters together, each thing once. */
+export type RedisReport = {
+  /** What keeps it from being durable. */
+  faults: string[]
+  /** What of its durability is not shown to us at all. */
+  unseen: string[]
+  /** What was assumed of it, since it hides its configuration. */
+  assumed: string[]
+  /** Why it can take no new orders now, durable or not. */
+  unable: string[]
+  /** What will bring harm, though nothing is wrong yet. */
+  warnings: string[]
+  /** The part of `maxmemory` that is used, of the master with the least left; undefined without a maxmemory. */
+  memoryUsed: number | undefined
+}
+
+export type InspectOptions = {
+  /** How many replicas have what is answered. */
+  replicasMin: number
+  /** Below so many percent of free memory new orders are refused: those that are open need it to be concluded. */
+  memoryReservePercent: number
+}
+
+/** Looks at masters. Rejects when one does not answer. */
+export async function inspectRedis(
+  masters: Redis[],
+  options: InspectOptions,
+): Promise<RedisReport> {
+  const reports = await Promise.all(masters.map((master) => inspect(master, options)))
+  const all = (name: 'faults' | 'unseen' | 'assumed' | 'unable' | 'warnings') => [
+    ...new Set(reports.flatMap((report) => report[name])),
+  ]
+  const used = reports.flatMap(({ memoryUsed }) => memoryUsed ?? [])
+  return {
+    faults: all('faults'),
+    unseen: all('unseen'),
+    assumed: all('assumed'),
+    unable: all('unable'),
+    warnings: all('warnings'),
+    memoryUsed: used.length > 0 ? Math.max(...used) : undefined,
+  }
+}
+
+async function inspect(
+  master: Redis,
+  { replicasMin, memoryReservePercent }: InspectOptions,
+): Promise<RedisReport> {
+  const [role, info, policy, appendfsync] = await Promise.all([
+    roleOf(master),
+    unlessForbidden(master.info()),
+    setting(master, 'maxmemory-policy'),
+    setting(master, 'appendfsync'),
+  ])
+  const unable =
+    role === 'replica' ? ['it is a replica, not the master: the new master is looked for'] : []
+  if (info === undefined) {
+    const unseen = ['its durability cannot be seen: allow +info to our user']
+    return { faults: [], unseen, assumed: [], unable, warnings: [], memoryUsed: undefined }
+  }
+  const memoryUsed = memoryUsedIn(info)
+  const full = fullness(memoryUsed ?? 0, memoryReservePercent)
+  return {
+    ...durabilityIn(info, policy ?? wordIn(info, 'maxmemory_policy'), appendfsync),
+    unseen: [],
+    unable: full === undefined ? unable : [...unable, full],
+    warnings: replicasIn(info, replicasMin),
+    memoryUsed,
+  }
+}
+
+function durabilityIn(info: string, policy: string | undefined, appendfsync: string | undefined) {
+  const faults: string[] = []
+  const assumed: string[] = []
+  if (wordIn(info, 'aof_enabled') === '0')
+    faults.push('the append-only file is off: set appendonly yes')
+  if (policy === undefined) assumed.push('maxmemory-policy is noeviction')
+  else if (policy !== 'noeviction')
+    faults.push(`keys may be evicted: set maxmemory-policy noeviction, not ${policy}`)
+  if (appendfsync === undefined) assumed.push('appendfsync is always')
+  else if (appendfsync !== 'always')
+    faults.push(`the append-only file is synced late: set appendfsync always, not ${appendfsync}`)
+  if (wordIn(info, 'aof_last_write_status') === 'err')
+    faults.push('the append-only file cannot be written: look at the disk')
+  return { faults, assumed }
+}
+
+/** The part of maxmemory that is used, as Redis counts it: without its buffers for replicas and the append-only file. */
+function memoryUsedIn(info: string): number | undefined {
+  const bytes = (name: string) => Number(wordIn(info, name) ?? 0)
+  const max = bytes('maxmemory')
+  if (max === 0) return undefined
+  return Math.max(0, bytes('used_memory') - bytes('mem_not_counted_for_evict')) / max
+}
+
+const fullness = (used: number, reservePercent: number): string | undefined =>
+  100 * (1 - used) < reservePercent
+    ? `its memory is full: less than ${reservePercent} % of maxmemory is left, which open orders may need: raise maxmemory`
+    : undefined
+
+/** A failover makes one of the replicas master, perhaps one that does not have what was answered. */
+function replicasIn(info: string, replicasMin: number): string[] {
+  const attached = Number(wordIn(info, 'connected_slaves') ?? 0)
+  if (attached === replicasMin) return []
+  const are = `${attached} ${attached === 1 ? 'replica is' : 'replicas are'} attached`
+  if (attached < replicasMin)
+    return [`${are}, REPLICAS_MIN is ${replicasMin}: no answer can be final`]
+  return [
+    `${are}, REPLICAS_MIN is ${replicasMin}: a failover may lose orders, and answers that were given: set REPLICAS_MIN=${attached}`,
+  ]
+}
+
+const wordIn = (info: string, name: string): string | undefined =>
+  new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1]
+
+/** One setting; undefined where a managed Redis does not show its configuration. */
+async function setting(master: Redis, name: string): Promise<string | undefined> {
+  const reply = await unlessForbidden(master.config('GET', name))
+  return z.array(z.string()).parse(reply ?? [])[1]
+}
+
+/** What a command answers; undefined where there is none of that name, or it is not ours to use. */
+const unlessForbidden = <T>(answer: Promise<T>): Promise<T | undefined> =>
+  answer.catch((error: unknown) => {
+    if (error instanceof Error && /unknown|NOPERM|not allowed|disabled/i.test(error.message))
+      return undefined
+    throw error
+  })

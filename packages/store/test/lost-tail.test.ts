@@ -1,0 +1,172 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Taking } from '@placeorder/decision'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import { findRedisServer, startLocalRedis } from '../../local-services/src/redis.ts'
+import { Conclusion, NotReplicated } from '../src/decide/conclusion.ts'
+import type { Judged } from '../src/decide/limit-usage.ts'
+import { codeHolderKey, digestOf, openKey, orderIdOf, orderKey } from '../src/keys.ts'
+import { openIngressStore, openWorkerStore } from '../src/open-store.ts'
+
+const dir = await mkdtemp(join(tmpdir(), 'placeorder-'))
+const server = await findRedisServer()
+const start = (name: string, ...args: string[]) =>
+  startLocalRedis(server, { dir: join(dir, name), args })
+const master = await start('master', '--repl-diskless-sync-delay', '0')
+const replica = await start('replica', '--replicaof', '127.0.0.1', String(master.port))
+const address = { urls: [master.url], cluster: false, sentinels: [], sentinelName: '' }
+const options = { address, shards: 1, onFault: () => {} }
+const ingress = await openIngressStore({ ...options, waitMs: 100 })
+const worker = await openWorkerStore({ ...options, replicasMin: 1 })
+const { connection, usage, orders, durability } = worker
+await vi.waitFor(async () => expect(await connection.info('replication')).toMatch(/state=online/), {
+  timeout: 30_000,
+})
+afterAll(async () => {
+  await ingress.close()
+  await worker.close()
+  await Promise.all([master.stop(), replica.stop()])
+  await rm(dir, { recursive: true })
+})
+
+/** One step where one node keeps all keys; two on a Cluster. */
+const ways = {
+  'in one step': worker.conclusion,
+  'in two steps': new Conclusion(connection, { usage, orders, durability }, false),
+}
+
+/** Claims an order. */
+async function claimed(
+  order = aPlaceOrder(),
+): Promise<{ order: PlaceOrderRequest; jobId: string }> {
+  await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+  const [jobId = ''] = await orders.jobsOf(0, [orderIdOf(order)])
+  await vi.waitFor(
+    async () => expect(await durability.replicated(orderIdOf(order))).toBe(true),
+    { timeout: 10_000 }, // A replica on a busy disk takes longer than one fence waits.
+  )
+  return { order, jobId }
+}
+
+/** How an order was judged: it is to take from a limit of its own, and an order code. */
+function judgedOf(order: PlaceOrderRequest, claimedAt = Date.now()): Judged {
+  const taking: Taking = {
+    subject: 'merchant',
+    id: order.paymentId,
+    day: '20260101',
+    currency: 'CNY',
+    amount: 7n,
+    amountMax: 100n,
+    countMax: undefined,
+  }
+  const orderId = orderIdOf(order)
+  return { orderId, claimedAt, judged: 'SUCCESS', takings: [taking], orderCode: order.paymentId }
+}
+
+async function reservedFor({ takings, orderCode = '' }: Judged) {
+  const [used] = await usage.usedOf(takings)
+  return { amount: used?.amount, holder: await connection.get(codeHolderKey(digestOf(orderCode))) }
+}
+const nothing = { amount: 0n, holder: null }
+
+const lose = async (order: PlaceOrderRequest) => {
+  await connection.del(orderKey(0, orderIdOf(order)))
+  await connection.zrem(openKey(0), orderIdOf(order))
+}
+
+describe.each(Object.entries(ways))('%s', (_, conclusion) => {
+  const conclude = async (jobId: string, ...judged: Judged[]) =>
+    conclusion.conclude({ shard: 0, jobId }, judged, await usage.time())
+
+  test('an open order is decided, and reserves once however often it is', async () => {
+    const { order, jobId } = await claimed()
+    const judged = judgedOf(order)
+    await vi.waitFor(async () => expect(await conclude(jobId, judged)).toEqual(['SUCCESS']), {
+      timeout: 10_000,
+    })
+    const again = await conclude(jobId, judged)
+    expect([['SUCCESS'], [undefined]]).toContainEqual(again)
+    expect(await orders.outcomeOf(orderIdOf(order))).toBe('SUCCESS')
+    expect(await reservedFor(judged)).toEqual({ amount: 7n, holder: orderIdOf(order) })
+  })
+
+  // As after a failover that lost its tail: the worker has looked the order up on the master that is gone.
+  test.each([
+    ['is gone', lose],
+    [
+      'is gone, and its repeat a new order',
+      async (order: PlaceOrderRequest) => {
+        await lose(order)
+        await claimed(order)
+      },
+    ],
+    [
+      'names another job',
+      async (order: PlaceOrderRequest) => {
+        await connection.hset(orderKey(0, orderIdOf(order)), 'job', 'm-another')
+      },
+    ],
+  ])('nothing is reserved for an order whose record %s', async (_, change) => {
+    const [{ order, jobId }, other] = [await claimed(), await claimed()]
+    await connection.hset(orderKey(0, orderIdOf(other.order)), 'job', jobId)
+    await change(order)
+    const [judged, neighbour] = [judgedOf(order), judgedOf(other.order)]
+    await vi.waitFor(
+      async () => expect(await conclude(jobId, judged, neighbour)).toEqual([undefined, 'SUCCESS']),
+      { timeout: 10_000 },
+    )
+    expect(await reservedFor(judged)).toEqual(nothing)
+    expect(await orders.outcomeOf(orderIdOf(order))).toBeUndefined()
+    expect(await reservedFor(neighbour)).toMatchObject({ amount: 7n })
+  })
+
+  test('orders of two minutes are decided together', async () => {
+    const [one, two] = [await claimed(), await claimed()]
+    await connection.hset(orderKey(0, orderIdOf(two.order)), 'job', one.jobId)
+    const earlier = judgedOf(two.order, Date.now() - 60_000)
+    await vi.waitFor(async () =>
+      expect(await conclude(one.jobId, judgedOf(one.order), earlier)).toEqual([
+        'SUCCESS',
+        'SUCCESS',
+      ]),
+    )
+    expect(await reservedFor(earlier)).toMatchObject({ amount: 7n })
+  })
+})
+
+test('in two steps nothing is reserved while no replica has the order, and all once one has', async () => {
+  const { order, jobId } = await claimed()
+  const judged = judgedOf(order)
+  const conclude = async () =>
+    ways['in two steps'].conclude({ shard: 0, jobId }, [judged], await usage.time())
+  replica.process.kill('SIGSTOP')
+  try {
+    await expect(conclude()).rejects.toThrow(NotReplicated)
+    expect(await reservedFor(judged)).toEqual(nothing)
+  } finally {
+    replica.process.kill('SIGCONT')
+  }
+  await vi.waitFor(async () => expect(await conclude()).toEqual(['SUCCESS']), { timeout: 10_000 })
+})
+
+test('in two steps no order is concluded whose decision no replica has', async () => {
+  const { order, jobId } = await claimed()
+  const noReplica = { openIn: async () => true, decisionsReplicated: async () => false }
+  const conclusion = new Conclusion(connection, { usage, orders, durability: noReplica }, false)
+  await expect(
+    conclusion.conclude({ shard: 0, jobId }, [judgedOf(order)], await usage.time()),
+  ).rejects.toThrow(NotReplicated)
+  expect(await orders.outcomeOf(orderIdOf(order))).toBeUndefined()
+})
+
+test('where no replicas are wanted, none are asked: a worker has no connection for that', async () => {
+  const plain = await openWorkerStore(options)
+  const id = orderIdOf(aPlaceOrder())
+  expect(await plain.durability.openIn(id, 'g-1')).toBe(true)
+  expect(await plain.durability.absent(id)).toBe(true)
+  expect(await plain.durability.decisionsReplicated()).toBe(true)
+  await plain.close()
+})

@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { aPlaceOrder } from '@placeorder/testkit'
+import type { Redis } from 'ioredis'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { Conclusion } from '../src/decide/conclusion.ts'
+import { type Judged, minuteOf } from '../src/decide/limit-usage.ts'
+import { decidedKey, jobKey, type OrderNames, orderIdOf, orderKey } from '../src/keys.ts'
+import { Announcements } from '../src/orders/announcements.ts'
+import { GroupTaker } from '../src/queue/group-worker.ts'
+import { JobData } from '../src/queue/job-rounds.ts'
+import { openTestStore } from './test-store.ts'
+
+const { address, worker, ingress, takeIn, connection } = await openTestStore({ own: true })
+const { orders, usage } = worker
+
+/** What this version has written, byte for byte: versions to come have to read it. */
+const written = (name: string) =>
+  readFileSync(join(import.meta.dirname, `./fixtures/v1/${name}.json`), 'utf8').trim()
+const Record = z.object({ key: z.string(), hash: z.record(z.string(), z.string()) })
+const record = Record.parse(JSON.parse(written('record')))
+const order = aPlaceOrder({ paymentId: '20101234567890132' })
+
+const judged = (names: OrderNames, judged: Judged['judged'] = 'SUCCESS'): Judged => ({
+  orderId: orderIdOf(names),
+  claimedAt: Date.now(),
+  judged,
+  takings: [],
+  orderCode: undefined,
+})
+const inTime = () => AbortSignal.timeout(5_000)
+const decided = ({ claimedAt }: Judged) => decidedKey(minuteOf(claimedAt))
+
+test('a record of this version is read, and a repeat of it answered', async () => {
+  await connection.hset(record.key, record.hash)
+  expect(await orders.record(orderIdOf(order))).toEqual({
+    order,
+    clientId: 'C-1',
+    paymentRequestId: 'R-1',
+    claimedAt: 1_790_000_000_000,
+    jobId: undefined,
+    outcome: 'RISK_REJECT',
+    concludedAt: 1_790_000_000_100,
+  })
+  expect(await ingress.intake.takeIn({ order, clientId: 'C-1' }, inTime())).toEqual({
+    kind: 'CONCLUDED',
+    paymentRequestId: 'R-1',
+    outcome: 'RISK_REJECT',
+  })
+})
+
+const info = '{"coupon":"漢字 A-1"}'
+
+test('a record with what is passed through is read, and a repeat of it answered', async () => {
+  const { key, hash } = Record.parse(JSON.parse(written('record-with-info')))
+  await connection.hset(key, hash)
+  const other = { ...order, paymentId: '20101234567890133' }
+  expect(await orders.record(orderIdOf(other))).toMatchObject({
+    outcome: 'SUCCESS',
+    passThroughInfo: info,
+  })
+  expect(await ingress.intake.takeIn({ order: other, clientId: 'C-1' }, inTime())).toMatchObject({
+    kind: 'CONCLUDED',
+    outcome: `SUCCESS ${info}`,
+  })
+})
+
+test('a record of this version is written as it is kept', async () => {
+  const other = { ...order, paymentId: crypto.randomUUID(), paymentRequestId: 'R-1' }
+  await takeIn(other)
+  await orders.conclude(orderIdOf(other), 'RISK_REJECT')
+  const { claimedAt, concludedAt, terms, request, ...rest } = await connection.hgetall(
+    orderKey(0, orderIdOf(other)),
+  )
+  const { client, paymentRequestId, outcome } = record.hash
+  expect(rest).toEqual({ client, paymentRequestId, outcome })
+  expect(terms).toBe(`${record.hash.terms}R-1`)
+  expect(request).toBe(record.hash.request?.replace(/\]$/, ',0,"R-1"]'))
+  expect([claimedAt, concludedAt]).toEqual([expect.any(String), expect.any(String)])
+})
+
+test('a job of this version is read and written as it is kept', async () => {
+  const data = JobData.parse(JSON.parse(written('job')))
+  const { v: _, ...group } = data
+  await worker.queues.enqueue(0, 'g-kept', group, 60_000)
+  expect(await connection.hget(jobKey(0, 'g-kept'), 'data')).toBe(written('job'))
+})
+
+test.each([
+  ['message', 'RISK_REJECT'],
+  ['message-with-info', `SUCCESS ${info}`],
+] as const)('a %s of this version is heard, and sent as it is kept', async (name, outcome) => {
+  const other = aPlaceOrder()
+  const heard = Promise.withResolvers<string>()
+  const subscriber = (connection as Redis).duplicate()
+  await subscriber.ssubscribe('{s0}:ingress:kept')
+  subscriber.on('smessage', (_, message) => heard.resolve(message))
+  await takeIn(other)
+  await connection.hset(orderKey(0, orderIdOf(other)), 'waiting', '{s0}:ingress:kept')
+  await orders.conclude(orderIdOf(other), outcome)
+  const kept = written(name).replace(orderIdOf(order), orderIdOf(other))
+  const message = await heard.promise
+  expect(message.replace(/"\d{13}"/, '"1790000000100"')).toBe(kept)
+  subscriber.disconnect()
+})
+
+test('a decision with what is passed through stands, and is written as it is kept', async () => {
+  const other = { ...judged(aPlaceOrder()), passThroughInfo: info }
+  const decide = async (order: Judged) => usage.decide([order], await usage.now())
+  expect(await decide(other)).toEqual([`SUCCESS ${info}`])
+  const kept = await connection.hget(decided(other), other.orderId)
+  expect(JSON.stringify(kept)).toBe(written('decision-with-info'))
+  for (const passThroughInfo of [undefined, 'another'])
+    expect(await decide({ ...other, passThroughInfo })).toEqual([`SUCCESS ${info}`])
+})
+
+test('a decision of this version stands, and is written as it is kept', async () => {
+  const other = judged(aPlaceOrder(), 'RISK_REJECT')
+  await usage.decide([other], await usage.now())
+  expect(JSON.stringify(await connection.hget(decided(other), other.orderId))).toBe(
+    written('decision'),
+  )
+  expect(await usage.decide([{ ...other, judged: 'SUCCESS' }], await usage.now())).toEqual([
+    'RISK_REJECT',
+  ])
+})
+
+test.each([
+  ['a newer version', (key: string) => connection.hset(key, 'request', '4{}', 'terms', 'new')],
+  [
+    'a newer version, with an unknown outcome',
+    (key: string) => connection.hset(key, 'outcome', 'NEW'),
+  ],
+  ['no version, not even a record', (key: string) => connection.set(key, 'not a hash')],
+])(
+  'a record of %s leaves its order unknown, and the group it is claimed in alone',
+  async (_, change) => {
+    const [strange, good] = [aPlaceOrder(), aPlaceOrder()]
+    await Promise.all([takeIn(strange), takeIn(good)])
+    await change(orderKey(0, orderIdOf(strange)))
+    const again = await Promise.allSettled(
+      [strange, good].map((order) => ingress.intake.takeIn({ order, clientId: 'C-1' }, inTime())),
+    )
+    expect(again.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+    expect(again[1]).toMatchObject({ value: { kind: 'OPEN', repeated: true } })
+  },
+)
+
+test.each([
+  ['a newer form', '2{"code":"SUCCESS"}'],
+  ['a code that is not known here', '1NEW_CODE'],
+])('a decision of %s is left alone, and the rest of its group concluded', async (_, text) => {
+  const cluster = new Conclusion(
+    worker.connection,
+    { usage, orders, durability: worker.durability },
+    false,
+  )
+  for (const conclusion of [worker.conclusion, cluster]) {
+    const [strange, good] = [aPlaceOrder(), aPlaceOrder()]
+    await Promise.all([takeIn(strange), takeIn(good)])
+    const both = [judged(strange), judged(good)]
+    const [jobId = ''] = await orders.jobsOf(0, [orderIdOf(strange)])
+    const [first] = both
+    if (first === undefined) throw new Error('there is one')
+    await connection.hset(decided(first), first.orderId, text)
+    const standing = await conclusion.conclude({ shard: 0, jobId }, both, await usage.now())
+    expect(standing).toEqual([undefined, 'SUCCESS'])
+    expect(await connection.hget(decided(first), first.orderId)).toBe(text)
+    const outcome = await connection.hget(orderKey(0, first.orderId), 'outcome')
+    expect(outcome ?? '').not.toBe(text)
+  }
+})
+
+test.each([
+  ['of a newer version', '[2,{"orders":[]}]'],
+  ['that is not JSON', 'what?'],
+  ['without orders', '{}'],
+])('a message %s is reported, and the ones after it are heard', async (_, text) => {
+  const subscriber = (connection as Redis).duplicate()
+  const faults: Error[] = []
+  const announcements = new Announcements(subscriber, ['{s0}:ingress:strange'], {
+    message: () => {},
+    order: () => {},
+    unreadable: (error) => faults.push(error),
+  })
+  await announcements.open(() => {})
+  const heard = Promise.withResolvers<string>()
+  announcements.listen(orderIdOf(order), heard.resolve)
+  await (connection as Redis).spublish('{s0}:ingress:strange', text)
+  await (connection as Redis).spublish('{s0}:ingress:strange', written('message'))
+  expect(await heard.promise).toBe('RISK_REJECT')
+  expect(faults).toHaveLength(1)
+  subscriber.disconnect()
+})
+
+test('a job of a newer version is reported, and its orders are requeued by this one', async () => {
+  const order = aPlaceOrder()
+  await takeIn(order)
+  const jobId = (await orders.record(orderIdOf(order)))?.jobId ?? ''
+  await connection.hset(jobKey(0, jobId), 'data', '{"v":2,"orders":"all"}')
+  const faults: string[] = []
+  const worked: string[] = []
+  const taker = new GroupTaker(address, async ({ orderIds }) => void worked.push(...orderIds), {
+    shards: 1,
+    concurrency: 1,
+    onError: ({ message }) => faults.push(message),
+  })
+  await expect.poll(() => faults).toContainEqual(expect.stringContaining(`job ${jobId}`))
+  const requeue = async () => worker.mending.mendOpen(0, [orderIdOf(order)])
+  await expect.poll(requeue).toEqual([orderIdOf(order)])
+  await expect.poll(() => worked).toContain(orderIdOf(order))
+  await taker.close(1_000)
+})
