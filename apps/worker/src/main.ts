@@ -97,6 +97,11 @@ const mending = keepMending(
       ofMended(mended.map(namesOf))
       await limitUse.look(rulebook.current.policy.dayOf(Date.now()))
     },
+    onLateExpiries: (keys) =>
+      log.warn(
+        { keys },
+        'the clock of Redis was put back: what was to expire too late was shortened',
+      ),
     onFault: (err) => onFault(err, 'a round of mending failed; the next one comes'),
   },
   ending.signal,

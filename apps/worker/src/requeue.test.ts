@@ -10,11 +10,13 @@ const depsOf = (store: Partial<MendDeps['store']>): MendDeps => ({
     usage: { forget: async () => ({ now: 1_000, steady: 1_000 }) },
     queues: { promoteLate: async () => {} },
     recent: { unlinkLarge: async () => {} },
+    expiries: { shorten: async () => 0 },
     ...store,
   },
   clocks: { look: (read) => read() },
   shards: 1,
   onRound: async () => {},
+  onLateExpiries: () => {},
   onFault: () => {},
 })
 
@@ -55,4 +57,17 @@ test.each([
   })
   await mendRound({ ...deps, shards: 3 })
   expect(forgotten).toEqual([oldestOpen])
+})
+
+test('expiries that a wrong clock has made too long are reported once a round, if there are any', async () => {
+  const reported: number[] = []
+  const left = [2, 0, 3, 0, 0, 0]
+  const deps = {
+    ...depsOf({ expiries: { shorten: async () => left.shift() ?? 0 } }),
+    shards: 3,
+    onLateExpiries: (keys: number) => void reported.push(keys),
+  }
+  await mendRound(deps)
+  await mendRound(deps)
+  expect(reported).toEqual([5])
 })

@@ -10,11 +10,14 @@ export type MendDeps = {
     usage: Pick<WorkerStore['usage'], 'forget'>
     queues: Pick<WorkerStore['queues'], 'promoteLate'>
     recent: Pick<WorkerStore['recent'], 'unlinkLarge'>
+    expiries: Pick<WorkerStore['expiries'], 'shorten'>
   }
   clocks: Pick<ClockWatch, 'look'>
   shards: number
   /** Told which orders a round has enqueued again; the round ends with it. */
   onRound: (mended: OrderId[]) => Promise<void>
+  /** Called with the number of keys that were to live longer than they are ever given: Redis's clock was ahead when they were set. */
+  onLateExpiries: (keys: number) => void
   onFault: (error: unknown) => void
 }
 
@@ -38,6 +41,7 @@ export async function mendRound({
   clocks,
   shards,
   onRound,
+  onLateExpiries,
 }: Omit<MendDeps, 'onFault'>): Promise<void> {
   const mended: OrderId[] = []
   const claimTimes: number[] = []
@@ -48,10 +52,13 @@ export async function mendRound({
   }
   const oldestOpen = claimTimes.length > 0 ? Math.min(...claimTimes) : undefined
   const { now, steady } = await clocks.look(() => store.usage.forget(oldestOpen))
+  let late = 0
   for (let shard = 0; shard < shards; shard += 1) {
     await store.queues.promoteLate(shard, now)
     await store.recent.unlinkLarge(shard, steady)
+    late += await store.expiries.shorten(shard)
   }
+  if (late > 0) onLateExpiries(late)
   await onRound(mended)
 }
 

@@ -86,6 +86,12 @@ export const resumingKey = (shard: number): string => `${tagOf(shard)}:resuming`
 /** BullMQ's jobs that wait for their time, a sorted set by that. */
 export const delayedJobsKey = (shard: number): string => jobKey(shard, 'delayed')
 
+/** BullMQ's jobs that workers have, a list; the one that was taken first is the last. */
+export const activeJobsKey = (shard: number): string => jobKey(shard, 'active')
+
+/** Held by the worker whose turn it was last to look for BullMQ's stalled jobs. */
+export const stalledCheckKey = (shard: number): string => jobKey(shard, 'stalled-check')
+
 /** The id of the job that orders of the shard may join now. */
 export const gatheringKey = (shard: number): string => `${tagOf(shard)}:gathering`
 

@@ -13,6 +13,7 @@ import { OpenShares } from './orders/open-shares.ts'
 import { OpenWalk } from './orders/open-walk.ts'
 import { Orders } from './orders/orders.ts'
 import { Deferral } from './queue/deferral.ts'
+import { Expiries } from './queue/expiries.ts'
 import { Queues } from './queue/queues.ts'
 import { Mending } from './queue/requeue.ts'
 import {
@@ -57,6 +58,7 @@ export type WorkerStore = {
   openWalk: OpenWalk
   deferral: Deferral
   queues: Queues
+  expiries: Expiries
   durability: Durability
   connection: Connection
   close: () => Promise<void>
@@ -163,6 +165,7 @@ export async function openWorkerStore(
     openWalk: new OpenWalk(connection),
     deferral: new Deferral(connection, queues),
     queues,
+    expiries: new Expiries(connection),
     durability,
     connection,
     close: async () => {

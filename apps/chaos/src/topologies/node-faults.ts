@@ -3,11 +3,8 @@ import type { Random } from '../random.ts'
 import type { TestBed } from '../test-bed.ts'
 import type { RedisNode } from './redis-node.ts'
 
-/**
- * Steps of Redis's clock (s): behind by up to three days, and right again. Ahead by seconds only: what Redis is to expire
- * (a job's lock, the turn of the stall check) stays for as long as its clock was ahead when that was set.
- */
-const STEPS_S = [-3 * 86_400, -86_400, -3_600, -90, -5, 2, 5]
+/** Steps of a clock (s): NTP after a bad boot, a wrong time zone, a wrong day. */
+const STEPS_S = [5, -5, 90, -90, 3_600, -3_600, 86_400, -86_400, 3 * 86_400, -3 * 86_400]
 
 /** Redis that is this close to its limit (bytes) refuses to write soon. */
 const MEMORY_LEFT = 32_768

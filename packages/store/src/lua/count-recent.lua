@@ -15,7 +15,8 @@
 --
 -- A set is kept for longer than it must: so most orders need not see to it. The one that does also removes what no
 -- window shows any more, so much at most that nobody notices. A large set does not expire, since Redis would free it
--- while everyone waits: it stands in the index, and is unlinked when its time has come.
+-- while everyone waits: it stands in the index, and is unlinked when its time has come. Sets go by the date of the last order, so
+-- one that was claimed while the clock was ahead keeps its set for as much longer.
 
 -- A set of so many orders is large: freeing it takes Redis some 0.3 ms.
 local LARGE = 1000

@@ -15,7 +15,11 @@ local AHEAD_MS = 1000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local from = redis.call('GET', KEYS[2]) or '-inf'
-if from == 'END' then return { 0 } end
+if from == 'END' then
+  -- A longer pause than is ever made was begun while the clock was ahead.
+  if redis.call('PTTL', KEYS[2]) <= tonumber(ARGV[3]) then return { 0 } end
+  from = '-inf'
+end
 local ahead = string.format('(%d', now + AHEAD_MS)
 local isAhead = from ~= '-inf' and tonumber(string.sub(from, 2)) >= now + AHEAD_MS
 local to = isAhead and '+inf' or string.format('%d', now - ARGV[1])

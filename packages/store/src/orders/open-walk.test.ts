@@ -62,6 +62,14 @@ test('once all were seen nobody begins again for 3 s', async () => {
   expect(await walk()).toEqual([open])
 })
 
+test('a pause that began while the clock was ahead by days is not waited for', async () => {
+  const open = await openSince(now - HOUR_MS)
+  expect(await walk()).toEqual([open])
+  await connection.pexpire(openWalkKey(0), 72 * HOUR_MS)
+  expect(await walk()).toEqual([open])
+  expect(await walk()).toEqual([[]])
+})
+
 test('orders concluded between two pages hide none of the others', async () => {
   const open = await openSince(...series(1_000, (i) => now - HOUR_MS + i))
   const first = await openWalk.next(0)

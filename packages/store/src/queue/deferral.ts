@@ -24,7 +24,7 @@ const PAUSE_MS_MIN = 500
 const PAUSE_MS_MAX = 30_000
 
 /** One worker resumes orders of a shard, once in this time (ms). */
-const RESUME_MS = 400
+export const RESUME_MS = 400
 
 /** So many are resumed at once, of all lists of a shard: those that come meanwhile are to notice nothing. */
 const RESUMED_MAX = 512

@@ -25,8 +25,8 @@ export type Group = Omit<GroupData, 'subjects'> & {
 
 // A killed worker's job is taken over when its lock has run out and a stall check has seen it twice: at most
 // LOCK_MS + 2 × STALL_CHECK_MS. BullMQ's own 30 s each would leave an order undecided for a minute and a half.
-const LOCK_MS = 4_000
-const STALL_CHECK_MS = 1_500
+export const LOCK_MS = 4_000
+export const STALL_CHECK_MS = 1_500
 
 /**
  * How long a worker with nothing to do waits in one call, in seconds: BullMQ gives up on a call that is a second late, so

@@ -31,7 +31,7 @@ export type Joining = z.infer<typeof Joining>
  * What has joined a job waits for those before it in the job for no longer than this (ms): what takes longer is slow for reasons
  * that more orders at once do not help. It is also for how long more may join after each round.
  */
-const ROUND_MS = 50
+export const ROUND_MS = 50
 
 /** A job may be joined for so long (ms). Under steady load it could be for ever, and nobody would see it end. */
 const JOB_MS_MAX = 1_000
