@@ -75,35 +75,41 @@ async function mounted<T>(
 
 /** An ingress's orders in hand and the open ones, and how many each second are claimed and refused. */
 const loads = {
-  idle: { inHand: 0, open: 0, claimed: 0, refused: 0, waitMs: 0 },
-  'as much as workers decide': { inHand: 8, open: 6, claimed: 1_000, refused: 0, waitMs: 8 },
-  'groups held back at an ingress': { inHand: 30, open: 8, claimed: 20, refused: 0, waitMs: 1_500 },
-  'orders refused besides': { inHand: 15, open: 8, claimed: 20, refused: 20, waitMs: 1_500 },
+  idle: { inFlight: 0, open: 0, claimed: 0, refused: 0, waitMs: 0 },
+  'as much as workers decide': { inFlight: 8, open: 6, claimed: 1_000, refused: 0, waitMs: 8 },
+  'groups held back at an ingress': {
+    inFlight: 30,
+    open: 8,
+    claimed: 20,
+    refused: 0,
+    waitMs: 1_500,
+  },
+  'orders refused besides': { inFlight: 15, open: 8, claimed: 20, refused: 20, waitMs: 1_500 },
   'a fast system that refuses one client': {
-    inHand: 8,
+    inFlight: 8,
     open: 8,
     claimed: 1_000,
     refused: 1_000,
     waitMs: 16,
   },
   'callers answered without an outcome': {
-    inHand: 30,
+    inFlight: 30,
     open: 400,
     claimed: 200,
     refused: 0,
     waitMs: 2_000,
   },
-  'nothing decided': { inHand: 16, open: 3_000, claimed: 0, refused: 0, waitMs: 3_000_000 },
+  'nothing decided': { inFlight: 16, open: 3_000, claimed: 0, refused: 0, waitMs: 3_000_000 },
 }
 
 test.each(Object.entries(loads))('the wait that KEDA scales by, with %s', async (_what, load) => {
   const [{ metadata } = { metadata: { query: '' } }, ...more] = triggersOf(await render(helm))
   expect(more).toEqual([])
   const [a, b] = ['namespace="default",pod="a"', 'namespace="default",pod="b"']
-  const refused = 'door="place",code="REQUEST_TRAFFIC_EXCEED_LIMIT"'
+  const refused = 'endpoint="place",code="REQUEST_TRAFFIC_EXCEED_LIMIT"'
   const signing = 5
   const series = [
-    [`placeorder_orders_in_hand{${a}}`, `${load.inHand + signing}x40`],
+    [`placeorder_orders_in_hand{${a}}`, `${load.inFlight + signing}x40`],
     [`placeorder_signatures_in_flight{${a}}`, `${signing}x40`],
     [`placeorder_open_orders{${a}}`, `${load.open}x40`],
     [`placeorder_open_orders{${b}}`, `${load.open}x40`],

@@ -14,12 +14,12 @@ import { slow } from './benchmarks/slow.ts'
 import { sustained } from './benchmarks/sustained.ts'
 import { planOf, usage } from './options.ts'
 import { markdownOf, summaryOf } from './report/markdown.ts'
-import { type Figure, verdictOn } from './report/metric.ts'
+import { type Benchmark, verdictOn } from './report/metric.ts'
 import { machineOf } from './test-bed/machine.ts'
-import { type House, openHouse } from './test-bed/test-bed.ts'
+import { openTestBed, type TestBed } from './test-bed/test-bed.ts'
 
 /** In the order of the table; the two that take long stand last. */
-const figures: Record<string, (house: House) => Promise<Figure>> = {
+const figures: Record<string, (testBed: TestBed) => Promise<Benchmark>> = {
   core,
   signed,
   slow,
@@ -44,18 +44,18 @@ if (process.argv.includes('--help')) {
 }
 const plan = planOf(process.argv.slice(2))
 const results = join(import.meta.dirname, '../../../.bench')
-const house = await openHouse(plan, join(results, `run-${process.pid}`))
+const testBed = await openTestBed(plan, join(results, `run-${process.pid}`))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130)) // All we started ends with us.
 process.setMaxListeners(0) // Each program we start is told when we end.
 const machine = await machineOf(plan)
-const found: Figure[] = []
+const found: Benchmark[] = []
 for (const name of chosenBy(plan.only, plan.short)) {
   const take = figures[name]
   if (take === undefined)
     throw new Error(`there is no figure ${name}: ${Object.keys(figures).join(', ')}`)
-  house.say(name)
+  testBed.say(name)
   try {
-    found.push(await take(house))
+    found.push(await take(testBed))
   } catch (error) {
     // The figures before and after it stand nevertheless.
     console.error(`${name} could not be taken:`, error)
@@ -69,8 +69,8 @@ for (const name of chosenBy(plan.only, plan.short)) {
   await writeFile(join(results, 'summary.md'), summaryOf(machine, found))
 }
 console.log(markdownOf(machine, found))
-const missed = found.flatMap(({ findings }) =>
-  findings.filter((one) => verdictOn(one) === 'NOT reached'),
+const missed = found.flatMap(({ metrics }) =>
+  metrics.filter((one) => verdictOn(one) === 'NOT reached'),
 )
 if (plan.short && missed.length > 0) process.exitCode = 1
 process.exit() // Whatever a figure that failed has left ends with us.

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { isFinal, isResultCode, type PlaceOrderRequest } from '@placeorder/protocol'
 import { connect, disconnect, Orders, orderIdOf } from '@placeorder/store'
 import type { System } from '@placeorder/testkit'
-import type { Callers, Endpoint } from './callers.ts'
+import type { Callers, IngressTarget } from './callers.ts'
 import type { Asking } from './generate-load.ts'
 import { type Ending, History } from './history/history.ts'
 import type { Random } from './random.ts'
@@ -33,7 +33,7 @@ export type Quiet = {
 /** Waits until no order is open, without asking, and until every ingress gives a new order a final answer. */
 export async function untilQuiet(
   { address, shards }: Pick<System, 'address' | 'shards'>,
-  ingresses: readonly Endpoint[],
+  ingresses: readonly IngressTarget[],
   callers: Callers,
   random: Random,
 ): Promise<Quiet> {
@@ -84,7 +84,7 @@ const REPEAT_MS = 200
 export async function placeUntilFinal(
   order: PlaceOrderRequest,
   callers: Callers,
-  pick: () => Endpoint,
+  pick: () => IngressTarget,
 ): Promise<void> {
   for (let n = 0; n <= REPEATS_MAX; n += 1) {
     if (isFinalAnswer(await callers.place(order, pick()))) return

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { type Call, type Ending, History } from './history/history.ts'
 
 /** Where requests can be sent. `connecting` counts the calls that are not on their way yet. */
-export type Endpoint = { name: string; origin: string; connecting: number }
+export type IngressTarget = { name: string; origin: string; connecting: number }
 
 /** Alipay+ gives up on an order's call after this time, in ms. */
 const CALL_MS_MAX = 8_000
@@ -28,7 +28,7 @@ export class Callers {
   }
 
   /** Sends an order. With `dropAfterMs` the caller gives up after that time. */
-  place(order: PlaceOrderRequest, endpoint: Endpoint, dropAfterMs?: number): Promise<Ending> {
+  place(order: PlaceOrderRequest, endpoint: IngressTarget, dropAfterMs?: number): Promise<Ending> {
     const url = `${endpoint.origin}/aps/api/v1/payments/placeOrder`
     const call = {
       endpoint: 'place',
@@ -41,7 +41,7 @@ export class Callers {
 
   inquire(
     { acquirerId, pspId, paymentId }: PlaceOrderRequest,
-    endpoint: Endpoint,
+    endpoint: IngressTarget,
   ): Promise<Ending> {
     const url = `${endpoint.origin}/aps/api/v1/payments/inquiryOrder`
     const call = {
@@ -55,26 +55,26 @@ export class Callers {
 
   async #call(
     call: Omit<Call, 'sentAt' | 'endedAt' | 'ending'>,
-    endpoint: Endpoint,
+    endpoint: IngressTarget,
     url: string,
     message: Pick<PlaceOrderRequest, 'acquirerId' | 'pspId' | 'paymentId'>,
     dropAfterMs?: number,
   ): Promise<Ending> {
     const { caller: ours, otherCaller } = this.#callers
     const caller = message.acquirerId === otherAcquirerId ? otherCaller : ours
-    const gaveUp = new AbortController()
+    const abandoned = new AbortController()
     let sentAt: number | undefined
     let timer: NodeJS.Timeout | undefined
     const onSend = () => {
       endpoint.connecting -= 1
       sentAt = History.now()
-      timer = setTimeout(() => gaveUp.abort(), dropAfterMs ?? CALL_MS_MAX)
+      timer = setTimeout(() => abandoned.abort(), dropAfterMs ?? CALL_MS_MAX)
     }
     const startedAt = History.now()
     this.#inFlight += 1
     endpoint.connecting += 1
     try {
-      const heard = await signedCall(url, message, caller, { signal: gaveUp.signal, onSend })
+      const heard = await signedCall(url, message, caller, { signal: abandoned.signal, onSend })
       const { status, verified, code, paymentRequestId, body, tookMs } = heard
       const orderCode = OrderResult.safeParse(body).data?.orderResult.resultCode
       const ending: Ending = {
@@ -92,7 +92,7 @@ export class Callers {
       const ending: Ending =
         sentAt === undefined
           ? { kind: 'REFUSED' }
-          : endingOf(error, gaveUp.signal.aborted, dropAfterMs !== undefined)
+          : endingOf(error, abandoned.signal.aborted, dropAfterMs !== undefined)
       this.#history.called({ ...call, sentAt: sentAt ?? startedAt, endedAt: History.now(), ending })
       return ending
     } finally {
@@ -103,7 +103,7 @@ export class Callers {
   }
 }
 
-function endingOf(error: unknown, gaveUp: boolean, onPurpose: boolean): Ending {
-  if (gaveUp) return { kind: onPurpose ? 'DROPPED' : 'SILENT' }
+function endingOf(error: unknown, abandoned: boolean, onPurpose: boolean): Ending {
+  if (abandoned) return { kind: onPurpose ? 'DROPPED' : 'SILENT' }
   return { kind: 'BROKEN', why: error instanceof Error ? error.message : String(error) }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { isFinal, isResultCode, type PlaceOrderRequest } from '@placeorder/protocol'
-import type { Callers, Endpoint } from './callers.ts'
+import type { Callers, IngressTarget } from './callers.ts'
 import type { Ending } from './history/history.ts'
 import type { Random } from './random.ts'
 import { withOtherTerms } from './workload.ts'
@@ -23,7 +23,7 @@ const COME_BACK_MS_MAX = 8_000
 export type Placing = {
   callers: Callers
   /** The ingresses that calls may be sent to now. */
-  endpoints: () => readonly Endpoint[]
+  endpoints: () => readonly IngressTarget[]
   random: Random
   /** Aborts when no more calls are to be made. */
   signal: AbortSignal

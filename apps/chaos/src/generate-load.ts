@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import type { Callers, Endpoint } from './callers.ts'
+import type { Callers, IngressTarget } from './callers.ts'
 import { place } from './client-behaviour.ts'
 import { CALLERS, History } from './history/history.ts'
 import type { Random } from './random.ts'
@@ -22,7 +22,7 @@ export type LoadOptions = {
 }
 
 /** Who asks, where, and by what chance. */
-export type Asking = { callers: Callers; endpoints: () => readonly Endpoint[]; random: Random }
+export type Asking = { callers: Callers; endpoints: () => readonly IngressTarget[]; random: Random }
 
 /** More calls at once than this would test the callers' machine. */
 const IN_FLIGHT_MAX = 400

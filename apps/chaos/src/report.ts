@@ -15,7 +15,7 @@ export const progressLine = ({ elapsedMs, orders, calls, faults, inFlight }: Pro
 const lost = (violations: Violation[]): number =>
   new Set(
     violations.flatMap(({ rule, orderId }) =>
-      ['takenInIsKept', 'everyOrderEnds', 'noneIsOpen', 'concludedUnasked'].includes(rule)
+      ['acceptedIsKept', 'everyOrderEnds', 'noneIsOpen', 'concludedUnasked'].includes(rule)
         ? [orderId]
         : [],
     ),

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { Admission } from './admission.ts'
 
-const limits = { inHandMax: 3, openOrdersMax: 5, waitMs: 3_000 }
+const limits = { inFlightMax: 3, openOrdersMax: 5, waitMs: 3_000 }
 const client = { clientId: 'C-1' }
 const opened: Admission[] = []
 afterEach(() => {
@@ -29,7 +29,7 @@ test.each(['place', 'inquire'] as const)(
 
 test('inquiries wait for the signatures of orders, and orders for none of inquiries', () => {
   const admission = new Admission(
-    { ...limits, inHandMax: 1_000 },
+    { ...limits, inFlightMax: 1_000 },
     () => 0,
     () => 30,
   )

@@ -1,10 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { Hand, LENT } from './in-flight.ts'
+import { InFlight, LENT } from './in-flight.ts'
 import { Rate } from './rate.ts'
 
 export type AdmissionLimits = {
   /** Orders in hand at this ingress. */
-  inHandMax: number
+  inFlightMax: number
   /** Orders open in Redis, in all shards. */
   openOrdersMax: number
   /** How long an order is waited for, in ms: one that would wait for much of it is refused. */
@@ -30,7 +30,7 @@ export class Admission {
   readonly #rates = new Map<string, Rate>()
   readonly #loop = monitorEventLoopDelay({ resolution: 50 }) // In ms. Each look wakes an idle process.
   readonly #look: NodeJS.Timeout
-  readonly #hands: Record<Kind, Hand>
+  readonly #hands: Record<Kind, InFlight>
   #looked = { count: 0, sum: 0 }
   #loopDelayMs = 0
 
@@ -47,11 +47,11 @@ export class Admission {
     this.#openShareOf = openShareOf
     this.#limits = limits
     this.#openOrders = openOrders
-    const { inHandMax: max, waitMs } = limits
+    const { inFlightMax: max, waitMs } = limits
     const signable = (ms: number) => ms / paceMs()
-    const place = new Hand({ max, waitMs, signable })
+    const place = new InFlight({ max, waitMs, signable })
     // Orders are signed first.
-    const inquire = new Hand({ max, waitMs, signable: (ms) => signable(ms) - place.size })
+    const inquire = new InFlight({ max, waitMs, signable: (ms) => signable(ms) - place.size })
     this.#hands = { place, inquire }
     this.#loop.enable()
     this.#look = setInterval(() => this.#lookAtLoop(), LOOK_MS).unref()
@@ -66,7 +66,7 @@ export class Admission {
     this.#looked = { count, sum }
   }
 
-  get inHand(): number {
+  get inFlight(): number {
     return this.#hands.place.size
   }
 
@@ -81,8 +81,8 @@ export class Admission {
    * It is returned and not thrown: throwing is a tenth of what refusing an order costs.
    */
   tooMuch(kind: Kind, client: Asking): string | undefined {
-    const inHand = this.#hands[kind].tooMuch(client.clientId)
-    if (inHand !== undefined) return inHand
+    const inFlight = this.#hands[kind].tooMuch(client.clientId)
+    if (inFlight !== undefined) return inFlight
     const open = kind === 'place' ? this.#tooManyOpen(client.clientId) : undefined
     if (open !== undefined) return open
     if (this.#loopDelayMs > EVENT_LOOP_DELAY_MS_MAX)

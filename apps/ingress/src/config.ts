@@ -43,11 +43,11 @@ export const IngressEnvironment = z
     WAIT_MS: durationMs({ min: 50, max: 4_800 }).default(3_000),
     DRAIN_MS: durationMs({ max: 60_000 }).default(500),
     REQUEST_TIME_TOLERANCE_MS: durationMs().default(0),
-    IN_HAND_MAX: wholeNumber({ min: 1 }).default(2_000),
+    IN_FLIGHT_MAX: wholeNumber({ min: 1 }).default(2_000),
     OPEN_ORDERS_MAX: wholeNumber({ min: 1 }).default(100_000),
     REDIS_MEMORY_RESERVE_PERCENT: wholeNumber({ max: 50 }).default(5),
     CONNECTIONS_MAX: wholeNumber({ min: 1 }).default(5_000),
-    // A caller with a connection for each order fills IN_HAND_MAX, and has some left.
+    // A caller with a connection for each order fills IN_FLIGHT_MAX, and has some left.
     CONNECTIONS_PER_ADDRESS_MAX: wholeNumber({ min: 1 }).default(2_500),
     REPLICAS_MIN: replicasMin,
     DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),

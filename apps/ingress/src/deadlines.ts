@@ -11,8 +11,8 @@ export async function before<T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-/** Waits that end in time, each with its timer. */
-export class Waits {
+/** Deadlines that end in time, each with its timer. */
+export class Deadlines {
   readonly #open = new Set<AbortController>()
 
   /**
@@ -35,7 +35,7 @@ export class Waits {
   }
 
   /** Ends all waits now: a process that is to end answers what it knows. */
-  cutShort(): void {
+  abortAll(): void {
     for (const controller of this.#open)
       controller.abort(new DOMException('the process is ending', 'AbortError'))
   }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { Hand } from './in-flight.ts'
+import { InFlight } from './in-flight.ts'
 
 const WAIT_MS = 3_000
-const IN_HAND_MAX = 2_000
+const IN_FLIGHT_MAX = 2_000
 
 /**
  * Orders come at one rate and are served at another, first come first served; those that wait too long go unserved.
@@ -14,7 +14,7 @@ function simulate({
   forMs,
 }: Record<'comeASecond' | 'servedASecond' | 'forMs', number>) {
   let now = 0
-  const hand = new Hand({ max: IN_HAND_MAX, waitMs: WAIT_MS, now: () => now })
+  const hand = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => now })
   const queue: { since: number; putAway: (served: boolean) => void }[] = []
   const told = { came: 0, refused: 0, served: 0, late: 0, slowestMs: 0 }
   let come = 0
@@ -70,14 +70,14 @@ test.each([
 )
 
 test('a burst upon rest is taken: nothing says yet that it could not be served', () => {
-  const hand = new Hand({ max: IN_HAND_MAX, waitMs: WAIT_MS, now: () => 5_000 })
+  const hand = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => 5_000 })
   for (let came = 0; came < 2_000; came += 1) if (hand.tooMuch('A') === undefined) hand.take('A')
-  expect(hand.size).toBe(Math.ceil((IN_HAND_MAX * 8) / 9))
+  expect(hand.size).toBe(Math.ceil((IN_FLIGHT_MAX * 8) / 9))
 })
 
 test('with nobody serving, few are taken; once some are served again, so are many', () => {
   let now = 0
-  const hand = new Hand({ max: IN_HAND_MAX, waitMs: WAIT_MS, now: () => now })
+  const hand = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => now })
   const held: ((served: boolean) => void)[] = []
   const come = () => hand.tooMuch('A') === undefined && held.push(hand.take('A'))
   for (; now < 2_000; now += 1) come()
@@ -94,7 +94,7 @@ test('with nobody serving, few are taken; once some are served again, so are man
 })
 
 test('whoever was put away is in hand no more', () => {
-  const hand = new Hand({ max: IN_HAND_MAX, waitMs: WAIT_MS })
+  const hand = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS })
   const putAway = hand.take('A')
   expect(hand.size).toBe(1)
   putAway(false)
@@ -103,9 +103,9 @@ test('whoever was put away is in hand no more', () => {
 
 describe('clients share what room there is', () => {
   /** A hand into which clients send as much as it takes; gives how many each has. */
-  function filledBy(clients: string[], hand: Hand): Record<string, number> {
+  function filledBy(clients: string[], hand: InFlight): Record<string, number> {
     const has = Object.fromEntries(clients.map((client) => [client, 0]))
-    for (let came = 0; came < 2 * IN_HAND_MAX; came += 1) {
+    for (let came = 0; came < 2 * IN_FLIGHT_MAX; came += 1) {
       for (const client of clients) {
         if (hand.tooMuch(client) !== undefined) continue
         hand.take(client)
@@ -115,7 +115,7 @@ describe('clients share what room there is', () => {
     return has
   }
   const handOf = (signable = (_ms: number) => Number.POSITIVE_INFINITY) =>
-    new Hand({ max: IN_HAND_MAX, waitMs: WAIT_MS, signable, now: () => 0 })
+    new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, signable, now: () => 0 })
 
   test.each([
     [['A'], 1_778],
@@ -138,7 +138,7 @@ describe('clients share what room there is', () => {
 
   test('a client with nothing in hand is served while another’s orders queue', () => {
     let now = 0
-    const hand = new Hand({ max: IN_HAND_MAX, waitMs: WAIT_MS, now: () => now })
+    const hand = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => now })
     const queue: ((served: boolean) => void)[] = []
     let refused = 0
     for (; now < 10_000; now += 1) {
@@ -155,8 +155,8 @@ describe('clients share what room there is', () => {
 test.each([1, 2, 5, 20])(
   'with a signature each %i ms, what is taken at once is signed within half the wait',
   (paceMs) => {
-    const hand = new Hand({
-      max: IN_HAND_MAX,
+    const hand = new InFlight({
+      max: IN_FLIGHT_MAX,
       waitMs: WAIT_MS,
       signable: (ms) => ms / paceMs,
       now: () => 0,

@@ -17,7 +17,7 @@ const EXPECTED_SHARE_MAX = 1 / 2
  */
 export const LENT = 8
 
-export type HandOptions = {
+export type InFlightOptions = {
   /** How many may be in hand, of all clients together. */
   max: number
   /** How long an order is waited for, in ms. */
@@ -36,8 +36,8 @@ type Held = { since: number }
  * which answers can be signed, if that is slower. Whatever the bottleneck is, it shows here: a worker, Redis, a slow key, or
  * another ingress that fills the same queue. What room there is, clients share.
  */
-export class Hand {
-  readonly #options: HandOptions
+export class InFlight {
+  readonly #options: InFlightOptions
   readonly #now: () => number
   readonly #held = new Set<Held>()
   readonly #heldBy = new Map<string, number>()
@@ -48,7 +48,7 @@ export class Hand {
   constructor({
     now = () => performance.now(),
     ...options
-  }: Omit<HandOptions, 'signable'> & Partial<HandOptions>) {
+  }: Omit<InFlightOptions, 'signable'> & Partial<InFlightOptions>) {
     this.#options = { signable: () => Number.POSITIVE_INFINITY, ...options }
     this.#now = now
   }

@@ -1,7 +1,7 @@
 import { orderIdOf } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
-import { Waits } from './deadlines.ts'
+import { Deadlines } from './deadlines.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
 
 const order = aPlaceOrder()
@@ -21,7 +21,7 @@ function storeThat(changes: Partial<InquireOrderDeps> = {}): InquireOrderDeps {
   return {
     orders: { record: async (orderId) => (orderId === orderIdOf(order) ? record : undefined) },
     durability: { replicated: async () => true, absent: async () => true },
-    waits: new Waits(),
+    waits: new Deadlines(),
     waitMs: 50,
     ...changes,
   }

@@ -5,12 +5,12 @@ import {
   orderNotExist,
 } from '@placeorder/protocol'
 import { type Durability, type Orders, orderIdOf, outcomeOf } from '@placeorder/store'
-import { before, type Waits } from './deadlines.ts'
+import { before, type Deadlines } from './deadlines.ts'
 
 export type InquireOrderDeps = {
   orders: Pick<Orders, 'record'>
   durability: Pick<Durability, 'replicated' | 'absent'>
-  waits: Waits
+  waits: Deadlines
   waitMs: number
 }
 

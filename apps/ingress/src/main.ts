@@ -5,12 +5,12 @@ import { namesOf, openIngressStore } from '@placeorder/store'
 import {
   beginProcess,
   durabilityCheck,
-  NowAndThen,
+  LogThrottle,
   openLog,
   openMetrics,
   openTracing,
-  tellOfFaults,
-  tellOfMended,
+  reportFaults,
+  reportRequeued,
 } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { Admission } from './admission.ts'
@@ -20,9 +20,9 @@ import { inRanges } from './connection/addresses.ts'
 import { Connections } from './connection/connections.ts'
 import { readAllSent } from './connection/raw-server.ts'
 import { liveTls } from './connection/tls.ts'
-import { Waits } from './deadlines.ts'
+import { Deadlines } from './deadlines.ts'
 import { NewOrders } from './new-orders.ts'
-import { buildView, countAnswers } from './observer.ts'
+import { buildAdminServer, countAnswers } from './observer.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { buildServer } from './server.ts'
 import { Signer } from './signing/signer.ts'
@@ -77,31 +77,31 @@ process.on('SIGHUP', async () => {
   await Promise.all([clients, signingKey, tls].map((file) => file?.reload()))
   log.info({ signal: 'SIGHUP' }, 'the files were read again')
 })
-const ofMended = tellOfMended(metrics, log)
+const ofRequeued = reportRequeued(metrics, log)
 const store = await openIngressStore({
   address: addressOf(env),
   shards: env.SHARDS,
   replicasMin: env.REPLICAS_MIN,
   memoryReservePercent: env.REDIS_MEMORY_RESERVE_PERCENT,
   waitMs: env.WAIT_MS,
-  onFault: tellOfFaults(log),
+  onFault: reportFaults(log),
   onGroup: (orders, claimMs) => {
     metrics.groupOrders.observe({ kind: 'intake' }, orders)
     metrics.redisRoundTrip.observe(claimMs / 1000)
   },
-  onMended: (mended) => ofMended(mended.map(namesOf)),
-  onHeard: (ageMs) => metrics.stage('announce', ageMs / 1000),
+  onRequeued: (mended) => ofRequeued(mended.map(namesOf)),
+  onAnnounced: (ageMs) => metrics.stage('announce', ageMs / 1000),
 })
 const signatures = new SigningQueue(Math.max(1, Number(process.env.UV_THREADPOOL_SIZE) || 1))
 const signer = new Signer(() => signingKey.current, signatures)
 await signer.measure()
 const admission = new Admission(
-  { inHandMax: env.IN_HAND_MAX, openOrdersMax: env.OPEN_ORDERS_MAX, waitMs: env.WAIT_MS },
+  { inFlightMax: env.IN_FLIGHT_MAX, openOrdersMax: env.OPEN_ORDERS_MAX, waitMs: env.WAIT_MS },
   () => store.intake.openOrders,
   () => signatures.paceMs,
   (clientId) => store.openShares.of(clientId),
 )
-const waits = new Waits()
+const waits = new Deadlines()
 const newOrders = new NewOrders({
   ...store,
   mode: env.DURABILITY,
@@ -110,7 +110,7 @@ const newOrders = new NewOrders({
   log,
 })
 const paths = { placeOrder: env.PLACE_ORDER_PATH, inquireOrder: env.INQUIRY_ORDER_PATH }
-const admin = buildView({
+const admin = buildAdminServer({
   host: env.ADMIN_HOST,
   port: env.ADMIN_PORT,
   metrics,
@@ -121,7 +121,7 @@ const admin = buildView({
   shards: env.SHARDS,
   openApi: openApiDocument(paths),
 })
-const refusedConnections = new NowAndThen(REFUSED_LOGGED_MS)
+const refusedConnections = new LogThrottle(REFUSED_LOGGED_MS)
 const connections = new Connections(
   {
     max: env.CONNECTIONS_MAX,
@@ -168,7 +168,7 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   await wait(env.DRAIN_MS) // Connections on their way still come in, and those kept alive are told to go.
   await readAllSent(app.server)
   let last = setTimeout(() => {
-    waits.cutShort()
+    waits.abortAll()
     last = setTimeout(() => connections.destroyAll(), LAST_ANSWER_MS)
   }, LAST_WAIT_MS)
   await app.close() // No new requests; those in hand still get their answer.

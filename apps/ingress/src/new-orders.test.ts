@@ -1,6 +1,6 @@
 import type { Durable } from '@placeorder/telemetry'
 import { afterEach, expect, test } from 'vitest'
-import { Waits } from './deadlines.ts'
+import { Deadlines } from './deadlines.ts'
 import { NewOrders } from './new-orders.ts'
 
 type Report = Awaited<ReturnType<Durable['report']>>
@@ -24,7 +24,7 @@ function newOrdersOn(report: () => Promise<Partial<Report>>, mode: 'strict' | 'r
     durability: { report: async () => ({ ...fine, ...(await report()) }) },
     orders: { record: async () => undefined },
     mode,
-    waits: new Waits(),
+    waits: new Deadlines(),
     waitMs: 1_000,
     log: { error: (...line: unknown[]) => lines.push(String(line[1])), info: () => {} },
   })

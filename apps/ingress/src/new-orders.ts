@@ -1,6 +1,6 @@
 import { type OrderNames, type Orders, orderIdOf } from '@placeorder/store'
 import type { Durable, Logger } from '@placeorder/telemetry'
-import { before, type Waits } from './deadlines.ts'
+import { before, type Deadlines } from './deadlines.ts'
 
 /** How often Redis is looked at, in ms. */
 const LOOK_MS = 1_000
@@ -10,7 +10,7 @@ export type NewOrdersDeps = {
   orders: Pick<Orders, 'record'>
   /** With `strict`, a Redis that is seen not to be durable gets no new orders. */
   mode: 'strict' | 'relaxed'
-  waits: Waits
+  waits: Deadlines
   waitMs: number
   log: Pick<Logger, 'error' | 'info'>
 }

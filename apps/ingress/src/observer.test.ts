@@ -1,6 +1,6 @@
 import { openMetrics } from '@placeorder/telemetry'
 import { afterEach, expect, test, vi } from 'vitest'
-import { buildView, countAnswers } from './observer.ts'
+import { buildAdminServer, countAnswers } from './observer.ts'
 import { openApiDocument } from './openapi/document.ts'
 import type { Answered } from './reply.ts'
 
@@ -18,7 +18,7 @@ test('in an overload a client has one line a second, which tells how many more t
   })
   const refuse = (clientId: string) =>
     count({
-      door: 'place',
+      endpoint: 'place',
       code: 'REQUEST_TRAFFIC_EXCEED_LIMIT',
       clientId,
       verified: true,
@@ -46,9 +46,14 @@ test('unauthenticated refusals share a line per code and second; all are counted
   const lines: object[] = []
   const info = (line: object) => void lines.push(line)
   const count = countAnswers(metrics, { info, debug: () => {} })
-  const answer = (door: Answered['door'], code: string, clientId?: string, verified = false) =>
+  const answer = (
+    endpoint: Answered['endpoint'],
+    code: string,
+    clientId?: string,
+    verified = false,
+  ) =>
     count({
-      ...{ door, code, clientId, verified, paymentId: undefined, reason: 'no', seconds: 0.001 },
+      ...{ endpoint, code, clientId, verified, paymentId: undefined, reason: 'no', seconds: 0.001 },
       address: () => '10.0.0.1',
     })
   const kinds = [
@@ -61,15 +66,15 @@ test('unauthenticated refusals share a line per code and second; all are counted
   ] as const
   const flood = () => {
     for (let n = 0; n < 500; n += 1)
-      for (const [door, code, clientId] of kinds) answer(door, code, clientId)
+      for (const [endpoint, code, clientId] of kinds) answer(endpoint, code, clientId)
   }
   flood()
   for (let n = 0; n < 3; n += 1) answer('place', 'INVALID_SIGNATURE', 'C-3')
   for (let n = 0; n < 3; n += 1) answer('place', 'PARAM_ILLEGAL', 'C-1', true)
   vi.advanceTimersByTime(1_000)
   flood()
-  const first = kinds.map(([door, code, clientId]) => ({ door, code, clientId, more: 0 }))
-  const own = { door: 'place', code: 'PARAM_ILLEGAL', clientId: 'C-1', reason: 'no' }
+  const first = kinds.map(([endpoint, code, clientId]) => ({ endpoint, code, clientId, more: 0 }))
+  const own = { endpoint: 'place', code: 'PARAM_ILLEGAL', clientId: 'C-1', reason: 'no' }
   const more = (code: string) => (code === 'INVALID_SIGNATURE' ? 502 : 499)
   const second = first.map((line) => ({ ...line, more: more(line.code) }))
   expect(lines).toMatchObject([...first, own, own, own, ...second])
@@ -78,13 +83,13 @@ test('unauthenticated refusals share a line per code and second; all are counted
 })
 
 test('the admin port serves the API document of this ingress, with the paths it listens on', async () => {
-  const { app, close } = buildView({
+  const { app, close } = buildAdminServer({
     host: '127.0.0.1',
     port: 0,
     metrics: openMetrics('ingress'),
     redis: async () => undefined,
     signatures: { size: 0 },
-    admission: { inHand: 0 },
+    admission: { inFlight: 0 },
     orders: { backlog: async () => ({ open: 0, oldest: undefined }) },
     shards: 1,
     openApi: openApiDocument(paths),

@@ -5,8 +5,8 @@ import {
   buildAdmin,
   type HealthCheck,
   type Logger,
+  LogThrottle,
   type Metrics,
-  NowAndThen,
   readBacklog,
 } from '@placeorder/telemetry'
 import type { Admission } from './admission.ts'
@@ -29,20 +29,20 @@ export function countAnswers(
   metrics: Metrics,
   log: Pick<Logger, 'info' | 'debug'>,
 ): (answered: Answered) => void {
-  const repeated = new NowAndThen(REPEATED_LOGGED_MS)
+  const repeated = new LogThrottle(REPEATED_LOGGED_MS)
   const bound = new Map<string, ReturnType<typeof bind>>()
-  const bind = (door: string, code: string) => ({
+  const bind = (endpoint: string, code: string) => ({
     answers: metrics.answers.labels({
-      door,
+      endpoint,
       code,
       status: isResultCode(code) ? statusOf[code] : 'F',
     }),
-    seconds: metrics.answerSeconds.labels({ door }),
+    seconds: metrics.answerSeconds.labels({ endpoint }),
   })
   const sources = new KnownSources()
-  return ({ door, code, clientId, verified, address, paymentId, reason, seconds }) => {
-    const name = `${door} ${code}`
-    const answered = bound.get(name) ?? bind(door, code) // Looking labels up costs more than counting.
+  return ({ endpoint, code, clientId, verified, address, paymentId, reason, seconds }) => {
+    const name = `${endpoint} ${code}`
+    const answered = bound.get(name) ?? bind(endpoint, code) // Looking labels up costs more than counting.
     bound.set(name, answered)
     answered.answers.inc()
     answered.seconds.observe(seconds)
@@ -58,8 +58,8 @@ export function countAnswers(
     const more = shared === undefined ? undefined : repeated.due(shared)
     if (shared !== undefined && more === undefined) return
     const line = { paymentId, code, clientId, ms: Math.round(seconds * 1000) }
-    if (reason !== undefined) log.info({ ...line, door, reason, more }, 'refused a request')
-    else if (door === 'inquire') log.debug(line, 'told how an order stands')
+    if (reason !== undefined) log.info({ ...line, endpoint, reason, more }, 'refused a request')
+    else if (endpoint === 'inquire') log.debug(line, 'told how an order stands')
     else log.info(line, 'answered')
   }
 }
@@ -68,13 +68,13 @@ export function countAnswers(
 const sharedByClient = (code: string, clientId: string | undefined): string | undefined =>
   code === 'REQUEST_TRAFFIC_EXCEED_LIMIT' ? `client ${clientId}` : undefined
 
-export type ViewDeps = {
+export type AdminServerDeps = {
   host: string
   port: number
   metrics: Metrics
   redis: HealthCheck
   signatures: Pick<SigningQueue, 'size'>
-  admission: Pick<Admission, 'inHand'>
+  admission: Pick<Admission, 'inFlight'>
   orders: Backlogged
   shards: number
   /** What callers may send, and are answered. */
@@ -82,10 +82,17 @@ export type ViewDeps = {
 }
 
 /** The ingress's admin server, with gauges that are read when somebody looks. */
-export function buildView({ host, port, metrics, redis, openApi, ...looked }: ViewDeps): Admin {
+export function buildAdminServer({
+  host,
+  port,
+  metrics,
+  redis,
+  openApi,
+  ...looked
+}: AdminServerDeps): Admin {
   const beforeScrape = async () => {
     metrics.signing.set(looked.signatures.size)
-    metrics.ordersInHand.set(looked.admission.inHand)
+    metrics.ordersInFlight.set(looked.admission.inFlight)
     await Promise.all([redis(), readBacklog(looked.orders, looked.shards, metrics)])
   }
   const admin = buildAdmin({ host, port, metrics, checks: { redis }, beforeScrape })

@@ -1,8 +1,8 @@
 import { answer, type PlaceOrderAnswer, type ResultCode } from '@placeorder/protocol'
-import type { Outcome, Taken } from '@placeorder/store'
+import type { Accepted, Outcome } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
-import { Waits } from './deadlines.ts'
+import { Deadlines } from './deadlines.ts'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
 
 const incoming = { order: aPlaceOrder(), clientId: 'C-1' }
@@ -10,20 +10,20 @@ const open = { kind: 'OPEN', paymentRequestId: 'R-1', repeated: false } as const
 
 /** A store of which a test says what it does when. */
 function storeThat({
-  takeIn = async () => open,
+  accept = async () => open,
   announce,
   outcome = async () => undefined,
   replicated = async () => true,
   waitMs = 50,
 }: {
-  takeIn?: PlaceOrderDeps['intake']['takeIn']
+  accept?: PlaceOrderDeps['intake']['accept']
   announce?: (say: (outcome: ResultCode | Outcome) => void) => void
   outcome?: () => Promise<Outcome | undefined>
   replicated?: () => Promise<boolean>
   waitMs?: number
 }): PlaceOrderDeps {
   return {
-    intake: { takeIn },
+    intake: { accept },
     orders: {
       during: async (_paymentId, signal, body) => {
         const announced = Promise.withResolvers<ResultCode | Outcome>()
@@ -35,7 +35,7 @@ function storeThat({
       outcomeOf: outcome,
     },
     durability: { replicated },
-    waits: new Waits(),
+    waits: new Deadlines(),
     stage: () => {},
     onFault: () => {},
     waitMs,
@@ -51,14 +51,14 @@ describe('an outcome is not missed, whenever it is announced', () => {
     const concluded = { kind: 'CONCLUDED', paymentRequestId: 'R-1', outcome: info } as const
     for (const changes of [
       { announce: (say: (outcome: Outcome) => void) => say(info) },
-      { takeIn: async () => concluded },
+      { accept: async () => concluded },
       { outcome: async () => info, waitMs: 1 },
     ])
       expect(await placeOrder(incoming, storeThat(changes))).toMatchObject(told)
   })
 
   test('before the claim has answered', async () => {
-    const deps = storeThat({ announce: (say) => say('SUCCESS'), takeIn: async () => open })
+    const deps = storeThat({ announce: (say) => say('SUCCESS'), accept: async () => open })
     expect(await placeOrder(incoming, deps)).toMatchObject({
       result: { resultCode: 'SUCCESS' },
       paymentRequestId: 'R-1',
@@ -67,22 +67,22 @@ describe('an outcome is not missed, whenever it is announced', () => {
 
   test('while the claim answers', async () => {
     let say: (code: ResultCode) => void = () => {}
-    const takeIn = async () => {
+    const accept = async () => {
       say('EXPIRED_CODE')
       return open
     }
-    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), takeIn }))).toBe(
+    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), accept }))).toBe(
       'EXPIRED_CODE',
     )
   })
 
   test('after the claim', async () => {
     let say: (code: ResultCode) => void = () => {}
-    const takeIn = async () => {
+    const accept = async () => {
       setImmediate(() => say('RISK_REJECT'))
       return open
     }
-    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), takeIn }))).toBe(
+    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), accept }))).toBe(
       'RISK_REJECT',
     )
   })
@@ -101,7 +101,7 @@ test.each([
   ],
   [
     'the claim failed',
-    { takeIn: () => Promise.reject(new Error('Redis is away')) },
+    { accept: () => Promise.reject(new Error('Redis is away')) },
     'UNKNOWN_EXCEPTION',
   ],
   [
@@ -132,18 +132,18 @@ test.each([
   ],
   [
     'the terms differ from some that too few replicas have',
-    { takeIn: async () => ({ kind: 'INCONSISTENT' }), replicated: async () => false },
+    { accept: async () => ({ kind: 'INCONSISTENT' }), replicated: async () => false },
     'UNKNOWN_EXCEPTION',
   ],
   [
     'the terms differ',
-    { takeIn: async () => ({ kind: 'INCONSISTENT' }) },
+    { accept: async () => ({ kind: 'INCONSISTENT' }) },
     'REPEAT_REQ_INCONSISTENT',
   ],
   [
     'it was concluded before',
     {
-      takeIn: async () => ({ kind: 'CONCLUDED', outcome: 'INVALID_CODE', paymentRequestId: 'R-1' }),
+      accept: async () => ({ kind: 'CONCLUDED', outcome: 'INVALID_CODE', paymentRequestId: 'R-1' }),
     },
     'INVALID_CODE',
   ],
@@ -155,9 +155,9 @@ test.each([
 )
 
 describe('the answer to expect', () => {
-  const expectedOf = async (taken: Taken) => {
+  const expectedOf = async (taken: Accepted) => {
     const expected: PlaceOrderAnswer[] = []
-    const deps = storeThat({ takeIn: async () => taken, announce: (say) => say('RISK_REJECT') })
+    const deps = storeThat({ accept: async () => taken, announce: (say) => say('RISK_REJECT') })
     await placeOrder(incoming, deps, (answer) => expected.push(answer))
     return expected
   }
@@ -166,7 +166,7 @@ describe('the answer to expect', () => {
     expect(await expectedOf(open)).toEqual([answer('SUCCESS', 'R-1')])
   })
 
-  test.each<Taken>([
+  test.each<Accepted>([
     { kind: 'CONCLUDED', outcome: 'SUCCESS', paymentRequestId: 'R-1' },
     { kind: 'INCONSISTENT' },
   ])('is none where it is known: $kind', async (taken) => {
@@ -180,15 +180,15 @@ test('only SUCCESS carries a paymentRequestId', async () => {
 })
 
 test('a claim that never answers is given up at the deadline', async () => {
-  const takeIn: PlaceOrderDeps['intake']['takeIn'] = (_incoming, signal) =>
+  const accept: PlaceOrderDeps['intake']['accept'] = (_incoming, signal) =>
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
-  expect(await codeOf(storeThat({ takeIn }))).toBe('UNKNOWN_EXCEPTION')
+  expect(await codeOf(storeThat({ accept }))).toBe('UNKNOWN_EXCEPTION')
 })
 
 test('an ending process answers what it knows, at once', async () => {
   const deps = storeThat({ waitMs: 60_000 })
   const answered = codeOf(deps)
   await new Promise((resolve) => setImmediate(resolve))
-  deps.waits.cutShort()
+  deps.waits.abortAll()
   expect(await answered).toBe('PAYMENT_IN_PROCESS')
 })

@@ -11,13 +11,13 @@ import {
   partsOf,
 } from '@placeorder/store'
 import type { Metrics } from '@placeorder/telemetry'
-import { before, type Waits } from './deadlines.ts'
+import { before, type Deadlines } from './deadlines.ts'
 
 export type PlaceOrderDeps = {
-  intake: Pick<Intake, 'takeIn'>
+  intake: Pick<Intake, 'accept'>
   orders: Pick<Orders, 'during' | 'outcomeOf'>
   durability: Pick<Durability, 'replicated'>
-  waits: Waits
+  waits: Deadlines
   waitMs: number
   stage: Metrics['stage']
   /** Told why an order is answered U. */
@@ -40,7 +40,7 @@ export function placeOrder(
   const arrivedAt = performance.now()
   return deps.waits.within(deps.waitMs, (signal) =>
     deps.orders.during(orderId, signal, async (announced) => {
-      const taken = await deps.intake.takeIn(incoming, signal).catch((error: unknown) => {
+      const taken = await deps.intake.accept(incoming, signal).catch((error: unknown) => {
         deps.onFault(orderId, error, 'an order may be taken in, or not')
       })
       deps.stage('take_in', (performance.now() - arrivedAt) / 1000)

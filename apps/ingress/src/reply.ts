@@ -7,11 +7,11 @@ import { addressIn } from './connection/addresses.ts'
 import type { AnswerHeaders, AnswerToSign, Expected, Signer } from './signing/signer.ts'
 import { Late, type Rank } from './signing/signing-queue.ts'
 
-export type Door = 'place' | 'inquire' | 'none'
+export type Endpoint = 'place' | 'inquire' | 'none'
 
 /** An answer as it left, for the operator. `seconds` is from the arrival of the request's headers to its signature. */
 export type Answered = {
-  door: Door
+  endpoint: Endpoint
   code: string
   /** The client the request names, if there is such a one; whether it was that client, `code` says. */
   clientId: string | undefined
@@ -20,7 +20,7 @@ export type Answered = {
   /** From where it came. */
   address: () => string
   paymentId: string | undefined
-  /** Why it was refused at the door. */
+  /** Why it was refused at the endpoint. */
   reason: string | undefined
   seconds: number
 }
@@ -41,7 +41,7 @@ export type Seen = {
   deadlineAt: number
   /** Who sent it, once that is verified. */
   client?: Client
-  door: Door
+  endpoint: Endpoint
   code: string
   paymentId?: string
   reason?: string | undefined
@@ -66,7 +66,7 @@ declare module 'fastify' {
 export const seenNow = (waitMs: number): Seen => ({
   arrivedAt: performance.now(),
   deadlineAt: performance.now() + waitMs,
-  door: 'none',
+  endpoint: 'none',
   code: 'UNKNOWN_EXCEPTION',
   rank: 'stranger',
   shareable: true,
@@ -110,10 +110,10 @@ export async function signReply(
   const now = performance.now()
   stage('sign', (now - signingAt) / 1000)
   const seconds = (now - seen.arrivedAt) / 1000
-  const { door, code, paymentId, reason, client } = seen
+  const { endpoint, code, paymentId, reason, client } = seen
   const { clientId } = clients().get(signed.headers['client-id']) ?? {}
   const from = { verified: client !== undefined, address: () => addressIn(request.ip) }
-  onAnswer({ door, code, clientId, paymentId, reason, seconds, ...from })
+  onAnswer({ endpoint, code, clientId, paymentId, reason, seconds, ...from })
   return signed.text
 }
 
@@ -143,7 +143,7 @@ async function signedInTime(
     seen.deadlineAt = Number.POSITIVE_INFINITY
     if (seen.shareable) return { text, headers: await headersOf(request, text, deps) }
     seen.reason = error.message
-    const code = seen.door === 'place' ? 'PAYMENT_IN_PROCESS' : 'REQUEST_TRAFFIC_EXCEED_LIMIT'
+    const code = seen.endpoint === 'place' ? 'PAYMENT_IN_PROCESS' : 'REQUEST_TRAFFIC_EXCEED_LIMIT'
     const instead = say(request, code)
     return { text: instead, headers: await headersOf(request, instead, deps) }
   }

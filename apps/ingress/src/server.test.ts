@@ -17,7 +17,7 @@ import {
   testUse,
 } from '../test/test-server.ts'
 import { Admission } from './admission.ts'
-import { Waits } from './deadlines.ts'
+import { Deadlines } from './deadlines.ts'
 import type { Answered } from './reply.ts'
 import { SigningQueue } from './signing/signing-queue.ts'
 
@@ -286,8 +286,8 @@ test('an answer to an unknown path is counted, with its client and the reason', 
     await counting.inject({ method: 'POST', url: target, headers: signedHeaders({ target }) })
   const { 'client-id': clientId } = signedHeaders({})
   expect(told).toMatchObject([
-    { door: 'none', code: 'NO_INTERFACE_DEF', clientId, reason: 'nothing is at this path' },
-    { door: 'none', code: 'NO_INTERFACE_DEF', clientId, reason: 'its path cannot be decoded' },
+    { endpoint: 'none', code: 'NO_INTERFACE_DEF', clientId, reason: 'nothing is at this path' },
+    { endpoint: 'none', code: 'NO_INTERFACE_DEF', clientId, reason: 'its path cannot be decoded' },
   ])
   await counting.close()
 })
@@ -342,7 +342,7 @@ test('what nobody planned is UNKNOWN_EXCEPTION, and the process lives', async ()
   await broken.close()
 })
 const brokenUse = {
-  intake: { takeIn: () => Promise.reject(new Error('Redis is away')) },
+  intake: { accept: () => Promise.reject(new Error('Redis is away')) },
   orders: {
     during: <T>(
       _id: string,
@@ -353,7 +353,7 @@ const brokenUse = {
     record: async () => undefined,
   },
   durability: { replicated: async () => true, absent: async () => true },
-  waits: new Waits(),
+  waits: new Deadlines(),
   stage: () => {},
   onFault: () => {},
   waitMs: 50,
@@ -366,7 +366,7 @@ test.each(['SUCCESS', 'RISK_REJECT'] as const)(
     const deciding = testServer({
       use: {
         ...brokenUse,
-        intake: { takeIn: async () => taken },
+        intake: { accept: async () => taken },
         orders: {
           ...brokenUse.orders,
           during: (_id, _signal, body) => body(Promise.resolve(code)),
@@ -433,7 +433,7 @@ describe('while the thread that signs is busy for longer than an answer may take
 
 test('past the orders in hand, an order is refused before anything is stored', async () => {
   const full = testServer({
-    admission: new Admission({ inHandMax: 0, openOrdersMax: 9, waitMs: 50 }, () => 0),
+    admission: new Admission({ inFlightMax: 0, openOrdersMax: 9, waitMs: 50 }, () => 0),
     use: brokenUse,
   })
   const answered = await full.inject({

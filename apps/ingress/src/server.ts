@@ -37,7 +37,7 @@ export type ServerDeps = ReplyDeps & {
 
 /** Whose answer it is when what came is no HTTP. */
 const nobody = {
-  door: 'none',
+  endpoint: 'none',
   clientId: undefined,
   verified: false,
   address: () => '',
@@ -73,11 +73,11 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
   app.decorateRequest('seen')
   app.addHook('onRequest', (request, _reply, done) => {
     request.seen = seenNow(deps.use.waitMs)
-    if (request.is404) throw noDoor(request, deps) // Before its body is read: whatever that is, the path comes first.
+    if (request.is404) throw noEndpoint(request, deps) // Before its body is read: whatever that is, the path comes first.
     done()
   })
   answerInTheProtocolsWords(app, deps)
-  addDoors(app, deps)
+  addEndpoints(app, deps)
   return app
 }
 
@@ -96,8 +96,8 @@ function answerInTheProtocolsWords(app: FastifyInstance, deps: ServerDeps): void
   )
 }
 
-/** Why no door was found for a request. */
-function noDoor(request: FastifyRequest, { paths }: ServerDeps): Refusal {
+/** Why no endpoint was found for a request. */
+function noEndpoint(request: FastifyRequest, { paths }: ServerDeps): Refusal {
   const [path] = targetOf(request).split('?')
   const known = path === paths.placeOrder || path === paths.inquireOrder
   return known
@@ -113,20 +113,20 @@ function refuseTarget(request: FastifyRequest, reply: FastifyReply, deps: Server
     .catch(() => reply.raw.destroy())
 }
 
-/** The protocol's two doors. Both stand behind the same hooks, so that no request gets around them. */
-function addDoors(app: FastifyInstance, deps: ServerDeps): void {
-  app.register(async (doors) => {
-    doors.removeAllContentTypeParsers()
-    doors.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
+/** The protocol's two endpoints. Both stand behind the same hooks, so that no request gets around them. */
+function addEndpoints(app: FastifyInstance, deps: ServerDeps): void {
+  app.register(async (endpoints) => {
+    endpoints.removeAllContentTypeParsers()
+    endpoints.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
     )
-    doors.addHook('onRequest', ({ seen, routeOptions, headers }, _reply, done) => {
-      seen.door = routeOptions.url === deps.paths.placeOrder ? 'place' : 'inquire'
+    endpoints.addHook('onRequest', ({ seen, routeOptions, headers }, _reply, done) => {
+      seen.endpoint = routeOptions.url === deps.paths.placeOrder ? 'place' : 'inquire'
       checkMedia(headers['content-type'], headers.accept)
       headers['content-type'] = 'application/json' // It is, in whichever of many ways it was said.
       done()
     })
-    doors.addHook('preValidation', (request, _reply, done) => {
+    endpoints.addHook('preValidation', (request, _reply, done) => {
       const { seen } = request
       const startedAt = performance.now()
       seen.deadlineAt = startedAt + deps.use.waitMs // Its body may have been long on its way.
@@ -141,7 +141,7 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
       }
       done()
     })
-    doors.post(deps.paths.placeOrder, async (request) => {
+    endpoints.post(deps.paths.placeOrder, async (request) => {
       const { seen } = request
       const order = parseBody(PlaceOrderRequest, bodyOf(request))
       const client = clientOf(request, order)
@@ -161,7 +161,7 @@ function addDoors(app: FastifyInstance, deps: ServerDeps): void {
       seen.shareable = (placed.paymentRequestId ?? placed.passThroughInfo) === undefined
       return JSON.stringify(placed)
     })
-    doors.post(deps.paths.inquireOrder, async (request) => {
+    endpoints.post(deps.paths.inquireOrder, async (request) => {
       const { seen } = request
       const inquiry = parseBody(InquiryOrderRequest, bodyOf(request))
       const client = clientOf(request, inquiry)
@@ -183,7 +183,8 @@ function clientOf(
 ): Client {
   const { seen } = request
   seen.paymentId = asked.paymentId
-  if (seen.client === undefined) throw new Error('a request came to a door without being verified')
+  if (seen.client === undefined)
+    throw new Error('a request came to a endpoint without being verified')
   authorize(seen.client, asked.acquirerId, addressIn(request.ip))
   return seen.client
 }

@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import { Admission } from '../src/admission.ts'
 import type { Client } from '../src/clients.ts'
 import { Connections } from '../src/connection/connections.ts'
-import { Waits } from '../src/deadlines.ts'
+import { Deadlines } from '../src/deadlines.ts'
 import { buildServer, type ServerDeps } from '../src/server.ts'
 import { Signer } from '../src/signing/signer.ts'
 import { SigningQueue } from '../src/signing/signing-queue.ts'
@@ -32,7 +32,7 @@ export const signerOf = (queue = new SigningQueue(4)): Signer =>
 /** A store in which every order is placed already. */
 export const testUse: ServerDeps['use'] = {
   intake: {
-    takeIn: async () => ({
+    accept: async () => ({
       kind: 'CONCLUDED',
       outcome: 'SUCCESS',
       paymentRequestId: 'R-1',
@@ -44,7 +44,7 @@ export const testUse: ServerDeps['use'] = {
     record: async () => undefined,
   },
   durability: { replicated: async () => true, absent: async () => true },
-  waits: new Waits(),
+  waits: new Deadlines(),
   stage: () => {},
   onFault: () => {},
   waitMs: 3_000,
@@ -56,7 +56,7 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
     paths: { placeOrder: path, inquireOrder: inquiryPath },
     clients: () => new Map([[clientId, client]]),
     signer: signerOf(),
-    admission: new Admission({ inHandMax: 1_000, openOrdersMax: 1_000, waitMs: 3_000 }, () => 0),
+    admission: new Admission({ inFlightMax: 1_000, openOrdersMax: 1_000, waitMs: 3_000 }, () => 0),
     newOrders: { refusalOf: async () => undefined },
     requestTimeToleranceMs: 0,
     use: testUse,

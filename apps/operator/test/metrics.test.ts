@@ -101,7 +101,7 @@ async function run(startWorker: () => Promise<Operated>) {
     async () => {
       const after = await scrape(worker.admin)
       shownByWorker.after = after
-      expect(after.get('placeorder_mended_orders_total')).toBe(3)
+      expect(after.get('placeorder_requeued_orders_total')).toBe(3)
       expect(after.get('placeorder_gave_up_orders_total')).toBeGreaterThanOrEqual(FAILING)
       expect(after.get('placeorder_open_orders')).toBe(0)
       expect(after.get('placeorder_limit_used_ratio{kind="merchantDay"}')).toBeGreaterThan(0)
@@ -125,10 +125,10 @@ const moved = (from: Scraped, to: Scraped, name: string) =>
 
 describe('an ingress under load shows', () => {
   test.each([
-    'placeorder_answers_total{door="place",code="SUCCESS",status="S"}',
-    'placeorder_answers_total{door="place",code="PAYMENT_IN_PROCESS",status="U"}',
-    'placeorder_answers_total{door="place",code="INVALID_SIGNATURE",status="F"}',
-    'placeorder_answer_seconds_count{door="place"}',
+    'placeorder_answers_total{endpoint="place",code="SUCCESS",status="S"}',
+    'placeorder_answers_total{endpoint="place",code="PAYMENT_IN_PROCESS",status="U"}',
+    'placeorder_answers_total{endpoint="place",code="INVALID_SIGNATURE",status="F"}',
+    'placeorder_answer_seconds_count{endpoint="place"}',
     'placeorder_stage_seconds_count{stage="verify"}',
     'placeorder_stage_seconds_count{stage="take_in"}',
     'placeorder_stage_seconds_count{stage="announce"}',
@@ -159,7 +159,7 @@ describe('an ingress under load shows', () => {
 
   test('that an answer which waits to the end lies between the wait and its bound', () => {
     const upTo = (seconds: number) =>
-      shown.waiting.get(`placeorder_answer_seconds_bucket{le="${seconds}",door="place"}`)
+      shown.waiting.get(`placeorder_answer_seconds_bucket{le="${seconds}",endpoint="place"}`)
     expect([upTo(0.3), upTo(5)]).toEqual([0, 3])
   })
 
@@ -184,7 +184,7 @@ describe('a worker under load shows', () => {
     'placeorder_group_orders_count{kind="job"}',
     'placeorder_redis_round_trip_seconds_count',
     'placeorder_retries_total',
-    'placeorder_mended_orders_total',
+    'placeorder_requeued_orders_total',
     'placeorder_gave_up_orders_total',
     'placeorder_check_failures_total{check="own"}',
     'placeorder_limit_used_ratio{kind="merchantDay"}',

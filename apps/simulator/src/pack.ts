@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { rolldown } from 'rolldown'
 import { z } from 'zod'
-import { Usage } from './cli/command.ts'
+import { UsageError } from './cli/command.ts'
 import { NODE_MIN } from './node-version.ts'
 
 const app = join(import.meta.dirname, '..')
@@ -83,6 +83,6 @@ async function bundle(dir: string, external: string[]): Promise<void> {
 
 if (import.meta.main) {
   const [dir = join(app, 'dist'), ...rest] = process.argv.slice(2)
-  if (rest.length > 0) throw new Usage('pack [<dir>]')
+  if (rest.length > 0) throw new UsageError('pack [<dir>]')
   process.stdout.write(`${await pack(dir)}\n`)
 }

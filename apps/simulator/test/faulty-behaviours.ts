@@ -12,7 +12,7 @@ import {
   termsOf,
   UNKNOWN_CLIENT,
 } from '@placeorder/protocol'
-import { type Kept, type Orders, rightWays, type Ways } from './reference-behaviours.ts'
+import { type Kept, type Orders, referenceBehaviours, type Ways } from './reference-behaviours.ts'
 
 /** A way of being wrong, and the case made for it. */
 export type Wrong = { what: string; caughtBy: string; ways: Partial<Ways> }
@@ -32,7 +32,7 @@ const isRefusal = (told: object): boolean => /"F"|"U"/.test(codeOf(told))
 const parseRepaired =
   (repair: (body: Record<string, unknown>) => Record<string, unknown>) =>
   (body: Buffer): PlaceOrderRequest =>
-    rightWays.parse(repaired(body, repair))
+    referenceBehaviours.parse(repaired(body, repair))
 
 function repaired(
   body: Buffer,
@@ -77,7 +77,9 @@ const takesOrders: Wrong[] = [
   }),
   wrong('gives a repeat another paymentRequestId', 'idempotency/one-connection', {
     take: (orders, id, fresh) =>
-      orders.has(id) ? copy(orders.get(id) ?? fresh()) : rightWays.take(orders, id, fresh),
+      orders.has(id)
+        ? copy(orders.get(id) ?? fresh())
+        : referenceBehaviours.take(orders, id, fresh),
   }),
   wrong('places copies that come at the same moment', 'idempotency/at-once', {
     take: async (orders, id, fresh) => {
@@ -91,24 +93,25 @@ const takesOrders: Wrong[] = [
   wrong('answers F and then S', 'idempotency/refusal-stands', {
     take: (orders, id, fresh) => {
       if (orders.get(id)?.outcome !== 'SUCCESS') orders.delete(id)
-      return rightWays.take(orders, id, fresh)
+      return referenceBehaviours.take(orders, id, fresh)
     },
   }),
   wrong('remembers the last ten orders', 'idempotency/to-the-end', {
     take: (orders, id, fresh) => {
       const [oldest] = orders.keys()
       if (orders.size >= 10 && oldest !== undefined && !orders.has(id)) orders.delete(oldest)
-      return orders.get(id) ?? rightWays.take(orders, id, () => copy(fresh()))
+      return orders.get(id) ?? referenceBehaviours.take(orders, id, () => copy(fresh()))
     },
   }),
   wrong('loses the order when the connection is dropped', 'connections/dropped-repeat', {
-    take: (orders, id, fresh) => orders.get(id) ?? rightWays.take(orders, id, () => copy(fresh())),
+    take: (orders, id, fresh) =>
+      orders.get(id) ?? referenceBehaviours.take(orders, id, () => copy(fresh())),
     dropped: (orders, id) => void orders.delete(id),
     delayMs: () => 15,
   }),
   wrong('places again when the connection was dropped', 'inquiry/after-drop', {
     take: (orders, id, fresh) =>
-      abandoned.has(id) ? copy(fresh()) : rightWays.take(orders, id, fresh),
+      abandoned.has(id) ? copy(fresh()) : referenceBehaviours.take(orders, id, fresh),
     dropped: (_orders, id) => void abandoned.add(id),
     delayMs: () => 15,
   }),
@@ -119,7 +122,7 @@ const takesOrders: Wrong[] = [
     },
   }),
   wrong('answers a refused repeat with the order', 'idempotency/changed-amount', {
-    inconsistent: (_orders, kept) => rightWays.told(kept),
+    inconsistent: (_orders, kept) => referenceBehaviours.told(kept),
   }),
   wrong('never ends an open order', 'pending/ends', {
     told: ({ openUntil, claimedAt, outcome, paymentRequestId }) =>
@@ -133,7 +136,7 @@ const takesOrders: Wrong[] = [
     take: (orders, id, fresh) => {
       const kept = orders.get(id)
       if (kept !== undefined && kept.openUntil > kept.claimedAt) return copy(kept)
-      return rightWays.take(orders, id, fresh)
+      return referenceBehaviours.take(orders, id, fresh)
     },
   }),
 ]
@@ -174,7 +177,7 @@ const readsBodies: Wrong[] = [
   wrong('refuses fields it does not know', 'structure/unknown-fields', {
     parse: (body) => {
       if ('tomorrow' in jsonOf(body)) throw new Refusal('PARAM_ILLEGAL', 'unknown field')
-      return rightWays.parse(body)
+      return referenceBehaviours.parse(body)
     },
   }),
   wrong('accepts ""', 'fields/customerId-empty', {
@@ -191,18 +194,19 @@ const readsBodies: Wrong[] = [
   }),
   wrong('knows the systems of today', 'fields/env-kinds', {
     parse: (body) => {
-      const order = rightWays.parse(body)
+      const order = referenceBehaviours.parse(body)
       if (!['IOS', 'ANDROID', undefined].includes(order.env.osType))
         throw new Refusal('PARAM_ILLEGAL', 'an unknown osType')
       return order
     },
   }),
   wrong('keeps U+0000', 'fields/nul', {
-    parse: (body) => rightWays.parse(Buffer.from(body.toString().replaceAll('\\u0000', ' '))),
+    parse: (body) =>
+      referenceBehaviours.parse(Buffer.from(body.toString().replaceAll('\\u0000', ' '))),
   }),
   wrong('counts bytes', 'structure/characters-counted', {
     parse: (body) => {
-      const order = rightWays.parse(body)
+      const order = referenceBehaviours.parse(body)
       if (Buffer.byteLength(order.merchant.merchantName ?? '') > 256)
         throw new Refusal('PARAM_ILLEGAL', 'too long')
       return order
@@ -214,24 +218,24 @@ const readsBodies: Wrong[] = [
     parse: parseRepaired(withAmounts((value) => (typeof value === 'number' ? `${value}` : value))),
   }),
   wrong('reads what is no UTF-8', 'structure/not-utf8', {
-    parse: (body) => rightWays.parse(Buffer.from(body.toString())),
+    parse: (body) => referenceBehaviours.parse(Buffer.from(body.toString())),
   }),
-  wrong('keeps what it refused for its form', 'idempotency/refused-at-the-door', {
-    take: (orders, id, fresh) => orders.get(id) ?? rightWays.take(orders, id, fresh),
+  wrong('keeps what it refused for its form', 'idempotency/refused-at-the-endpoint', {
+    take: (orders, id, fresh) => orders.get(id) ?? referenceBehaviours.take(orders, id, fresh),
     parse: (body) => {
       const { paymentId, codeValue } = jsonOf(body)
       if (codeValue === '') refused.add(`${paymentId}`)
       if (refused.has(`${paymentId}`)) throw new Refusal('PARAM_ILLEGAL', 'refused before')
-      return rightWays.parse(body)
+      return referenceBehaviours.parse(body)
     },
   }),
   wrong('does not compare the two amounts', 'amounts/settlement-differs', {
     judge: (order, orders) =>
-      rightWays.judge({ ...order, settlementAmount: order.paymentAmount }, orders),
+      referenceBehaviours.judge({ ...order, settlementAmount: order.paymentAmount }, orders),
   }),
   wrong('takes any code', 'codes/unknown-code', {
     judge: (order, orders) =>
-      rightWays.judge({ ...order, codeValue: '281004132828992222233' }, orders),
+      referenceBehaviours.judge({ ...order, codeValue: '281004132828992222233' }, orders),
   }),
 ]
 const readsHeaders: Wrong[] = [
@@ -240,20 +244,20 @@ const readsHeaders: Wrong[] = [
       rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1] === name),
   }),
   wrong('takes the first of two signatures', 'headers/second-signature', {
-    header: (rawHeaders, name) => rightWays.header(rawHeaders, name).slice(0, 1),
+    header: (rawHeaders, name) => referenceBehaviours.header(rawHeaders, name).slice(0, 1),
   }),
   wrong('reads ISO times alone', 'headers/time-epoch', {
     isTime: (value) => value.includes('T') && parseRequestTime(value) !== undefined,
   }),
   wrong('reads any time', 'headers/time-words', { isTime: () => true }),
   wrong('needs Content-Type', 'headers/no-content-type', {
-    media: (contentType, accept) => rightWays.media(contentType ?? 'missing', accept),
+    media: (contentType, accept) => referenceBehaviours.media(contentType ?? 'missing', accept),
   }),
   wrong('takes an Accept by its letter', 'headers/accept-text', {
     media: (contentType, accept) => {
       if (accept !== undefined && !/json|\*\/\*/.test(accept))
         throw new Refusal('MEDIA_TYPE_NOT_ACCEPTABLE', 'only JSON is spoken here')
-      rightWays.media(contentType, accept)
+      referenceBehaviours.media(contentType, accept)
     },
   }),
   wrong('reads times with seconds alone', 'headers/time-whole-minutes', {
@@ -307,7 +311,7 @@ function readsEncoding(unreadable: RegExp): Ways['signature'] {
 const renamed =
   (change: (result: Record<string, unknown>) => Record<string, unknown>): Ways['bytes'] =>
   (told) => {
-    const { result, ...rest } = jsonOf(rightWays.bytes(told))
+    const { result, ...rest } = jsonOf(referenceBehaviours.bytes(told))
     const body =
       typeof result === 'object' && result !== null
         ? { ...rest, result: change({ ...result }) }
@@ -373,7 +377,7 @@ const inquires: Wrong[] = [
   wrong('says that an unknown order is open', 'inquiry/unknown', {
     inquired: (orders, inquiry) =>
       orders.has(inquiry.paymentId)
-        ? rightWays.inquired(orders, inquiry)
+        ? referenceBehaviours.inquired(orders, inquiry)
         : answer('PAYMENT_IN_PROCESS'),
   }),
   wrong('tells anybody', 'inquiry/another-psp', {
@@ -389,7 +393,7 @@ const inquires: Wrong[] = [
       const kept = orders.get(inquiry.paymentId)
       return kept !== undefined && Date.now() < kept.openUntil
         ? orderNotExist
-        : rightWays.inquired(orders, inquiry)
+        : referenceBehaviours.inquired(orders, inquiry)
     },
   }),
 ]

@@ -107,7 +107,7 @@ function isSettled({
 }
 
 /** Every step as the protocol has it. */
-export const rightWays: Ways = {
+export const referenceBehaviours: Ways = {
   header: (rawHeaders, name) =>
     rawHeaders.filter(
       (_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name.toLowerCase(),

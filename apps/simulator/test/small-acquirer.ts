@@ -22,7 +22,7 @@ import {
   type Kept,
   type Orders,
   openMs,
-  rightWays,
+  referenceBehaviours,
   type Ways,
 } from './reference-behaviours.ts'
 
@@ -58,7 +58,7 @@ export { clientId }
 const BODY_BYTES_MAX = 65_536
 
 type Options = { tls?: https.ServerOptions; ways?: Partial<Ways> }
-type Told = { told: object; behaviour: Behaviour; paymentId?: string }
+type LooseAnswer = { told: object; behaviour: Behaviour; paymentId?: string }
 
 /** An acquirer in memory that keeps the contract, except where `behave` or one of its ways says otherwise. */
 export class SmallAcquirer implements AsyncDisposable {
@@ -74,7 +74,7 @@ export class SmallAcquirer implements AsyncDisposable {
 
   constructor(keys: Keys, { tls, ways }: Options = {}) {
     this.#keys = keys
-    this.#ways = { ...rightWays, ...ways }
+    this.#ways = { ...referenceBehaviours, ...ways }
     this.#scheme = tls === undefined ? 'http' : 'https'
     const handle = (request: IncomingMessage, response: ServerResponse) =>
       void this.#handle(request, response).catch((error) => response.destroy(error))
@@ -109,10 +109,12 @@ export class SmallAcquirer implements AsyncDisposable {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request)
-    const { told, behaviour, paymentId } = await this.#tell(request, body).catch((error): Told => {
-      if (!(error instanceof Refusal)) throw error
-      return { told: answer(error.code), behaviour: {} }
-    })
+    const { told, behaviour, paymentId } = await this.#tell(request, body).catch(
+      (error): LooseAnswer => {
+        if (!(error instanceof Refusal)) throw error
+        return { told: answer(error.code), behaviour: {} }
+      },
+    )
     if (paymentId !== undefined) {
       response.once('close', () => {
         if (!response.writableFinished) this.#ways.dropped(this.orders, paymentId)
@@ -123,7 +125,7 @@ export class SmallAcquirer implements AsyncDisposable {
     await this.#answer(request, response, told, behaviour)
   }
 
-  async #tell(request: IncomingMessage, body: Buffer): Promise<Told> {
+  async #tell(request: IncomingMessage, body: Buffer): Promise<LooseAnswer> {
     const { pathname } = new URL(request.url ?? '/', 'http://any')
     if (pathname !== PLACE && pathname !== INQUIRE)
       throw new Refusal('NO_INTERFACE_DEF', 'no such path')

@@ -203,15 +203,15 @@ test('both processes end within 2 s of SIGTERM, with every order in hand answere
   const system = await openSystem({ env: { WAIT_MS: '1500' } })
   const ingress = await system.startIngress()
   const worker = await system.startWorker()
-  const inHand = Array.from({ length: 200 }, () => ingress.place(aPlaceOrder()))
-  await Promise.race(inHand)
+  const inFlight = Array.from({ length: 200 }, () => ingress.place(aPlaceOrder()))
+  await Promise.race(inFlight)
   const ended = (process: Running) => {
     const started = performance.now()
     process.kill('SIGTERM')
     return process.exited.then((how) => ({ how, ms: performance.now() - started }))
   }
   const [first, second] = await Promise.all([ended(ingress), ended(worker)])
-  const answers = await Promise.all(inHand)
+  const answers = await Promise.all(inFlight)
   expect(answers.every(({ verified, status }) => verified && status === 200)).toBe(true)
   expect(first).toMatchObject({ how: 0 })
   expect(second).toMatchObject({ how: 0 })

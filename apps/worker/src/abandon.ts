@@ -1,6 +1,6 @@
 import type { Group, OrderId, RedisTime } from '@placeorder/store'
 import type { ProcessDeps } from './process-deps.ts'
-import { ageAt, givenUp, type Undecidable } from './verdict.ts'
+import { abandonedOrder, ageAt, type Undecidable } from './verdict.ts'
 
 /**
  * Gives an order up if it had all its time, whatever it is that fails: its record, or what it counts in, may be damaged. So nothing
@@ -8,24 +8,24 @@ import { ageAt, givenUp, type Undecidable } from './verdict.ts'
  */
 export async function endsForAge(
   group: Group,
-  { orderId, openAt, reason }: Undecidable & { openAt: RedisTime },
+  { orderId, openAsOf, reason }: Undecidable & { openAsOf: RedisTime },
   deps: ProcessDeps,
 ): Promise<boolean> {
   const { orders, conclusion } = deps.store
   const claimedAt = await orders.claimedAt(orderId)
-  if (claimedAt === undefined || ageAt(openAt.now, claimedAt) < deps.decideWithinMs) return false
-  const [outcome] = await conclusion.conclude(group, [givenUp(orderId, claimedAt)], openAt)
+  if (claimedAt === undefined || ageAt(openAsOf.now, claimedAt) < deps.decideWithinMs) return false
+  const [outcome] = await conclusion.conclude(group, [abandonedOrder(orderId, claimedAt)], openAsOf)
   if (outcome !== undefined) deps.seen.concluded(orderId, outcome, group)
-  if (outcome === 'PROCESS_FAIL') await tellGivenUp(orderId, reason, deps)
+  if (outcome === 'PROCESS_FAIL') await reportAbandoned(orderId, reason, deps)
   return true
 }
 
 /** Once it is its outcome: an order that is given up may have been placed by whoever had it before. */
-export async function tellGivenUp(
+export async function reportAbandoned(
   orderId: OrderId,
   reason: unknown,
   { store, seen }: ProcessDeps,
 ): Promise<void> {
-  seen.gaveUp(orderId, reason)
-  await store.orders.gaveUp(orderId, Date.now())
+  seen.abandoned(orderId, reason)
+  await store.orders.abandoned(orderId, Date.now())
 }

@@ -9,7 +9,7 @@ export type BoardOptions = {
   queues: Pick<Queues, 'all'>
   /** What its readers show: as a Bearer token, or as the password of any user. */
   token: string
-  /** Whether jobs may be changed. Orders are safe from it: a job that is removed is made again by mending. */
+  /** Whether jobs may be changed. Orders are safe from it: a job that is removed is made again by requeue. */
   writes: boolean
 }
 

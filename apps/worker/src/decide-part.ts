@@ -1,6 +1,6 @@
 import { type Facts, recentUsed } from '@placeorder/decision'
 import type { Group, OpenOrder, OrderId, RedisTime } from '@placeorder/store'
-import { endsForAge, tellGivenUp } from './abandon.ts'
+import { endsForAge, reportAbandoned } from './abandon.ts'
 import { inBatches } from './in-batches.ts'
 import { isIsolated } from './isolation/stalls.ts'
 import { judgeOrder } from './judge-order.ts'
@@ -15,17 +15,17 @@ export async function decidePart(
 ): Promise<Undecidable[]> {
   const { lookup, usage } = deps.store
   const rulebook = deps.rulebook()
-  const openAt = await usage.time()
+  const openAsOf = await usage.time()
   const startedAt = performance.now()
   const { open, unreadable } = await lookup.lookUp(
     group,
     orderIds,
     recentUsed(rulebook.policy),
-    openAt,
+    openAsOf,
   )
   deps.seen.redisAnswered(performance.now() - startedAt)
   const ageMs = ({ claimedAt }: OpenOrder) =>
-    ageAt(openAt.now + performance.now() - startedAt, claimedAt)
+    ageAt(openAsOf.now + performance.now() - startedAt, claimedAt)
   // Only the acquirer's checks take time; without any, a timer for each group would be waste.
   const signal =
     rulebook.checks.length === 0
@@ -42,7 +42,7 @@ export async function decidePart(
   )
   const undecided: Undecidable[] = []
   for (const { orderId, error: reason } of unreadable) {
-    if (!(await endsForAge(group, { orderId, openAt, reason }, deps)))
+    if (!(await endsForAge(group, { orderId, openAsOf, reason }, deps)))
       undecided.push({ orderId, reason })
   }
   for await (const batch of inBatches(verdicts)) {
@@ -50,7 +50,7 @@ export async function decidePart(
     await conclude(
       group,
       verdicts.filter((verdict) => 'judged' in verdict),
-      { startedAt, openAt },
+      { startedAt, openAsOf },
       deps,
     )
     for (const verdict of verdicts) {
@@ -65,7 +65,7 @@ export async function decidePart(
 async function conclude(
   group: Group,
   verdicts: Decided[],
-  { startedAt, openAt }: { startedAt: number; openAt: RedisTime },
+  { startedAt, openAsOf }: { startedAt: number; openAsOf: RedisTime },
   deps: ProcessDeps,
 ): Promise<void> {
   if (verdicts.length === 0) return
@@ -73,7 +73,7 @@ async function conclude(
   const judgements = verdicts.map(({ judged }) => judged)
   const judgedAt = performance.now()
   seen.stage('decide', (judgedAt - startedAt) / 1000)
-  const standing = await store.conclusion.conclude(group, judgements, openAt)
+  const standing = await store.conclusion.conclude(group, judgements, openAsOf)
   seen.stage('conclude', (performance.now() - judgedAt) / 1000)
   seen.decided(judgements)
   for (const [i, verdict] of verdicts.entries()) {
@@ -83,6 +83,6 @@ async function conclude(
     seen.concluded(orderId, outcome, group)
     // A check of the acquirer's may say PROCESS_FAIL, too: that is no giving up.
     if ('reason' in verdict && outcome === 'PROCESS_FAIL')
-      await tellGivenUp(orderId, verdict.reason, deps)
+      await reportAbandoned(orderId, verdict.reason, deps)
   }
 }

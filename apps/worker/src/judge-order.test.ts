@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { compilePolicy, type Facts, Policy, type StageName } from '@placeorder/decision'
+import { compilePolicy, type Facts, Policy, type StepName } from '@placeorder/decision'
 import type { Outcome } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
@@ -23,7 +23,7 @@ const good: Facts = {
   code: { codeValue: order.codeValue, type: 'ENTRY_CODE', merchantId, status: 'OPEN' },
 }
 
-type Asked = { after?: StageName; answers: Outcome }
+type Asked = { after?: StepName; answers: Outcome }
 
 test.each<[string, Asked[], Outcome, Facts?]>([
   ['the first of two that pass', [{ answers: 'SUCCESS a' }, { answers: 'SUCCESS b' }], 'SUCCESS a'],

@@ -1,10 +1,10 @@
-import { type Facts, type JudgingPolicy, judge, type StageName, stages } from '@placeorder/decision'
+import { type Facts, type JudgingPolicy, judge, type StepName, stages } from '@placeorder/decision'
 import { type Outcome, outcomeOf, partsOf } from '@placeorder/store'
 
 /** A check of the acquirer's own. It rejects when it cannot tell: the order is then undecided, never approved. */
 export type Check = {
   name: string
-  after: StageName
+  after: StepName
   run: (facts: Facts, signal: AbortSignal) => Promise<Outcome>
   /** Whether it has this circuit, and does not call what it asks as long as that is open. */
   isOpen?: (circuit: string) => boolean

@@ -7,21 +7,21 @@ import {
   openLog,
   openMetrics,
   openTracing,
-  tellOfFaults,
-  tellOfMended,
+  reportFaults,
+  reportRequeued,
 } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { ClockWatch } from './clock-watch.ts'
 import { WorkerEnvironment } from './config.ts'
 import { IsolatedJudge } from './isolation/isolated-judge.ts'
-import { LimitUse } from './limit-use.ts'
-import { buildView, tellOfChecks, tellOperator } from './observer.ts'
+import { LimitUseMetric } from './limit-use-metric.ts'
+import { buildAdminServer, observe, reportChecks } from './observer.ts'
 import { processGroup } from './process-group.ts'
-import { keepMending } from './requeue.ts'
+import { keepRequeueing } from './requeue.ts'
 import { keepResuming } from './resume.ts'
 import { parseRulebook } from './rulebook.ts'
 
-/** A round of mending or resuming that waits for a Redis that is away is given up after this time (ms): all of it may run again. */
+/** A round of requeue or resuming that waits for a Redis that is away is given up after this time (ms): all of it may run again. */
 const MEND_MS_MAX = 500
 
 const help = `npm run worker
@@ -35,7 +35,7 @@ const env = readEnvironment(WorkerEnvironment, process.env)
 const log = openLog({ name: 'worker', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('worker')
 const tracing = await openTracing('placeorder-worker', env.OTEL_EXPORTER_OTLP_ENDPOINT)
-const ofChecks = tellOfChecks({ metrics, log })
+const ofChecks = reportChecks({ metrics, log })
 const rulebook = await liveFile(
   env.POLICY_FILE,
   (text, path, read) => parseRulebook(text, path, ofChecks, read),
@@ -46,15 +46,15 @@ process.on('SIGHUP', async () => {
   log.info({ signal: 'SIGHUP' }, 'the policy was read again')
 })
 const address = addressOf(env)
-const onFault = tellOfFaults(log)
+const onFault = reportFaults(log)
 const store = await openWorkerStore({
   address,
   shards: env.SHARDS,
   replicasMin: env.REPLICAS_MIN,
   onFault,
 })
-const limitUse = new LimitUse(store.usage, metrics.limitUsed)
-const seen = tellOperator({ metrics, log, tracing, limitUse })
+const limitUse = new LimitUseMetric(store.usage, metrics.limitUsed)
+const seen = observe({ metrics, log, tracing, limitUse })
 const isolated = new IsolatedJudge({ policyFile: env.POLICY_FILE, checksMs: env.CHECKS_MS })
 const taker = new GroupTaker(
   address,
@@ -73,7 +73,7 @@ const taker = new GroupTaker(
     onError: (err) => onFault(err, 'taking groups failed; going on'),
   },
 )
-const admin = buildView({
+const admin = buildAdminServer({
   host: env.ADMIN_HOST,
   port: env.ADMIN_PORT,
   metrics,
@@ -86,15 +86,15 @@ if (env.ADMIN_TOKEN !== undefined) {
   const { addBoard } = await import('./board.ts') // Not loaded by those who do not look.
   addBoard(admin, { queues: store.queues, token: env.ADMIN_TOKEN, writes: env.BOARD_WRITES })
 }
-const ofMended = tellOfMended(metrics, log)
+const ofRequeued = reportRequeued(metrics, log)
 const ending = new AbortController()
-const mending = keepMending(
+const requeue = keepRequeueing(
   {
     store,
     clocks: new ClockWatch((fact, byMs) => log.warn({ byMs }, fact)),
     shards: env.SHARDS,
-    onRound: async (mended) => {
-      ofMended(mended.map(namesOf))
+    onRound: async (requeued) => {
+      ofRequeued(requeued.map(namesOf))
       await limitUse.look(rulebook.current.policy.dayOf(Date.now()))
     },
     onLateExpiries: (keys) =>
@@ -102,7 +102,7 @@ const mending = keepMending(
         { keys },
         'the clock of Redis was put back: what was to expire too late was shortened',
       ),
-    onFault: (err) => onFault(err, 'a round of mending failed; the next one comes'),
+    onFault: (err) => onFault(err, 'a round of requeue failed; the next one comes'),
   },
   ending.signal,
 )
@@ -123,7 +123,7 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   ending.abort()
   await taker.close(env.CHECKS_MS + 1_000) // Groups in hand are finished; what is not in time is left to others.
   isolated.close()
-  await Promise.race([Promise.all([mending, resuming]), wait(MEND_MS_MAX)])
+  await Promise.race([Promise.all([requeue, resuming]), wait(MEND_MS_MAX)])
   await store.close()
   await tracing.close()
   rulebook.close()

@@ -1,9 +1,9 @@
 import { openMetrics } from '@placeorder/telemetry'
 import { expect, test } from 'vitest'
-import { buildView } from './observer.ts'
+import { buildAdminServer } from './observer.ts'
 
 const view = (taking: boolean) =>
-  buildView({
+  buildAdminServer({
     host: '127.0.0.1',
     port: 0,
     metrics: openMetrics('worker'),

@@ -11,18 +11,18 @@ import {
   type Tracing,
 } from '@placeorder/telemetry'
 import type { ChecksSeen } from './checks/guard.ts'
-import type { LimitUse } from './limit-use.ts'
+import type { LimitUseMetric } from './limit-use-metric.ts'
 import type { Seen } from './process-deps.ts'
 
-export type SeenDeps = {
+export type ObserverDeps = {
   metrics: Metrics
   log: Pick<Logger, 'info' | 'warn' | 'error'>
   tracing: Pick<Tracing, 'step'>
-  limitUse: Pick<LimitUse, 'note'>
+  limitUse: Pick<LimitUseMetric, 'note'>
 }
 
 /** Counts, logs and traces what happens to the orders of a group. */
-export function tellOperator({ metrics, log, tracing, limitUse }: SeenDeps): Seen {
+export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Seen {
   /** Tells an order's way through this worker, if its ingress began to tell it. */
   const tell = (
     orderId: OrderId,
@@ -44,7 +44,7 @@ export function tellOperator({ metrics, log, tracing, limitUse }: SeenDeps): See
     },
     redisAnswered: (ms) => metrics.redisRoundTrip.observe(ms / 1000),
     stage: metrics.stage,
-    decided: (judged) => noteTakings(judged, limitUse),
+    decided: (judged) => noteLimitUses(judged, limitUse),
     concluded: (orderId, outcome, group) => {
       log.info({ ...namesOf(orderId), outcome }, 'concluded')
       tell(orderId, group, outcome)
@@ -54,15 +54,15 @@ export function tellOperator({ metrics, log, tracing, limitUse }: SeenDeps): See
       log.warn({ ...namesOf(orderId), err }, 'cannot be decided now, is tried again later')
       tell(orderId, group)
     },
-    gaveUp: (orderId, err) => {
-      metrics.gaveUp.inc()
+    abandoned: (orderId, err) => {
+      metrics.abandoned.inc()
       log.error({ ...namesOf(orderId), err }, 'gave up')
     },
   }
 }
 
 /** Counts and logs how the acquirer's own checks do. */
-export function tellOfChecks({ metrics, log }: Pick<SeenDeps, 'metrics' | 'log'>): ChecksSeen {
+export function reportChecks({ metrics, log }: Pick<ObserverDeps, 'metrics' | 'log'>): ChecksSeen {
   return {
     inForce: (names) => {
       metrics.checkCircuitOpen.reset()
@@ -81,11 +81,11 @@ export function tellOfChecks({ metrics, log }: Pick<SeenDeps, 'metrics' | 'log'>
   }
 }
 
-function noteTakings(judged: Judged[], limitUse: Pick<LimitUse, 'note'>): void {
-  for (const { takings } of judged) for (const taking of takings) limitUse.note(taking)
+function noteLimitUses(judged: Judged[], limitUse: Pick<LimitUseMetric, 'note'>): void {
+  for (const { limitUses } of judged) for (const taking of limitUses) limitUse.note(taking)
 }
 
-export type ViewDeps = {
+export type AdminServerDeps = {
   host: string
   port: number
   metrics: Metrics
@@ -97,7 +97,15 @@ export type ViewDeps = {
 }
 
 /** The worker's admin server, with gauges that are read when somebody looks. */
-export function buildView({ host, port, metrics, redis, orders, shards, taking }: ViewDeps): Admin {
+export function buildAdminServer({
+  host,
+  port,
+  metrics,
+  redis,
+  orders,
+  shards,
+  taking,
+}: AdminServerDeps): Admin {
   const jobs = async () => (taking() ? undefined : 'it takes no jobs')
   const beforeScrape = async () =>
     void (await Promise.all([redis(), readBacklog(orders, shards, metrics)]))

@@ -5,7 +5,7 @@ import type { Rulebook } from './judge-order.ts'
 
 /** What groups are processed with. */
 export type ProcessDeps = {
-  store: Pick<WorkerStore, 'orders' | 'lookup' | 'usage' | 'conclusion' | 'mending' | 'deferral'>
+  store: Pick<WorkerStore, 'orders' | 'lookup' | 'usage' | 'conclusion' | 'requeue' | 'deferral'>
   rulebook: () => Rulebook
   /** Judges an order where this process does not die of it. */
   judgeIsolated: (facts: Facts, rulebook: Rulebook, signal: AbortSignal) => Promise<Outcome>
@@ -29,5 +29,5 @@ export type Seen = {
   /** An order cannot be decided now and is tried again later. */
   undecided: (orderId: OrderId, reason: unknown, group: Group) => void
   /** An order could not be decided in all the time it had, and was concluded PROCESS_FAIL. */
-  gaveUp: (orderId: OrderId, reason: unknown) => void
+  abandoned: (orderId: OrderId, reason: unknown) => void
 }

@@ -190,7 +190,7 @@ test('an order whose record or counters are damaged ends, too, once it had all i
   await processGroup({ ...group, jobId, orderIds: [orderIdOf(unreadable)] }, late)
   for (const order of [uncountable, unreadable]) {
     expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('PROCESS_FAIL')
-    expect(await store.orders.gaveUpAt(orderIdOf(order))).toBeDefined()
+    expect(await store.orders.abandonedAt(orderIdOf(order))).toBeDefined()
   }
 })
 
@@ -221,7 +221,7 @@ test('an order that is given up and was placed before is told as placed', async 
         orderId: orderIdOf(order),
         claimedAt,
         judged: 'SUCCESS',
-        takings: [],
+        limitUses: [],
         orderCode: undefined,
       },
     ],
@@ -233,11 +233,11 @@ test('an order that is given up and was placed before is told as placed', async 
     run: () => Promise.reject(new Error('down')),
   }
   const rulebook = { ...deps.rulebook(), checks: [check] }
-  const gaveUp: string[] = []
-  const seen = { ...deps.seen, gaveUp: (orderId: OrderId) => void gaveUp.push(orderId) }
+  const abandoned: string[] = []
+  const seen = { ...deps.seen, abandoned: (orderId: OrderId) => void abandoned.push(orderId) }
   await processGroup(group, { ...deps, seen, rulebook: () => rulebook, decideWithinMs: -2_000 })
   expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('SUCCESS')
-  expect(gaveUp).toEqual([])
+  expect(abandoned).toEqual([])
 })
 
 test('an order whose key is no record leaves its neighbours to jobs of their own', async () => {
@@ -248,7 +248,7 @@ test('an order whose key is no record leaves its neighbours to jobs of their own
   const [jobId = ''] = await store.orders.jobsOf(0, [orderIdOf(good)])
   await processGroup({ ...group, jobId, orderIds: [orderIdOf(good)] }, deps)
   expect(await store.orders.outcomeOf(orderIdOf(good))).toBe('SUCCESS')
-  expect(await store.mending.mendOpen(0, group.orderIds)).toEqual([])
+  expect(await store.requeue.requeueOpen(0, group.orderIds)).toEqual([])
 })
 
 test('a check’s PROCESS_FAIL is an answer as any other: nobody gave up', async () => {
@@ -258,7 +258,7 @@ test('a check’s PROCESS_FAIL is an answer as any other: nobody gave up', async
   const rulebook = { ...deps.rulebook(), checks: [check] }
   await processGroup(group, { ...deps, rulebook: () => rulebook })
   expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('PROCESS_FAIL')
-  expect(await store.orders.gaveUpAt(orderIdOf(order))).toBeUndefined()
+  expect(await store.orders.abandonedAt(orderIdOf(order))).toBeUndefined()
 })
 
 test('an order that has joined a job and cannot be decided leaves it', async () => {

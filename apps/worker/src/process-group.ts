@@ -68,7 +68,7 @@ async function separate(
   const { store, seen } = deps
   const open = await stillOpen(group, orderIds, deps)
   for (const orderId of open) seen.undecided(orderId, reason, group)
-  await store.mending.postpone(group.shard, answerable(group, open), ALONE_MS)
+  await store.requeue.postpone(group.shard, answerable(group, open), ALONE_MS)
 }
 
 /** Ends those that had all their time. The others are tried again, each alone as it is now. */
@@ -78,10 +78,10 @@ async function endOrDefer(
   reason: unknown,
   deps: ProcessDeps,
 ): Promise<void> {
-  const openAt = await deps.store.usage.time()
+  const openAsOf = await deps.store.usage.time()
   const undecided: Undecidable[] = []
   for (const orderId of await stillOpen(group, orderIds, deps)) {
-    const ended = await endsForAge(group, { orderId, openAt, reason }, deps)
+    const ended = await endsForAge(group, { orderId, openAsOf, reason }, deps)
     if (!ended) undecided.push({ orderId, reason })
   }
   if (undecided.length > 0 && !isIsolated(group)) throw reason // Its job runs again after BullMQ's back-off.

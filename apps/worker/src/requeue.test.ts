@@ -1,12 +1,12 @@
 import { orderIdOf } from '@placeorder/store'
 import { expect, test } from 'vitest'
-import { type MendDeps, mendRound } from './requeue.ts'
+import { type RequeueDeps, requeueRound } from './requeue.ts'
 
-const depsOf = (store: Partial<MendDeps['store']>): MendDeps => ({
+const depsOf = (store: Partial<RequeueDeps['store']>): RequeueDeps => ({
   store: {
     orders: { backlog: async () => ({ open: 0, oldest: undefined }) },
     openWalk: { next: async () => ({ orderIds: [], more: false }) },
-    mending: { mendOpen: async () => [] },
+    requeue: { requeueOpen: async () => [] },
     usage: { forget: async () => ({ now: 1_000, steady: 1_000 }) },
     queues: { promoteLate: async () => {} },
     recent: { unlinkLarge: async () => {} },
@@ -24,7 +24,7 @@ test.each([
   ['all pages there are', 3, 3],
   ['ten pages at most', 40, 10],
 ])('a round looks at %s', async (_, pages, looked) => {
-  const mended: string[] = []
+  const requeued: string[] = []
   const deps = depsOf({
     openWalk: {
       next: async () => {
@@ -35,10 +35,10 @@ test.each([
         }
       },
     },
-    mending: { mendOpen: async (_shard, orderIds) => orderIds },
+    requeue: { requeueOpen: async (_shard, orderIds) => orderIds },
   })
-  await mendRound({ ...deps, onRound: async (all) => void mended.push(...all) })
-  expect(mended).toHaveLength(looked)
+  await requeueRound({ ...deps, onRound: async (all) => void requeued.push(...all) })
+  expect(requeued).toHaveLength(looked)
 })
 
 test.each([
@@ -55,7 +55,7 @@ test.each([
       },
     },
   })
-  await mendRound({ ...deps, shards: 3 })
+  await requeueRound({ ...deps, shards: 3 })
   expect(forgotten).toEqual([oldestOpen])
 })
 
@@ -67,7 +67,7 @@ test('expiries that a wrong clock has made too long are reported once a round, i
     shards: 3,
     onLateExpiries: (keys: number) => void reported.push(keys),
   }
-  await mendRound(deps)
-  await mendRound(deps)
+  await requeueRound(deps)
+  await requeueRound(deps)
   expect(reported).toEqual([5])
 })

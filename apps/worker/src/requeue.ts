@@ -2,11 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { OrderId, WorkerStore } from '@placeorder/store'
 import type { ClockWatch } from './clock-watch.ts'
 
-export type MendDeps = {
+export type RequeueDeps = {
   store: {
     orders: Pick<WorkerStore['orders'], 'backlog'>
     openWalk: Pick<WorkerStore['openWalk'], 'next'>
-    mending: Pick<WorkerStore['mending'], 'mendOpen'>
+    requeue: Pick<WorkerStore['requeue'], 'requeueOpen'>
     usage: Pick<WorkerStore['usage'], 'forget'>
     queues: Pick<WorkerStore['queues'], 'promoteLate'>
     recent: Pick<WorkerStore['recent'], 'unlinkLarge'>
@@ -15,7 +15,7 @@ export type MendDeps = {
   clocks: Pick<ClockWatch, 'look'>
   shards: number
   /** Told which orders a round has enqueued again; the round ends with it. */
-  onRound: (mended: OrderId[]) => Promise<void>
+  onRound: (requeued: OrderId[]) => Promise<void>
   /** Called with the number of keys that were to live longer than they are ever given: Redis's clock was ahead when they were set. */
   onLateExpiries: (keys: number) => void
   onFault: (error: unknown) => void
@@ -28,27 +28,27 @@ const ROUND_MS = 5_000
 const ROUND_PAGES_MAX = 10
 
 /** Goes round, until `signal` aborts, looking for open orders that no job is answerable for. */
-export async function keepMending(deps: MendDeps, signal: AbortSignal): Promise<void> {
+export async function keepRequeueing(deps: RequeueDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await wait(ROUND_MS * (0.8 + 0.4 * Math.random()), undefined, { signal }).catch(() => {})
-    if (!signal.aborted) await mendRound(deps).catch(deps.onFault)
+    if (!signal.aborted) await requeueRound(deps).catch(deps.onFault)
   }
 }
 
 /** One round over all shards. May run anywhere, any number of times at once. No clock of this machine has a part in it. */
-export async function mendRound({
+export async function requeueRound({
   store,
   clocks,
   shards,
   onRound,
   onLateExpiries,
-}: Omit<MendDeps, 'onFault'>): Promise<void> {
-  const mended: OrderId[] = []
+}: Omit<RequeueDeps, 'onFault'>): Promise<void> {
+  const requeued: OrderId[] = []
   const claimTimes: number[] = []
   for (let shard = 0; shard < shards; shard += 1) {
     const { oldest } = await store.orders.backlog(shard)
     if (oldest !== undefined) claimTimes.push(oldest)
-    mended.push(...(await requeueLost(store, shard)))
+    requeued.push(...(await requeueLost(store, shard)))
   }
   const oldestOpen = claimTimes.length > 0 ? Math.min(...claimTimes) : undefined
   const { now, steady } = await clocks.look(() => store.usage.forget(oldestOpen))
@@ -59,17 +59,17 @@ export async function mendRound({
     late += await store.expiries.shorten(shard)
   }
   if (late > 0) onLateExpiries(late)
-  await onRound(mended)
+  await onRound(requeued)
 }
 
 /** Enqueues again what no job is answerable for, of the next pages of a shard's open orders. */
-async function requeueLost(store: MendDeps['store'], shard: number): Promise<OrderId[]> {
-  const mended: OrderId[] = []
+async function requeueLost(store: RequeueDeps['store'], shard: number): Promise<OrderId[]> {
+  const requeued: OrderId[] = []
   let [pages, more] = [0, true]
   for (; more && pages < ROUND_PAGES_MAX; pages += 1) {
     const page = await store.openWalk.next(shard)
-    mended.push(...(await store.mending.mendOpen(shard, page.orderIds)))
+    requeued.push(...(await store.requeue.requeueOpen(shard, page.orderIds)))
     more = page.more
   }
-  return mended
+  return requeued
 }

@@ -1,4 +1,4 @@
-import { type Facts, takings } from '@placeorder/decision'
+import { type Facts, limitUses } from '@placeorder/decision'
 import {
   type Group,
   type Judged,
@@ -71,7 +71,7 @@ function judgedOf(
     claimedAt,
     judged,
     passThroughInfo,
-    takings: passed ? takings(facts, policy) : [],
+    limitUses: passed ? limitUses(facts, policy) : [],
     orderCode: passed && facts.code?.type === 'ORDER_CODE' ? order.codeValue : undefined,
   }
 }
@@ -84,13 +84,13 @@ export function orGiveUp(
 ): Verdict {
   if ('judged' in verdict || ageMs < decideWithinMs) return verdict
   const { record } = verdict
-  return { ...verdict, judged: givenUp(record.orderId, record.claimedAt) }
+  return { ...verdict, judged: abandonedOrder(record.orderId, record.claimedAt) }
 }
 
-export const givenUp = (orderId: OrderId, claimedAt: number): Judged => ({
+export const abandonedOrder = (orderId: OrderId, claimedAt: number): Judged => ({
   orderId,
   claimedAt,
   judged: 'PROCESS_FAIL',
-  takings: [],
+  limitUses: [],
   orderCode: undefined,
 })

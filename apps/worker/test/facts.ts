@@ -13,6 +13,6 @@ export const factsOf = (order = aPlaceOrder(), clientId = 'C-1'): Facts => ({
     contracts: [],
   },
   code: undefined,
-  codeTakenBy: undefined,
+  codeHeldBy: undefined,
   recent: Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent,
 })

@@ -40,7 +40,7 @@ function killedAt(
         }
       },
     })
-  const { directory, lookup, recent, mending, deferral } = store
+  const { directory, lookup, recent, requeue, deferral } = store
   const [orders, usage] = [dying(store.orders), dying(store.usage)]
   return {
     store: {
@@ -62,7 +62,7 @@ function killedAt(
               { orders, directory: dying(directory), recent: dying(recent) },
               false,
             ),
-      mending: dying(mending),
+      requeue: dying(requeue),
       deferral: dying(deferral),
     },
     wasKilled: () => now > moment,

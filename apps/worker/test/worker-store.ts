@@ -63,14 +63,14 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
         decided: () => {},
         concluded: () => {},
         undecided: () => {},
-        gaveUp: () => {},
+        abandoned: () => {},
       },
       ...changes,
     },
     groupOf: async (...orders) => {
       await Promise.all(
         orders.map((order) =>
-          ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000)),
+          ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000)),
         ),
       )
       const orderIds = orders.map(orderIdOf)

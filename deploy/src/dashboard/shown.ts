@@ -6,9 +6,9 @@ const rateOf = (selector: string, by: string) =>
 const quantileOf = (q: number, bucket: string, by = '') =>
   `histogram_quantile(${q}, sum by (le${by}) (rate(${bucket}[$__rate_interval])))`
 
-const placed = 'placeorder_answers_total{door="place"}'
-const placeSeconds = 'placeorder_answer_seconds_bucket{door="place"}'
-const uShare = `sum(rate(placeorder_answers_total{door="place",status="U"}[$__rate_interval])) / sum(rate(${placed}[$__rate_interval]))`
+const placed = 'placeorder_answers_total{endpoint="place"}'
+const placeSeconds = 'placeorder_answer_seconds_bucket{endpoint="place"}'
+const uShare = `sum(rate(placeorder_answers_total{endpoint="place",status="U"}[$__rate_interval])) / sum(rate(${placed}[$__rate_interval]))`
 
 /** What a request is answered before anything is stored, in the order of the checks. */
 const refusals: ResultCode[] = [
@@ -96,7 +96,7 @@ export const traffic: Shown[] = [
     ],
   },
   {
-    title: 'Refused at the door',
+    title: 'Refused at the endpoint',
     description:
       'Requests that became no order, a second: what is wrong with them, or too much traffic.',
     unit: 'reqps',
@@ -150,13 +150,13 @@ export const orders: Shown[] = [
     ],
   },
   {
-    title: 'Tried again, mended, given up',
+    title: 'Retried, requeued, abandoned',
     description:
       'Orders a minute. Given up: concluded PROCESS_FAIL, since nothing could decide them in time.',
     unit: 'short',
     queries: [
       ['60 * sum(rate(placeorder_retries_total[$__rate_interval]))', 'tried again'],
-      ['60 * sum(rate(placeorder_mended_orders_total[$__rate_interval]))', 'mended'],
+      ['60 * sum(rate(placeorder_requeued_orders_total[$__rate_interval]))', 'requeued'],
       ['60 * sum(rate(placeorder_gave_up_orders_total[$__rate_interval]))', 'given up'],
     ],
   },

@@ -51,7 +51,7 @@ export const redisEnvironment = {
   REDIS_TLS_CA_FILE: File.optional(),
   REDIS_TLS_CERT_FILE: File.optional(),
   REDIS_TLS_KEY_FILE: File.optional(),
-  REDIS_SILENCE_MS: durationMs({ min: 500, max: 60_000 }).default(2_500),
+  REDIS_HEARTBEAT_MS: durationMs({ min: 500, max: 60_000 }).default(2_500),
   SHARDS: wholeNumber({ min: 1, max: 1_024 }).default(1),
 }
 
@@ -77,7 +77,7 @@ export function addressOf(env: RedisEnvironment): {
   sentinelUsername: string | undefined
   sentinelPassword: string | undefined
   sentinelTls: boolean | undefined
-  silenceMs: number
+  heartbeatMs: number
   tls: RedisTls | undefined
 } {
   const faults = contradictionsOf(env)
@@ -91,7 +91,7 @@ export function addressOf(env: RedisEnvironment): {
     sentinelUsername: env.REDIS_SENTINEL_USERNAME,
     sentinelPassword: env.REDIS_SENTINEL_PASSWORD,
     sentinelTls: env.REDIS_SENTINEL_TLS,
-    silenceMs: env.REDIS_SILENCE_MS,
+    heartbeatMs: env.REDIS_HEARTBEAT_MS,
     tls,
   }
 }

@@ -82,18 +82,18 @@ test.each<[string, Record<string, unknown>, string[] | undefined, string | null,
   expect(judgeCode(facts)).toBe(answer)
 })
 
-test.each<[string, Facts['codeTakenBy'], string]>([
+test.each<[string, Facts['codeHeldBy'], string]>([
   ['nobody', undefined, 'SUCCESS'],
   ['this order, judged again', anOrder(), 'SUCCESS'],
   ['another order', anOrder({ paymentId: 'another' }), 'ORDER_IS_CLOSED'],
   ["another acquirer's order", anOrder({ acquirerId: 'another' }), 'ORDER_IS_CLOSED'],
-])('an order code taken by %s', (_name, codeTakenBy, answer) => {
-  expect(judgeCode(factsWith({ code: orderCode, codeTakenBy }))).toBe(answer)
+])('an order code taken by %s', (_name, codeHeldBy, answer) => {
+  expect(judgeCode(factsWith({ code: orderCode, codeHeldBy }))).toBe(answer)
 })
 
 test('an entry code takes any number of orders', () => {
   expect(
-    judgeCode(factsWith({ code: entryCode, codeTakenBy: anOrder({ paymentId: 'another' }) })),
+    judgeCode(factsWith({ code: entryCode, codeHeldBy: anOrder({ paymentId: 'another' }) })),
   ).toBe('SUCCESS')
 })
 

@@ -6,7 +6,7 @@ import type { CodeRecord, MerchantRecord } from './records.ts'
  * Whether the scanned code is a code of ours, of this merchant and store, still good, and not used up. An order
  * code that this very payment already holds is open to it, so that judging an order again is harmless.
  */
-export function judgeCode({ order, claimedAt, merchant, code, codeTakenBy }: Facts): FinalCode {
+export function judgeCode({ order, claimedAt, merchant, code, codeHeldBy }: Facts): FinalCode {
   if (code === undefined) return 'INVALID_CODE'
   if (code.merchantId !== order.merchant.referenceMerchantId) return 'INVALID_CODE'
   if (!namesStore(code, merchant, order)) return 'INVALID_CODE'
@@ -14,11 +14,11 @@ export function judgeCode({ order, claimedAt, merchant, code, codeTakenBy }: Fac
   if (code.expiresAt != null && claimedAt >= Date.parse(code.expiresAt)) return 'EXPIRED_CODE'
   if (code.status !== 'OPEN') return 'ORDER_IS_CLOSED'
   if (code.type !== 'ORDER_CODE') return 'SUCCESS'
-  if (codeTakenBy !== undefined && !isSame(codeTakenBy, order)) return 'ORDER_IS_CLOSED'
+  if (codeHeldBy !== undefined && !isSame(codeHeldBy, order)) return 'ORDER_IS_CLOSED'
   return 'SUCCESS'
 }
 
-const isSame = (one: NonNullable<Facts['codeTakenBy']>, other: PlaceOrderRequest): boolean =>
+const isSame = (one: NonNullable<Facts['codeHeldBy']>, other: PlaceOrderRequest): boolean =>
   one.paymentId === other.paymentId && one.acquirerId === other.acquirerId
 
 /**

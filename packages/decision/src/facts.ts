@@ -28,6 +28,6 @@ export type Facts = {
   readonly merchant: MerchantRecord | undefined
   readonly code: CodeRecord | undefined
   /** The placed order that holds this ORDER_CODE, if one does. */
-  readonly codeTakenBy: Pick<PlaceOrderRequest, 'acquirerId' | 'paymentId'> | undefined
+  readonly codeHeldBy: Pick<PlaceOrderRequest, 'acquirerId' | 'paymentId'> | undefined
   readonly recent: Recent
 }

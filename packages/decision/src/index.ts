@@ -10,7 +10,7 @@ export {
 export { judgeContract } from './contract.ts'
 export { type Facts, type Recent, type RecentCounter, recentCounters } from './facts.ts'
 export { judge, type Stage, stages } from './judge.ts'
-export { judgePerPayment, type Taking, takings } from './limit.ts'
+export { judgePerPayment, type LimitUse, limitUses } from './limit.ts'
 export { DayLimit, LIMIT_AMOUNT_MAX, Limits, PaymentLimit, PolicyLimits } from './limits.ts'
 export { judgeMerchant } from './merchant.ts'
 export {
@@ -20,8 +20,8 @@ export {
   ModuleCheck,
   Policy,
   RiskRule,
-  type StageName,
-  stageNames,
+  type StepName,
+  stepNames,
 } from './policy.ts'
 export {
   CodeRecord,

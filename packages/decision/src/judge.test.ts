@@ -12,7 +12,7 @@ import {
 import type { Facts } from './facts.ts'
 import { judge, stages } from './judge.ts'
 import { Limits } from './limits.ts'
-import { stageNames } from './policy.ts'
+import { stepNames } from './policy.ts'
 
 type Cause = { code: FinalCode; spoil: (facts: Facts) => Facts }
 
@@ -50,7 +50,7 @@ const causes: readonly Cause[] = [
   { code: 'EXPIRED_CODE', spoil: (facts) => ofCode(facts, { expiresAt: '2020-01-01T00:00:00Z' }) },
   {
     code: 'ORDER_IS_CLOSED',
-    spoil: (facts) => ({ ...facts, codeTakenBy: { ...facts.order, paymentId: 'another' } }),
+    spoil: (facts) => ({ ...facts, codeHeldBy: { ...facts.order, paymentId: 'another' } }),
   },
   {
     code: 'PAYMENT_AMOUNT_INVALID',
@@ -106,7 +106,7 @@ test('all causes but the first so many: the next one is the answer', () => {
 })
 
 test('the rooms of the ladder are those that checks can name, in their order', () => {
-  expect(stages.map(({ name }) => name)).toEqual([...stageNames])
+  expect(stages.map(({ name }) => name)).toEqual([...stepNames])
 })
 
 test('judging room by room, as between checks, comes to the same', () => {

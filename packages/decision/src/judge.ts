@@ -6,12 +6,12 @@ import { judgeContract } from './contract.ts'
 import type { Facts } from './facts.ts'
 import { judgePerPayment } from './limit.ts'
 import { judgeMerchant } from './merchant.ts'
-import type { StageName } from './policy.ts'
+import type { StepName } from './policy.ts'
 import { judgeRisk } from './risk.ts'
 
 /** One room of the ladder. SUCCESS: nothing in this room stands against the order. */
 export type Stage = {
-  readonly name: StageName
+  readonly name: StepName
   readonly judge: (facts: Facts, policy: JudgingPolicy) => FinalCode
 }
 

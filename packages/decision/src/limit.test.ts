@@ -10,7 +10,7 @@ import {
   policyWith,
 } from '../test/sample.ts'
 import { judge } from './judge.ts'
-import { judgePerPayment, takings } from './limit.ts'
+import { judgePerPayment, limitUses } from './limit.ts'
 import { LIMIT_AMOUNT_MAX, Limits } from './limits.ts'
 
 const limitedTo = (limits: z.input<typeof Limits>) => ({
@@ -31,7 +31,7 @@ test.each([
 test('a currency without limits has none', () => {
   const facts = factsWith({ order: anOrderOf('9'.repeat(60), 'USD') })
   expect(judgePerPayment(facts, policy)).toBe('SUCCESS')
-  expect(takings(facts, policy)).toEqual([])
+  expect(limitUses(facts, policy)).toEqual([])
 })
 
 test('what no day could hold is refused before anything is taken', () => {
@@ -45,7 +45,7 @@ test('what no day could hold is refused before anything is taken', () => {
 })
 
 test('an order takes from the day of its merchant and of its customer', () => {
-  expect(takings(factsWith(), policy)).toEqual([
+  expect(limitUses(factsWith(), policy)).toEqual([
     {
       subject: 'merchant',
       id: 'M00000000001',
@@ -69,14 +69,16 @@ test('an order takes from the day of its merchant and of its customer', () => {
 
 test('an order without a customer takes from no customer', () => {
   const { customerId: _, ...order } = anOrder()
-  expect(takings(factsWith({ order }), policy).map(({ subject }) => subject)).toEqual(['merchant'])
+  expect(limitUses(factsWith({ order }), policy).map(({ subject }) => subject)).toEqual([
+    'merchant',
+  ])
 })
 
 test('the day is that of the claim, in the zone of the limits', () => {
   const claimedAt = Date.parse('2026-03-01T16:30:00Z')
   const dayIn = (timeZone: string) => {
     const limits = { timeZone, merchantDay: [{ currency: 'CNY', countMax: 1 }] }
-    return takings(factsWith({ claimedAt }), policyWith({ limits })).map(({ day }) => day)
+    return limitUses(factsWith({ claimedAt }), policyWith({ limits })).map(({ day }) => day)
   }
   expect(dayIn('Asia/Shanghai')).toEqual(['20260302'])
   expect(dayIn('America/New_York')).toEqual(['20260301'])
@@ -127,7 +129,9 @@ test.each([
     { amountMax: undefined, countMax: 20 },
   ],
 ])('%s', (_name, record, limits, expected) => {
-  expect(takings(factsWith({ merchant: record }), policyWith({ limits }))).toMatchObject([expected])
+  expect(limitUses(factsWith({ merchant: record }), policyWith({ limits }))).toMatchObject([
+    expected,
+  ])
 })
 
 test('a merchant has its own limits of every kind', () => {
@@ -142,7 +146,7 @@ test('a merchant has its own limits of every kind', () => {
       policyWith({ limits }),
     )
   expect([judged('300'), judged('301')]).toEqual(['SUCCESS', 'PAYMENT_AMOUNT_EXCEED_LIMIT'])
-  expect(takings(factsWith({ merchant: record }), policyWith({ limits }))).toMatchObject([
+  expect(limitUses(factsWith({ merchant: record }), policyWith({ limits }))).toMatchObject([
     { subject: 'customer', amountMax: 700n, countMax: 7 },
   ])
 })
@@ -153,7 +157,7 @@ test('amounts keep every digit on their way to the counters', () => {
     merchantDay: [{ currency: 'CNY', amountMax: String(LIMIT_AMOUNT_MAX) }],
   }
   const facts = factsWith({ order: anOrderOf(LIMIT_AMOUNT_MAX) })
-  expect(takings(facts, policyWith({ limits }))).toMatchObject([
+  expect(limitUses(facts, policyWith({ limits }))).toMatchObject([
     { amount: LIMIT_AMOUNT_MAX, amountMax: LIMIT_AMOUNT_MAX },
   ])
   expect(judgePerPayment(facts, policyWith({ limits }))).toBe('SUCCESS')

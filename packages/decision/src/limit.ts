@@ -9,7 +9,7 @@ import type { Facts } from './facts.ts'
 import type { MerchantRecord } from './records.ts'
 
 /** What an order takes from one day's limit of one merchant or customer. */
-export type Taking = {
+export type LimitUse = {
   subject: 'merchant' | 'customer'
   /** The merchant's or the customer's id, in clear. */
   id: string
@@ -42,7 +42,7 @@ export function judgePerPayment({ order, merchant }: Facts, policy: LimitsPolicy
  * From which day limits an order that passed the ladder takes: its merchant's, and its customer's where the request
  * names one. None where no limit stands for the payment currency.
  */
-export function takings({ order, merchant, claimedAt }: Facts, policy: LimitsPolicy): Taking[] {
+export function limitUses({ order, merchant, claimedAt }: Facts, policy: LimitsPolicy): LimitUse[] {
   const { currency } = order.paymentAmount
   return dayLimitsOf(order, merchant, policy).map(({ subject, id, limit }) => {
     const amount = smallestUnits(order.paymentAmount)
@@ -54,7 +54,7 @@ function dayLimitsOf(
   order: PlaceOrderRequest,
   merchant: MerchantRecord | undefined,
   policy: LimitsPolicy,
-): { subject: Taking['subject']; id: string; limit: CurrencyLimit }[] {
+): { subject: LimitUse['subject']; id: string; limit: CurrencyLimit }[] {
   const ofMerchant = limitOf('merchantDay', order, merchant, policy)
   const ofCustomer = limitOf('customerDay', order, merchant, policy)
   const { customerId } = order

@@ -4,8 +4,8 @@ import { Name, UnitsText } from './fields.ts'
 import { PolicyLimits } from './limits.ts'
 
 /** The rooms of the worker's ladder, in their order; `checks[].after` names one of them. */
-export const stageNames = ['merchant', 'contract', 'code', 'amount', 'risk', 'perPayment'] as const
-export type StageName = (typeof stageNames)[number]
+export const stepNames = ['merchant', 'contract', 'code', 'amount', 'risk', 'perPayment'] as const
+export type StepName = (typeof stepNames)[number]
 
 /** Ends of the lists, so that judging one order has an end: rules run for every order, checks cost a call each. */
 const RULES_MAX = 200
@@ -34,7 +34,7 @@ export type RiskRule = z.infer<typeof RiskRule>
 
 const check = {
   name: Name,
-  after: z.enum(stageNames),
+  after: z.enum(stepNames),
   timeoutMs: z.int().min(1).max(CHECK_TIMEOUT_MS_MAX),
 }
 

@@ -70,7 +70,7 @@ export const factsWith = (changes: Partial<Facts> = {}): Facts => ({
   claimedAt: Date.parse('2026-03-01T12:00:00+08:00'),
   merchant,
   code: entryCode,
-  codeTakenBy: undefined,
+  codeHeldBy: undefined,
   recent: noneRecent,
   ...changes,
 })

@@ -58,7 +58,7 @@ export const openKey = (shard: number): string => `${tagOf(shard)}:open`
 export const openWalkKey = (shard: number): string => `${tagOf(shard)}:open-walk`
 
 /** The shard's orders that were given up, a sorted set by the time of giving up in ms. */
-export const gaveUpKey = (shard: number): string => `${tagOf(shard)}:gave-up`
+export const abandonedKey = (shard: number): string => `${tagOf(shard)}:gave-up`
 
 /** Where one ingress hears the outcomes of one shard. */
 export const channelName = (shard: number, ingressId: string): string =>
@@ -93,10 +93,11 @@ export const activeJobsKey = (shard: number): string => jobKey(shard, 'active')
 export const stalledCheckKey = (shard: number): string => jobKey(shard, 'stalled-check')
 
 /** The id of the job that orders of the shard may join now. */
-export const gatheringKey = (shard: number): string => `${tagOf(shard)}:gathering`
+export const joinableJobKey = (shard: number): string => `${tagOf(shard)}:joinable`
 
 /** What has joined a job, a list. */
-export const joinedKey = (shard: number, jobId: string): string => `${gatheringKey(shard)}:${jobId}`
+export const joinedKey = (shard: number, jobId: string): string =>
+  `${joinableJobKey(shard)}:${jobId}`
 
 export const merchantKey = (shard: number, merchantId: string): string =>
   `${tagOf(shard)}:merchant:${merchantId}`

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Conclusion } from './decide/conclusion.ts'
 import { Directory } from './decide/directory.ts'
-import { Usage } from './decide/limit-usage.ts'
+import { LimitUsage } from './decide/limit-usage.ts'
 import { Lookup } from './decide/lookup.ts'
 import { RecentOrders } from './decide/recent-orders.ts'
 import { ReleasedCodes } from './decide/released-codes.ts'
@@ -15,7 +15,7 @@ import { Orders } from './orders/orders.ts'
 import { Deferral } from './queue/deferral.ts'
 import { Expiries } from './queue/expiries.ts'
 import { Queues } from './queue/queues.ts'
-import { Mending } from './queue/requeue.ts'
+import { Requeue } from './queue/requeue.ts'
 import {
   type Connection,
   connect,
@@ -51,10 +51,10 @@ export type WorkerStore = {
   orders: Orders
   directory: Directory
   lookup: Lookup
-  usage: Usage
+  usage: LimitUsage
   conclusion: Conclusion
   recent: RecentOrders
-  mending: Mending
+  requeue: Requeue
   openWalk: OpenWalk
   deferral: Deferral
   queues: Queues
@@ -80,12 +80,12 @@ export async function openIngressStore(
     waitMs?: number
     onGroup?: (orders: number, claimMs: number) => void
     /** Told of orders that a repeat has found without a job, and enqueued again. */
-    onMended?: (orderIds: OrderId[]) => void
-    onHeard?: (ageMs: number) => void
+    onRequeued?: (orderIds: OrderId[]) => void
+    onAnnounced?: (ageMs: number) => void
   },
 ): Promise<IngressStore> {
   const { shards, onFault, replicasMin = 0, waitMs = WAIT_MS } = options
-  const { onGroup = () => {}, onMended = () => {}, onHeard = () => {} } = options
+  const { onGroup = () => {}, onRequeued = () => {}, onAnnounced = () => {} } = options
   const { memoryReservePercent = 0 } = options
   const ingressId = randomUUID().slice(0, 8)
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
@@ -95,21 +95,21 @@ export async function openIngressStore(
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await ready(connection)
   const announcements = new Announcements(subscriber, channels, {
-    message: onHeard,
+    message: onAnnounced,
     order: (shard, orderId) => intake.announced(shard, orderId),
     unreadable: (error) =>
       onFault(error, 'an announcement cannot be read; who waits reads the record'),
   })
   const orders = new Orders(connection, shards, announcements)
   const queues = new Queues(connection, shards)
-  const mending = new Mending(connection, orders, queues)
+  const requeue = new Requeue(connection, orders, queues)
   const look = async (orderId: OrderId) => {
     const outcome = await orders.outcomeOf(orderId).catch(() => undefined)
     if (outcome !== undefined) announcements.tell(orderId, outcome)
   }
   await announcements.open((orderIds) => void Promise.all(orderIds.map(look)))
   const mend = async (shard: number, orderId: OrderId, jobId: string) => {
-    onMended(await mending.mend(shard, [{ orderId, jobId }]))
+    onRequeued(await requeue.mend(shard, [{ orderId, jobId }]))
   }
   const intake = new Intake({
     connection,
@@ -150,7 +150,7 @@ export async function openWorkerStore(
   await ready(connection)
   const durability = new Durability(connection, { shards, replicasMin, fences })
   const orders = new Orders(connection, shards)
-  const usage = new Usage(connection)
+  const usage = new LimitUsage(connection)
   const queues = new Queues(connection, shards)
   const directory = new Directory(connection, shards)
   const recent = new RecentOrders(connection, shards)
@@ -161,7 +161,7 @@ export async function openWorkerStore(
     usage,
     conclusion: new Conclusion(connection, { usage, orders, durability }),
     recent,
-    mending: new Mending(connection, orders, queues),
+    requeue: new Requeue(connection, orders, queues),
     openWalk: new OpenWalk(connection),
     deferral: new Deferral(connection, queues),
     queues,
@@ -178,7 +178,7 @@ export async function openWorkerStore(
 /** What an operator asks of orders. */
 export type OperatorStore = Pick<
   WorkerStore,
-  'orders' | 'directory' | 'mending' | 'deferral' | 'queues' | 'close'
+  'orders' | 'directory' | 'requeue' | 'deferral' | 'queues' | 'close'
 > & {
   acquirers: Acquirers
   releasedCodes: ReleasedCodes
@@ -195,7 +195,7 @@ export async function openOperatorStore(options: StoreOptions): Promise<Operator
   const queues = new Queues(connection, shards)
   return {
     orders,
-    mending: new Mending(connection, orders, queues),
+    requeue: new Requeue(connection, orders, queues),
     deferral: new Deferral(connection, queues),
     queues,
     directory: new Directory(connection, shards),

@@ -7,17 +7,17 @@ import type { Judged } from './decide/limit-usage.ts'
 import { orderIdOf } from './keys.ts'
 import { outcomeOf, partsOf } from './outcome.ts'
 
-const { worker, ingress, takeIn } = await openTestStore({ own: true })
+const { worker, ingress, accept } = await openTestStore({ own: true })
 const { orders, usage, durability } = worker
 const inTwoSteps = new Conclusion(worker.connection, { usage, orders, durability }, false)
 const info = '{"text": "a  b\\n\\u007f", "coupon": "漢字😀"}\n\r\t "\u2028'
 
-type Judging = Partial<Pick<Judged, 'judged' | 'passThroughInfo' | 'takings'>>
+type Judging = Partial<Pick<Judged, 'judged' | 'passThroughInfo' | 'limitUses'>>
 const judgedOf = (order: { acquirerId: string; paymentId: string }, judging: Judging): Judged => ({
   orderId: orderIdOf(order),
   claimedAt: Date.now(),
   judged: 'SUCCESS',
-  takings: [],
+  limitUses: [],
   orderCode: undefined,
   ...judging,
 })
@@ -35,12 +35,12 @@ test.each(cases)(
   'what is passed through with %s in %s is repeated',
   async (code, _, conclusion) => {
     const order = aPlaceOrder()
-    await takeIn(order)
+    await accept(order)
     const orderId = orderIdOf(order)
     const [jobId = ''] = await orders.jobsOf(0, [orderId])
     const judged = judgedOf(order, { judged: code, passThroughInfo: info })
     const heard = ingress.orders.during(orderId, AbortSignal.timeout(5_000), async (announced) => {
-      await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+      await ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
       expect(await conclusion.conclude({ shard: 0, jobId }, [judged], await usage.now())).toEqual([
         code,
       ])
@@ -52,7 +52,7 @@ test.each(cases)(
     await orders.conclude(orderId, 'PROCESS_FAIL another')
     expect(await orders.record(orderId)).toMatchObject({ outcome: code, passThroughInfo: info })
     expect(await orders.outcomeOf(orderId)).toBe(`${code} ${info}`)
-    const repeat = ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+    const repeat = ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
     expect(await repeat).toMatchObject({ kind: 'CONCLUDED', outcome: `${code} ${info}` })
   },
 )
@@ -68,7 +68,7 @@ test('an order with something to pass through takes from limits, and a refusal d
     countMax: 5,
   }
   const two = [aPlaceOrder(), aPlaceOrder()].map((order) =>
-    judgedOf(order, { passThroughInfo: info, takings: [taking] }),
+    judgedOf(order, { passThroughInfo: info, limitUses: [taking] }),
   )
   const outcomes = await usage.decide(two, await usage.now())
   expect(outcomes).toEqual([`SUCCESS ${info}`, 'PAYMENT_AMOUNT_EXCEED_LIMIT'])

@@ -79,7 +79,7 @@ test('when a master of a Cluster becomes a replica, orders go on at the new mast
           const signal = AbortSignal.timeout(1_000)
           return store.orders
             .during(orderIdOf(order), signal, async (announced) => {
-              await store.intake.takeIn({ order, clientId: 'C-1' }, signal)
+              await store.intake.accept({ order, clientId: 'C-1' }, signal)
               return announced
             })
             .catch(() => 'not served')

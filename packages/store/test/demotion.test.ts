@@ -92,7 +92,7 @@ const placed = () =>
         const signal = AbortSignal.timeout(500)
         return store.orders
           .during(orderIdOf(order), signal, async (announced) => {
-            await store.intake.takeIn({ order, clientId: 'C-1' }, signal)
+            await store.intake.accept({ order, clientId: 'C-1' }, signal)
             return announced
           })
           .catch(() => 'not served')

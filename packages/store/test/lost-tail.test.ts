@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Taking } from '@placeorder/decision'
+import type { LimitUse } from '@placeorder/decision'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, describe, expect, test, vi } from 'vitest'
@@ -42,7 +42,7 @@ const ways = {
 async function claimed(
   order = aPlaceOrder(),
 ): Promise<{ order: PlaceOrderRequest; jobId: string }> {
-  await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+  await ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
   const [jobId = ''] = await orders.jobsOf(0, [orderIdOf(order)])
   await vi.waitFor(
     async () => expect(await durability.replicated(orderIdOf(order))).toBe(true),
@@ -53,7 +53,7 @@ async function claimed(
 
 /** How an order was judged: it is to take from a limit of its own, and an order code. */
 function judgedOf(order: PlaceOrderRequest, claimedAt = Date.now()): Judged {
-  const taking: Taking = {
+  const taking: LimitUse = {
     subject: 'merchant',
     id: order.paymentId,
     day: '20260101',
@@ -63,11 +63,11 @@ function judgedOf(order: PlaceOrderRequest, claimedAt = Date.now()): Judged {
     countMax: undefined,
   }
   const orderId = orderIdOf(order)
-  return { orderId, claimedAt, judged: 'SUCCESS', takings: [taking], orderCode: order.paymentId }
+  return { orderId, claimedAt, judged: 'SUCCESS', limitUses: [taking], orderCode: order.paymentId }
 }
 
-async function reservedFor({ takings, orderCode = '' }: Judged) {
-  const [used] = await usage.usedOf(takings)
+async function reservedFor({ limitUses, orderCode = '' }: Judged) {
+  const [used] = await usage.usedOf(limitUses)
   return { amount: used?.amount, holder: await connection.get(codeHolderKey(digestOf(orderCode))) }
 }
 const nothing = { amount: 0n, holder: null }

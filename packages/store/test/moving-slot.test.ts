@@ -15,8 +15,8 @@ afterAll(async () => {
   await cluster.close()
 })
 
-const takeIn = (order = aPlaceOrder()) =>
-  ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(10_000))
+const accept = (order = aPlaceOrder()) =>
+  ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(10_000))
 
 /** Moves the shard from master to master; half moved, it stays so for a while (ms). */
 async function move(heldMs: number, halfMoved: () => void = () => {}): Promise<void> {
@@ -33,11 +33,11 @@ async function move(heldMs: number, halfMoved: () => void = () => {}): Promise<v
 }
 
 test('an order that comes while its shard is half moved is claimed once it has moved', async () => {
-  for (let order = 0; order < 30; order += 1) await takeIn()
+  for (let order = 0; order < 30; order += 1) await accept()
   const started = Promise.withResolvers<void>()
   const moving = move(1_000, started.resolve)
   await started.promise
-  expect(await takeIn()).toMatchObject({ kind: 'OPEN' })
+  expect(await accept()).toMatchObject({ kind: 'OPEN' })
   await moving
 }, 60_000)
 
@@ -47,7 +47,7 @@ test('outcomes are heard of a shard that has moved', async () => {
     const order = aPlaceOrder()
     const orderId = orderIdOf(order)
     return ingress.orders.during(orderId, AbortSignal.timeout(1_000), async (announced) => {
-      await takeIn(order)
+      await accept(order)
       await worker.orders.conclude(orderId, 'SUCCESS')
       return announced.catch(() => 'nothing')
     })

@@ -1,7 +1,7 @@
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
-import type { Taken } from '../src/intake/claim.ts'
+import type { Accepted } from '../src/intake/claim.ts'
 import {
   type IngressStore,
   openIngressStore,
@@ -17,7 +17,7 @@ export type TestStore = {
   worker: WorkerStore
   connection: Connection
   /** Takes an order in as the client C-1, which must find it open. */
-  takeIn: (order: PlaceOrderRequest) => Promise<Extract<Taken, { kind: 'OPEN' }>>
+  accept: (order: PlaceOrderRequest) => Promise<Extract<Accepted, { kind: 'OPEN' }>>
 }
 
 /** A connection whose scripts run twice, as when their answer is lost and they are sent again. */
@@ -51,8 +51,8 @@ export async function openTestStore({ shards = 1, own = false } = {}): Promise<T
     ingress,
     worker,
     connection,
-    takeIn: async (order) => {
-      const taken = await ingress.intake.takeIn(
+    accept: async (order) => {
+      const taken = await ingress.intake.accept(
         { order, clientId: 'C-1' },
         AbortSignal.timeout(5_000),
       )

@@ -8,7 +8,7 @@ import { Acquirers } from '../src/orders/acquirers.ts'
 import { openTestStore } from './test-store.ts'
 
 const SHARDS = 2
-const { ingress, worker, takeIn, connection } = await openTestStore({ shards: SHARDS, own: true })
+const { ingress, worker, accept, connection } = await openTestStore({ shards: SHARDS, own: true })
 const run = randomUUID().slice(0, 8)
 
 const namesOfBoth: [string, OrderNames, OrderNames][] = [
@@ -33,7 +33,7 @@ const judged = (names: OrderNames, judged: Judged['judged'], orderCode?: string)
   orderId: orderIdOf(names),
   claimedAt: Date.now(),
   judged,
-  takings: [],
+  limitUses: [],
   orderCode,
 })
 
@@ -47,7 +47,7 @@ describe.each(namesOfBoth)('two orders whose ids %s', (_what, one, other) => {
         async ([order, outcome]) => {
           const [id, signal] = [orderIdOf(order), AbortSignal.timeout(5_000)]
           return ingress.orders.during(id, signal, async (announced) => {
-            expect(await takeIn(order)).toMatchObject({ repeated: false })
+            expect(await accept(order)).toMatchObject({ repeated: false })
             const shard = shardOf(id, SHARDS)
             expect(await worker.orders.open(shard, Date.now() + 60_000, 100)).toContain(id)
             await worker.orders.conclude(id, outcome)
@@ -68,9 +68,11 @@ describe.each(namesOfBoth)('two orders whose ids %s', (_what, one, other) => {
   })
 
   test('are decided each by itself', async () => {
-    const openAt = await worker.usage.time()
-    expect(await worker.usage.decide([judged(one, 'RISK_REJECT')], openAt)).toEqual(['RISK_REJECT'])
-    expect(await worker.usage.decide([judged(other, 'SUCCESS')], openAt)).toEqual(['SUCCESS'])
+    const openAsOf = await worker.usage.time()
+    expect(await worker.usage.decide([judged(one, 'RISK_REJECT')], openAsOf)).toEqual([
+      'RISK_REJECT',
+    ])
+    expect(await worker.usage.decide([judged(other, 'SUCCESS')], openAsOf)).toEqual(['SUCCESS'])
   })
 
   test('do not share an order code', async () => {
@@ -97,9 +99,9 @@ describe.each(namesOfBoth)('two orders whose ids %s', (_what, one, other) => {
   })
 
   test('are given up each by itself', async () => {
-    await worker.orders.gaveUp(oneId, 1_000)
-    expect(await worker.orders.gaveUpAt(oneId)).toBe(1_000)
-    expect(await worker.orders.gaveUpAt(otherId)).toBeUndefined()
+    await worker.orders.abandoned(oneId, 1_000)
+    expect(await worker.orders.abandonedAt(oneId)).toBe(1_000)
+    expect(await worker.orders.abandonedAt(otherId)).toBeUndefined()
   })
 })
 
@@ -107,8 +109,8 @@ test('an order is found by its paymentId alone, whoever its acquirer is', async 
   const acquirers = new Acquirers(connection, SHARDS)
   const paymentId = randomUUID()
   expect(await acquirers.ordersOf(paymentId)).toEqual([])
-  for (const acquirerId of ['A:1', 'B 2']) await takeIn(aPlaceOrder({ acquirerId, paymentId }))
-  await takeIn(aPlaceOrder({ acquirerId: 'C' }))
+  for (const acquirerId of ['A:1', 'B 2']) await accept(aPlaceOrder({ acquirerId, paymentId }))
+  await accept(aPlaceOrder({ acquirerId: 'C' }))
   expect(await acquirers.ordersOf(paymentId)).toEqual(
     ['A:1', 'B 2'].map((acquirerId) => orderIdOf({ acquirerId, paymentId })),
   )

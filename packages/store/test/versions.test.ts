@@ -12,7 +12,7 @@ import { GroupTaker } from '../src/queue/group-worker.ts'
 import { JobData } from '../src/queue/job-rounds.ts'
 import { openTestStore } from './test-store.ts'
 
-const { address, worker, ingress, takeIn, connection } = await openTestStore({ own: true })
+const { address, worker, ingress, accept, connection } = await openTestStore({ own: true })
 const { orders, usage } = worker
 
 /** What this version has written, byte for byte: versions to come have to read it. */
@@ -26,7 +26,7 @@ const judged = (names: OrderNames, judged: Judged['judged'] = 'SUCCESS'): Judged
   orderId: orderIdOf(names),
   claimedAt: Date.now(),
   judged,
-  takings: [],
+  limitUses: [],
   orderCode: undefined,
 })
 const inTime = () => AbortSignal.timeout(5_000)
@@ -43,7 +43,7 @@ test('a record of this version is read, and a repeat of it answered', async () =
     outcome: 'RISK_REJECT',
     concludedAt: 1_790_000_000_100,
   })
-  expect(await ingress.intake.takeIn({ order, clientId: 'C-1' }, inTime())).toEqual({
+  expect(await ingress.intake.accept({ order, clientId: 'C-1' }, inTime())).toEqual({
     kind: 'CONCLUDED',
     paymentRequestId: 'R-1',
     outcome: 'RISK_REJECT',
@@ -60,7 +60,7 @@ test('a record with what is passed through is read, and a repeat of it answered'
     outcome: 'SUCCESS',
     passThroughInfo: info,
   })
-  expect(await ingress.intake.takeIn({ order: other, clientId: 'C-1' }, inTime())).toMatchObject({
+  expect(await ingress.intake.accept({ order: other, clientId: 'C-1' }, inTime())).toMatchObject({
     kind: 'CONCLUDED',
     outcome: `SUCCESS ${info}`,
   })
@@ -68,7 +68,7 @@ test('a record with what is passed through is read, and a repeat of it answered'
 
 test('a record of this version is written as it is kept', async () => {
   const other = { ...order, paymentId: crypto.randomUUID(), paymentRequestId: 'R-1' }
-  await takeIn(other)
+  await accept(other)
   await orders.conclude(orderIdOf(other), 'RISK_REJECT')
   const { claimedAt, concludedAt, terms, request, ...rest } = await connection.hgetall(
     orderKey(0, orderIdOf(other)),
@@ -96,7 +96,7 @@ test.each([
   const subscriber = (connection as Redis).duplicate()
   await subscriber.ssubscribe('{s0}:ingress:kept')
   subscriber.on('smessage', (_, message) => heard.resolve(message))
-  await takeIn(other)
+  await accept(other)
   await connection.hset(orderKey(0, orderIdOf(other)), 'waiting', '{s0}:ingress:kept')
   await orders.conclude(orderIdOf(other), outcome)
   const kept = written(name).replace(orderIdOf(order), orderIdOf(other))
@@ -137,10 +137,10 @@ test.each([
   'a record of %s leaves its order unknown, and the group it is claimed in alone',
   async (_, change) => {
     const [strange, good] = [aPlaceOrder(), aPlaceOrder()]
-    await Promise.all([takeIn(strange), takeIn(good)])
+    await Promise.all([accept(strange), accept(good)])
     await change(orderKey(0, orderIdOf(strange)))
     const again = await Promise.allSettled(
-      [strange, good].map((order) => ingress.intake.takeIn({ order, clientId: 'C-1' }, inTime())),
+      [strange, good].map((order) => ingress.intake.accept({ order, clientId: 'C-1' }, inTime())),
     )
     expect(again.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
     expect(again[1]).toMatchObject({ value: { kind: 'OPEN', repeated: true } })
@@ -158,7 +158,7 @@ test.each([
   )
   for (const conclusion of [worker.conclusion, cluster]) {
     const [strange, good] = [aPlaceOrder(), aPlaceOrder()]
-    await Promise.all([takeIn(strange), takeIn(good)])
+    await Promise.all([accept(strange), accept(good)])
     const both = [judged(strange), judged(good)]
     const [jobId = ''] = await orders.jobsOf(0, [orderIdOf(strange)])
     const [first] = both
@@ -196,7 +196,7 @@ test.each([
 
 test('a job of a newer version is reported, and its orders are requeued by this one', async () => {
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   const jobId = (await orders.record(orderIdOf(order)))?.jobId ?? ''
   await connection.hset(jobKey(0, jobId), 'data', '{"v":2,"orders":"all"}')
   const faults: string[] = []
@@ -207,7 +207,7 @@ test('a job of a newer version is reported, and its orders are requeued by this 
     onError: ({ message }) => faults.push(message),
   })
   await expect.poll(() => faults).toContainEqual(expect.stringContaining(`job ${jobId}`))
-  const requeue = async () => worker.mending.mendOpen(0, [orderIdOf(order)])
+  const requeue = async () => worker.requeue.requeueOpen(0, [orderIdOf(order)])
   await expect.poll(requeue).toEqual([orderIdOf(order)])
   await expect.poll(() => worked).toContain(orderIdOf(order))
   await taker.close(1_000)

@@ -4,7 +4,7 @@ import type { Logger } from './log.ts'
 const NAMES_MAX = 1_000
 
 /** Lets what happens again and again be told now and then, and with it how often it was not: a log is not to be a load. */
-export class NowAndThen {
+export class LogThrottle {
   readonly #everyMs: number
   readonly #told = new Map<string, { at: number; more: number }>()
 
@@ -28,8 +28,8 @@ export class NowAndThen {
 const FAULT_TOLD_MS = 10_000
 
 /** Logs what went wrong without an order being lost by it: the same fault now and then, with how many `more` there were. */
-export function tellOfFaults(log: Pick<Logger, 'warn'>): (error: unknown, what: string) => void {
-  const told = new NowAndThen(FAULT_TOLD_MS)
+export function reportFaults(log: Pick<Logger, 'warn'>): (error: unknown, what: string) => void {
+  const told = new LogThrottle(FAULT_TOLD_MS)
   return (err, what) => {
     const more = told.due(`${what}: ${err instanceof Error ? err.message : err}`)
     if (more !== undefined) log.warn({ err, more }, what)

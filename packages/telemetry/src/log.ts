@@ -46,7 +46,7 @@ export function plain(text: string, charactersMax = TEXT_MAX): string {
  * What a line tells of an error: never its other members, in which libraries keep what they were about (ioredis a
  * command with its arguments), nor what JSON.parse quotes of a text it cannot read.
  */
-function tellError(error: unknown): unknown {
+function reportError(error: unknown): unknown {
   if (!(error instanceof Error)) return typeof error
   const { name, message, cause, stack = '' } = error
   return {
@@ -54,7 +54,7 @@ function tellError(error: unknown): unknown {
     message: lines(message.replace(/, (\.\.\.)?".*is not valid JSON/s, ' is not valid JSON')),
     ...('code' in error ? { code: shownItem(error.code, 1) } : {}),
     stack: stack.slice(Math.max(0, stack.indexOf('\n    at'))),
-    ...(cause === undefined ? {} : { cause: tellError(cause) }),
+    ...(cause === undefined ? {} : { cause: reportError(cause) }),
   }
 }
 
@@ -88,7 +88,7 @@ function shownItem(item: unknown, depth: number): unknown {
   return Array.isArray(item) ? item.map((one) => shownItem(one, depth - 1)) : shown(item, depth)
 }
 
-/** What is made of parts that may have to be hidden. Errors are told by `tellError`. */
+/** What is made of parts that may have to be hidden. Errors are told by `reportError`. */
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !(value instanceof Error) && !('toJSON' in value)
 
@@ -113,7 +113,7 @@ export function openLog({ name, level, pretty: words = false, destination }: Log
     base: { pid: process.pid },
     redact: { paths: [...hidden], censor: '[hidden]' }, // What a child logger names comes by this way alone.
     formatters: { log: shown },
-    serializers: { err: tellError },
+    serializers: { err: reportError },
     hooks: { logMethod: plainly },
   }
   if (words)

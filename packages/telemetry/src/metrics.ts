@@ -58,13 +58,13 @@ export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
     ),
     openOrders: both.gauge('open_orders', 'Orders taken in and not concluded, in all shards'),
     oldestOpenOrder: both.gauge('oldest_open_order_age_seconds', 'Age of the oldest open order'),
-    mended: both.counter(
+    requeued: both.counter(
       'mended_orders_total',
       'Open orders that no job was answerable for, enqueued again',
     ),
 
     answers: ingress.counter('answers_total', 'Answers given, by result code', [
-      'door',
+      'endpoint',
       'code',
       'status',
     ]),
@@ -72,7 +72,7 @@ export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
       'answer_seconds',
       'Time from a request to its signed answer',
       answerBuckets(waitMs / 1000),
-      ['door'],
+      ['endpoint'],
     ),
     signatureFailures: ingress.counter(
       'signature_failures_total',
@@ -82,14 +82,14 @@ export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
     verified: ingress.counter('verified_requests_total', 'Requests with a good signature', [
       'client',
     ]),
-    ordersInHand: ingress.gauge('orders_in_hand', 'Orders this ingress is to answer'),
+    ordersInFlight: ingress.gauge('orders_in_hand', 'Orders this ingress is to answer'),
     signing: ingress.gauge('signatures_in_flight', 'Signatures being made or waiting for a thread'),
 
     retries: worker.counter(
       'retries_total',
       'Orders that could not be decided and are tried again',
     ),
-    gaveUp: worker.counter(
+    abandoned: worker.counter(
       'gave_up_orders_total',
       'Orders concluded PROCESS_FAIL since nothing could decide them in time',
     ),

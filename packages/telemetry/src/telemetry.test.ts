@@ -6,7 +6,7 @@ import { buildAdmin } from './admin.ts'
 import { readBacklog } from './backlog.ts'
 import { type Durable, durabilityCheck } from './durability-check.ts'
 import { openLog } from './log.ts'
-import { tellOfFaults } from './log-throttle.ts'
+import { reportFaults } from './log-throttle.ts'
 import { openMetrics, stageNames } from './metrics.ts'
 import { noTracing, openTracing } from './traces.ts'
 
@@ -48,7 +48,7 @@ test('the log shows nothing personal or secret, however deep', () => {
 test('a fault that comes again and again is a line in ten seconds, which tells how many more there were', () => {
   vi.useFakeTimers()
   const lines: object[] = []
-  const tell = tellOfFaults({ warn: (fields: object) => void lines.push(fields) })
+  const tell = reportFaults({ warn: (fields: object) => void lines.push(fields) })
   const [refused, reset] = [new Error('refused'), new Error('reset')]
   for (let times = 0; times < 40; times += 1) tell(refused, 'Redis is away')
   tell(reset, 'Redis is away')
@@ -64,11 +64,11 @@ test('a fault that comes again and again is a line in ten seconds, which tells h
 test('each stage is counted by its name, and processes share nothing', async () => {
   const [one, two] = [openMetrics('ingress'), openMetrics('ingress')]
   for (const stage of stageNames) one.stage(stage, 0.003)
-  one.answers.inc({ door: 'place', code: 'SUCCESS', status: 'S' })
+  one.answers.inc({ endpoint: 'place', code: 'SUCCESS', status: 'S' })
   const text = await one.registry.metrics()
   for (const stage of stageNames)
     expect(text).toContain(`placeorder_stage_seconds_count{stage="${stage}"} 1`)
-  expect(text).toContain('placeorder_answers_total{door="place",code="SUCCESS",status="S"} 1')
+  expect(text).toContain('placeorder_answers_total{endpoint="place",code="SUCCESS",status="S"} 1')
   expect(text).toContain('nodejs_eventloop_lag_p99_seconds')
   expect(await two.registry.metrics()).not.toContain('stage="sign"} 1')
 })

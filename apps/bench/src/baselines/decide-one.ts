@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
-import { compilePolicy, judge, Policy, recentUsed, takings } from '@placeorder/decision'
+import { compilePolicy, judge, limitUses, Policy, recentUsed } from '@placeorder/decision'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import {
   connect,
   Directory,
   digestOf,
+  LimitUsage,
   namesOf,
   type Outcome,
   orderIdOf,
   RecentOrders,
-  Usage,
 } from '@placeorder/store'
 
 /**
@@ -26,13 +26,13 @@ export async function openDecideOne(
   )
   const directory = new Directory(connection, 1)
   const recentOrders = new RecentOrders(connection, 1)
-  const limits = new Usage(connection)
+  const limits = new LimitUsage(connection)
   const policy = compilePolicy(Policy.parse(JSON.parse(await readFile(policyFile, 'utf8'))))
   return async (order, claimedAt) => {
     const { codeValue } = order
     const digest = digestOf(codeValue)
     const merchantId = order.merchant.referenceMerchantId
-    const openAt = await limits.time() // Redis is asked for it once a second.
+    const openAsOf = await limits.time() // Redis is asked for it once a second.
     const [found, [recent]] = await Promise.all([
       directory.find([merchantId], [digest]),
       recentOrders.count([{ order, claimedAt }], recentUsed(policy)),
@@ -48,7 +48,7 @@ export async function openDecideOne(
       claimedAt,
       merchant,
       code,
-      codeTakenBy: holder === undefined ? undefined : namesOf(holder),
+      codeHeldBy: holder === undefined ? undefined : namesOf(holder),
       recent,
     }
     const judged = judge(facts, policy)
@@ -57,10 +57,10 @@ export async function openDecideOne(
       orderId: orderIdOf(order),
       claimedAt,
       judged,
-      takings: passed ? takings(facts, policy) : [],
+      limitUses: passed ? limitUses(facts, policy) : [],
       orderCode: passed && code?.type === 'ORDER_CODE' ? codeValue : undefined,
     }
-    const [decided = judged] = await limits.decide([judgement], openAt)
+    const [decided = judged] = await limits.decide([judgement], openAsOf)
     return decided
   }
 }

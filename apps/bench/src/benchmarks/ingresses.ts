@@ -1,9 +1,9 @@
 import { answersPerSecondMax } from '../baselines/signing.ts'
-import type { Figure, Finding } from '../report/metric.ts'
+import type { Benchmark, Metric } from '../report/metric.ts'
 import { roundsOf } from '../statistics.ts'
 import { measure, type Sample } from '../test-bed/measure.ts'
 import { closedLoop, placeorder } from '../test-bed/servers.ts'
-import { type House, httpDriver } from '../test-bed/test-bed.ts'
+import { httpDriver, type TestBed } from '../test-bed/test-bed.ts'
 import { finding } from './rounds.ts'
 
 const COUNTS = [1, 2, 4, 8] as const
@@ -17,13 +17,13 @@ const GROWTH_PERCENT_MAX = 10
 const ROUNDS_MAX = 3
 
 /** What an order costs Redis when there are more ingresses: each with as much in hand, and all together with as much. */
-export async function ingresses(house: House): Promise<Figure> {
+export async function ingresses(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
-  const perSecondMax = await answersPerSecondMax(house.files.signingKey)
-  const { seconds, leadSeconds } = house.plan
-  const rounds = Math.min(house.plan.rounds, ROUNDS_MAX)
+  const perSecondMax = await answersPerSecondMax(testBed.files.signingKey)
+  const { seconds, leadSeconds } = testBed.plan
+  const rounds = Math.min(testBed.plan.rounds, ROUNDS_MAX)
   const driver = await httpDriver(
-    house,
+    testBed,
     stack,
     Math.ceil(perSecondMax * (2 * rounds + 1) * (leadSeconds + seconds + 1)),
   )
@@ -31,7 +31,7 @@ export async function ingresses(house: House): Promise<Figure> {
   const together = new Map<number, Sample[]>()
   for (const count of COUNTS) {
     await using one = new AsyncDisposableStack()
-    const server = await placeorder(house, one, { ingresses: count })
+    const server = await placeorder(testBed, one, { ingresses: count })
     const busy = closedLoop(server, driver, { connections: CONNECTIONS_EACH * count, perSecondMax })
     const thin = closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })
     await measure(busy, { leadSeconds, seconds })
@@ -47,9 +47,9 @@ export async function ingresses(house: House): Promise<Figure> {
         ])
       }
     }
-    house.say(`${count} ingresses`)
+    testBed.say(`${count} ingresses`)
   }
-  const findings = (what: string, samples: Map<number, Sample[]>): Finding[] => [
+  const metrics = (what: string, samples: Map<number, Sample[]>): Metric[] => [
     growth(`${what}: growth of Redis commands an order, at most`, samples, (one) => one.commands),
     growth(`${what}: growth of Redis output an order, at most`, samples, (one) => one.outputBytes),
     ...COUNTS.flatMap((count) => [
@@ -70,9 +70,9 @@ export async function ingresses(house: House): Promise<Figure> {
   return {
     name: 'ingresses',
     title: `Ingresses beside each other`,
-    findings: [
-      ...findings(`${CONNECTIONS} connections in all`, together),
-      ...findings(`${CONNECTIONS_EACH} connections each`, each),
+    metrics: [
+      ...metrics(`${CONNECTIONS} connections in all`, together),
+      ...metrics(`${CONNECTIONS_EACH} connections each`, each),
     ],
   }
 }
@@ -82,7 +82,7 @@ function growth(
   what: string,
   samples: Map<number, Sample[]>,
   of: (sample: Sample) => number,
-): Finding {
+): Metric {
   const [one, ...more] = COUNTS.map((count) => samples.get(count) ?? [])
   const percent = (sample: Sample, i: number) => 100 * (of(sample) / of(one?.[i] ?? sample) - 1)
   const worst =

@@ -1,29 +1,33 @@
 import { answersPerSecondMax } from '../baselines/signing.ts'
-import type { Figure } from '../report/metric.ts'
+import type { Benchmark } from '../report/metric.ts'
 import { closedLoop, placeorder } from '../test-bed/servers.ts'
-import { type House, httpDriver } from '../test-bed/test-bed.ts'
+import { httpDriver, type TestBed } from '../test-bed/test-bed.ts'
 import { alternate, finding, loadSeconds, ratio } from './rounds.ts'
 
 const CONNECTIONS = 64
 
 /** What the log costs: an ingress and a worker with a line an order each, as by default, and with none. */
-export async function logging(house: House): Promise<Figure> {
+export async function logging(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
-  const perSecondMax = await answersPerSecondMax(house.files.signingKey)
-  const driver = await httpDriver(house, stack, Math.ceil(perSecondMax * loadSeconds(house.plan)))
+  const perSecondMax = await answersPerSecondMax(testBed.files.signingKey)
+  const driver = await httpDriver(
+    testBed,
+    stack,
+    Math.ceil(perSecondMax * loadSeconds(testBed.plan)),
+  )
   const servers = [
-    await placeorder(house, stack, { name: 'with its log' }),
-    await placeorder(house, stack, { name: 'without', env: { LOG_LEVEL: 'warn' } }),
+    await placeorder(testBed, stack, { name: 'with its log' }),
+    await placeorder(testBed, stack, { name: 'without', env: { LOG_LEVEL: 'warn' } }),
   ]
   const samples = await alternate(
-    house,
+    testBed,
     servers.map((server) => closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })),
   )
   const [logged = [], silent = []] = servers.map(({ name }) => samples.get(name))
   return {
     name: 'logging',
     title: `The log, ${CONNECTIONS} connections`,
-    findings: [
+    metrics: [
       ratio('throughput with the log over without', [logged, silent], (one) => one.perSecond),
       ...(['ingress', 'worker'] as const).flatMap((name) => [
         finding(

@@ -2,12 +2,12 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { z } from 'zod'
 import { Mark } from '../drivers/load.ts'
-import type { Figure } from '../report/metric.ts'
+import type { Benchmark } from '../report/metric.ts'
 import { roundsOf } from '../statistics.ts'
-import { weigh, weightOf } from '../test-bed/memory-usage.ts'
-import { asked, type House, redisFor, workerFor } from '../test-bed/test-bed.ts'
+import { memoryUsage, weightOf } from '../test-bed/memory-usage.ts'
+import { asked, redisFor, type TestBed, workerFor } from '../test-bed/test-bed.ts'
 
-const IN_HAND = 256
+const IN_FLIGHT = 256
 const LOOK_MS = 5_000
 
 /** It was there before. */
@@ -27,24 +27,24 @@ const kindOf = (key: string): string =>
   kinds.find(([pattern]) => pattern.test(key))?.[1] ?? 'the queue'
 
 /** What Redis holds for one concluded order, with many of them held, and where each byte goes. */
-export async function memory(house: House): Promise<Figure> {
+export async function memory(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
-  const { heldOrders } = house.plan
-  const redis = await redisFor(house, stack, 'ours')
-  await workerFor(house, stack, redis.address)
+  const { heldOrders } = testBed.plan
+  const redis = await redisFor(testBed, stack, 'ours')
+  await workerFor(testBed, stack, redis.address)
   const driver = await asked(stack, 'driver', 'drivers/store-driver.ts', { REDIS_URL: redis.url })
   const connection = new Redis(redis.url)
   stack.defer(async () => void (await connection.quit()))
   const before = await redis.counters()
-  const held = await hold(house, driver, heldOrders)
+  const held = await hold(testBed, driver, heldOrders)
   const after = await redis.counters()
-  const weights = (await weigh(connection, kindOf)).filter(({ kind }) => kind !== DIRECTORY)
+  const weights = (await memoryUsage(connection, kindOf)).filter(({ kind }) => kind !== DIRECTORY)
   const each = (bytes: number) => roundsOf([bytes / held])
   const record = weights.find(({ kind }) => kind === kindOf('{s0}:order:'))
   return {
     name: 'memory',
     title: `Redis memory of one concluded order, ${held.toLocaleString('en-US')} of them held`,
-    findings: [
+    metrics: [
       {
         what: 'one concluded order, its record with its request',
         unit: 'B',
@@ -68,19 +68,19 @@ export async function memory(house: House): Promise<Figure> {
 
 /** Has so many orders concluded, at full speed. */
 async function hold(
-  house: House,
+  testBed: TestBed,
   driver: Awaited<ReturnType<typeof asked>>,
   count: number,
 ): Promise<number> {
   const anything = z.unknown()
-  await driver.ask('start', { inHand: IN_HAND, from: 0 }, anything)
+  await driver.ask('start', { inFlight: IN_FLIGHT, from: 0 }, anything)
   let held = 0
   while (held < count) {
     await wait(Math.min(LOOK_MS, 5 + (count - held) / 10))
     const mark = await driver.ask('mark', undefined, Mark)
     if (mark.failed > 0) throw new Error(`${mark.failed} answers were wrong: ${mark.why}`)
     held += mark.answered
-    house.say(`${held.toLocaleString('en-US')} orders held`)
+    testBed.say(`${held.toLocaleString('en-US')} orders held`)
   }
   await driver.ask('stop', undefined, anything)
   return held + (await driver.ask('mark', undefined, Mark)).answered

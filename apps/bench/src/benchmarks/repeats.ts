@@ -1,32 +1,32 @@
 import { answersPerSecondMax } from '../baselines/signing.ts'
-import type { Figure } from '../report/metric.ts'
+import type { Benchmark } from '../report/metric.ts'
 import { measure } from '../test-bed/measure.ts'
 import { closedLoop, placeorder } from '../test-bed/servers.ts'
-import { type House, httpDriver } from '../test-bed/test-bed.ts'
+import { httpDriver, type TestBed } from '../test-bed/test-bed.ts'
 import { alternate, cpuNote, finding, loadSeconds, ratio } from './rounds.ts'
 
 const CONNECTIONS = 64
 
 /** Repeats of concluded orders, beside new ones, at the same ingress. */
-export async function repeats(house: House): Promise<Figure> {
+export async function repeats(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
-  const perSecondMax = await answersPerSecondMax(house.files.signingKey)
-  const { warmUpSeconds } = house.plan
-  const seconds = loadSeconds(house.plan) + warmUpSeconds + 2
-  const driver = await httpDriver(house, stack, Math.ceil(perSecondMax * seconds))
-  const server = await placeorder(house, stack)
+  const perSecondMax = await answersPerSecondMax(testBed.files.signingKey)
+  const { warmUpSeconds } = testBed.plan
+  const seconds = loadSeconds(testBed.plan) + warmUpSeconds + 2
+  const driver = await httpDriver(testBed, stack, Math.ceil(perSecondMax * seconds))
+  const server = await placeorder(testBed, stack)
   const fresh = closedLoop({ ...server, name: 'new orders' }, driver, {
     connections: CONNECTIONS,
     perSecondMax,
   })
   await measure(fresh, { leadSeconds: warmUpSeconds, seconds: 0.5 })
   const repeated = { ...fresh, name: 'repeats', load: { ...fresh.load, again: fresh.next } }
-  const samples = await alternate(house, [fresh, repeated])
+  const samples = await alternate(testBed, [fresh, repeated])
   const of = (name: string) => samples.get(name) ?? []
   return {
     name: 'repeats',
     title: `Repeats of concluded orders, ${CONNECTIONS} connections`,
-    findings: [
+    metrics: [
       ratio('repeats over new orders', [of('repeats'), of('new orders')], (one) => one.perSecond, {
         atLeast: 1,
       }),

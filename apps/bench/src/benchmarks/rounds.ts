@@ -1,8 +1,8 @@
 import type { Plan } from '../options.ts'
-import type { Finding } from '../report/metric.ts'
+import type { Metric } from '../report/metric.ts'
 import { roundsOf } from '../statistics.ts'
 import { measure, type Sample, type Subject } from '../test-bed/measure.ts'
-import type { House } from '../test-bed/test-bed.ts'
+import type { TestBed } from '../test-bed/test-bed.ts'
 
 /** How long load is on each subject in all (s), with some to spare. */
 export const loadSeconds = ({ rounds, seconds, leadSeconds, warmUpSeconds }: Plan): number =>
@@ -19,14 +19,14 @@ export type Alternating = {
  * Resolves with each subject's samples, by name.
  */
 export async function alternate(
-  house: House,
+  testBed: TestBed,
   subjects: readonly Subject[],
   { busy = subjects, betweenRounds = async () => {} }: Alternating = {},
 ): Promise<Map<string, Sample[]>> {
-  const { rounds, seconds, leadSeconds, warmUpSeconds } = house.plan
+  const { rounds, seconds, leadSeconds, warmUpSeconds } = testBed.plan
   const samples = new Map<string, Sample[]>(subjects.map(({ name }) => [name, []]))
   for (const [i, subject] of subjects.entries()) {
-    house.say(`${subject.name}: warming up`)
+    testBed.say(`${subject.name}: warming up`)
     const warming = busy[i] ?? subject
     await measure(warming, { leadSeconds: warmUpSeconds, seconds: 0.5 })
     subject.next = warming.next
@@ -35,7 +35,7 @@ export async function alternate(
     for (const subject of subjects) {
       const sample = await measure(subject, { leadSeconds, seconds })
       samples.get(subject.name)?.push(sample)
-      house.say(
+      testBed.say(
         `${subject.name}, round ${round} of ${rounds}: ${Math.round(sample.perSecond)} orders/s`,
       )
     }
@@ -50,8 +50,8 @@ export const finding = (
   unit: string,
   samples: readonly Sample[],
   of: (sample: Sample) => number,
-  must?: Finding['must'],
-): Finding => ({
+  must?: Metric['must'],
+): Metric => ({
   what,
   unit,
   rounds: roundsOf(samples.map(of)),
@@ -63,8 +63,8 @@ export const ratio = (
   what: string,
   [over, under]: readonly [readonly Sample[], readonly Sample[]],
   of: (sample: Sample) => number,
-  must?: Finding['must'],
-): Finding => ({
+  must?: Metric['must'],
+): Metric => ({
   what,
   unit: '×',
   rounds: roundsOf(over.map((sample, i) => of(sample) / of(under[i] as Sample))),

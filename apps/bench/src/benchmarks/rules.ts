@@ -8,21 +8,21 @@ import {
 } from '@placeorder/decision'
 import { PlaceOrderRequest } from '@placeorder/protocol'
 import { benchDirectory, bodyAt, policyFile } from '../orders/order-at.ts'
-import type { Figure } from '../report/metric.ts'
+import type { Benchmark } from '../report/metric.ts'
 import { roundsOf } from '../statistics.ts'
-import type { House } from '../test-bed/test-bed.ts'
+import type { TestBed } from '../test-bed/test-bed.ts'
 
 const ORDERS = 1_000
 const TIMES = 100
 
 /** What judging costs without any fetching: the whole ladder with ten rules, and without rules. */
-export async function rules(house: House): Promise<Figure> {
+export async function rules(testBed: TestBed): Promise<Benchmark> {
   const ten = compilePolicy(Policy.parse(policyFile))
   const none = compilePolicy(Policy.parse({ ...policyFile, risk: [] }))
   const facts = someFacts()
   const withRules: number[] = []
   const without: number[] = []
-  for (let round = 0; round <= house.plan.rounds; round += 1) {
+  for (let round = 0; round <= testBed.plan.rounds; round += 1) {
     const [one, other] = [judgingUs(facts, ten), judgingUs(facts, none)]
     if (round === 0) continue // It makes the code hot.
     withRules.push(one)
@@ -31,7 +31,7 @@ export async function rules(house: House): Promise<Figure> {
   return {
     name: 'rules',
     title: 'Judging, without fetching',
-    findings: [
+    metrics: [
       {
         what: 'ten CEL rules, an order',
         unit: 'µs',
@@ -68,7 +68,7 @@ function someFacts(): Facts[] {
       claimedAt: Date.now(),
       merchant,
       code: codeOf.get(order.codeValue),
-      codeTakenBy: undefined,
+      codeHeldBy: undefined,
       recent,
     }
   })

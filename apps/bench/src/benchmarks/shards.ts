@@ -1,13 +1,13 @@
 import type { RedisAddress } from '@placeorder/store'
-import type { Figure } from '../report/metric.ts'
+import type { Benchmark } from '../report/metric.ts'
 import { startCluster } from '../test-bed/cluster.ts'
 import type { Subject } from '../test-bed/measure.ts'
 import { startRedis } from '../test-bed/redis.ts'
-import { asked, type House, importDirectory, workerFor } from '../test-bed/test-bed.ts'
+import { asked, importDirectory, type TestBed, workerFor } from '../test-bed/test-bed.ts'
 import { alternate, finding } from './rounds.ts'
 
 /** As many in hand whatever the number of shards: what changes is among how many groups they are divided. */
-const IN_HAND = 256
+const IN_FLIGHT = 256
 
 type Place = { name: string; shards: number; cluster: boolean }
 const places: readonly Place[] = [
@@ -19,11 +19,11 @@ const places: readonly Place[] = [
 ]
 
 /** What an order costs when the orders are divided among shards, on one server and on a Cluster. */
-export async function shards(house: House): Promise<Figure> {
+export async function shards(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
   const subjects: Subject[] = []
-  for (const place of places) subjects.push(await subjectOf(house, stack, place))
-  const samples = await alternate(house, subjects)
+  for (const place of places) subjects.push(await subjectOf(testBed, stack, place))
+  const samples = await alternate(testBed, subjects)
   const lines = places.flatMap(({ name }) => {
     const of = samples.get(name) ?? []
     const cpu = (process: RegExp) => (one: (typeof of)[number]) =>
@@ -47,8 +47,8 @@ export async function shards(house: House): Promise<Figure> {
   })
   return {
     name: 'shards',
-    title: `Shards, without HTTP and signature, ${IN_HAND} in hand`,
-    findings: lines,
+    title: `Shards, without HTTP and signature, ${IN_FLIGHT} in flight`,
+    metrics: lines,
     notes: [
       'On the Cluster, limits and decisions share one slot, {u}: the node that has it is the busiest.',
     ],
@@ -56,18 +56,18 @@ export async function shards(house: House): Promise<Figure> {
 }
 
 async function subjectOf(
-  house: House,
+  testBed: TestBed,
   stack: AsyncDisposableStack,
   place: Place,
 ): Promise<Subject> {
-  const { address, pids, counters } = await redisOf(house, stack, place)
+  const { address, pids, counters } = await redisOf(testBed, stack, place)
   await importDirectory(address, place.shards)
   const env = {
     REDIS_URL: address.urls.join(','),
     REDIS_CLUSTER: String(address.cluster),
     SHARDS: String(place.shards),
   }
-  const worker = await workerFor(house, stack, address, { SHARDS: String(place.shards) })
+  const worker = await workerFor(testBed, stack, address, { SHARDS: String(place.shards) })
   const driver = await asked(stack, 'driver', 'drivers/store-driver.ts', env)
   const nodes = pids.map((pid, at) => ({ name: pids.length === 1 ? 'redis' : `redis ${at}`, pid }))
   return {
@@ -75,13 +75,13 @@ async function subjectOf(
     driver,
     redis: { counters },
     programs: [worker, ...nodes],
-    load: { inHand: IN_HAND },
+    load: { inFlight: IN_FLIGHT },
     next: 0,
   }
 }
 
 async function redisOf(
-  { dir }: House,
+  { dir }: TestBed,
   stack: AsyncDisposableStack,
   place: Place,
 ): Promise<{

@@ -1,39 +1,44 @@
 import { signingRate } from '../baselines/signing.ts'
-import type { Figure } from '../report/metric.ts'
+import type { Benchmark } from '../report/metric.ts'
 import { roundsOf } from '../statistics.ts'
 import type { Sample } from '../test-bed/measure.ts'
-import { closedLoop, placeorder, type Server, signedConstant } from '../test-bed/servers.ts'
-import { prove } from '../test-bed/smoke-test.ts'
-import { asked, type House, httpDriver, redisFor, serverFor } from '../test-bed/test-bed.ts'
+import { closedLoop, noOpHandler, placeorder, type Server } from '../test-bed/servers.ts'
+import { smokeTest } from '../test-bed/smoke-test.ts'
+import { asked, httpDriver, redisFor, serverFor, type TestBed } from '../test-bed/test-bed.ts'
 import { alternate, commandsNote, cpuNote, finding, loadSeconds, ratio } from './rounds.ts'
 
 const CONNECTIONS = 64
 
 /** Signed orders over HTTP: ours, the obvious way, a server that signs a constant answer, and signing alone. */
-export async function signed(house: House): Promise<Figure> {
+export async function signed(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
-  const { rounds, seconds } = house.plan
-  house.say('signing alone')
-  const bare = [await signingRate(house.files.signingKey, 1_000 * seconds)]
+  const { rounds, seconds } = testBed.plan
+  testBed.say('signing alone')
+  const bare = [await signingRate(testBed.files.signingKey, 1_000 * seconds)]
   // Each answer needs a signature, so more than that cannot be answered.
   const perSecondMax = bare[0] ?? 0
-  const driver = await httpDriver(house, stack, Math.ceil(perSecondMax * loadSeconds(house.plan)))
+  const driver = await httpDriver(
+    testBed,
+    stack,
+    Math.ceil(perSecondMax * loadSeconds(testBed.plan)),
+  )
   const servers = [
-    await placeorder(house, stack),
-    await signedConstant(house, stack),
-    await obviousWay(house, stack),
+    await placeorder(testBed, stack),
+    await noOpHandler(testBed, stack),
+    await obviousWay(testBed, stack),
   ]
   const subjects = servers.map((server) =>
     closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax }),
   )
   const betweenRounds = async () => {
-    if (bare.length < rounds) bare.push(await signingRate(house.files.signingKey, 1_000 * seconds))
+    if (bare.length < rounds)
+      bare.push(await signingRate(testBed.files.signingKey, 1_000 * seconds))
   }
-  const samples = await alternate(house, subjects, { betweenRounds })
+  const samples = await alternate(testBed, subjects, { betweenRounds })
   return report(samples, bare)
 }
 
-function report(samples: Map<string, Sample[]>, bare: number[]): Figure {
+function report(samples: Map<string, Sample[]>, bare: number[]): Benchmark {
   const of = (name: string) => samples.get(name) ?? []
   const perSecond = (sample: Sample) => sample.perSecond
   const [us, constant, obvious] = [of('placeorder'), of('a signed constant'), of('the obvious way')]
@@ -41,7 +46,7 @@ function report(samples: Map<string, Sample[]>, bare: number[]): Figure {
   return {
     name: 'signed',
     title: `Signed orders over HTTP, ${CONNECTIONS} connections`,
-    findings: [
+    metrics: [
       ratio('placeorder over a signed constant', [us, constant], perSecond, {
         atLeast: 0.8,
         aim: 0.9,
@@ -67,13 +72,13 @@ function report(samples: Map<string, Sample[]>, bare: number[]): Figure {
   }
 }
 
-async function obviousWay(house: House, stack: AsyncDisposableStack): Promise<Server> {
+async function obviousWay(testBed: TestBed, stack: AsyncDisposableStack): Promise<Server> {
   const name = 'the obvious way'
-  const redis = await redisFor(house, stack, 'obvious')
-  const env = { REDIS_URL: redis.url, POLICY_FILE: house.files.policy }
+  const redis = await redisFor(testBed, stack, 'obvious')
+  const env = { REDIS_URL: redis.url, POLICY_FILE: testBed.files.policy }
   const worker = await asked(stack, 'worker', 'baselines/obvious-worker.ts', env)
-  const server = await serverFor(house, stack, 'baselines/obvious-server.ts', env)
-  await prove(house, name, [server.url])
+  const server = await serverFor(testBed, stack, 'baselines/obvious-server.ts', env)
+  await smokeTest(testBed, name, [server.url])
   return {
     name,
     urls: [server.url],

@@ -1,11 +1,11 @@
-import { compilePolicy, type Facts, Policy, recentCounters, takings } from '@placeorder/decision'
+import { compilePolicy, type Facts, limitUses, Policy, recentCounters } from '@placeorder/decision'
 import { PlaceOrderRequest } from '@placeorder/protocol'
-import { connect, disconnect, type Judged, orderIdOf, Usage } from '@placeorder/store'
+import { connect, disconnect, type Judged, LimitUsage, orderIdOf } from '@placeorder/store'
 import { bodyAt, policyFile } from '../orders/order-at.ts'
-import type { Figure } from '../report/metric.ts'
+import type { Benchmark } from '../report/metric.ts'
 import { roundsOf } from '../statistics.ts'
 import { startRedis } from '../test-bed/redis.ts'
-import type { House } from '../test-bed/test-bed.ts'
+import type { TestBed } from '../test-bed/test-bed.ts'
 import { usageOf } from '../test-bed/usage-of.ts'
 
 const noneRecent = Object.fromEntries(
@@ -21,41 +21,41 @@ const IN_FLIGHT = 8
  * The one slot that does not divide: limits, order codes and decisions of all shards. What an order costs the node that
  * has it, and with that how many orders a second it can decide when it does nothing else.
  */
-export async function slot(house: House): Promise<Figure> {
+export async function slot(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
-  const redis = await startRedis(house.dir, 'slot')
+  const redis = await startRedis(testBed.dir, 'slot')
   stack.defer(redis.close)
   const connection = connect(redis.address, 'patient')
   stack.defer(() => disconnect(connection))
-  const limits = new Usage(connection)
+  const limits = new LimitUsage(connection)
   const policy = compilePolicy(Policy.parse(policyFile))
   let next = 0
   const judged = (): Judged => {
     const order = PlaceOrderRequest.parse(JSON.parse(bodyAt(next++)))
     const claimedAt = Date.now()
-    const none = { merchant: undefined, code: undefined, codeTakenBy: undefined }
+    const none = { merchant: undefined, code: undefined, codeHeldBy: undefined }
     const facts = { order, clientId: '', claimedAt, ...none, recent: noneRecent }
-    const taken = takings(facts, policy)
+    const taken = limitUses(facts, policy)
     return {
       orderId: orderIdOf(order),
       claimedAt,
       judged: 'SUCCESS',
-      takings: taken,
+      limitUses: taken,
       orderCode: undefined,
     }
   }
   const costs = new Map<number, number[]>(GROUPS.map((size) => [size, []]))
-  for (let round = 0; round <= house.plan.rounds; round += 1) {
+  for (let round = 0; round <= testBed.plan.rounds; round += 1) {
     for (const size of GROUPS) {
-      const us = await costUs(house, redis.pid, limits, size, judged)
+      const us = await costUs(testBed, redis.pid, limits, size, judged)
       if (round > 0) costs.get(size)?.push(us) // The first makes the code hot.
     }
-    house.say(`slot, round ${round} of ${house.plan.rounds}`)
+    testBed.say(`slot, round ${round} of ${testBed.plan.rounds}`)
   }
   return {
     name: 'slot',
     title: 'The slot that limits, order codes and decisions share',
-    findings: GROUPS.flatMap((size) => {
+    metrics: GROUPS.flatMap((size) => {
       const us = costs.get(size) ?? []
       return [
         { what: `CPU an order, groups of ${size}`, unit: 'µs', rounds: roundsOf(us) },
@@ -71,9 +71,9 @@ export async function slot(house: House): Promise<Figure> {
 
 /** Decides groups for a round's time; Redis's CPU time an order, in µs. */
 async function costUs(
-  { plan }: House,
+  { plan }: TestBed,
   pid: number,
-  limits: Usage,
+  limits: LimitUsage,
   size: number,
   judged: () => Judged,
 ): Promise<number> {
@@ -82,9 +82,9 @@ async function costUs(
   let orders = 0
   const work = async () => {
     while (performance.now() < until) {
-      const openAt = await limits.time()
+      const openAsOf = await limits.time()
       const group = Array.from({ length: size }, judged)
-      await limits.decide(group, openAt)
+      await limits.decide(group, openAsOf)
       orders += size
     }
   }

@@ -1,8 +1,8 @@
 import { signingRate } from '../baselines/signing.ts'
-import type { Figure } from '../report/metric.ts'
+import type { Benchmark } from '../report/metric.ts'
 import { roundsOf } from '../statistics.ts'
-import { closedLoop, fixedRate, placeorder, signedConstant } from '../test-bed/servers.ts'
-import { type House, httpDriver } from '../test-bed/test-bed.ts'
+import { closedLoop, fixedRate, noOpHandler, placeorder } from '../test-bed/servers.ts'
+import { httpDriver, type TestBed } from '../test-bed/test-bed.ts'
 import { alternate, finding, loadSeconds } from './rounds.ts'
 
 /** Orders a second, evenly: each of so many connections sends one a second. */
@@ -12,13 +12,17 @@ const RATE = 100
 const CONNECTIONS = 64
 
 /** How much longer an order takes than a signed constant when nothing is busy. */
-export async function slow(house: House): Promise<Figure> {
+export async function slow(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
-  const perSecondMax = await signingRate(house.files.signingKey, 1_000)
-  const driver = await httpDriver(house, stack, Math.ceil(perSecondMax * loadSeconds(house.plan)))
-  const servers = [await placeorder(house, stack), await signedConstant(house, stack)]
+  const perSecondMax = await signingRate(testBed.files.signingKey, 1_000)
+  const driver = await httpDriver(
+    testBed,
+    stack,
+    Math.ceil(perSecondMax * loadSeconds(testBed.plan)),
+  )
+  const servers = [await placeorder(testBed, stack), await noOpHandler(testBed, stack)]
   const samples = await alternate(
-    house,
+    testBed,
     servers.map((server) => fixedRate(server, driver, { connections: RATE, rate: RATE })),
     {
       busy: servers.map((server) =>
@@ -33,7 +37,7 @@ export async function slow(house: House): Promise<Figure> {
   return {
     name: 'slow',
     title: `Signed orders at ${RATE} a second`,
-    findings: [
+    metrics: [
       {
         what: 'p50, longer than a signed constant',
         unit: 'ms',

@@ -2,11 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { answersPerSecondMax } from '../baselines/signing.ts'
 import { Mark } from '../drivers/load.ts'
-import type { Figure } from '../report/metric.ts'
+import type { Benchmark } from '../report/metric.ts'
 import { median, roundsOf } from '../statistics.ts'
 import { measure } from '../test-bed/measure.ts'
 import { closedLoop, fixedRate, placeorder } from '../test-bed/servers.ts'
-import { type House, httpDriver } from '../test-bed/test-bed.ts'
+import { httpDriver, type TestBed } from '../test-bed/test-bed.ts'
 import { usageOf } from '../test-bed/usage-of.ts'
 
 const CONNECTIONS = 100
@@ -19,13 +19,13 @@ const LOOK_S = 5
 const MINUTE_LOOKS = 60 / LOOK_S
 
 /** Signed orders at a fixed rate, for minutes: how many are slow, and what memory does. */
-export async function sustained(house: House): Promise<Figure> {
+export async function sustained(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
-  const { sustainedSeconds, sustainedRate: rate, warmUpSeconds } = house.plan
-  const perSecondMax = await answersPerSecondMax(house.files.signingKey)
+  const { sustainedSeconds, sustainedRate: rate, warmUpSeconds } = testBed.plan
+  const perSecondMax = await answersPerSecondMax(testBed.files.signingKey)
   const count = rate * (sustainedSeconds + SLACK_S) + perSecondMax * (warmUpSeconds + 2)
-  const driver = await httpDriver(house, stack, Math.ceil(count))
-  const server = await placeorder(house, stack)
+  const driver = await httpDriver(testBed, stack, Math.ceil(count))
+  const server = await placeorder(testBed, stack)
   const warming = closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })
   await measure(warming, { leadSeconds: warmUpSeconds, seconds: 0.5 })
   const { load } = fixedRate(server, driver, { connections: CONNECTIONS, rate })
@@ -45,7 +45,7 @@ export async function sustained(house: House): Promise<Figure> {
     for (const { name, pid } of server.programs)
       resident.get(name)?.push((await usageOf(pid))?.residentBytes ?? Number.NaN)
     if (marks.length % MINUTE_LOOKS === 0)
-      house.say(`${marks.length / MINUTE_LOOKS} min, ${answered(marks)} orders answered`)
+      testBed.say(`${marks.length / MINUTE_LOOKS} min, ${answered(marks)} orders answered`)
   }
   const after = await server.redis?.counters()
   await driver.ask('stop', undefined, anything)
@@ -57,7 +57,7 @@ export async function sustained(house: House): Promise<Figure> {
   return {
     name: 'sustained',
     title: `${rate} signed orders a second for ${sustainedSeconds} s`,
-    findings: [
+    metrics: [
       { what: 'orders slower than 1 s', unit: '%', rounds: one(share), must: { atMost: 0.1 } },
       ...['ingress', 'worker'].map((name) => ({
         what: `growth of the ${name}'s memory, last minute over the second`,

@@ -5,7 +5,7 @@ import { bodyAt } from '../orders/order-at.ts'
 import { serve } from '../test-bed/serve.ts'
 import { Tally } from './load.ts'
 
-const Start = z.object({ inHand: z.number(), from: z.number() })
+const Start = z.object({ inFlight: z.number(), from: z.number() })
 
 /** Past this time (ms) an outcome does not come any more. */
 const OUTCOME_MS_MAX = 15_000
@@ -43,11 +43,11 @@ export function serveClosedLoop(place: (order: PlaceOrderRequest) => Promise<str
 
   serve({
     start: (argument) => {
-      const { inHand, from } = Start.parse(argument)
+      const { inFlight, from } = Start.parse(argument)
       next = from + AHEAD
       ahead = Array.from({ length: AHEAD }, (_, i) => order(from + i)).reverse()
       running = true
-      hands = Array.from({ length: inHand }, work)
+      hands = Array.from({ length: inFlight }, work)
     },
     mark: () => tally.mark(),
     stop: async () => {

@@ -15,7 +15,7 @@ const store = await openIngressStore({
 serveClosedLoop((order) => {
   const signal = AbortSignal.timeout(WAIT_MS)
   return store.orders.during(orderIdOf(order), signal, async (announced) => {
-    const taken = await store.intake.takeIn({ order, clientId: 'bench' }, signal)
+    const taken = await store.intake.accept({ order, clientId: 'bench' }, signal)
     if (taken.kind === 'OPEN') return announced
     return taken.kind === 'CONCLUDED' ? taken.outcome : taken.kind
   })

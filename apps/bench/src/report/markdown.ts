@@ -1,15 +1,15 @@
 import type { Machine } from '../test-bed/machine.ts'
-import { type Bound, type Figure, type Finding, verdictOn } from './metric.ts'
+import { type Benchmark, type Bound, type Metric, verdictOn } from './metric.ts'
 
 /** The whole run as Markdown: what must be reached, then a table for each figure. */
-export function markdownOf(machine: Machine, figures: readonly Figure[]): string {
+export function markdownOf(machine: Machine, figures: readonly Benchmark[]): string {
   return [summaryOf(machine, figures), ...figures.map(figureText)].join('\n')
 }
 
 /** What must be reached, in one table, with the machine named: for the README. */
-export function summaryOf(machine: Machine, figures: readonly Figure[]): string {
-  const rows = figures.flatMap(({ title, findings }) =>
-    findings.flatMap((finding) =>
+export function summaryOf(machine: Machine, figures: readonly Benchmark[]): string {
+  const rows = figures.flatMap(({ title, metrics }) =>
+    metrics.flatMap((finding) =>
       finding.must === undefined
         ? []
         : [
@@ -35,8 +35,8 @@ const machineLine = ({
   `Taken on ${at.slice(0, 10)} on ${cpu}, ${cores} cores, ${memoryGiB} GiB; Node ${node}, ${redis}; ` +
   `medians of ${rounds} alternating rounds of ${seconds} s each, with the lowest and the highest.`
 
-function figureText({ title, findings, notes = [] }: Figure): string {
-  const rows = findings.map(
+function figureText({ title, metrics, notes = [] }: Benchmark): string {
+  const rows = metrics.map(
     (finding) =>
       `| ${finding.what} | ${amount(finding.rounds.median, finding.unit)} | ${spread(finding)} | ` +
       `${finding.must === undefined ? '' : boundText(finding.must, finding.unit)} | ${verdictOn(finding) ?? ''} |`,
@@ -48,7 +48,7 @@ function figureText({ title, findings, notes = [] }: Figure): string {
   return [`### ${title}\n`, ...head, ...rows, ...notes.map((note) => `\n${note}`), ''].join('\n')
 }
 
-function spread({ rounds, unit }: Finding): string {
+function spread({ rounds, unit }: Metric): string {
   return rounds.values.length === 1
     ? ''
     : `${digits(rounds.min, unit)} – ${digits(rounds.max, unit)}`

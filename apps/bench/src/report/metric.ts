@@ -4,7 +4,7 @@ import type { Rounds } from '../statistics.ts'
 export type Bound = { atLeast: number; aim?: number } | { atMost: number; aim?: number }
 
 /** One line of the table. */
-export type Finding = {
+export type Metric = {
   what: string
   unit: string
   rounds: Rounds
@@ -12,17 +12,17 @@ export type Finding = {
 }
 
 /** What one figure found, and what else was seen on the way. */
-export type Figure = {
+export type Benchmark = {
   name: string
   title: string
-  findings: Finding[]
+  metrics: Metric[]
   /** Lines below the table: what a figure consists of. */
   notes?: string[]
 }
 
 export type Verdict = 'reached' | 'aim reached' | 'NOT reached'
 
-export function verdictOn({ rounds, must }: Finding): Verdict | undefined {
+export function verdictOn({ rounds, must }: Metric): Verdict | undefined {
   if (must === undefined) return undefined
   const best = 'atLeast' in must ? must.atLeast : must.atMost
   if (!within(rounds.median, must, best)) return 'NOT reached'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { roundsOf } from '../statistics.ts'
 import { markdownOf, summaryOf } from './markdown.ts'
-import { type Bound, type Figure, verdictOn } from './metric.ts'
+import { type Benchmark, type Bound, verdictOn } from './metric.ts'
 
 const machine = {
   cpu: 'a CPU',
@@ -33,10 +33,10 @@ describe('the verdict goes by the median', () => {
 })
 
 describe('the table', () => {
-  const figure: Figure = {
+  const figure: Benchmark = {
     name: 'core',
     title: 'Core',
-    findings: [
+    metrics: [
       {
         what: 'ours over theirs',
         unit: '×',

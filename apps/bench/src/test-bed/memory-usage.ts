@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 
-/** What the keys of one kind weigh together. */
+/** What the keys of one kind memoryUsage together. */
 export type Weight = { kind: string; keys: number; bytes: number }
 
 /** Keys of a kind whose weight stands for all of them. */
@@ -11,7 +11,10 @@ const SAMPLE_MAX = 400
 const MEMBERS = 1_000
 
 /** What lies in a server, by kind of key. `kindOf` names a key's kind. */
-export async function weigh(connection: Redis, kindOf: (key: string) => string): Promise<Weight[]> {
+export async function memoryUsage(
+  connection: Redis,
+  kindOf: (key: string) => string,
+): Promise<Weight[]> {
   const kinds = new Map<string, { keys: number; sample: string[] }>()
   let cursor = '0'
   do {

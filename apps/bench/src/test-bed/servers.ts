@@ -1,12 +1,12 @@
 import type { Subject } from './measure.ts'
 import type { Asked } from './program.ts'
-import { prove } from './smoke-test.ts'
+import { smokeTest } from './smoke-test.ts'
 import {
-  type House,
   ingressFor,
   placeOrderPath,
   redisFor,
   serverFor,
+  type TestBed,
   workerFor,
 } from './test-bed.ts'
 
@@ -15,7 +15,7 @@ export type Server = Pick<Subject, 'name' | 'programs' | 'redis'> & { urls: stri
 
 /** Redis, a worker and ingresses of ours, with production's settings; each ingress has been seen to place an order. */
 export async function placeorder(
-  house: House,
+  testBed: TestBed,
   stack: AsyncDisposableStack,
   {
     name = 'placeorder',
@@ -23,21 +23,21 @@ export async function placeorder(
     env = {},
   }: { name?: string; ingresses?: number; env?: Record<string, string> } = {},
 ): Promise<Server> {
-  const redis = await redisFor(house, stack, name)
-  const worker = await workerFor(house, stack, redis.address, env)
-  const doors = []
+  const redis = await redisFor(testBed, stack, name)
+  const worker = await workerFor(testBed, stack, redis.address, env)
+  const endpoints = []
   for (let at = 0; at < ingresses; at += 1)
-    doors.push(await ingressFor(house, stack, redis.address, env))
-  const urls = doors.map(({ url }) => url)
-  await prove(house, name, urls)
-  return { name, urls, redis, programs: [...doors, worker, { name: 'redis', pid: redis.pid }] }
+    endpoints.push(await ingressFor(testBed, stack, redis.address, env))
+  const urls = endpoints.map(({ url }) => url)
+  await smokeTest(testBed, name, urls)
+  return { name, urls, redis, programs: [...endpoints, worker, { name: 'redis', pid: redis.pid }] }
 }
 
 /** The least a server can do: verify, read, sign a constant answer. */
-export async function signedConstant(house: House, stack: AsyncDisposableStack): Promise<Server> {
+export async function noOpHandler(testBed: TestBed, stack: AsyncDisposableStack): Promise<Server> {
   const name = 'a signed constant'
-  const server = await serverFor(house, stack, 'baselines/constant-server.ts')
-  await prove(house, name, [server.url])
+  const server = await serverFor(testBed, stack, 'baselines/constant-server.ts')
+  await smokeTest(testBed, name, [server.url])
   return { name, urls: [server.url], programs: [server] }
 }
 

@@ -2,19 +2,23 @@ import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type Caller, signedCall } from '@placeorder/testkit/signed-call'
 import { bodyAt, clientId } from '../orders/order-at.ts'
-import { type House, placeOrderPath } from './test-bed.ts'
+import { placeOrderPath, type TestBed } from './test-bed.ts'
 
 /** Keeps the ids of these orders apart from those that are measured. */
 const RUN = 99_999_999
 
 /**
- * Places one order through each door and verifies the answers' signatures: a system that does not speak the protocol is
+ * Places one order through each endpoint and verifies the answers' signatures: a system that does not speak the protocol is
  * not measured.
  *
  * @throws when an answer is not a SUCCESS signed with the acquirer's key
  */
-export async function prove(house: House, name: string, urls: readonly string[]): Promise<void> {
-  const caller = await callerOf(house)
+export async function smokeTest(
+  testBed: TestBed,
+  name: string,
+  urls: readonly string[],
+): Promise<void> {
+  const caller = await callerOf(testBed)
   for (const [at, url] of urls.entries()) {
     const order: unknown = JSON.parse(bodyAt(at, RUN))
     const heard = await signedCall(`${url}${placeOrderPath}`, order, caller)
@@ -23,7 +27,7 @@ export async function prove(house: House, name: string, urls: readonly string[])
   }
 }
 
-export async function callerOf({ files }: House): Promise<Caller> {
+export async function callerOf({ files }: TestBed): Promise<Caller> {
   const [key, serverKey] = await Promise.all([
     readFile(files.callerKey),
     readFile(files.signingPublicKey),

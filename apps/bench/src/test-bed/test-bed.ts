@@ -16,7 +16,7 @@ const anything = z.unknown()
 export const placeOrderPath = '/aps/api/v1/payments/placeOrder'
 
 /** Where figures start what they need. All of it ends with the stack it was started on, or with this process. */
-export type House = {
+export type TestBed = {
   plan: Plan
   /** The run's own directory. */
   dir: string
@@ -24,8 +24,8 @@ export type House = {
   say: (step: string) => void
 }
 
-/** Makes the run's own directory, on the disk of the repository: a Redis that syncs to memory would prove nothing. */
-export async function openHouse(plan: Plan, dir: string): Promise<House> {
+/** Makes the run's own directory, on the disk of the repository: a Redis that syncs to memory would smokeTest nothing. */
+export async function openTestBed(plan: Plan, dir: string): Promise<TestBed> {
   await mkdir(dir, { recursive: true })
   process.once('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }))
   const startedAt = performance.now()
@@ -43,11 +43,11 @@ export async function openHouse(plan: Plan, dir: string): Promise<House> {
 
 /** An empty Redis with the merchants and codes of the bench. */
 export async function redisFor(
-  house: House,
+  testBed: TestBed,
   stack: AsyncDisposableStack,
   name: string,
 ): Promise<BenchRedis> {
-  const redis = await startRedis(house.dir, name)
+  const redis = await startRedis(testBed.dir, name)
   stack.defer(redis.close)
   await importDirectory(redis.address, 1)
   return redis
@@ -80,20 +80,20 @@ const redisEnvironment = ({ urls, cluster }: RedisAddress) => ({
 
 /** An ingress as in production: every setting at its default but for where its files are. */
 export async function ingressFor(
-  house: House,
+  testBed: TestBed,
   stack: AsyncDisposableStack,
   address: RedisAddress,
   env: Record<string, string> = {},
 ): Promise<Program & { url: string }> {
   const port = await freePort()
-  const program = await service(house, stack, 'ingress', 'apps/ingress/src/main.ts', {
-    ...ingressEnvironment(house, address, port),
+  const program = await service(testBed, stack, 'ingress', 'apps/ingress/src/main.ts', {
+    ...ingressEnvironment(testBed, address, port),
     ...env,
   })
   return { ...program, url: `http://127.0.0.1:${port}` }
 }
 
-export const ingressEnvironment = ({ files }: House, address: RedisAddress, port: number) => ({
+export const ingressEnvironment = ({ files }: TestBed, address: RedisAddress, port: number) => ({
   ...redisEnvironment(address),
   CLIENTS_FILE: files.clients,
   SIGNING_KEY_FILE: files.signingKey,
@@ -102,20 +102,20 @@ export const ingressEnvironment = ({ files }: House, address: RedisAddress, port
 })
 
 export async function workerFor(
-  house: House,
+  testBed: TestBed,
   stack: AsyncDisposableStack,
   address: RedisAddress,
   env: Record<string, string> = {},
 ): Promise<Program> {
-  return service(house, stack, 'worker', 'apps/worker/src/main.ts', {
+  return service(testBed, stack, 'worker', 'apps/worker/src/main.ts', {
     ...redisEnvironment(address),
-    POLICY_FILE: house.files.policy,
+    POLICY_FILE: testBed.files.policy,
     ...env,
   })
 }
 
 async function service(
-  { dir, plan }: House,
+  { dir, plan }: TestBed,
   stack: AsyncDisposableStack,
   name: string,
   entry: string,
@@ -137,7 +137,7 @@ async function service(
 
 /** A baseline's server, with the files it is told of. */
 export async function serverFor(
-  { files }: House,
+  { files }: TestBed,
   stack: AsyncDisposableStack,
   entry: string,
   env: Record<string, string> = {},
@@ -155,15 +155,15 @@ export async function serverFor(
 
 /** The load generator, with so many orders signed before any clock starts. */
 export async function httpDriver(
-  house: House,
+  testBed: TestBed,
   stack: AsyncDisposableStack,
   count: number,
 ): Promise<Asked> {
   const driver = await asked(stack, 'driver', 'drivers/http-driver.ts')
-  house.say(`signing ${count.toLocaleString('en-US')} orders ahead`)
+  testBed.say(`signing ${count.toLocaleString('en-US')} orders ahead`)
   await driver.ask(
     'sign',
-    { count, target: placeOrderPath, keyFile: house.files.callerKey },
+    { count, target: placeOrderPath, keyFile: testBed.files.callerKey },
     anything,
   )
   return driver

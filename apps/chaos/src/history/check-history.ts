@@ -161,7 +161,7 @@ function inconsistentExactly({ answered, kept }: Story): Found[] {
 }
 
 /** P2: what an answer shows to be taken in is kept, as it was sent; and nothing is kept that nobody sent. */
-function takenInIsKept({ calls, answered, kept }: Story): Found[] {
+function acceptedIsKept({ calls, answered, kept }: Story): Found[] {
   if (kept === undefined) {
     const shows = answered.find((call) => reachOf(call).least > 0)
     return shows === undefined
@@ -309,7 +309,7 @@ const storyRules = {
   oneAnswer,
   neverBack,
   inconsistentExactly,
-  takenInIsKept,
+  acceptedIsKept,
   everyOrderEnds,
   refusedLeavesNothing,
   inOurWords,

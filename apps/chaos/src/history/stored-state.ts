@@ -1,4 +1,4 @@
-import { compilePolicy, type Facts, Policy, recentCounters, takings } from '@placeorder/decision'
+import { compilePolicy, type Facts, limitUses, Policy, recentCounters } from '@placeorder/decision'
 import { termsOf } from '@placeorder/protocol'
 import {
   type Connection,
@@ -68,9 +68,9 @@ async function keptBy(connection: Connection, shards: number, policyText: string
     const takesOf = ({ order, clientId, claimedAt }: OrderRecord): Take[] => {
       const merchant = merchants.get(order.merchant.referenceMerchantId)
       if (merchant instanceof Error) throw merchant
-      const none = { code: undefined, codeTakenBy: undefined }
+      const none = { code: undefined, codeHeldBy: undefined }
       const facts = { order, clientId, claimedAt, merchant, ...none, recent }
-      return takings(facts, policy).map(
+      return limitUses(facts, policy).map(
         ({ subject, id, day, currency, amount, amountMax, countMax }) => ({
           counter: `${usageKey(day, currency)} ${usageField(subject, id)}`,
           amount,

@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DoesNotApply, mutated } from './mutant.ts'
 import { tableOf } from './report.ts'
@@ -19,6 +21,15 @@ test.each([
 test('each mutant has a name of its own, and changes something', () => {
   expect(new Set(mutants.map(({ breaks }) => breaks)).size).toBe(mutants.length)
   for (const { from, to, breaks } of mutants) expect(to, breaks).not.toBe(from)
+})
+
+test('each mutant applies to its file, and its test is there', () => {
+  const root = join(import.meta.dirname, '../../../..')
+  for (const mutant of mutants) {
+    mutated(readFileSync(join(root, mutant.file), 'utf8'), mutant)
+    const [workspace, test] = mutant.test
+    expect(existsSync(join(root, workspace, test)), test).toBe(true)
+  }
 })
 
 test('the table says which test catches a mutant, and which survive', () => {

@@ -37,8 +37,8 @@ async function send(bytes: string, { ends = false, tls = false } = {}): Promise<
     use: {
       ...testUse,
       intake: {
-        takeIn: (incoming, signal) =>
-          seen.promise.then(() => testUse.intake.takeIn(incoming, signal)),
+        accept: (incoming, signal) =>
+          seen.promise.then(() => testUse.intake.accept(incoming, signal)),
       },
     },
   })

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { countAnswers } from '../observer.ts'
 
 const quiet = { info: () => {}, debug: () => {} }
-const answered = { door: 'place', paymentId: undefined, reason: 'no', seconds: 0.001 } as const
+const answered = { endpoint: 'place', paymentId: undefined, reason: 'no', seconds: 0.001 } as const
 const bad = { ...answered, code: 'INVALID_SIGNATURE', verified: false }
 
 test('a bad signature is the client’s own where it has called from with a good one', async () => {

@@ -14,16 +14,16 @@ async function listen() {
   const released = Promise.withResolvers<void>()
   const held = { now: 0, most: 0 }
   const app = testServer({
-    admission: new Admission({ inHandMax: 1_000, openOrdersMax: 1_000, waitMs: 60_000 }, () => 0),
+    admission: new Admission({ inFlightMax: 1_000, openOrdersMax: 1_000, waitMs: 60_000 }, () => 0),
     use: {
       ...testUse,
       intake: {
-        takeIn: async (incoming, signal) => {
+        accept: async (incoming, signal) => {
           held.now += 1
           held.most = Math.max(held.most, held.now)
           await released.promise
           held.now -= 1
-          return testUse.intake.takeIn(incoming, signal)
+          return testUse.intake.accept(incoming, signal)
         },
       },
     },

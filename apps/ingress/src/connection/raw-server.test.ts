@@ -52,7 +52,7 @@ test.each([
   '%s is answered and signed all the same, and counted',
   async (_what, bytes, target, code, reason) => {
     expect(answersIn(await send(bytes), target)).toEqual([code])
-    expect(answered.at(-1)).toMatchObject({ door: 'none', code, reason })
+    expect(answered.at(-1)).toMatchObject({ endpoint: 'none', code, reason })
   },
 )
 

@@ -42,7 +42,7 @@ async function flooded(
   const queue = new SlowQueue()
   const signer = signerOf(queue)
   await signer.measure()
-  const limits = { inHandMax: 2 * REQUESTS, openOrdersMax: REQUESTS, waitMs: expectMs }
+  const limits = { inFlightMax: 2 * REQUESTS, openOrdersMax: REQUESTS, waitMs: expectMs }
   const app = testServer({
     signer,
     admission: new Admission(
@@ -99,7 +99,7 @@ test('outcomes that come all at once, late, are answered in time: U, if they can
   const use: ServerDeps['use'] = {
     ...testUse,
     waitMs: WAIT_MS,
-    intake: { takeIn: async () => ({ kind: 'OPEN', paymentRequestId: 'R-1', repeated: false }) },
+    intake: { accept: async () => ({ kind: 'OPEN', paymentRequestId: 'R-1', repeated: false }) },
     orders: { ...testUse.orders, during: (_id, _signal, body) => body(decided) },
   }
   const { codes, lastMs } = await flooded(path, { use, expectMs: 60_000 })

@@ -37,7 +37,7 @@ async function run(...args: string[]) {
 }
 
 async function taken(order = aPlaceOrder()) {
-  await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+  await ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
   return order
 }
 const idOf = (paymentId: string) => orderIdOf(aPlaceOrder({ paymentId }))
@@ -72,7 +72,7 @@ describe('show', () => {
   test('tells when an order was given up and concluded', async () => {
     const { paymentId } = await taken()
     await worker.orders.conclude(idOf(paymentId), 'PROCESS_FAIL')
-    await worker.orders.gaveUp(idOf(paymentId), Date.now())
+    await worker.orders.abandoned(idOf(paymentId), Date.now())
     const { out } = await run('show', paymentId)
     expect(out).toMatch(/^state +concluded PROCESS_FAIL$/m)
     expect(out).toMatch(/\+\d+ ms +concluded PROCESS_FAIL$/m)
@@ -83,7 +83,7 @@ describe('show', () => {
     const { paymentId } = await taken()
     const { jobId } = (await recordOf(paymentId)) ?? {}
     const shard = await shardOfJob(jobId ?? '')
-    await worker.mending.postpone(shard, [{ orderId: idOf(paymentId), jobId }], 60_000)
+    await worker.requeue.postpone(shard, [{ orderId: idOf(paymentId), jobId }], 60_000)
     const { out } = await run('show', paymentId)
     expect(out).toContain('delayed')
     expect(out).toMatch(/\+(1\.0 min|\d+\.\d s|\d+ ms) +to be taken again, not before$/m)
@@ -108,7 +108,7 @@ describe('show', () => {
     const { jobId = '' } = (await recordOf(paymentId)) ?? {}
     await worker.queues.queue(await shardOfJob(jobId)).remove(jobId)
     expect((await run('show', paymentId)).out).toContain(
-      `${jobId}, which is gone: mending gives it another`,
+      `${jobId}, which is gone: requeue gives it another`,
     )
   })
 })
@@ -128,8 +128,8 @@ test('open lists the open orders of all shards, oldest first', async () => {
 
 test('gave-up lists those that were given up, newest first', async () => {
   const [first, second] = [aPlaceOrder(), aPlaceOrder()]
-  await worker.orders.gaveUp(orderIdOf(first), Date.now() + 1_000)
-  await worker.orders.gaveUp(orderIdOf(second), Date.now() + 2_000)
+  await worker.orders.abandoned(orderIdOf(first), Date.now() + 1_000)
+  await worker.orders.abandoned(orderIdOf(second), Date.now() + 2_000)
   const { out } = await run('gave-up')
   const [, ...rows] = out.trimEnd().split('\n')
   expect(rows.slice(0, 2).map((row) => row.split(/ +/).at(-1))).toEqual([

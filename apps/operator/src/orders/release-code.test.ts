@@ -41,7 +41,7 @@ const aCode = () => `code-${crypto.randomUUID()}`
 
 /** Decides an order with this code as a worker does, and concludes it. */
 async function place(codeValue: string, order = aPlaceOrder({ codeValue })) {
-  const accepted = await ingress.intake.takeIn(
+  const accepted = await ingress.intake.accept(
     { order, clientId: 'C-1' },
     AbortSignal.timeout(5_000),
   )
@@ -53,7 +53,7 @@ async function place(codeValue: string, order = aPlaceOrder({ codeValue })) {
 
 async function decide(order: { acquirerId: string; paymentId: string }, orderCode: string) {
   const orderId = orderIdOf(order)
-  const judged: Judged = { orderId, claimedAt, judged: 'SUCCESS', takings: [], orderCode }
+  const judged: Judged = { orderId, claimedAt, judged: 'SUCCESS', limitUses: [], orderCode }
   const [outcome] = await worker.usage.decide([judged], await worker.usage.now())
   if (outcome === undefined) throw new Error('it was not decided')
   return outcome
@@ -69,7 +69,7 @@ test('a released code is placed once more, and its first order keeps its answer'
   expect(out).toMatch(`paymentId ${first.order.paymentId}`)
   expect(out).toMatch(`paymentRequestId ${first.paymentRequestId}`)
   expect(await decide(first.order, code)).toBe('SUCCESS') // Run again, it takes nothing.
-  const again = await ingress.intake.takeIn(
+  const again = await ingress.intake.accept(
     { order: first.order, clientId: 'C-1' },
     AbortSignal.timeout(5_000),
   )
@@ -92,7 +92,7 @@ test('without --yes nothing is released, and what was placed with the code is na
 test('a code is not released while its order is open', async () => {
   const code = aCode()
   const order = aPlaceOrder({ codeValue: code })
-  await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+  await ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
   await decide(order, code)
   const { exit, err } = await run('release-code', code, ...why, '--yes')
   expect([exit, err]).toEqual([1, expect.stringContaining('its order is still open')])

@@ -30,13 +30,13 @@ export async function showOrder(
   const shard = shardOf(orderId, store.shards)
   const { jobId = '' } = record
   const list = listNamed(jobId)
-  const [job, givenUp, dueAt] = await Promise.all([
+  const [job, abandonedOrder, dueAt] = await Promise.all([
     list === undefined ? store.queues.job(shard, jobId) : undefined,
-    store.orders.gaveUpAt(orderId),
+    store.orders.abandonedAt(orderId),
     list === undefined ? undefined : store.deferral.dueAt(shard, list, orderId),
   ])
   const now = Date.now()
-  const way = wayOf(record, job, { givenUp, dueAt }).sort((a, b) => a.at - b.at)
+  const way = wayOf(record, job, { abandonedOrder, dueAt }).sort((a, b) => a.at - b.at)
   const rows = way.map(({ at, what }) => [momentOf(at), afterOf(at - record.claimedAt), what])
   return [
     ...factsOf(record, job, now).map(([name, value]) => `${name.padEnd(18)}${visible(value)}\n`),
@@ -69,11 +69,11 @@ function factsOf(
 }
 
 function jobWords(jobId: string | undefined, job: JobStands | undefined): string {
-  if (jobId === undefined) return 'none: mending gives it one'
+  if (jobId === undefined) return 'none: requeue gives it one'
   const list = listNamed(jobId)
   if (list !== undefined) return `none: deferred, ${waitsFor(list)}`
   return job === undefined
-    ? `${jobId}, which is gone: mending gives it another`
+    ? `${jobId}, which is gone: requeue gives it another`
     : `${jobId}, ${job.state}`
 }
 
@@ -87,7 +87,7 @@ function waitsFor(list: string): string {
 function wayOf(
   { claimedAt, concludedAt, outcome, jobId }: OrderRecord,
   job: JobStands | undefined,
-  { givenUp, dueAt }: { givenUp: number | undefined; dueAt: number | undefined },
+  { abandonedOrder, dueAt }: { abandonedOrder: number | undefined; dueAt: number | undefined },
 ): Event[] {
   const way: Event[] = [{ at: claimedAt, what: 'claimed' }]
   if (job !== undefined) {
@@ -98,8 +98,8 @@ function wayOf(
     if (job.dueAt !== undefined) way.push({ at: job.dueAt, what: 'to be taken again, not before' })
   }
   if (dueAt !== undefined) way.push({ at: dueAt, what: 'to be taken again, by then at the latest' })
-  if (givenUp !== undefined)
-    way.push({ at: givenUp, what: 'given up: nothing could decide it in time' })
+  if (abandonedOrder !== undefined)
+    way.push({ at: abandonedOrder, what: 'given up: nothing could decide it in time' })
   if (concludedAt !== undefined) way.push({ at: concludedAt, what: `concluded ${outcome}` })
   return way
 }

@@ -3,16 +3,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { newPaymentId } from '../cli/sample-order.ts'
 import { checkSignature } from '../client/answer-signature.ts'
 import { type Reply, targetOf, type Who } from '../client/caller.ts'
-import { Unmet } from './case.ts'
+import { UnmetPrecondition } from './case.ts'
 import { type Fixture, patched } from './fixtures.ts'
+import { type LooseAnswer, looseAnswer, looseInquiryAnswer } from './loose-answer.ts'
 import { type Make, makeRequest } from './make-request.ts'
 import { bytesOf, type Change, changed, type Fields } from './order.ts'
-import { type Told, toldBy, toldByInquiry } from './parsed-answer.ts'
 import {
-  type Connection,
-  type Door,
   drop,
+  type Endpoint,
   exchange,
+  type HttpConnection,
   openConnection,
   type Recorded,
   type Sent,
@@ -27,7 +27,7 @@ export type Setting = {
   /** How long an order that is answered U may stay open before a case gives up, in ms. */
   finalWithinMs: number
   /** The first order of the run, and what was told of it. */
-  first: { order: Fields; told: Told }
+  first: { order: Fields; told: LooseAnswer }
 }
 
 /** Alipay+ waits 8 s where an answer is due in 5. */
@@ -37,17 +37,17 @@ const PATIENCE = 8 / 5
 const REPEAT_MS = 250
 
 /** How a request differs from an ordinary one. */
-export type Way = Make & { connection?: Connection }
+export type Way = Make & { connection?: HttpConnection }
 
 /** What one case works with: it makes orders, sends them, and keeps what went over the wire. */
-export class Lab {
+export class CaseContext {
   readonly recorded: Recorded[] = []
   readonly setting: Setting
   /** How many orders of the fixture may be placed before its state is there. */
   readonly after: number
   readonly #of: string
   readonly #sample: Fields
-  readonly #connections: Connection[] = []
+  readonly #connections: HttpConnection[] = []
 
   /** Works for the case `of`; its fixture changes the sample. */
   constructor(of: string, setting: Setting, fixture: Fixture = { order: {}, after: 0 }) {
@@ -65,35 +65,36 @@ export class Lab {
   }
 
   /** Sends an order once. */
-  async send(order: Fields | Buffer, way: Way = {}): Promise<Told> {
-    return toldBy(await this.#exchange('place', order, way))
+  async send(order: Fields | Buffer, way: Way = {}): Promise<LooseAnswer> {
+    return looseAnswer(await this.#exchange('place', order, way))
   }
 
   /** Sends an order until it is final, or has been open for too long; a U is no answer to what a case asks. */
-  async place(order: Fields | Buffer, way: Way = {}): Promise<Told> {
+  async place(order: Fields | Buffer, way: Way = {}): Promise<LooseAnswer> {
     return this.#untilFinal(() => this.send(order, way))
   }
 
   /**
    * Places an order, as the first part of a case.
    *
-   * @throws Unmet when it is not placed
+   * @throws UnmetPrecondition when it is not placed
    */
-  async placed(order: Fields | Buffer, way: Way = {}): Promise<Told> {
+  async placed(order: Fields | Buffer, way: Way = {}): Promise<LooseAnswer> {
     const told = await this.place(order, way)
-    if (told.code !== 'SUCCESS') throw new Unmet(`the order itself was answered ${told.code}`)
+    if (told.code !== 'SUCCESS')
+      throw new UnmetPrecondition(`the order itself was answered ${told.code}`)
     return told
   }
 
   /** Places an order so many times, one after the other. */
-  async inTurn(order: Fields, times: number, way: Way = {}): Promise<Told[]> {
-    const told: Told[] = []
+  async inTurn(order: Fields, times: number, way: Way = {}): Promise<LooseAnswer[]> {
+    const told: LooseAnswer[] = []
     for (let at = 0; at < times; at += 1) told.push(await this.place(order, way))
     return told
   }
 
   /** Places orders at the same moment, each over a connection of its own; all are signed before the first is sent. */
-  async atOnce(orders: readonly Fields[]): Promise<Told[]> {
+  async atOnce(orders: readonly Fields[]): Promise<LooseAnswer[]> {
     const made = await Promise.all(
       orders.map(async (order) => ({ order, sent: await this.made(order) })),
     )
@@ -106,16 +107,16 @@ export class Lab {
   }
 
   /** Asks once how an order stands. */
-  async inquire(order: Fields, way: Way = {}): Promise<Told> {
+  async inquire(order: Fields, way: Way = {}): Promise<LooseAnswer> {
     const { acquirerId, pspId, paymentId } = order
     const inquiry = { acquirerId, pspId, paymentId }
-    return toldByInquiry(
+    return looseInquiryAnswer(
       await this.#exchange('inquire', inquiry, { url: this.setting.who.inquiryUrl, ...way }),
     )
   }
 
   /** Asks until the order is final, or has been open for too long. */
-  async inquireFinal(order: Fields): Promise<Told> {
+  async inquireFinal(order: Fields): Promise<LooseAnswer> {
     return this.#untilFinal(() => this.inquire(order))
   }
 
@@ -135,12 +136,12 @@ export class Lab {
   }
 
   /** Sends what was made before, once. */
-  async sendMade(sent: Sent): Promise<Told> {
-    return toldBy(await this.#send('place', sent, {}))
+  async sendMade(sent: Sent): Promise<LooseAnswer> {
+    return looseAnswer(await this.#send('place', sent, {}))
   }
 
   /** A connection that requests may share; it lives as long as the case. */
-  connection(): Connection {
+  connection(): HttpConnection {
     const { url, tls } = this.setting.who
     const opened = openConnection(url, tls)
     this.#connections.push(opened)
@@ -151,7 +152,7 @@ export class Lab {
     for (const { close } of this.#connections) close()
   }
 
-  async #untilFinal(ask: () => Promise<Told>): Promise<Told> {
+  async #untilFinal(ask: () => Promise<LooseAnswer>): Promise<LooseAnswer> {
     const until = performance.now() + this.setting.finalWithinMs
     let told = await ask()
     while (told.status === 'U' && performance.now() < until) {
@@ -161,9 +162,9 @@ export class Lab {
     return told
   }
 
-  async #exchange(door: Door, message: Fields | Buffer, way: Way): Promise<Reply> {
+  async #exchange(endpoint: Endpoint, message: Fields | Buffer, way: Way): Promise<Reply> {
     const sent = await makeRequest(bytesOf(message), way, this.setting.who)
-    return this.#send(this.#isProtocol(sent) ? door : 'elsewhere', sent, way)
+    return this.#send(this.#isProtocol(sent) ? endpoint : 'elsewhere', sent, way)
   }
 
   /** Answers elsewhere than to a POST on one of the two paths are promised by nobody. */
@@ -175,16 +176,22 @@ export class Lab {
     )
   }
 
-  async #send(door: Door, sent: Sent, { connection }: Way): Promise<Reply> {
+  async #send(endpoint: Endpoint, sent: Sent, { connection }: Way): Promise<Reply> {
     const { who, answerWithinMs } = this.setting
     const startedAt = performance.now()
     const timeoutMs = answerWithinMs * PATIENCE
     const reply = await exchange(sent, { timeoutMs, tls: who.tls, connection })
-    return this.#record(door, sent, this.#verified(sent, reply), startedAt)
+    return this.#record(endpoint, sent, this.#verified(sent, reply), startedAt)
   }
 
-  #record(door: Door, sent: Sent, reply: Reply, startedAt: number): Reply {
-    this.recorded.push({ of: this.#of, door, sent, reply, tookMs: performance.now() - startedAt })
+  #record(endpoint: Endpoint, sent: Sent, reply: Reply, startedAt: number): Reply {
+    this.recorded.push({
+      of: this.#of,
+      endpoint,
+      sent,
+      reply,
+      tookMs: performance.now() - startedAt,
+    })
     return reply
   }
 

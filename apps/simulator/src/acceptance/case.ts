@@ -1,5 +1,5 @@
 import { isResultCode, type ResultCode } from '@placeorder/protocol'
-import type { Lab } from './case-context.ts'
+import type { CaseContext } from './case-context.ts'
 import type { FixtureName } from './fixtures.ts'
 import type { Recorded } from './wire.ts'
 
@@ -39,13 +39,13 @@ type Words = {
 }
 
 /** A case that sends something, and says what it got: a code or words. */
-export type Trial = Words & {
+export type RequestCase = Words & {
   /** The entry of the fixtures file whose state this needs; without it the case is skipped. */
   needs?: FixtureName
   /** Waits for all other trials, since it looks for what they may have left behind. */
   last?: true
-  /** @throws Unmet when what has to come first did not come about */
-  act: (lab: Lab) => Promise<string>
+  /** @throws UnmetPrecondition when what has to come first did not come about */
+  act: (lab: CaseContext) => Promise<string>
 }
 
 /** A case about all answers of the run, judged when they are there. */
@@ -56,12 +56,12 @@ export type Survey = Words & {
   fault: (one: Recorded) => string | undefined
 }
 
-export type Case = Trial | Survey
+export type Case = RequestCase | Survey
 
 export const groupOf = ({ name }: { name: string }): string => name.slice(0, name.indexOf('/'))
 
 /** What has to come before the matter itself did not come about. */
-export class Unmet extends Error {}
+export class UnmetPrecondition extends Error {}
 
 /** The page of the message body; `at` is a field or a heading of it. */
 export const page = (at: string): Source => ({ page: 'placeOrder.txt', at, word: 'doc' })

@@ -8,7 +8,7 @@ import { wrongAcquirers } from '../../test/faulty-behaviours.ts'
 import { makeKeys, writeKeys } from '../../test/keys.ts'
 import { recorder } from '../../test/recorder.ts'
 import { SmallAcquirer } from '../../test/small-acquirer.ts'
-import { Usage } from '../cli/command.ts'
+import { UsageError } from '../cli/command.ts'
 import { openTerminal } from '../cli/terminal.ts'
 import { command } from './command.ts'
 
@@ -164,7 +164,7 @@ describe('acceptance', () => {
     ['a concurrency of nothing', ['--concurrency', '0'], '--concurrency 0'],
     ['a sample that is not there', ['--sample', '/nowhere.json'], '--sample /nowhere.json'],
   ])('does not understand %s', async (_what, args, words) => {
-    await expect(run(...args)).rejects.toThrow(Usage)
+    await expect(run(...args)).rejects.toThrow(UsageError)
     await expect(run(...args)).rejects.toThrow(words)
   })
 
@@ -176,7 +176,7 @@ describe('acceptance', () => {
   ])('names what is wrong with a fixtures file that %s', async (_what, text, words) => {
     const fixtures = join(dir, 'wrong.json')
     await writeFile(fixtures, text)
-    await expect(run('--fixtures', fixtures)).rejects.toThrow(Usage)
+    await expect(run('--fixtures', fixtures)).rejects.toThrow(UsageError)
     await expect(run('--fixtures', fixtures)).rejects.toThrow(words)
   })
 

@@ -1,5 +1,5 @@
 import { callerOptions, readWho } from '../cli/caller-options.ts'
-import { type Command, exit, Usage } from '../cli/command.ts'
+import { type Command, exit, UsageError } from '../cli/command.ts'
 import { asksForHelp, numberOf, printHelp, readArgs } from '../cli/options.ts'
 import { readSample } from '../cli/sample-order.ts'
 import type { Terminal } from '../cli/terminal.ts'
@@ -109,7 +109,7 @@ async function run(
 ): Promise<Acceptance> {
   const who = await readWho(values, terminal)
   if (who.serverKey === undefined)
-    throw new Usage('--server-key: whether answers are signed cannot be told without it')
+    throw new UsageError('--server-key: whether answers are signed cannot be told without it')
   const setting = {
     who,
     sample: await readOrder(values.sample),
@@ -141,6 +141,6 @@ async function run(
 
 async function readOrder(path: string | undefined): Promise<Fields> {
   const { fields } = await readSample(path)
-  if (fields === undefined) throw new Usage(`--sample ${path}: is no JSON object`)
+  if (fields === undefined) throw new UsageError(`--sample ${path}: is no JSON object`)
   return fields
 }

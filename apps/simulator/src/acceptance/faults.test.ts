@@ -74,7 +74,7 @@ test('the right acquirer passes every case, and none is left out', async () => {
   expect(outcomes).toHaveLength(allCases().length)
 })
 
-/** Every answer is judged by what these chapters provoke: all statuses, from both doors. */
+/** Every answer is judged by what these chapters provoke: all statuses, from both endpoints. */
 const anyAnswers = 'codes,inquiry,answers'
 
 /** Enough to know that an order does not end, or an answer comes late; nothing else waits so long here. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { readNamed } from '../cli/caller-options.ts'
-import { Usage } from '../cli/command.ts'
+import { UsageError } from '../cli/command.ts'
 
 /** Result codes that only an acquirer in a certain state gives. */
 export const stateCodes = [
@@ -39,7 +39,7 @@ export type Fixtures = z.output<typeof FixturesFile>
 /**
  * Reads the fixtures file; without one there are none.
  *
- * @throws Usage naming every fault of the file
+ * @throws UsageError naming every fault of the file
  */
 export async function readFixtures(path: string | undefined): Promise<Fixtures> {
   if (path === undefined) return {}
@@ -50,14 +50,14 @@ export async function readFixtures(path: string | undefined): Promise<Fixtures> 
   const faults = parsed.error.issues.map(
     (issue) => `${issue.path.join('.') || 'file'}: ${issue.message}`,
   )
-  throw new Usage(`--fixtures ${path}: ${faults.join('; ')}`)
+  throw new UsageError(`--fixtures ${path}: ${faults.join('; ')}`)
 }
 
 function jsonOf(path: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new Usage(`--fixtures ${path}: is not JSON`, { cause })
+    throw new UsageError(`--fixtures ${path}: is not JSON`, { cause })
   }
 }
 

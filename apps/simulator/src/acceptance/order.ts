@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Unmet } from './case.ts'
+import { UnmetPrecondition } from './case.ts'
 import { isObject } from './fixtures.ts'
 
 /** The fields of a message that a case builds; it may break any rule. */
@@ -40,11 +40,11 @@ const Money = z.object({ value: z.string().regex(/^\d+$/), currency: z.string() 
 /**
  * The amount at a path, and one smallest unit more.
  *
- * @throws Unmet when the sample has no amount there
+ * @throws UnmetPrecondition when the sample has no amount there
  */
 export function amountIn(fields: Fields, name: 'paymentAmount' | 'settlementAmount') {
   const amount = Money.safeParse(fields[name])
-  if (!amount.success) throw new Unmet(`the sample's ${name} is no amount`)
+  if (!amount.success) throw new UnmetPrecondition(`the sample's ${name} is no amount`)
   const { value, currency } = amount.data
   return { value, currency, more: { value: `${BigInt(value) + 1n}`, currency } }
 }

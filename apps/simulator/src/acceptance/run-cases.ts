@@ -1,5 +1,5 @@
-import { allOfThem, type Case, type Survey, type Trial, Unmet } from './case.ts'
-import { Lab, type Setting } from './case-context.ts'
+import { allOfThem, type Case, type RequestCase, type Survey, UnmetPrecondition } from './case.ts'
+import { CaseContext, type Setting } from './case-context.ts'
 import type { Fixtures } from './fixtures.ts'
 import type { Recorded } from './wire.ts'
 
@@ -21,7 +21,7 @@ export type RunOptions = {
   /** How many cases run at the same moment. */
   concurrency: number
   signal: AbortSignal
-  /** Told how many cases are through, after each. */
+  /** Reports how many cases are through, after each. */
   onProgress?: (done: number, of: number) => void
 }
 
@@ -73,7 +73,7 @@ async function greet(
     order: {},
     told: { code: 'nothing', status: undefined, paymentRequestId: undefined },
   }
-  const lab = new Lab('the first order', { ...setting, first: nobody })
+  const lab = new CaseContext('the first order', { ...setting, first: nobody })
   const order = lab.order()
   const told = await lab.place(order)
   const reply = lab.recorded[0]?.reply
@@ -83,13 +83,13 @@ async function greet(
   return { setting: { ...setting, first: { order, told } }, recorded: [...lab.recorded] }
 }
 
-async function attempt(trial: Trial, setting: Setting, fixtures: Fixtures): Promise<Outcome> {
+async function attempt(trial: RequestCase, setting: Setting, fixtures: Fixtures): Promise<Outcome> {
   const fixture = trial.needs === undefined ? undefined : fixtures[trial.needs]
   if (trial.needs !== undefined && fixture === undefined) {
     const got = `no "${trial.needs}" in the fixtures file`
     return { case: trial, verdict: 'SKIPPED', got, tookMs: 0, recorded: [] }
   }
-  const lab = new Lab(trial.name, setting, fixture)
+  const lab = new CaseContext(trial.name, setting, fixture)
   const startedAt = performance.now()
   try {
     const got = await trial.act(lab).catch(unmet)
@@ -107,7 +107,7 @@ async function attempt(trial: Trial, setting: Setting, fixtures: Fixtures): Prom
 }
 
 function unmet(error: unknown): string {
-  if (error instanceof Unmet) return error.message
+  if (error instanceof UnmetPrecondition) return error.message
   throw error
 }
 

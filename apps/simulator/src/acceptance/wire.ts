@@ -8,27 +8,27 @@ export type Pair = readonly [name: string, value: string]
 /** A request that may be wrong in any way HTTP lets it be. */
 export type Sent = { method: string; url: URL; headers: readonly Pair[]; body: Buffer }
 
-/** Which door a request went to; `elsewhere` is what no protocol answer is promised for. */
-export type Door = 'place' | 'inquire' | 'elsewhere'
+/** Which endpoint a request went to; `elsewhere` is what no protocol answer is promised for. */
+export type Endpoint = 'place' | 'inquire' | 'elsewhere'
 
 /** A request of a case, and what came of it. */
-export type Recorded = { of: string; door: Door; sent: Sent; reply: Reply; tookMs: number }
+export type Recorded = { of: string; endpoint: Endpoint; sent: Sent; reply: Reply; tookMs: number }
 
 /** An answer has some hundred bytes; what is larger than this is none. */
 const ANSWER_BYTES_MAX = 1_048_576
 
 /** A connection that several requests may go over, one after the other. */
-export type Connection = { agent: http.Agent; close: () => void }
+export type HttpConnection = { agent: http.Agent; close: () => void }
 
 /** Opens a connection, when the first request goes over it. */
-export function openConnection(url: URL, tls: Tls): Connection {
+export function openConnection(url: URL, tls: Tls): HttpConnection {
   const kept = { keepAlive: true, maxSockets: 1 }
   const agent =
     url.protocol === 'https:' ? new https.Agent({ ...kept, ...tls }) : new http.Agent(kept)
   return { agent, close: () => agent.destroy() }
 }
 
-type Way = { tls: Tls; connection?: Connection | undefined }
+type Way = { tls: Tls; connection?: HttpConnection | undefined }
 
 /**
  * Sends a request and waits at most `timeoutMs` for its answer; then its connection is dropped. What becomes of it is a

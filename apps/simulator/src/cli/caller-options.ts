@@ -8,7 +8,7 @@ import {
   readPublicKey,
 } from '@placeorder/protocol'
 import type { Tls, Who } from '../client/caller.ts'
-import { Usage } from './command.ts'
+import { UsageError } from './command.ts'
 import type { Option } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -85,7 +85,7 @@ export type CallerValues = {
  * Reads who calls whom, and the keys. Without a server key where one is expected, answers stay unverified, and the
  * terminal says so.
  *
- * @throws Usage naming the option whose value makes no sense
+ * @throws UsageError naming the option whose value makes no sense
  */
 export async function readWho(
   values: CallerValues,
@@ -108,7 +108,7 @@ export async function readWho(
 function urlOf(option: keyof typeof paths, text: string): URL {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol))
-    throw new Usage(`--${option} ${text}: is no http or https URL`)
+    throw new UsageError(`--${option} ${text}: is no http or https URL`)
   if (!/^[^/]*\/\/[^/?#]*\//.test(text)) url.pathname = paths[option]
   return url
 }
@@ -132,7 +132,7 @@ async function readKey<K>(
     return keyFrom(bytes)
   } catch (cause) {
     if (cause instanceof KeyFault)
-      throw new Usage(`--${option} ${path}: ${cause.message}`, { cause })
+      throw new UsageError(`--${option} ${path}: ${cause.message}`, { cause })
     throw cause
   }
 }
@@ -155,7 +155,7 @@ async function readServerKey(
 async function readTls(values: CallerValues): Promise<Tls> {
   const { ca, cert, 'cert-key': certKey, insecure = false } = values
   if ((cert === undefined) !== (certKey === undefined))
-    throw new Usage('--cert and --cert-key go together')
+    throw new UsageError('--cert and --cert-key go together')
   return {
     ...(ca === undefined ? {} : { ca: await readKey('ca', ca, certificatesPem) }),
     ...(cert === undefined ? {} : { cert: await readKey('cert', cert, certificatesPem) }),
@@ -171,14 +171,14 @@ const keyPem = (bytes: Uint8Array) =>
 /**
  * Reads a file that an option names.
  *
- * @throws Usage when it cannot be read
+ * @throws UsageError when it cannot be read
  */
 export async function readNamed(option: string, path: string, remedy?: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new Usage(
+    throw new UsageError(
       `--${option} ${path}: cannot be read (${why})${remedy === undefined ? '' : `; ${remedy}`}`,
       { cause },
     )

@@ -8,7 +8,7 @@ export type Command = {
   /**
    * Does it and gives the exit code. `--help` is the command's own.
    *
-   * @throws Usage when the arguments make no sense; main prints its message and exits with `exit.usage`
+   * @throws UsageError when the arguments make no sense; main prints its message and exits with `exit.usage`
    */
   run(args: string[], terminal: Terminal): Promise<number>
 }
@@ -23,9 +23,9 @@ export const exit = {
 } as const
 
 /** The arguments, or a file they name, make no sense; the message tells what to do. */
-export class Usage extends Error {
+export class UsageError extends Error {
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options)
-    this.name = 'Usage'
+    this.name = 'UsageError'
   }
 }

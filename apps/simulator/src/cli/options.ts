@@ -1,5 +1,5 @@
 import { type ParseArgsOptionDescriptor, type ParseArgsOptionsConfig, parseArgs } from 'node:util'
-import { type Command, Usage } from './command.ts'
+import { type Command, UsageError } from './command.ts'
 import type { Terminal } from './terminal.ts'
 
 /** An option of a command: what parseArgs needs, and what `--help` says of it. */
@@ -15,7 +15,7 @@ const helpOption = { type: 'boolean', short: 'h', help: 'this text' } as const s
 /**
  * Reads a command's arguments, strictly.
  *
- * @throws Usage on an unknown option, a missing value, or more than `positionalsMax` words without an option
+ * @throws UsageError on an unknown option, a missing value, or more than `positionalsMax` words without an option
  */
 export function readArgs<const O extends ParseArgsOptionsConfig>(
   args: string[],
@@ -33,10 +33,10 @@ export function readArgs<const O extends ParseArgsOptionsConfig>(
   try {
     parsed = read()
   } catch (cause) {
-    throw new Usage(cause instanceof Error ? cause.message : String(cause), { cause })
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause })
   }
   const surplus = parsed.positionals[positionalsMax]
-  if (surplus !== undefined) throw new Usage(`I do not know what to do with '${surplus}'`)
+  if (surplus !== undefined) throw new UsageError(`I do not know what to do with '${surplus}'`)
   return parsed
 }
 
@@ -73,7 +73,7 @@ export function printHelp(
 /**
  * Reads a number given as an option.
  *
- * @throws Usage when it is no number, or outside of [min, max]
+ * @throws UsageError when it is no number, or outside of [min, max]
  */
 export function numberOf(
   option: string,
@@ -86,8 +86,8 @@ export function numberOf(
 ): number {
   const value = Number(text)
   const good = text.trim() !== '' && Number.isFinite(value) && (!whole || Number.isInteger(value))
-  if (!good) throw new Usage(`--${option} ${text}: is no ${whole ? 'whole ' : ''}number`)
+  if (!good) throw new UsageError(`--${option} ${text}: is no ${whole ? 'whole ' : ''}number`)
   if (value < min || value > max)
-    throw new Usage(`--${option} ${text}: must be between ${min} and ${max}`)
+    throw new UsageError(`--${option} ${text}: must be between ${min} and ${max}`)
   return value
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { recorder } from '../../test/recorder.ts'
-import { type Command, Usage } from './command.ts'
+import { type Command, UsageError } from './command.ts'
 import { runSimulator } from './run-command.ts'
 
 const commands: Command[] = [
@@ -13,7 +13,7 @@ const commands: Command[] = [
     name: 'bad',
     summary: 'Does not understand.',
     run: async () => {
-      throw new Usage('I do not understand')
+      throw new UsageError('I do not understand')
     },
   },
   {

@@ -1,4 +1,4 @@
-import { type Command, exit, Usage } from './command.ts'
+import { type Command, exit, UsageError } from './command.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Runs the command that the arguments name, and gives the exit code. What nobody planned is thrown. */
@@ -19,10 +19,10 @@ export async function runSimulator(
   }
   const command = commands.find((candidate) => candidate.name === name)
   try {
-    if (command === undefined) throw new Usage(`there is no command '${name}'`)
+    if (command === undefined) throw new UsageError(`there is no command '${name}'`)
     return await command.run(rest, terminal)
   } catch (error) {
-    if (!(error instanceof Usage)) throw error
+    if (!(error instanceof UsageError)) throw error
     terminal.note(`${terminal.paint('red', error.message)}`)
     terminal.note(`See: simulator ${command === undefined ? '' : `${command.name} `}--help`)
     return exit.usage

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import standardOrder from '../../../../config/sample-order.json' with { type: 'json' }
 import type { OrderCall } from '../client/call-place-order.ts'
 import { readNamed } from './caller-options.ts'
-import { Usage } from './command.ts'
+import { UsageError } from './command.ts'
 
 /** The order to send: whatever the file holds, its bytes and, if it is a JSON object, its fields. */
 export type Sample = { bytes: Buffer; fields: Record<string, unknown> | undefined }
@@ -30,21 +30,21 @@ function fieldsOf(bytes: Buffer): Record<string, unknown> | undefined {
 /**
  * The sample's fields, of which some are changed.
  *
- * @throws Usage when the sample is no JSON object
+ * @throws UsageError when the sample is no JSON object
  */
 export function withFields(
   sample: Sample,
   changes: Record<string, unknown>,
 ): Record<string, unknown> {
   if (sample.fields === undefined)
-    throw new Usage('--sample: is no JSON object; --keep-payment-id sends it as it is')
+    throw new UsageError('--sample: is no JSON object; --keep-payment-id sends it as it is')
   return { ...sample.fields, ...changes }
 }
 
 /**
  * The fields with one of them changed, as `merchant.store.storeName=UGG` says; objects on the way to it are made.
  *
- * @throws Usage when there is no name before a `=`
+ * @throws UsageError when there is no name before a `=`
  */
 export function withField(
   fields: Record<string, unknown>,
@@ -52,7 +52,7 @@ export function withField(
 ): Record<string, unknown> {
   const [, path = '', text = ''] = /^([^=]+)=(.*)$/s.exec(change) ?? []
   const [name = '', ...rest] = path.split('.')
-  if (name === '') throw new Usage(`--set ${change}: is not of the form field=text`)
+  if (name === '') throw new UsageError(`--set ${change}: is not of the form field=text`)
   if (rest.length === 0) return { ...fields, [name]: text }
   const inner = z.record(z.string(), z.unknown()).safeParse(fields[name]).data ?? {}
   return { ...fields, [name]: withField(inner, `${rest.join('.')}=${text}`) }

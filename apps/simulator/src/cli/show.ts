@@ -1,5 +1,5 @@
 import type { Exchange, Reply } from '../client/caller.ts'
-import type { Heard } from '../client/read-answer.ts'
+import type { ParsedAnswer } from '../client/read-answer.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Prints a request and what came back, as they were on the wire. */
@@ -40,7 +40,7 @@ function signatureWords(
 }
 
 /** In a few words, what a caller takes from an answer. */
-export function heardWords(heard: Heard, terminal: Terminal): string {
+export function heardWords(heard: ParsedAnswer, terminal: Terminal): string {
   if (heard.kind === 'NO_ORDER') return terminal.paint('yellow', 'the acquirer has no such order')
   if (heard.kind === 'NOTHING') return terminal.paint('red', heard.reason)
   const colour = heard.status === 'S' ? 'green' : heard.status === 'F' ? 'red' : 'yellow'

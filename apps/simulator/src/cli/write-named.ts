@@ -1,18 +1,18 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { Usage } from './command.ts'
+import { UsageError } from './command.ts'
 
 /**
  * Writes a file that an option names, and the folders on the way to it.
  *
- * @throws Usage when it cannot be written
+ * @throws UsageError when it cannot be written
  */
 export async function writeNamed(option: string, path: string, text: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, text)
   } catch (cause) {
-    throw new Usage(`--${option} ${path}: ${cause instanceof Error ? cause.message : cause}`, {
+    throw new UsageError(`--${option} ${path}: ${cause instanceof Error ? cause.message : cause}`, {
       cause,
     })
   }

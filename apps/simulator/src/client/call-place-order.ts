@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Caller, Exchange } from './caller.ts'
-import { type Heard, hearInquired, hearPlaced } from './read-answer.ts'
+import { hearInquired, hearPlaced, type ParsedAnswer } from './read-answer.ts'
 
 /** When Alipay+ inquires after an order that is not final: the waits before each inquiry, in seconds (PROTOCOL.md). */
 const INQUIRY_WAITS_S = [4, 4, 30, 60, 60, 60, 300, 300]
@@ -17,10 +17,10 @@ export type Step = {
   kind: 'PLACE' | 'REPEAT' | 'INQUIRE'
   atMs: number
   exchange: Exchange
-  heard: Heard
+  heard: ParsedAnswer
 }
 
-export type FinalResult = Extract<Heard, { kind: 'RESULT' }> & { status: 'S' | 'F' }
+export type FinalResult = Extract<ParsedAnswer, { kind: 'RESULT' }> & { status: 'S' | 'F' }
 
 /** How a call ended. Without a final result the schedule is through, and the order is open as far as the caller knows. */
 export type Call = { final: FinalResult | undefined; steps: readonly Step[] }
@@ -29,7 +29,7 @@ export type CallOptions = {
   signal?: AbortSignal | undefined
   /** Multiplies the waits of the schedule: 1 is as published, 0.001 makes 4 s into 4 ms. */
   timeFactor?: number | undefined
-  /** Told of each step when it is done. */
+  /** Called with each step when it is done. */
   onStep?: ((step: Step) => void) | undefined
 }
 
@@ -80,7 +80,7 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   })
 }
 
-export const isFinal = (heard: Heard): heard is FinalResult =>
+export const isFinal = (heard: ParsedAnswer): heard is FinalResult =>
   heard.kind === 'RESULT' && heard.status !== 'U'
 
 /** What was done for one order, in order. */
@@ -98,13 +98,13 @@ class Trail {
     this.#options = options
   }
 
-  async step(kind: 'PLACE' | 'REPEAT'): Promise<Heard> {
+  async step(kind: 'PLACE' | 'REPEAT'): Promise<ParsedAnswer> {
     const atMs = performance.now() - this.#startedAt
     const exchange = await this.#caller.place(this.#order.body, this.#options.signal)
     return this.#keep({ kind, atMs, exchange, heard: hearPlaced(exchange.reply) })
   }
 
-  async inquire(): Promise<Heard> {
+  async inquire(): Promise<ParsedAnswer> {
     const { ids } = this.#order
     if (ids === undefined) return { kind: 'NO_ORDER' }
     const atMs = performance.now() - this.#startedAt
@@ -112,7 +112,7 @@ class Trail {
     return this.#keep({ kind: 'INQUIRE', atMs, exchange, heard: hearInquired(exchange.reply) })
   }
 
-  #keep(step: Step): Heard {
+  #keep(step: Step): ParsedAnswer {
     this.steps.push(step)
     if (isFinal(step.heard)) this.final = step.heard
     this.#options.onStep?.(step)

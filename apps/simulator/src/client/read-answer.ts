@@ -22,7 +22,7 @@ const InquiryAnswer = z.object({
 })
 
 /** What a caller takes from what came back. */
-export type Heard =
+export type ParsedAnswer =
   | {
       kind: 'RESULT'
       status: ResultStatus
@@ -36,14 +36,14 @@ export type Heard =
   | { kind: 'NOTHING'; reason: string }
 
 /** What an answer of placeOrder tells. */
-export function hearPlaced(reply: Reply): Heard {
+export function hearPlaced(reply: Reply): ParsedAnswer {
   const answer = trusted(reply, PlaceAnswer)
   if (typeof answer === 'string') return { kind: 'NOTHING', reason: answer }
   return resultOf(answer.result, answer)
 }
 
 /** What an answer of inquiryOrder tells of the order. */
-export function hearInquired(reply: Reply): Heard {
+export function hearInquired(reply: Reply): ParsedAnswer {
   const answer = trusted(reply, InquiryAnswer)
   if (typeof answer === 'string') return { kind: 'NOTHING', reason: answer }
   if (answer.result.resultCode === 'ORDER_NOT_EXIST') return { kind: 'NO_ORDER' }
@@ -56,7 +56,7 @@ export function hearInquired(reply: Reply): Heard {
 function resultOf(
   { resultStatus, resultCode }: Result,
   { paymentRequestId, passThroughInfo }: Omit<z.infer<typeof PlaceAnswer>, 'result'>,
-): Heard {
+): ParsedAnswer {
   const named = paymentRequestId && resultStatus === 'S' ? { paymentRequestId } : {}
   const passed = passThroughInfo ? { passThroughInfo } : {}
   return { kind: 'RESULT', status: resultStatus, code: resultCode, ...named, ...passed }

@@ -1,5 +1,5 @@
 import { callerOptions, readWho } from '../cli/caller-options.ts'
-import { type Command, exit, Usage } from '../cli/command.ts'
+import { type Command, exit, UsageError } from '../cli/command.ts'
 import { asksForHelp, printHelp, readArgs } from '../cli/options.ts'
 import { orderCall, readSample, withFields } from '../cli/sample-order.ts'
 import { exchangeAsJson, heardWords, showExchange } from '../cli/show.ts'
@@ -32,7 +32,7 @@ export const command: Command = {
     }
     const { values, positionals } = readArgs(args, options, 1)
     const [paymentId] = positionals
-    if (paymentId === undefined) throw new Usage('which order? inquire <paymentId>')
+    if (paymentId === undefined) throw new UsageError('which order? inquire <paymentId>')
     const ids = await idsOf(paymentId, values)
     const caller = new Caller(await readWho(values, terminal))
     try {
@@ -63,6 +63,6 @@ async function idsOf(paymentId: string, values: IdValues) {
   })
   const { ids } = orderCall(Buffer.from(JSON.stringify(fields)))
   if (ids === undefined)
-    throw new Usage('--sample: has no acquirerId and pspId; give --acquirer-id and --psp-id')
+    throw new UsageError('--sample: has no acquirerId and pspId; give --acquirer-id and --psp-id')
   return ids
 }

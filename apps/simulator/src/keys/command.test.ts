@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { sign, verify } from '@placeorder/protocol'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { recorder } from '../../test/recorder.ts'
-import { Usage } from '../cli/command.ts'
+import { UsageError } from '../cli/command.ts'
 import { command } from './command.ts'
 
 let dir: string
@@ -37,7 +37,7 @@ test('only the owner can read the private key', async () => {
 test('a pair that is there stays, unless --force is given', async () => {
   await make()
   const before = await readFile(privateFile(), 'utf8')
-  await expect(make()).rejects.toThrow(Usage)
+  await expect(make()).rejects.toThrow(UsageError)
   expect(await readFile(privateFile(), 'utf8')).toBe(before)
   expect(await make('--force')).toBe(0)
   expect(await readFile(privateFile(), 'utf8')).not.toBe(before)
@@ -54,7 +54,7 @@ test('--json tells where they are', async () => {
 })
 
 test('a name that leads elsewhere is refused', async () => {
-  await expect(make('--name', '../out')).rejects.toThrow(Usage)
+  await expect(make('--name', '../out')).rejects.toThrow(UsageError)
 })
 
 test('a folder that cannot be made is named', async () => {

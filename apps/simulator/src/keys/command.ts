@@ -2,7 +2,7 @@ import { generateKeyPair } from 'node:crypto'
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Command, exit, Usage } from '../cli/command.ts'
+import { type Command, exit, UsageError } from '../cli/command.ts'
 import { asksForHelp, printHelp, readArgs } from '../cli/options.ts'
 
 /** PROTOCOL.md: 2048 bits or more. */
@@ -31,7 +31,7 @@ export const command: Command = {
     const { values } = readArgs(args, options)
     const { out, name, force = false, json = false } = values
     if (!/^[\w.-]+$/.test(name))
-      throw new Usage(`--name ${name}: letters, digits, dots and dashes only`)
+      throw new UsageError(`--name ${name}: letters, digits, dots and dashes only`)
     const pair = await makeKeyPair(out, name, force)
     if (json) terminal.print(JSON.stringify(pair))
     else {
@@ -49,7 +49,7 @@ export const command: Command = {
 /**
  * Makes an RSA pair in `dir`: the private key readable for its owner only, both in PEM.
  *
- * @throws Usage when a file of the pair is there and `force` is not given, or the folder cannot be written
+ * @throws UsageError when a file of the pair is there and `force` is not given, or the folder cannot be written
  */
 export async function makeKeyPair(dir: string, name: string, force: boolean) {
   const pair = {
@@ -57,7 +57,7 @@ export async function makeKeyPair(dir: string, name: string, force: boolean) {
     publicKeyFile: join(dir, `${name}.pub.pem`),
   }
   for (const path of force ? [] : Object.values(pair)) {
-    if (await isThere(path)) throw new Usage(`${path} is there already; --force replaces it`)
+    if (await isThere(path)) throw new UsageError(`${path} is there already; --force replaces it`)
   }
   const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', {
     modulusLength: KEY_BITS,
@@ -69,7 +69,9 @@ export async function makeKeyPair(dir: string, name: string, force: boolean) {
     await put(pair.privateKeyFile, privateKey, 0o600)
     await put(pair.publicKeyFile, publicKey, 0o644)
   } catch (cause) {
-    throw new Usage(`--out ${dir}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new UsageError(`--out ${dir}: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    })
   }
   return pair
 }

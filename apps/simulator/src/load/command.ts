@@ -1,5 +1,5 @@
 import { readWho } from '../cli/caller-options.ts'
-import { type Command, exit, Usage } from '../cli/command.ts'
+import { type Command, exit, UsageError } from '../cli/command.ts'
 import { asksForHelp, numberOf, printHelp, readArgs } from '../cli/options.ts'
 import { readSample } from '../cli/sample-order.ts'
 import { writeNamed } from '../cli/write-named.ts'
@@ -33,7 +33,7 @@ export const command: Command = {
     const recipe = openRecipe((await readSample(values.sample)).fields, customers)
     const who = await readWho(values, terminal)
     if (who.inquiryUrl.origin !== who.url.origin && setup.mix.inquiry > 0) {
-      throw new Usage(
+      throw new UsageError(
         '--inquiry-url: load needs it on the same host as --url, or --mix without inquiry',
       )
     }

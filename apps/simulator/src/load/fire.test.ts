@@ -62,7 +62,7 @@ async function fired(url: URL, amount: number, options: Partial<FireOptions>, mi
     ...options,
     onLanded: (one) => {
       landed.push(one)
-      if (one.one.kind === 'new') supply.orderDone(one.one.order, 'TAKEN_IN')
+      if (one.one.kind === 'new') supply.orderDone(one.one.order, 'ACCEPTED')
       options.onLanded?.(one)
     },
   })

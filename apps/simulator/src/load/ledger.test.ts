@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { Heard } from '../client/read-answer.ts'
+import type { ParsedAnswer } from '../client/read-answer.ts'
 import { Ledger } from './ledger.ts'
 import type { Kind } from './mix.ts'
 
-const told = (code: string, status: 'S' | 'F' | 'U', paymentRequestId?: string): Heard => ({
+const told = (code: string, status: 'S' | 'F' | 'U', paymentRequestId?: string): ParsedAnswer => ({
   kind: 'RESULT',
   code,
   status,
@@ -13,15 +13,15 @@ const success = told('SUCCESS', 'S', 'R1')
 const refused = told('RISK_REJECT', 'F')
 const inProcess = told('PAYMENT_IN_PROCESS', 'U')
 const traffic = told('REQUEST_TRAFFIC_EXCEED_LIMIT', 'U')
-const noOrder: Heard = { kind: 'NO_ORDER' }
-const nothing: Heard = { kind: 'NOTHING', reason: 'connection lost' }
+const noOrder: ParsedAnswer = { kind: 'NO_ORDER' }
+const nothing: ParsedAnswer = { kind: 'NOTHING', reason: 'connection lost' }
 
 const before = { askedAt: 0, toldAt: 10 }
 const after = { askedAt: 20, toldAt: 30 }
 const meanwhile = { askedAt: 5, toldAt: 30 }
 
 describe('contradicts an earlier answer', () => {
-  test.each<[string, Heard, Kind, Heard]>([
+  test.each<[string, ParsedAnswer, Kind, ParsedAnswer]>([
     ['another paymentRequestId', success, 'repeat', told('SUCCESS', 'S', 'R2')],
     ['no paymentRequestId any more', success, 'repeat', told('SUCCESS', 'S')],
     ['F after S', success, 'repeat', refused],
@@ -41,11 +41,11 @@ describe('contradicts an earlier answer', () => {
 })
 
 describe('does not contradict', () => {
-  test.each<[string, Heard, Kind, Heard]>([
+  test.each<[string, ParsedAnswer, Kind, ParsedAnswer]>([
     ['the same again', success, 'repeat', success],
     ['the same to an inquiry', success, 'inquiry', success],
     ['final after U', inProcess, 'repeat', success],
-    ['refused at the door after S', success, 'repeat', traffic],
+    ['refused at the endpoint after S', success, 'repeat', traffic],
     ['lost after S', success, 'repeat', nothing],
     ['no such order after a refusal, which may leave no trace', refused, 'inquiry', noOrder],
     [
@@ -54,7 +54,7 @@ describe('does not contradict', () => {
       'inconsistent',
       told('REPEAT_REQ_INCONSISTENT', 'F'),
     ],
-    ['another amount refused at the door', success, 'inconsistent', traffic],
+    ['another amount refused at the endpoint', success, 'inconsistent', traffic],
     ['another amount accepted after a refusal', refused, 'inconsistent', success],
   ])('%s', (_name, first, kind, then) => {
     const ledger = new Ledger()

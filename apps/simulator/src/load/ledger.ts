@@ -1,15 +1,15 @@
-import type { Heard } from '../client/read-answer.ts'
+import type { ParsedAnswer } from '../client/read-answer.ts'
 import type { Kind } from './mix.ts'
 
 /** An answer that breaks a promise of the protocol to an earlier one. */
 export type Contradiction = { paymentId: string; told: string; before: string }
 
-const words = (heard: Heard): string =>
+const words = (heard: ParsedAnswer): string =>
   heard.kind === 'RESULT'
     ? [heard.code, heard.paymentRequestId].filter(Boolean).join(' ')
     : heard.kind
 
-type Final = { heard: Extract<Heard, { kind: 'RESULT' }>; toldAt: number }
+type Final = { heard: Extract<ParsedAnswer, { kind: 'RESULT' }>; toldAt: number }
 
 /**
  * Remembers what was told of each order, and finds contradictions (PROTOCOL.md, idempotency): a final answer is
@@ -28,7 +28,7 @@ export class Ledger {
   tell(
     paymentId: string,
     kind: Kind,
-    heard: Heard,
+    heard: ParsedAnswer,
     { askedAt, toldAt }: { askedAt: number; toldAt: number },
   ): void {
     if (heard.kind === 'NOTHING') return
@@ -49,7 +49,7 @@ export class Ledger {
 
 function contradicts(
   kind: Kind,
-  heard: Heard,
+  heard: ParsedAnswer,
   { heard: before, toldAt }: Final,
   askedAt: number,
 ): boolean {
@@ -67,7 +67,7 @@ function contradicts(
 }
 
 /** Only what was placed is sure to be kept: some refusals leave no trace, and then other terms are a new order. */
-function acceptsOtherTerms(before: Final['heard'], heard: Heard): boolean {
+function acceptsOtherTerms(before: Final['heard'], heard: ParsedAnswer): boolean {
   if (before.status !== 'S' || heard.kind !== 'RESULT') return false
   return heard.status !== 'U' && heard.code !== 'REPEAT_REQ_INCONSISTENT'
 }

@@ -113,7 +113,7 @@ type SetupValues = {
 /**
  * Reads how the run is to be made.
  *
- * @throws Usage
+ * @throws UsageError
  */
 export function readSetup(values: SetupValues): Setup {
   const number = (option: 'rate' | 'amount' | 'duration', max: number): number | undefined => {
@@ -152,7 +152,7 @@ function durationFor(rate: number | undefined, amount: number | undefined): numb
 /**
  * Reads what the run is judged by. Contradictions and wrong signatures are never good.
  *
- * @throws Usage
+ * @throws UsageError
  */
 export function readObjectives(values: { [O in ObjectiveOption]?: string }): Objective[] {
   const given = Object.keys(measureOf).flatMap((option): Objective[] => {

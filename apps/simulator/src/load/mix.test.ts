@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Usage } from '../cli/command.ts'
+import { UsageError } from '../cli/command.ts'
 import { kinds, parseMix, plan } from './mix.ts'
 
 describe('parseMix', () => {
@@ -15,7 +15,7 @@ describe('parseMix', () => {
   test.each(['', 'new', 'new=', 'new=-1', 'new=1,old=2', 'repeat=1', 'new=0,repeat=1'])(
     '%j is refused',
     (text) => {
-      expect(() => parseMix(text)).toThrow(Usage)
+      expect(() => parseMix(text)).toThrow(UsageError)
     },
   )
 })

@@ -1,4 +1,4 @@
-import { Usage } from '../cli/command.ts'
+import { UsageError } from '../cli/command.ts'
 
 /**
  * What a request of the load is: a new order; the same order again; it again with another amount, which must be refused;
@@ -16,7 +16,7 @@ export type Planned = { kind: Kind; order: number }
 /**
  * Reads `new=90,repeat=6,inconsistent=2,inquiry=2`; a kind that is not named has no share.
  *
- * @throws Usage
+ * @throws UsageError
  */
 export function parseMix(text: string): Mix {
   const mix: Mix = { new: 0, repeat: 0, inconsistent: 0, inquiry: 0 }
@@ -24,13 +24,15 @@ export function parseMix(text: string): Mix {
     const [name = '', share = ''] = pair.split('=').map((word) => word.trim())
     const kind = kinds.find((candidate) => candidate === name)
     if (kind === undefined)
-      throw new Usage(`--mix ${text}: '${name}' is none of ${kinds.join(', ')}`)
+      throw new UsageError(`--mix ${text}: '${name}' is none of ${kinds.join(', ')}`)
     if (!/^\d+(\.\d+)?$/.test(share))
-      throw new Usage(`--mix ${text}: the share of ${name} is no number`)
+      throw new UsageError(`--mix ${text}: the share of ${name} is no number`)
     mix[kind] = Number(share)
   }
   if (mix.new === 0)
-    throw new Usage(`--mix ${text}: without new orders there is nothing to repeat or to ask for`)
+    throw new UsageError(
+      `--mix ${text}: without new orders there is nothing to repeat or to ask for`,
+    )
   return mix
 }
 

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { z } from 'zod'
-import { Usage } from '../cli/command.ts'
+import { UsageError } from '../cli/command.ts'
 import type { Kind, Planned } from './mix.ts'
 
 /** How the bodies of a run are made: they can be made again at any time, so nothing is kept of them. */
@@ -21,12 +21,12 @@ const Needed = z.object({
 /**
  * Takes the sample order as the model of all.
  *
- * @throws Usage when it lacks what is varied
+ * @throws UsageError when it lacks what is varied
  */
 export function openRecipe(fields: Record<string, unknown> | undefined, customers: number): Recipe {
   const needed = Needed.safeParse(fields)
   if (!needed.success || fields === undefined) {
-    throw new Usage('--sample: load needs an order with acquirerId, pspId and paymentAmount')
+    throw new UsageError('--sample: load needs an order with acquirerId, pspId and paymentAmount')
   }
   const run = `${new Date().toISOString().replaceAll(/\D/g, '').slice(2, 14)}${randomInt(1e4).toString().padStart(4, '0')}`
   return { fields, run, customers }

@@ -1,7 +1,7 @@
 import type { Terminal } from '../cli/terminal.ts'
 import { checkSignature } from '../client/answer-signature.ts'
 import { Caller, type Reply, targetOf, type Who } from '../client/caller.ts'
-import { type Heard, hearInquired, hearPlaced } from '../client/read-answer.ts'
+import { hearInquired, hearPlaced, type ParsedAnswer } from '../client/read-answer.ts'
 import type { Answered, Landed } from './connection.ts'
 import { type Ending, fire } from './fire.ts'
 import { Ledger } from './ledger.ts'
@@ -151,7 +151,7 @@ class Run {
       toldAt,
     })
     if (one.kind === 'new') {
-      this.#supply.orderDone(one.order, isTakenIn(heard) ? 'TAKEN_IN' : 'UNSURE')
+      this.#supply.orderDone(one.order, isAccepted(heard) ? 'ACCEPTED' : 'UNSURE')
       if (heard.kind !== 'RESULT' || heard.status === 'U') this.#follower.follow(one.order)
     }
     if (landed.kind === 'ANSWERED' && this.tally.sent % this.#verifyEach === 0) {
@@ -183,7 +183,7 @@ class Run {
   }
 }
 
-function hear(landed: Landed): Heard {
+function hear(landed: Landed): ParsedAnswer {
   const reply = replyOf(landed)
   return landed.one.kind === 'inquiry' ? hearInquired(reply) : hearPlaced(reply)
 }
@@ -197,7 +197,7 @@ function replyOf(landed: Landed): Reply {
   return { kind: 'ANSWERED', httpStatus, headers, body: Buffer.from(body), signature }
 }
 
-const isTakenIn = (heard: Heard): boolean =>
+const isAccepted = (heard: ParsedAnswer): boolean =>
   heard.kind === 'RESULT' && (heard.status === 'S' || heard.code === 'PAYMENT_IN_PROCESS')
 
 type Ran = { run: Run; ending: Ending; seconds: number; followed: Followed; ledger: Ledger }

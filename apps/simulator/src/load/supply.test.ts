@@ -21,7 +21,7 @@ test('hands out in the planned order what is about orders that are done', () => 
     ready('new', 3),
   ])
   expect(words(supply.take())).toBe('new 0')
-  supply.orderDone(0, 'TAKEN_IN')
+  supply.orderDone(0, 'ACCEPTED')
   expect(rest(supply)).toEqual(['new 1', 'repeat 0', 'new 2', 'new 3'])
 })
 
@@ -35,7 +35,7 @@ test('what is about an order waits until that is done, and new orders go first',
   ])
   expect(words(supply.take())).toBe('new 0')
   expect(words(supply.take())).toBe('new 1')
-  supply.orderDone(0, 'TAKEN_IN')
+  supply.orderDone(0, 'ACCEPTED')
   expect(rest(supply)).toEqual(['new 2', 'inquiry 0', 'new 3'])
 })
 
@@ -51,7 +51,7 @@ test('what waits is not held up by another that waits longer', () => {
   const supply = new Supply(all)
   supply.take()
   supply.take()
-  supply.orderDone(1, 'TAKEN_IN')
+  supply.orderDone(1, 'ACCEPTED')
   expect(rest(supply)).toEqual(['new 2', 'repeat 1', 'new 3'])
 })
 

@@ -1,7 +1,7 @@
 import type { Ready } from './sign-ahead.ts'
 
 /** What became of an order when it was sent first: taken in for sure, or not (refused, lost). */
-export type Done = 'TAKEN_IN' | 'UNSURE'
+export type Done = 'ACCEPTED' | 'UNSURE'
 
 /** How many of those that wait are looked at, so that taking one stays cheap when thousands wait. */
 const LOOK_AT_MAX = 64
@@ -58,6 +58,6 @@ export class Supply {
 
   /** An order that may not have been taken in would be taken in with the other amount, as is right. */
   #mayGo({ kind, order }: Ready): boolean {
-    return kind !== 'inconsistent' || this.#done.get(order) === 'TAKEN_IN'
+    return kind !== 'inconsistent' || this.#done.get(order) === 'ACCEPTED'
   }
 }

@@ -1,4 +1,4 @@
-import type { Heard } from '../client/read-answer.ts'
+import type { ParsedAnswer } from '../client/read-answer.ts'
 import type { Landed } from './connection.ts'
 import { type Kind, kinds } from './mix.ts'
 import { corrected, percentile, ranks } from './percentiles.ts'
@@ -41,7 +41,7 @@ export class Tally {
     return this.#entries.length
   }
 
-  add({ one, latencyMs, kind }: Landed, heard: Heard): void {
+  add({ one, latencyMs, kind }: Landed, heard: ParsedAnswer): void {
     const atMs = performance.now() - this.#startedAt
     const code = heard.kind === 'NOTHING' && kind === 'DROPPED' ? 'connection lost' : codeOf(heard)
     this.#entries.push({ atMs, latencyMs, kind: one.kind, fate: fateOf(heard), code })
@@ -104,12 +104,12 @@ const noFates = (): Record<Fate, number> => ({ S: 0, F: 0, U: 0, LOST: 0 })
 export const nameOf = (rank: number): string => (rank === 100 ? 'max' : `p${rank}`)
 const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value)
 
-function fateOf(heard: Heard): Fate {
+function fateOf(heard: ParsedAnswer): Fate {
   if (heard.kind === 'NOTHING') return 'LOST'
   return heard.kind === 'NO_ORDER' ? 'F' : heard.status
 }
 
-function codeOf(heard: Heard): string {
+function codeOf(heard: ParsedAnswer): string {
   if (heard.kind === 'NOTHING') return heard.reason
   return heard.kind === 'NO_ORDER' ? 'ORDER_NOT_EXIST' : heard.code
 }

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { makeKeys, writeKeys } from '../../test/keys.ts'
 import { recorder } from '../../test/recorder.ts'
 import { SmallAcquirer } from '../../test/small-acquirer.ts'
-import { Usage } from '../cli/command.ts'
+import { UsageError } from '../cli/command.ts'
 import { command as inquire } from '../inquire/command.ts'
 import { command as place } from './command.ts'
 
@@ -70,8 +70,8 @@ describe('place', () => {
       merchant: { merchantName: 'UGG', merchantMCC: '7995' },
       made: { of: { it: 'a=b.c' } },
     })
-    await expect(run(place, '--set', '=text')).rejects.toThrow(Usage)
-    await expect(run(place, '--set', 'a=b', '--keep-payment-id')).rejects.toThrow(Usage)
+    await expect(run(place, '--set', '=text')).rejects.toThrow(UsageError)
+    await expect(run(place, '--set', 'a=b', '--keep-payment-id')).rejects.toThrow(UsageError)
   })
 
   test('--payment-id names the order', async () => {
@@ -141,7 +141,7 @@ describe('place', () => {
   test('a sample that is no JSON object can only be sent as it is', async () => {
     const sample = join(dir, 'text.json')
     await writeFile(sample, 'no JSON')
-    await expect(run(place, '--sample', sample)).rejects.toThrow(Usage)
+    await expect(run(place, '--sample', sample)).rejects.toThrow(UsageError)
     expect((await run(place, '--sample', sample, '--keep-payment-id')).code).toBe(1)
   })
 })

@@ -1,5 +1,5 @@
 import { callerOptions, readWho } from '../cli/caller-options.ts'
-import { type Command, exit, Usage } from '../cli/command.ts'
+import { type Command, exit, UsageError } from '../cli/command.ts'
 import { asksForHelp, numberOf, printHelp, readArgs } from '../cli/options.ts'
 import { newPaymentId, orderCall, readSample, withField, withFields } from '../cli/sample-order.ts'
 import { exchangeAsJson, heardWords, showExchange } from '../cli/show.ts'
@@ -12,7 +12,7 @@ import {
   type Step,
 } from '../client/call-place-order.ts'
 import { Caller } from '../client/caller.ts'
-import { type Heard, hearPlaced } from '../client/read-answer.ts'
+import { hearPlaced, type ParsedAnswer } from '../client/read-answer.ts'
 
 const options = {
   ...callerOptions,
@@ -81,8 +81,8 @@ type OrderValues = {
 async function orderOf(values: OrderValues): Promise<OrderCall> {
   const { set = [], 'payment-id': paymentId, 'keep-payment-id': keep = false } = values
   if (keep && paymentId !== undefined)
-    throw new Usage('--payment-id and --keep-payment-id exclude each other')
-  if (keep && set.length > 0) throw new Usage('--set and --keep-payment-id exclude each other')
+    throw new UsageError('--payment-id and --keep-payment-id exclude each other')
+  if (keep && set.length > 0) throw new UsageError('--set and --keep-payment-id exclude each other')
   const sample = await readSample(values.sample)
   if (keep) return orderCall(sample.bytes)
   const fields = set.reduce(
@@ -116,7 +116,7 @@ function showStep(terminal: Terminal): (step: Step) => void {
   }
 }
 
-function callAsJson({ steps }: Call, heard: Heard | undefined) {
+function callAsJson({ steps }: Call, heard: ParsedAnswer | undefined) {
   const told = steps.map(({ kind, atMs, exchange, heard }) => ({
     kind,
     atMs: Math.round(atMs),

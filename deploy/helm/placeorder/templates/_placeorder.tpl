@@ -135,11 +135,11 @@ held back while workers have no time for them; what is being signed does not. Of
 outcome only the open ones are known. Takes the series' labels.
 */ -}}
 {{- define "placeorder.waitQuery" -}}
-{{- $inHand := printf "sum(placeorder_orders_in_hand{%s} - placeorder_signatures_in_flight{%s})" . . }}
-{{- $waiting := printf "clamp_min(%s, scalar(max(placeorder_open_orders{%s})))" $inHand . }}
+{{- $inFlight := printf "sum(placeorder_orders_in_hand{%s} - placeorder_signatures_in_flight{%s})" . . }}
+{{- $waiting := printf "clamp_min(%s, scalar(max(placeorder_open_orders{%s})))" $inFlight . }}
 {{- $claimed := printf "sum(irate(placeorder_group_orders_sum{kind=\"intake\",%s}[30s]))" . }}
 {{- $claimed = printf "clamp_min(avg_over_time(%s[30s:5s]), 1)" $claimed }}
-{{- $refused := "door=\"place\",code=\"REQUEST_TRAFFIC_EXCEED_LIMIT\"" }}
+{{- $refused := "endpoint=\"place\",code=\"REQUEST_TRAFFIC_EXCEED_LIMIT\"" }}
 {{- $refused = printf "(sum(irate(placeorder_answers_total{%s,%s}[30s])) or vector(0))" $refused . }}
 {{- $waiting = printf "avg_over_time(%s[30s:5s])" $waiting }}
 {{- $refused = printf "avg_over_time(%s[30s:5s])" $refused }}

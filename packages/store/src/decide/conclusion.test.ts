@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import type { Taking } from '@placeorder/decision'
+import type { LimitUse } from '@placeorder/decision'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterEach, expect, test, vi } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { orderIdOf } from '../keys.ts'
 import { Conclusion } from './conclusion.ts'
 
-const { worker, takeIn, connection } = await openTestStore({ own: true })
+const { worker, accept, connection } = await openTestStore({ own: true })
 const { usage, orders, durability } = worker
 afterEach(() => void vi.useRealTimers())
 
@@ -16,11 +16,11 @@ test.each([
 ])('where %s, an order decided again minutes later takes once', async (_where, oneNode) => {
   const conclusion = new Conclusion(connection, { usage, orders, durability }, oneNode)
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   const orderId = orderIdOf(order)
   const [jobId = ''] = await orders.jobsOf(0, [orderId])
   const claimedAt = (await orders.claimedAt(orderId)) ?? 0
-  const taking: Taking = {
+  const taking: LimitUse = {
     subject: 'customer',
     id: randomUUID(),
     day: '20260301',
@@ -29,10 +29,10 @@ test.each([
     amountMax: 1_000n,
     countMax: 9,
   }
-  const judged = { orderId, claimedAt, judged: 'SUCCESS' as const, takings: [taking] }
+  const judged = { orderId, claimedAt, judged: 'SUCCESS' as const, limitUses: [taking] }
   const conclude = async (laterMs: number) => {
-    const openAt = await usage.now()
-    const later = { ...openAt, now: openAt.now + laterMs }
+    const openAsOf = await usage.now()
+    const later = { ...openAsOf, now: openAsOf.now + laterMs }
     return conclusion.conclude({ shard: 0, jobId }, [{ ...judged, orderCode: undefined }], later)
   }
   expect(await conclude(0)).toEqual(['SUCCESS'])

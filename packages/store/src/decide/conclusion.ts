@@ -6,13 +6,13 @@ import type { Group } from '../queue/group-worker.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { Durability } from '../redis/durability.ts'
 import { Script } from '../redis/script.ts'
-import { Decided, type Judged, minuteOf, type RedisTime, type Usage } from './limit-usage.ts'
+import { Decided, type Judged, type LimitUsage, minuteOf, type RedisTime } from './limit-usage.ts'
 
 /** The job that orders were judged in. */
 type Job = Pick<Group, 'shard' | 'jobId'>
 
 type Parts = {
-  usage: Usage
+  usage: LimitUsage
   orders: Orders
   durability: Pick<Durability, 'openIn' | 'decisionsReplicated'>
 }
@@ -46,21 +46,21 @@ export class Conclusion {
    * Concludes orders as they were judged in a job, or as they were decided before. Resolves with the outcomes that stand;
    * undefined for an order that is not the job's any more, or of which this version cannot read what stands.
    *
-   * @param openAt what `Usage.time` said before the orders were seen open
+   * @param openAsOf what `LimitUsage.time` said before the orders were seen open
    * @throws TooLate when that is longer than a minute ago
    * @throws NotReplicated
    */
-  async conclude(job: Job, judged: Judged[], openAt: RedisTime): Promise<Standing> {
-    if (!this.#oneNode) return this.#inTwo(job, judged, openAt)
+  async conclude(job: Job, judged: Judged[], openAsOf: RedisTime): Promise<Standing> {
+    if (!this.#oneNode) return this.#cluster(job, judged, openAsOf)
     const byMinute = Map.groupBy(judged.entries(), ([, { claimedAt }]) => minuteOf(claimedAt))
     const standing: Standing = []
     await Promise.all(
       [...byMinute].map(async ([minute, entries]) => {
-        const theirs = await this.#inOne(
+        const theirs = await this.#singleNode(
           job,
           minute,
           entries.map(([, order]) => order),
-          openAt,
+          openAsOf,
         )
         for (const [i, [position]] of entries.entries()) standing[position] = theirs[i]
       }),
@@ -68,13 +68,13 @@ export class Conclusion {
     return standing
   }
 
-  async #inOne(
+  async #singleNode(
     { shard, jobId }: Job,
     minute: number,
     judged: Judged[],
-    openAt: RedisTime,
+    openAsOf: RedisTime,
   ): Promise<Standing> {
-    const { keys, args } = this.#parts.usage.decision(minute, judged, openAt)
+    const { keys, args } = this.#parts.usage.decision(minute, judged, openAsOf)
     const orderIds = judged.map(({ orderId }) => orderId)
     const all = [...keys, openKey(shard), ...orderIds.map((orderId) => orderKey(shard, orderId))]
     const reply = await this.#script.run(this.#connection, all, [
@@ -88,11 +88,11 @@ export class Conclusion {
     return standing
   }
 
-  async #inTwo({ shard, jobId }: Job, judged: Judged[], openAt: RedisTime): Promise<Standing> {
+  async #cluster({ shard, jobId }: Job, judged: Judged[], openAsOf: RedisTime): Promise<Standing> {
     const { usage, orders, durability } = this.#parts
     const open = await Promise.all(judged.map(({ orderId }) => isOpen(orderId)))
     const held = judged.filter((_, i) => open[i])
-    const decided = await usage.decide(held, openAt)
+    const decided = await usage.decide(held, openAsOf)
     if (held.length > 0 && !(await durability.decisionsReplicated().catch(fail)))
       throw new NotReplicated('too few replicas have what was decided')
     const outcomes = held.map(({ orderId }, i) => ({ orderId, outcome: decided[i] }))

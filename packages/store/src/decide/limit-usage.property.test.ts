@@ -3,12 +3,12 @@ import {
   compilePolicy,
   judgePerPayment,
   LIMIT_AMOUNT_MAX,
+  type LimitUse,
+  limitUses,
   MerchantRecord,
   Policy,
   type Recent,
   recentCounters,
-  type Taking,
-  takings,
 } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
@@ -25,21 +25,21 @@ const decide = async (orders: Judged[]) => usage.decide(orders, await usage.time
 /** What decides in memory, one order after the other, with whole numbers of any size. */
 function inMemory() {
   const used = new Map<string, { amount: bigint; count: bigint }>()
-  const of = ({ subject, id, currency }: Pick<Taking, 'subject' | 'id' | 'currency'>) => {
+  const of = ({ subject, id, currency }: Pick<LimitUse, 'subject' | 'id' | 'currency'>) => {
     const key = `${subject} ${id} ${currency}`
     return (
       used.get(key) ??
       used.set(key, { amount: 0n, count: 0n }).get(key) ?? { amount: 0n, count: 0n }
     )
   }
-  const decide = ({ judged, takings }: Judged): FinalCode => {
+  const decide = ({ judged, limitUses }: Judged): FinalCode => {
     if (judged !== 'SUCCESS') return judged
-    const passes = (fits: (taking: Taking) => boolean) => takings.every(fits)
+    const passes = (fits: (taking: LimitUse) => boolean) => limitUses.every(fits)
     if (!passes((t) => t.amountMax === undefined || of(t).amount + t.amount <= t.amountMax))
       return 'PAYMENT_AMOUNT_EXCEED_LIMIT'
     if (!passes((t) => t.countMax === undefined || of(t).count < t.countMax))
       return 'PAYMENT_COUNT_EXCEED_LIMIT'
-    for (const taking of takings) {
+    for (const taking of limitUses) {
       of(taking).amount += taking.amount
       of(taking).count += 1n
     }
@@ -120,7 +120,7 @@ function judgedIn({ merchantDay, customerDay, own, orders }: Situation): Judged[
         limits: own[merchant],
       }),
       code: undefined,
-      codeTakenBy: undefined,
+      codeHeldBy: undefined,
       recent: noneRecent,
     }
     const judged = judgePerPayment(facts, policy)
@@ -128,7 +128,7 @@ function judgedIn({ merchantDay, customerDay, own, orders }: Situation): Judged[
       orderId: orderIdOf(order),
       claimedAt,
       judged,
-      takings: judged === 'SUCCESS' ? takings(facts, policy) : [],
+      limitUses: judged === 'SUCCESS' ? limitUses(facts, policy) : [],
       orderCode: undefined,
     }
   })
@@ -149,10 +149,10 @@ test('whatever the policy, the orders, and the order and repetition of their run
         }
         expect(await decide(group)).toEqual(group.map(({ orderId }) => standing.get(orderId)))
       }
-      for (const taking of orders.flatMap((order) => order.takings)) {
+      for (const taking of orders.flatMap((order) => order.limitUses)) {
         const placed = orders
           .filter(({ orderId }) => standing.get(orderId) === 'SUCCESS')
-          .flatMap((order) => order.takings.filter((other) => isOfSameLimit(other, taking)))
+          .flatMap((order) => order.limitUses.filter((other) => isOfSameLimit(other, taking)))
         expect(await usage.used(taking)).toEqual({
           amount: placed.reduce((sum, { amount }) => sum + amount, 0n),
           count: BigInt(placed.length),
@@ -174,10 +174,10 @@ test('whoever runs them and however many at once, each order is placed once and 
       ]
       await Promise.all(groups.map((group) => decide(group)))
       const standing = await decide(orders)
-      for (const taking of orders.flatMap((order) => order.takings)) {
+      for (const taking of orders.flatMap((order) => order.limitUses)) {
         const placed = orders.flatMap((order, i) =>
           standing[i] === 'SUCCESS'
-            ? order.takings.filter((other) => isOfSameLimit(other, taking))
+            ? order.limitUses.filter((other) => isOfSameLimit(other, taking))
             : [],
         )
         const amount = placed.reduce((sum, other) => sum + other.amount, 0n)
@@ -192,5 +192,5 @@ test('whoever runs them and however many at once, each order is placed once and 
   )
 })
 
-const isOfSameLimit = (one: Taking, other: Taking) =>
+const isOfSameLimit = (one: LimitUse, other: LimitUse) =>
   one.subject === other.subject && one.id === other.id && one.currency === other.currency

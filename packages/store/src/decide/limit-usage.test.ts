@@ -1,4 +1,4 @@
-import { LIMIT_AMOUNT_MAX, type Taking } from '@placeorder/decision'
+import { LIMIT_AMOUNT_MAX, type LimitUse } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
@@ -13,7 +13,7 @@ const DAY_MS = 24 * 60 * MINUTE_MS
 const anId = () => crypto.randomUUID()
 const anOrderId = () => orderIdOf({ acquirerId: 'A-1', paymentId: anId() })
 
-const takingOf = (id: string): Taking => ({
+const takingOf = (id: string): LimitUse => ({
   subject: 'customer',
   id,
   day: '2026-01-01',
@@ -27,15 +27,15 @@ const passed = (orderId: OrderId, customer: string, claimedAt = Date.now()) => (
   orderId,
   claimedAt,
   judged: 'SUCCESS' as const,
-  takings: [takingOf(customer)],
+  limitUses: [takingOf(customer)],
   orderCode: undefined,
 })
 
 test('who was stopped for a minute with an open order in hand decides nothing, and takes nothing', async () => {
   const [customer, orderId] = [anId(), anOrderId()]
   const { now, steady } = await usage.time()
-  const openAt = { now, steady: steady - MINUTE_MS - 1 }
-  await expect(usage.decide([passed(orderId, customer)], openAt)).rejects.toThrow(TooLate)
+  const openAsOf = { now, steady: steady - MINUTE_MS - 1 }
+  await expect(usage.decide([passed(orderId, customer)], openAsOf)).rejects.toThrow(TooLate)
   expect(await usage.used(takingOf(customer))).toEqual({ amount: 0n, count: 0n })
   expect(await usage.decide([passed(orderId, customer)], await usage.now())).toEqual(['SUCCESS'])
 })
@@ -80,7 +80,7 @@ test('orders of two minutes are decided together, each by its own limits', async
 type Limit = { amountMax?: bigint; countMax?: number }
 
 /** A limit of a merchant of its own, of which an order takes so much. */
-function ofNewMerchant({ amountMax, countMax }: Limit): (amount: bigint) => Taking {
+function ofNewMerchant({ amountMax, countMax }: Limit): (amount: bigint) => LimitUse {
   const id = anId()
   return (amount) => ({
     subject: 'merchant',
@@ -93,11 +93,11 @@ function ofNewMerchant({ amountMax, countMax }: Limit): (amount: bigint) => Taki
   })
 }
 
-const anOrder = (takings: Taking[], changes: Partial<Judged> = {}): Judged => ({
+const anOrder = (limitUses: LimitUse[], changes: Partial<Judged> = {}): Judged => ({
   orderId: anOrderId(),
   claimedAt: Date.now(),
   judged: 'SUCCESS',
-  takings,
+  limitUses,
   orderCode: undefined,
   ...changes,
 })
@@ -151,7 +151,7 @@ test('the first decision stands, whatever the order is judged to later', async (
   const take = ofNewMerchant({ countMax: 1 })
   const [placed, refused] = [anOrder([take(1n)]), anOrder([], { judged: 'RISK_REJECT' })]
   await decide([placed, refused])
-  expect(await decide([{ ...placed, judged: 'PROCESS_FAIL', takings: [] }])).toEqual(['SUCCESS'])
+  expect(await decide([{ ...placed, judged: 'PROCESS_FAIL', limitUses: [] }])).toEqual(['SUCCESS'])
   expect(await decide([{ ...refused, judged: 'SUCCESS' }])).toEqual(['RISK_REJECT'])
 })
 
@@ -211,7 +211,7 @@ test('a group may be far larger than any that is made', async () => {
 
 test('the counters of a day are kept for three days after the last order, and then forgotten', async () => {
   const taking = { ...takingOf(anId()), day: '19991231' }
-  const order = () => ({ ...passed(anOrderId(), ''), takings: [taking] })
+  const order = () => ({ ...passed(anOrderId(), ''), limitUses: [taking] })
   await usage.decide([order()], await usage.now())
   await usage.forget(undefined)
   await letPass(71 * 60 * MINUTE_MS)

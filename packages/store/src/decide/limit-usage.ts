@@ -1,4 +1,4 @@
-import type { Taking } from '@placeorder/decision'
+import type { LimitUse } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 import { z } from 'zod'
 import {
@@ -24,13 +24,13 @@ export type Judged = {
   judged: FinalCode
   /** What is passed through to Alipay+ with that code. */
   passThroughInfo?: string | undefined
-  takings: Taking[]
+  limitUses: LimitUse[]
   /** The order code it is placed with, which then takes no other order. */
   orderCode: string | undefined
 }
 
 /** Whose day is counted. */
-type Counter = Pick<Taking, 'subject' | 'id' | 'day' | 'currency'>
+type Counter = Pick<LimitUse, 'subject' | 'id' | 'day' | 'currency'>
 
 /** What a day's placed orders add up to; the amount in smallest units. */
 export type Used = { amount: bigint; count: bigint }
@@ -65,11 +65,11 @@ const UNLINKED_MAX = 100
 /** The time told by Redis is asked for again when it is older than this (ms). */
 const TIME_MS_MAX = 1_000
 
-/** A time (ms) that was still to come when `Usage.time` gave this one. */
+/** A time (ms) that was still to come when `LimitUsage.time` gave this one. */
 export const laterThan = ({ now }: RedisTime): number => now + 2 * TIME_MS_MAX
 
 /** What limits and order codes have given to orders. */
-export class Usage {
+export class LimitUsage {
   readonly #reserve = new Script('reserve')
   readonly #time = new Script('time')
   readonly #listForgettable = new Script('list-forgettable')
@@ -105,10 +105,10 @@ export class Usage {
    * takes once however often it is judged. Resolves with the outcomes, in order; undefined for an order of which a newer version
    * has decided what this one cannot read.
    *
-   * @param openAt what `time` said before the orders were seen open
+   * @param openAsOf what `time` said before the orders were seen open
    * @throws TooLate when that is longer than a minute ago: they may be concluded, and their decisions forgotten
    */
-  async decide(orders: Judged[], openAt: RedisTime): Promise<(Outcome | undefined)[]> {
+  async decide(orders: Judged[], openAsOf: RedisTime): Promise<(Outcome | undefined)[]> {
     const byMinute = Map.groupBy(orders.entries(), ([, order]) => minuteOf(order.claimedAt))
     const outcomes: (Outcome | undefined)[] = []
     await Promise.all(
@@ -116,7 +116,7 @@ export class Usage {
         const decided = await this.#decideMinute(
           minute,
           entries.map(([, order]) => order),
-          openAt,
+          openAsOf,
         )
         for (const [i, [position]] of entries.entries()) outcomes[position] = decided[i]
       }),
@@ -127,9 +127,9 @@ export class Usage {
   async #decideMinute(
     minute: number,
     orders: Judged[],
-    openAt: RedisTime,
+    openAsOf: RedisTime,
   ): Promise<(Outcome | undefined)[]> {
-    const { keys, args } = this.decision(minute, orders, openAt)
+    const { keys, args } = this.decision(minute, orders, openAsOf)
     const decided = Decided.parse(await this.#reserve.run(this.#connection, keys, args))
     this.heard(decided)
     return decided.outcomes.map((text) => (isOutcome(text) ? text : undefined))
@@ -139,12 +139,12 @@ export class Usage {
   decision(
     minute: number,
     orders: Judged[],
-    openAt: RedisTime,
+    openAsOf: RedisTime,
   ): { keys: string[]; args: (string | number)[] } {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
-    const told = orders.flatMap(({ orderId, judged, passThroughInfo, takings, orderCode }) => {
-      const parts = judged === 'SUCCESS' ? partsOf(takings, orderCode) : []
+    const told = orders.flatMap(({ orderId, judged, passThroughInfo, limitUses, orderCode }) => {
+      const parts = judged === 'SUCCESS' ? partsOf(limitUses, orderCode) : []
       return [
         orderId,
         outcomeOf(judged, passThroughInfo),
@@ -154,7 +154,7 @@ export class Usage {
     })
     return {
       keys: [decidedKey(minute), decidedMinutesKey, usageDaysKey, steadyTimeKey, ...places.keys()],
-      args: [minute, openAt.steady, DECIDE_MS_MAX, JSON.stringify(told)],
+      args: [minute, openAsOf.steady, DECIDE_MS_MAX, JSON.stringify(told)],
     }
   }
 
@@ -176,8 +176,10 @@ export class Usage {
   }
 
   /** As `used`, of many at once, in the same order. */
-  async usedOf(takings: Counter[]): Promise<Used[]> {
-    const byDay = Map.groupBy(takings.entries(), ([, { day, currency }]) => usageKey(day, currency))
+  async usedOf(limitUses: Counter[]): Promise<Used[]> {
+    const byDay = Map.groupBy(limitUses.entries(), ([, { day, currency }]) =>
+      usageKey(day, currency),
+    )
     const used: Used[] = []
     await Promise.all(
       [...byDay].map(async ([key, entries]) => {
@@ -253,8 +255,8 @@ export const minuteOf = (ms: number): number => Math.floor(ms / MINUTE_MS)
 
 type Part = { key: string; words: (string | number | false)[] }
 
-function partsOf(takings: Taking[], orderCode: string | undefined): Part[] {
-  const fromLimits: Part[] = takings.map((taking) => ({
+function partsOf(limitUses: LimitUse[], orderCode: string | undefined): Part[] {
+  const fromLimits: Part[] = limitUses.map((taking) => ({
     key: usageKey(taking.day, taking.currency),
     words: [
       usageField(taking.subject, taking.id),

@@ -23,7 +23,7 @@ const ways = {
 
 async function jobOf(...taken: PlaceOrderRequest[]): Promise<string> {
   const take = (order: PlaceOrderRequest) =>
-    ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+    ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
   await Promise.all(taken.map(take))
   const [jobId = ''] = await orders.jobsOf(0, taken.map(orderIdOf))
   return jobId
@@ -35,12 +35,12 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
       asked.map((order): [OrderId, Subjects] => [orderIdOf(order), subjectsOf(order)]),
     )
     const orderIds = asked.map(orderIdOf)
-    const openAt = await worker.usage.time()
+    const openAsOf = await worker.usage.time()
     return lookup.lookUp(
       { shard: 0, jobId, ...(named ? { subjects } : {}) },
       orderIds,
       recentCounters,
-      openAt,
+      openAsOf,
     )
   }
 
@@ -85,7 +85,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
           clientId: 'C-1',
           merchant,
           code,
-          codeTakenBy: undefined,
+          codeHeldBy: undefined,
           recent: expect.objectContaining({
             customerOrders10m: 1,
             codeOrders1h: 1,
@@ -151,7 +151,7 @@ test('orders of a job that names everybody are looked up with one script, whatev
   const jobId = await jobOf(...asked)
   const subjects = new Map(asked.map((order) => [orderIdOf(order), subjectsOf(order)]))
   const orderIds = asked.map(orderIdOf)
-  const openAt = await worker.usage.time()
+  const openAsOf = await worker.usage.time()
   const scripts = async () => {
     const stats = await connection.info('commandstats')
     const calls = [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)]
@@ -162,7 +162,7 @@ test('orders of a job that names everybody are looked up with one script, whatev
     { shard: 0, jobId, subjects },
     orderIds,
     recentCounters,
-    openAt,
+    openAsOf,
   )
   expect(open).toHaveLength(32)
   expect((await scripts()) - before).toBeLessThanOrEqual(2) // A second time with its text, where it was not known.

@@ -54,22 +54,22 @@ export class Lookup {
    * Looks up orders of a job, and counts the open ones in among the recent orders of their subjects.
    *
    * @param used the counters that some rule mentions; the others are 0
-   * @param openAt what `Usage.time` said before
+   * @param openAsOf what `LimitUsage.time` said before
    */
   async lookUp(
     group: Asked,
     orderIds: OrderId[],
     used: readonly RecentCounter[],
-    openAt: RedisTime,
+    openAsOf: RedisTime,
   ): Promise<Answer> {
     const subjects = orderIds.flatMap((orderId) => group.subjects?.get(orderId) ?? [])
     if (!this.#oneNode || subjects.length < orderIds.length)
-      return this.#inTwo(group, orderIds, used)
-    const counting = this.#rooms.recent.counting(subjects, used, laterThan(openAt))
-    return this.#inOne(group, orderIds, subjects, counting, used)
+      return this.#cluster(group, orderIds, used)
+    const counting = this.#rooms.recent.counting(subjects, used, laterThan(openAsOf))
+    return this.#singleNode(group, orderIds, subjects, counting, used)
   }
 
-  async #inOne(
+  async #singleNode(
     { shard, jobId }: Asked,
     orderIds: OrderId[],
     subjects: Subjects[],
@@ -101,11 +101,11 @@ export class Lookup {
     }
     if (misnamed.length === 0) return answer
     // The job says of them what a repeat said, which is not what was claimed.
-    const { open, unreadable } = await this.#inTwo({ shard, jobId }, misnamed, used)
+    const { open, unreadable } = await this.#cluster({ shard, jobId }, misnamed, used)
     return { open: [...answer.open, ...open], unreadable: [...answer.unreadable, ...unreadable] }
   }
 
-  async #inTwo(
+  async #cluster(
     { shard, jobId }: Asked,
     orderIds: OrderId[],
     used: readonly RecentCounter[],
@@ -162,8 +162,8 @@ function factsOf(
   if (code instanceof Error) return code
   if (recent === undefined) return new Error('no recent orders were counted')
   const holder = holders.get(digest)
-  const codeTakenBy = holder === undefined ? undefined : namesOf(holder)
-  return { order, clientId, claimedAt, merchant, code, codeTakenBy, recent }
+  const codeHeldBy = holder === undefined ? undefined : namesOf(holder)
+  return { order, clientId, claimedAt, merchant, code, codeHeldBy, recent }
 }
 
 /** The orders' packed requests, clients and claim times (ms), '' and 0 for those left alone; and the counts. */

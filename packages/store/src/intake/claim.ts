@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { type Outcome, readOutcome } from '../outcome.ts'
 
 /** How an order stands once it has been handed in. */
-export type Taken =
+export type Accepted =
   | { kind: 'OPEN'; paymentRequestId: string; repeated: boolean }
   | { kind: 'CONCLUDED'; paymentRequestId: string; outcome: Outcome }
   | { kind: 'INCONSISTENT' }
@@ -50,7 +50,7 @@ export const newClaim = (
   ageMs: 0,
 })
 
-export function takenOf({ state, paymentRequestId, outcome }: Claim): Taken {
+export function takenOf({ state, paymentRequestId, outcome }: Claim): Accepted {
   assert(state !== 'UNREADABLE', 'the record is of a newer version, or damaged')
   if (state === 'INCONSISTENT') return { kind: 'INCONSISTENT' }
   if (state === 'CONCLUDED')

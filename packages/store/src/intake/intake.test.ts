@@ -3,17 +3,17 @@ import { setImmediate } from 'node:timers/promises'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../../test/test-store.ts'
-import { gatheringKey, orderIdOf } from '../keys.ts'
+import { joinableJobKey, orderIdOf } from '../keys.ts'
 import { type Subjects, subjectsOf } from '../orders/subjects.ts'
 import { GroupTaker } from '../queue/group-worker.ts'
 import { Intake } from './intake.ts'
 
-const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })
+const { address, ingress, worker, accept, connection } = await openTestStore({ own: true })
 const inTime = () => AbortSignal.timeout(5_000)
 
 test('a paymentId is one order, however many copies come at once', async () => {
   const order = aPlaceOrder()
-  const taken = await Promise.all(Array.from({ length: 50 }, () => takeIn(order)))
+  const taken = await Promise.all(Array.from({ length: 50 }, () => accept(order)))
   expect(new Set(taken.map(({ paymentRequestId }) => paymentRequestId)).size).toBe(1)
   expect(taken.filter(({ repeated }) => !repeated)).toHaveLength(1)
 })
@@ -25,10 +25,10 @@ test.each([
   ['a paymentRequestId', { paymentRequestId: 'R-9' }],
 ])('a repeat with %s is inconsistent, and the stored order is untouched', async (_name, change) => {
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   const before = await worker.orders.record(orderIdOf(order))
   const repeat = { ...order, ...change }
-  expect(await ingress.intake.takeIn({ order: repeat, clientId: 'C-1' }, inTime())).toEqual({
+  expect(await ingress.intake.accept({ order: repeat, clientId: 'C-1' }, inTime())).toEqual({
     kind: 'INCONSISTENT',
   })
   expect(await worker.orders.record(orderIdOf(order))).toEqual(before)
@@ -36,30 +36,30 @@ test.each([
 
 test('a repeat with another merchant, env or code is the same order', async () => {
   const order = aPlaceOrder()
-  const first = await takeIn(order)
+  const first = await accept(order)
   const merchant = { ...order.merchant, merchantName: 'another' }
-  const again = await takeIn({ ...order, merchant, env: {}, codeValue: 'another' })
+  const again = await accept({ ...order, merchant, env: {}, codeValue: 'another' })
   expect(again).toEqual({ ...first, repeated: true })
 })
 
 test('the request’s paymentRequestId becomes ours; without one we make one', async () => {
-  const given = await takeIn(aPlaceOrder({ paymentRequestId: 'R-1' }))
+  const given = await accept(aPlaceOrder({ paymentRequestId: 'R-1' }))
   expect(given.paymentRequestId).toBe('R-1')
-  const made = await takeIn(aPlaceOrder())
+  const made = await accept(aPlaceOrder())
   expect(made.paymentRequestId).toMatch(/^[\w-]{8,64}$/)
 })
 
 test('a repeat of a concluded order is told the outcome and the same paymentRequestId', async () => {
   const order = aPlaceOrder()
-  const { paymentRequestId } = await takeIn(order)
+  const { paymentRequestId } = await accept(order)
   await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
-  const again = await ingress.intake.takeIn({ order, clientId: 'C-1' }, inTime())
+  const again = await ingress.intake.accept({ order, clientId: 'C-1' }, inTime())
   expect(again).toEqual({ kind: 'CONCLUDED', outcome: 'SUCCESS', paymentRequestId })
 })
 
 test('orders that come together travel together: far fewer jobs than orders, and each order in one', async () => {
   const orders = Array.from({ length: 500 }, () => aPlaceOrder())
-  await Promise.all(orders.map(takeIn))
+  await Promise.all(orders.map(accept))
   const jobs = await Promise.all(
     orders.map(async (order) => (await worker.orders.record(orderIdOf(order)))?.jobId ?? ''),
   )
@@ -74,11 +74,11 @@ test('orders that come together travel together: far fewer jobs than orders, and
 
 test('orders that come while those before are being decided gather, and go together when these are announced', async () => {
   const first = aPlaceOrder()
-  await takeIn(first)
+  await accept(first)
   const later = Array.from({ length: 5 }, () => aPlaceOrder())
   const taken = later.map(async (order) => {
     await setImmediate()
-    return takeIn(order)
+    return accept(order)
   })
   await worker.orders.conclude(orderIdOf(first), 'SUCCESS')
   await Promise.all(taken)
@@ -100,7 +100,7 @@ test('a worker never has the job before the order, also when Redis has forgotten
   for (let i = 0; i < 20; i += 1) {
     const order = aPlaceOrder()
     await connection.script('FLUSH')
-    await takeIn(order)
+    await accept(order)
     await expect.poll(() => found.has(orderIdOf(order))).toBe(true)
   }
   await taker.close(1_000)
@@ -118,7 +118,7 @@ test('a worker is told whose the orders of a job are; of two that say they are o
     },
     { shards: 1, concurrency: 1, onError: () => {} },
   )
-  await Promise.all([named, repeat, nameless].map(takeIn))
+  await Promise.all([named, repeat, nameless].map(accept))
   await expect.poll(() => told.get(orderIdOf(nameless))).toEqual(subjectsOf(nameless))
   expect(told.get(orderIdOf(named))).toEqual(subjectsOf(named))
   await taker.close(1_000)
@@ -127,7 +127,7 @@ test('a worker is told whose the orders of a job are; of two that say they are o
 test('an order whose wait is over before it was sent is not taken in', async () => {
   const order = aPlaceOrder()
   const signal = AbortSignal.abort(new Error('too late'))
-  await expect(ingress.intake.takeIn({ order, clientId: 'C-1' }, signal)).rejects.toThrow(
+  await expect(ingress.intake.accept({ order, clientId: 'C-1' }, signal)).rejects.toThrow(
     'too late',
   )
   expect(await worker.orders.record(orderIdOf(order))).toBeUndefined()
@@ -146,8 +146,8 @@ test('a claim that ran twice, as a Cluster may have it, leaves its orders a job,
   })
   for (let n = 0; n < 3; n += 1) {
     const order = aPlaceOrder()
-    await connection.del(gatheringKey(0))
-    await intake.takeIn({ order, clientId: 'C-1' }, inTime())
+    await connection.del(joinableJobKey(0))
+    await intake.accept({ order, clientId: 'C-1' }, inTime())
     const { jobId = '' } = (await worker.orders.record(orderIdOf(order))) ?? {}
     expect(await worker.queues.job(0, jobId), `order ${n}`).toBeDefined()
   }
@@ -155,12 +155,12 @@ test('a claim that ran twice, as a Cluster may have it, leaves its orders a job,
 
 test('a repeat of an open order whose job is gone makes another job answerable', async () => {
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   const { jobId = '' } = (await worker.orders.record(orderIdOf(order))) ?? {}
   await worker.queues.queue(0).remove(jobId)
   // As if it had been claimed long ago: a younger order's job may still be on its way.
   await connection.hset(`{s0}:order:${orderIdOf(order)}`, 'claimedAt', Date.now() - 60_000)
-  await takeIn(order)
+  await accept(order)
   await expect
     .poll(async () => (await worker.orders.record(orderIdOf(order)))?.jobId)
     .not.toBe(jobId)
@@ -181,7 +181,7 @@ test('any text is a paymentId', async () => {
   ]) {
     const order = aPlaceOrder({ paymentId: `${odd}${randomUUID().slice(0, 8)}` })
     const outcome = ingress.orders.during(orderIdOf(order), inTime(), async (announced) => {
-      await takeIn(order)
+      await accept(order)
       await worker.orders.conclude(orderIdOf(order), 'INVALID_CODE')
       return announced
     })
@@ -191,7 +191,7 @@ test('any text is a paymentId', async () => {
 
 test('open orders are counted without a claim too, so that a jam is seen to end', async () => {
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   expect(ingress.intake.openOrders).toBeGreaterThan(0)
   await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
   await ingress.intake.countOpen()

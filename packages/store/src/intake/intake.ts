@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { type PlaceOrderRequest, packRequest, termsOf } from '@placeorder/protocol'
-import { gatheringKey, type OrderId, openKey, orderIdOf, orderKey, shardOf } from '../keys.ts'
+import { joinableJobKey, type OrderId, openKey, orderIdOf, orderKey, shardOf } from '../keys.ts'
 import type { Acquirers } from '../orders/acquirers.ts'
 import { subjectsOf } from '../orders/subjects.ts'
 import { type GroupData, JOB_VERSION, type Joining } from '../queue/job-rounds.ts'
@@ -10,7 +10,7 @@ import type { Queues } from '../queue/queues.ts'
 import type { Connection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
-import { type Claim, ClaimReply, EarlierClaim, newClaim, type Taken, takenOf } from './claim.ts'
+import { type Accepted, type Claim, ClaimReply, EarlierClaim, newClaim, takenOf } from './claim.ts'
 import { Window } from './send-window.ts'
 
 /**
@@ -31,7 +31,7 @@ const JOINING_ORDERS_MAX = 32
 type Pending = Incoming & {
   orderId: OrderId
   signal: AbortSignal
-  taken: PromiseWithResolvers<Taken>
+  taken: PromiseWithResolvers<Accepted>
 }
 
 type Lane = {
@@ -91,7 +91,7 @@ export class Intake {
    *
    * Rejects when Redis cannot tell, or `signal` aborts first: then the order may or may not have been taken in.
    */
-  takeIn(incoming: Incoming, signal: AbortSignal): Promise<Taken> {
+  accept(incoming: Incoming, signal: AbortSignal): Promise<Accepted> {
     const orderId = orderIdOf(incoming.order)
     const lane = this.#lane(shardOf(orderId, this.#lanes.length))
     const pending: Pending = { ...incoming, orderId, signal, taken: Promise.withResolvers() }
@@ -203,7 +203,7 @@ export class Intake {
     const { shard, channel } = lane
     const keys = [
       openKey(shard),
-      gatheringKey(shard),
+      joinableJobKey(shard),
       ...group.map(({ orderId }) => orderKey(shard, orderId)),
     ]
     const joins: Joining | undefined = joining

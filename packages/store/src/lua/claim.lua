@@ -14,12 +14,12 @@
 --              INCONSISTENT, or UNREADABLE (a newer version's, or no record); its paymentRequestId; its outcome ('' while open); the job it names; its age in ms
 
 -- A job may be joined for this time (ms) from its claim or its worker's last sign of life on: what joins a job whose ingress died
--- before it was enqueued, or whose worker died, is mended late. Not more than ROUND_MS of job-rounds.ts: see expiries.ts.
+-- before it was enqueued, or whose worker died, is requeued late. Not more than ROUND_MS of job-rounds.ts: see expiries.ts.
 local JOIN_MS = 50
 -- So many groups have joined a job at once, with those its worker has in hand; those after them begin another job, for
 -- another worker.
 local JOINS_MAX = 64
--- What joined a job that nobody took for so long (s) is mended without it. Set by a clock that is ahead it is there for longer,
+-- What joined a job that nobody took for so long (s) is requeued without it. Set by a clock that is ahead it is there for longer,
 -- and only takes up room.
 local JOINED_S_MAX = 86400
 

@@ -9,7 +9,7 @@ const { ingress, worker, connection } = await openTestStore({ own: true })
 test('the share of each client in the open orders is seen, of all ingresses together', async () => {
   const taken = async (clientId: string) => {
     const order = aPlaceOrder()
-    await ingress.intake.takeIn({ order, clientId }, AbortSignal.timeout(5_000))
+    await ingress.intake.accept({ order, clientId }, AbortSignal.timeout(5_000))
     return orderIdOf(order)
   }
   const shares = new OpenShares(connection, 1)

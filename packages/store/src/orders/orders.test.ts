@@ -4,11 +4,11 @@ import { openTestStore } from '../../test/test-store.ts'
 import { orderIdOf } from '../keys.ts'
 import { openOperatorStore } from '../open-store.ts'
 
-const { address, ingress, worker, takeIn, connection } = await openTestStore()
+const { address, ingress, worker, accept, connection } = await openTestStore()
 
 test('the first outcome stands', async () => {
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   expect(await worker.orders.conclude(orderIdOf(order), 'RISK_REJECT')).toBe('RISK_REJECT')
   expect(await worker.orders.conclude(orderIdOf(order), 'SUCCESS')).toBe('RISK_REJECT')
   expect(await ingress.orders.outcomeOf(orderIdOf(order))).toBe('RISK_REJECT')
@@ -24,7 +24,7 @@ test('an order that was never claimed cannot be concluded, and leaves no trace',
 test('the record keeps the request, who sent it, and when it was claimed and concluded', async () => {
   const order = aPlaceOrder({ passThroughInfo: '{"note":"ünïcode 漢字"}' })
   const before = Date.now()
-  const taken = await takeIn(order)
+  const taken = await accept(order)
   expect(await worker.orders.record(orderIdOf(order))).toMatchObject({
     order,
     clientId: 'C-1',
@@ -43,7 +43,7 @@ test('the record keeps the request, who sent it, and when it was claimed and con
 
 test('a record in which an older version left fields out is read all the same', async () => {
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   await connection.hdel(`{s0}:order:${orderIdOf(order)}`, 'client', 'job', 'claimedAt')
   expect(await worker.orders.record(orderIdOf(order))).toMatchObject({
     order,
@@ -54,8 +54,8 @@ test('a record in which an older version left fields out is read all the same', 
 
 test('a record that cannot be read is an Error in its place and nobody else’s', async () => {
   const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
-  await takeIn(good)
-  await takeIn(bad)
+  await accept(good)
+  await accept(bad)
   await connection.hset(`{s0}:order:${orderIdOf(bad)}`, 'request', 'garbage')
   const records = await worker.orders.records(0, [orderIdOf(bad), orderIdOf(good)])
   expect(records[0]).toBeInstanceOf(Error)
@@ -68,7 +68,7 @@ test('the outcome is announced to every ingress that waits, and to each once', a
     orderIdOf(order),
     AbortSignal.timeout(5_000),
     async (announced) => {
-      await takeIn(order)
+      await accept(order)
       await worker.orders.conclude(orderIdOf(order), 'EXPIRED_CODE')
       return announced
     },
@@ -78,7 +78,7 @@ test('the outcome is announced to every ingress that waits, and to each once', a
 
 test('of orders whose jobs are asked for, one that is no record is nobody else’s fault; while Redis is away none has none', async () => {
   const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
-  await takeIn(good)
+  await accept(good)
   await connection.set(`{s0}:order:${orderIdOf(bad)}`, 'damaged')
   const orderIds = [orderIdOf(good), orderIdOf(bad)]
   expect(await worker.orders.jobsOf(0, orderIds)).toEqual([expect.stringMatching(/^g-/), undefined])
@@ -89,7 +89,7 @@ test('of orders whose jobs are asked for, one that is no record is nobody else�
 
 test('concluded orders are open no more', async () => {
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   expect(await connection.zscore('{s0}:open', orderIdOf(order))).not.toBeNull()
   await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
   expect(await connection.zscore('{s0}:open', orderIdOf(order))).toBeNull()
@@ -113,7 +113,7 @@ test('waiting leaves no listener behind, whether it heard, was late or failed', 
 test('an order is given over only from the job it names, and those who wait are told', async () => {
   const order = aPlaceOrder()
   await ingress.orders.during(orderIdOf(order), AbortSignal.timeout(5_000), async (announced) => {
-    await takeIn(order)
+    await accept(order)
     const { jobId = '' } = (await worker.orders.record(orderIdOf(order))) ?? {}
     const over = { orderId: orderIdOf(order), from: jobId, to: 'r-next' }
     expect(

@@ -5,7 +5,7 @@ import {
   unpackRequest,
 } from '@placeorder/protocol'
 import { z } from 'zod'
-import { gaveUpKey, namesOf, OrderId, openKey, orderKey, shardOf } from '../keys.ts'
+import { abandonedKey, namesOf, OrderId, openKey, orderKey, shardOf } from '../keys.ts'
 import { codeIn, type Outcome, partsOf, readOutcome } from '../outcome.ts'
 import type { Connection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
@@ -170,22 +170,22 @@ export class Orders {
   }
 
   /** Remembers that an order was given up at `at` (ms), for an operator to look at; the newest 10,000 of a shard. */
-  async gaveUp(orderId: OrderId, at: number): Promise<void> {
-    const key = gaveUpKey(this.#shardOf(orderId))
+  async abandoned(orderId: OrderId, at: number): Promise<void> {
+    const key = abandonedKey(this.#shardOf(orderId))
     await this.#connection.pipeline().zadd(key, at, orderId).zremrangebyrank(key, 0, -10_001).exec()
   }
 
   /** The orders of a shard that were given up and when (ms), newest first, `max` at most. */
-  async givenUp(shard: number, max: number): Promise<{ orderId: OrderId; at: number }[]> {
-    const words = await this.#connection.zrevrange(gaveUpKey(shard), 0, max - 1, 'WITHSCORES')
+  async abandonedOrder(shard: number, max: number): Promise<{ orderId: OrderId; at: number }[]> {
+    const words = await this.#connection.zrevrange(abandonedKey(shard), 0, max - 1, 'WITHSCORES')
     return words.flatMap((word, i) =>
       i % 2 === 0 ? [{ orderId: OrderId.parse(word), at: Number(words[i + 1]) }] : [],
     )
   }
 
   /** When an order was given up (ms), if it was; known of the newest 10,000 of a shard. */
-  async gaveUpAt(orderId: OrderId): Promise<number | undefined> {
-    const at = await this.#connection.zscore(gaveUpKey(this.#shardOf(orderId)), orderId)
+  async abandonedAt(orderId: OrderId): Promise<number | undefined> {
+    const at = await this.#connection.zscore(abandonedKey(this.#shardOf(orderId)), orderId)
     return at === null ? undefined : Number(at)
   }
 

@@ -7,8 +7,8 @@ import { deferredKey, deferredListsKey, orderIdOf, orderKey, resumingKey } from 
 import type { Resuming } from './deferral.ts'
 import { Deferral, type DeferredList } from './deferral.ts'
 
-const { worker, ingress, takeIn, connection } = await openTestStore({ own: true })
-const { deferral, orders, queues, mending } = worker
+const { worker, ingress, accept, connection } = await openTestStore({ own: true })
+const { deferral, orders, queues, requeue } = worker
 const WITHIN_MS = 600_000
 const queue = queues.queue(0)
 const jobOf = async (order: PlaceOrderRequest) => (await orders.jobsOf(0, [orderIdOf(order)]))[0]
@@ -23,7 +23,7 @@ beforeEach(async () => {
 async function taken(count: number): Promise<PlaceOrderRequest[]> {
   const taking = Array.from({ length: count }, async () => {
     const order = aPlaceOrder()
-    await takeIn(order)
+    await accept(order)
     return order
   })
   const all = await Promise.all(taking)
@@ -55,7 +55,7 @@ const allDue = async (list: DeferredList) => {
 test('a deferred order has no job, and whoever waits for it learns that it is undecided', async () => {
   const order = aPlaceOrder()
   await ingress.orders.during(orderIdOf(order), AbortSignal.timeout(5_000), async (announced) => {
-    await takeIn(order)
+    await accept(order)
     expect(await defer('later', [order])).toEqual([orderIdOf(order)])
     expect(await announced).toBe('UNKNOWN_EXCEPTION')
   })
@@ -207,5 +207,7 @@ test('a deferred order is not requeued, unless it is not on the list that its re
   if (there === undefined || gone === undefined) throw new Error('there are two')
   await defer('later', [there, gone])
   await connection.zrem(deferredKey(0, 'later'), orderIdOf(gone))
-  expect(await mending.mendOpen(0, [orderIdOf(there), orderIdOf(gone)])).toEqual([orderIdOf(gone)])
+  expect(await requeue.requeueOpen(0, [orderIdOf(there), orderIdOf(gone)])).toEqual([
+    orderIdOf(gone),
+  ])
 })

@@ -2,8 +2,8 @@ import { beforeEach, expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import {
   activeJobsKey,
-  gatheringKey,
   jobKey,
+  joinableJobKey,
   orderIdOf,
   resumingKey,
   stalledCheckKey,
@@ -30,7 +30,7 @@ async function activeJobs(jobs: number, lockMs: number): Promise<string[]> {
 test.each([
   ['the lock of a job', lockKey('g-0'), 4_000],
   ['the turn of the stall check', stalledCheckKey(0), 1_500],
-  ['the job that orders may join', gatheringKey(0), 50],
+  ['the job that orders may join', joinableJobKey(0), 50],
   ['the turn to resume deferred orders', resumingKey(0), 400],
 ])('%s that was set while the clock was ahead ends when it was to', async (_, key, givenMs) => {
   await activeJobs(1, 4_000)

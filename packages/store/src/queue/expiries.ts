@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { activeJobsKey, gatheringKey, jobKey, resumingKey, stalledCheckKey } from '../keys.ts'
+import { activeJobsKey, jobKey, joinableJobKey, resumingKey, stalledCheckKey } from '../keys.ts'
 import type { Connection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 import { RESUME_MS } from './deferral.ts'
@@ -30,7 +30,7 @@ export class Expiries {
   /** Shortens what is to live longer than it is ever given. Resolves with the number of keys it did that to. */
   async shorten(shard: number): Promise<number> {
     const bounds = [
-      [gatheringKey(shard), ROUND_MS],
+      [joinableJobKey(shard), ROUND_MS],
       [resumingKey(shard), RESUME_MS],
       [stalledCheckKey(shard), STALL_CHECK_MS],
     ] as const

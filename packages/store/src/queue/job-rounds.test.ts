@@ -2,12 +2,12 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../../test/test-store.ts'
-import { gatheringKey, jobKey, joinedKey, type OrderId, orderIdOf } from '../keys.ts'
+import { jobKey, joinableJobKey, joinedKey, type OrderId, orderIdOf } from '../keys.ts'
 import { openIngressStore } from '../open-store.ts'
 import { GroupTaker } from './group-worker.ts'
 import { type Joining, workInRounds } from './job-rounds.ts'
 
-const { address, ingress, worker, takeIn, connection } = await openTestStore({ own: true })
+const { address, ingress, worker, accept, connection } = await openTestStore({ own: true })
 const jobOf = async (order: PlaceOrderRequest) =>
   (await worker.orders.record(orderIdOf(order)))?.jobId ?? ''
 const jobExists = async (jobId: string) => (await worker.queues.job(0, jobId)) !== undefined
@@ -35,9 +35,9 @@ const work = (
   })
 
 /** Takes orders in, each once the one before is told of: the ingress holds none of them back for another. */
-async function takeInApart(...orders: PlaceOrderRequest[]): Promise<void> {
+async function acceptApart(...orders: PlaceOrderRequest[]): Promise<void> {
   for (const order of orders) {
-    await takeIn(order)
+    await accept(order)
     const job = await jobOf(order)
     const same = { orderId: orderIdOf(order), from: job, to: job }
     await worker.orders.reassign(0, [same], 'UNKNOWN_EXCEPTION')
@@ -46,12 +46,12 @@ async function takeInApart(...orders: PlaceOrderRequest[]): Promise<void> {
 
 /** A job with an order of its own that others can join now, as the ingress knows. */
 async function aJob(): Promise<{ jobId: string; own: PlaceOrderRequest }> {
-  await connection.del(gatheringKey(0))
+  await connection.del(joinableJobKey(0))
   const [own, next] = [aPlaceOrder(), aPlaceOrder()]
-  await takeInApart(own)
+  await acceptApart(own)
   const jobId = await jobOf(own)
-  await connection.set(gatheringKey(0), jobId)
-  await takeInApart(next) // It has a job of its own, and learns that it could have joined one.
+  await connection.set(joinableJobKey(0), jobId)
+  await acceptApart(next) // It has a job of its own, and learns that it could have joined one.
   return { jobId, own }
 }
 
@@ -61,17 +61,17 @@ test('orders that come while a job is worked on join it, and are its next rounds
   const rounds: string[][] = []
   await work(
     jobId,
-    () => takeInApart(one, two),
+    () => acceptApart(one, two),
     async (orderIds) => {
       rounds.push(orderIds)
-      if (rounds.length === 1) await takeInApart(three)
+      if (rounds.length === 1) await acceptApart(three)
     },
   )
   expect(rounds).toEqual([[orderIdOf(one), orderIdOf(two)], [orderIdOf(three)]])
   expect(await Promise.all([one, two, three].map(jobOf))).toEqual([jobId, jobId, jobId])
-  expect(await connection.exists(gatheringKey(0), joinedKey(0, jobId))).toBe(0)
+  expect(await connection.exists(joinableJobKey(0), joinedKey(0, jobId))).toBe(0)
   const later = aPlaceOrder()
-  await takeIn(later)
+  await accept(later)
   expect(await jobOf(later)).not.toBe(jobId)
   expect(await jobExists(await jobOf(later))).toBe(true)
 })
@@ -84,7 +84,7 @@ test('what has joined a job does not wait for a slow round', async () => {
   const working = work(
     jobId,
     async () => {
-      await takeInApart(order)
+      await acceptApart(order)
       await slow.promise
     },
     async (orderIds) => worked.resolve(orderIds),
@@ -104,7 +104,7 @@ test('a failure of the job’s own group is not one of those that joined it', as
   const working = work(
     jobId,
     async () => {
-      await takeInApart(order)
+      await acceptApart(order)
       throw new Error('its own')
     },
     async (orderIds) => void rounds.push(orderIds),
@@ -120,10 +120,10 @@ test('whoever runs a job again has again what has joined it and was not done wit
   const rounds: string[][] = []
   const joined = async (orderIds: OrderId[]) => {
     rounds.push(orderIds)
-    if (rounds.length === 1) await takeInApart(left)
+    if (rounds.length === 1) await acceptApart(left)
     if (rounds.length === 2) throw new Error('down')
   }
-  await expect(work(jobId, () => takeInApart(done), joined)).rejects.toThrow('down')
+  await expect(work(jobId, () => acceptApart(done), joined)).rejects.toThrow('down')
   await work(jobId, async () => {}, joined)
   expect(rounds).toEqual([[orderIdOf(done)], [orderIdOf(left)], [orderIdOf(left)]])
 })
@@ -134,11 +134,11 @@ test('what another worker that has the job, too, has done with is not counted as
   const rounds: string[][] = []
   await work(
     jobId,
-    () => takeInApart(one),
+    () => acceptApart(one),
     async (orderIds) => {
       rounds.push(orderIds)
       if (rounds.length > 1) return
-      await takeInApart(two)
+      await acceptApart(two)
       await connection.ltrim(joinedKey(0, jobId), 1, -1)
     },
   )
@@ -154,10 +154,10 @@ test('what has joined a job is removed once, though its worker asks for that twi
     connection: runningTwice(connection),
     shard: 0,
     jobId,
-    own: () => takeInApart(done),
+    own: () => acceptApart(done),
     joined: async (groups) => {
       rounds.push(idsOf(groups))
-      if (rounds.length === 1) await takeInApart(next)
+      if (rounds.length === 1) await acceptApart(next)
     },
     open: () => true,
   })
@@ -170,10 +170,10 @@ test('a job that is to end is joined no more', async () => {
   const rounds: string[][] = []
   await work(
     jobId,
-    () => takeInApart(one),
+    () => acceptApart(one),
     async (orderIds) => {
       rounds.push(orderIds)
-      await takeInApart(two)
+      await acceptApart(two)
     },
     () => false,
   )
@@ -181,21 +181,21 @@ test('a job that is to end is joined no more', async () => {
   expect(await jobExists(await jobOf(two))).toBe(true)
 })
 
-test('an order that has joined a job that never came to be is mended, and nothing joins that job for long', async () => {
+test('an order that has joined a job that never came to be is requeued, and nothing joins that job for long', async () => {
   await aJob()
-  await connection.set(gatheringKey(0), 'g-dead', 'PX', 50)
+  await connection.set(joinableJobKey(0), 'g-dead', 'PX', 50)
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   expect(await jobOf(order)).toBe('g-dead')
-  expect(await worker.mending.mendOpen(0, [orderIdOf(order)])).toEqual([orderIdOf(order)])
+  expect(await worker.requeue.requeueOpen(0, [orderIdOf(order)])).toEqual([orderIdOf(order)])
   expect(await jobExists(await jobOf(order))).toBe(true)
-  await expect.poll(() => connection.get(gatheringKey(0))).not.toBe('g-dead')
+  await expect.poll(() => connection.get(joinableJobKey(0))).not.toBe('g-dead')
 })
 
 test('a repeat that joins the job of its order is left to the round that has the order in hand', async () => {
   const { jobId, own } = await aJob()
   const order = aPlaceOrder()
-  await Promise.all([takeIn({ ...own, codeValue: 'another' }), takeIn(order)])
+  await Promise.all([accept({ ...own, codeValue: 'another' }), accept(order)])
   expect(await jobOf(order)).toBe(jobId)
   const told = Promise.withResolvers<string[]>()
   const taker = new GroupTaker(
@@ -232,7 +232,7 @@ test('of many ingresses the orders share jobs, and each is worked on', async () 
     for (let n = 0; n < 25; n += 1) {
       const order = aPlaceOrder()
       const outcome = orders.during(orderIdOf(order), signal, async (announced) => {
-        await intake.takeIn({ order, clientId: 'C-1' }, signal)
+        await intake.accept({ order, clientId: 'C-1' }, signal)
         return announced
       })
       expect(await outcome).toBe('SUCCESS')
@@ -248,10 +248,10 @@ test('neither a job nor what has joined one holds a code or a customer in clear'
   const marked = (paymentId: string) =>
     aPlaceOrder({ paymentId, codeValue: 'M4RKED-code', customerId: 'M4RKED-customer' })
   const [joins, alone] = [marked(crypto.randomUUID()), marked(crypto.randomUUID())]
-  await takeInApart(joins)
+  await acceptApart(joins)
   expect(await connection.llen(joinedKey(0, jobId))).toBe(1)
-  await connection.del(gatheringKey(0))
-  await takeInApart(alone)
+  await connection.del(joinableJobKey(0))
+  await acceptApart(alone)
   const ofJob = await connection.hgetall(jobKey(0, await jobOf(alone)))
   const joined = await connection.lrange(joinedKey(0, jobId), 0, -1)
   const texts = JSON.stringify([ofJob, joined])

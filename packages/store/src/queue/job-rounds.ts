@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { gatheringKey, joinedKey, OrderId } from '../keys.ts'
+import { joinableJobKey, joinedKey, OrderId } from '../keys.ts'
 import type { Connection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
@@ -67,7 +67,7 @@ export async function workInRounds({
   open,
   roundMs = ROUND_MS,
 }: Rounds): Promise<void> {
-  const keys = [gatheringKey(shard), joinedKey(shard, jobId)]
+  const keys = [joinableJobKey(shard), joinedKey(shard, jobId)]
   const take = async (done: string[], joinMs: number) => {
     const texts = await drainJoined.run(connection, keys, [
       jobId,
@@ -79,26 +79,26 @@ export async function workInRounds({
   }
   const until = performance.now() + JOB_MS_MAX
   let round = own()
-  let inHand: string[] = []
+  let inFlight: string[] = []
   while (await isDoneWithin(roundMs, round)) {
-    const taken = await take(inHand, open() && performance.now() < until ? roundMs : 0)
+    const taken = await take(inFlight, open() && performance.now() < until ? roundMs : 0)
     if (taken.length === 0) return
-    inHand = taken
+    inFlight = taken
     round = joined(groupsIn(taken))
   }
   // This round is slow, or failed: nothing more joins the job, and what has joined waits for it no longer.
-  const rest = (await take([], 0)).filter((text) => !inHand.includes(text))
+  const rest = (await take([], 0)).filter((text) => !inFlight.includes(text))
   const last = await Promise.allSettled([
     round,
     ...(rest.length > 0 ? [joined(groupsIn(rest))] : []),
   ])
-  const ofJoined = inHand.length > 0 ? last : last.slice(1)
+  const ofJoined = inFlight.length > 0 ? last : last.slice(1)
   if (ofJoined.length > 0 && ofJoined.every(({ status }) => status === 'fulfilled'))
-    await take([...inHand, ...rest], 0)
+    await take([...inFlight, ...rest], 0)
   for (const one of last) if (one.status === 'rejected') throw one.reason
 }
 
-/** What cannot be read says nothing of its orders: they are mended. */
+/** What cannot be read says nothing of its orders: they are requeued. */
 const groupsIn = (texts: string[]): Joining[] =>
   texts.flatMap((text) => {
     const group = readable(() => Joining.parse(JSON.parse(text)))

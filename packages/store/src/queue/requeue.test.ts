@@ -3,50 +3,50 @@ import { expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { type OrderId, orderIdOf } from '../keys.ts'
 
-const { worker, ingress, takeIn } = await openTestStore()
+const { worker, ingress, accept } = await openTestStore()
 const queue = worker.queues.queue(0)
 const jobOf = async (orderId: OrderId) => (await worker.orders.record(orderId))?.jobId ?? ''
 
 test('an open order whose job is there is left alone', async () => {
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   const jobId = await jobOf(orderIdOf(order))
-  expect(await worker.mending.mend(0, [{ orderId: orderIdOf(order), jobId }])).toEqual([])
+  expect(await worker.requeue.mend(0, [{ orderId: orderIdOf(order), jobId }])).toEqual([])
   expect(await jobOf(orderIdOf(order))).toBe(jobId)
 })
 
 test('an open order whose job is gone gets one of its own, and only one however many mend it', async () => {
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   const jobId = await jobOf(orderIdOf(order))
   await queue.remove(jobId)
-  const mended = await Promise.all(
+  const requeued = await Promise.all(
     Array.from({ length: 10 }, () =>
-      worker.mending.mend(0, [{ orderId: orderIdOf(order), jobId }]),
+      worker.requeue.mend(0, [{ orderId: orderIdOf(order), jobId }]),
     ),
   )
-  expect(mended.flat()).toEqual([orderIdOf(order)])
+  expect(requeued.flat()).toEqual([orderIdOf(order)])
   const job = await queue.getJob(await jobOf(orderIdOf(order)))
   expect(job?.data).toEqual({ v: 1, orderIds: [orderIdOf(order)] })
 })
 
-test('a concluded order is not mended', async () => {
+test('a concluded order is not requeued', async () => {
   const order = aPlaceOrder()
-  await takeIn(order)
+  await accept(order)
   const jobId = await jobOf(orderIdOf(order))
   await queue.remove(jobId)
   await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
-  expect(await worker.mending.mend(0, [{ orderId: orderIdOf(order), jobId }])).toEqual([])
+  expect(await worker.requeue.mend(0, [{ orderId: orderIdOf(order), jobId }])).toEqual([])
 })
 
 test('a postponed order leaves its group for a later job of its own, with its trace, and those who wait are told', async () => {
   const order = aPlaceOrder()
   await ingress.orders.during(orderIdOf(order), AbortSignal.timeout(5_000), async (announced) => {
-    await takeIn(order)
+    await accept(order)
     const jobId = await jobOf(orderIdOf(order))
     const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     expect(
-      await worker.mending.postpone(0, [{ orderId: orderIdOf(order), jobId, trace }], 60_000),
+      await worker.requeue.postpone(0, [{ orderId: orderIdOf(order), jobId, trace }], 60_000),
     ).toEqual([orderIdOf(order)])
     expect(await announced).toBe('UNKNOWN_EXCEPTION')
   })
@@ -57,12 +57,12 @@ test('a postponed order leaves its group for a later job of its own, with its tr
   })
 })
 
-test('mending open orders finds their jobs by itself', async () => {
+test('requeue open orders finds their jobs by itself', async () => {
   const [lost, held] = [aPlaceOrder(), aPlaceOrder()]
-  await takeIn(lost)
-  await takeIn(held)
+  await accept(lost)
+  await accept(held)
   await queue.remove(await jobOf(orderIdOf(lost)))
-  expect(await worker.mending.mendOpen(0, [orderIdOf(lost), orderIdOf(held)])).toEqual([
+  expect(await worker.requeue.requeueOpen(0, [orderIdOf(lost), orderIdOf(held)])).toEqual([
     orderIdOf(lost),
   ])
 })

@@ -13,7 +13,7 @@ export type Answerable = {
 }
 
 /** Keeps the promise that some job is answerable for each open order. All of it may run twice, or in two places. */
-export class Mending {
+export class Requeue {
   readonly #connection: Connection
   readonly #orders: Orders
   readonly #queues: Queues
@@ -42,7 +42,7 @@ export class Mending {
   }
 
   /** As `mend`, for open orders whose jobs are not known yet. */
-  async mendOpen(shard: number, orderIds: OrderId[]): Promise<OrderId[]> {
+  async requeueOpen(shard: number, orderIds: OrderId[]): Promise<OrderId[]> {
     if (orderIds.length === 0) return []
     const jobIds = await this.#orders.jobsOf(shard, orderIds)
     const named = orderIds.map((orderId, i) => ({ orderId, jobId: jobIds[i] }))

@@ -1,6 +1,6 @@
 import { Cluster, type ClusterOptions, type RedisOptions as IoRedisOptions, Redis } from 'ioredis'
-import { gatherWrites } from './batch-writes.ts'
-import { breakSilence } from './heartbeat.ts'
+import { batchWrites } from './batch-writes.ts'
+import { watchHeartbeat } from './heartbeat.ts'
 import { allowNoInfo } from './ready-check.ts'
 import { hostOf, loginOf, type RedisAddress, sentinelOptionsOf } from './redis-options.ts'
 
@@ -44,14 +44,14 @@ export function connect(
   patience: Patience,
   { listens = false }: { listens?: boolean } = {},
 ): Connection {
-  return prepared(open(address, patience, listens), address.silenceMs)
+  return prepared(open(address, patience, listens), address.heartbeatMs)
 }
 
 /** As all our connections are; those that BullMQ duplicates from it, to wait on, are so too. */
-function prepared<C extends Connection>(connection: C, silenceMs: number | undefined): C {
+function prepared<C extends Connection>(connection: C, heartbeatMs: number | undefined): C {
   const prepare = (server: Redis) => {
-    breakSilence(server, silenceMs)
-    gatherWrites(server)
+    watchHeartbeat(server, heartbeatMs)
+    batchWrites(server)
     allowNoInfo(server)
   }
   if (connection instanceof Cluster) {
@@ -61,7 +61,7 @@ function prepared<C extends Connection>(connection: C, silenceMs: number | undef
   const duplicate = connection.duplicate.bind(connection) as (...args: unknown[]) => C
   return Object.assign(connection, {
     duplicate: (...args: unknown[]) => {
-      const another = prepared(duplicate(...args), silenceMs)
+      const another = prepared(duplicate(...args), heartbeatMs)
       another.on('error', () => {}) // BullMQ tells of those it is to tell of, and stops listening now and then.
       return another
     },

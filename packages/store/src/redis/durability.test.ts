@@ -148,7 +148,7 @@ describe('with a master and a replica, and one replica wanted', () => {
 
   const taken = async () => {
     const order = aPlaceOrder()
-    await ingress.intake.takeIn({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+    await ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
     return orderIdOf(order)
   }
 

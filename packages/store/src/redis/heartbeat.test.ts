@@ -50,7 +50,7 @@ test('a Redis that pauses for 1.5 s costs no connection', async () => {
 })
 
 test('our own pause is not taken for silence of Redis', async () => {
-  const one = connect({ ...address, urls: [redis.url], silenceMs: 500 }, 'patient')
+  const one = connect({ ...address, urls: [redis.url], heartbeatMs: 500 }, 'patient')
   let closed = 0
   one.on('close', () => {
     closed += 1

@@ -29,7 +29,7 @@ export class Demoted extends Error {
  * Keeps a connection from waiting for ever for one who is gone without a word, and from staying with a server that is master no
  * more: idle or not, while it is set up, and however often it is closed and opened.
  */
-export function breakSilence(node: Redis, silenceMsMax = SILENCE_MS_MAX): void {
+export function watchHeartbeat(node: Redis, heartbeatMsMax = SILENCE_MS_MAX): void {
   let asking: NodeJS.Timeout | undefined
   /** Looks since the question that is not answered yet. Time in which we did not run ourselves is not the other's silence. */
   let looks: number | undefined
@@ -49,7 +49,7 @@ export function breakSilence(node: Redis, silenceMsMax = SILENCE_MS_MAX): void {
     }
     looks = node.stream.bytesRead === bytesRead ? looks + 1 : 0 // Whoever sends is there.
     bytesRead = node.stream.bytesRead
-    const msMax = node.status === 'ready' ? silenceMsMax : Math.min(silenceMsMax, SETUP_MS_MAX)
+    const msMax = node.status === 'ready' ? heartbeatMsMax : Math.min(heartbeatMsMax, SETUP_MS_MAX)
     if (looks * ASK_MS >= msMax)
       node.stream.destroy(new Error(`Redis has not answered for ${msMax} ms`))
   }

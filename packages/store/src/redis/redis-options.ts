@@ -13,7 +13,7 @@ export type RedisAddress = {
   /** Whether sentinels are spoken to in TLS; if it is not said, as the master is. */
   sentinelTls?: boolean | undefined
   /** How long a connection may be silent until it is opened anew, in ms. */
-  silenceMs?: number | undefined
+  heartbeatMs?: number | undefined
   /** In PEM, for TLS: who is trusted instead of the system's authorities, and the certificate we show. */
   tls?: { ca?: string | undefined; cert?: string | undefined; key?: string | undefined } | undefined
 }

@@ -2,7 +2,7 @@ import type { Mutant } from '../mutant.ts'
 
 const placeTest: Mutant['test'] = ['apps/ingress', 'src/place-order.test.ts']
 const admissionTest: Mutant['test'] = ['apps/ingress', 'src/admission.test.ts']
-const signerTest: Mutant['test'] = ['apps/ingress', 'src/signer.test.ts']
+const signerTest: Mutant['test'] = ['apps/ingress', 'src/signing/signer.test.ts']
 
 /** Answers, admission and signatures. */
 export const ingress: Mutant[] = [
@@ -37,8 +37,8 @@ export const ingress: Mutant[] = [
   {
     breaks: 'open orders have no bound',
     file: 'apps/ingress/src/admission.ts',
-    from: '>= this.#limits.openOrdersMax',
-    to: '> Number.MAX_VALUE',
+    from: 'const free = this.#limits.openOrdersMax - open',
+    to: 'const free = Number.MAX_VALUE',
     test: admissionTest,
   },
   {
@@ -74,13 +74,13 @@ export const ingress: Mutant[] = [
     file: 'apps/ingress/src/signing/signing-queue.ts',
     from: 'this.#strangersRunning === 0 ?',
     to: 'this.#strangersRunning >= 0 ?',
-    test: ['apps/ingress', 'src/signing-queue.test.ts'],
+    test: ['apps/ingress', 'src/signing/signing-queue.test.ts'],
   },
   {
     breaks: 'orders that would wait for too long are let in',
     file: 'apps/ingress/src/in-flight.ts',
     from: 'const EXPECTED_SHARE_MAX = 1 / 2',
     to: 'const EXPECTED_SHARE_MAX = 1_000',
-    test: ['apps/ingress', 'src/hand.test.ts'],
+    test: ['apps/ingress', 'src/in-flight.test.ts'],
   },
 ]

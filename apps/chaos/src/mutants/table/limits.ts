@@ -1,7 +1,7 @@
 import type { Mutant } from '../mutant.ts'
 
 const reserve = 'packages/store/src/lua/reserve.lua'
-const usage: Mutant['test'] = ['packages/store', 'src/usage.test.ts']
+const usage: Mutant['test'] = ['packages/store', 'src/decide/limit-usage.test.ts']
 
 /** Limits, order codes and the register of decisions. */
 export const limits: Mutant[] = [
@@ -24,7 +24,7 @@ export const limits: Mutant[] = [
     file: 'packages/store/src/decide/conclusion.ts',
     from: 'minuteOf(claimedAt)',
     to: 'minuteOf(Date.now())',
-    test: ['packages/store', 'src/conclusion.test.ts'],
+    test: ['packages/store', 'src/decide/conclusion.test.ts'],
   },
   {
     breaks: 'the limit itself is refused',
@@ -66,7 +66,7 @@ export const limits: Mutant[] = [
     file: reserve,
     from: 'if sum < 1e15 then return sum',
     to: 'if sum < 1e30 then return sum',
-    test: ['packages/store', 'src/usage.property.test.ts'],
+    test: ['packages/store', 'src/decide/limit-usage.property.test.ts'],
   },
   {
     breaks: 'limits of customers are not kept',

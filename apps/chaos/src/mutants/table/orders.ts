@@ -3,10 +3,10 @@ import type { Mutant } from '../mutant.ts'
 const claim = 'packages/store/src/lua/claim.lua'
 const conclude = 'packages/store/src/lua/conclude.lua'
 const durability = 'packages/store/src/redis/durability.ts'
-const intakeTest: Mutant['test'] = ['packages/store', 'src/intake.test.ts']
-const ordersTest: Mutant['test'] = ['packages/store', 'src/orders.test.ts']
-const gatheringTest: Mutant['test'] = ['packages/store', 'src/gathering.test.ts']
-const fenceTest: Mutant['test'] = ['packages/store', 'src/durability.test.ts']
+const intakeTest: Mutant['test'] = ['packages/store', 'src/intake/intake.test.ts']
+const ordersTest: Mutant['test'] = ['packages/store', 'src/orders/orders.test.ts']
+const jobRoundsTest: Mutant['test'] = ['packages/store', 'src/queue/job-rounds.test.ts']
+const fenceTest: Mutant['test'] = ['packages/store', 'src/redis/durability.test.ts']
 
 /** Claims, outcomes, announcements, rounds and the fence of replicas. */
 export const orders: Mutant[] = [
@@ -36,7 +36,7 @@ export const orders: Mutant[] = [
     file: claim,
     from: "  redis.call('ZADD', KEYS[1], unpack(opened))\n",
     to: "  if not toJoin then redis.call('ZADD', KEYS[1], unpack(opened)) end\n",
-    test: gatheringTest,
+    test: jobRoundsTest,
   },
   {
     breaks: 'a later outcome is given where the first stands',
@@ -64,14 +64,14 @@ export const orders: Mutant[] = [
     file: 'packages/store/src/lua/drain-joined.lua',
     from: "redis.call('LTRIM', KEYS[2], ARGV[2], -1)",
     to: "redis.call('DEL', KEYS[2])",
-    test: gatheringTest,
+    test: jobRoundsTest,
   },
   {
     breaks: 'what joined a job that failed is forgotten',
     file: 'packages/store/src/queue/job-rounds.ts',
     from: "ofJoined.every(({ status }) => status === 'fulfilled')",
     to: 'ofJoined.every(() => true)',
-    test: gatheringTest,
+    test: jobRoundsTest,
   },
   {
     breaks: 'replicas are not waited for',
@@ -99,6 +99,6 @@ export const orders: Mutant[] = [
     file: 'packages/store/src/lua/list-forgettable.lua',
     from: 'math.min(math.max(now - kept[2], 0), STEP_MS_MAX)',
     to: 'now - kept[2]',
-    test: ['packages/store', 'src/usage.test.ts'],
+    test: ['packages/store', 'src/decide/limit-usage.test.ts'],
   },
 ]

@@ -1,8 +1,8 @@
 import type { Mutant } from '../mutant.ts'
 
 const groupTest: Mutant['test'] = ['apps/worker', 'src/process-group.test.ts']
-const mendingTest: Mutant['test'] = ['packages/store', 'src/mending.test.ts']
-const deferralTest: Mutant['test'] = ['packages/store', 'src/deferral.test.ts']
+const requeueTest: Mutant['test'] = ['packages/store', 'src/queue/requeue.test.ts']
+const deferralTest: Mutant['test'] = ['packages/store', 'src/queue/deferral.test.ts']
 const deferral = 'packages/store/src/queue/deferral.ts'
 
 /** Judging, retries, requeueing, and orders that kill. */
@@ -19,14 +19,14 @@ export const workers: Mutant[] = [
     file: 'packages/store/src/queue/requeue.ts',
     from: 'replies[i]?.[1] === 0 ||',
     to: 'replies[i]?.[1] === 1 ||',
-    test: mendingTest,
+    test: requeueTest,
   },
   {
     breaks: 'an order is given a new job by everybody who asks',
     file: 'packages/store/src/lua/reassign.lua',
     from: '(kept[2] == from or kept[2] == to)',
     to: 'true',
-    test: mendingTest,
+    test: requeueTest,
   },
   {
     breaks: 'an order is judged with the merchant category of its neighbour',
@@ -55,7 +55,7 @@ export const workers: Mutant[] = [
   {
     breaks: 'how old an order is goes by the clock of the worker',
     file: 'apps/worker/src/decide-part.ts',
-    from: 'openAt.now + performance.now() - startedAt',
+    from: 'openAsOf.now + performance.now() - startedAt',
     to: 'Date.now()',
     test: groupTest,
   },
@@ -78,7 +78,7 @@ export const workers: Mutant[] = [
     file: 'packages/store/src/queue/queues.ts',
     from: '  stackTraceLimit: 0,\n',
     to: '',
-    test: ['packages/store', 'src/queue.test.ts'],
+    test: ['packages/store', 'src/queue/queues.test.ts'],
   },
   {
     breaks: 'an order is deferred by a job that it does not name',

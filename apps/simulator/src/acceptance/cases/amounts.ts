@@ -1,4 +1,5 @@
-import { anyBut, type Case, code, type Expected, page, Unmet, wire } from '../case.ts'
+import { anyBut, type Case, code, type Expected, page, UnmetPrecondition, wire } from '../case.ts'
+import { agreed } from '../loose-answer.ts'
 import {
   amountIn,
   amounts as bothAmounts,
@@ -7,7 +8,6 @@ import {
   set,
   without,
 } from '../order.ts'
-import { agreed } from '../parsed-answer.ts'
 
 const charged = 'The payer is charged another amount than he saw.'
 const illegal = code('PARAM_ILLEGAL')
@@ -90,7 +90,8 @@ const values: Case[] = [
     act: async (lab) => {
       const order = lab.order(valued(`1${'0'.repeat(28)}1`))
       const first = await lab.place(order)
-      if (first.code === 'PARAM_ILLEGAL') throw new Unmet('30 digits are refused as PARAM_ILLEGAL')
+      if (first.code === 'PARAM_ILLEGAL')
+        throw new UnmetPrecondition('30 digits are refused as PARAM_ILLEGAL')
       return (await lab.place(valued(`1${'0'.repeat(28)}2`)(order))).code
     },
   },

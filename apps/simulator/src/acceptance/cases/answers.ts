@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { isForUnknown } from '../../client/answer-signature.ts'
 import { allOfThem, type Case, exactly, page, type Source, type Survey, wire } from '../case.ts'
 import { isObject } from '../fixtures.ts'
-import { bodyOf } from '../parsed-answer.ts'
+import { bodyOf } from '../loose-answer.ts'
 import type { Recorded } from '../wire.ts'
 
 type Answered = Extract<Recorded['reply'], { kind: 'ANSWERED' }>
@@ -23,8 +23,8 @@ function resultsOf({ reply }: Recorded): z.output<typeof Result>[] {
   return [body.result, body.orderResult].flatMap((result) => Result.safeParse(result).data ?? [])
 }
 
-const onProtocol: About = ({ door }) => door !== 'elsewhere'
-const isPlace: About = ({ door }) => door === 'place'
+const onProtocol: About = ({ endpoint }) => endpoint !== 'elsewhere'
+const isPlace: About = ({ endpoint }) => endpoint === 'place'
 const saysS: About = (one) => onProtocol(one) && resultsOf(one)[0]?.resultStatus === 'S'
 const saysOther: About = (one) => onProtocol(one) && one.reply.kind === 'ANSWERED' && !saysS(one)
 const answered =
@@ -227,8 +227,8 @@ const body: Case[] = [
   ),
 ]
 
-const isKnown = (code: string, { door }: Recorded): boolean =>
-  isResultCode(code) || (door === 'inquire' && code === 'ORDER_NOT_EXIST')
+const isKnown = (code: string, { endpoint }: Recorded): boolean =>
+  isResultCode(code) || (endpoint === 'inquire' && code === 'ORDER_NOT_EXIST')
 
 function leafFault(value: unknown, path: string): string | undefined {
   if (value === null || value === undefined) return undefined

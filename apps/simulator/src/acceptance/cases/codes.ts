@@ -1,7 +1,7 @@
 import type { ResultCode } from '@placeorder/protocol'
 import { targetOf } from '../../client/caller.ts'
 import { type Case, code, page } from '../case.ts'
-import type { Lab } from '../case-context.ts'
+import type { CaseContext } from '../case-context.ts'
 import type { Make } from '../make-request.ts'
 import { amounts, type Change, set } from '../order.ts'
 
@@ -11,7 +11,7 @@ type Cause = {
   rule: string
   breaks: string
   changes?: readonly Change[]
-  make?: Make | ((lab: Lab) => Make)
+  make?: Make | ((lab: CaseContext) => Make)
 }
 
 /** Reached with what is sent alone: nothing has to be known of the acquirer but that the sample is placed. */

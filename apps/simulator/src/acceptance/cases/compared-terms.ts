@@ -1,6 +1,6 @@
 import { type Case, code, wire } from '../case.ts'
+import { agreed } from '../loose-answer.ts'
 import { amountIn, type Change, changed, type Fields, set, without } from '../order.ts'
-import { agreed } from '../parsed-answer.ts'
 import { COPIES, cannotLearn, key, oneAnswer } from './one-answer.ts'
 
 /** What must be the same in a repeat (placeOrder.txt, paymentId). */

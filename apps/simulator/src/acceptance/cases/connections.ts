@@ -1,6 +1,6 @@
 import { type Case, code, wire } from '../case.ts'
-import type { Lab } from '../case-context.ts'
-import { agreed, type Told } from '../parsed-answer.ts'
+import type { CaseContext } from '../case-context.ts'
+import { agreed, type LooseAnswer } from '../loose-answer.ts'
 
 const source = wire('How real callers behave')
 
@@ -8,7 +8,7 @@ const cut = (
   name: string,
   rule: string,
   breaks: string,
-  act: (lab: Lab) => Promise<readonly Told[]>,
+  act: (lab: CaseContext) => Promise<readonly LooseAnswer[]>,
 ): Case => ({
   name: `connections/${name}`,
   rule,

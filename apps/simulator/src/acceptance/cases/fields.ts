@@ -1,5 +1,5 @@
 import { anyBut, type Case, code, page, type Source, wire } from '../case.ts'
-import type { Lab } from '../case-context.ts'
+import type { CaseContext } from '../case-context.ts'
 import { type Change, set, without } from '../order.ts'
 
 /** A text field of placeOrder.txt. `means` is what goes wrong for a payer when it does not hold what was sent. */
@@ -84,7 +84,7 @@ function refused(path: string, means: string, fault: string, rule: string, chang
 
 function casesOfText({ path, max, required, means }: Text): Case[] {
   const name = path.split('.').at(-1) ?? path
-  const longest = (lab: Lab): Change =>
+  const longest = (lab: CaseContext): Change =>
     // A paymentId of full length still has to be a new one.
     set(path, path === 'paymentId' ? `${lab.order().paymentId}`.padEnd(max, 'x') : 'x'.repeat(max))
   return [

@@ -9,9 +9,9 @@ const anyone =
   'A request nobody vouches for is acted upon, and a payer pays for what he did not order.'
 const placed = code('SUCCESS')
 
-type Told = { rule: string; breaks: string; expected: Expected; source: Source }
+type LooseAnswer = { rule: string; breaks: string; expected: Expected; source: Source }
 
-const ordered = (name: string, told: Told, make: Make | (() => Make)): Case => ({
+const ordered = (name: string, told: LooseAnswer, make: Make | (() => Make)): Case => ({
   name: `headers/${name}`,
   ...told,
   act: async (lab) =>
@@ -23,7 +23,7 @@ const renamed =
   (headers: readonly Pair[]): Pair[] =>
     headers.map(([name, value]) => [change(name), value])
 
-const named = (rule: string): Told => ({ rule, breaks: cannotPay, expected: placed, source })
+const named = (rule: string): LooseAnswer => ({ rule, breaks: cannotPay, expected: placed, source })
 const names: Case[] = [
   ordered('lower-case', named('Header names may be written in lower case.'), {
     headers: renamed((name) => name.toLowerCase()),
@@ -42,7 +42,7 @@ const names: Case[] = [
   }),
 ]
 
-const refused = (rule: string, ...codes: Parameters<typeof code>): Told => ({
+const refused = (rule: string, ...codes: Parameters<typeof code>): LooseAnswer => ({
   rule,
   breaks: anyone,
   expected: code(...codes),
@@ -169,7 +169,7 @@ const badTimes: Case[] = [
   ),
 )
 
-const media = (rule: string): Told => ({
+const media = (rule: string): LooseAnswer => ({
   rule,
   breaks: 'What is no JSON is read as if it were, and the payer pays for what was guessed.',
   expected: code('MEDIA_TYPE_NOT_ACCEPTABLE'),

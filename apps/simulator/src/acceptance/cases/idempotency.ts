@@ -1,6 +1,6 @@
-import { type Case, code, Unmet, wire } from '../case.ts'
+import { type Case, code, UnmetPrecondition, wire } from '../case.ts'
+import { agreed, words } from '../loose-answer.ts'
 import { set } from '../order.ts'
-import { agreed, words } from '../parsed-answer.ts'
 import { changes, more, nulls, rest } from './compared-terms.ts'
 import { COPIES, cannotLearn, key, oneAnswer, paidTwice } from './one-answer.ts'
 
@@ -84,7 +84,8 @@ const finals: Case[] = [
     act: async (lab) => {
       const good = lab.order()
       const first = await lab.place(set('codeValue', 'https://nobody.example/made/this')(good))
-      if (first.status === 'S') throw new Unmet('an order for a code that nobody made was placed')
+      if (first.status === 'S')
+        throw new UnmetPrecondition('an order for a code that nobody made was placed')
       return agreed([
         first,
         await lab.place(set('codeValue', 'https://nobody.example/made/this')(good)),
@@ -93,7 +94,7 @@ const finals: Case[] = [
     },
   },
   {
-    name: 'idempotency/refused-at-the-door',
+    name: 'idempotency/refused-at-the-endpoint',
     rule: 'A message that is refused for its form leaves no trace: put right, it may use the same paymentId.',
     source: ours,
     breaks: 'After a fault in one message the payer can never pay this order.',
@@ -101,7 +102,8 @@ const finals: Case[] = [
     act: async (lab) => {
       const order = lab.order()
       const refused = await lab.place(set('codeValue', '')(order))
-      if (refused.code !== 'PARAM_ILLEGAL') throw new Unmet(`"" was answered ${refused.code}`)
+      if (refused.code !== 'PARAM_ILLEGAL')
+        throw new UnmetPrecondition(`"" was answered ${refused.code}`)
       return (await lab.place(order)).code
     },
   },
@@ -116,7 +118,7 @@ const finals: Case[] = [
       const forged = await lab.place(more('paymentAmount')(order), {
         signed: { time: '2020-01-01T00:00:00Z' },
       })
-      if (forged.status === 'S') throw new Unmet('a forged message was placed')
+      if (forged.status === 'S') throw new UnmetPrecondition('a forged message was placed')
       return (await lab.place(order)).code
     },
   },

@@ -1,5 +1,5 @@
 import { anyBut, type Case, code, type Expected, wire } from '../case.ts'
-import type { Lab } from '../case-context.ts'
+import type { CaseContext } from '../case-context.ts'
 import { type Change, set, without } from '../order.ts'
 
 /** Fields of each object by their greatest length; 0 where none is published. */
@@ -47,7 +47,7 @@ const tables: Readonly<Record<Inner['name'], string>> = {
 
 /** Sends an order for each field; gives the code all of them got, else which got what was not hoped for. */
 async function each(
-  lab: Lab,
+  lab: CaseContext,
   { path, lengths }: Inner,
   expected: Expected,
   change: (path: string, max: number) => Change | undefined,

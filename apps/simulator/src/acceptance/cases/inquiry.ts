@@ -1,8 +1,16 @@
-import { type Case, code, type Expected, exactly, type Source, Unmet, wire } from '../case.ts'
-import type { Lab } from '../case-context.ts'
+import {
+  type Case,
+  code,
+  type Expected,
+  exactly,
+  type Source,
+  UnmetPrecondition,
+  wire,
+} from '../case.ts'
+import type { CaseContext } from '../case-context.ts'
+import { agreed } from '../loose-answer.ts'
 import type { Make } from '../make-request.ts'
 import { set, without } from '../order.ts'
-import { agreed } from '../parsed-answer.ts'
 
 const published = wire('How real callers behave')
 const ours = wire('How real callers behave', 'ours')
@@ -13,9 +21,13 @@ const notTheirs: Expected = {
   isMet: (got) => got === 'ORDER_NOT_EXIST' || got === 'ACCESS_DENIED',
 }
 
-type Told = { rule: string; breaks: string; expected: Expected; source?: Source }
+type LooseAnswer = { rule: string; breaks: string; expected: Expected; source?: Source }
 
-const asked = (name: string, told: Told, act: (lab: Lab) => Promise<string>): Case => ({
+const asked = (
+  name: string,
+  told: LooseAnswer,
+  act: (lab: CaseContext) => Promise<string>,
+): Case => ({
   name: `inquiry/${name}`,
   source: published,
   ...told,
@@ -23,7 +35,7 @@ const asked = (name: string, told: Told, act: (lab: Lab) => Promise<string>): Ca
 })
 
 /** After a placed order, an inquiry that is wrong. */
-const wrong = (name: string, told: Told, make: Make, change = set('tomorrow', '1')): Case =>
+const wrong = (name: string, told: LooseAnswer, make: Make, change = set('tomorrow', '1')): Case =>
   asked(name, told, async (lab) => {
     const order = lab.order()
     await lab.placed(order)
@@ -113,7 +125,7 @@ export const inquiry: readonly Case[] = [
     },
   ),
   asked(
-    'refused-at-the-door',
+    'refused-at-the-endpoint',
     {
       source: ours,
       rule: 'A message that was refused for its form made no order to ask after.',
@@ -123,7 +135,8 @@ export const inquiry: readonly Case[] = [
     async (lab) => {
       const order = lab.order()
       const refused = await lab.place(set('codeValue', '')(order))
-      if (refused.code !== 'PARAM_ILLEGAL') throw new Unmet(`"" was answered ${refused.code}`)
+      if (refused.code !== 'PARAM_ILLEGAL')
+        throw new UnmetPrecondition(`"" was answered ${refused.code}`)
       return (await lab.inquire(order)).code
     },
   ),

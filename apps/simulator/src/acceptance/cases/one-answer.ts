@@ -1,19 +1,19 @@
 import { type Case, code, page, type Source } from '../case.ts'
-import type { Lab } from '../case-context.ts'
+import type { CaseContext } from '../case-context.ts'
+import { agreed } from '../loose-answer.ts'
 import type { Change, Fields } from '../order.ts'
-import { agreed } from '../parsed-answer.ts'
 
 export const paidTwice = 'The payer pays twice.'
 export const cannotLearn = 'The repeat is refused, and the payer cannot learn whether he paid.'
 export const key = page('paymentId')
 
-type Told = { rule: string; breaks: string; source?: Source }
+type LooseAnswer = { rule: string; breaks: string; source?: Source }
 
 /** Places an order, does something with it, and looks whether all of it got one answer. */
 export const oneAnswer = (
   name: string,
-  { rule, breaks, source = key }: Told,
-  act: (lab: Lab, order: Fields) => Promise<Awaited<ReturnType<Lab['place']>>[]>,
+  { rule, breaks, source = key }: LooseAnswer,
+  act: (lab: CaseContext, order: Fields) => Promise<Awaited<ReturnType<CaseContext['place']>>[]>,
   ...changes: Change[]
 ): Case => ({
   name: `idempotency/${name}`,

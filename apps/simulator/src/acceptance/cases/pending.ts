@@ -1,7 +1,16 @@
-import { type Case, code, type Expected, exactly, page, type Source, Unmet, wire } from '../case.ts'
-import type { Lab } from '../case-context.ts'
+import {
+  type Case,
+  code,
+  type Expected,
+  exactly,
+  page,
+  type Source,
+  UnmetPrecondition,
+  wire,
+} from '../case.ts'
+import type { CaseContext } from '../case-context.ts'
+import { agreed, type LooseAnswer } from '../loose-answer.ts'
 import { amountIn, type Fields } from '../order.ts'
-import { agreed, type Told } from '../parsed-answer.ts'
 
 const ours = wire('Idempotency', 'ours')
 const once = page('paymentId')
@@ -9,12 +18,13 @@ const once = page('paymentId')
 /**
  * Sends an order that stays open for a while.
  *
- * @throws Unmet when it is final at once
+ * @throws UnmetPrecondition when it is final at once
  */
-async function opened(lab: Lab): Promise<{ order: Fields; told: Told }> {
+async function opened(lab: CaseContext): Promise<{ order: Fields; told: LooseAnswer }> {
   const order = lab.order()
   const told = await lab.send(order)
-  if (told.status !== 'U') throw new Unmet(`the order was answered ${told.code} at once`)
+  if (told.status !== 'U')
+    throw new UnmetPrecondition(`the order was answered ${told.code} at once`)
   return { order, told }
 }
 
@@ -24,7 +34,7 @@ const pendingCase = (
   rule: string,
   breaks: string,
   expected: Expected,
-  act: (lab: Lab) => Promise<string>,
+  act: (lab: CaseContext) => Promise<string>,
 ): Case => ({ name: `pending/${name}`, rule, source, breaks, expected, needs: 'pending', act })
 
 const hasEnd: Expected = {

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type Case, code, type Expected, type Source, wire } from '../case.ts'
-import type { Lab } from '../case-context.ts'
+import type { CaseContext } from '../case-context.ts'
 import { type Make, percentEncoded } from '../make-request.ts'
 import { set } from '../order.ts'
 
@@ -10,10 +10,14 @@ const cannotPay = 'Payers of callers that sign this way cannot pay.'
 const placed = code('SUCCESS')
 const wrong = code('INVALID_SIGNATURE')
 
-type Told = { rule: string; breaks: string; expected: Expected; source: Source }
+type LooseAnswer = { rule: string; breaks: string; expected: Expected; source: Source }
 
 /** An order that differs in how it is signed. */
-const signed = (name: string, told: Told, make: Make | ((lab: Lab) => Make)): Case => ({
+const signed = (
+  name: string,
+  told: LooseAnswer,
+  make: Make | ((lab: CaseContext) => Make),
+): Case => ({
   name: `signature/${name}`,
   ...told,
   act: async (lab) =>

@@ -1,7 +1,7 @@
-import { type Case, code, page, Unmet } from '../case.ts'
-import type { Lab } from '../case-context.ts'
+import { type Case, code, page, UnmetPrecondition } from '../case.ts'
+import type { CaseContext } from '../case-context.ts'
 import { stateCodes } from '../fixtures.ts'
-import { agreed, type Told } from '../parsed-answer.ts'
+import { agreed, type LooseAnswer } from '../loose-answer.ts'
 
 type StateCode = (typeof stateCodes)[number]
 
@@ -34,13 +34,13 @@ const articles: Readonly<Record<StateCode, string>> = {
 }
 
 /** Places orders like the fixture's until one is refused as it says, or as many were placed as it says. */
-async function untilRefused(lab: Lab, wanted: StateCode) {
+async function untilRefused(lab: CaseContext, wanted: StateCode) {
   for (let at = 0; ; at += 1) {
     const order = lab.order()
     const told = await lab.place(order)
     if (told.code === wanted || at === lab.after) return { order, told }
     if (told.code !== 'SUCCESS')
-      throw new Unmet(`order ${at + 1} before the state was answered ${told.code}`)
+      throw new UnmetPrecondition(`order ${at + 1} before the state was answered ${told.code}`)
   }
 }
 
@@ -63,7 +63,7 @@ const kept = (wanted: StateCode): Case => ({
   needs: wanted,
   act: async (lab) => {
     const { order, told } = await untilRefused(lab, wanted)
-    const again: Told[] = await lab.inTurn(order, 2)
+    const again: LooseAnswer[] = await lab.inTurn(order, 2)
     return agreed([told, ...again, await lab.inquire(order)])
   },
 })

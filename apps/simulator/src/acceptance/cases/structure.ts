@@ -1,5 +1,5 @@
 import { anyBut, type Case, code, page, wire } from '../case.ts'
-import type { Lab } from '../case-context.ts'
+import type { CaseContext } from '../case-context.ts'
 import { set, without } from '../order.ts'
 
 /** PROTOCOL.md: a body is at most this large, and nests at most this deep. */
@@ -9,12 +9,17 @@ const DEPTH_MAX = 16
 const optional = ['paymentRequestId', 'customerId', 'settlementQuote', 'passThroughInfo']
 
 /** An order in which a field nests so deep that the whole has `depth` levels. */
-const deep = (lab: Lab, depth: number): string => {
+const deep = (lab: CaseContext, depth: number): string => {
   const text = JSON.stringify(lab.order())
   return `${text.slice(0, -1)},"deep":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`
 }
 
-const refuses = (name: string, what: string, breaks: string, body: (lab: Lab) => Buffer): Case => ({
+const refuses = (
+  name: string,
+  what: string,
+  breaks: string,
+  body: (lab: CaseContext) => Buffer,
+): Case => ({
   name: `structure/${name}`,
   rule: `A body that ${what} is refused.`,
   source: wire('Body rules'),

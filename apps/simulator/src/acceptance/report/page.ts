@@ -1,6 +1,6 @@
 import { escaped, htmlPage } from '../../cli/html-page.ts'
 import type { Case } from '../case.ts'
-import { toldBy, toldByInquiry } from '../parsed-answer.ts'
+import { looseAnswer, looseInquiryAnswer } from '../loose-answer.ts'
 import type { Outcome, Verdict } from '../run-cases.ts'
 import type { Recorded } from '../wire.ts'
 import { type Acceptance, byChapter, countWords, sourceWords } from './acceptance.ts'
@@ -91,13 +91,13 @@ ${recorded.map((exchange, at) => exchangeHtml(exchange, at, one)).join('')}</det
 
 /** An exchange, with what was said in it on top; a survey shows exchanges of other cases, and names them. */
 function exchangeHtml(exchange: Recorded, at: number, { name }: Case): string {
-  const { sent, reply, of, door } = exchange
+  const { sent, reply, of, endpoint } = exchange
   const told =
     reply.kind === 'ANSWERED'
-      ? (door === 'inquire' ? toldByInquiry : toldBy)(reply).code
+      ? (endpoint === 'inquire' ? looseInquiryAnswer : looseAnswer)(reply).code
       : lossText(reply)
   const signature = reply.kind === 'ANSWERED' ? `, signature ${reply.signature.toLowerCase()}` : ''
   const from = of === name ? '' : ` (${of})`
-  const title = `${at + 1}. ${door === 'inquire' ? 'inquiry' : 'order'}${from}: ${told}${signature}`
+  const title = `${at + 1}. ${endpoint === 'inquire' ? 'inquiry' : 'order'}${from}: ${told}${signature}`
   return `<div class="exchange"><h3>${escaped(title)}</h3><div class="sides"><pre>${escaped(requestText(sent))}</pre><pre>${escaped(answerText(exchange))}</pre></div></div>`
 }

@@ -1,5 +1,5 @@
-import type { Taking } from '@placeorder/decision'
-import type { Usage } from '@placeorder/store'
+import type { LimitUse } from '@placeorder/decision'
+import type { LimitUsage } from '@placeorder/store'
 import type { Metrics } from '@placeorder/telemetry'
 
 /** What a limit's name is in policy.json. */
@@ -15,21 +15,21 @@ const COUNTERS_MAX = 1_000
  * How far the most used limit of each kind is used today. Deciding only notes what was taken from; how much of it is
  * left is looked up now and then, since what a day has used only grows.
  */
-export class LimitUse {
-  readonly #usage: Pick<Usage, 'usedOf'>
+export class LimitUseMetric {
+  readonly #usage: Pick<LimitUsage, 'usedOf'>
   readonly #gauge: Metrics['limitUsed']
-  #noted: Taking[] = []
+  #noted: LimitUse[] = []
   #next = 0
   #day = ''
   #ratios = { merchantDay: 0, customerDay: 0 }
 
-  constructor(usage: Pick<Usage, 'usedOf'>, gauge: Metrics['limitUsed']) {
+  constructor(usage: Pick<LimitUsage, 'usedOf'>, gauge: Metrics['limitUsed']) {
     this.#usage = usage
     this.#gauge = gauge
   }
 
   /** Notes what an order has taken from. Costs nothing but an assignment. */
-  note(taking: Taking): void {
+  note(taking: LimitUse): void {
     this.#noted[this.#next % COUNTERS_MAX] = taking
     this.#next += 1
   }
@@ -43,9 +43,9 @@ export class LimitUse {
     this.#next = 0
     if (day !== this.#day) this.#ratios = { merchantDay: 0, customerDay: 0 }
     this.#day = day
-    const takings = [...byCounter.values()].filter((taking) => taking.day === day)
-    const used = await this.#usage.usedOf(takings)
-    for (const [i, taking] of takings.entries()) {
+    const limitUses = [...byCounter.values()].filter((taking) => taking.day === day)
+    const used = await this.#usage.usedOf(limitUses)
+    for (const [i, taking] of limitUses.entries()) {
       const kind = kindOf[taking.subject]
       const { amount = 0n, count = 0n } = used[i] ?? {}
       const ratios = [ratioOf(amount, taking.amountMax), ratioOf(count, taking.countMax)]

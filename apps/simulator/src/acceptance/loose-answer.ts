@@ -10,7 +10,7 @@ const Inquired = z.object({
 })
 
 /** What an answer says, read as loosely as can be: whether it is signed, or 200, is for other cases to judge. */
-export type Told = {
+export type LooseAnswer = {
   /** The result code; words in its place when there is none. */
   code: string
   status: string | undefined
@@ -18,7 +18,7 @@ export type Told = {
 }
 
 /** What an answer of placeOrder says. */
-export function toldBy(reply: Reply): Told {
+export function looseAnswer(reply: Reply): LooseAnswer {
   const answer = Placed.safeParse(bodyOf(reply))
   if (!answer.success) return nothing(reply)
   const { result, paymentRequestId } = answer.data
@@ -30,7 +30,7 @@ export function toldBy(reply: Reply): Told {
 }
 
 /** What an answer of inquiryOrder says of the order; of the call itself when it says nothing of an order. */
-export function toldByInquiry(reply: Reply): Told {
+export function looseInquiryAnswer(reply: Reply): LooseAnswer {
   const answer = Inquired.safeParse(bodyOf(reply))
   if (!answer.success) return nothing(reply)
   const { result, orderResult, paymentRequestId } = answer.data
@@ -38,7 +38,7 @@ export function toldByInquiry(reply: Reply): Told {
   return { code: resultCode, status: resultStatus, paymentRequestId: paymentRequestId ?? undefined }
 }
 
-const nothing = (reply: Reply): Told => ({
+const nothing = (reply: Reply): LooseAnswer => ({
   code: lossOf(reply),
   status: undefined,
   paymentRequestId: undefined,
@@ -61,11 +61,11 @@ export function bodyOf(reply: Reply): unknown {
 }
 
 /** Code and, with SUCCESS, the paymentRequestId: what must not change once it was told. */
-export const words = ({ code, paymentRequestId }: Told): string =>
+export const words = ({ code, paymentRequestId }: LooseAnswer): string =>
   code === 'SUCCESS' ? `SUCCESS ${paymentRequestId ?? 'without paymentRequestId'}` : code
 
 /** The code that all of them say; else, one after the other, what was said. */
-export function agreed(told: readonly Told[]): string {
+export function agreed(told: readonly LooseAnswer[]): string {
   const said = [...new Set(told.map(words))]
   const [first] = told
   return said.length === 1 && first !== undefined ? first.code : said.join(', then ')

@@ -1,10 +1,10 @@
-import type { Taking } from '@placeorder/decision'
+import type { LimitUse } from '@placeorder/decision'
 import { openMetrics } from '@placeorder/telemetry'
 import { expect, test } from 'vitest'
-import { LimitUse } from './limit-use.ts'
+import { LimitUseMetric } from './limit-use-metric.ts'
 
 const today = '20260301'
-const taking = (changes: Partial<Taking> = {}): Taking => ({
+const taking = (changes: Partial<LimitUse> = {}): LimitUse => ({
   subject: 'merchant',
   id: 'M1',
   currency: 'CNY',
@@ -15,17 +15,17 @@ const taking = (changes: Partial<Taking> = {}): Taking => ({
   ...changes,
 })
 
-/** How far limits are used after these takings, with what each subject has used. */
+/** How far limits are used after these limitUses, with what each subject has used. */
 function limitsUsed(used: Record<string, { amount: bigint; count: bigint }>) {
   const { limitUsed } = openMetrics('worker')
   const asked: string[][] = []
   const usage = {
-    usedOf: async (takings: Pick<Taking, 'id'>[]) => {
-      asked.push(takings.map(({ id }) => id))
-      return takings.map(({ id }) => used[id] ?? { amount: 0n, count: 0n })
+    usedOf: async (limitUses: Pick<LimitUse, 'id'>[]) => {
+      asked.push(limitUses.map(({ id }) => id))
+      return limitUses.map(({ id }) => used[id] ?? { amount: 0n, count: 0n })
     },
   }
-  const use = new LimitUse(usage, limitUsed)
+  const use = new LimitUseMetric(usage, limitUsed)
   const ratios = async () => {
     const { values } = await limitUsed.get()
     return Object.fromEntries(values.map(({ labels, value }) => [labels.kind, value]))

@@ -8,9 +8,9 @@ import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import { openAuthority } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
-import { signerOf } from '../test/test-server.ts'
-import { Connections } from './connection/connections.ts'
-import { createListener, times } from './connection/raw-server.ts'
+import { signerOf } from '../../test/test-server.ts'
+import { Connections } from './connections.ts'
+import { createListener, times } from './raw-server.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-silence-'))
 const authority = await openAuthority(dir, 'authority')
