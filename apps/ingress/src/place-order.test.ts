@@ -92,6 +92,17 @@ describe('an outcome is not missed, whenever it is announced', () => {
   })
 })
 
+test('why the last look fails is reported, once', async () => {
+  const fault = new Error('what is kept is not an outcome')
+  const faults: unknown[] = []
+  const deps = {
+    ...storeThat({ outcome: () => Promise.reject(fault) }),
+    onFault: (...[, error]: Parameters<PlaceOrderDeps['onFault']>) => void faults.push(error),
+  }
+  expect(await codeOf(deps)).toBe('PAYMENT_IN_PROCESS')
+  expect(faults).toEqual([fault])
+})
+
 test.each([
   ['nothing came in time', {}, 'PAYMENT_IN_PROCESS'],
   [

@@ -68,7 +68,9 @@ function lastLook(
   deps: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
   return deps.waits.within(LAST_LOOK_MS, async (signal) => {
-    const outcome = await before(deps.orders.outcomeOf(orderId), signal).catch(() => undefined)
+    const outcome = await before(deps.orders.outcomeOf(orderId), signal).catch((error: unknown) => {
+      if (!signal.aborted) deps.onFault(orderId, error, 'the outcome of an order cannot be read')
+    })
     if (outcome === undefined)
       return answer((await held) ? 'PAYMENT_IN_PROCESS' : 'UNKNOWN_EXCEPTION')
     return final(orderId, outcome, paymentRequestId, signal, deps)

@@ -15,7 +15,8 @@ export async function endsForAge(
   const claimedAt = await orders.claimedAt(orderId)
   if (claimedAt === undefined || ageAt(openAsOf.now, claimedAt) < deps.decideWithinMs) return false
   const [outcome] = await conclusion.conclude(group, [abandonedOrder(orderId, claimedAt)], openAsOf)
-  if (outcome !== undefined) deps.seen.concluded(orderId, outcome, group)
+  if (outcome instanceof Error) deps.seen.unreadable(orderId, outcome)
+  else if (outcome !== undefined) deps.seen.concluded(orderId, outcome, group)
   if (outcome === 'PROCESS_FAIL') await reportAbandoned(orderId, reason, deps)
   return true
 }

@@ -80,6 +80,10 @@ async function conclude(
     const outcome = standing[i]
     if (outcome === undefined) continue
     const { orderId } = verdict.judged
+    if (outcome instanceof Error) {
+      seen.unreadable(orderId, outcome)
+      continue
+    }
     seen.concluded(orderId, outcome, group)
     // A check of the acquirer's may say PROCESS_FAIL, too: that is no giving up.
     if ('reason' in verdict && outcome === 'PROCESS_FAIL')

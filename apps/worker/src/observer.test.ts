@@ -1,6 +1,7 @@
+import { orderIdOf } from '@placeorder/store'
 import { openMetrics } from '@placeorder/telemetry'
 import { expect, test } from 'vitest'
-import { buildAdminServer } from './observer.ts'
+import { buildAdminServer, observe } from './observer.ts'
 
 const view = (taking: boolean) =>
   buildAdminServer({
@@ -22,4 +23,19 @@ test.each([
   expect(answered.statusCode).toBe(status)
   expect(answered.json().reasons).toEqual(reasons)
   await close()
+})
+
+test('of many orders that a newer version has decided one is logged, by its paymentId', () => {
+  const lines: unknown[] = []
+  const log = { info: () => {}, error: () => {}, warn: (line: unknown) => void lines.push(line) }
+  const { unreadable } = observe({
+    metrics: openMetrics('worker'),
+    log,
+    tracing: { step: () => ({ traceparent: '', end: () => {} }) },
+    limitUse: { note: () => {} },
+  })
+  const error = new Error('of a newer version')
+  for (const paymentId of ['P-1', 'P-2', 'P-1'])
+    unreadable(orderIdOf({ acquirerId: 'A-1', paymentId }), error)
+  expect(lines).toEqual([{ acquirerId: 'A-1', paymentId: 'P-1', err: error, more: 0 }])
 })

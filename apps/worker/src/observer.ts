@@ -6,6 +6,7 @@ import {
   buildAdmin,
   type HealthCheck,
   type Logger,
+  LogThrottle,
   type Metrics,
   readBacklog,
   type Tracing,
@@ -13,6 +14,9 @@ import {
 import type { ChecksSeen } from './checks/guard.ts'
 import type { LimitUseMetric } from './limit-use-metric.ts'
 import type { Seen } from './process-deps.ts'
+
+/** An order of a newer version comes again every 5 s, and there may be many: one of them is logged once in so many ms. */
+const UNREADABLE_LOGGED_MS = 10_000
 
 export type ObserverDeps = {
   metrics: Metrics
@@ -37,6 +41,7 @@ export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Seen
     const decide = tracing.step('decide', { parent, startedAt: takenAt, attributes })
     decide.end(outcome === undefined ? { failed: true } : { attributes: { outcome } })
   }
+  const unreadable = new LogThrottle(UNREADABLE_LOGGED_MS)
   return {
     taken: ({ orderIds, dueAt, takenAt, attempt }) => {
       metrics.groupOrders.observe({ kind: 'job' }, orderIds.length)
@@ -53,6 +58,11 @@ export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Seen
       metrics.retries.inc()
       log.warn({ ...namesOf(orderId), err }, 'cannot be decided now, is tried again later')
       tell(orderId, group)
+    },
+    unreadable: (orderId, err) => {
+      const more = unreadable.due(err.message)
+      if (more === undefined) return
+      log.warn({ ...namesOf(orderId), err, more }, 'an order cannot be concluded here')
     },
     abandoned: (orderId, err) => {
       metrics.abandoned.inc()

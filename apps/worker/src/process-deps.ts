@@ -28,6 +28,8 @@ export type Seen = {
   concluded: (orderId: OrderId, outcome: FinalCode, group: Group) => void
   /** An order cannot be decided now and is tried again later. */
   undecided: (orderId: OrderId, reason: unknown, group: Group) => void
+  /** What an order was decided to cannot be read here: it is left to a newer version. */
+  unreadable: (orderId: OrderId, error: Error) => void
   /** An order could not be decided in all the time it had, and was concluded PROCESS_FAIL. */
   abandoned: (orderId: OrderId, reason: unknown) => void
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { type OrderId, orderIdOf, TooLate } from '@placeorder/store'
+import { type Judged, type OrderId, orderIdOf, TooLate } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test, vi } from 'vitest'
 import { openTestWorker, unseen } from '../test/worker-store.ts'
@@ -210,6 +210,60 @@ test('a group that was decided too long after it was looked at stays one, and is
   await processGroup(group, deps)
   for (const order of orders) expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('SUCCESS')
 })
+
+test('an order that a newer version has decided is reported, and its neighbour concluded', async () => {
+  const [strange, good] = [aPlaceOrder(), aPlaceOrder()]
+  const group = await groupOf(strange, good)
+  const claimedAt = (await store.orders.claimedAt(orderIdOf(strange))) ?? 0
+  const minute = Math.floor(claimedAt / 60_000)
+  await store.connection.hset(`{u}:decided:${minute}`, orderIdOf(strange), '2{"code":"SUCCESS"}')
+  const reported: OrderId[] = []
+  const seen = { ...deps.seen, unreadable: (orderId: OrderId) => void reported.push(orderId) }
+  await processGroup(group, { ...deps, seen })
+  await processGroup(group, { ...deps, seen, decideWithinMs: -2_000 })
+  expect(reported).toEqual([orderIdOf(strange), orderIdOf(strange)])
+  expect(await store.orders.outcomeOf(orderIdOf(strange))).toBeUndefined()
+  expect(await store.orders.outcomeOf(orderIdOf(good))).toBe('SUCCESS')
+})
+
+test('a worker that was stopped for minutes takes nothing, and the outcome of another stands', async () => {
+  const order = aPlaceOrder({ customerId: randomUUID() })
+  const group = await groupOf(order)
+  const [stopped, goesOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const stops = async () => {
+    stopped.resolve()
+    await goesOn.promise
+    return 'SUCCESS' as const
+  }
+  const rulebook = {
+    ...deps.rulebook(),
+    checks: [{ name: 'stops', after: 'merchant' as const, run: stops }],
+  }
+  await store.usage.forget(Date.now()) // The steady time begins.
+  const first = processGroup(group, { ...deps, rulebook: () => rulebook, checksMs: 60_000 })
+  await stopped.promise
+  const judged: Judged[] = []
+  const seen = { ...deps.seen, decided: (all: Judged[]) => void judged.push(...all) }
+  await processGroup(group, { ...deps, seen })
+  const outcome = await store.orders.outcomeOf(orderIdOf(order))
+  const uses = judged.flatMap(({ limitUses }) => limitUses)
+  const used = await store.usage.usedOf(uses)
+  await forgetDecisions()
+  goesOn.resolve()
+  await expect(first).rejects.toThrow(TooLate)
+  await processGroup(group, deps) // Its job is run again.
+  expect(await store.orders.outcomeOf(orderIdOf(order))).toBe(outcome)
+  expect(await store.usage.usedOf(uses)).toEqual(used)
+  expect(used).toContainEqual({ amount: uses[0]?.amount, count: 1n })
+})
+
+/** No order is open any more, and minutes pass, until no decision is kept. */
+async function forgetDecisions(): Promise<void> {
+  await store.usage.forget(undefined)
+  await store.connection.hincrby('{u}:steady-time', 'steady', 3 * 60_000)
+  await store.usage.forget(undefined)
+  expect(await store.connection.keys('{u}:decided:*')).toEqual([])
+}
 
 test('an order that is given up and was placed before is told as placed', async () => {
   const order = aPlaceOrder()

@@ -63,6 +63,7 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
         decided: () => {},
         concluded: () => {},
         undecided: () => {},
+        unreadable: () => {},
         abandoned: () => {},
       },
       ...changes,

@@ -102,7 +102,7 @@ export async function openIngressStore(
   })
   const orders = new Orders(connection, shards, announcements)
   const queues = new Queues(connection, shards)
-  const requeue = new Requeue(connection, orders, queues)
+  const requeue = new Requeue(connection, orders, queues, onFault)
   const look = async (orderId: OrderId) => {
     const outcome = await orders.outcomeOf(orderId).catch(() => undefined)
     if (outcome !== undefined) announcements.tell(orderId, outcome)
@@ -143,7 +143,7 @@ export async function openIngressStore(
 export async function openWorkerStore(
   options: StoreOptions & { replicasMin?: number },
 ): Promise<WorkerStore> {
-  const { shards, replicasMin = 0 } = options
+  const { shards, onFault, replicasMin = 0 } = options
   const { open, ready } = opener(options)
   const connection = open('patient')
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
@@ -161,7 +161,7 @@ export async function openWorkerStore(
     usage,
     conclusion: new Conclusion(connection, { usage, orders, durability }),
     recent,
-    requeue: new Requeue(connection, orders, queues),
+    requeue: new Requeue(connection, orders, queues, onFault),
     openWalk: new OpenWalk(connection),
     deferral: new Deferral(connection, queues),
     queues,
@@ -187,7 +187,7 @@ export type OperatorStore = Pick<
 
 /** Opens what an operator asks of orders. Its commands fail fast while Redis is away. */
 export async function openOperatorStore(options: StoreOptions): Promise<OperatorStore> {
-  const { shards } = options
+  const { shards, onFault } = options
   const { open, ready } = opener(options)
   const connection = open('fail-fast')
   await ready(connection)
@@ -195,7 +195,7 @@ export async function openOperatorStore(options: StoreOptions): Promise<Operator
   const queues = new Queues(connection, shards)
   return {
     orders,
-    requeue: new Requeue(connection, orders, queues),
+    requeue: new Requeue(connection, orders, queues, onFault),
     deferral: new Deferral(connection, queues),
     queues,
     directory: new Directory(connection, shards),

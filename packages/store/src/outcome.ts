@@ -22,6 +22,10 @@ export function codeIn(text: string): FinalCode | undefined {
 
 export const isOutcome = (text: string): text is Outcome => codeIn(text) !== undefined
 
+/** Why what stands cannot be read. */
+export const unreadableOutcome = (): Error =>
+  new Error('what an order was decided to is of a newer version, or damaged')
+
 /** Reads an outcome back from where it was kept; anything else there is our bug. */
 export function readOutcome(text: string): Outcome {
   assert(isOutcome(text), 'what is kept is not an outcome')

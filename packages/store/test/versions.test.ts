@@ -6,10 +6,11 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { Conclusion } from '../src/decide/conclusion.ts'
 import { type Judged, minuteOf } from '../src/decide/limit-usage.ts'
-import { decidedKey, jobKey, type OrderNames, orderIdOf, orderKey } from '../src/keys.ts'
+import { decidedKey, jobKey, joinedKey, type OrderNames, orderIdOf, orderKey } from '../src/keys.ts'
 import { Announcements } from '../src/orders/announcements.ts'
 import { GroupTaker } from '../src/queue/group-worker.ts'
-import { JobData } from '../src/queue/job-rounds.ts'
+import { JobData, workInRounds } from '../src/queue/job-rounds.ts'
+import { Requeue } from '../src/queue/requeue.ts'
 import { openTestStore } from './test-store.ts'
 
 const { address, worker, ingress, accept, connection } = await openTestStore({ own: true })
@@ -150,32 +151,36 @@ test.each([
 test.each([
   ['a newer form', '2{"code":"SUCCESS"}'],
   ['a code that is not known here', '1NEW_CODE'],
-])('a decision of %s is left alone, and the rest of its group concluded', async (_, text) => {
-  const cluster = new Conclusion(
-    worker.connection,
-    { usage, orders, durability: worker.durability },
-    false,
-  )
-  for (const conclusion of [worker.conclusion, cluster]) {
-    const [strange, good] = [aPlaceOrder(), aPlaceOrder()]
-    await Promise.all([accept(strange), accept(good)])
-    const both = [judged(strange), judged(good)]
-    const [jobId = ''] = await orders.jobsOf(0, [orderIdOf(strange)])
-    const [first] = both
-    if (first === undefined) throw new Error('there is one')
-    await connection.hset(decided(first), first.orderId, text)
-    const standing = await conclusion.conclude({ shard: 0, jobId }, both, await usage.now())
-    expect(standing).toEqual([undefined, 'SUCCESS'])
-    expect(await connection.hget(decided(first), first.orderId)).toBe(text)
-    const outcome = await connection.hget(orderKey(0, first.orderId), 'outcome')
-    expect(outcome ?? '').not.toBe(text)
-  }
-})
+])(
+  'a decision of %s is left alone and reported, and the rest of its group concluded',
+  async (_, text) => {
+    const cluster = new Conclusion(
+      worker.connection,
+      { usage, orders, durability: worker.durability },
+      false,
+    )
+    for (const conclusion of [worker.conclusion, cluster]) {
+      const [strange, good] = [aPlaceOrder(), aPlaceOrder()]
+      await Promise.all([accept(strange), accept(good)])
+      const both = [judged(strange), judged(good)]
+      const [jobId = ''] = await orders.jobsOf(0, [orderIdOf(strange)])
+      const [first] = both
+      if (first === undefined) throw new Error('there is one')
+      await connection.hset(decided(first), first.orderId, text)
+      const standing = await conclusion.conclude({ shard: 0, jobId }, both, await usage.now())
+      expect(standing).toEqual([expect.any(Error), 'SUCCESS'])
+      expect(await connection.hget(decided(first), first.orderId)).toBe(text)
+      const outcome = await connection.hget(orderKey(0, first.orderId), 'outcome')
+      expect(outcome ?? '').not.toBe(text)
+    }
+  },
+)
 
 test.each([
   ['of a newer version', '[2,{"orders":[]}]'],
   ['that is not JSON', 'what?'],
   ['without orders', '{}'],
+  ['with an outcome that is not known here', '[1,"1790000000100","A-1:P-1","NEW_CODE"]'],
 ])('a message %s is reported, and the ones after it are heard', async (_, text) => {
   const subscriber = (connection as Redis).duplicate()
   const faults: Error[] = []
@@ -192,6 +197,63 @@ test.each([
   expect(await heard.promise).toBe('RISK_REJECT')
   expect(faults).toHaveLength(1)
   subscriber.disconnect()
+})
+
+test('a decision of a newer form is not reported of an order that is not the job’s any more', async () => {
+  const order = aPlaceOrder()
+  await accept(order)
+  const one = judged(order)
+  await connection.hset(decided(one), one.orderId, '2{"code":"SUCCESS"}')
+  const job = { shard: 0, jobId: 'm-another' }
+  expect(await worker.conclusion.conclude(job, [one], await usage.now())).toEqual([undefined])
+})
+
+test('an outcome that is not known here is reported to whoever would conclude its order', async () => {
+  const order = aPlaceOrder()
+  await accept(order)
+  await connection.hset(orderKey(0, orderIdOf(order)), 'outcome', 'NEW_CODE')
+  const concluding = orders.concludeAll(0, [{ orderId: orderIdOf(order), outcome: 'SUCCESS' }])
+  expect(await concluding).toEqual([expect.any(Error)])
+})
+
+test('a group of a newer version that has joined a job is reported, and the others are worked on', async () => {
+  const group = { v: 1, orderIds: ['A-1:P-1'], subjects: [['M-1', 'digest']], at: 0 }
+  const texts = ['{"v":2,"orders":"all"}', JSON.stringify(group)]
+  await connection.rpush(joinedKey(0, 'g-joined'), ...texts)
+  const faults: Error[] = []
+  const worked: string[] = []
+  await workInRounds({
+    connection,
+    shard: 0,
+    jobId: 'g-joined',
+    own: async () => {},
+    joined: async (groups) => void worked.push(...groups.flatMap(({ orderIds }) => orderIds)),
+    onUnreadable: (error) => void faults.push(error),
+    open: () => false,
+    roundMs: 20_000,
+  })
+  expect(worked).toEqual(['A-1:P-1'])
+  expect(faults).toHaveLength(1)
+})
+
+test.each([
+  ['of a newer form', (key: string) => connection.hdel(key, 'job')],
+  ['that is not one', (key: string) => connection.set(key, 'not a hash')],
+])('an open order with a record %s is reported, and the others are requeued', async (_, change) => {
+  const [strange, concluded, lost] = [aPlaceOrder(), aPlaceOrder(), aPlaceOrder()]
+  for (const order of [strange, concluded, lost]) await accept(order)
+  await change(orderKey(0, orderIdOf(strange)))
+  await orders.conclude(orderIdOf(concluded), 'SUCCESS')
+  const [jobId = ''] = await orders.jobsOf(0, [orderIdOf(lost)])
+  await worker.queues.queue(0).remove(jobId)
+  const faults: unknown[] = []
+  const { queues } = worker
+  const requeue = new Requeue(connection, orders, queues, (fault) => void faults.push(fault))
+  const ids = [strange, concluded, lost].map(orderIdOf)
+  expect(await requeue.requeueOpen(0, ids)).toEqual([orderIdOf(lost)])
+  expect(faults).toEqual([
+    expect.objectContaining({ message: expect.stringContaining(orderIdOf(strange)) }),
+  ])
 })
 
 test('a job of a newer version is reported, and its orders are requeued by this one', async () => {

@@ -61,6 +61,7 @@ export async function openDecideOne(
       orderCode: passed && code?.type === 'ORDER_CODE' ? codeValue : undefined,
     }
     const [decided = judged] = await limits.decide([judgement], openAsOf)
+    if (decided instanceof Error) throw decided
     return decided
   }
 }

@@ -55,7 +55,7 @@ async function decide(order: { acquirerId: string; paymentId: string }, orderCod
   const orderId = orderIdOf(order)
   const judged: Judged = { orderId, claimedAt, judged: 'SUCCESS', limitUses: [], orderCode }
   const [outcome] = await worker.usage.decide([judged], await worker.usage.now())
-  if (outcome === undefined) throw new Error('it was not decided')
+  if (outcome === undefined || outcome instanceof Error) throw new Error('it was not decided')
   return outcome
 }
 const claimedAt = Date.now()

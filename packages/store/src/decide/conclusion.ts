@@ -2,6 +2,7 @@ import { Cluster } from 'ioredis'
 import { z } from 'zod'
 import { type OrderId, openKey, orderKey } from '../keys.ts'
 import { type Orders, Standing } from '../orders/orders.ts'
+import { unreadableOutcome } from '../outcome.ts'
 import type { Group } from '../queue/group-worker.ts'
 import type { Connection } from '../redis/connection.ts'
 import type { Durability } from '../redis/durability.ts'
@@ -44,7 +45,7 @@ export class Conclusion {
 
   /**
    * Concludes orders as they were judged in a job, or as they were decided before. Resolves with the outcomes that stand;
-   * undefined for an order that is not the job's any more, or of which this version cannot read what stands.
+   * undefined for an order that is not the job's any more, an Error for one of which this version cannot read what stands.
    *
    * @param openAsOf what `LimitUsage.time` said before the orders were seen open
    * @throws TooLate when that is longer than a minute ago
@@ -85,7 +86,9 @@ export class Conclusion {
     ])
     const [decided, standing] = Reply.parse(reply)
     this.#parts.usage.heard(decided)
-    return standing
+    return standing.map(
+      (code, i) => code ?? (decided.outcomes[i] === UNREADABLE ? unreadableOutcome() : undefined),
+    )
   }
 
   async #cluster({ shard, jobId }: Job, judged: Judged[], openAsOf: RedisTime): Promise<Standing> {
@@ -95,9 +98,11 @@ export class Conclusion {
     const decided = await usage.decide(held, openAsOf)
     if (held.length > 0 && !(await durability.decisionsReplicated().catch(fail)))
       throw new NotReplicated('too few replicas have what was decided')
-    const outcomes = held.map(({ orderId }, i) => ({ orderId, outcome: decided[i] }))
+    const outcomes = held.map(({ orderId }, i) => ({ orderId, outcome: readOf(decided[i]) }))
     const standing = await orders.concludeAll(shard, outcomes)
-    const byId = new Map(outcomes.map(({ orderId }, i) => [orderId, standing[i]]))
+    const byId = new Map(
+      outcomes.map(({ orderId }, i) => [orderId, standing[i] ?? errorOf(decided[i])]),
+    )
     return judged.map(({ orderId }) => byId.get(orderId))
 
     async function isOpen(orderId: OrderId): Promise<boolean> {
@@ -110,5 +115,14 @@ export class Conclusion {
     }
   }
 }
+
+const readOf = <T>(decided: T | Error): T | undefined =>
+  decided instanceof Error ? undefined : decided
+
+const errorOf = (decided: unknown): Error | undefined =>
+  decided instanceof Error ? decided : undefined
+
+/** What the script answers of an order that a newer version has decided. */
+const UNREADABLE = 'UNREADABLE'
 
 const Reply = z.tuple([Decided, Standing])

@@ -12,7 +12,7 @@ import {
   usageField,
   usageKey,
 } from '../keys.ts'
-import { isOutcome, type Outcome, outcomeOf } from '../outcome.ts'
+import { isOutcome, type Outcome, outcomeOf, unreadableOutcome } from '../outcome.ts'
 import type { Connection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 
@@ -102,15 +102,15 @@ export class LimitUsage {
   /**
    * Fixes how orders are decided: those that passed take all they need from limits and codes or, if something stands in
    * the way, nothing. The first decision on an order stands and is given again to every re-run, so an order
-   * takes once however often it is judged. Resolves with the outcomes, in order; undefined for an order of which a newer version
+   * takes once however often it is judged. Resolves with the outcomes, in order; an Error for an order of which a newer version
    * has decided what this one cannot read.
    *
    * @param openAsOf what `time` said before the orders were seen open
    * @throws TooLate when that is longer than a minute ago: they may be concluded, and their decisions forgotten
    */
-  async decide(orders: Judged[], openAsOf: RedisTime): Promise<(Outcome | undefined)[]> {
+  async decide(orders: Judged[], openAsOf: RedisTime): Promise<(Outcome | Error)[]> {
     const byMinute = Map.groupBy(orders.entries(), ([, order]) => minuteOf(order.claimedAt))
-    const outcomes: (Outcome | undefined)[] = []
+    const outcomes: (Outcome | Error)[] = []
     await Promise.all(
       [...byMinute].map(async ([minute, entries]) => {
         const decided = await this.#decideMinute(
@@ -118,7 +118,8 @@ export class LimitUsage {
           entries.map(([, order]) => order),
           openAsOf,
         )
-        for (const [i, [position]] of entries.entries()) outcomes[position] = decided[i]
+        for (const [i, [position]] of entries.entries())
+          outcomes[position] = decided[i] ?? unreadableOutcome()
       }),
     )
     return outcomes
@@ -128,11 +129,11 @@ export class LimitUsage {
     minute: number,
     orders: Judged[],
     openAsOf: RedisTime,
-  ): Promise<(Outcome | undefined)[]> {
+  ): Promise<(Outcome | Error)[]> {
     const { keys, args } = this.decision(minute, orders, openAsOf)
     const decided = Decided.parse(await this.#reserve.run(this.#connection, keys, args))
     this.heard(decided)
-    return decided.outcomes.map((text) => (isOutcome(text) ? text : undefined))
+    return decided.outcomes.map((text) => (isOutcome(text) ? text : unreadableOutcome()))
   }
 
   /** What the script is told to decide orders of one minute. */

@@ -27,7 +27,8 @@ local keys, outcomes, places = { KEYS[reserveKeys + 1] }, { records = {} }, {}
 for i = 1, orders do
   if not leftOut[i] then
     keys[#keys + 1] = KEYS[reserveKeys + 1 + i]
-    outcomes[#outcomes + 1], outcomes[#outcomes + 2] = ARGV[6 + i], decided[2 + i]
+    local outcome = decided[2 + i] ~= 'UNREADABLE' and decided[2 + i] or ''
+    outcomes[#outcomes + 1], outcomes[#outcomes + 2] = ARGV[6 + i], outcome
     outcomes.records[#keys - 1], places[#keys - 1] = records[i], i
   end
 end

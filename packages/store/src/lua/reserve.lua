@@ -18,7 +18,8 @@
 --              strings from 10^15 on). An order has one part of a field at most
 --              A script that calls this one says in ARGV.leftOut of which orders nothing is to be decided
 --
--- Returns      the time and the steady time in ms, then for each order its outcome, '' if it is left out; nothing if it is too late
+-- Returns      the time and the steady time in ms, then for each order its outcome, '' if it is left out, UNREADABLE if a newer
+--              version has decided it; nothing if it is too late
 
 -- Begins each decision that is kept.
 local VERSION = '1'
@@ -129,9 +130,9 @@ local decided = redis.call('HMGET', KEYS[1], unpack(orderIds))
 local here, fresh = {}, {}
 for n, orderId in ipairs(orderIds) do
   local stands = decided[n]
-  decided[n] = here[orderId] or (stands and (string.match(stands, '^' .. VERSION .. '(.*)') or ''))
+  decided[n] = here[orderId] or (stands and (string.match(stands, '^' .. VERSION .. '(.*)') or 'UNREADABLE'))
   if ARGV.leftOut and ARGV.leftOut[n] then
-    decided[n] = decided[n] or ''
+    decided[n] = ''
   elseif not decided[n] then
     local order = orders[n]
     local code, first, last = told[order + 1], order + 3, order + 5 * told[order + 2]

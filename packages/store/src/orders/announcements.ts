@@ -1,7 +1,7 @@
 import { type ResultCode, statusOf } from '@placeorder/protocol'
 import { z } from 'zod'
 import { OrderId } from '../keys.ts'
-import { isOutcome, type Outcome } from '../outcome.ts'
+import { isOutcome, type Outcome, unreadableOutcome } from '../outcome.ts'
 import type { Connection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 
@@ -13,7 +13,7 @@ export type Heard = {
   /** How old a message is when it is heard, by two clocks (ms). */
   message: (ageMs: number) => void
   order: (shard: number, orderId: OrderId) => void
-  /** A message cannot be read: a newer version sent it, or it was damaged. Who waits reads the record. */
+  /** A message, or an outcome in it, cannot be read: a newer version sent it, or it was damaged. Who waits reads the record. */
   unreadable: (error: Error) => void
 }
 
@@ -85,6 +85,7 @@ export class Announcements {
       const orderId = OrderId.parse(text)
       this.#heard.order(shard, orderId)
       if (isResultCode(outcome) || isOutcome(outcome)) this.tell(orderId, outcome)
+      else this.#heard.unreadable(unreadableOutcome())
     }
   }
 }

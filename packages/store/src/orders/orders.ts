@@ -6,7 +6,7 @@ import {
 } from '@placeorder/protocol'
 import { z } from 'zod'
 import { abandonedKey, namesOf, OrderId, openKey, orderKey, shardOf } from '../keys.ts'
-import { codeIn, type Outcome, partsOf, readOutcome } from '../outcome.ts'
+import { codeIn, type Outcome, partsOf, readOutcome, unreadableOutcome } from '../outcome.ts'
 import type { Connection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
@@ -112,17 +112,18 @@ export class Orders {
   /** Concludes one order; see `concludeAll`. */
   async conclude(orderId: OrderId, outcome: Outcome): Promise<FinalCode | undefined> {
     const [standing] = await this.concludeAll(this.#shardOf(orderId), [{ orderId, outcome }])
+    if (standing instanceof Error) throw standing
     return standing
   }
 
   /**
    * Gives orders of one shard their outcomes and announces them. Resolves with the codes of those that stand: the first ones
-   * ever given; undefined for an order that was never claimed.
+   * ever given; undefined for an order that was never claimed, an Error for an outcome that this version cannot read.
    */
   async concludeAll(
     shard: number,
     outcomes: { orderId: OrderId; outcome: Outcome | undefined }[],
-  ): Promise<(FinalCode | undefined)[]> {
+  ): Promise<Standing> {
     if (outcomes.length === 0) return []
     const keys = [openKey(shard), ...outcomes.map(({ orderId }) => orderKey(shard, orderId))]
     const args = outcomes.flatMap(({ orderId, outcome = '' }) => [orderId, outcome])
@@ -194,14 +195,16 @@ export class Orders {
   }
 }
 
-/** The codes of the outcomes that stand; undefined for an order that was never claimed. */
+/** The codes of the outcomes that stand; undefined where none does, an Error for one that cannot be read. */
 export type Standing = z.output<typeof Standing>
 
 /**
- * What the scripts answer: the outcome that stands of each order, undefined if there is none that this version knows; whether each
+ * What the scripts answer: the outcome that stands of each order, '' if there is none; whether each
  * was given over.
  */
-export const Standing = z.array(z.string().transform(codeIn))
+export const Standing = z.array(
+  z.string().transform((text) => (text === '' ? undefined : (codeIn(text) ?? unreadableOutcome()))),
+)
 const Given = z.array(z.coerce.number())
 
 const OrderIds = z.array(OrderId)

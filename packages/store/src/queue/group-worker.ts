@@ -118,6 +118,7 @@ export class GroupTaker {
       jobId,
       own: () => process(groupOf(ownGroup, job.timestamp + (job.opts.delay ?? 0), false)),
       joined: (groups) => process(groupOf(...asOne(groups, named), true)),
+      onUnreadable: this.#onError,
       open: () => !this.#closing,
     })
   }

@@ -31,6 +31,7 @@ const work = (
     jobId,
     own: during,
     joined: (groups) => joined(idsOf(groups)),
+    onUnreadable: () => {},
     open,
   })
 
@@ -159,6 +160,7 @@ test('what has joined a job is removed once, though its worker asks for that twi
       rounds.push(idsOf(groups))
       if (rounds.length === 1) await acceptApart(next)
     },
+    onUnreadable: () => {},
     open: () => true,
   })
   expect(rounds).toEqual([[orderIdOf(done)], [orderIdOf(next)]])

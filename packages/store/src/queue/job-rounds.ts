@@ -44,6 +44,8 @@ export type Rounds = {
   own: () => Promise<void>
   /** Works on groups that have joined it, as on one. */
   joined: (groups: Joining[]) => Promise<void>
+  /** Called with why a group that has joined it cannot be read: a newer version wrote it, or it was damaged. It is requeued. */
+  onUnreadable: (error: Error) => void
   /** Whether more may join. */
   open: () => boolean
   /** A round that takes longer (ms) is slow. */
@@ -64,6 +66,7 @@ export async function workInRounds({
   jobId,
   own,
   joined,
+  onUnreadable,
   open,
   roundMs = ROUND_MS,
 }: Rounds): Promise<void> {
@@ -84,13 +87,13 @@ export async function workInRounds({
     const taken = await take(inFlight, open() && performance.now() < until ? roundMs : 0)
     if (taken.length === 0) return
     inFlight = taken
-    round = joined(groupsIn(taken))
+    round = joined(groupsIn(taken, onUnreadable))
   }
   // This round is slow, or failed: nothing more joins the job, and what has joined waits for it no longer.
   const rest = (await take([], 0)).filter((text) => !inFlight.includes(text))
   const last = await Promise.allSettled([
     round,
-    ...(rest.length > 0 ? [joined(groupsIn(rest))] : []),
+    ...(rest.length > 0 ? [joined(groupsIn(rest, onUnreadable))] : []),
   ])
   const ofJoined = inFlight.length > 0 ? last : last.slice(1)
   if (ofJoined.length > 0 && ofJoined.every(({ status }) => status === 'fulfilled'))
@@ -99,10 +102,14 @@ export async function workInRounds({
 }
 
 /** What cannot be read says nothing of its orders: they are requeued. */
-const groupsIn = (texts: string[]): Joining[] =>
+const groupsIn = (texts: string[], onUnreadable: (error: Error) => void): Joining[] =>
   texts.flatMap((text) => {
     const group = readable(() => Joining.parse(JSON.parse(text)))
-    return group instanceof Error ? [] : [group]
+    if (!(group instanceof Error)) return [group]
+    onUnreadable(
+      new Error('a group that joined a job is of a newer version, or damaged', { cause: group }),
+    )
+    return []
   })
 
 /** Whether it has come to a good end within `ms`. */

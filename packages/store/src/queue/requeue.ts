@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { deferredKey, jobKey, type OrderId } from '../keys.ts'
+import { deferredKey, jobKey, type OrderId, openKey } from '../keys.ts'
 import type { Orders } from '../orders/orders.ts'
 import type { Connection } from '../redis/connection.ts'
 import { listNamed } from './deferral.ts'
@@ -17,11 +17,18 @@ export class Requeue {
   readonly #connection: Connection
   readonly #orders: Orders
   readonly #queues: Queues
+  readonly #onFault: (error: unknown, what: string) => void
 
-  constructor(connection: Connection, orders: Orders, queues: Queues) {
+  constructor(
+    connection: Connection,
+    orders: Orders,
+    queues: Queues,
+    onFault: (error: unknown, what: string) => void,
+  ) {
     this.#connection = connection
     this.#orders = orders
     this.#queues = queues
+    this.#onFault = onFault
   }
 
   /**
@@ -46,10 +53,25 @@ export class Requeue {
     if (orderIds.length === 0) return []
     const jobIds = await this.#orders.jobsOf(shard, orderIds)
     const named = orderIds.map((orderId, i) => ({ orderId, jobId: jobIds[i] }))
-    return this.mend(
+    const [known, unknown] = [
+      named.filter(({ jobId }) => jobId !== undefined),
+      named.filter(({ jobId }) => jobId === undefined),
+    ]
+    await this.#reportOpen(
       shard,
-      named.filter(({ jobId }) => jobId !== undefined), // Any other has been concluded meanwhile, or is no record.
+      unknown.map(({ orderId }) => orderId),
     )
+    return this.mend(shard, known)
+  }
+
+  /** Of orders that name no job most have been concluded meanwhile. What is open is left to who can read it. */
+  async #reportOpen(shard: number, orderIds: OrderId[]): Promise<void> {
+    if (orderIds.length === 0) return
+    const open = await this.#connection.zmscore(openKey(shard), ...orderIds)
+    const first = orderIds.find((_, i) => open[i] !== null)
+    if (first === undefined) return
+    const error = new Error(`the record of ${first} is of a newer version, or damaged`)
+    this.#onFault(error, 'an open order names no job, and is not requeued here')
   }
 
   /**
