@@ -73,7 +73,7 @@ async function mounted<T>(
   }
 }
 
-/** An ingress's orders in hand and the open ones, and how many each second are claimed and refused. */
+/** An ingress's orders in flight and the open ones, and how many each second are claimed and refused. */
 const loads = {
   idle: { inFlight: 0, open: 0, claimed: 0, refused: 0, waitMs: 0 },
   'as much as workers decide': { inFlight: 8, open: 6, claimed: 1_000, refused: 0, waitMs: 8 },
@@ -109,7 +109,7 @@ test.each(Object.entries(loads))('the wait that KEDA scales by, with %s', async 
   const refused = 'endpoint="place",code="REQUEST_TRAFFIC_EXCEED_LIMIT"'
   const signing = 5
   const series = [
-    [`placeorder_orders_in_hand{${a}}`, `${load.inFlight + signing}x40`],
+    [`placeorder_orders_in_flight{${a}}`, `${load.inFlight + signing}x40`],
     [`placeorder_signatures_in_flight{${a}}`, `${signing}x40`],
     [`placeorder_open_orders{${a}}`, `${load.open}x40`],
     [`placeorder_open_orders{${b}}`, `${load.open}x40`],
@@ -125,11 +125,11 @@ test.each(Object.entries(loads))('the wait that KEDA scales by, with %s', async 
   })
 })
 
-test('two orders seen in hand once in 30 s start no workers', async () => {
+test('two orders seen in flight once in 30 s start no workers', async () => {
   const [{ metadata } = { metadata: { query: '' } }] = triggersOf(await render(helm))
   const labels = '{namespace="default",pod="a"}'
   const series = {
-    [`placeorder_orders_in_hand${labels}`]: '0x34 2 0x5',
+    [`placeorder_orders_in_flight${labels}`]: '0x34 2 0x5',
     [`placeorder_signatures_in_flight${labels}`]: '0x40',
     [`placeorder_open_orders${labels}`]: '0x34 2 0x5',
     'placeorder_group_orders_sum{namespace="default",pod="a",kind="intake"}': '0x40',

@@ -43,7 +43,7 @@ export function placeOrder(
       const taken = await deps.intake.accept(incoming, signal).catch((error: unknown) => {
         deps.onFault(orderId, error, 'an order may be taken in, or not')
       })
-      deps.stage('take_in', (performance.now() - arrivedAt) / 1000)
+      deps.stage('accept', (performance.now() - arrivedAt) / 1000)
       if (taken === undefined) return answer('UNKNOWN_EXCEPTION')
       if (taken.kind === 'CONCLUDED')
         return final(orderId, taken.outcome, taken.paymentRequestId, signal, deps)

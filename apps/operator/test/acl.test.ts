@@ -53,7 +53,7 @@ test('the rules of docs/security.md are all that processes and commands need', a
   }
   const commands = [
     ['orders', 'open'],
-    ['orders', 'gave-up'],
+    ['orders', 'abandoned'],
     ['orders', 'show', paymentId],
     ['orders', 'release-code', order.codeValue, '--reason', 'a test', '--yes'],
     ['orders', 'released-codes'],

@@ -87,7 +87,7 @@ beforeAll(async () => {
   expect((await ingress.place(orders.damaged)).code).toBe('UNKNOWN_EXCEPTION')
   expect((await ingress.place(orders.notOurs)).code).toBe('UNKNOWN_EXCEPTION')
   for (const { paymentId } of [orders.undecided, orders.damaged])
-    await worker.waitFor(new RegExp(`${paymentId}.*gave up`))
+    await worker.waitFor(new RegExp(`${paymentId}.*abandoned the order`))
 })
 
 describe('the log of real processes at its most talkative', () => {

@@ -64,7 +64,7 @@ async function pourIn(ingress: Ingress) {
     await vi.waitFor(
       async () => {
         shown.loaded = await scrape(ingress.admin)
-        expect(shown.loaded.get('placeorder_orders_in_hand')).toBeGreaterThan(0)
+        expect(shown.loaded.get('placeorder_orders_in_flight')).toBeGreaterThan(0)
         expect(shown.loaded.get('placeorder_signatures_in_flight')).toBeGreaterThan(0)
       },
       { timeout: 20_000, interval: 5 },
@@ -102,7 +102,7 @@ async function run(startWorker: () => Promise<Operated>) {
       const after = await scrape(worker.admin)
       shownByWorker.after = after
       expect(after.get('placeorder_requeued_orders_total')).toBe(3)
-      expect(after.get('placeorder_gave_up_orders_total')).toBeGreaterThanOrEqual(FAILING)
+      expect(after.get('placeorder_abandoned_orders_total')).toBeGreaterThanOrEqual(FAILING)
       expect(after.get('placeorder_open_orders')).toBe(0)
       expect(after.get('placeorder_limit_used_ratio{kind="merchantDay"}')).toBeGreaterThan(0)
     },
@@ -130,7 +130,7 @@ describe('an ingress under load shows', () => {
     'placeorder_answers_total{endpoint="place",code="INVALID_SIGNATURE",status="F"}',
     'placeorder_answer_seconds_count{endpoint="place"}',
     'placeorder_stage_seconds_count{stage="verify"}',
-    'placeorder_stage_seconds_count{stage="take_in"}',
+    'placeorder_stage_seconds_count{stage="accept"}',
     'placeorder_stage_seconds_count{stage="announce"}',
     'placeorder_stage_seconds_count{stage="sign"}',
     'placeorder_group_orders_count{kind="intake"}',
@@ -142,7 +142,7 @@ describe('an ingress under load shows', () => {
   })
 
   test('orders in hand and signatures on their way, while they are', () => {
-    for (const name of ['placeorder_orders_in_hand', 'placeorder_signatures_in_flight']) {
+    for (const name of ['placeorder_orders_in_flight', 'placeorder_signatures_in_flight']) {
       expect(shown.loaded.get(name)).toBeGreaterThan(0)
       expect(shown.after.get(name)).toBe(0)
     }
@@ -185,7 +185,7 @@ describe('a worker under load shows', () => {
     'placeorder_redis_round_trip_seconds_count',
     'placeorder_retries_total',
     'placeorder_requeued_orders_total',
-    'placeorder_gave_up_orders_total',
+    'placeorder_abandoned_orders_total',
     'placeorder_check_failures_total{check="own"}',
     'placeorder_limit_used_ratio{kind="merchantDay"}',
     'placeorder_limit_used_ratio{kind="customerDay"}',

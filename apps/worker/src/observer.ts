@@ -56,7 +56,7 @@ export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Seen
     },
     undecided: (orderId, err, group) => {
       metrics.retries.inc()
-      log.warn({ ...namesOf(orderId), err }, 'cannot be decided now, is tried again later')
+      log.warn({ ...namesOf(orderId), err }, 'the order cannot be decided now and is retried later')
       tell(orderId, group)
     },
     unreadable: (orderId, err) => {
@@ -66,7 +66,7 @@ export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Seen
     },
     abandoned: (orderId, err) => {
       metrics.abandoned.inc()
-      log.error({ ...namesOf(orderId), err }, 'gave up')
+      log.error({ ...namesOf(orderId), err }, 'abandoned the order: not decided in time')
     },
   }
 }

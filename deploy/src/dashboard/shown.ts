@@ -53,7 +53,7 @@ export const now: Shown[] = [
   },
   {
     title: 'Open orders',
-    description: 'Taken in and not concluded.',
+    description: 'Accepted and not concluded.',
     unit: 'short',
     queries: [['max(placeorder_open_orders{job="placeorder-worker"})', 'open']],
     badFrom: 1_000,
@@ -117,12 +117,12 @@ export const traffic: Shown[] = [
 /** What lies between request and outcome. */
 export const orders: Shown[] = [
   {
-    title: 'Orders open and in hand',
-    description: 'Open: taken in, not concluded. In hand: waited for at an ingress.',
+    title: 'Orders open and in flight',
+    description: 'Open: accepted, not concluded. In flight: an ingress is to answer them.',
     unit: 'short',
     queries: [
       ['max(placeorder_open_orders{job="placeorder-worker"})', 'open'],
-      ['sum(placeorder_orders_in_hand)', 'in hand'],
+      ['sum(placeorder_orders_in_flight)', 'in flight'],
     ],
   },
   {
@@ -151,17 +151,16 @@ export const orders: Shown[] = [
   },
   {
     title: 'Retried, requeued, abandoned',
-    description:
-      'Orders a minute. Given up: concluded PROCESS_FAIL, since nothing could decide them in time.',
+    description: 'Orders a minute. Abandoned: concluded PROCESS_FAIL, not decided in time.',
     unit: 'short',
     queries: [
-      ['60 * sum(rate(placeorder_retries_total[$__rate_interval]))', 'tried again'],
+      ['60 * sum(rate(placeorder_retries_total[$__rate_interval]))', 'retried'],
       ['60 * sum(rate(placeorder_requeued_orders_total[$__rate_interval]))', 'requeued'],
-      ['60 * sum(rate(placeorder_gave_up_orders_total[$__rate_interval]))', 'given up'],
+      ['60 * sum(rate(placeorder_abandoned_orders_total[$__rate_interval]))', 'abandoned'],
     ],
   },
   {
-    title: 'Signatures on their way',
+    title: 'Signatures in flight',
     description: 'Being made, or waiting for a thread. Many: more ingresses are needed.',
     unit: 'short',
     queries: [['sum(placeorder_signatures_in_flight)', 'signatures']],

@@ -69,14 +69,14 @@ describe('show', () => {
     expect(JSON.parse(out.slice(out.indexOf('\n{')))).toEqual(order)
   })
 
-  test('tells when an order was given up and concluded', async () => {
+  test('shows when an order was abandoned and concluded', async () => {
     const { paymentId } = await taken()
     await worker.orders.conclude(idOf(paymentId), 'PROCESS_FAIL')
     await worker.orders.abandoned(idOf(paymentId), Date.now())
     const { out } = await run('show', paymentId)
     expect(out).toMatch(/^state +concluded PROCESS_FAIL$/m)
     expect(out).toMatch(/\+\d+ ms +concluded PROCESS_FAIL$/m)
-    expect(out).toMatch(/\+\d+ ms +given up/m)
+    expect(out).toMatch(/\+\d+ ms +abandoned/m)
   })
 
   test('tells when a postponed order is taken again', async () => {
@@ -126,11 +126,11 @@ test('open lists the open orders of all shards, oldest first', async () => {
   expect(claimed.toSorted()).toEqual(claimed)
 })
 
-test('gave-up lists those that were given up, newest first', async () => {
+test('abandoned lists the abandoned orders, newest first', async () => {
   const [first, second] = [aPlaceOrder(), aPlaceOrder()]
   await worker.orders.abandoned(orderIdOf(first), Date.now() + 1_000)
   await worker.orders.abandoned(orderIdOf(second), Date.now() + 2_000)
-  const { out } = await run('gave-up')
+  const { out } = await run('abandoned')
   const [, ...rows] = out.trimEnd().split('\n')
   expect(rows.slice(0, 2).map((row) => row.split(/ +/).at(-1))).toEqual([
     second.paymentId,

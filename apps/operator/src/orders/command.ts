@@ -22,7 +22,8 @@ Tells how orders stand, and sets them going again.
 
   show <paymentId>    an order's whole way, with times; code and customer only with --full
   open                the oldest ${LISTED_MAX} of the orders that are not decided yet
-  gave-up             the newest ${LISTED_MAX} of those that could not be decided in DECIDE_WITHIN_MS and ended PROCESS_FAIL
+  abandoned           the newest ${LISTED_MAX} orders that ended PROCESS_FAIL, not decided within
+                      DECIDE_WITHIN_MS
   retry <paymentId>   gives an open order to a new job now, instead of when its turn comes
   release-code <codeValue> --reason <why> [--yes]
                       lets an order code be placed again, as when the payer's payment failed after it was
@@ -65,8 +66,8 @@ export async function runOrders(args: string[], deps: OrdersDeps): Promise<numbe
   }
   if (verb === 'open' && paymentId === undefined)
     return using(deps, (store) => listOpen(store, deps))
-  if (verb === 'gave-up' && paymentId === undefined)
-    return using(deps, (store) => listGivenUp(store, deps))
+  if (verb === 'abandoned' && paymentId === undefined)
+    return using(deps, (store) => listAbandoned(store, deps))
   if (verb === 'released-codes' && paymentId === undefined)
     return using(deps, (store) => listReleased(store, LISTED_MAX, deps))
   const shown = args.includes('release-code') ? 'release-code …' : args.join(' ') // No code in clear.
@@ -179,7 +180,7 @@ async function listOpen({ orders, shards }: OperatorStore, { out }: OrdersDeps):
   return exit.good
 }
 
-async function listGivenUp(
+async function listAbandoned(
   { orders, shards }: OperatorStore,
   { out }: OrdersDeps,
 ): Promise<number> {
@@ -190,10 +191,10 @@ async function listGivenUp(
     .flat()
     .sort((a, b) => b.at - a.at)
     .slice(0, LISTED_MAX)
-  if (newest.length === 0) out.write('no order could not be decided in time\n')
+  if (newest.length === 0) out.write('no order was abandoned\n')
   out.write(
     listOf(
-      ['given up', 'acquirer', 'paymentId'],
+      ['abandoned', 'acquirer', 'paymentId'],
       newest.map(({ at, orderId }) => {
         const { acquirerId, paymentId } = namesOf(orderId)
         return [momentOf(at), acquirerId, paymentId]

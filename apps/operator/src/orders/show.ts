@@ -99,7 +99,7 @@ function wayOf(
   }
   if (dueAt !== undefined) way.push({ at: dueAt, what: 'to be taken again, by then at the latest' })
   if (abandonedOrder !== undefined)
-    way.push({ at: abandonedOrder, what: 'given up: nothing could decide it in time' })
+    way.push({ at: abandonedOrder, what: 'abandoned: it could not be decided in time' })
   if (concludedAt !== undefined) way.push({ at: concludedAt, what: `concluded ${outcome}` })
   return way
 }

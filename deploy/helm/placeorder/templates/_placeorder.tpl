@@ -130,12 +130,12 @@ imagePullSecrets: {{ toJson . }}
 
 {{- /*
 The wait to expect in ms if no order were refused, as of the last 30 s: by Little's law the orders that wait for an outcome over
-those claimed in a second; as much more as refused ones are beside claimed ones. Those in hand at ingresses wait, also in groups
+those claimed in a second; as much more as refused ones are beside claimed ones. Those in flight at ingresses wait, also in groups
 held back while workers have no time for them; what is being signed does not. Of orders whose callers were answered without an
 outcome only the open ones are known. Takes the series' labels.
 */ -}}
 {{- define "placeorder.waitQuery" -}}
-{{- $inFlight := printf "sum(placeorder_orders_in_hand{%s} - placeorder_signatures_in_flight{%s})" . . }}
+{{- $inFlight := printf "sum(placeorder_orders_in_flight{%s} - placeorder_signatures_in_flight{%s})" . . }}
 {{- $waiting := printf "clamp_min(%s, scalar(max(placeorder_open_orders{%s})))" $inFlight . }}
 {{- $claimed := printf "sum(irate(placeorder_group_orders_sum{kind=\"intake\",%s}[30s]))" . }}
 {{- $claimed = printf "clamp_min(avg_over_time(%s[30s:5s]), 1)" $claimed }}
