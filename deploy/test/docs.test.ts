@@ -13,7 +13,7 @@ const documents = tracked.split('\n').filter((path) => path !== '')
 /** Links of a document to files of ours: their path from the root, and the heading they name. */
 function linksIn(path: string): { link: string; file: string; heading: string | undefined }[] {
   const text = readFileSync(join(root, path), 'utf8').replaceAll(/```[\s\S]*?```/g, '')
-  const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
+  const links = [...text.matchAll(/\]\(([^)\s]+)(?: "[^"]*")?\)/g)].map(([, link = '']) => link)
   return links
     .filter((link) => !/^[a-z]+:/.test(link))
     .map((link) => {

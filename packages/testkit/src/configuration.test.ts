@@ -40,7 +40,7 @@ test('.env.example has every variable once, with its default; empty where apps d
   expect(written).toEqual(expected.sort())
 })
 
-test.each(['README.md', 'docs/configuration.md'])(
+test.each(['docs/configuration.md'])(
   '%s has every variable once, with its default and who reads it',
   (path) => {
     const text = readFileSync(join(root, path), 'utf8')
