@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findRedisServer, startLocalRedis } from '@placeorder/local-services/redis'
-import { type Connection, connect, disconnect } from '@placeorder/store'
+import { connect, disconnect, type RedisConnection } from '@placeorder/store'
 import { type Operated, openSystem, type System } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -34,7 +34,7 @@ async function readinessOf({ admin }: Operated): Promise<number | string> {
 describe('on a Redis whose settings change', () => {
   let strict: Operated[]
   let relaxed: Operated
-  let connection: Connection
+  let connection: RedisConnection
 
   beforeAll(async () => {
     const system = await systemWith()

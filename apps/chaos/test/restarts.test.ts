@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { type Connection, connect, disconnect } from '@placeorder/store'
+import { connect, disconnect, type RedisConnection } from '@placeorder/store'
 import { openKey } from '@placeorder/store/keys'
 import { aPlaceOrder, signedCall } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -71,11 +71,11 @@ function sinceMs(from: number, { name }: Member): number {
   })
 }
 
-const looking = <T>(look: (connection: Connection) => Promise<T>): Promise<T> => {
+const looking = <T>(look: (connection: RedisConnection) => Promise<T>): Promise<T> => {
   const connection = connect(testBed.system.address, 'patient')
   return look(connection).finally(() => disconnect(connection))
 }
-const sumOfShards = (count: (connection: Connection, shard: number) => Promise<number>) =>
+const sumOfShards = (count: (connection: RedisConnection, shard: number) => Promise<number>) =>
   looking(async (connection) => (await count(connection, 0)) + (await count(connection, 1)))
 const activeJobs = () =>
   sumOfShards((connection, shard) => connection.llen(`{s${shard}}:orders:active`))

@@ -1,7 +1,7 @@
 import { answer, type PlaceOrderAnswer } from '@placeorder/protocol'
 import {
   type Durability,
-  type Incoming,
+  type IncomingOrder,
   type Intake,
   isOutcome,
   type OrderId,
@@ -32,7 +32,7 @@ const LAST_LOOK_MS = 100
  * told of the answer it will have, most likely, once it is taken in.
  */
 export function placeOrder(
-  incoming: Incoming,
+  incoming: IncomingOrder,
   deps: PlaceOrderDeps,
   expecting: (answer: PlaceOrderAnswer) => void = () => {},
 ): Promise<PlaceOrderAnswer> {

@@ -1,4 +1,4 @@
-import type { Group, OrderId, RedisTime } from '@placeorder/store'
+import type { OrderGroup, OrderId, RedisTime } from '@placeorder/store'
 import type { ProcessDeps } from './process-deps.ts'
 import { abandonedOrder, ageAt, type Undecidable } from './verdict.ts'
 
@@ -7,7 +7,7 @@ import { abandonedOrder, ageAt, type Undecidable } from './verdict.ts'
  * is read of it but when it was claimed.
  */
 export async function endsForAge(
-  group: Group,
+  group: OrderGroup,
   { orderId, openAsOf, reason }: Undecidable & { openAsOf: RedisTime },
   deps: ProcessDeps,
 ): Promise<boolean> {
@@ -28,5 +28,5 @@ export async function reportAbandoned(
   { store, seen }: ProcessDeps,
 ): Promise<void> {
   seen.abandoned(orderId, reason)
-  await store.orders.abandoned(orderId, Date.now())
+  await store.orders.noteAbandoned(orderId, Date.now())
 }

@@ -1,5 +1,5 @@
 import { type Facts, recentUsed } from '@placeorder/decision'
-import type { Group, OpenOrder, OrderId, RedisTime } from '@placeorder/store'
+import type { OpenOrder, OrderGroup, OrderId, RedisTime } from '@placeorder/store'
 import { endsForAge, reportAbandoned } from './abandon.ts'
 import { inBatches } from './in-batches.ts'
 import { isIsolated } from './isolation/stalls.ts'
@@ -9,7 +9,7 @@ import { ageAt, type Decided, isOverdue, orGiveUp, type Undecidable, verdictOn }
 
 /** Decides some orders of a group. Resolves with those that cannot be decided now. */
 export async function decidePart(
-  group: Group,
+  group: OrderGroup,
   orderIds: OrderId[],
   deps: ProcessDeps,
 ): Promise<Undecidable[]> {
@@ -63,7 +63,7 @@ export async function decidePart(
 
 /** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */
 async function conclude(
-  group: Group,
+  group: OrderGroup,
   verdicts: Decided[],
   { startedAt, openAsOf }: { startedAt: number; openAsOf: RedisTime },
   deps: ProcessDeps,

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
-import { GroupTaker, namesOf, openWorkerStore } from '@placeorder/store'
+import { GroupWorker, namesOf, openWorkerStore } from '@placeorder/store'
 import {
   beginProcess,
   durabilityCheck,
@@ -56,7 +56,7 @@ const store = await openWorkerStore({
 const limitUse = new LimitUseMetric(store.usage, metrics.limitUsed)
 const seen = observe({ metrics, log, tracing, limitUse })
 const isolated = new IsolatedJudge({ policyFile: env.POLICY_FILE, checksMs: env.CHECKS_MS })
-const taker = new GroupTaker(
+const taker = new GroupWorker(
   address,
   (group) =>
     processGroup(group, {
@@ -80,7 +80,7 @@ const admin = buildAdminServer({
   redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
   orders: store.orders,
   shards: env.SHARDS,
-  taking: () => taker.taking,
+  taking: () => taker.isRunning,
 })
 if (env.ADMIN_TOKEN !== undefined) {
   const { addBoard } = await import('./board.ts') // Not loaded by those who do not look.

@@ -1,5 +1,5 @@
 import type { FinalCode } from '@placeorder/protocol'
-import { type Group, type Judged, namesOf, type OrderId } from '@placeorder/store'
+import { type JudgedOrder, namesOf, type OrderGroup, type OrderId } from '@placeorder/store'
 import {
   type Admin,
   type Backlogged,
@@ -30,7 +30,7 @@ export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Seen
   /** Tells an order's way through this worker, if its ingress began to tell it. */
   const tell = (
     orderId: OrderId,
-    { traces, attempt, dueAt, takenAt }: Group,
+    { traces, attempt, dueAt, takenAt }: OrderGroup,
     outcome?: FinalCode,
   ) => {
     const parent = traces?.[orderId]
@@ -91,7 +91,7 @@ export function reportChecks({ metrics, log }: Pick<ObserverDeps, 'metrics' | 'l
   }
 }
 
-function noteLimitUses(judged: Judged[], limitUse: Pick<LimitUseMetric, 'note'>): void {
+function noteLimitUses(judged: JudgedOrder[], limitUse: Pick<LimitUseMetric, 'note'>): void {
   for (const { limitUses } of judged) for (const taking of limitUses) limitUse.note(taking)
 }
 

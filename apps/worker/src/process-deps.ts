@@ -1,6 +1,6 @@
 import type { Facts } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
-import type { Group, Judged, OrderId, Outcome, WorkerStore } from '@placeorder/store'
+import type { JudgedOrder, OrderGroup, OrderId, Outcome, WorkerStore } from '@placeorder/store'
 import type { Rulebook } from './judge-order.ts'
 
 /** What groups are processed with. */
@@ -18,16 +18,16 @@ export type ProcessDeps = {
 
 /** What an operator is told of. */
 export type Seen = {
-  taken: (group: Group) => void
+  taken: (group: OrderGroup) => void
   /** How long Redis took to give what orders are judged by (ms). */
   redisAnswered: (ms: number) => void
   /** How long orders of a group were in a stage (s). */
   stage: (stage: 'decide' | 'conclude', seconds: number) => void
   /** Decisions stand, and with them what each has taken. */
-  decided: (judged: Judged[]) => void
-  concluded: (orderId: OrderId, outcome: FinalCode, group: Group) => void
+  decided: (judged: JudgedOrder[]) => void
+  concluded: (orderId: OrderId, outcome: FinalCode, group: OrderGroup) => void
   /** An order cannot be decided now and is tried again later. */
-  undecided: (orderId: OrderId, reason: unknown, group: Group) => void
+  undecided: (orderId: OrderId, reason: unknown, group: OrderGroup) => void
   /** What an order was decided to cannot be read here: it is left to a newer version. */
   unreadable: (orderId: OrderId, error: Error) => void
   /** An order could not be decided in all the time it had, and was concluded PROCESS_FAIL. */

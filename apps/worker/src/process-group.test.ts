@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import { type Judged, type OrderId, orderIdOf, TooLate } from '@placeorder/store'
+import { type JudgedOrder, type OrderId, orderIdOf, TooLate } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test, vi } from 'vitest'
 import { openTestWorker, unseen } from '../test/worker-store.ts'
@@ -242,8 +242,8 @@ test('a worker that was stopped for minutes takes nothing, and the outcome of an
   await store.usage.forget(Date.now()) // The steady time begins.
   const first = processGroup(group, { ...deps, rulebook: () => rulebook, checksMs: 60_000 })
   await stopped.promise
-  const judged: Judged[] = []
-  const seen = { ...deps.seen, decided: (all: Judged[]) => void judged.push(...all) }
+  const judged: JudgedOrder[] = []
+  const seen = { ...deps.seen, decided: (all: JudgedOrder[]) => void judged.push(...all) }
   await processGroup(group, { ...deps, seen })
   const outcome = await store.orders.outcomeOf(orderIdOf(order))
   const uses = judged.flatMap(({ limitUses }) => limitUses)

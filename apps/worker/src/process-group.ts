@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import {
-  type Answerable,
   type DeferredList,
-  type Group,
   NotReplicated,
+  type OrderGroup,
   type OrderId,
+  type OrderInJob,
   TooLate,
 } from '@placeorder/store'
 import { endsForAge } from './abandon.ts'
@@ -27,7 +27,7 @@ const ALONE_MS = 500
  * Decides the orders of one job: fetches what they need, judges each purely, takes from limits for those that passed,
  * and concludes them. Each order is judged and retried on its own; those that can be concluded do not wait for the rest.
  */
-export async function processGroup(group: Group, deps: ProcessDeps): Promise<void> {
+export async function processGroup(group: OrderGroup, deps: ProcessDeps): Promise<void> {
   deps.seen.taken(group)
   const orderIds = [...new Set(group.orderIds)]
   if (isDeadly(group)) {
@@ -47,7 +47,11 @@ export async function processGroup(group: Group, deps: ProcessDeps): Promise<voi
 }
 
 /** Decides some orders of a group, and defers those that cannot be decided now. */
-async function processPart(group: Group, orderIds: OrderId[], deps: ProcessDeps): Promise<void> {
+async function processPart(
+  group: OrderGroup,
+  orderIds: OrderId[],
+  deps: ProcessDeps,
+): Promise<void> {
   try {
     await defer(group, await decidePart(group, orderIds, deps), deps)
   } catch (reason) {
@@ -59,7 +63,7 @@ async function processPart(group: Group, orderIds: OrderId[], deps: ProcessDeps)
 
 /** One of them may be what they failed of. So each is tried again alone, until it had all its time. */
 async function separate(
-  group: Group,
+  group: OrderGroup,
   orderIds: OrderId[],
   reason: unknown,
   deps: ProcessDeps,
@@ -73,7 +77,7 @@ async function separate(
 
 /** Ends those that had all their time. The others are tried again, each alone as it is now. */
 async function endOrDefer(
-  group: Group,
+  group: OrderGroup,
   orderIds: OrderId[],
   reason: unknown,
   deps: ProcessDeps,
@@ -89,7 +93,7 @@ async function endOrDefer(
 }
 
 /** Whether it is all that its job is answerable for. */
-const isAlone = ({ orderIds, joined }: Group): boolean => orderIds.length === 1 && !joined
+const isAlone = ({ orderIds, joined }: OrderGroup): boolean => orderIds.length === 1 && !joined
 
 /** As few parts as can be, of about one size. */
 function partsOf(orderIds: OrderId[]): OrderId[][] {
@@ -100,7 +104,7 @@ function partsOf(orderIds: OrderId[]): OrderId[][] {
 
 /** Those orders that the job is still answerable for: an order that is concluded names no job. */
 async function stillOpen(
-  { shard, jobId }: Group,
+  { shard, jobId }: OrderGroup,
   orderIds: OrderId[],
   { store }: ProcessDeps,
 ): Promise<OrderId[]> {
@@ -109,12 +113,12 @@ async function stillOpen(
 }
 
 /** Orders as the job that is answerable for them. */
-const answerable = ({ jobId, traces }: Group, orderIds: OrderId[]): Answerable[] =>
+const answerable = ({ jobId, traces }: OrderGroup, orderIds: OrderId[]): OrderInJob[] =>
   orderIds.map((orderId) => ({ orderId, jobId, trace: traces?.[orderId] }))
 
 /** Orders that cannot be decided now leave their group, for the list where they wait for what they need. */
 async function defer(
-  group: Group,
+  group: OrderGroup,
   undecided: Undecidable[],
   { store, seen, decideWithinMs }: ProcessDeps,
 ): Promise<void> {
@@ -126,7 +130,7 @@ async function defer(
   }
 }
 
-function listFor(group: Group, reason: unknown): DeferredList {
+function listFor(group: OrderGroup, reason: unknown): DeferredList {
   if (isIsolated(group)) return 'isolated'
   if (reason instanceof CheckFault && reason.circuit !== undefined) return `check:${reason.circuit}`
   return 'later'

@@ -1,8 +1,8 @@
 import { type Facts, limitUses } from '@placeorder/decision'
 import {
-  type Group,
-  type Judged,
+  type JudgedOrder,
   type OpenOrder,
+  type OrderGroup,
   type OrderId,
   type Outcome,
   partsOf,
@@ -13,7 +13,7 @@ import type { ProcessDeps } from './process-deps.ts'
 
 /** An open order, and what it was judged to, or why it could not be judged; both, if it is given up. */
 export type Verdict = Decided | { record: OpenOrder; reason: unknown }
-export type Decided = { record: OpenOrder; judged: Judged; reason?: unknown }
+export type Decided = { record: OpenOrder; judged: JudgedOrder; reason?: unknown }
 
 /** An order that cannot be decided now, and why. */
 export type Undecidable = { orderId: OrderId; reason: unknown }
@@ -37,7 +37,7 @@ export const ageAt = (redisNow: number, claimedAt: number): number =>
  */
 export function isOverdue(
   ageMs: number,
-  group: Group,
+  group: OrderGroup,
   { decideWithinMs }: Pick<ProcessDeps, 'decideWithinMs'>,
 ): boolean {
   return ageMs > AGE_MS_MAX || ((group.stalled > 0 || isIsolated(group)) && ageMs > decideWithinMs)
@@ -63,7 +63,7 @@ function judgedOf(
   outcome: Outcome,
   facts: Facts,
   { policy }: Rulebook,
-): Judged {
+): JudgedOrder {
   const { code: judged, passThroughInfo } = partsOf(outcome)
   const passed = judged === 'SUCCESS'
   return {
@@ -87,7 +87,7 @@ export function orGiveUp(
   return { ...verdict, judged: abandonedOrder(record.orderId, record.claimedAt) }
 }
 
-export const abandonedOrder = (orderId: OrderId, claimedAt: number): Judged => ({
+export const abandonedOrder = (orderId: OrderId, claimedAt: number): JudgedOrder => ({
   orderId,
   claimedAt,
   judged: 'PROCESS_FAIL',

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { CodeRecord, MerchantRecord } from '@placeorder/decision'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import {
-  type Group,
+  lookupIdsOf,
+  type OrderGroup,
   openIngressStore,
   openWorkerStore,
   orderIdOf,
-  subjectsOf,
   type WorkerStore,
 } from '@placeorder/store'
 import { testRedis } from '@placeorder/testkit'
@@ -29,7 +29,7 @@ export type TestWorker = {
   store: WorkerStore
   deps: ProcessDeps
   /** Takes orders in and gives the group a worker would get of them. */
-  groupOf: (...orders: PlaceOrderRequest[]) => Promise<Group>
+  groupOf: (...orders: PlaceOrderRequest[]) => Promise<OrderGroup>
 }
 
 export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promise<TestWorker> {
@@ -78,7 +78,7 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
       const [jobId = ''] = await store.orders.jobsOf(0, orderIds)
       return {
         orderIds,
-        subjects: new Map(orders.map((order) => [orderIdOf(order), subjectsOf(order)])),
+        subjects: new Map(orders.map((order) => [orderIdOf(order), lookupIdsOf(order)])),
         jobId,
         shard: 0,
         dueAt: Date.now(),

@@ -17,11 +17,11 @@ import { Expiries } from './queue/expiries.ts'
 import { Queues } from './queue/queues.ts'
 import { Requeue } from './queue/requeue.ts'
 import {
-  type Connection,
   connect,
   disconnect,
   type Patience,
   type RedisAddress,
+  type RedisConnection,
 } from './redis/connection.ts'
 import { Durability } from './redis/durability.ts'
 import type { RedisReport } from './redis/inspect-redis.ts'
@@ -40,7 +40,7 @@ export type IngressStore = {
   openShares: OpenShares
   orders: Orders
   durability: Durability
-  connection: Connection
+  connection: RedisConnection
   /** How many orders are waited for. */
   listening: () => number
   close: () => Promise<void>
@@ -60,7 +60,7 @@ export type WorkerStore = {
   queues: Queues
   expiries: Expiries
   durability: Durability
-  connection: Connection
+  connection: RedisConnection
   close: () => Promise<void>
 }
 
@@ -105,24 +105,24 @@ export async function openIngressStore(
   const requeue = new Requeue(connection, orders, queues, onFault)
   const look = async (orderId: OrderId) => {
     const outcome = await orders.outcomeOf(orderId).catch(() => undefined)
-    if (outcome !== undefined) announcements.tell(orderId, outcome)
+    if (outcome !== undefined) announcements.notify(orderId, outcome)
   }
   await announcements.open((orderIds) => void Promise.all(orderIds.map(look)))
   const mend = async (shard: number, orderId: OrderId, jobId: string) => {
-    onRequeued(await requeue.mend(shard, [{ orderId, jobId }]))
+    onRequeued(await requeue.requeueLost(shard, [{ orderId, jobId }]))
   }
   const intake = new Intake({
     connection,
     queues,
     acquirers: new Acquirers(connection, shards),
     channels,
-    mend,
+    requeue: mend,
     onFault,
     onGroup,
     lostMs: waitMs / 2,
   })
   const openShares = new OpenShares(connection, shards)
-  const count = () => Promise.allSettled([intake.countOpen(), openShares.look()])
+  const count = () => Promise.allSettled([intake.countOpen(), openShares.refresh()])
   const counting = setInterval(() => void count(), COUNT_OPEN_MS).unref()
   return {
     intake,
@@ -233,8 +233,8 @@ export async function reportOn(address: RedisAddress, shards: number): Promise<R
 
 /** Opens connections, and closes all of them if the shards cannot be kept: nothing is left of a start that fails. */
 function opener({ address, shards, onFault }: StoreOptions) {
-  const opened: Connection[] = []
-  const open = (patience: Patience, how?: { listens: boolean }): Connection => {
+  const opened: RedisConnection[] = []
+  const open = (patience: Patience, how?: { listens: boolean }): RedisConnection => {
     const connection = connect(address, patience, how)
     opened.push(connection)
     connection.on('error', (error: unknown) =>
@@ -242,7 +242,7 @@ function opener({ address, shards, onFault }: StoreOptions) {
     )
     return connection
   }
-  const ready = (connection: Connection) =>
+  const ready = (connection: RedisConnection) =>
     keepShards(connection, shards).catch((error) => {
       for (const one of opened) one.disconnect()
       throw error

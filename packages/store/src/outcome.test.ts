@@ -3,7 +3,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../test/test-store.ts'
 import { Conclusion } from './decide/conclusion.ts'
-import type { Judged } from './decide/limit-usage.ts'
+import type { JudgedOrder } from './decide/limit-usage.ts'
 import { orderIdOf } from './keys.ts'
 import { outcomeOf, partsOf } from './outcome.ts'
 
@@ -12,8 +12,11 @@ const { orders, usage, durability } = worker
 const inTwoSteps = new Conclusion(worker.connection, { usage, orders, durability }, false)
 const info = '{"text": "a  b\\n\\u007f", "coupon": "漢字😀"}\n\r\t "\u2028'
 
-type Judging = Partial<Pick<Judged, 'judged' | 'passThroughInfo' | 'limitUses'>>
-const judgedOf = (order: { acquirerId: string; paymentId: string }, judging: Judging): Judged => ({
+type Judging = Partial<Pick<JudgedOrder, 'judged' | 'passThroughInfo' | 'limitUses'>>
+const judgedOf = (
+  order: { acquirerId: string; paymentId: string },
+  judging: Judging,
+): JudgedOrder => ({
   orderId: orderIdOf(order),
   claimedAt: Date.now(),
   judged: 'SUCCESS',

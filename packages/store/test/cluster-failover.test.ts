@@ -6,7 +6,7 @@ import { afterAll, expect, test } from 'vitest'
 import { findRedisServer, freePort, startLocalRedis } from '../../local-services/src/redis.ts'
 import { type OrderId, orderIdOf } from '../src/keys.ts'
 import { openIngressStore, openWorkerStore } from '../src/open-store.ts'
-import { GroupTaker } from '../src/queue/group-worker.ts'
+import { GroupWorker } from '../src/queue/group-worker.ts'
 import { connect, type RedisAddress } from '../src/redis/connection.ts'
 
 const closing: (() => unknown)[] = []
@@ -67,7 +67,7 @@ test('when a master of a Cluster becomes a replica, orders go on at the new mast
     for (const orderId of orderIds) await worker.orders.conclude(orderId, 'SUCCESS')
   }
   const taking = { shards: 1, concurrency: 2, onError: () => {} }
-  const taker = new GroupTaker(address, decide, taking)
+  const taker = new GroupWorker(address, decide, taking)
   closing.push(() => taker.close(1_000))
 
   /** Places an order and waits until its outcome is announced, as often as it takes. */

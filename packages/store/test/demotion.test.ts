@@ -10,8 +10,8 @@ import {
 } from '../../local-services/src/redis.ts'
 import { type OrderId, orderIdOf } from '../src/keys.ts'
 import { type IngressStore, openIngressStore, openWorkerStore } from '../src/open-store.ts'
-import { GroupTaker } from '../src/queue/group-worker.ts'
-import { type Connection, connect, type RedisAddress } from '../src/redis/connection.ts'
+import { GroupWorker } from '../src/queue/group-worker.ts'
+import { connect, type RedisAddress, type RedisConnection } from '../src/redis/connection.ts'
 
 // A name or a balancer in front of two servers: when they swap roles, connections that are open stay with the demoted one.
 
@@ -43,7 +43,7 @@ beforeAll(async () => {
   const decide = async ({ orderIds }: { orderIds: OrderId[] }) => {
     for (const orderId of orderIds) await worker.orders.conclude(orderId, 'SUCCESS')
   }
-  const taker = new GroupTaker(at(front.port), decide, {
+  const taker = new GroupWorker(at(front.port), decide, {
     shards: 1,
     concurrency: 2,
     onError: () => {},
@@ -61,7 +61,7 @@ async function server(): Promise<LocalRedis> {
 }
 
 /** Asks a server behind the front's back. */
-async function ask<T>({ port }: LocalRedis, body: (connection: Connection) => Promise<T>) {
+async function ask<T>({ port }: LocalRedis, body: (connection: RedisConnection) => Promise<T>) {
   const connection = connect(at(port), 'patient')
   return body(connection).finally(() => connection.disconnect())
 }

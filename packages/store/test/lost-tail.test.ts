@@ -7,7 +7,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { findRedisServer, startLocalRedis } from '../../local-services/src/redis.ts'
 import { Conclusion, NotReplicated } from '../src/decide/conclusion.ts'
-import type { Judged } from '../src/decide/limit-usage.ts'
+import type { JudgedOrder } from '../src/decide/limit-usage.ts'
 import { codeHolderKey, digestOf, openKey, orderIdOf, orderKey } from '../src/keys.ts'
 import { openIngressStore, openWorkerStore } from '../src/open-store.ts'
 
@@ -52,7 +52,7 @@ async function claimed(
 }
 
 /** How an order was judged: it is to take from a limit of its own, and an order code. */
-function judgedOf(order: PlaceOrderRequest, claimedAt = Date.now()): Judged {
+function judgedOf(order: PlaceOrderRequest, claimedAt = Date.now()): JudgedOrder {
   const taking: LimitUse = {
     subject: 'merchant',
     id: order.paymentId,
@@ -66,7 +66,7 @@ function judgedOf(order: PlaceOrderRequest, claimedAt = Date.now()): Judged {
   return { orderId, claimedAt, judged: 'SUCCESS', limitUses: [taking], orderCode: order.paymentId }
 }
 
-async function reservedFor({ limitUses, orderCode = '' }: Judged) {
+async function reservedFor({ limitUses, orderCode = '' }: JudgedOrder) {
   const [used] = await usage.usedOf(limitUses)
   return { amount: used?.amount, holder: await connection.get(codeHolderKey(digestOf(orderCode))) }
 }
@@ -78,7 +78,7 @@ const lose = async (order: PlaceOrderRequest) => {
 }
 
 describe.each(Object.entries(ways))('%s', (_, conclusion) => {
-  const conclude = async (jobId: string, ...judged: Judged[]) =>
+  const conclude = async (jobId: string, ...judged: JudgedOrder[]) =>
     conclusion.conclude({ shard: 0, jobId }, judged, await usage.time())
 
   test('an open order is decided, and reserves once however often it is', async () => {

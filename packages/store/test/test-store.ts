@@ -8,26 +8,31 @@ import {
   openWorkerStore,
   type WorkerStore,
 } from '../src/open-store.ts'
-import { type Connection, connect, disconnect, type RedisAddress } from '../src/redis/connection.ts'
+import {
+  connect,
+  disconnect,
+  type RedisAddress,
+  type RedisConnection,
+} from '../src/redis/connection.ts'
 
 /** A store on a real Redis for one test file, closed after it. `connection` looks behind its back. */
 export type TestStore = {
   address: RedisAddress
   ingress: IngressStore
   worker: WorkerStore
-  connection: Connection
+  connection: RedisConnection
   /** Takes an order in as the client C-1, which must find it open. */
   accept: (order: PlaceOrderRequest) => Promise<Extract<Accepted, { kind: 'OPEN' }>>
 }
 
 /** A connection whose scripts run twice, as when their answer is lost and they are sent again. */
-export const runningTwice = (connection: Connection): Connection =>
+export const runningTwice = (connection: RedisConnection): RedisConnection =>
   Object.assign(Object.create(connection), {
-    eval: async (...args: Parameters<Connection['eval']>) => {
+    eval: async (...args: Parameters<RedisConnection['eval']>) => {
       await connection.eval(...args)
       return connection.eval(...args)
     },
-    evalsha: async (...args: Parameters<Connection['evalsha']>) => {
+    evalsha: async (...args: Parameters<RedisConnection['evalsha']>) => {
       await connection.evalsha(...args)
       return connection.evalsha(...args)
     },

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { CodeRecord } from '@placeorder/decision'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
-import type { Judged } from '../src/decide/limit-usage.ts'
+import type { JudgedOrder } from '../src/decide/limit-usage.ts'
 import { type OrderNames, orderIdOf, shardOf } from '../src/keys.ts'
 import { Acquirers } from '../src/orders/acquirers.ts'
 import { openTestStore } from './test-store.ts'
@@ -29,7 +29,11 @@ const namesOfBoth: [string, OrderNames, OrderNames][] = [
   return [String(what), named(one), named(other)]
 })
 
-const judged = (names: OrderNames, judged: Judged['judged'], orderCode?: string): Judged => ({
+const judged = (
+  names: OrderNames,
+  judged: JudgedOrder['judged'],
+  orderCode?: string,
+): JudgedOrder => ({
   orderId: orderIdOf(names),
   claimedAt: Date.now(),
   judged,
@@ -99,7 +103,7 @@ describe.each(namesOfBoth)('two orders whose ids %s', (_what, one, other) => {
   })
 
   test('are given up each by itself', async () => {
-    await worker.orders.abandoned(oneId, 1_000)
+    await worker.orders.noteAbandoned(oneId, 1_000)
     expect(await worker.orders.abandonedAt(oneId)).toBe(1_000)
     expect(await worker.orders.abandonedAt(otherId)).toBeUndefined()
   })

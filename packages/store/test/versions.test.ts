@@ -5,10 +5,10 @@ import type { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { Conclusion } from '../src/decide/conclusion.ts'
-import { type Judged, minuteOf } from '../src/decide/limit-usage.ts'
+import { type JudgedOrder, minuteOf } from '../src/decide/limit-usage.ts'
 import { decidedKey, jobKey, joinedKey, type OrderNames, orderIdOf, orderKey } from '../src/keys.ts'
 import { Announcements } from '../src/orders/announcements.ts'
-import { GroupTaker } from '../src/queue/group-worker.ts'
+import { GroupWorker } from '../src/queue/group-worker.ts'
 import { JobData, workInRounds } from '../src/queue/job-rounds.ts'
 import { Requeue } from '../src/queue/requeue.ts'
 import { openTestStore } from './test-store.ts'
@@ -23,7 +23,7 @@ const Record = z.object({ key: z.string(), hash: z.record(z.string(), z.string()
 const record = Record.parse(JSON.parse(written('record')))
 const order = aPlaceOrder({ paymentId: '20101234567890132' })
 
-const judged = (names: OrderNames, judged: Judged['judged'] = 'SUCCESS'): Judged => ({
+const judged = (names: OrderNames, judged: JudgedOrder['judged'] = 'SUCCESS'): JudgedOrder => ({
   orderId: orderIdOf(names),
   claimedAt: Date.now(),
   judged,
@@ -31,7 +31,7 @@ const judged = (names: OrderNames, judged: Judged['judged'] = 'SUCCESS'): Judged
   orderCode: undefined,
 })
 const inTime = () => AbortSignal.timeout(5_000)
-const decided = ({ claimedAt }: Judged) => decidedKey(minuteOf(claimedAt))
+const decided = ({ claimedAt }: JudgedOrder) => decidedKey(minuteOf(claimedAt))
 
 test('a record of this version is read, and a repeat of it answered', async () => {
   await connection.hset(record.key, record.hash)
@@ -108,7 +108,7 @@ test.each([
 
 test('a decision with what is passed through stands, and is written as it is kept', async () => {
   const other = { ...judged(aPlaceOrder()), passThroughInfo: info }
-  const decide = async (order: Judged) => usage.decide([order], await usage.now())
+  const decide = async (order: JudgedOrder) => usage.decide([order], await usage.now())
   expect(await decide(other)).toEqual([`SUCCESS ${info}`])
   const kept = await connection.hget(decided(other), other.orderId)
   expect(JSON.stringify(kept)).toBe(written('decision-with-info'))
@@ -263,7 +263,7 @@ test('a job of a newer version is reported, and its orders are requeued by this 
   await connection.hset(jobKey(0, jobId), 'data', '{"v":2,"orders":"all"}')
   const faults: string[] = []
   const worked: string[] = []
-  const taker = new GroupTaker(address, async ({ orderIds }) => void worked.push(...orderIds), {
+  const taker = new GroupWorker(address, async ({ orderIds }) => void worked.push(...orderIds), {
     shards: 1,
     concurrency: 1,
     onError: ({ message }) => faults.push(message),

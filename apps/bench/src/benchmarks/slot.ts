@@ -1,6 +1,6 @@
 import { compilePolicy, type Facts, limitUses, Policy, recentCounters } from '@placeorder/decision'
 import { PlaceOrderRequest } from '@placeorder/protocol'
-import { connect, disconnect, type Judged, LimitUsage, orderIdOf } from '@placeorder/store'
+import { connect, disconnect, type JudgedOrder, LimitUsage, orderIdOf } from '@placeorder/store'
 import { bodyAt, policyFile } from '../orders/order-at.ts'
 import type { Benchmark } from '../report/metric.ts'
 import { roundsOf } from '../statistics.ts'
@@ -30,7 +30,7 @@ export async function slot(testBed: TestBed): Promise<Benchmark> {
   const limits = new LimitUsage(connection)
   const policy = compilePolicy(Policy.parse(policyFile))
   let next = 0
-  const judged = (): Judged => {
+  const judged = (): JudgedOrder => {
     const order = PlaceOrderRequest.parse(JSON.parse(bodyAt(next++)))
     const claimedAt = Date.now()
     const none = { merchant: undefined, code: undefined, codeHeldBy: undefined }
@@ -75,7 +75,7 @@ async function costUs(
   pid: number,
   limits: LimitUsage,
   size: number,
-  judged: () => Judged,
+  judged: () => JudgedOrder,
 ): Promise<number> {
   const until = performance.now() + 1_000 * plan.seconds
   const before = await usageOf(pid)

@@ -1,7 +1,6 @@
 import { compilePolicy, type Facts, limitUses, Policy, recentCounters } from '@placeorder/decision'
 import { termsOf } from '@placeorder/protocol'
 import {
-  type Connection,
   connect,
   Directory,
   digestOf,
@@ -11,6 +10,7 @@ import {
   Orders,
   orderIdOf,
   type RedisAddress,
+  type RedisConnection,
 } from '@placeorder/store'
 import { codeHolderKey, openKey, orderPrefix, usageField, usageKey } from '@placeorder/store/keys'
 import { Cluster, type Redis } from 'ioredis'
@@ -48,7 +48,7 @@ export async function readStoredState(
   }
 }
 
-async function keptBy(connection: Connection, shards: number, policyText: string) {
+async function keptBy(connection: RedisConnection, shards: number, policyText: string) {
   const orders = new Orders(connection, shards)
   const directory = new Directory(connection, shards)
   const policy = compilePolicy(Policy.parse(JSON.parse(policyText)))
@@ -101,7 +101,7 @@ function counterOf(text: string): { amount: bigint; count: bigint } {
   return { amount: BigInt(amount), count: BigInt(count) }
 }
 
-async function countersOf(connection: Connection): Promise<StoredState['counters']> {
+async function countersOf(connection: RedisConnection): Promise<StoredState['counters']> {
   const counters: StoredState['counters'] = new Map()
   for (const key of await keysLike(connection, '{u}:usage:*'))
     for (const [field, text] of Object.entries(await connection.hgetall(key)))
@@ -109,7 +109,7 @@ async function countersOf(connection: Connection): Promise<StoredState['counters
   return counters
 }
 
-async function decisionsOf(connection: Connection): Promise<Map<string, string>> {
+async function decisionsOf(connection: RedisConnection): Promise<Map<string, string>> {
   const decisions = new Map<string, string>()
   for (const key of await keysLike(connection, '{u}:decided:*'))
     for (const [orderId, code] of Object.entries(await connection.hgetall(key)))
@@ -117,14 +117,17 @@ async function decisionsOf(connection: Connection): Promise<Map<string, string>>
   return decisions
 }
 
-async function textsLike(connection: Connection, pattern: string): Promise<Map<string, string>> {
+async function textsLike(
+  connection: RedisConnection,
+  pattern: string,
+): Promise<Map<string, string>> {
   const keys = await keysLike(connection, pattern)
   const texts = keys.length === 0 ? [] : await connection.mget(keys) // All of them have the tag {u}.
   return new Map(keys.flatMap((key, i) => (texts[i] ? [[key, texts[i]]] : [])))
 }
 
 /** All keys of a pattern, on all masters. A `*` in a tag of ours stands for nothing, so patterns are safe. */
-async function keysLike(connection: Connection, pattern: string): Promise<string[]> {
+async function keysLike(connection: RedisConnection, pattern: string): Promise<string[]> {
   const masters: Redis[] = connection instanceof Cluster ? connection.nodes('master') : [connection]
   const keys = new Set<string>()
   for (const master of masters)

@@ -72,7 +72,7 @@ describe('show', () => {
   test('shows when an order was abandoned and concluded', async () => {
     const { paymentId } = await taken()
     await worker.orders.conclude(idOf(paymentId), 'PROCESS_FAIL')
-    await worker.orders.abandoned(idOf(paymentId), Date.now())
+    await worker.orders.noteAbandoned(idOf(paymentId), Date.now())
     const { out } = await run('show', paymentId)
     expect(out).toMatch(/^state +concluded PROCESS_FAIL$/m)
     expect(out).toMatch(/\+\d+ ms +concluded PROCESS_FAIL$/m)
@@ -128,8 +128,8 @@ test('open lists the open orders of all shards, oldest first', async () => {
 
 test('abandoned lists the abandoned orders, newest first', async () => {
   const [first, second] = [aPlaceOrder(), aPlaceOrder()]
-  await worker.orders.abandoned(orderIdOf(first), Date.now() + 1_000)
-  await worker.orders.abandoned(orderIdOf(second), Date.now() + 2_000)
+  await worker.orders.noteAbandoned(orderIdOf(first), Date.now() + 1_000)
+  await worker.orders.noteAbandoned(orderIdOf(second), Date.now() + 2_000)
   const { out } = await run('abandoned')
   const [, ...rows] = out.trimEnd().split('\n')
   expect(rows.slice(0, 2).map((row) => row.split(/ +/).at(-1))).toEqual([

@@ -139,7 +139,7 @@ async function retry(
   if (record.outcome !== undefined)
     return stopped(`it is concluded, ${record.outcome}: nothing is left to do`)
   const shard = shardOf(orderId, store.shards)
-  const given = await store.requeue.handOver(shard, [{ orderId, jobId: record.jobId }], 'o')
+  const given = await store.requeue.requeueNow(shard, [{ orderId, jobId: record.jobId }], 'o')
   if (given.length === 0)
     return stopped('it was given to another job, or concluded, at this very moment: look again')
   out.write('given to a new job\n')
@@ -185,7 +185,7 @@ async function listAbandoned(
   { out }: OrdersDeps,
 ): Promise<number> {
   const all = await Promise.all(
-    Array.from({ length: shards }, (_, shard) => orders.abandonedOrder(shard, LISTED_MAX)),
+    Array.from({ length: shards }, (_, shard) => orders.listAbandoned(shard, LISTED_MAX)),
   )
   const newest = all
     .flat()

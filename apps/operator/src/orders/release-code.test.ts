@@ -1,6 +1,6 @@
 import {
   digestOf,
-  type Judged,
+  type JudgedOrder,
   openIngressStore,
   openOperatorStore,
   openWorkerStore,
@@ -53,7 +53,7 @@ async function place(codeValue: string, order = aPlaceOrder({ codeValue })) {
 
 async function decide(order: { acquirerId: string; paymentId: string }, orderCode: string) {
   const orderId = orderIdOf(order)
-  const judged: Judged = { orderId, claimedAt, judged: 'SUCCESS', limitUses: [], orderCode }
+  const judged: JudgedOrder = { orderId, claimedAt, judged: 'SUCCESS', limitUses: [], orderCode }
   const [outcome] = await worker.usage.decide([judged], await worker.usage.now())
   if (outcome === undefined || outcome instanceof Error) throw new Error('it was not decided')
   return outcome

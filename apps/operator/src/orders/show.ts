@@ -1,6 +1,6 @@
 import {
-  type JobStands,
-  listNamed,
+  deferredListOf,
+  type JobStatus,
   type OperatorStore,
   type OrderId,
   type OrderRecord,
@@ -29,7 +29,7 @@ export async function showOrder(
   if (record === undefined) return undefined
   const shard = shardOf(orderId, store.shards)
   const { jobId = '' } = record
-  const list = listNamed(jobId)
+  const list = deferredListOf(jobId)
   const [job, abandonedOrder, dueAt] = await Promise.all([
     list === undefined ? store.queues.job(shard, jobId) : undefined,
     store.orders.abandonedAt(orderId),
@@ -48,7 +48,7 @@ export async function showOrder(
 
 function factsOf(
   { order, clientId, paymentRequestId, claimedAt, outcome, jobId }: OrderRecord,
-  job: JobStands | undefined,
+  job: JobStatus | undefined,
   now: number,
 ): Fact[] {
   const { paymentAmount: paid, settlementAmount: settled, merchant } = order
@@ -68,9 +68,9 @@ function factsOf(
   ]
 }
 
-function jobWords(jobId: string | undefined, job: JobStands | undefined): string {
+function jobWords(jobId: string | undefined, job: JobStatus | undefined): string {
   if (jobId === undefined) return 'none: requeue gives it one'
-  const list = listNamed(jobId)
+  const list = deferredListOf(jobId)
   if (list !== undefined) return `none: deferred, ${waitsFor(list)}`
   return job === undefined
     ? `${jobId}, which is gone: requeue gives it another`
@@ -86,7 +86,7 @@ function waitsFor(list: string): string {
 
 function wayOf(
   { claimedAt, concludedAt, outcome, jobId }: OrderRecord,
-  job: JobStands | undefined,
+  job: JobStatus | undefined,
   { abandonedOrder, dueAt }: { abandonedOrder: number | undefined; dueAt: number | undefined },
 ): Event[] {
   const way: Event[] = [{ at: claimedAt, what: 'claimed' }]

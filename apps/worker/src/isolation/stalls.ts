@@ -1,9 +1,9 @@
-import type { Group } from '@placeorder/store'
+import type { OrderGroup } from '@placeorder/store'
 
 /** A job with which so many workers died may be what they died of: its orders are judged elsewhere, one by one. */
 const STALLS_MAX = 2
 
-type Stalled = Pick<Group, 'stalled' | 'isolated'>
+type Stalled = Pick<OrderGroup, 'stalled' | 'isolated'>
 
 /** Whether the orders of a job are to be judged where no worker dies of them. */
 export const isIsolated = ({ stalled, isolated = false }: Stalled): boolean =>

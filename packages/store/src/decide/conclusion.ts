@@ -1,16 +1,22 @@
 import { Cluster } from 'ioredis'
 import { z } from 'zod'
 import { type OrderId, openKey, orderKey } from '../keys.ts'
-import { type Orders, Standing } from '../orders/orders.ts'
+import { ConcludedCodes, type Orders } from '../orders/orders.ts'
 import { unreadableOutcome } from '../outcome.ts'
-import type { Group } from '../queue/group-worker.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { OrderGroup } from '../queue/group-worker.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import type { Durability } from '../redis/durability.ts'
 import { Script } from '../redis/script.ts'
-import { Decided, type Judged, type LimitUsage, minuteOf, type RedisTime } from './limit-usage.ts'
+import {
+  DecidedReply,
+  type JudgedOrder,
+  type LimitUsage,
+  minuteOf,
+  type RedisTime,
+} from './limit-usage.ts'
 
 /** The job that orders were judged in. */
-type Job = Pick<Group, 'shard' | 'jobId'>
+type Job = Pick<OrderGroup, 'shard' | 'jobId'>
 
 type Parts = {
   usage: LimitUsage
@@ -32,12 +38,16 @@ export class NotReplicated extends Error {
  */
 export class Conclusion {
   readonly #script = new Script('decide-and-conclude', ['reserve', 'conclude'])
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #parts: Parts
   readonly #oneNode: boolean
 
   /** `oneNode`: it keeps all keys. */
-  constructor(connection: Connection, parts: Parts, oneNode = !(connection instanceof Cluster)) {
+  constructor(
+    connection: RedisConnection,
+    parts: Parts,
+    oneNode = !(connection instanceof Cluster),
+  ) {
     this.#connection = connection
     this.#parts = parts
     this.#oneNode = oneNode
@@ -51,10 +61,10 @@ export class Conclusion {
    * @throws TooLate when that is longer than a minute ago
    * @throws NotReplicated
    */
-  async conclude(job: Job, judged: Judged[], openAsOf: RedisTime): Promise<Standing> {
+  async conclude(job: Job, judged: JudgedOrder[], openAsOf: RedisTime): Promise<ConcludedCodes> {
     if (!this.#oneNode) return this.#cluster(job, judged, openAsOf)
     const byMinute = Map.groupBy(judged.entries(), ([, { claimedAt }]) => minuteOf(claimedAt))
-    const standing: Standing = []
+    const standing: ConcludedCodes = []
     await Promise.all(
       [...byMinute].map(async ([minute, entries]) => {
         const theirs = await this.#singleNode(
@@ -72,10 +82,10 @@ export class Conclusion {
   async #singleNode(
     { shard, jobId }: Job,
     minute: number,
-    judged: Judged[],
+    judged: JudgedOrder[],
     openAsOf: RedisTime,
-  ): Promise<Standing> {
-    const { keys, args } = this.#parts.usage.decision(minute, judged, openAsOf)
+  ): Promise<ConcludedCodes> {
+    const { keys, args } = this.#parts.usage.reserveCall(minute, judged, openAsOf)
     const orderIds = judged.map(({ orderId }) => orderId)
     const all = [...keys, openKey(shard), ...orderIds.map((orderId) => orderKey(shard, orderId))]
     const reply = await this.#script.run(this.#connection, all, [
@@ -85,13 +95,17 @@ export class Conclusion {
       ...orderIds,
     ])
     const [decided, standing] = Reply.parse(reply)
-    this.#parts.usage.heard(decided)
+    this.#parts.usage.noteReply(decided)
     return standing.map(
       (code, i) => code ?? (decided.outcomes[i] === UNREADABLE ? unreadableOutcome() : undefined),
     )
   }
 
-  async #cluster({ shard, jobId }: Job, judged: Judged[], openAsOf: RedisTime): Promise<Standing> {
+  async #cluster(
+    { shard, jobId }: Job,
+    judged: JudgedOrder[],
+    openAsOf: RedisTime,
+  ): Promise<ConcludedCodes> {
     const { usage, orders, durability } = this.#parts
     const open = await Promise.all(judged.map(({ orderId }) => isOpen(orderId)))
     const held = judged.filter((_, i) => open[i])
@@ -125,4 +139,4 @@ const errorOf = (decided: unknown): Error | undefined =>
 /** What the script answers of an order that a newer version has decided. */
 const UNREADABLE = 'UNREADABLE'
 
-const Reply = z.tuple([Decided, Standing])
+const Reply = z.tuple([DecidedReply, ConcludedCodes])

@@ -9,10 +9,10 @@ import {
   OrderId,
   shardOf,
 } from '../keys.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 
 /** What the acquirer knows of the merchants and codes of a group of orders; an Error for a record that cannot be read. */
-export type Found = {
+export type DirectoryRecords = {
   merchants: Map<string, MerchantRecord | Error>
   codes: Map<Digest, CodeRecord | Error>
   /** The orders that order codes were placed with. */
@@ -24,18 +24,21 @@ const PARSED_MAX = 10_000
 
 /** The acquirer's merchants and codes, as imported. */
 export class Directory {
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #shards: number
   readonly #merchants = new Parsed(MerchantRecord)
   readonly #codes = new Parsed(CodeRecord)
 
-  constructor(connection: Connection, shards: number) {
+  constructor(connection: RedisConnection, shards: number) {
     this.#connection = connection
     this.#shards = shards
   }
 
   /** Fetches merchants by id and codes by digest, with who holds them, in one round trip. */
-  async find(merchantIds: Iterable<string>, codeDigests: Iterable<Digest>): Promise<Found> {
+  async find(
+    merchantIds: Iterable<string>,
+    codeDigests: Iterable<Digest>,
+  ): Promise<DirectoryRecords> {
     const merchants = [...new Set(merchantIds)]
     const codes = [...new Set(codeDigests)]
     const [merchantTexts, codeTexts, holders] = await Promise.all([

@@ -16,11 +16,11 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { orderIdOf } from '../keys.ts'
-import type { Judged } from './limit-usage.ts'
+import type { JudgedOrder } from './limit-usage.ts'
 
 const { worker } = await openTestStore()
 const { usage } = worker
-const decide = async (orders: Judged[]) => usage.decide(orders, await usage.time())
+const decide = async (orders: JudgedOrder[]) => usage.decide(orders, await usage.time())
 
 /** What decides in memory, one order after the other, with whole numbers of any size. */
 function inMemory() {
@@ -32,7 +32,7 @@ function inMemory() {
       used.set(key, { amount: 0n, count: 0n }).get(key) ?? { amount: 0n, count: 0n }
     )
   }
-  const decide = ({ judged, limitUses }: Judged): FinalCode => {
+  const decide = ({ judged, limitUses }: JudgedOrder): FinalCode => {
     if (judged !== 'SUCCESS') return judged
     const passes = (fits: (taking: LimitUse) => boolean) => limitUses.every(fits)
     if (!passes((t) => t.amountMax === undefined || of(t).amount + t.amount <= t.amountMax))
@@ -96,7 +96,7 @@ type Situation = typeof situations extends fc.Arbitrary<infer S> ? S : never
 const noneRecent = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent
 
 /** The orders of a situation as they are judged, with merchants and customers that nobody used before. */
-function judgedIn({ merchantDay, customerDay, own, orders }: Situation): Judged[] {
+function judgedIn({ merchantDay, customerDay, own, orders }: Situation): JudgedOrder[] {
   const claimedAt = Date.now()
   const run = randomUUID().slice(0, 8)
   const nameOf = (name: Name) => `${name}-${run}`

@@ -3,7 +3,7 @@ import type { FinalCode } from '@placeorder/protocol'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { type OrderId, orderIdOf, steadyTimeKey } from '../keys.ts'
-import { type Judged, TooLate } from './limit-usage.ts'
+import { type JudgedOrder, TooLate } from './limit-usage.ts'
 
 const { worker, connection } = await openTestStore({ own: true })
 const { usage } = worker
@@ -93,7 +93,7 @@ function ofNewMerchant({ amountMax, countMax }: Limit): (amount: bigint) => Limi
   })
 }
 
-const anOrder = (limitUses: LimitUse[], changes: Partial<Judged> = {}): Judged => ({
+const anOrder = (limitUses: LimitUse[], changes: Partial<JudgedOrder> = {}): JudgedOrder => ({
   orderId: anOrderId(),
   claimedAt: Date.now(),
   judged: 'SUCCESS',
@@ -102,7 +102,7 @@ const anOrder = (limitUses: LimitUse[], changes: Partial<Judged> = {}): Judged =
   ...changes,
 })
 
-const decide = async (orders: Judged[]) => usage.decide(orders, await usage.now())
+const decide = async (orders: JudgedOrder[]) => usage.decide(orders, await usage.now())
 
 test('the limit itself is placed, and not a unit more', async () => {
   const take = ofNewMerchant({ amountMax: 100n })

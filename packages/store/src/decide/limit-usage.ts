@@ -13,11 +13,11 @@ import {
   usageKey,
 } from '../keys.ts'
 import { isOutcome, type Outcome, outcomeOf, unreadableOutcome } from '../outcome.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 
 /** An order as it was judged. What it takes counts only if it passed: `judged` is SUCCESS. */
-export type Judged = {
+export type JudgedOrder = {
   orderId: OrderId
   /** In ms. */
   claimedAt: number
@@ -30,10 +30,10 @@ export type Judged = {
 }
 
 /** Whose day is counted. */
-type Counter = Pick<LimitUse, 'subject' | 'id' | 'day' | 'currency'>
+type UsageCounter = Pick<LimitUse, 'subject' | 'id' | 'day' | 'currency'>
 
 /** What a day's placed orders add up to; the amount in smallest units. */
-export type Used = { amount: bigint; count: bigint }
+export type UsageTotals = { amount: bigint; count: bigint }
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
@@ -74,29 +74,29 @@ export class LimitUsage {
   readonly #time = new Script('time')
   readonly #listForgettable = new Script('list-forgettable')
   readonly #unlinkDue = new Script('unlink-due')
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   /** What Redis last said the time is, and when it did by our own clock (ms). */
-  #told: { time: RedisTime; at: number } | undefined
+  #lastTime: { time: RedisTime; at: number } | undefined
 
-  constructor(connection: Connection) {
+  constructor(connection: RedisConnection) {
     this.#connection = connection
   }
 
   /** Redis's time: orders read from now on were open at it. */
   async time(): Promise<RedisTime> {
-    const told = this.#told
+    const told = this.#lastTime
     return told !== undefined && performance.now() - told.at <= TIME_MS_MAX ? told.time : this.now()
   }
 
   /** Redis's time, asked for now. */
   async now(): Promise<RedisTime> {
     const time = Time.parse(await this.#time.run(this.#connection, [steadyTimeKey], []))
-    this.#tell(time)
+    this.#noteTime(time)
     return time
   }
 
-  #tell(time: RedisTime): void {
-    this.#told = { time, at: performance.now() }
+  #noteTime(time: RedisTime): void {
+    this.#lastTime = { time, at: performance.now() }
   }
 
   /**
@@ -108,7 +108,7 @@ export class LimitUsage {
    * @param openAsOf what `time` said before the orders were seen open
    * @throws TooLate when that is longer than a minute ago: they may be concluded, and their decisions forgotten
    */
-  async decide(orders: Judged[], openAsOf: RedisTime): Promise<(Outcome | Error)[]> {
+  async decide(orders: JudgedOrder[], openAsOf: RedisTime): Promise<(Outcome | Error)[]> {
     const byMinute = Map.groupBy(orders.entries(), ([, order]) => minuteOf(order.claimedAt))
     const outcomes: (Outcome | Error)[] = []
     await Promise.all(
@@ -127,19 +127,19 @@ export class LimitUsage {
 
   async #decideMinute(
     minute: number,
-    orders: Judged[],
+    orders: JudgedOrder[],
     openAsOf: RedisTime,
   ): Promise<(Outcome | Error)[]> {
-    const { keys, args } = this.decision(minute, orders, openAsOf)
-    const decided = Decided.parse(await this.#reserve.run(this.#connection, keys, args))
-    this.heard(decided)
+    const { keys, args } = this.reserveCall(minute, orders, openAsOf)
+    const decided = DecidedReply.parse(await this.#reserve.run(this.#connection, keys, args))
+    this.noteReply(decided)
     return decided.outcomes.map((text) => (isOutcome(text) ? text : unreadableOutcome()))
   }
 
   /** What the script is told to decide orders of one minute. */
-  decision(
+  reserveCall(
     minute: number,
-    orders: Judged[],
+    orders: JudgedOrder[],
     openAsOf: RedisTime,
   ): { keys: string[]; args: (string | number)[] } {
     const places = new Map<string, number>()
@@ -164,24 +164,24 @@ export class LimitUsage {
    *
    * @throws TooLate when it has decided nothing
    */
-  heard({ time, outcomes }: z.output<typeof Decided>): void {
-    this.#tell(time)
+  noteReply({ time, outcomes }: z.output<typeof DecidedReply>): void {
+    this.#noteTime(time)
     if (outcomes.length === 0)
       throw new TooLate('orders were decided too long after they were seen open')
   }
 
   /** What was placed: by a merchant or a customer, on a day, in a currency. */
-  async used(taking: Counter): Promise<Used> {
+  async used(taking: UsageCounter): Promise<UsageTotals> {
     const [used = readUsed(null)] = await this.usedOf([taking])
     return used
   }
 
   /** As `used`, of many at once, in the same order. */
-  async usedOf(limitUses: Counter[]): Promise<Used[]> {
+  async usedOf(limitUses: UsageCounter[]): Promise<UsageTotals[]> {
     const byDay = Map.groupBy(limitUses.entries(), ([, { day, currency }]) =>
       usageKey(day, currency),
     )
-    const used: Used[] = []
+    const used: UsageTotals[] = []
     await Promise.all(
       [...byDay].map(async ([key, entries]) => {
         const fields = entries.map(([, { subject, id }]) => usageField(subject, id))
@@ -228,7 +228,7 @@ const Ms = z.coerce.number()
 const Time = z.tuple([Ms, Ms]).transform(([now, steady]): RedisTime => ({ now, steady }))
 
 /** What the script answers: the time, then the orders' codes. */
-export const Decided = z
+export const DecidedReply = z
   .tuple([Ms, Ms], z.string())
   .transform(([now, steady, ...outcomes]) => ({ time: { now, steady }, outcomes }))
 
@@ -241,7 +241,7 @@ const Forgettable = z
     counters: due.slice(minutes),
   }))
 
-function readUsed(value: string | null): Used {
+function readUsed(value: string | null): UsageTotals {
   const [amount, count] = (value ?? '0 0').split(' ')
   return { amount: BigInt(amount ?? '0'), count: BigInt(count ?? '0') }
 }

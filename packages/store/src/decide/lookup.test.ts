@@ -5,7 +5,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { digestOf, type OrderId, orderIdOf, orderKey, recentKey } from '../keys.ts'
-import { type Subjects, subjectsOf } from '../orders/subjects.ts'
+import { type LookupIds, lookupIdsOf } from '../orders/lookup-ids.ts'
 import { Lookup } from './lookup.ts'
 
 const { ingress, worker, connection } = await openTestStore({ own: true })
@@ -32,7 +32,7 @@ async function jobOf(...taken: PlaceOrderRequest[]): Promise<string> {
 describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
   const lookUp = async (jobId: string, asked: PlaceOrderRequest[]) => {
     const subjects = new Map(
-      asked.map((order): [OrderId, Subjects] => [orderIdOf(order), subjectsOf(order)]),
+      asked.map((order): [OrderId, LookupIds] => [orderIdOf(order), lookupIdsOf(order)]),
     )
     const orderIds = asked.map(orderIdOf)
     const openAsOf = await worker.usage.time()
@@ -134,7 +134,7 @@ test('an order is judged by what was claimed, though its job says of it what a r
   const said = { merchant: 'another', code: digestOf('another'), customer: undefined }
   const subjects = new Map([
     [orderIdOf(order), said],
-    [orderIdOf(other), subjectsOf(other)],
+    [orderIdOf(other), lookupIdsOf(other)],
   ])
   const { open } = await worker.lookup.lookUp(
     { shard: 0, jobId, subjects },
@@ -149,7 +149,7 @@ test('an order is judged by what was claimed, though its job says of it what a r
 test('orders of a job that names everybody are looked up with one script, whatever their number', async () => {
   const asked = Array.from({ length: 32 }, () => aPlaceOrder({ customerId: randomUUID() }))
   const jobId = await jobOf(...asked)
-  const subjects = new Map(asked.map((order) => [orderIdOf(order), subjectsOf(order)]))
+  const subjects = new Map(asked.map((order) => [orderIdOf(order), lookupIdsOf(order)]))
   const orderIds = asked.map(orderIdOf)
   const openAsOf = await worker.usage.time()
   const scripts = async () => {

@@ -3,15 +3,15 @@ import { type PlaceOrderRequest, unpackRequest } from '@placeorder/protocol'
 import { Cluster } from 'ioredis'
 import { z } from 'zod'
 import { digestOf, namesOf, type OrderId, orderIdOf, orderKey } from '../keys.ts'
+import { type LookupIds, lookupIdsOf } from '../orders/lookup-ids.ts'
 import type { Orders } from '../orders/orders.ts'
-import { type Subjects, subjectsOf } from '../orders/subjects.ts'
-import type { Group } from '../queue/group-worker.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { OrderGroup } from '../queue/group-worker.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
-import type { Directory, Found } from './directory.ts'
+import type { Directory, DirectoryRecords } from './directory.ts'
 import { laterThan, type RedisTime } from './limit-usage.ts'
-import { type Counting, Counts, type RecentOrders } from './recent-orders.ts'
+import { type CountPlan, Counts, type RecentOrders } from './recent-orders.ts'
 
 /** An order that is open and names the job that asks. `claimedAt` in ms. */
 export type OpenOrder = {
@@ -23,15 +23,18 @@ export type OpenOrder = {
 }
 
 /** An open order and all that judging it needs, or why that cannot be had. */
-export type LookedUp = { record: OpenOrder; facts: Facts | Error }
+export type OrderWithFacts = { record: OpenOrder; facts: Facts | Error }
 
 /** Orders that are concluded, name another job or were never claimed are neither. */
-export type Answer = { open: LookedUp[]; unreadable: { orderId: OrderId; error: Error }[] }
+export type LookupResult = {
+  open: OrderWithFacts[]
+  unreadable: { orderId: OrderId; error: Error }[]
+}
 
-type Asked = Pick<Group, 'shard' | 'jobId' | 'subjects'>
+type LookupGroup = Pick<OrderGroup, 'shard' | 'jobId' | 'subjects'>
 
 /** Where what orders are judged by is kept. */
-type Rooms = { orders: Orders; directory: Directory; recent: RecentOrders }
+type LookupParts = { orders: Orders; directory: Directory; recent: RecentOrders }
 
 /**
  * Looks up what orders are judged by. Where one node keeps all keys, and the job says whose orders they are, it is one round trip
@@ -39,14 +42,18 @@ type Rooms = { orders: Orders; directory: Directory; recent: RecentOrders }
  */
 export class Lookup {
   readonly #script = new Script('look-up', ['count-recent'])
-  readonly #connection: Connection
-  readonly #rooms: Rooms
+  readonly #connection: RedisConnection
+  readonly #parts: LookupParts
   readonly #oneNode: boolean
 
   /** `oneNode`: it keeps all keys. */
-  constructor(connection: Connection, rooms: Rooms, oneNode = !(connection instanceof Cluster)) {
+  constructor(
+    connection: RedisConnection,
+    rooms: LookupParts,
+    oneNode = !(connection instanceof Cluster),
+  ) {
     this.#connection = connection
-    this.#rooms = rooms
+    this.#parts = rooms
     this.#oneNode = oneNode
   }
 
@@ -57,43 +64,43 @@ export class Lookup {
    * @param openAsOf what `LimitUsage.time` said before
    */
   async lookUp(
-    group: Asked,
+    group: LookupGroup,
     orderIds: OrderId[],
     used: readonly RecentCounter[],
     openAsOf: RedisTime,
-  ): Promise<Answer> {
+  ): Promise<LookupResult> {
     const subjects = orderIds.flatMap((orderId) => group.subjects?.get(orderId) ?? [])
     if (!this.#oneNode || subjects.length < orderIds.length)
       return this.#cluster(group, orderIds, used)
-    const counting = this.#rooms.recent.counting(subjects, used, laterThan(openAsOf))
+    const counting = this.#parts.recent.plan(subjects, used, laterThan(openAsOf))
     return this.#singleNode(group, orderIds, subjects, counting, used)
   }
 
   async #singleNode(
-    { shard, jobId }: Asked,
+    { shard, jobId }: LookupGroup,
     orderIds: OrderId[],
-    subjects: Subjects[],
-    counting: Counting,
+    subjects: LookupIds[],
+    counting: CountPlan,
     used: readonly RecentCounter[],
-  ): Promise<Answer> {
+  ): Promise<LookupResult> {
     const keys = [...orderIds.map((orderId) => orderKey(shard, orderId)), ...counting.keys]
     const [reply, found] = await Promise.all([
       this.#script.run(this.#connection, keys, [jobId, counting.told, ...orderIds]),
-      this.#rooms.directory.find(
+      this.#parts.directory.find(
         subjects.map(({ merchant }) => merchant),
         subjects.map(({ code }) => code),
       ),
     ])
     const [requests, clientIds, claimTimes, counts] = Reply.parse(reply)
     const recents = counting.recents(counts, Math.max(...claimTimes))
-    const answer: Answer = { open: [], unreadable: [] }
+    const answer: LookupResult = { open: [], unreadable: [] }
     const misnamed: OrderId[] = []
     for (const [i, orderId] of orderIds.entries()) {
       const [request, clientId = '', claimedAt = 0] = [requests[i], clientIds[i], claimTimes[i]]
       if (!request) continue
       const order = readable(() => unpackRequest(request, namesOf(orderId)))
       if (order instanceof Error) answer.unreadable.push({ orderId, error: order })
-      else if (!areSame(subjectsOf(order), subjects[i])) misnamed.push(orderId)
+      else if (!areSame(lookupIdsOf(order), subjects[i])) misnamed.push(orderId)
       else {
         const record = { orderId, order, clientId, claimedAt, jobId }
         answer.open.push({ record, facts: factsOf(record, found, recents[i]) })
@@ -106,11 +113,11 @@ export class Lookup {
   }
 
   async #cluster(
-    { shard, jobId }: Asked,
+    { shard, jobId }: LookupGroup,
     orderIds: OrderId[],
     used: readonly RecentCounter[],
-  ): Promise<Answer> {
-    const { orders, directory, recent } = this.#rooms
+  ): Promise<LookupResult> {
+    const { orders, directory, recent } = this.#parts
     const records = await orders.records(shard, orderIds)
     const unreadable = orderIds.flatMap((orderId, i) => {
       const error = records[i]
@@ -147,12 +154,12 @@ export class Lookup {
   }
 }
 
-const areSame = (one: Subjects, other: Subjects | undefined): boolean =>
+const areSame = (one: LookupIds, other: LookupIds | undefined): boolean =>
   one.merchant === other?.merchant && one.code === other.code && one.customer === other.customer
 
 function factsOf(
   { order, clientId, claimedAt }: OpenOrder,
-  { merchants, codes, holders }: Found,
+  { merchants, codes, holders }: DirectoryRecords,
   recent: Recent | undefined,
 ): Facts | Error {
   const merchant = merchants.get(order.merchant.referenceMerchantId)

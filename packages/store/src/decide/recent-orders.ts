@@ -2,18 +2,18 @@ import { type Recent, type RecentCounter, recentCounters } from '@placeorder/dec
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { z } from 'zod'
 import { largeRecentKey, orderIdOf, recentKey, shardOf } from '../keys.ts'
-import { type Subjects, subjectsOf } from '../orders/subjects.ts'
-import type { Connection } from '../redis/connection.ts'
+import { type LookupIds, lookupIdsOf } from '../orders/lookup-ids.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 
 /** An order to be counted; `claimedAt` in ms. */
-export type Counted = { order: PlaceOrderRequest; claimedAt: number }
+export type OrderToCount = { order: PlaceOrderRequest; claimedAt: number }
 
 /** A kind of subjects, as the script is told of it. */
 type Kind = {
   /** 1 is the first. */
   number: number
-  subject: keyof Subjects
+  subject: keyof LookupIds
   counters: RecentCounter[]
   /** How long after an order its set must be there (ms). */
   spanMs: number
@@ -36,7 +36,7 @@ type CountedSet = {
 type SeenSet = { until: number; counted: number }
 
 /** What the script is told of orders but for their claim times, and what becomes of its answer. */
-export type Counting = {
+export type CountPlan = {
   keys: string[]
   told: string
   /** `newest`: the latest claim time of the orders (ms). */
@@ -69,7 +69,7 @@ const none = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) a
 
 /** The subject and the window (ms) a counter's name stands for: `customerOrders10m` is a customer's last 10 min. */
 const subjectOf = (counter: RecentCounter) =>
-  counter.slice(0, counter.indexOf('Orders')) as keyof Subjects
+  counter.slice(0, counter.indexOf('Orders')) as keyof LookupIds
 const windowOf = (counter: RecentCounter) =>
   windowMs[counter.slice(counter.indexOf('Orders') + 6) as keyof typeof windowMs]
 
@@ -80,12 +80,12 @@ const windowOf = (counter: RecentCounter) =>
 export class RecentOrders {
   readonly #count = new Script('count-recent')
   readonly #unlinkDue = new Script('unlink-due')
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #shards: number
   /** By key. */
   readonly #seen = new Map<string, SeenSet>()
 
-  constructor(connection: Connection, shards: number) {
+  constructor(connection: RedisConnection, shards: number) {
     this.#connection = connection
     this.#shards = shards
   }
@@ -94,11 +94,11 @@ export class RecentOrders {
    * Counts orders in and resolves with what each of them has before it: the other orders up to its own claim time. Only
    * counters in `used` (those that some rule mentions) are kept; the others are 0.
    */
-  async count(orders: Counted[], used: readonly RecentCounter[]): Promise<Recent[]> {
+  async count(orders: OrderToCount[], used: readonly RecentCounter[]): Promise<Recent[]> {
     const newest = Math.max(...orders.map(({ claimedAt }) => claimedAt))
     const kinds = kindsOf(used)
     const sets = this.#setsOf(
-      orders.map(({ order }) => subjectsOf(order)),
+      orders.map(({ order }) => lookupIdsOf(order)),
       kinds,
       newest,
     )
@@ -120,7 +120,7 @@ export class RecentOrders {
    * How orders of these subjects are counted by a script that knows their claim times, all at once: where one node keeps all keys.
    * None of them was claimed after `latest` (ms).
    */
-  counting(subjects: Subjects[], used: readonly RecentCounter[], latest: number): Counting {
+  plan(subjects: LookupIds[], used: readonly RecentCounter[], latest: number): CountPlan {
     const kinds = kindsOf(used)
     const sets = this.#setsOf(subjects, kinds, latest)
     return {
@@ -158,7 +158,7 @@ export class RecentOrders {
   }
 
   /** The sets orders of these subjects are counted in. */
-  #setsOf(subjects: Subjects[], kinds: Kind[], latest: number): CountedSet[] {
+  #setsOf(subjects: LookupIds[], kinds: Kind[], latest: number): CountedSet[] {
     const sets = new Map<string, CountedSet>()
     for (const kind of kinds) {
       for (const [position, { [kind.subject]: id }] of subjects.entries()) {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { codeHolderKey, Digest, OrderId, releasedCodesKey } from '../keys.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 
 /** An order code that an operator opened again: what it was placed with, why, and who did it. */
@@ -12,9 +12,9 @@ const RELEASES_MAX = 10_000
 /** The order codes that operators have opened again. */
 export class ReleasedCodes {
   readonly #release = new Script('release-code')
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
 
-  constructor(connection: Connection) {
+  constructor(connection: RedisConnection) {
     this.#connection = connection
   }
 

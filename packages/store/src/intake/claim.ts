@@ -50,7 +50,7 @@ export const newClaim = (
   ageMs: 0,
 })
 
-export function takenOf({ state, paymentRequestId, outcome }: Claim): Accepted {
+export function acceptedOf({ state, paymentRequestId, outcome }: Claim): Accepted {
   assert(state !== 'UNREADABLE', 'the record is of a newer version, or damaged')
   if (state === 'INCONSISTENT') return { kind: 'INCONSISTENT' }
   if (state === 'CONCLUDED')

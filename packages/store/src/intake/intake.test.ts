@@ -4,8 +4,8 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../../test/test-store.ts'
 import { joinableJobKey, orderIdOf } from '../keys.ts'
-import { type Subjects, subjectsOf } from '../orders/subjects.ts'
-import { GroupTaker } from '../queue/group-worker.ts'
+import { type LookupIds, lookupIdsOf } from '../orders/lookup-ids.ts'
+import { GroupWorker } from '../queue/group-worker.ts'
 import { Intake } from './intake.ts'
 
 const { address, ingress, worker, accept, connection } = await openTestStore({ own: true })
@@ -88,7 +88,7 @@ test('orders that come while those before are being decided gather, and go toget
 
 test('a worker never has the job before the order, also when Redis has forgotten the scripts', async () => {
   const found = new Set<string>()
-  const taker = new GroupTaker(
+  const taker = new GroupWorker(
     address,
     async ({ shard, orderIds }) => {
       const records = await worker.orders.records(shard, orderIds)
@@ -110,8 +110,8 @@ test('a worker is told whose the orders of a job are; of two that say they are o
   const [named, nameless] = [aPlaceOrder({ customerId: 'C-1' }), aPlaceOrder()]
   const repeat = { ...named, codeValue: 'another' }
   delete nameless.customerId
-  const told = new Map<string, Subjects>()
-  const taker = new GroupTaker(
+  const told = new Map<string, LookupIds>()
+  const taker = new GroupWorker(
     address,
     async ({ subjects = new Map() }) => {
       for (const [orderId, subject] of subjects) told.set(orderId, subject)
@@ -119,8 +119,8 @@ test('a worker is told whose the orders of a job are; of two that say they are o
     { shards: 1, concurrency: 1, onError: () => {} },
   )
   await Promise.all([named, repeat, nameless].map(accept))
-  await expect.poll(() => told.get(orderIdOf(nameless))).toEqual(subjectsOf(nameless))
-  expect(told.get(orderIdOf(named))).toEqual(subjectsOf(named))
+  await expect.poll(() => told.get(orderIdOf(nameless))).toEqual(lookupIdsOf(nameless))
+  expect(told.get(orderIdOf(named))).toEqual(lookupIdsOf(named))
   await taker.close(1_000)
 })
 
@@ -139,7 +139,7 @@ test('a claim that ran twice, as a Cluster may have it, leaves its orders a job,
     queues: worker.queues,
     acquirers: { note: async () => {} },
     channels: ['{s0}:ingress:twice'],
-    mend: async () => {},
+    requeue: async () => {},
     lostMs: 50,
     onFault: () => {},
     onGroup: () => {},

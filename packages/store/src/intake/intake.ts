@@ -4,14 +4,21 @@ import { setImmediate } from 'node:timers/promises'
 import { type PlaceOrderRequest, packRequest, termsOf } from '@placeorder/protocol'
 import { joinableJobKey, type OrderId, openKey, orderIdOf, orderKey, shardOf } from '../keys.ts'
 import type { Acquirers } from '../orders/acquirers.ts'
-import { subjectsOf } from '../orders/subjects.ts'
-import { type GroupData, JOB_VERSION, type Joining } from '../queue/job-rounds.ts'
+import { lookupIdsOf } from '../orders/lookup-ids.ts'
+import { type GroupData, JOB_VERSION, type JoiningGroup } from '../queue/job-rounds.ts'
 import type { Queues } from '../queue/queues.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
-import { type Accepted, type Claim, ClaimReply, EarlierClaim, newClaim, takenOf } from './claim.ts'
-import { Window } from './send-window.ts'
+import {
+  type Accepted,
+  acceptedOf,
+  type Claim,
+  ClaimReply,
+  EarlierClaim,
+  newClaim,
+} from './claim.ts'
+import { SendWindow } from './send-window.ts'
 
 /**
  * A repeat looks after the job answerable for an open order only when the order is older than this (ms): a younger
@@ -20,7 +27,11 @@ import { Window } from './send-window.ts'
 const JOB_ON_ITS_WAY_MS = 1_000
 
 /** An order on its way in, with what the claim stores of it. */
-export type Incoming = { order: PlaceOrderRequest; clientId: string; trace?: string | undefined }
+export type IncomingOrder = {
+  order: PlaceOrderRequest
+  clientId: string
+  trace?: string | undefined
+}
 
 /** How far one group may grow. Measured: the longest of its scripts then holds up everybody else at Redis for 2 ms. */
 const GROUP_ORDERS_MAX = 128
@@ -28,13 +39,13 @@ const GROUP_ORDERS_MAX = 128
 /** A larger group has a job of its own: it would save little, and another worker may have time for it. */
 const JOINING_ORDERS_MAX = 32
 
-type Pending = Incoming & {
+type Pending = IncomingOrder & {
   orderId: OrderId
   signal: AbortSignal
   taken: PromiseWithResolvers<Accepted>
 }
 
-type Lane = {
+type IntakeLane = {
   shard: number
   channel: string
   waiting: Pending[]
@@ -44,17 +55,17 @@ type Lane = {
   mostlyNew: boolean
   /** There was a job for the last group to join; there is one for the next, most likely. */
   joining: boolean
-  window: Window
+  window: SendWindow
 }
 
 export type IntakeDeps = {
-  connection: Connection
+  connection: RedisConnection
   queues: Queues
   acquirers: Pick<Acquirers, 'note'>
   /** The channel this ingress hears of each shard; its position is the shard. */
   channels: string[]
   /** Called with a repeat of an open order: makes sure that some job is answerable for it. */
-  mend: (shard: number, orderId: OrderId, jobId: string) => Promise<void>
+  requeue: (shard: number, orderId: OrderId, jobId: string) => Promise<void>
   /** A group of which nothing was heard for so long (ms) holds the next one back no longer. */
   lostMs: number
   /** Told of what went wrong without an order being lost by it. */
@@ -70,7 +81,7 @@ export type IntakeDeps = {
 export class Intake {
   readonly #claim = new Script('claim')
   readonly #deps: IntakeDeps
-  readonly #lanes: Lane[]
+  readonly #lanes: IntakeLane[]
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps
@@ -82,7 +93,7 @@ export class Intake {
       open: 0,
       mostlyNew: true,
       joining: false,
-      window: new Window(deps.lostMs),
+      window: new SendWindow(deps.lostMs),
     }))
   }
 
@@ -91,14 +102,14 @@ export class Intake {
    *
    * Rejects when Redis cannot tell, or `signal` aborts first: then the order may or may not have been taken in.
    */
-  accept(incoming: Incoming, signal: AbortSignal): Promise<Accepted> {
+  accept(incoming: IncomingOrder, signal: AbortSignal): Promise<Accepted> {
     const orderId = orderIdOf(incoming.order)
     const lane = this.#lane(shardOf(orderId, this.#lanes.length))
     const pending: Pending = { ...incoming, orderId, signal, taken: Promise.withResolvers() }
     const late = () => pending.taken.reject(signal.reason)
     signal.addEventListener('abort', late, { once: true })
     lane.waiting.push(pending)
-    if (lane.waiting.length >= GROUP_ORDERS_MAX) lane.window.hurry()
+    if (lane.waiting.length >= GROUP_ORDERS_MAX) lane.window.openNow()
     void this.#send(lane)
     return pending.taken.promise.finally(() => signal.removeEventListener('abort', late))
   }
@@ -117,7 +128,7 @@ export class Intake {
     )
   }
 
-  #lane(shard: number): Lane {
+  #lane(shard: number): IntakeLane {
     const lane = this.#lanes[shard]
     if (lane === undefined) throw new RangeError(`there is no shard ${shard}`)
     return lane
@@ -125,11 +136,11 @@ export class Intake {
 
   /** Called with what a worker has announced: the next group of the shard need not be held back any longer. */
   announced(shard: number, orderId: OrderId): void {
-    this.#lanes[shard]?.window.announced(orderId)
+    this.#lanes[shard]?.window.noteAnnounced(orderId)
   }
 
   /** Sends group after group while orders wait, as far as the window allows: the next one gathers meanwhile. */
-  async #send(lane: Lane): Promise<void> {
+  async #send(lane: IntakeLane): Promise<void> {
     if (lane.sending) return
     lane.sending = true
     while (lane.waiting.length > 0) {
@@ -138,13 +149,13 @@ export class Intake {
         .splice(0, GROUP_ORDERS_MAX)
         .filter((pending) => !this.#tooLate(pending))
       if (group.length === 0) continue
-      const sent = lane.window.send(group.map(({ orderId }) => orderId))
-      const claimed = await this.#takeGroup(lane, group).catch((error: unknown) => {
+      const sent = lane.window.noteSent(group.map(({ orderId }) => orderId))
+      const claimed = await this.#acceptGroup(lane, group).catch((error: unknown) => {
         for (const { taken } of group) taken.reject(error)
         return 0
       })
-      lane.window.taken(sent, claimed)
-      if (lane.waiting.length < GROUP_ORDERS_MAX) await lane.window.room()
+      lane.window.noteClaimed(sent, claimed)
+      if (lane.waiting.length < GROUP_ORDERS_MAX) await lane.window.whenOpen()
     }
     lane.sending = false
   }
@@ -160,7 +171,7 @@ export class Intake {
    * group, and a worker leaves those alone that name another job. Where orders can join the job of others, or a group was mostly
    * repeats, the claim is awaited first: most likely there is nothing to enqueue. Resolves with how many orders were new.
    */
-  async #takeGroup(lane: Lane, group: Pending[]): Promise<number> {
+  async #acceptGroup(lane: IntakeLane, group: Pending[]): Promise<number> {
     const jobId = `g-${randomUUID()}`
     const startedAt = performance.now()
     const joining = lane.joining && group.length <= JOINING_ORDERS_MAX
@@ -177,17 +188,17 @@ export class Intake {
     if (toEnqueue.length > 0 && !atOnce) await this.#enqueue(lane, toEnqueue, jobId)
     lane.mostlyNew = 2 * claimed.length > group.length
     lane.joining = joinable
-    for (const [i, pending] of group.entries()) this.#tell(lane, pending, claims[i])
+    for (const [i, pending] of group.entries()) this.#settleAccepted(lane, pending, claims[i])
     return claimed.length
   }
 
-  #tell(lane: Lane, { orderId, taken }: Pending, claim: Claim | undefined): void {
+  #settleAccepted(lane: IntakeLane, { orderId, taken }: Pending, claim: Claim | undefined): void {
     assert(claim !== undefined, 'a claim has an answer for each of its orders')
-    const stands = readable(() => takenOf(claim))
+    const stands = readable(() => acceptedOf(claim))
     if (stands instanceof Error) taken.reject(stands)
     else taken.resolve(stands)
     if (claim.state !== 'OPEN' || claim.ageMs < JOB_ON_ITS_WAY_MS) return
-    const { mend, onFault } = this.#deps
+    const { requeue: mend, onFault } = this.#deps
     mend(lane.shard, orderId, claim.jobId).catch((error) =>
       onFault(error, 'a repeat could not mend its order'),
     )
@@ -195,7 +206,7 @@ export class Intake {
 
   /** `joinable`: there was a job that orders could join; with `joining`, they did. */
   async #claimGroup(
-    lane: Lane,
+    lane: IntakeLane,
     group: Pending[],
     jobId: string,
     joining: boolean,
@@ -206,7 +217,7 @@ export class Intake {
       joinableJobKey(shard),
       ...group.map(({ orderId }) => orderKey(shard, orderId)),
     ]
-    const joins: Joining | undefined = joining
+    const joins: JoiningGroup | undefined = joining
       ? { v: JOB_VERSION, ...dataOf(group), at: Date.now() }
       : undefined
     const claims = group.map(({ order }) => newClaim(order, jobId))
@@ -233,7 +244,7 @@ export class Intake {
     return { claims, joinable: joinable === 1 }
   }
 
-  async #enqueue(lane: Lane, claimed: Pending[], jobId: string): Promise<void> {
+  async #enqueue(lane: IntakeLane, claimed: Pending[], jobId: string): Promise<void> {
     await this.#deps.queues
       .enqueue(lane.shard, jobId, dataOf(claimed))
       // They are claimed and name this job; mend enqueues them when it does not come to exist.
@@ -244,14 +255,14 @@ export class Intake {
 }
 
 /** What a job is told of orders. */
-function dataOf(group: Pending[]): GroupData & Pick<Joining, 'subjects'> {
+function dataOf(group: Pending[]): GroupData & Pick<JoiningGroup, 'subjects'> {
   const traces = group.flatMap(({ orderId, trace }) =>
     trace === undefined ? [] : [[orderId, trace] as const],
   )
   return {
     orderIds: group.map(({ orderId }) => orderId),
     subjects: group.map(({ order }) => {
-      const { merchant, code, customer } = subjectsOf(order)
+      const { merchant, code, customer } = lookupIdsOf(order)
       return customer === undefined ? [merchant, code] : [merchant, code, customer]
     }),
     ...(traces.length > 0 ? { traces: Object.fromEntries(traces) } : {}),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { orderIdOf } from '../keys.ts'
-import { Window } from './send-window.ts'
+import { SendWindow } from './send-window.ts'
 
 const LOST_MS = 1_500
 
@@ -11,9 +11,9 @@ afterEach(() => void vi.useRealTimers())
 const anId = () => orderIdOf({ acquirerId: 'A-1', paymentId: randomUUID() })
 
 /** Whether the next group may go, as of now. */
-async function open(window: Window): Promise<boolean> {
+async function open(window: SendWindow): Promise<boolean> {
   let gone = false
-  void window.room().then(() => {
+  void window.whenOpen().then(() => {
     gone = true
   })
   await vi.advanceTimersByTimeAsync(0)
@@ -21,74 +21,74 @@ async function open(window: Window): Promise<boolean> {
 }
 
 /** Sends `count` groups, one after the other, each decided after `ms`. */
-async function decideEach(window: Window, count: number, ms: number): Promise<void> {
+async function decideEach(window: SendWindow, count: number, ms: number): Promise<void> {
   for (let n = 0; n < count; n += 1) {
     const id = anId()
-    window.send([id])
+    window.noteSent([id])
     await vi.advanceTimersByTimeAsync(ms)
-    window.announced(id)
+    window.noteAnnounced(id)
   }
 }
 
 test('with nothing undecided a group goes at once; then the next one waits until most of its orders are announced', async () => {
-  const window = new Window(LOST_MS)
+  const window = new SendWindow(LOST_MS)
   expect(await open(window)).toBe(true)
   const [first, second, slow] = [anId(), anId(), anId()]
-  window.send([first, second, slow])
-  window.announced(second)
+  window.noteSent([first, second, slow])
+  window.noteAnnounced(second)
   expect(await open(window)).toBe(false)
-  window.announced(first)
+  window.noteAnnounced(first)
   expect(await open(window)).toBe(true)
 })
 
 test.each(['before', 'after'])(
   'repeats in a group are not waited for, whether it is told %s the outcome',
   async (when) => {
-    const window = new Window(LOST_MS)
+    const window = new SendWindow(LOST_MS)
     const fresh = anId()
-    const sent = window.send([anId(), fresh, anId(), anId()])
-    if (when === 'before') window.taken(sent, 1)
-    window.announced(fresh)
-    if (when === 'after') window.taken(sent, 1)
+    const sent = window.noteSent([anId(), fresh, anId(), anId()])
+    if (when === 'before') window.noteClaimed(sent, 1)
+    window.noteAnnounced(fresh)
+    if (when === 'after') window.noteClaimed(sent, 1)
     expect(await open(window)).toBe(true)
   },
 )
 
 test('a full group goes at once', async () => {
-  const window = new Window(LOST_MS)
-  window.send([anId()])
+  const window = new SendWindow(LOST_MS)
+  window.noteSent([anId()])
   let gone = false
-  void window.room().then(() => {
+  void window.whenOpen().then(() => {
     gone = true
   })
-  window.hurry()
+  window.openNow()
   await vi.advanceTimersByTimeAsync(0)
   expect(gone).toBe(true)
 })
 
 test('a group of which nothing is heard, or that came to nothing, holds nobody back for ever', async () => {
-  const window = new Window(LOST_MS)
-  window.send([anId()])
+  const window = new SendWindow(LOST_MS)
+  window.noteSent([anId()])
   await vi.advanceTimersByTimeAsync(LOST_MS)
   expect(await open(window)).toBe(true)
-  const sent = window.send([anId()])
-  window.taken(sent, 0)
+  const sent = window.noteSent([anId()])
+  window.noteClaimed(sent, 0)
   expect(await open(window)).toBe(true)
 })
 
 test('checks that are slow and not held up by each other: more groups are on their way at once, each after a short hold', async () => {
-  const window = new Window(LOST_MS)
+  const window = new SendWindow(LOST_MS)
   await decideEach(window, 20, 300)
   expect(window.size).toBe(8)
-  window.send([anId()])
+  window.noteSent([anId()])
   expect(await open(window)).toBe(false)
-  const gone = window.room()
+  const gone = window.whenOpen()
   await vi.advanceTimersByTimeAsync(50)
   await gone
 })
 
 test('groups that queue behind each other: there is one at a time', async () => {
-  const window = new Window(LOST_MS)
+  const window = new SendWindow(LOST_MS)
   await decideEach(window, 20, 300)
   await decideEach(window, 4, 1_000)
   expect(window.size).toBe(1)

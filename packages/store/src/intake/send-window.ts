@@ -17,7 +17,7 @@ const QUEUED = 1.5
 const FORGOTTEN = 1.05
 
 /** A group on its way: sent, and not decided yet, but for `announced` of the `awaited` orders. Time in ms. */
-export type Sent = {
+export type SentGroup = {
   at: number
   orderIds: OrderId[]
   awaited: number
@@ -30,10 +30,10 @@ export type Sent = {
  * beyond that as many as make none wait for another: workers may have slow checks and work on several at once. So the
  * window of TCP Vegas grows and shrinks, and for the same reason: whoever sends more only makes the queue longer.
  */
-export class Window {
+export class SendWindow {
   readonly #lostMs: number
-  readonly #sent = new Set<Sent>()
-  readonly #groupOf = new Map<OrderId, Sent>()
+  readonly #sent = new Set<SentGroup>()
+  readonly #groupOf = new Map<OrderId, SentGroup>()
   #size = 1
   #fastestMs = Number.POSITIVE_INFINITY
   #held = false
@@ -50,7 +50,7 @@ export class Window {
   }
 
   /** Notes that a group goes on its way. */
-  send(orderIds: OrderId[]): Sent {
+  noteSent(orderIds: OrderId[]): SentGroup {
     const lost = setTimeout(() => this.#decided(sent), this.#lostMs).unref()
     const sent = {
       at: performance.now(),
@@ -68,52 +68,52 @@ export class Window {
    * Notes that an order was announced. With more than half of its orders a group counts as decided: the outcomes of a large one
    * come in parts, and those that follow upon the first would make a small group; one slow order holds nobody back.
    */
-  announced(orderId: OrderId): void {
+  noteAnnounced(orderId: OrderId): void {
     const sent = this.#groupOf.get(orderId)
     if (sent === undefined) return
     sent.announced += 1
-    this.#lookAt(sent)
+    this.#concludeIfDue(sent)
   }
 
   /** Notes how many of a group were taken in: nothing is announced of repeats. With none it came to nothing, and is forgotten. */
-  taken(sent: Sent, orders: number): void {
+  noteClaimed(sent: SentGroup, orders: number): void {
     sent.awaited = orders
     if (orders === 0) this.#forget(sent)
-    else this.#lookAt(sent)
+    else this.#concludeIfDue(sent)
   }
 
-  #lookAt(sent: Sent): void {
+  #concludeIfDue(sent: SentGroup): void {
     if (2 * sent.announced > sent.awaited) this.#decided(sent)
   }
 
-  #forget(sent: Sent): void {
+  #forget(sent: SentGroup): void {
     if (!this.#sent.delete(sent)) return
     clearTimeout(sent.lost)
     for (const orderId of sent.orderIds)
       if (this.#groupOf.get(orderId) === sent) this.#groupOf.delete(orderId)
-    this.#look()
+    this.#openIfDue()
   }
 
   /** Resolves when the next group may go. */
-  async room(): Promise<void> {
+  async whenOpen(): Promise<void> {
     const room = Promise.withResolvers<void>()
     this.#go = room.resolve
     this.#held = false
     const hold = setTimeout(() => {
       this.#held = true
-      this.#look()
+      this.#openIfDue()
     }, HOLD_MS)
-    this.#look()
+    this.#openIfDue()
     await room.promise
     clearTimeout(hold)
   }
 
   /** Lets the next group go now: it is full, and to hold it back would gain nothing. */
-  hurry(): void {
+  openNow(): void {
     this.#go()
   }
 
-  #decided(sent: Sent): void {
+  #decided(sent: SentGroup): void {
     if (!this.#sent.has(sent)) return // Its outcomes were quicker than the answer to its claim.
     const ms = performance.now() - sent.at
     this.#fastestMs = Math.min(ms, this.#fastestMs * FORGOTTEN)
@@ -124,7 +124,7 @@ export class Window {
     this.#forget(sent)
   }
 
-  #look(): void {
+  #openIfDue(): void {
     if (this.#sent.size === 0 || (this.#held && this.#sent.size < this.size)) this.#go()
   }
 }

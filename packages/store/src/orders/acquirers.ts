@@ -6,15 +6,15 @@ import {
   orderKey,
   shardOf,
 } from '../keys.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 
 /** The acquirers that orders were claimed for: what finds an order of which only the paymentId is known. */
 export class Acquirers {
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #shards: number
   readonly #noted = new Set<string>()
 
-  constructor(connection: Connection, shards: number) {
+  constructor(connection: RedisConnection, shards: number) {
     this.#connection = connection
     this.#shards = shards
   }

@@ -2,14 +2,14 @@ import { type ResultCode, statusOf } from '@placeorder/protocol'
 import { z } from 'zod'
 import { OrderId } from '../keys.ts'
 import { isOutcome, type Outcome, unreadableOutcome } from '../outcome.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 
 /** What a worker says of an order: its outcome, or UNKNOWN_EXCEPTION when it cannot be decided now. */
 export type Listener = (outcome: ResultCode | Outcome) => void
 
 /** Told of what is heard, whether or not somebody listens for it. */
-export type Heard = {
+export type AnnouncementHandlers = {
   /** How old a message is when it is heard, by two clocks (ms). */
   message: (ageMs: number) => void
   order: (shard: number, orderId: OrderId) => void
@@ -26,19 +26,19 @@ const Message = z.tuple([z.literal(1), z.string()], z.string())
  * when it is up again, so that those still waiting can look at the record.
  */
 export class Announcements {
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #channels: string[]
   readonly #listeners = new Map<OrderId, Set<Listener>>()
 
-  readonly #heard: Heard
+  readonly #handlers: AnnouncementHandlers
 
   /** `channels`: the channel of each shard; its position is the shard. */
-  constructor(connection: Connection, channels: string[], heard: Heard) {
-    this.#heard = heard
+  constructor(connection: RedisConnection, channels: string[], heard: AnnouncementHandlers) {
+    this.#handlers = heard
     this.#connection = connection
     this.#channels = channels
     connection.on('smessage', (channel: string, message: string) =>
-      this.#hear(channels.indexOf(channel), message),
+      this.#onMessage(channels.indexOf(channel), message),
     )
   }
 
@@ -63,7 +63,7 @@ export class Announcements {
   }
 
   /** Tells those who wait for an order; used for what came by another way than a channel. */
-  tell(orderId: OrderId, outcome: ResultCode | Outcome): void {
+  notify(orderId: OrderId, outcome: ResultCode | Outcome): void {
     for (const listener of this.#listeners.get(orderId) ?? []) listener(outcome)
   }
 
@@ -72,20 +72,20 @@ export class Announcements {
     return this.#listeners.size
   }
 
-  #hear(shard: number, message: string): void {
+  #onMessage(shard: number, message: string): void {
     const read = readable(() => Message.parse(JSON.parse(message)))
     if (read instanceof Error) {
-      this.#heard.unreadable(read)
+      this.#handlers.unreadable(read)
       return
     }
     const [, announcedAt, ...words] = read
-    this.#heard.message(Date.now() - Number(announcedAt))
+    this.#handlers.message(Date.now() - Number(announcedAt))
     for (let at = 0; at + 1 < words.length; at += 2) {
       const [text, outcome = ''] = words.slice(at, at + 2)
       const orderId = OrderId.parse(text)
-      this.#heard.order(shard, orderId)
-      if (isResultCode(outcome) || isOutcome(outcome)) this.tell(orderId, outcome)
-      else this.#heard.unreadable(unreadableOutcome())
+      this.#handlers.order(shard, orderId)
+      if (isResultCode(outcome) || isOutcome(outcome)) this.notify(orderId, outcome)
+      else this.#handlers.unreadable(unreadableOutcome())
     }
   }
 }

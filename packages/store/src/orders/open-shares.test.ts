@@ -16,7 +16,7 @@ test('the share of each client in the open orders is seen, of all ingresses toge
   const sharesOf = async () => {
     const asked = () => ['A', 'B', 'C'].map((clientId) => shares.of(clientId))
     asked()
-    await shares.look()
+    await shares.refresh()
     return asked()
   }
   expect(await sharesOf()).toEqual([0, 0, 0])

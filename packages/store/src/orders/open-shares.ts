@@ -1,5 +1,5 @@
 import { OrderId, openKey, orderKey } from '../keys.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 
 /** Open orders of each shard that are looked at. With so many, an eighth is known to a few per cent. */
 const SAMPLE = 64
@@ -9,26 +9,26 @@ const SAMPLE = 64
  * wrong. Nobody looks while nobody asks, and nobody asks while few orders are open.
  */
 export class OpenShares {
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #shards: number
   #shares = new Map<string, number>()
-  #isAsked = false
+  #isWanted = false
 
-  constructor(connection: Connection, shards: number) {
+  constructor(connection: RedisConnection, shards: number) {
     this.#connection = connection
     this.#shards = shards
   }
 
   /** The client's share of the open orders as of the last look, 0 to 1. */
   of(clientId: string): number {
-    this.#isAsked = true
+    this.#isWanted = true
     return this.#shares.get(clientId) ?? 0
   }
 
   /** Looks at a sample, if somebody asked since the last look. */
-  async look(): Promise<void> {
-    if (!this.#isAsked) return
-    this.#isAsked = false
+  async refresh(): Promise<void> {
+    if (!this.#isWanted) return
+    this.#isWanted = false
     const shards = Array.from({ length: this.#shards }, (_, shard) => this.#clientsOf(shard))
     const clients = (await Promise.all(shards)).flat()
     const shares = new Map<string, number>()

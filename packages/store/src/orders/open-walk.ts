@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { OrderId, openKey, openWalkKey } from '../keys.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 
 /** Younger orders than this (ms) are on their way; older ones may have lost their job. */
@@ -13,19 +13,19 @@ const PAGE_ORDERS = 500
 const PAUSE_MS = 3_000
 
 /** Some open orders; `more`: there are others after them. */
-export type Page = { orderIds: OrderId[]; more: boolean }
+export type OpenPage = { orderIds: OrderId[]; more: boolean }
 
 /** A way through the open orders of each shard, oldest first, that all workers share: each is given another page. */
 export class OpenWalk {
   readonly #nextOpen = new Script('next-open')
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
 
-  constructor(connection: Connection) {
+  constructor(connection: RedisConnection) {
     this.#connection = connection
   }
 
   /** The page after the one that was given last, to whomever that was. What was open all the time is on one of them. */
-  async next(shard: number): Promise<Page> {
+  async next(shard: number): Promise<OpenPage> {
     const reply = await this.#nextOpen.run(
       this.#connection,
       [openKey(shard), openWalkKey(shard)],

@@ -7,7 +7,7 @@ import {
 import { z } from 'zod'
 import { abandonedKey, namesOf, OrderId, openKey, orderKey, shardOf } from '../keys.ts'
 import { codeIn, type Outcome, partsOf, readOutcome, unreadableOutcome } from '../outcome.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
 import type { Announcements } from './announcements.ts'
@@ -25,7 +25,7 @@ export type OrderRecord = {
 }
 
 /** An order given another job: it is taken from the job it names now and given to `to`. */
-export type Reassigned = { orderId: OrderId; from: string; to: string }
+export type Reassignment = { orderId: OrderId; from: string; to: string }
 
 const fields = [
   'request',
@@ -43,12 +43,12 @@ export class Orders {
   readonly #conclude = new Script('conclude')
   readonly #reassign = new Script('reassign')
   readonly #jobs = new Script('jobs')
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #shards: number
   readonly #announcements: Announcements | undefined
 
   /** `announcements`: only an ingress waits for outcomes. */
-  constructor(connection: Connection, shards: number, announcements?: Announcements) {
+  constructor(connection: RedisConnection, shards: number, announcements?: Announcements) {
     this.#connection = connection
     this.#shards = shards
     this.#announcements = announcements
@@ -123,11 +123,11 @@ export class Orders {
   async concludeAll(
     shard: number,
     outcomes: { orderId: OrderId; outcome: Outcome | undefined }[],
-  ): Promise<Standing> {
+  ): Promise<ConcludedCodes> {
     if (outcomes.length === 0) return []
     const keys = [openKey(shard), ...outcomes.map(({ orderId }) => orderKey(shard, orderId))]
     const args = outcomes.flatMap(({ orderId, outcome = '' }) => [orderId, outcome])
-    return Standing.parse(await this.#conclude.run(this.#connection, keys, args))
+    return ConcludedCodes.parse(await this.#conclude.run(this.#connection, keys, args))
   }
 
   /**
@@ -136,9 +136,9 @@ export class Orders {
    */
   async reassign(
     shard: number,
-    orders: Reassigned[],
+    orders: Reassignment[],
     announce?: 'UNKNOWN_EXCEPTION',
-  ): Promise<Reassigned[]> {
+  ): Promise<Reassignment[]> {
     if (orders.length === 0) return []
     const keys = orders.map(({ orderId }) => orderKey(shard, orderId))
     const args = orders.flatMap(({ orderId, from, to }) => [orderId, from, to])
@@ -171,13 +171,13 @@ export class Orders {
   }
 
   /** Remembers that an order was given up at `at` (ms), for an operator to look at; the newest 10,000 of a shard. */
-  async abandoned(orderId: OrderId, at: number): Promise<void> {
+  async noteAbandoned(orderId: OrderId, at: number): Promise<void> {
     const key = abandonedKey(this.#shardOf(orderId))
     await this.#connection.pipeline().zadd(key, at, orderId).zremrangebyrank(key, 0, -10_001).exec()
   }
 
   /** The orders of a shard that were given up and when (ms), newest first, `max` at most. */
-  async abandonedOrder(shard: number, max: number): Promise<{ orderId: OrderId; at: number }[]> {
+  async listAbandoned(shard: number, max: number): Promise<{ orderId: OrderId; at: number }[]> {
     const words = await this.#connection.zrevrange(abandonedKey(shard), 0, max - 1, 'WITHSCORES')
     return words.flatMap((word, i) =>
       i % 2 === 0 ? [{ orderId: OrderId.parse(word), at: Number(words[i + 1]) }] : [],
@@ -196,13 +196,13 @@ export class Orders {
 }
 
 /** The codes of the outcomes that stand; undefined where none does, an Error for one that cannot be read. */
-export type Standing = z.output<typeof Standing>
+export type ConcludedCodes = z.output<typeof ConcludedCodes>
 
 /**
  * What the scripts answer: the outcome that stands of each order, '' if there is none; whether each
  * was given over.
  */
-export const Standing = z.array(
+export const ConcludedCodes = z.array(
   z.string().transform((text) => (text === '' ? undefined : (codeIn(text) ?? unreadableOutcome()))),
 )
 const Given = z.array(z.coerce.number())

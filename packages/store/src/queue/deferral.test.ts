@@ -4,7 +4,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../../test/test-store.ts'
 import { deferredKey, deferredListsKey, orderIdOf, orderKey, resumingKey } from '../keys.ts'
-import type { Resuming } from './deferral.ts'
+import type { ResumeOptions } from './deferral.ts'
 import { Deferral, type DeferredList } from './deferral.ts'
 
 const { worker, ingress, accept, connection } = await openTestStore({ own: true })
@@ -40,7 +40,7 @@ async function defer(list: DeferredList, all: PlaceOrderRequest[]): Promise<stri
 }
 
 /** One round, as if no other worker had just made one; the orders of each job that it enqueued. */
-async function resume(changes: Partial<Resuming> = {}, by = deferral): Promise<string[][]> {
+async function resume(changes: Partial<ResumeOptions> = {}, by = deferral): Promise<string[][]> {
   await connection.del(resumingKey(0))
   await queue.drain(true)
   await by.resume(0, { decideWithinMs: WITHIN_MS, isOpen: () => true, ...changes })

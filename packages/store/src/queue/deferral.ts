@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { deferredKey, deferredListsKey, OrderId, orderKey, resumingKey } from '../keys.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 import type { Queues } from './queues.ts'
-import type { Answerable } from './requeue.ts'
+import type { OrderInJob } from './requeue.ts'
 
 /**
  * Orders that cannot be decided now wait on a list of their shard, and no job is there for them. A record names its list
@@ -40,10 +40,10 @@ const PREFIX = 'deferred:'
 const nameOf = (list: string): string => `${PREFIX}${list}`
 
 /** The list that a record names; undefined if it names a job. */
-export const listNamed = (jobId: string): string | undefined =>
+export const deferredListOf = (jobId: string): string | undefined =>
   jobId.startsWith(PREFIX) ? jobId.slice(PREFIX.length) : undefined
 
-export type Resuming = {
+export type ResumeOptions = {
   /** How long after its claim an order may stay undecided (ms). */
   decideWithinMs: number
   isOpen: (circuit: string) => boolean
@@ -54,10 +54,10 @@ export class Deferral {
   readonly #defer = new Script('defer')
   readonly #due = new Script('due')
   readonly #resume = new Script('resume')
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #queues: Queues
 
-  constructor(connection: Connection, queues: Queues) {
+  constructor(connection: RedisConnection, queues: Queues) {
     this.#connection = connection
     this.#queues = queues
   }
@@ -69,7 +69,7 @@ export class Deferral {
   async defer(
     shard: number,
     list: DeferredList,
-    orders: Answerable[],
+    orders: OrderInJob[],
     decideWithinMs: number,
   ): Promise<OrderId[]> {
     if (orders.length === 0) return []
@@ -92,7 +92,7 @@ export class Deferral {
   }
 
   /** Enqueues those orders of a shard that may be judged again, unless another worker has just done so. */
-  async resume(shard: number, resuming: Resuming): Promise<void> {
+  async resume(shard: number, resuming: ResumeOptions): Promise<void> {
     const first = await this.#connection.set(resumingKey(shard), 1, 'PX', RESUME_MS, 'NX')
     if (first === null) return
     const lists = await this.#connection.smembers(deferredListsKey(shard))
@@ -104,7 +104,7 @@ export class Deferral {
       left -= orderIds.length
       const size = list === 'isolated' ? 1 : JOB_ORDERS_MAX
       for (let at = 0; at < orderIds.length; at += size)
-        await this.#give(shard, list, orderIds.slice(at, at + size))
+        await this.#moveToJob(shard, list, orderIds.slice(at, at + size))
       if (left <= 0) return
     }
   }
@@ -119,7 +119,7 @@ export class Deferral {
     shard: number,
     list: string,
     max: number,
-    { decideWithinMs, isOpen }: Resuming,
+    { decideWithinMs, isOpen }: ResumeOptions,
   ): Promise<OrderId[]> {
     const key = deferredKey(shard, list)
     const circuit = /^check:(.*)$/s.exec(list)?.[1]
@@ -132,7 +132,7 @@ export class Deferral {
     return typeof probe === 'string' ? [OrderId.parse(probe)] : []
   }
 
-  async #give(shard: number, list: string, orderIds: OrderId[]): Promise<void> {
+  async #moveToJob(shard: number, list: string, orderIds: OrderId[]): Promise<void> {
     const jobId = `r-${randomUUID()}`
     const keys = [deferredKey(shard, list), deferredListsKey(shard)]
     const reply = await this.#resume.run(

@@ -8,7 +8,7 @@ import {
   resumingKey,
   stalledCheckKey,
 } from '../keys.ts'
-import { GroupTaker } from './group-worker.ts'
+import { GroupWorker } from './group-worker.ts'
 
 const { address, worker, connection } = await openTestStore({ own: true })
 const { expiries, queues } = worker
@@ -66,7 +66,7 @@ test('a job whose worker died while the clock of Redis was ahead by days is take
     taken.resolve()
     return never
   }
-  const dead = new GroupTaker(address, holds, options)
+  const dead = new GroupWorker(address, holds, options)
   await queues.enqueue(0, 'g-held', {
     orderIds: [orderIdOf({ acquirerId: 'A-1', paymentId: 'P-1' })],
   })
@@ -75,7 +75,7 @@ test('a job whose worker died while the clock of Redis was ahead by days is take
   await connection.pexpire(lockKey('g-held'), DAYS_MS)
   await connection.set(stalledCheckKey(0), 1, 'PX', DAYS_MS)
   const overtaken: string[] = []
-  const living = new GroupTaker(address, async ({ jobId }) => void overtaken.push(jobId), options)
+  const living = new GroupWorker(address, async ({ jobId }) => void overtaken.push(jobId), options)
   expect(await expiries.shorten(0)).toBe(2)
   await expect.poll(() => overtaken, { timeout: 20_000 }).toEqual(['g-held'])
   await living.close(1_000)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { activeJobsKey, jobKey, joinableJobKey, resumingKey, stalledCheckKey } from '../keys.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 import { RESUME_MS } from './deferral.ts'
 import { LOCK_MS, STALL_CHECK_MS } from './group-worker.ts'
@@ -21,9 +21,9 @@ const LOCKS_MAX = 500
  */
 export class Expiries {
   readonly #shortenExpiries = new Script('shorten-expiries')
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
 
-  constructor(connection: Connection) {
+  constructor(connection: RedisConnection) {
     this.#connection = connection
   }
 

@@ -1,14 +1,14 @@
 import { type Job, UnrecoverableError, Worker } from 'bullmq'
 import { Digest, type OrderId, queueName, tagOf } from '../keys.ts'
-import type { Subjects } from '../orders/subjects.ts'
-import { type Connection, connect, type RedisAddress } from '../redis/connection.ts'
-import { type GroupData, JobData, type Joining, workInRounds } from './job-rounds.ts'
+import type { LookupIds } from '../orders/lookup-ids.ts'
+import { connect, type RedisAddress, type RedisConnection } from '../redis/connection.ts'
+import { type GroupData, JobData, type JoiningGroup, workInRounds } from './job-rounds.ts'
 import { retryDelayMs } from './queues.ts'
 
 /** A job's orders, or some that have joined it, as a worker gets them. Times are in ms; `signal` aborts when the worker is closed before it is done. */
-export type Group = Omit<GroupData, 'subjects'> & {
+export type OrderGroup = Omit<GroupData, 'subjects'> & {
   /** Whose orders they are, by `OrderId`, where the job says it. */
-  subjects?: ReadonlyMap<OrderId, Subjects>
+  subjects?: ReadonlyMap<OrderId, LookupIds>
   jobId: string
   shard: number
   /** When they could first be taken: a delayed job waits for that, and not for a worker. By their ingress's clock. */
@@ -36,7 +36,7 @@ export const STALL_CHECK_MS = 1_500
 const IDLE_S = 0.5
 
 /** While a job is delayed, BullMQ's own waits in one call for as long as that, up to 10 s. */
-class Taker extends Worker {
+class ShortPollWorker extends Worker {
   override get maximumBlockTimeout(): number {
     return IDLE_S
   }
@@ -45,7 +45,7 @@ class Taker extends Worker {
 /** However often a job's worker dies, it is not taken out of the queue: whoever processes it sees to that. */
 const STALLED_MAX = 1_000_000
 
-export type TakingGroups = {
+export type GroupWorkerOptions = {
   shards: number
   /** Groups worked on at once, a shard. */
   concurrency: number
@@ -53,17 +53,17 @@ export type TakingGroups = {
 }
 
 /** Works on groups as they come, until closed. */
-export class GroupTaker {
+export class GroupWorker {
   readonly #workers: Worker[]
-  readonly #connections: Connection[]
+  readonly #connections: RedisConnection[]
   readonly #ending = new AbortController()
   readonly #onError: (error: Error) => void
   #closing = false
 
   constructor(
     address: RedisAddress,
-    process: (group: Group) => Promise<void>,
-    options: TakingGroups,
+    process: (group: OrderGroup) => Promise<void>,
+    options: GroupWorkerOptions,
   ) {
     this.#connections = []
     this.#onError = options.onError
@@ -71,7 +71,7 @@ export class GroupTaker {
       const connection = connect(address, 'patient')
       connection.on('error', options.onError)
       this.#connections.push(connection)
-      const worker = new Taker(queueName, (job: Job) => this.#work(job, shard, process), {
+      const worker = new ShortPollWorker(queueName, (job: Job) => this.#work(job, shard, process), {
         connection,
         prefix: tagOf(shard),
         concurrency: options.concurrency,
@@ -88,7 +88,11 @@ export class GroupTaker {
     })
   }
 
-  async #work(job: Job, shard: number, process: (group: Group) => Promise<void>): Promise<void> {
+  async #work(
+    job: Job,
+    shard: number,
+    process: (group: OrderGroup) => Promise<void>,
+  ): Promise<void> {
     const data = JobData.safeParse(job.data)
     const connection = this.#connections[shard]
     if (!data.success || connection === undefined) {
@@ -98,7 +102,11 @@ export class GroupTaker {
       throw error
     }
     const jobId = job.id ?? ''
-    const groupOf = ({ subjects, ...group }: GroupData, dueAt: number, joined: boolean): Group => ({
+    const groupOf = (
+      { subjects, ...group }: GroupData,
+      dueAt: number,
+      joined: boolean,
+    ): OrderGroup => ({
       ...group,
       ...(subjects === undefined ? {} : { subjects: subjectsById(group.orderIds, subjects) }),
       jobId,
@@ -117,14 +125,14 @@ export class GroupTaker {
       shard,
       jobId,
       own: () => process(groupOf(ownGroup, job.timestamp + (job.opts.delay ?? 0), false)),
-      joined: (groups) => process(groupOf(...asOne(groups, named), true)),
+      joined: (groups) => process(groupOf(...mergeGroups(groups, named), true)),
       onUnreadable: this.#onError,
       open: () => !this.#closing,
     })
   }
 
   /** True while every shard's worker is taking jobs. */
-  get taking(): boolean {
+  get isRunning(): boolean {
     return this.#workers.every((worker) => worker.isRunning() && !worker.isPaused())
   }
 
@@ -151,8 +159,8 @@ export class GroupTaker {
 }
 
 /** A group may have an order twice: its first one was claimed. */
-function subjectsById(orderIds: OrderId[], subjects: string[][]): Map<OrderId, Subjects> {
-  const byId = new Map<OrderId, Subjects>()
+function subjectsById(orderIds: OrderId[], subjects: string[][]): Map<OrderId, LookupIds> {
+  const byId = new Map<OrderId, LookupIds>()
   for (const [i, orderId] of orderIds.entries()) {
     const [merchant, code, customer] = subjects[i] ?? []
     if (merchant === undefined || code === undefined || byId.has(orderId)) continue
@@ -169,7 +177,7 @@ function subjectsById(orderIds: OrderId[], subjects: string[][]): Map<OrderId, S
  * Groups as one, and when the first of them could be taken (ms). Orders that the job has `named` before are left out: a repeat that came
  * in another group may say of an order what was not claimed.
  */
-function asOne(groups: Joining[], named: Set<OrderId>): [GroupData, dueAt: number] {
+function mergeGroups(groups: JoiningGroup[], named: Set<OrderId>): [GroupData, dueAt: number] {
   const orders = groups
     .flatMap(({ orderIds, subjects }) =>
       orderIds.map((id, i) => ({ id, subjects: subjects[i] ?? [] })),

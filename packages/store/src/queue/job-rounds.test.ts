@@ -4,14 +4,14 @@ import { afterAll, expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../../test/test-store.ts'
 import { jobKey, joinableJobKey, joinedKey, type OrderId, orderIdOf } from '../keys.ts'
 import { openIngressStore } from '../open-store.ts'
-import { GroupTaker } from './group-worker.ts'
-import { type Joining, workInRounds } from './job-rounds.ts'
+import { GroupWorker } from './group-worker.ts'
+import { type JoiningGroup, workInRounds } from './job-rounds.ts'
 
 const { address, ingress, worker, accept, connection } = await openTestStore({ own: true })
 const jobOf = async (order: PlaceOrderRequest) =>
   (await worker.orders.record(orderIdOf(order)))?.jobId ?? ''
 const jobExists = async (jobId: string) => (await worker.queues.job(0, jobId)) !== undefined
-const idsOf = (groups: Joining[]) => groups.flatMap(({ orderIds }) => orderIds)
+const idsOf = (groups: JoiningGroup[]) => groups.flatMap(({ orderIds }) => orderIds)
 
 /** Long enough (ms) for any round, on a busy machine too. */
 const ROUND_MS = 20_000
@@ -200,7 +200,7 @@ test('a repeat that joins the job of its order is left to the round that has the
   await Promise.all([accept({ ...own, codeValue: 'another' }), accept(order)])
   expect(await jobOf(order)).toBe(jobId)
   const told = Promise.withResolvers<string[]>()
-  const taker = new GroupTaker(
+  const taker = new GroupWorker(
     address,
     async (group) => {
       if (group.jobId !== jobId) return
@@ -218,7 +218,7 @@ test('of many ingresses the orders share jobs, and each is worked on', async () 
   const stores = await Promise.all(Array.from({ length: 8 }, () => openIngressStore(options)))
   afterAll(() => Promise.all(stores.map((store) => store.close())))
   const jobs = new Set<string>()
-  const taker = new GroupTaker(
+  const taker = new GroupWorker(
     address,
     async ({ shard, jobId, orderIds }) => {
       jobs.add(jobId)

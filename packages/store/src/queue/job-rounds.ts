@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { joinableJobKey, joinedKey, OrderId } from '../keys.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
 
@@ -24,8 +24,8 @@ export const JOB_VERSION = 1
 export const JobData = GroupData.extend({ v: z.literal(JOB_VERSION) })
 
 /** A group that joins another's job, and when it did (ms, by its ingress's clock). */
-const Joining = JobData.required({ subjects: true }).extend({ at: z.number() })
-export type Joining = z.infer<typeof Joining>
+const JoiningGroup = JobData.required({ subjects: true }).extend({ at: z.number() })
+export type JoiningGroup = z.infer<typeof JoiningGroup>
 
 /**
  * What has joined a job waits for those before it in the job for no longer than this (ms): what takes longer is slow for reasons
@@ -36,14 +36,14 @@ export const ROUND_MS = 50
 /** A job may be joined for so long (ms). Under steady load it could be for ever, and nobody would see it end. */
 const JOB_MS_MAX = 1_000
 
-export type Rounds = {
-  connection: Connection
+export type JobRounds = {
+  connection: RedisConnection
   shard: number
   jobId: string
   /** Works on the job's own group. */
   own: () => Promise<void>
   /** Works on groups that have joined it, as on one. */
-  joined: (groups: Joining[]) => Promise<void>
+  joined: (groups: JoiningGroup[]) => Promise<void>
   /** Called with why a group that has joined it cannot be read: a newer version wrote it, or it was damaged. It is requeued. */
   onUnreadable: (error: Error) => void
   /** Whether more may join. */
@@ -69,7 +69,7 @@ export async function workInRounds({
   onUnreadable,
   open,
   roundMs = ROUND_MS,
-}: Rounds): Promise<void> {
+}: JobRounds): Promise<void> {
   const keys = [joinableJobKey(shard), joinedKey(shard, jobId)]
   const take = async (done: string[], joinMs: number) => {
     const texts = await drainJoined.run(connection, keys, [
@@ -102,9 +102,9 @@ export async function workInRounds({
 }
 
 /** What cannot be read says nothing of its orders: they are requeued. */
-const groupsIn = (texts: string[], onUnreadable: (error: Error) => void): Joining[] =>
+const groupsIn = (texts: string[], onUnreadable: (error: Error) => void): JoiningGroup[] =>
   texts.flatMap((text) => {
-    const group = readable(() => Joining.parse(JSON.parse(text)))
+    const group = readable(() => JoiningGroup.parse(JSON.parse(text)))
     if (!(group instanceof Error)) return [group]
     onUnreadable(
       new Error('a group that joined a job is of a newer version, or damaged', { cause: group }),

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { jobKey, orderIdOf } from '../keys.ts'
 import { connect } from '../redis/connection.ts'
-import { type Group, GroupTaker } from './group-worker.ts'
+import { GroupWorker, type OrderGroup } from './group-worker.ts'
 
 const { address, connection, worker } = await openTestStore({ own: true })
 
@@ -23,7 +23,7 @@ test('a worker that waits for a delayed job waits in short calls, so that it is 
     { orderIds: [orderIdOf({ acquirerId: 'A-1', paymentId: 'P-1' })] },
     60_000,
   )
-  const taker = new GroupTaker(address, async () => {}, {
+  const taker = new GroupWorker(address, async () => {}, {
     shards: 1,
     concurrency: 8,
     onError: () => {},
@@ -40,13 +40,13 @@ test('a job that fails keeps no stack traces: it is as large after each attempt'
   await worker.queues.enqueue(0, 'r-failing', {
     orderIds: [orderIdOf({ acquirerId: 'A-1', paymentId: 'P-1' })],
   })
-  const process = async ({ jobId, attempt }: Group) => {
+  const process = async ({ jobId, attempt }: OrderGroup) => {
     if (jobId !== 'r-failing') return
     if (attempt === 2) failed.resolve()
     throw new Error('down')
   }
   const options = { shards: 1, concurrency: 8, onError: () => {} }
-  const taker = new GroupTaker(address, process, options)
+  const taker = new GroupWorker(address, process, options)
   await failed.promise
   expect(await connection.hget(jobKey(0, 'r-failing'), 'stacktrace')).toBe('[]')
   await taker.close(1_000)

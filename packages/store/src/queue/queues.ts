@@ -1,11 +1,11 @@
 import { Queue } from 'bullmq'
 import type { z } from 'zod'
 import { delayedJobsKey, queueName, tagOf } from '../keys.ts'
-import type { Connection } from '../redis/connection.ts'
+import type { RedisConnection } from '../redis/connection.ts'
 import { type GroupData, JOB_VERSION, type JobData } from './job-rounds.ts'
 
 /** How a job stands, in BullMQ's words, with its times in ms. */
-export type JobStands = {
+export type JobStatus = {
   state: string
   enqueuedAt: number
   /** When a worker last took it. */
@@ -50,11 +50,11 @@ export const retryDelayMs = (attempts: number): number =>
 
 /** The BullMQ queues, one a shard. */
 export class Queues {
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #queues: Queue[]
 
   /** `connection` is closed by whoever opened it. */
-  constructor(connection: Connection, shards: number) {
+  constructor(connection: RedisConnection, shards: number) {
     this.#connection = connection
     this.#queues = Array.from({ length: shards }, (_, shard) => {
       const queue = new Queue(queueName, {
@@ -91,7 +91,7 @@ export class Queues {
   }
 
   /** How a job stands; undefined if it is not there (any more). */
-  async job(shard: number, jobId: string): Promise<JobStands | undefined> {
+  async job(shard: number, jobId: string): Promise<JobStatus | undefined> {
     const job = await this.queue(shard).getJob(jobId)
     if (job === undefined) return undefined
     const state = await job.getState()

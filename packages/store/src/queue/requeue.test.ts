@@ -11,7 +11,7 @@ test('an open order whose job is there is left alone', async () => {
   const order = aPlaceOrder()
   await accept(order)
   const jobId = await jobOf(orderIdOf(order))
-  expect(await worker.requeue.mend(0, [{ orderId: orderIdOf(order), jobId }])).toEqual([])
+  expect(await worker.requeue.requeueLost(0, [{ orderId: orderIdOf(order), jobId }])).toEqual([])
   expect(await jobOf(orderIdOf(order))).toBe(jobId)
 })
 
@@ -22,7 +22,7 @@ test('an open order whose job is gone gets one of its own, and only one however 
   await queue.remove(jobId)
   const requeued = await Promise.all(
     Array.from({ length: 10 }, () =>
-      worker.requeue.mend(0, [{ orderId: orderIdOf(order), jobId }]),
+      worker.requeue.requeueLost(0, [{ orderId: orderIdOf(order), jobId }]),
     ),
   )
   expect(requeued.flat()).toEqual([orderIdOf(order)])
@@ -36,7 +36,7 @@ test('a concluded order is not requeued', async () => {
   const jobId = await jobOf(orderIdOf(order))
   await queue.remove(jobId)
   await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
-  expect(await worker.requeue.mend(0, [{ orderId: orderIdOf(order), jobId }])).toEqual([])
+  expect(await worker.requeue.requeueLost(0, [{ orderId: orderIdOf(order), jobId }])).toEqual([])
 })
 
 test('a postponed order leaves its group for a later job of its own, with its trace, and those who wait are told', async () => {

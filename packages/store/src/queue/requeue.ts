@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { deferredKey, jobKey, type OrderId, openKey } from '../keys.ts'
 import type { Orders } from '../orders/orders.ts'
-import type { Connection } from '../redis/connection.ts'
-import { listNamed } from './deferral.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { deferredListOf } from './deferral.ts'
 import type { Queues } from './queues.ts'
 
 /** An open order and the job its record names as answerable for it; `trace` goes with it to its next job. */
-export type Answerable = {
+export type OrderInJob = {
   orderId: OrderId
   jobId: string | undefined
   trace?: string | undefined
@@ -14,13 +14,13 @@ export type Answerable = {
 
 /** Keeps the promise that some job is answerable for each open order. All of it may run twice, or in two places. */
 export class Requeue {
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #orders: Orders
   readonly #queues: Queues
   readonly #onFault: (error: unknown, what: string) => void
 
   constructor(
-    connection: Connection,
+    connection: RedisConnection,
     orders: Orders,
     queues: Queues,
     onFault: (error: unknown, what: string) => void,
@@ -35,17 +35,17 @@ export class Requeue {
    * Enqueues again those orders whose job no longer exists, each in a job of its own: what ended their group (it may
    * have been one of them) then ends none of the others. Resolves with the orderIds of those.
    */
-  async mend(shard: number, orders: Answerable[]): Promise<OrderId[]> {
+  async requeueLost(shard: number, orders: OrderInJob[]): Promise<OrderId[]> {
     if (orders.length === 0) return []
     const pipeline = this.#connection.pipeline()
     for (const { orderId, jobId = '' } of orders) {
-      const list = listNamed(jobId)
+      const list = deferredListOf(jobId)
       if (list === undefined) pipeline.exists(jobKey(shard, jobId))
       else pipeline.zscore(deferredKey(shard, list), orderId)
     }
     const replies = (await pipeline.exec()) ?? []
     const orphans = orders.filter((_, i) => replies[i]?.[1] === 0 || replies[i]?.[1] === null)
-    return this.handOver(shard, orphans, 'm')
+    return this.requeueNow(shard, orphans, 'm')
   }
 
   /** As `mend`, for open orders whose jobs are not known yet. */
@@ -61,7 +61,7 @@ export class Requeue {
       shard,
       unknown.map(({ orderId }) => orderId),
     )
-    return this.mend(shard, known)
+    return this.requeueLost(shard, known)
   }
 
   /** Of orders that name no job most have been concluded meanwhile. What is open is left to who can read it. */
@@ -78,14 +78,14 @@ export class Requeue {
    * Takes orders out of their group, each to a job of its own that runs after `delayMs`. Whoever waits for one of
    * them is told UNKNOWN_EXCEPTION, so that nobody waits in vain.
    */
-  async postpone(shard: number, orders: Answerable[], delayMs: number): Promise<OrderId[]> {
-    return this.handOver(shard, orders, 'r', { delayMs, announce: 'UNKNOWN_EXCEPTION' })
+  async postpone(shard: number, orders: OrderInJob[], delayMs: number): Promise<OrderId[]> {
+    return this.requeueNow(shard, orders, 'r', { delayMs, announce: 'UNKNOWN_EXCEPTION' })
   }
 
   /** Hands orders to new jobs now, whatever job they name. Resolves with the orderIds of those that were. */
-  async handOver(
+  async requeueNow(
     shard: number,
-    orders: Answerable[],
+    orders: OrderInJob[],
     kind: 'm' | 'r' | 'o',
     { delayMs = 0, announce }: { delayMs?: number; announce?: 'UNKNOWN_EXCEPTION' } = {},
   ): Promise<OrderId[]> {

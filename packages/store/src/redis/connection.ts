@@ -9,7 +9,7 @@ export type { RedisAddress } from './redis-options.ts'
 type RedisOptions = Omit<IoRedisOptions, 'replyMapping'>
 
 /** A connection to one server (found directly or through Sentinel) or to a Cluster. */
-export type Connection = Redis | Cluster
+export type RedisConnection = Redis | Cluster
 
 /**
  * How a connection bears an outage. `fail-fast`: a command that cannot be answered now fails, so that the caller can
@@ -43,12 +43,12 @@ export function connect(
   address: RedisAddress,
   patience: Patience,
   { listens = false }: { listens?: boolean } = {},
-): Connection {
+): RedisConnection {
   return prepared(open(address, patience, listens), address.heartbeatMs)
 }
 
 /** As all our connections are; those that BullMQ duplicates from it, to wait on, are so too. */
-function prepared<C extends Connection>(connection: C, heartbeatMs: number | undefined): C {
+function prepared<C extends RedisConnection>(connection: C, heartbeatMs: number | undefined): C {
   const prepare = (server: Redis) => {
     watchHeartbeat(server, heartbeatMs)
     batchWrites(server)
@@ -68,7 +68,7 @@ function prepared<C extends Connection>(connection: C, heartbeatMs: number | und
   })
 }
 
-function open(address: RedisAddress, patience: Patience, listens: boolean): Connection {
+function open(address: RedisAddress, patience: Patience, listens: boolean): RedisConnection {
   const isPatient = patience === 'patient'
   let demoted = false
   const retryStrategy = (times: number) => {
@@ -139,7 +139,7 @@ function connectCluster(
  * Closes a connection, telling the server if it is there to be told. Takes 500 ms at most: what waits for a server that is gone
  * is never told of the end, when it comes between two attempts to connect.
  */
-export async function disconnect(connection: Connection): Promise<void> {
+export async function disconnect(connection: RedisConnection): Promise<void> {
   const late = Promise.withResolvers<void>()
   const giveUp = setTimeout(late.resolve, 500)
   await Promise.race([connection.quit(), late.promise]).catch(() => {}) // It was not connected: there is nobody to tell.

@@ -15,7 +15,7 @@ import {
   openWorkerStore,
   type WorkerStore,
 } from '../open-store.ts'
-import { type Connection, connect, disconnect, type RedisAddress } from './connection.ts'
+import { connect, disconnect, type RedisAddress, type RedisConnection } from './connection.ts'
 import { Durability } from './durability.ts'
 
 const addressOf = (url: string): RedisAddress => ({
@@ -39,13 +39,13 @@ async function serverWith(...args: string[]): Promise<LocalRedis> {
   return server
 }
 
-function connected(url: string): Connection {
+function connected(url: string): RedisConnection {
   const connection = connect(addressOf(url), 'patient')
   closing.push(() => disconnect(connection))
   return connection
 }
 
-const reportOn = (connection: Connection) =>
+const reportOn = (connection: RedisConnection) =>
   new Durability(connection, { shards: 1, replicasMin: 0 }).report()
 
 describe('what is known of a server', () => {

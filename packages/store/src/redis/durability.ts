@@ -11,7 +11,7 @@ import {
   steadyTimeKey,
 } from '../keys.ts'
 import type { Outcome } from '../outcome.ts'
-import type { Connection } from './connection.ts'
+import type { RedisConnection } from './connection.ts'
 import { type InspectOptions, inspectRedis, type RedisReport } from './inspect-redis.ts'
 
 /** How long a fence waits for the replicas (ms); past it, it is not known whether they have it. */
@@ -21,44 +21,44 @@ const REPLICAS_MS_MAX = 500
 const FENCE_ORDERS_MAX = 512
 
 /** What is kept of an order. */
-type Kept = { terms: string | null; outcome: string | null; job: string | null }
+type StoredOrder = { terms: string | null; outcome: string | null; job: string | null }
 
 /** Somebody who wants to know whether what fits is so on the replicas. */
-type Asked = {
+type FenceRequest = {
   /** The key of the order's record, and the shard's fence. */
   keys: { record: string; fence: string }
-  fits: (kept: Kept) => boolean
-  told: PromiseWithResolvers<boolean | undefined>
+  fits: (kept: StoredOrder) => boolean
+  result: PromiseWithResolvers<boolean | undefined>
 }
 
 /** One fence at a time; those who ask meanwhile share the next one. */
-type Lane = { asked: Asked[]; isRunning: boolean }
+type FenceLane = { asked: FenceRequest[]; isRunning: boolean }
 
 export type ReplicaOptions = {
   shards: number
   /** How many replicas must have what is answered. */
   replicasMin: number
   /** A connection for the fences alone: whoever waits for replicas holds up what comes after him on his connection. */
-  fences?: Connection | undefined
+  fences?: RedisConnection | undefined
   /** Below so many percent of free memory Redis counts as full. */
   memoryReservePercent?: number
 }
 
 /** Whether what Redis has said will still be so after it was killed, or its master was lost. */
 export class Durability {
-  readonly #connection: Connection
-  readonly #fences: Connection
+  readonly #connection: RedisConnection
+  readonly #fences: RedisConnection
   readonly #replicasMin: number
   readonly #shards: number
   /** One for all shards that are sure to be on one master: whoever waits on a connection holds up the others on it. */
-  readonly #lanes: Lane[]
+  readonly #lanes: FenceLane[]
   /** Of the slot that limits, order codes and decisions are in. */
-  readonly #decisions: Lane
+  readonly #decisions: FenceLane
   readonly #inspecting: InspectOptions
   #waitAof = true
 
   constructor(
-    connection: Connection,
+    connection: RedisConnection,
     { shards, replicasMin, fences = connection, memoryReservePercent = 0 }: ReplicaOptions,
   ) {
     this.#inspecting = { replicasMin, memoryReservePercent }
@@ -84,7 +84,7 @@ export class Durability {
    * by now, which does not know of it.
    */
   async replicated(orderId: OrderId, outcome?: Outcome): Promise<boolean> {
-    const fits = (kept: Kept) =>
+    const fits = (kept: StoredOrder) =>
       kept.terms !== null && (outcome === undefined || outcome === kept.outcome)
     return (await this.#ask(orderId, fits)) === true
   }
@@ -102,7 +102,7 @@ export class Durability {
    * Where none are wanted, nothing is looked at.
    */
   async openIn(orderId: OrderId, jobId: string): Promise<boolean | undefined> {
-    const fits = ({ terms, outcome, job }: Kept) =>
+    const fits = ({ terms, outcome, job }: StoredOrder) =>
       terms !== null && outcome === null && job === jobId
     return this.#ask(orderId, fits)
   }
@@ -114,7 +114,7 @@ export class Durability {
     return (await this.#join(this.#decisions, keys, () => true)) === true
   }
 
-  async #ask(orderId: OrderId, fits: Asked['fits']): Promise<boolean | undefined> {
+  async #ask(orderId: OrderId, fits: FenceRequest['fits']): Promise<boolean | undefined> {
     if (this.#replicasMin === 0) return true
     const shard = shardOf(orderId, this.#shards)
     const lane = this.#lanes[shard % this.#lanes.length]
@@ -123,24 +123,28 @@ export class Durability {
     return this.#join(lane, keys, fits)
   }
 
-  #join(lane: Lane, keys: Asked['keys'], fits: Asked['fits']): Promise<boolean | undefined> {
+  #join(
+    lane: FenceLane,
+    keys: FenceRequest['keys'],
+    fits: FenceRequest['fits'],
+  ): Promise<boolean | undefined> {
     const told = Promise.withResolvers<boolean | undefined>()
-    lane.asked.push({ keys, fits, told })
-    void this.#fence(lane)
+    lane.asked.push({ keys, fits, result: told })
+    void this.#drain(lane)
     return told.promise
   }
 
-  async #fence(lane: Lane): Promise<void> {
+  async #drain(lane: FenceLane): Promise<void> {
     if (lane.isRunning) return
     lane.isRunning = true
     while (lane.asked.length > 0) {
       await setImmediate() // Whoever asks in this turn of the event loop shares it.
       const asked = lane.asked.splice(0, FENCE_ORDERS_MAX)
       try {
-        const answers = await this.#look(asked)
-        for (const [i, { told }] of asked.entries()) told.resolve(answers[i])
+        const answers = await this.#runFence(asked)
+        for (const [i, { result: told }] of asked.entries()) told.resolve(answers[i])
       } catch (error) {
-        for (const { told } of asked) told.reject(error)
+        for (const { result: told } of asked) told.reject(error)
       }
     }
     lane.isRunning = false
@@ -150,7 +154,7 @@ export class Durability {
    * Replication keeps the order of writes: when a write made now is on a replica, so is all that was read before it on
    * the same master. One pipeline, so that reading and waiting cannot be of two masters.
    */
-  async #look(asked: Asked[]): Promise<(boolean | undefined)[]> {
+  async #runFence(asked: FenceRequest[]): Promise<(boolean | undefined)[]> {
     const pipeline = this.#fences.pipeline()
     for (const { keys } of asked) pipeline.hmget(keys.record, 'terms', 'outcome', 'job')
     for (const fence of new Set(asked.map(({ keys }) => keys.fence))) pipeline.set(fence, 1)
@@ -163,7 +167,7 @@ export class Durability {
     // Redis before 7.2 has no WAITAOF, and one without an append-only file refuses it.
     if (waitError && this.#waitAof && /unknown command|appendonly/i.test(waitError.message)) {
       this.#waitAof = false
-      return this.#look(asked)
+      return this.#runFence(asked)
     }
     const failed = replies.slice(asked.length).find(([error]) => error)?.[0]
     if (failed) throw failed
@@ -179,4 +183,4 @@ export class Durability {
 const Field = z.string().nullable()
 const KeptFields = z
   .tuple([Field, Field, Field])
-  .transform(([terms, outcome, job]): Kept => ({ terms, outcome, job }))
+  .transform(([terms, outcome, job]): StoredOrder => ({ terms, outcome, job }))

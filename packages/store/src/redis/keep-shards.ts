@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { shardsKey } from '../keys.ts'
-import type { Connection } from './connection.ts'
+import type { RedisConnection } from './connection.ts'
 import { redisFaultOf } from './redis-fault.ts'
 import { checkShards, shardsText } from './shards.ts'
 
@@ -16,7 +16,7 @@ const faultEvents = ['error', 'node error'] as const
  *
  * @throws ShardsFault, RedisFault; an Error when Redis is not there in time
  */
-export async function keepShards(connection: Connection, shards: number): Promise<void> {
+export async function keepShards(connection: RedisConnection, shards: number): Promise<void> {
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {}) // It may fail while nobody waits for it.
   let last: unknown
@@ -43,7 +43,7 @@ export async function keepShards(connection: Connection, shards: number): Promis
 }
 
 /** What is kept. It is read first: a Redis that is full still lets a process start. */
-async function keep(connection: Connection, shards: number): Promise<string | null> {
+async function keep(connection: RedisConnection, shards: number): Promise<string | null> {
   const kept = await connection.get(shardsKey)
   if (kept !== null) return kept
   await connection.set(shardsKey, shardsText(shards), 'NX')

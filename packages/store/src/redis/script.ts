@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Connection } from './connection.ts'
+import type { RedisConnection } from './connection.ts'
 
 type Argument = string | number
 
@@ -19,7 +19,7 @@ export class Script {
   }
 
   /** Runs it; a server that does not know it yet (it is new, or was restarted) is given the text. */
-  run(connection: Connection, keys: string[], args: Argument[]): Promise<unknown> {
+  run(connection: RedisConnection, keys: string[], args: Argument[]): Promise<unknown> {
     return orAnew(connection.evalsha(this.#sha, keys.length, ...keys, ...args), () =>
       this.runNow(connection, keys, args),
     )
@@ -29,7 +29,7 @@ export class Script {
    * Runs it with its text sent along: so it never has to be sent a second time, and what is sent right after it runs after it.
    * For 2 KB and some 5 µs more.
    */
-  runNow(connection: Connection, keys: string[], args: Argument[]): Promise<unknown> {
+  runNow(connection: RedisConnection, keys: string[], args: Argument[]): Promise<unknown> {
     return connection.eval(this.#text, keys.length, ...keys, ...args)
   }
 }
