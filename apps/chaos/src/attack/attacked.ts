@@ -17,10 +17,9 @@ import { z } from 'zod'
 import { answersIn } from './answers.ts'
 import type { Known } from './check-answers.ts'
 import { fire, type Targets } from './fire.ts'
+import { poolRequest } from './pool-request.ts'
 import type { Placed } from './shot.ts'
-import { type Signing, signedBytes } from './signed-bytes.ts'
-
-const target = '/aps/api/v1/payments/placeOrder'
+import type { Signing } from './signed-bytes.ts'
 
 /** So many orders are placed before the attack, and sent again and again in it. */
 const POOL_ORDERS = 100
@@ -131,15 +130,13 @@ export const elsewhereAddress = '203.0.113.7'
 
 async function placeAll(targets: Targets, signing: Signing): Promise<Placed[]> {
   const pool: Placed[] = []
-  for (let count = 0; count < POOL_ORDERS; count += 1) {
-    const { paymentId } = aPlaceOrder()
-    const order = aPlaceOrder({ paymentId, customerId: `C-${paymentId}` })
-    const bytes = signedBytes(target, Buffer.from(JSON.stringify(order)), signing)
+  for (let number = 0; number < POOL_ORDERS; number += 1) {
+    const request = poolRequest(number, signing)
     const { received } = await fire(
       {
         kind: 'good order',
         port: 'orders',
-        pieces: [bytes],
+        pieces: [request.bytes],
         requests: 1,
         leaving: { how: 'end' },
         placed: [],
@@ -151,7 +148,7 @@ async function placeAll(targets: Targets, signing: Signing): Promise<Placed[]> {
     const body = answersIn(received, false).answers[0]?.body.toString() ?? ''
     const [, paymentRequestId] = /"paymentRequestId":"([^"]+)"/.exec(body) ?? []
     if (paymentRequestId === undefined) throw new Error(`an order could not be placed: ${body}`)
-    pool.push({ bytes, target, paymentId, paymentRequestId })
+    pool.push({ ...request, paymentRequestId })
   }
   return pool
 }

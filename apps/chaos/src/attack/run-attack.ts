@@ -1,13 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { Random } from '../random.ts'
 import { type Attacked, openAttacked } from './attacked.ts'
 import { type Case, type CaseResult, cases, tryCase } from './cases.ts'
 import { faultsOf } from './check-answers.ts'
 import { fire } from './fire.ts'
 import { type MemoryUsage, MemoryWatch } from './memory-usage.ts'
-import { rawShot } from './raw-shots.ts'
+import { numberedShot } from './numbered-shot.ts'
 import type { Shot } from './shot.ts'
-import { structureShot } from './structure-shots.ts'
 
 /** Connections that are attacked with at a time. */
 const AT_ONCE = 24
@@ -15,8 +13,6 @@ const AT_ONCE = 24
 const LOOK_MS = 1_000
 /** Faults that are kept; of a system that breaks at once there would be millions. */
 const FAULTS_MAX = 20
-/** The share of connections that are a client's, with structures inside. The others are anybody's. */
-const STRUCTURES = 0.15
 
 export type AttackOptions = {
   seed: number
@@ -120,15 +116,14 @@ async function attack(
 
 /** Fires the shot that has this number under this seed, and judges what came back. */
 async function fireOne(
-  { targets, signing, known, pool }: Attacked,
+  attacked: Attacked,
   seed: number,
   number: number,
   report: AttackReport,
 ): Promise<void> {
-  const random = new Random(seed).fork(number)
-  const shot = random.chance(STRUCTURES) ? structureShot(random, signing) : rawShot(random, pool)
-  const outcome = await fire(shot, targets)
-  const faults = faultsOf(shot, outcome, known, (code) => count(report.answers, code, 1))
+  const shot = numberedShot(seed, number, attacked)
+  const outcome = await fire(shot, attacked.targets)
+  const faults = faultsOf(shot, outcome, attacked.known, (code) => count(report.answers, code, 1))
   report.connections += 1
   if (outcome.isReset && shot.leaving.how !== 'reset') report.resets += 1
   count(report.requests, shot.kind, shot.requests)

@@ -83,4 +83,15 @@ export const ingress: Mutant[] = [
     to: 'const EXPECTED_SHARE_MAX = 1_000',
     test: ['apps/ingress', 'src/in-flight.test.ts'],
   },
+  {
+    breaks: 'a connection that never speaks TLS is kept',
+    file: 'apps/ingress/src/connection/raw-server.ts',
+    from: '? https.createServer({ ...options, ...bounds,',
+    to: '? https.createServer({ ...options,',
+    test: [
+      'apps/ingress',
+      'src/connection/silent-connections.test.ts',
+      'TCP where TLS is spoken is closed in time when its caller says nothing',
+    ],
+  },
 ]
