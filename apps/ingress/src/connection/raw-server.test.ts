@@ -74,6 +74,7 @@ test.each([
   ['OPTIONS', '*', '/', 'NO_INTERFACE_DEF'],
   ['POST', '/refund?{"refundRequestId":"1"}', '/', 'NO_INTERFACE_DEF'],
   ['POST', '/refund?\u00fc', '/', 'PARAM_ILLEGAL'],
+  ['POST', '/place\tOrder', '/', 'PARAM_ILLEGAL'],
   ['FROB', '/refund?{"refundRequestId":"1"}', '/', 'METHOD_NOT_SUPPORTED'],
 ])('%s %s is answered for %s: %s', async (method, target, signed, code) => {
   expect(

@@ -161,5 +161,5 @@ async function answerRaw(
 /** The target of what is broken, as far as one can be seen: a packet may hold the end of a request that was good. */
 function targetOf(packet: Buffer | undefined, last: IncomingMessage | undefined): string {
   if (last !== undefined) return (last.complete ? undefined : last.url) ?? '/'
-  return /^\S+ (\S+)/.exec(packet?.toString('latin1') ?? '')?.[1] ?? '/'
+  return /^\S+ ([^ \r\n]+)/.exec(packet?.toString('latin1') ?? '')?.[1] ?? '/'
 }
