@@ -3,9 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { addressOf, type Standalone, standaloneFile } from '@placeorder/config'
-import { CodeRecord, MerchantRecord } from '@placeorder/decision'
+import { DirectoryFile } from '@placeorder/decision'
 import { openDirectory, type RedisAddress } from '@placeorder/store'
-import { z } from 'zod'
 import type { Child } from './child.ts'
 import type { StandaloneEnvironment } from './config.ts'
 import { prepareData } from './data-folder.ts'
@@ -163,8 +162,6 @@ const redisVariables = (env: Record<string, string>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(env).filter(([name]) => name.startsWith('REDIS_') || name === 'SHARDS'),
   )
-
-const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
 
 async function importDirectory(address: RedisAddress, shards: number): Promise<void> {
   const { merchants, codes } = DirectoryFile.parse(

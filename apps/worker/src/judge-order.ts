@@ -1,4 +1,4 @@
-import { type Facts, type JudgingPolicy, judge, type StepName, stages } from '@placeorder/decision'
+import { type Facts, type JudgingPolicy, judge, ladder, type StepName } from '@placeorder/decision'
 import { type Outcome, outcomeOf, partsOf } from '@placeorder/store'
 
 /** A check of the acquirer's own. It rejects when it cannot tell: the order is then undecided, never approved. */
@@ -25,7 +25,7 @@ export async function judgeOrder(
 ): Promise<Outcome> {
   if (checks.length === 0) return judge(facts, policy)
   let passThroughInfo: string | undefined
-  for (const stage of stages) {
+  for (const stage of ladder) {
     const code = stage.judge(facts, policy)
     if (code !== 'SUCCESS') return code
     for (const check of checks) {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CodeRecord, MerchantRecord } from '@placeorder/decision'
+import { DirectoryFile } from '@placeorder/decision'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import {
   lookupIdsOf,
@@ -12,14 +12,12 @@ import {
 } from '@placeorder/store'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
-import { z } from 'zod'
 import type { ChecksSeen } from '../src/checks/guard.ts'
 import { judgeOrder } from '../src/judge-order.ts'
 import type { ProcessDeps } from '../src/process-deps.ts'
 import { parseRulebook } from '../src/rulebook.ts'
 
 const config = join(import.meta.dirname, '../../../config')
-const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
 
 /** For who does not look at how checks do. */
 export const unseen: ChecksSeen = { inForce: () => {}, failed: () => {}, circuit: () => {} }

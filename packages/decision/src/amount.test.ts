@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { anOrder, anOrderOf, factsWith, orderCode, policy, policyWith } from '../test/sample.ts'
+import {
+  anOrder,
+  anOrderOf,
+  factsWith,
+  orderCode,
+  policyWith,
+  samplePolicy,
+} from '../test/sample.ts'
 import { judgeAmount } from './amount.ts'
 import { decimalsOf } from './currency.ts'
 
@@ -12,7 +19,7 @@ type Quoted = {
 }
 
 /** What an order that pays and is settled like this comes to; money is written `1300 KRW`. */
-function judged(paid: string, settled: string, settlementQuote: Quoted, with_ = policy) {
+function judged(paid: string, settled: string, settlementQuote: Quoted, with_ = samplePolicy) {
   const money = (text: string) => {
     const [value, currency] = text.split(' ')
     return { value, currency }
@@ -30,7 +37,7 @@ test.each([
   ['nothing', '0', 'PAYMENT_AMOUNT_INVALID'],
   ['forty digits', '9'.repeat(40), 'SUCCESS'],
 ] as const)('an amount of %s', (_name, value, code) => {
-  expect(judgeAmount(factsWith({ order: anOrderOf(value) }), policy)).toBe(code)
+  expect(judgeAmount(factsWith({ order: anOrderOf(value) }), samplePolicy)).toBe(code)
 })
 
 test.each([
@@ -60,7 +67,7 @@ test.each([
   ['another currency', '100', 'JPY', 'PAYMENT_AMOUNT_INVALID'],
 ] as const)('an order code asks for %s', (_name, value, currency, code) => {
   expect(
-    judgeAmount(factsWith({ order: anOrderOf(value, currency), code: orderCode }), policy),
+    judgeAmount(factsWith({ order: anOrderOf(value, currency), code: orderCode }), samplePolicy),
   ).toBe(code)
 })
 
@@ -332,7 +339,7 @@ test('two currencies need a quote', () => {
     settlementAmount: { value: '100', currency: 'JPY' },
     settlementQuote: { quotePrice: '1' },
   })
-  expect(judgeAmount(factsWith({ order }), policy)).toBe('PAYMENT_AMOUNT_INVALID')
+  expect(judgeAmount(factsWith({ order }), samplePolicy)).toBe('PAYMENT_AMOUNT_INVALID')
 })
 
 const currencies = ['JPY', 'KRW', 'USD', 'CNY', 'EUR', 'KWD', 'BHD', 'CLF']
@@ -381,7 +388,7 @@ test('settled follows from paid and the rate, in both directions, to the last di
           quotePrice: rate.price,
           baseCurrency: multiplied ? paid : settled,
         }
-        const tolerant = { ...policy, settlementToleranceUnits: toleranceUnits }
+        const tolerant = { ...samplePolicy, settlementToleranceUnits: toleranceUnits }
         const [paidMoney, settledMoney] = [`${paidUnits} ${paid}`, `${settledUnits} ${settled}`]
         expect(judged(paidMoney, settledMoney, quote, tolerant)).toBe(
           within ? 'SUCCESS' : 'PAYMENT_AMOUNT_INVALID',

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** Text as placeOrder.txt bounds it: at least one character, at most `charactersMax`, counted as characters. */
-export const text = (charactersMax: number) =>
+export const boundedText = (charactersMax: number) =>
   z
     .string()
     .min(1)

@@ -9,7 +9,7 @@ export {
 } from './compile-policy.ts'
 export { judgeContract } from './contract.ts'
 export { type Facts, type Recent, type RecentCounter, recentCounters } from './facts.ts'
-export { judge, type Stage, stages } from './judge.ts'
+export { judge, type LadderStep, ladder } from './judge.ts'
 export { judgePerPayment, type LimitUse, limitUses } from './limit.ts'
 export { DayLimit, LIMIT_AMOUNT_MAX, Limits, PaymentLimit, PolicyLimits } from './limits.ts'
 export { judgeMerchant } from './merchant.ts'
@@ -27,6 +27,7 @@ export {
   CodeRecord,
   CodeType,
   Contract,
+  DirectoryFile,
   EntryCodeRecord,
   MerchantRecord,
   OrderCodeRecord,

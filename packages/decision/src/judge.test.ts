@@ -7,10 +7,10 @@ import {
   merchant,
   noneRecent,
   orderCode,
-  policy,
+  samplePolicy,
 } from '../test/sample.ts'
 import type { Facts } from './facts.ts'
-import { judge, stages } from './judge.ts'
+import { judge, ladder } from './judge.ts'
 import { Limits } from './limits.ts'
 import { stepNames } from './policy.ts'
 
@@ -78,14 +78,14 @@ const causes: readonly Cause[] = [
 const good = factsWith({ code: orderCode })
 
 test('the request of placeOrder.txt passes with the sample policy and directory', () => {
-  expect(judge(good, policy)).toBe('SUCCESS')
-  expect(judge(factsWith(), policy)).toBe('SUCCESS')
+  expect(judge(good, samplePolicy)).toBe('SUCCESS')
+  expect(judge(factsWith(), samplePolicy)).toBe('SUCCESS')
 })
 
 test.each(causes.map((cause) => [cause.code, cause] as const))(
   '%s has a cause of its own',
   (code, { spoil }) => {
-    expect(judge(spoil(good), policy)).toBe(code)
+    expect(judge(spoil(good), samplePolicy)).toBe(code)
   },
 )
 
@@ -94,24 +94,24 @@ const pairs = causes.flatMap((earlier, index) =>
 )
 
 test.each(pairs)('%s stands before %s', (code, _later, earlier, later) => {
-  expect(judge(earlier.spoil(later.spoil(good)), policy)).toBe(code)
-  expect(judge(later.spoil(earlier.spoil(good)), policy)).toBe(code)
+  expect(judge(earlier.spoil(later.spoil(good)), samplePolicy)).toBe(code)
+  expect(judge(later.spoil(earlier.spoil(good)), samplePolicy)).toBe(code)
 })
 
 test('all causes but the first so many: the next one is the answer', () => {
   for (const [index, { code }] of causes.entries()) {
     const facts = causes.slice(index).reduceRight((spoilt, { spoil }) => spoil(spoilt), good)
-    expect(judge(facts, policy)).toBe(code)
+    expect(judge(facts, samplePolicy)).toBe(code)
   }
 })
 
 test('the rooms of the ladder are those that checks can name, in their order', () => {
-  expect(stages.map(({ name }) => name)).toEqual([...stepNames])
+  expect(ladder.map(({ name }) => name)).toEqual([...stepNames])
 })
 
 test('judging room by room, as between checks, comes to the same', () => {
   for (const { code, spoil } of causes) {
-    const codes = stages.map((stage) => stage.judge(spoil(good), policy))
+    const codes = ladder.map((stage) => stage.judge(spoil(good), samplePolicy))
     expect(codes.find((found) => found !== 'SUCCESS')).toBe(code)
   }
 })
@@ -119,5 +119,5 @@ test('judging room by room, as between checks, comes to the same', () => {
 test('an order without any optional field is judged like any other', () => {
   const { customerId: _, ...rest } = anOrder()
   const order = { ...rest, env: {}, merchant: { referenceMerchantId: merchant.merchantId } }
-  expect(judge(factsWith({ order }), policy)).toBe('SUCCESS')
+  expect(judge(factsWith({ order }), samplePolicy)).toBe('SUCCESS')
 })

@@ -10,13 +10,13 @@ import type { StepName } from './policy.ts'
 import { judgeRisk } from './risk.ts'
 
 /** One room of the ladder. SUCCESS: nothing in this room stands against the order. */
-export type Stage = {
+export type LadderStep = {
   readonly name: StepName
   readonly judge: (facts: Facts, policy: JudgingPolicy) => FinalCode
 }
 
 /** The ladder, room by room in order of precedence, so that an acquirer's own checks can stand between two. */
-export const stages: readonly Stage[] = [
+export const ladder: readonly LadderStep[] = [
   { name: 'merchant', judge: judgeMerchant },
   { name: 'contract', judge: judgeContract },
   { name: 'code', judge: judgeCode },
@@ -32,7 +32,7 @@ export const stages: readonly Stage[] = [
  * @throws RuleFault when a risk rule fails on this order: it is then undecided, never approved
  */
 export function judge(facts: Facts, policy: JudgingPolicy): FinalCode {
-  for (const stage of stages) {
+  for (const stage of ladder) {
     const code = stage.judge(facts, policy)
     if (code !== 'SUCCESS') return code
   }

@@ -5,9 +5,9 @@ import {
   anOrderOf,
   factsWith,
   merchant,
-  policy,
-  policyFile,
   policyWith,
+  samplePolicy,
+  samplePolicyFile,
 } from '../test/sample.ts'
 import { judge } from './judge.ts'
 import { judgePerPayment, limitUses } from './limit.ts'
@@ -24,14 +24,14 @@ test.each([
   ['a unit more', '20000001', 'PAYMENT_AMOUNT_EXCEED_LIMIT'],
   ['forty digits', '1'.repeat(40), 'PAYMENT_AMOUNT_EXCEED_LIMIT'],
 ] as const)('a payment of %s', (_name, value, code) => {
-  const limits = { ...zone, perPayment: policyFile.limits.perPayment }
+  const limits = { ...zone, perPayment: samplePolicyFile.limits.perPayment }
   expect(judgePerPayment(factsWith({ order: anOrderOf(value) }), policyWith({ limits }))).toBe(code)
 })
 
 test('a currency without limits has none', () => {
   const facts = factsWith({ order: anOrderOf('9'.repeat(60), 'USD') })
-  expect(judgePerPayment(facts, policy)).toBe('SUCCESS')
-  expect(limitUses(facts, policy)).toEqual([])
+  expect(judgePerPayment(facts, samplePolicy)).toBe('SUCCESS')
+  expect(limitUses(facts, samplePolicy)).toEqual([])
 })
 
 test('what no day could hold is refused before anything is taken', () => {
@@ -45,7 +45,7 @@ test('what no day could hold is refused before anything is taken', () => {
 })
 
 test('an order takes from the day of its merchant and of its customer', () => {
-  expect(limitUses(factsWith(), policy)).toEqual([
+  expect(limitUses(factsWith(), samplePolicy)).toEqual([
     {
       subject: 'merchant',
       id: 'M00000000001',
@@ -69,7 +69,7 @@ test('an order takes from the day of its merchant and of its customer', () => {
 
 test('an order without a customer takes from no customer', () => {
   const { customerId: _, ...order } = anOrder()
-  expect(limitUses(factsWith({ order }), policy).map(({ subject }) => subject)).toEqual([
+  expect(limitUses(factsWith({ order }), samplePolicy).map(({ subject }) => subject)).toEqual([
     'merchant',
   ])
 })
@@ -170,7 +170,7 @@ test('an amount as long as a body is judged by its digits: it costs about as muc
     const facts = factsWith({ order: anOrderOf(value) })
     const rounds = Array.from({ length: 20 }, () => {
       const startedAt = performance.now()
-      expect(judge(facts, policy)).toBe('PAYMENT_AMOUNT_EXCEED_LIMIT')
+      expect(judge(facts, samplePolicy)).toBe('PAYMENT_AMOUNT_EXCEED_LIMIT')
       return performance.now() - startedAt
     })
     return Math.min(...rounds)

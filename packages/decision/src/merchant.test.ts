@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { anOrderOf, factsWith, merchant, policy, policyWith } from '../test/sample.ts'
+import { anOrderOf, factsWith, merchant, policyWith, samplePolicy } from '../test/sample.ts'
 import { judgeMerchant } from './merchant.ts'
 
 test.each([
@@ -15,7 +15,7 @@ test.each([
   ['no KYB', { ...merchant, kybLevel: 0 }, 'MERCHANT_KYB_NOT_QUALIFIED'],
   ['just enough KYB', { ...merchant, kybLevel: 1 }, 'SUCCESS'],
 ] as const)('%s', (_name, record, code) => {
-  expect(judgeMerchant(factsWith({ merchant: record && { ...record } }), policy)).toBe(code)
+  expect(judgeMerchant(factsWith({ merchant: record && { ...record } }), samplePolicy)).toBe(code)
 })
 
 test.each([
@@ -41,7 +41,7 @@ test.each([
     order: anOrderOf(value, currency),
     merchant: { ...merchant, kybLevel },
   })
-  expect(judgeMerchant(facts, policy)).toBe(code)
+  expect(judgeMerchant(facts, samplePolicy)).toBe(code)
 })
 
 test.each([

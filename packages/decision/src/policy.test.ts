@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest'
-import { policyFile } from '../test/sample.ts'
+import { samplePolicyFile } from '../test/sample.ts'
 import { compilePolicy, PolicyFault, recentUsed } from './compile-policy.ts'
 import { LIMIT_AMOUNT_MAX } from './limits.ts'
 import { Policy } from './policy.ts'
 
-const limits = policyFile.limits
+const limits = samplePolicyFile.limits
 const http = { name: 'blocklist', after: 'code', timeoutMs: 300, url: 'http://127.0.0.1:9/check' }
 const module = { name: 'own', after: 'risk', timeoutMs: 300, module: './checks/own.ts' }
 
 /** Each fault of a policy file, as `path: message`. */
 function faultsOf(changes: Record<string, unknown>): string[] {
-  const { error } = Policy.safeParse({ ...policyFile, ...changes })
+  const { error } = Policy.safeParse({ ...samplePolicyFile, ...changes })
   return (error?.issues ?? []).map(({ path, message }) => `${path.join('.')}: ${message}`)
 }
 
@@ -27,7 +27,7 @@ test('what is left out of a policy limits nothing and rejects nothing', () => {
 })
 
 test('a policy read back from its own output is the same', () => {
-  const policy = Policy.parse({ ...policyFile, checks: [http, module] })
+  const policy = Policy.parse({ ...samplePolicyFile, checks: [http, module] })
   expect(Policy.parse(policy)).toEqual(policy)
   expect(compilePolicy(policy).checks).toEqual([http, module])
 })
@@ -153,7 +153,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
 
 test('every fault that only compiling finds is named at once', () => {
   const policy = {
-    ...policyFile,
+    ...samplePolicyFile,
     limits: {
       ...limits,
       timeZone: 'Asia/Shangai',
@@ -183,7 +183,7 @@ test('the largest limit there is can be used', () => {
     countMax: Number.MAX_SAFE_INTEGER,
   }
   const policy = compilePolicy(
-    Policy.parse({ ...policyFile, limits: { ...limits, merchantDay: [largest] } }),
+    Policy.parse({ ...samplePolicyFile, limits: { ...limits, merchantDay: [largest] } }),
   )
   expect(policy.limits.merchantDay.get('CNY')).toEqual({
     amountMax: LIMIT_AMOUNT_MAX,

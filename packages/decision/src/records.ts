@@ -1,6 +1,6 @@
 import { Amount, CurrencyCode } from '@placeorder/protocol'
 import { z } from 'zod'
-import { Moment, text } from './fields.ts'
+import { boundedText, Moment } from './fields.ts'
 import { Limits } from './limits.ts'
 
 /**
@@ -20,7 +20,7 @@ export type CodeType = z.infer<typeof CodeType>
  * `until` (exclusive; null or absent: open end). `pspIds` names wallets; `*` stands for all that no contract names.
  */
 export const Contract = z.strictObject({
-  pspIds: z.array(text(64)).min(1).max(PSPS_MAX),
+  pspIds: z.array(boundedText(64)).min(1).max(PSPS_MAX),
   status: z.enum(['ACTIVE', 'SUSPENDED', 'CLOSED']),
   from: Moment,
   until: Moment.nullish(),
@@ -34,19 +34,19 @@ export type Contract = z.infer<typeof Contract>
  * good; with it, only these are.
  */
 export const MerchantRecord = z.strictObject({
-  merchantId: text(32),
+  merchantId: boundedText(32),
   status: z.enum(['ACTIVE', 'SUSPENDED', 'CLOSED']),
   kybLevel: z.int().min(0),
-  stores: z.array(text(32)).max(STORES_MAX).optional(),
+  stores: z.array(boundedText(32)).max(STORES_MAX).optional(),
   contracts: z.array(Contract).max(CONTRACTS_MAX),
   limits: Limits.optional(),
 })
 export type MerchantRecord = z.infer<typeof MerchantRecord>
 
 const code = {
-  codeValue: text(512),
-  merchantId: text(32),
-  storeId: text(32).nullish(),
+  codeValue: boundedText(512),
+  merchantId: boundedText(32),
+  storeId: boundedText(32).nullish(),
   status: z.enum(['OPEN', 'CLOSED']),
   expiresAt: Moment.nullish(),
 }
@@ -59,7 +59,7 @@ export type EntryCodeRecord = z.infer<typeof EntryCodeRecord>
 export const OrderCodeRecord = z.strictObject({
   ...code,
   type: z.literal('ORDER_CODE'),
-  paymentRequestId: text(64).nullish(),
+  paymentRequestId: boundedText(64).nullish(),
   amount: z.strictObject(Amount.shape),
 })
 export type OrderCodeRecord = z.infer<typeof OrderCodeRecord>
@@ -67,3 +67,10 @@ export type OrderCodeRecord = z.infer<typeof OrderCodeRecord>
 /** A code as the acquirer knows it. `expiresAt` is the first moment at which the code is no longer good. */
 export const CodeRecord = z.discriminatedUnion('type', [EntryCodeRecord, OrderCodeRecord])
 export type CodeRecord = z.infer<typeof CodeRecord>
+
+/** What `directory.json` holds: the merchants and codes to import. */
+export const DirectoryFile = z.object({
+  merchants: z.array(MerchantRecord),
+  codes: z.array(CodeRecord),
+})
+export type DirectoryFile = z.infer<typeof DirectoryFile>

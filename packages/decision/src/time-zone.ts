@@ -24,7 +24,7 @@ const meant: Readonly<Record<string, string>> = {
 }
 
 /** Names further from every zone than this many letters are no slip of the pen. */
-const SLIPS_MAX = 3
+const EDITS_MAX = 3
 
 /** Whether a name means one zone to everybody: `UTC`, or a name of the IANA database with a `/`. */
 export function isTimeZone(name: string): boolean {
@@ -56,13 +56,13 @@ function zoneReadAs(name: string): string | undefined {
 
 function nearest(word: string, zones: readonly string[]): string {
   const found = zones
-    .map((zone) => ({ zone, slips: slipsBetween(word, zone.toUpperCase()) }))
+    .map((zone) => ({ zone, slips: editDistance(word, zone.toUpperCase()) }))
     .reduce((best, one) => (one.slips < best.slips ? one : best))
-  return found.slips <= SLIPS_MAX ? found.zone : 'Asia/Shanghai'
+  return found.slips <= EDITS_MAX ? found.zone : 'Asia/Shanghai'
 }
 
 /** How many letters must be put in, left out or changed to make one word of the other (Levenshtein). */
-function slipsBetween(one: string, other: string): number {
+function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at)
   for (const [i, letter] of [...one].entries()) {
     const next = [i + 1]

@@ -1,27 +1,25 @@
 import { PlaceOrderRequest } from '@placeorder/protocol'
-import { z } from 'zod'
+import type { z } from 'zod'
 import directoryFile from '../../../config/directory.json' with { type: 'json' }
 import policyJson from '../../../config/policy.json' with { type: 'json' }
 import { compilePolicy, type JudgingPolicy } from '../src/compile-policy.ts'
 import type { Facts, Recent } from '../src/facts.ts'
 import { Policy } from '../src/policy.ts'
-import { CodeRecord, EntryCodeRecord, MerchantRecord, OrderCodeRecord } from '../src/records.ts'
+import { DirectoryFile, EntryCodeRecord, MerchantRecord, OrderCodeRecord } from '../src/records.ts'
 
 // For tests only: the request of placeOrder.txt, and the merchant, codes and policy of the files in config/.
 
-const directory = z
-  .object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
-  .parse(directoryFile)
+const directory = DirectoryFile.parse(directoryFile)
 
 export const merchant = MerchantRecord.parse(directory.merchants[0])
 export const entryCode = EntryCodeRecord.parse(directory.codes[0])
 export const orderCode = OrderCodeRecord.parse(directory.codes[1])
-export const policyFile = Policy.parse(policyJson)
-export const policy = compilePolicy(policyFile)
+export const samplePolicyFile = Policy.parse(policyJson)
+export const samplePolicy = compilePolicy(samplePolicyFile)
 
 /** The sample policy with these sections in place of its own. */
 export const policyWith = (changes: Partial<z.input<typeof Policy>>): JudgingPolicy =>
-  compilePolicy(Policy.parse({ ...policyFile, ...changes }))
+  compilePolicy(Policy.parse({ ...samplePolicyFile, ...changes }))
 
 const order = PlaceOrderRequest.parse({
   acquirerId: '1020000000000000001',

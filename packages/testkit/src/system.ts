@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { addressOf, readEnvironment, redisEnvironment } from '@placeorder/config'
-import { CodeRecord, MerchantRecord } from '@placeorder/decision'
+import { type CodeRecord, DirectoryFile, type MerchantRecord } from '@placeorder/decision'
 import { freePort } from '@placeorder/local-services/redis'
 import { openDirectory, type RedisAddress } from '@placeorder/store'
 import { z } from 'zod'
@@ -45,7 +45,6 @@ const otherClientId = 'SANDBOX_5Y00000000000002'
 export const otherAcquirerId = 'A:2 {s0}'
 const acquirerIds = ['1020000000000000001', otherAcquirerId]
 const Started = z.object({ admin: z.string() })
-const DirectoryFile = z.object({ merchants: z.array(MerchantRecord), codes: z.array(CodeRecord) })
 
 /**
  * Prepares a system; nothing runs yet but Redis. `env` goes to every process; where it says nothing of Redis, and no

@@ -2,13 +2,13 @@ import { RE2JS } from '@bufbuild/re2'
 import { type Overloads, PATTERN_CHARACTERS_MAX, resultsOf } from './overloads.ts'
 import {
   BOOL,
+  commonType,
   described,
+  fitTogether,
   INT,
   isText,
-  joined,
-  joins,
   type ListType,
-  listOf,
+  listType,
   type RuleType,
 } from './type.ts'
 
@@ -18,7 +18,7 @@ const CHARACTERS_A_STEP = 64
 const PATTERN_WEIGHT = 4
 
 /** A call in a rule: the function or operator as the parser names it, and what it is given (a method's target first). */
-export type Call = {
+export type RuleCall = {
   readonly name: string
   readonly method: boolean
   readonly given: readonly (RuleType | undefined)[]
@@ -26,10 +26,10 @@ export type Call = {
   readonly pattern: string | undefined
 }
 
-type Calling = { readonly overloads: Overloads; readonly fault: (message: string) => void }
+type CallContext = { readonly overloads: Overloads; readonly fault: (message: string) => void }
 
 /** What a call comes to. Undefined where it has a fault, or was given something that has one. */
-export function resultOfCall(call: Call, calling: Calling): RuleType | undefined {
+export function resultOfCall(call: RuleCall, calling: CallContext): RuleType | undefined {
   const [one, other, third] = call.given
   switch (call.name) {
     case '_&&_':
@@ -40,8 +40,8 @@ export function resultOfCall(call: Call, calling: Calling): RuleType | undefined
       return BOOL
     case '_?_:_':
       if (!isBool(one)) calling.fault('what stands before ? must be true or false')
-      if (!joins(other, third)) calling.fault('both sides of : must be of one type')
-      return joined(other, third)
+      if (!fitTogether(other, third)) calling.fault('both sides of : must be of one type')
+      return commonType(other, third)
     case '_==_':
     case '_!=_':
       if (!comparable(one, other)) calling.fault(unfit(call))
@@ -68,7 +68,7 @@ export function resultOfCall(call: Call, calling: Calling): RuleType | undefined
 }
 
 /** The most steps the call itself takes, besides those for what it is given. */
-export function stepsOfCall({ name, given, pattern }: Call): number {
+export function stepsOfCall({ name, given, pattern }: RuleCall): number {
   if (name === '_&&_' || name === '_||_' || name === '_?_:_' || name === '_[_]') return 0
   const characters = given.reduce((sum, type) => sum + (isText(type) ? type.charactersMax : 0), 0)
   const elements = given.reduce(
@@ -79,7 +79,7 @@ export function stepsOfCall({ name, given, pattern }: Call): number {
   return elements + Math.ceil((characters * each) / CHARACTERS_A_STEP)
 }
 
-function overloaded(call: Call, { overloads, fault }: Calling): RuleType | undefined {
+function overloaded(call: RuleCall, { overloads, fault }: CallContext): RuleType | undefined {
   const known = overloads.get(call.name)
   if (known === undefined) {
     fault(
@@ -92,22 +92,22 @@ function overloaded(call: Call, { overloads, fault }: Calling): RuleType | undef
   return others.length === 0 ? result : undefined
 }
 
-function indexed({ given: [one, other] }: Call, { fault }: Calling): RuleType | undefined {
+function indexed({ given: [one, other] }: RuleCall, { fault }: CallContext): RuleType | undefined {
   if (one === undefined || other === undefined) return undefined
   if (one.kind === 'list' && other.kind === 'int') return one.element
-  if (one.kind === 'map' && joins(one.key, other)) return one.value
+  if (one.kind === 'map' && fitTogether(one.key, other)) return one.value
   fault(`${described(one)} cannot be read by ${described(other)}: write list[0] or map['key']`)
   return undefined
 }
 
-function concatenated(one: ListType, other: ListType, { fault }: Calling): RuleType {
-  if (!joins(one.element, other.element))
+function concatenated(one: ListType, other: ListType, { fault }: CallContext): RuleType {
+  if (!fitTogether(one.element, other.element))
     fault('lists can be added where their elements are of one type')
-  return listOf(joined(one.element, other.element), one.sizeMax + other.sizeMax)
+  return listType(commonType(one.element, other.element), one.sizeMax + other.sizeMax)
 }
 
 /** A pattern must be written out, so that it is found without fault before the first order. */
-function checkPattern({ pattern }: Call, { fault }: Calling): void {
+function checkPattern({ pattern }: RuleCall, { fault }: CallContext): void {
   const reason =
     pattern === undefined ? 'matches needs its pattern written out' : patternFault(pattern)
   if (reason !== undefined) fault(reason)
@@ -129,7 +129,7 @@ const isBool = (type: RuleType | undefined): boolean => type === undefined || ty
 
 /** Whether `==` can ever be meant. An int never equals a double here: comparing them would round the int. */
 const comparable = (one: RuleType | undefined, other: RuleType | undefined): boolean =>
-  !holdsObjects(one) && !holdsObjects(other) && joins(one, other)
+  !holdsObjects(one) && !holdsObjects(other) && fitTogether(one, other)
 
 /** Objects are compared field by field, which no one means and nothing bounds. */
 const holdsObjects = (type: RuleType | undefined): boolean =>
@@ -138,10 +138,10 @@ const holdsObjects = (type: RuleType | undefined): boolean =>
 function canHold(holder: RuleType | undefined, held: RuleType | undefined): boolean {
   if (holder === undefined) return true
   if (holder.kind === 'list') return comparable(holder.element, held)
-  return holder.kind === 'map' && joins(holder.key, held)
+  return holder.kind === 'map' && fitTogether(holder.key, held)
 }
 
-function unfit(call: Call): string {
+function unfit(call: RuleCall): string {
   const types = call.given.map((type) => (type === undefined ? 'something' : described(type)))
   const mixed = types.includes('int') && types.includes('double')
   const advice = mixed ? ': write whole numbers, such as 1000 and not 1000.0' : ''
@@ -149,4 +149,4 @@ function unfit(call: Call): string {
 }
 
 /** `_<=_` as its author wrote it: `<=`. */
-const symbolOf = ({ name }: Call): string => name.replaceAll(/[_@]/g, '')
+const symbolOf = ({ name }: RuleCall): string => name.replaceAll(/[_@]/g, '')

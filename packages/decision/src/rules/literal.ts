@@ -1,5 +1,5 @@
 import type { Constant, Expr } from '@bufbuild/cel-spec/cel/expr/syntax_pb.js'
-import { BOOL, DOUBLE, INT, type RuleType, text } from './type.ts'
+import { BOOL, DOUBLE, INT, type RuleType, textType } from './type.ts'
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
@@ -13,7 +13,7 @@ export function typeOfLiteral(
     case 'boolValue':
       return BOOL
     case 'stringValue':
-      return text(literal.value.length)
+      return textType(literal.value.length)
     case 'doubleValue':
       return DOUBLE
     case 'int64Value':

@@ -1,6 +1,6 @@
 import { type CelEnv, CelScalar, type CelType, celEnv, celFunc } from '@bufbuild/cel'
 import { RE2JS } from '@bufbuild/re2'
-import { BOOL, DOUBLE, INT, isText, type RuleType, text } from './type.ts'
+import { BOOL, DOUBLE, INT, isText, type RuleType, textType } from './type.ts'
 
 /** One way to call a function: the kinds it takes and the kind it gives. */
 export type Overload = {
@@ -85,7 +85,7 @@ export function resultsOf(
 }
 
 function typeNamed(kind: string, args: readonly (RuleType | undefined)[]): RuleType {
-  if (kind === 'string') return text(charactersMax(args))
+  if (kind === 'string') return textType(charactersMax(args))
   if (kind === 'bool') return BOOL
   return kind === 'int' ? INT : DOUBLE
 }

@@ -4,19 +4,19 @@ import { textWrittenOut, typeOfLiteral } from './literal.ts'
 import type { Overloads } from './overloads.ts'
 import {
   BOOL,
+  commonType,
   described,
+  fitTogether,
   isText,
-  joined,
-  joins,
   type ListType,
-  listOf,
+  listType,
   type RecordType,
   type RuleType,
 } from './type.ts'
 import { presenceName, presenceOf, type Reading, readingOf, variables } from './vocabulary.ts'
 
 /** What is known about one part of a rule. */
-type Checked = {
+type CheckedPart = {
   /** The part as it is evaluated: fields are read by their full name, `has()` is a name of its own. */
   readonly expr: Expr
   /** Undefined where it has a fault, which is said already, and for the elements of an empty list. */
@@ -27,7 +27,7 @@ type Checked = {
   readonly path?: string
 }
 
-type Checking = {
+type PartContext = {
   readonly overloads: Overloads
   /** Names that comprehensions bind here. */
   readonly scope: ReadonlyMap<string, RuleType | undefined>
@@ -41,7 +41,7 @@ type Checking = {
 const NESTING_MAX = 200
 
 /** Checks a part that is used as a value; an object among the variables is none, only its fields are. */
-export function checkValue(expr: Expr, checking: Checking): Checked {
+export function checkValue(expr: Expr, checking: PartContext): CheckedPart {
   const checked = check(expr, checking)
   if (checked.path === undefined || checked.type?.kind !== 'record') return checked
   checking.fault(
@@ -51,7 +51,7 @@ export function checkValue(expr: Expr, checking: Checking): Checked {
   return { ...checked, type: undefined }
 }
 
-function check(expr: Expr, outside: Checking): Checked {
+function check(expr: Expr, outside: PartContext): CheckedPart {
   const { exprKind: kind } = expr
   const checking = { ...outside, depth: outside.depth + 1 }
   if (checking.depth > NESTING_MAX) {
@@ -76,7 +76,7 @@ function check(expr: Expr, outside: Checking): Checked {
     case 'structExpr':
       return checkMapLiteral(expr, kind.value, checking)
     case 'comprehensionExpr':
-      return checkWalk(expr, kind.value, checking)
+      return checkComprehension(expr, kind.value, checking)
     default:
       checking.fault(expr, 'this is nothing a rule can say')
       return { expr, type: undefined, steps: 1 }
@@ -86,7 +86,7 @@ function check(expr: Expr, outside: Checking): Checked {
 type KindOf<C extends Expr['exprKind']['case']> =
   Extract<Expr['exprKind'], { case: C }> extends { value: infer V } ? V : never
 
-function checkName(expr: Expr, name: string, { scope, fault }: Checking): Checked {
+function checkName(expr: Expr, name: string, { scope, fault }: PartContext): CheckedPart {
   if (scope.has(name)) return { expr, type: scope.get(name), steps: 1 }
   const variable = Object.hasOwn(variables.fields, name) ? variables.fields[name] : undefined
   if (variable === undefined)
@@ -94,7 +94,7 @@ function checkName(expr: Expr, name: string, { scope, fault }: Checking): Checke
   return { expr, type: variable, steps: 1, path: name }
 }
 
-function checkField(expr: Expr, select: KindOf<'selectExpr'>, checking: Checking): Checked {
+function checkField(expr: Expr, select: KindOf<'selectExpr'>, checking: PartContext): CheckedPart {
   const { operand, field, testOnly } = select
   const owner = operand === undefined ? undefined : check(operand, checking)
   const steps = (owner?.steps ?? 0) + 1
@@ -127,7 +127,7 @@ function fieldOfElement(
   operand: Expr,
   type: RuleType,
   steps: number,
-): Checked {
+): CheckedPart {
   const field = select.testOnly ? presenceName(select.field) : select.field
   const value = { ...select, operand, field, testOnly: false }
   return {
@@ -137,7 +137,7 @@ function fieldOfElement(
   }
 }
 
-function checkCall(expr: Expr, call: KindOf<'callExpr'>, checking: Checking): Checked {
+function checkCall(expr: Expr, call: KindOf<'callExpr'>, checking: PartContext): CheckedPart {
   const target = call.target === undefined ? undefined : checkValue(call.target, checking)
   const args = call.args.map((arg) => checkValue(arg, checking))
   const given = target === undefined ? args : [target, ...args]
@@ -161,9 +161,13 @@ function checkCall(expr: Expr, call: KindOf<'callExpr'>, checking: Checking): Ch
   }
 }
 
-function checkListLiteral(expr: Expr, list: KindOf<'listExpr'>, checking: Checking): Checked {
+function checkListLiteral(
+  expr: Expr,
+  list: KindOf<'listExpr'>,
+  checking: PartContext,
+): CheckedPart {
   const elements = list.elements.map((element) => checkValue(element, checking))
-  const type = listOf(common(expr, elements, 'the elements of a list', checking), elements.length)
+  const type = listType(common(expr, elements, 'the elements of a list', checking), elements.length)
   const value = { ...list, elements: elements.map((element) => element.expr) }
   return {
     expr: { ...expr, exprKind: { case: 'listExpr', value } },
@@ -172,11 +176,15 @@ function checkListLiteral(expr: Expr, list: KindOf<'listExpr'>, checking: Checki
   }
 }
 
-function checkMapLiteral(expr: Expr, struct: KindOf<'structExpr'>, checking: Checking): Checked {
+function checkMapLiteral(
+  expr: Expr,
+  struct: KindOf<'structExpr'>,
+  checking: PartContext,
+): CheckedPart {
   if (struct.messageName !== '')
     checking.fault(expr, `there is no message ${struct.messageName} to make`)
-  const keys: Checked[] = []
-  const values: Checked[] = []
+  const keys: CheckedPart[] = []
+  const values: CheckedPart[] = []
   const entries = struct.entries.map((entry) => {
     if (entry.keyKind.case !== 'mapKey' || entry.value === undefined) return entry
     const key = checkValue(entry.keyKind.value, checking)
@@ -195,7 +203,11 @@ function checkMapLiteral(expr: Expr, struct: KindOf<'structExpr'>, checking: Che
 }
 
 /** `exists`, `all`, `exists_one`, `map` and `filter`, as the parser writes them out. */
-function checkWalk(expr: Expr, walk: KindOf<'comprehensionExpr'>, checking: Checking): Checked {
+function checkComprehension(
+  expr: Expr,
+  walk: KindOf<'comprehensionExpr'>,
+  checking: PartContext,
+): CheckedPart {
   const { iterRange, accuInit, loopCondition, loopStep, result } = walk
   if (!iterRange || !accuInit || !loopCondition || !loopStep || !result) {
     checking.fault(expr, 'this walk is incomplete')
@@ -217,7 +229,7 @@ function checkWalk(expr: Expr, walk: KindOf<'comprehensionExpr'>, checking: Chec
   const end = checkValue(result, inside)
   const sizeMax = range.type?.kind === 'list' || range.type?.kind === 'map' ? range.type.sizeMax : 0
   const gathers = start.type?.kind === 'list'
-  const type = gathers ? gathered(step.type, sizeMax) : end.type
+  const type = gathers ? collected(step.type, sizeMax) : end.type
   const rounds = sizeMax * (condition.steps + step.steps + 1)
   // The library makes a list by adding one element to the list before, so reading it takes the square of its length.
   const steps = range.steps + start.steps + rounds + (gathers ? sizeMax ** 2 : 0) + end.steps
@@ -232,7 +244,7 @@ function checkWalk(expr: Expr, walk: KindOf<'comprehensionExpr'>, checking: Chec
   return { expr: { ...expr, exprKind: { case: 'comprehensionExpr', value } }, type, steps }
 }
 
-function elementOf(expr: Expr, range: Checked, { fault }: Checking): RuleType | undefined {
+function elementOf(expr: Expr, range: CheckedPart, { fault }: PartContext): RuleType | undefined {
   if (range.type === undefined) return undefined
   if (range.type.kind === 'list') return range.type.element
   if (range.type.kind === 'map') return range.type.key
@@ -241,24 +253,24 @@ function elementOf(expr: Expr, range: Checked, { fault }: Checking): RuleType | 
 }
 
 /** `map` and `filter` give a list of what each step adds, no longer than the list they walk. */
-function gathered(step: RuleType | undefined, sizeMax: number): ListType {
-  return listOf(step?.kind === 'list' ? step.element : undefined, sizeMax)
+function collected(step: RuleType | undefined, sizeMax: number): ListType {
+  return listType(step?.kind === 'list' ? step.element : undefined, sizeMax)
 }
 
 /** The one type that all these parts have; a fault where they have no type in common. */
 function common(
   expr: Expr,
-  parts: readonly Checked[],
+  parts: readonly CheckedPart[],
   what: string,
-  { fault }: Checking,
+  { fault }: PartContext,
 ): RuleType | undefined {
   let type: RuleType | undefined
   for (const part of parts) {
-    if (!joins(type, part.type)) {
+    if (!fitTogether(type, part.type)) {
       fault(expr, `${what} must all be of one type`)
       return undefined
     }
-    type = joined(type, part.type)
+    type = commonType(type, part.type)
   }
   return type
 }
@@ -268,7 +280,7 @@ const named = (expr: Expr, name: string): Expr => ({
   exprKind: { case: 'identExpr', value: { $typeName: 'cel.expr.Expr.Ident', name } },
 })
 
-const stepsOf = (parts: readonly Checked[]): number =>
+const stepsOf = (parts: readonly CheckedPart[]): number =>
   parts.reduce((sum, { steps }) => sum + steps, 1)
 
 const fieldsOf = ({ fields }: RecordType): string => Object.keys(fields).join(', ')

@@ -1,6 +1,13 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { anOrder, anOrderOf, factsWith, merchant, noneRecent, policy } from '../../test/sample.ts'
+import {
+  anOrder,
+  anOrderOf,
+  factsWith,
+  merchant,
+  noneRecent,
+  samplePolicy,
+} from '../../test/sample.ts'
 import { judgeRisk } from '../risk.ts'
 import { compileRules, RuleFault } from './rules.ts'
 
@@ -161,7 +168,7 @@ test('only counters that rules mention are used, and each rule reads its own', (
   expect(rules.rejectedBy(factsWith({ recent: { ...recent, customerOrders10m: 20 } }))).toBe(
     'customer',
   )
-  expect(policy.recentUsed).toEqual(['customerOrders10m'])
+  expect(samplePolicy.recentUsed).toEqual(['customerOrders10m'])
 })
 
 test.each<[string, RegExp]>([

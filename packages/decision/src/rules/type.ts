@@ -29,8 +29,8 @@ export type RecordType = {
 export const BOOL: RuleType = { kind: 'bool' }
 export const INT: IntType = { kind: 'int' }
 export const DOUBLE: RuleType = { kind: 'double' }
-export const text = (charactersMax: number): TextType => ({ kind: 'string', charactersMax })
-export const listOf = (element: RuleType | undefined, sizeMax: number): ListType => ({
+export const textType = (charactersMax: number): TextType => ({ kind: 'string', charactersMax })
+export const listType = (element: RuleType | undefined, sizeMax: number): ListType => ({
   kind: 'list',
   element,
   sizeMax,
@@ -45,26 +45,26 @@ export function described(type: RuleType): string {
 }
 
 /** The type of a place that can hold either: undefined where one place cannot hold both. */
-export function joined(
+export function commonType(
   one: RuleType | undefined,
   other: RuleType | undefined,
 ): RuleType | undefined {
   if (one === undefined || other === undefined) return one ?? other
   if (one.kind === 'string' && other.kind === 'string') {
-    return text(Math.max(one.charactersMax, other.charactersMax))
+    return textType(Math.max(one.charactersMax, other.charactersMax))
   }
   if (one.kind === 'list' && other.kind === 'list') {
-    return joins(one.element, other.element)
-      ? listOf(joined(one.element, other.element), Math.max(one.sizeMax, other.sizeMax))
+    return fitTogether(one.element, other.element)
+      ? listType(commonType(one.element, other.element), Math.max(one.sizeMax, other.sizeMax))
       : undefined
   }
   if (one.kind === 'map' && other.kind === 'map') {
-    if (!joins(one.key, other.key) || !joins(one.value, other.value)) return undefined
+    if (!fitTogether(one.key, other.key) || !fitTogether(one.value, other.value)) return undefined
     const sizeMax = Math.max(one.sizeMax, other.sizeMax)
     return {
       kind: 'map',
-      key: joined(one.key, other.key),
-      value: joined(one.value, other.value),
+      key: commonType(one.key, other.key),
+      value: commonType(one.value, other.value),
       sizeMax,
     }
   }
@@ -73,8 +73,8 @@ export function joined(
 }
 
 /** Whether two types can stand in one place; an unknown one (of an empty list) can stand anywhere. */
-export function joins(one: RuleType | undefined, other: RuleType | undefined): boolean {
-  return one === undefined || other === undefined || joined(one, other) !== undefined
+export function fitTogether(one: RuleType | undefined, other: RuleType | undefined): boolean {
+  return one === undefined || other === undefined || commonType(one, other) !== undefined
 }
 
 export const isText = (type: RuleType | undefined): type is TextType => type?.kind === 'string'

@@ -9,7 +9,7 @@ import {
   PSPS_MAX,
   STORES_MAX,
 } from '../records.ts'
-import { INT, listOf, type RecordType, type RuleType, text } from './type.ts'
+import { INT, listType, type RecordType, type RuleType, textType } from './type.ts'
 
 /** Text without a length of its own ends with the body: 64 KiB. */
 const BODY_CHARACTERS_MAX = 65_536
@@ -26,30 +26,30 @@ type Vocabulary<T> = {
 const record = <F extends Readonly<Record<string, RuleType>>>(fields: F) =>
   ({ kind: 'record', fields }) as const
 
-const amount = record({ value: INT, currency: text(3) })
+const amount = record({ value: INT, currency: textType(3) })
 const address = record({
-  region: text(2),
-  state: text(8),
-  city: text(32),
-  address1: text(256),
-  address2: text(256),
-  zipCode: text(32),
+  region: textType(2),
+  state: textType(8),
+  city: textType(32),
+  address1: textType(256),
+  address2: textType(256),
+  zipCode: textType(32),
 })
-const freeText = text(BODY_CHARACTERS_MAX)
+const freeText = textType(BODY_CHARACTERS_MAX)
 
 const order = {
-  acquirerId: text(64),
-  pspId: text(64),
-  codeValue: text(512),
-  paymentId: text(64),
-  paymentRequestId: text(64),
-  customerId: text(64),
+  acquirerId: textType(64),
+  pspId: textType(64),
+  codeValue: textType(512),
+  paymentId: textType(64),
+  paymentRequestId: textType(64),
+  customerId: textType(64),
   paymentAmount: amount,
   settlementAmount: amount,
   settlementQuote: record({
-    quoteId: text(64),
-    quoteCurrencyPair: text(16),
-    quotePrice: text(141),
+    quoteId: textType(64),
+    quoteCurrencyPair: textType(16),
+    quotePrice: textType(141),
     quoteStartTime: freeText,
     quoteExpiryTime: freeText,
     baseCurrency: freeText,
@@ -57,19 +57,19 @@ const order = {
     guaranteed: freeText,
   }),
   merchant: record({
-    referenceMerchantId: text(32),
-    merchantName: text(256),
-    merchantMCC: text(4),
+    referenceMerchantId: textType(32),
+    merchantName: textType(256),
+    merchantMCC: textType(4),
     merchantAddress: address,
-    merchantDisplayName: text(256),
+    merchantDisplayName: textType(256),
     merchantRegisterDate: freeText,
     store: record({
-      referenceStoreId: text(32),
-      storeName: text(256),
-      storeMCC: text(4),
+      referenceStoreId: textType(32),
+      storeName: textType(256),
+      storeMCC: textType(4),
       storeDisplayName: freeText,
-      storeTerminalId: text(64),
-      storeOperatorId: text(64),
+      storeTerminalId: textType(64),
+      storeOperatorId: textType(64),
       storePhoneNo: freeText,
       storeAddress: address,
     }),
@@ -78,41 +78,41 @@ const order = {
     terminalType: freeText,
     osType: freeText,
     userAgent: freeText,
-    deviceTokenId: text(64),
+    deviceTokenId: textType(64),
     clientIp: freeText,
     cookieId: freeText,
-    storeTerminalId: text(64),
+    storeTerminalId: textType(64),
     storeTerminalRequestTime: freeText,
     extendInfo: freeText,
   }),
-  passThroughInfo: text(2000),
+  passThroughInfo: textType(2000),
 } satisfies Vocabulary<PlaceOrderRequest>
 
 /** What is not limited reads as the largest number, so that a comparison with it never rejects. */
 const unlimited: RuleType = { kind: 'int', absent: LIMIT_AMOUNT_MAX }
-const dayLimits = listOf(
-  record({ currency: text(3), amountMax: unlimited, countMax: unlimited }),
+const dayLimits = listType(
+  record({ currency: textType(3), amountMax: unlimited, countMax: unlimited }),
   LIMITS_MAX,
 )
 
 const merchant = {
-  merchantId: text(32),
-  status: text(9),
+  merchantId: textType(32),
+  status: textType(9),
   kybLevel: INT,
-  stores: listOf(text(32), STORES_MAX),
-  contracts: listOf(
+  stores: listType(textType(32), STORES_MAX),
+  contracts: listType(
     record({
-      pspIds: listOf(text(64), PSPS_MAX),
-      status: text(9),
-      from: text(64),
-      until: text(64),
-      codeTypes: listOf(text(10), 2),
-      currencies: listOf(text(3), CURRENCIES_MAX),
+      pspIds: listType(textType(64), PSPS_MAX),
+      status: textType(9),
+      from: textType(64),
+      until: textType(64),
+      codeTypes: listType(textType(10), 2),
+      currencies: listType(textType(3), CURRENCIES_MAX),
     }),
     CONTRACTS_MAX,
   ),
   limits: record({
-    perPayment: listOf(record({ currency: text(3), amountMax: unlimited }), LIMITS_MAX),
+    perPayment: listType(record({ currency: textType(3), amountMax: unlimited }), LIMITS_MAX),
     merchantDay: dayLimits,
     customerDay: dayLimits,
   }),

@@ -1,4 +1,4 @@
-import { type ResultCode, statusOf } from '@placeorder/protocol'
+import { isResultCode, type ResultCode } from '@placeorder/protocol'
 import { z } from 'zod'
 import { OrderId } from '../keys.ts'
 import { isOutcome, type Outcome, unreadableOutcome } from '../outcome.ts'
@@ -89,5 +89,3 @@ export class Announcements {
     }
   }
 }
-
-const isResultCode = (code: string): code is ResultCode => Object.hasOwn(statusOf, code)
