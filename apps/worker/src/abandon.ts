@@ -13,7 +13,9 @@ export async function endsForAge(
 ): Promise<boolean> {
   const { orders, conclusion } = deps.store
   const claimedAt = await orders.claimedAt(orderId)
-  if (claimedAt === undefined || ageAt(openAsOf.now, claimedAt) < deps.decideWithinMs) return false
+  if (claimedAt === undefined) return false
+  const sentAt = (await orders.sentAt(group.shard, [orderId])).get(orderId) ?? 0
+  if (ageAt(openAsOf.now, Math.max(claimedAt, sentAt)) < deps.decideWithinMs) return false
   const [outcome] = await conclusion.conclude(group, [abandonedOrder(orderId, claimedAt)], openAsOf)
   if (outcome instanceof Error) deps.seen.unreadable(orderId, outcome)
   else if (outcome !== undefined) deps.seen.concluded(orderId, outcome, group)

@@ -24,8 +24,16 @@ export async function decidePart(
     openAsOf,
   )
   deps.seen.redisAnswered(performance.now() - startedAt)
-  const ageMs = ({ claimedAt }: OpenOrder) =>
+  const ageSince = (claimedAt: number) =>
     ageAt(openAsOf.now + performance.now() - startedAt, claimedAt)
+  // Redis's clock may have been behind when an order was claimed. Its ingress's is asked only where age may soon matter.
+  const old = open.filter(({ record }) => ageSince(record.claimedAt) >= deps.decideWithinMs / 2)
+  const sentAt = await deps.store.orders.sentAt(
+    group.shard,
+    old.map(({ record }) => record.orderId),
+  )
+  const ageMs = ({ orderId, claimedAt }: OpenOrder) =>
+    ageSince(Math.max(claimedAt, sentAt.get(orderId) ?? 0))
   // Only the acquirer's checks take time; without any, a timer for each group would be waste.
   const signal =
     rulebook.checks.length === 0

@@ -171,6 +171,21 @@ test.each([
   expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('SUCCESS')
 })
 
+test.each([
+  ['is decided', {}, 'SUCCESS'],
+  ['does not end, if it cannot be read', { request: 'garbage' }, undefined],
+])('an order claimed while Redis’s clock was a day behind %s', async (_, damage, outcome) => {
+  const order = aPlaceOrder()
+  const orderId = orderIdOf(order)
+  const group = { ...(await groupOf(order)), stalled: 1 }
+  const [key, claimedAt] = [`{s0}:order:${orderId}`, Date.now() - DAY_AND_MORE_MS]
+  await store.connection.hset(key, { claimedAt, sentAt: Date.now(), ...damage })
+  await store.connection.zadd('{s0}:open', claimedAt, orderId)
+  await processGroup(group, deps)
+  expect(await store.orders.outcomeOf(orderId)).toBe(outcome)
+  expect(await store.orders.abandonedAt(orderId)).toBeUndefined()
+})
+
 test('an order whose record or counters are damaged ends, too, once it had all its time', async () => {
   const [unreadable, uncountable, good] = [
     aPlaceOrder(),

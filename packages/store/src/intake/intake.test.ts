@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { aPlaceOrder } from '@placeorder/testkit'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openTestStore, runningTwice } from '../../test/test-store.ts'
 import { joinableJobKey, orderIdOf } from '../keys.ts'
 import { type LookupIds, lookupIdsOf } from '../orders/lookup-ids.ts'
@@ -196,4 +196,20 @@ test('open orders are counted without a claim too, so that a jam is seen to end'
   await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
   await ingress.intake.countOpen()
   expect(ingress.intake.openOrders).toBe(await connection.zcard('{s0}:open'))
+})
+
+test.each([
+  ['no more than Redis’s says', 0, false],
+  ['what it shows, too, if it is ahead of Redis’s', 3_600_000, true],
+  ['no more than Redis’s says if it is behind it', -3_600_000, false],
+])('of the ingress’s clock a record says %s', async (_, aheadMs, isKept) => {
+  const order = aPlaceOrder()
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + aheadMs })
+  try {
+    await accept(order)
+    const kept = await worker.orders.sentAt(0, [orderIdOf(order)])
+    expect(kept.get(orderIdOf(order))).toBe(isKept ? Date.now() : 0)
+  } finally {
+    vi.useRealTimers()
+  }
 })

@@ -234,7 +234,7 @@ export class Intake {
       .note(group.map(({ order }) => order))
       .catch((error) => onFault(error, 'an acquirer was not noted; its next order does it'))
     const [open, joinable, ...words] = ClaimReply.parse(
-      await this.#claim.runNow(connection, keys, [jobId, channel, told, ...args]),
+      await this.#claim.runNow(connection, keys, [jobId, channel, told, Date.now(), ...args]),
     )
     lane.open = open
     for (let at = 0; at < words.length; at += 6) {

@@ -7,7 +7,8 @@
 -- ARGV[1]      the job that will be answerable for the newly claimed, if they join no other
 -- ARGV[2]      the channel of the ingress that waits
 -- ARGV[3]      what a job is to know of these orders if they join it; '' if they are to have a job of their own
--- ARGV[4..]    for each order five: orderId, terms, packed request, clientId, paymentRequestId
+-- ARGV[4]      the time by the ingress's clock (ms)
+-- ARGV[5..]    for each order five: orderId, terms, packed request, clientId, paymentRequestId
 --
 -- Returns      the number of open orders of the shard; 1 if there was a job to join (and ARGV[3] says whether they did), else 0;
 --              then for each order that was taken in before six: which of the orders it is (1 is the first); OPEN, CONCLUDED,
@@ -23,9 +24,14 @@ local JOINS_MAX = 64
 -- and only takes up room.
 local JOINED_S_MAX = 86400
 
+-- When the ingress's clock is ahead of Redis's by so much (ms), the record says what it showed, too: whichever of them is wrong, no
+-- order is taken for older than it is.
+local APART_MS = 1000
+
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local job, channel = ARGV[1], ARGV[2]
+local isBehind = ARGV[4] - now >= APART_MS
 local toJoin = ARGV[3] ~= '' and redis.call('GET', KEYS[2])
 if toJoin then job = toJoin end
 -- A record's version begins its packed request. What begins with none was damaged, and has the rest of it.
@@ -35,12 +41,13 @@ local opened, reply = {}, { 0, toJoin and 1 or 0 }
 local allNew, claimed = redis.call('EXISTS', unpack(KEYS, 3)) == 0, {} -- Most groups are; but one may have an order twice.
 
 for i = 3, #KEYS do
-  local at = 4 + (i - 3) * 5
+  local at = 5 + (i - 3) * 5
   local orderId, terms, request, client, paymentRequestId = unpack(ARGV, at, at + 4)
   if (allNew and not claimed[orderId]) or redis.call('EXISTS', KEYS[i]) == 0 then
     claimed[orderId] = true
     redis.call('HSET', KEYS[i], 'terms', terms, 'request', request, 'client', client, 'paymentRequestId',
       paymentRequestId, 'claimedAt', now, 'job', job, 'waiting', channel)
+    if isBehind then redis.call('HSET', KEYS[i], 'sentAt', ARGV[4]) end
     opened[#opened + 1] = now
     opened[#opened + 1] = orderId
   else

@@ -19,11 +19,11 @@ local deferred, due, news = {}, {}, {}
 
 for i = 3, #KEYS do
   local orderId, from, trace = unpack(ARGV, 7 + (i - 3) * 3, 9 + (i - 3) * 3)
-  local kept = redis.call('HMGET', KEYS[i], 'outcome', 'job', 'waiting', 'claimedAt')
+  local kept = redis.call('HMGET', KEYS[i], 'outcome', 'job', 'waiting', 'claimedAt', 'sentAt')
   deferred[i - 2] = 0
   if not kept[1] and (kept[2] == from or kept[2] == name) then
     deferred[i - 2] = 1
-    local claimedAt = tonumber(kept[4] or now)
+    local claimedAt = math.max(tonumber(kept[4] or now), tonumber(kept[5] or 0))
     local pause = math.min(math.max(now - claimedAt, least), most)
     due[#due + 1] = string.format('%.0f', math.min(now + pause, claimedAt + longest))
     due[#due + 1] = orderId

@@ -109,6 +109,18 @@ export class Orders {
     return claimedAt === null ? undefined : Number(claimedAt)
   }
 
+  /**
+   * When orders of one shard were claimed by the clock of their ingress (ms), of those whose ingress's clock was ahead of Redis's;
+   * whatever else is wrong with their records.
+   */
+  async sentAt(shard: number, orderIds: OrderId[]): Promise<Map<OrderId, number>> {
+    if (orderIds.length === 0) return new Map()
+    const pipeline = this.#connection.pipeline()
+    for (const orderId of orderIds) pipeline.hget(orderKey(shard, orderId), 'sentAt')
+    const replies = (await pipeline.exec()) ?? []
+    return new Map(orderIds.map((orderId, i) => [orderId, Number(replies[i]?.[1] ?? 0)]))
+  }
+
   /** Concludes one order; see `concludeAll`. */
   async conclude(orderId: OrderId, outcome: Outcome): Promise<FinalCode | undefined> {
     const [standing] = await this.concludeAll(this.#shardOf(orderId), [{ orderId, outcome }])
