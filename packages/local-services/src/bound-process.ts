@@ -1,9 +1,11 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 
 /** What a bound program is started with. Its standard input is empty, and so is its standard output unless told here. */
-export type BoundOptions = Pick<SpawnOptions, 'cwd' | 'env'> & {
+export type BoundOptions = Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> & {
   /** A file that stays open for as long as the program runs, such as one that is locked. */
   keepOpen?: number | undefined
+  /** What ends it when this process is gone, SIGTERM by default. */
+  endSignal?: 'TERM' | 'INT'
 }
 
 export type BoundProcess = {
@@ -18,6 +20,8 @@ export type BoundProcess = {
  * ends the program. `done` ends the reader: the program has ended by itself.
  */
 const script = `
+signal=$1
+shift
 {
   first=
   while read -r line; do
@@ -27,7 +31,7 @@ const script = `
   left() { for pid; do kill -0 "$pid" && return; done; return 1; }
   tenths=0
   while [ $tenths -lt 150 ] && left $first; do sleep 0.1; tenths=$((tenths + 1)); done
-  kill -TERM $$
+  kill -s "$signal" $$
   tenths=0
   while [ $tenths -lt 100 ] && left $$; do sleep 0.1; tenths=$((tenths + 1)); done
   left $$ && kill -KILL $$
@@ -35,15 +39,15 @@ const script = `
 exec "$@" 3<&-`
 
 /**
- * Starts a program that ends when this process is gone: by SIGTERM, and 10 s later by SIGKILL. It has a process group of its own, so
+ * Starts a program that ends when this process is gone: by `endSignal`, and 10 s later by SIGKILL. It has a process group of its own, so
  * what a terminal sends (Ctrl-C, hang-up) reaches this process alone.
  */
 export function spawnBound(
   command: string,
   args: readonly string[],
-  { keepOpen, ...options }: BoundOptions = {},
+  { keepOpen, endSignal = 'TERM', ...options }: BoundOptions = {},
 ): BoundProcess {
-  const child = spawn('/bin/sh', ['-c', script, 'sh', command, ...args], {
+  const child = spawn('/bin/sh', ['-c', script, 'sh', endSignal, command, ...args], {
     ...options,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', keepOpen ?? 'ignore'],

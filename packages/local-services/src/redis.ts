@@ -1,16 +1,16 @@
-import { type ChildProcess, execFile } from 'node:child_process'
-import { createHash, randomInt } from 'node:crypto'
+import type { ChildProcess } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { type BoundOptions, type BoundProcess, spawnBound } from './bound-process.ts'
+import { answers, during, endOf, freePort, run, stop } from './server-process.ts'
+
+export { freePort } from './server-process.ts'
 
 // A Redis for people and tests without one: a server process of their own, on this machine, as durable as orders need.
-
-const run = promisify(execFile)
 
 /** How a Redis server can be run here. */
 export type RedisServer =
@@ -53,7 +53,6 @@ const IMAGE = 'redis:7.4.2-alpine'
 
 /** How long a server may take to read its append-only file at the start (ms). */
 const START_MS_MAX = 120_000
-const STOP_MS_MAX = 5_000
 
 /** A configuration that redis-server reads before its arguments; in its folder, which is its working directory. */
 const SECRET_FILE = 'password.conf'
@@ -100,12 +99,6 @@ async function binary(command: string, reasons: string[]): Promise<RedisServer |
   reasons.push(`${command} is ${version}: ${VERSION_MIN}.0 or newer is needed`)
   return undefined
 }
-
-const answers = (command: string, args: string[]): Promise<boolean> =>
-  run(command, args, { timeout: 5_000 }).then(
-    () => true,
-    () => false,
-  )
 
 /** Debian starts a server of its own after an install; RUNLEVEL=1 tells it not to. */
 async function installFromDebian(): Promise<void> {
@@ -174,19 +167,6 @@ function spawnServer(
   return spawnBound('docker', [...container, ...command], options)
 }
 
-function endOf({ process: child }: BoundProcess): Promise<string> {
-  let said = ''
-  const listen = (chunk: Buffer) => {
-    said = (said + chunk.toString()).slice(-2_000)
-  }
-  child.stdout?.on('data', listen)
-  child.stderr?.on('data', listen)
-  return new Promise((resolve) => {
-    child.once('error', ({ message }) => resolve(message))
-    child.once('close', (code, signal) => resolve(`${signal ?? `exit code ${code}`}\n${said}`))
-  })
-}
-
 /** How long a server may take to reply to one PING, and how long until it is asked again (ms). */
 const PING_MS_MAX = 1_000
 const PING_AGAIN_MS = 20
@@ -209,46 +189,4 @@ function ping(port: number, password: string | undefined): Promise<string> {
   socket.setTimeout(PING_MS_MAX, () => socket.destroy(new Error('no reply')))
   socket.end(`${password === undefined ? '' : `AUTH ${password}\r\n`}PING\r\nQUIT\r\n`)
   return text(socket).finally(() => socket.destroy())
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  const killing = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
-  await ended
-  clearTimeout(killing)
-}
-
-/** Runs a step and says what it is when it takes longer than a second. */
-async function during<T>(
-  step: string,
-  onProgress: (step: string) => void,
-  body: () => Promise<T>,
-): Promise<T> {
-  const telling = setTimeout(() => onProgress(step), 1_000)
-  try {
-    return await body()
-  } finally {
-    clearTimeout(telling)
-  }
-}
-
-/**
- * Where systems do not take ports for outgoing connections from (Linux: 32768 and up): one of those may be taken between
- * being found free and being listened on.
- */
-const PORTS = { from: 20_000, to: 32_000 } as const
-
-/** A port nobody listens on now. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(PORTS.from, PORTS.to)
-    const server = createServer()
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
-    })
-    await new Promise((resolve) => server.close(resolve))
-    if (free) return port
-  }
 }
