@@ -20,10 +20,10 @@ test.each(['place', 'inquire'] as const)(
   (kind) => {
     const admission = admissionWith()
     const taken = Array.from({ length: 3 }, () => admission.take(kind, client))
-    expect(admission.tooMuch(kind, client)).toBe('3 are in hand here')
-    expect(admission.tooMuch(kind === 'place' ? 'inquire' : 'place', client)).toBeUndefined()
+    expect(admission.reasonToRefuse(kind, client)).toBe('3 are in hand here')
+    expect(admission.reasonToRefuse(kind === 'place' ? 'inquire' : 'place', client)).toBeUndefined()
     taken[0]?.(true)
-    expect(admission.tooMuch(kind, client)).toBeUndefined()
+    expect(admission.reasonToRefuse(kind, client)).toBeUndefined()
   },
 )
 
@@ -36,17 +36,18 @@ test('inquiries wait for the signatures of orders, and orders for none of inquir
   opened.push(admission)
   const taken = (kind: 'place' | 'inquire') => {
     let took = 0
-    for (; admission.tooMuch(kind, client) === undefined; took += 1) admission.take(kind, client)
+    for (; admission.reasonToRefuse(kind, client) === undefined; took += 1)
+      admission.take(kind, client)
     return took
   }
   expect(taken('inquire')).toBe(45) // Of the 50 that are signed in half the wait.
   expect(taken('place')).toBe(45)
-  expect(admission.tooMuch('inquire', { clientId: 'C-2' })).toBeUndefined()
+  expect(admission.reasonToRefuse('inquire', { clientId: 'C-2' })).toBeUndefined()
 })
 
 test('past the open orders', () => {
-  expect(admissionWith(4).tooMuch('place', client)).toBeUndefined()
-  expect(admissionWith(5).tooMuch('place', client)).toBe('5 orders are open')
+  expect(admissionWith(4).reasonToRefuse('place', client)).toBeUndefined()
+  expect(admissionWith(5).reasonToRefuse('place', client)).toBe('5 orders are open')
 })
 
 test('a client that has its share of the open orders leaves the rest to others', () => {
@@ -59,7 +60,7 @@ test('a client that has its share of the open orders leaves the rest to others',
       (clientId) => shares[clientId] ?? 0,
     )
     opened.push(admission)
-    return ['A', 'B', 'C'].filter((clientId) => admission.tooMuch('place', { clientId }))
+    return ['A', 'B', 'C'].filter((clientId) => admission.reasonToRefuse('place', { clientId }))
   }
   expect(refusedAt(700)).toEqual([])
   expect(refusedAt(810)).toEqual(['A'])
@@ -70,11 +71,11 @@ test('a client that has its share of the open orders leaves the rest to others',
 test('past a client’s rate, and that client alone', () => {
   const admission = admissionWith()
   const limited = { clientId: 'C-2', ordersPerSecondMax: 2 }
-  expect(admission.tooMuch('place', limited)).toBeUndefined()
-  expect(admission.tooMuch('place', limited)).toBeUndefined()
-  expect(admission.tooMuch('place', limited)).toBe('the client sends more than 2 a second')
-  expect(admission.tooMuch('place', { ...limited, clientId: 'C-3' })).toBeUndefined()
-  expect(admission.tooMuch('place', client)).toBeUndefined()
+  expect(admission.reasonToRefuse('place', limited)).toBeUndefined()
+  expect(admission.reasonToRefuse('place', limited)).toBeUndefined()
+  expect(admission.reasonToRefuse('place', limited)).toBe('the client sends more than 2 a second')
+  expect(admission.reasonToRefuse('place', { ...limited, clientId: 'C-3' })).toBeUndefined()
+  expect(admission.reasonToRefuse('place', client)).toBeUndefined()
 })
 
 test('while the event loop is late, until it is not', async () => {
@@ -84,8 +85,10 @@ test('while the event loop is late, until it is not', async () => {
     const until = performance.now() + 400
     while (performance.now() < until);
     await setImmediate()
-    reason = admission.tooMuch('place', client)
+    reason = admission.reasonToRefuse('place', client)
   }
   expect(reason).toMatch(/^the event loop is \d+ ms late$/)
-  await expect.poll(() => admission.tooMuch('place', client), { timeout: 5_000 }).toBeUndefined()
+  await expect
+    .poll(() => admission.reasonToRefuse('place', client), { timeout: 5_000 })
+    .toBeUndefined()
 })

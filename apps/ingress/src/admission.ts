@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { InFlight, LENT } from './in-flight.ts'
+import { FREE_MULTIPLE_MAX, InFlight } from './in-flight.ts'
 import { Rate } from './rate.ts'
 
 export type AdmissionLimits = {
@@ -18,7 +18,7 @@ const EVENT_LOOP_DELAY_MS_MAX = 250
 const LOOK_MS = 200
 
 /** What a client sends. Orders and inquiries have the same bounds, and take nothing from each other. */
-export type Kind = 'place' | 'inquire'
+export type RequestKind = 'place' | 'inquire'
 
 type Asking = { clientId: string; ordersPerSecondMax?: number | undefined }
 
@@ -30,7 +30,7 @@ export class Admission {
   readonly #rates = new Map<string, Rate>()
   readonly #loop = monitorEventLoopDelay({ resolution: 50 }) // In ms. Each look wakes an idle process.
   readonly #look: NodeJS.Timeout
-  readonly #hands: Record<Kind, InFlight>
+  readonly #inFlight: Record<RequestKind, InFlight>
   #looked = { count: 0, sum: 0 }
   #loopDelayMs = 0
 
@@ -52,7 +52,7 @@ export class Admission {
     const place = new InFlight({ max, waitMs, signable })
     // Orders are signed first.
     const inquire = new InFlight({ max, waitMs, signable: (ms) => signable(ms) - place.size })
-    this.#hands = { place, inquire }
+    this.#inFlight = { place, inquire }
     this.#loop.enable()
     this.#look = setInterval(() => this.#lookAtLoop(), LOOK_MS).unref()
   }
@@ -67,12 +67,12 @@ export class Admission {
   }
 
   get inFlight(): number {
-    return this.#hands.place.size
+    return this.#inFlight.place.size
   }
 
   /** Takes in what is not too much, until the function that is returned is called and says whether it was served. */
-  take(kind: Kind, { clientId }: Asking): (served: boolean) => void {
-    return this.#hands[kind].take(clientId)
+  take(kind: RequestKind, { clientId }: Asking): (served: boolean) => void {
+    return this.#inFlight[kind].take(clientId)
   }
 
   /**
@@ -80,8 +80,8 @@ export class Admission {
    * orders or the event loop's delay is past its bound. Undefined if there is room for it; it counts in the client's rate then.
    * It is returned and not thrown: throwing is a tenth of what refusing an order costs.
    */
-  tooMuch(kind: Kind, client: Asking): string | undefined {
-    const inFlight = this.#hands[kind].tooMuch(client.clientId)
+  reasonToRefuse(kind: RequestKind, client: Asking): string | undefined {
+    const inFlight = this.#inFlight[kind].reasonToRefuse(client.clientId)
     if (inFlight !== undefined) return inFlight
     const open = kind === 'place' ? this.#tooManyOpen(client.clientId) : undefined
     if (open !== undefined) return open
@@ -96,12 +96,14 @@ export class Admission {
     const open = this.#openOrders()
     const free = this.#limits.openOrdersMax - open
     if (free <= 0) return `${open} orders are open`
-    if (open < LENT * free) return undefined // Nobody has that many.
+    if (open < FREE_MULTIPLE_MAX * free) return undefined // Nobody has that many.
     const own = Math.round(open * this.#openShareOf(clientId))
-    return own < LENT * free ? undefined : `${own} of the client's orders are open, of ${open}`
+    return own < FREE_MULTIPLE_MAX * free
+      ? undefined
+      : `${own} of the client's orders are open, of ${open}`
   }
 
-  #isTooFast(kind: Kind, { clientId, ordersPerSecondMax }: Asking): boolean {
+  #isTooFast(kind: RequestKind, { clientId, ordersPerSecondMax }: Asking): boolean {
     if (ordersPerSecondMax === undefined) return false
     const name = `${kind} ${clientId} ${ordersPerSecondMax}`
     const rate = this.#rates.get(name) ?? new Rate(ordersPerSecondMax)

@@ -12,13 +12,13 @@ test('every fault of a clients file is named at once', async () => {
     (error) => error,
   )
   expect(error).toBeInstanceOf(ConfigFault)
-  const said: string[] = error.faults
-  expect(said.toSorted()).toEqual([
+  const faults: string[] = error.faults
+  expect(faults.toSorted()).toEqual([
     expect.stringMatching(/clients\.0\.keys\.0\.publicKeyFile: .*missing-1\.pem/),
-    expect.stringMatching(/clients\.1\.clientId: A is there twice/),
+    expect.stringMatching(/clients\.1\.clientId: A is used twice/),
     expect.stringMatching(/clients\.1\.keys\.0\.publicKeyFile: .*missing-2\.pem/),
     expect.stringMatching(/clients\.1\.keys\.1\.publicKeyFile: .*missing-3\.pem/),
-    expect.stringMatching(/clients\.1\.keys\.1\.version: 1 is there twice/),
+    expect.stringMatching(/clients\.1\.keys\.1\.version: 1 is used twice/),
     expect.stringMatching(/clients\.1\.keys\.2\.publicKeyFile: .*missing-4\.pem/),
     expect.stringMatching(/clients\.1\.keys\.2\.version: is a whole number in a string/),
     expect.stringMatching(/clients\.1: .*acquirers/),
@@ -27,15 +27,15 @@ test('every fault of a clients file is named at once', async () => {
 })
 
 test.each([
-  ['a text', 'ACQ.2026.{"a":1}'],
+  ['text of a request', 'ACQ.2026.{"a":1}'],
   ['empty', ''],
   ['with a dot', 'a.b'],
-  ['of other letters', 'CLI\u00c9NT'],
+  ['of non-ASCII letters', 'CLI\u00c9NT'],
   ['too long', 'x'.repeat(65)],
   ['with a line end', 'A\n'],
   ['the reserved one', 'UNKNOWN'],
 ])(
-  'a clientId that is %s stops the start: it would enter what we sign',
+  'a clientId that is %s stops the start: it would be part of what we sign',
   async (_what, clientId) => {
     const file = JSON.stringify({ clients: [{ ...client, clientId }] })
     const { faults } = await parseClients(file, '/nowhere/clients.json').catch((error) => error)

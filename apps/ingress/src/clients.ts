@@ -1,19 +1,22 @@
 import type { KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { ConfigFault, faultsOf, jsonOf, type ReadFile } from '@placeorder/config'
+import { configFaults, parseJsonFile, type ReadFile } from '@placeorder/config'
 import { readPublicKey, UNKNOWN_CLIENT } from '@placeorder/protocol'
 import { z } from 'zod'
 import { inRanges, isSubnet } from './connection/addresses.ts'
-import { keyIn } from './key-in.ts'
+import { readKeyFile } from './read-key-file.ts'
 
-/** Answers carry it in a text we sign, before the first dot: it may hold neither a dot nor what JSON or HTTP is made of. */
+/**
+ * We sign a text that begins with it, up to the first dot: it may have no dot, and nothing of the
+ * syntax of JSON or HTTP.
+ */
 const ClientId = z
   .string()
   .regex(/^[\w-]{1,64}$/, 'is 1 to 64 letters, digits, _ and -')
-  .refine((id) => id !== UNKNOWN_CLIENT, 'is reserved for callers that are not known')
+  .refine((id) => id !== UNKNOWN_CLIENT, 'is reserved for unknown callers')
 
-/** One who may call, as `clients.json` in this directory says. Its keys are read on the way. */
+/** An entry of `clients.json` in this directory. Its keys are read while it is parsed. */
 const clientEntry = (directory: string, read: ReadFile) =>
   z.strictObject({
     clientId: ClientId,
@@ -26,15 +29,15 @@ const clientEntry = (directory: string, read: ReadFile) =>
             .string()
             .min(1)
             .transform((file, context) =>
-              keyIn(resolve(directory, file), read, readPublicKey).catch((error: unknown) => {
-                context.addIssue(faultsOf(error).join('; '))
+              readKeyFile(resolve(directory, file), read, readPublicKey).catch((error: unknown) => {
+                context.addIssue(configFaults(error).join('; '))
                 return z.NEVER
               }),
             ),
         }),
       )
       .min(1)
-      .superRefine(once('version'), whatever),
+      .superRefine(uniqueBy('version'), evenIfFaulty),
     addresses: z
       .array(z.string().refine(isSubnet, 'is an address or a range such as 10.0.0.0/8'))
       .optional(),
@@ -45,31 +48,36 @@ type ClientEntry = z.output<ReturnType<typeof clientEntry>>
 /** `config/clients.json`. */
 const clientsFile = (directory: string, read: ReadFile) =>
   z.strictObject({
-    clients: z.array(clientEntry(directory, read)).min(1).superRefine(once('clientId'), whatever),
+    clients: z
+      .array(clientEntry(directory, read))
+      .min(1)
+      .superRefine(uniqueBy('clientId'), evenIfFaulty),
   })
 
-/** For a look at a list that is taken whatever else is wrong with it, so that every fault is named. */
-const whatever = { when: ({ value }: { value: unknown }) => Array.isArray(value) }
+/**
+ * Runs a refinement on a list even if other parts of it are faulty, so that every fault is named.
+ */
+const evenIfFaulty = { when: ({ value }: { value: unknown }) => Array.isArray(value) }
 
-/** Tells of the entries of a list in which a field says what it says in another. */
-function once<K extends string>(field: K) {
+/** Reports the entries of a list whose `field` has the value of an earlier entry. */
+function uniqueBy<K extends string>(field: K) {
   return (list: ({ [F in K]?: string } | null)[], context: z.core.$RefinementCtx): void => {
     const before = new Set<string>()
     for (const [at, entry] of list.entries()) {
-      const said = entry?.[field]
-      if (said === undefined) continue
-      if (before.has(said))
-        context.addIssue({ code: 'custom', path: [at, field], message: `${said} is there twice` })
-      before.add(said)
+      const value = entry?.[field]
+      if (value === undefined) continue
+      if (before.has(value))
+        context.addIssue({ code: 'custom', path: [at, field], message: `${value} is used twice` })
+      before.add(value)
     }
   }
 }
 
-/** A caller that is known. */
+/** A known caller. */
 export type Client = {
   clientId: string
   acquirerIds: ReadonlySet<string>
-  /** The key of a version; without a version the newest. */
+  /** The key of a version; without a version, the newest one. */
   key: (version: string | undefined) => KeyObject | undefined
   /** Whether it may call from this address. */
   mayCallFrom: (address: string) => boolean
@@ -87,13 +95,8 @@ export async function parseClients(
   path: string,
   read: ReadFile = readFile,
 ): Promise<Clients> {
-  const file = await clientsFile(dirname(path), read).safeParseAsync(jsonOf(text, path))
-  if (!file.success) {
-    throw new ConfigFault(
-      file.error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`),
-    )
-  }
-  return new Map(file.data.clients.map((entry) => [entry.clientId, clientOf(entry)]))
+  const { clients } = await parseJsonFile(clientsFile(dirname(path), read), text, path)
+  return new Map(clients.map((entry) => [entry.clientId, clientOf(entry)]))
 }
 
 function clientOf(entry: ClientEntry): Client {

@@ -14,25 +14,25 @@ function simulate({
   forMs,
 }: Record<'comeASecond' | 'servedASecond' | 'forMs', number>) {
   let now = 0
-  const hand = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => now })
-  const queue: { since: number; putAway: (served: boolean) => void }[] = []
+  const inFlight = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => now })
+  const queue: { since: number; release: (served: boolean) => void }[] = []
   const told = { came: 0, refused: 0, served: 0, late: 0, slowestMs: 0 }
   let come = 0
   let serve = 0
   for (; now < forMs; now += 1) {
     for (come += comeASecond / 1_000; come >= 1; come -= 1) {
       told.came += 1
-      if (hand.tooMuch('A') !== undefined) told.refused += 1
-      else queue.push({ since: now, putAway: hand.take('A') })
+      if (inFlight.reasonToRefuse('A') !== undefined) told.refused += 1
+      else queue.push({ since: now, release: inFlight.take('A') })
     }
     for (
       serve = Math.min(serve + servedASecond / 1_000, 1);
       serve >= 1 && queue.length > 0;
       serve -= 1
     ) {
-      const { since, putAway } = queue.shift() ?? { since: 0, putAway: () => {} }
+      const { since, release } = queue.shift() ?? { since: 0, release: () => {} }
       const ms = now - since
-      putAway(ms <= WAIT_MS)
+      release(ms <= WAIT_MS)
       if (ms > WAIT_MS) told.late += 1
       else told.served += 1
       if (ms <= WAIT_MS) told.slowestMs = Math.max(told.slowestMs, ms)
@@ -70,51 +70,52 @@ test.each([
 )
 
 test('a burst upon rest is taken: nothing says yet that it could not be served', () => {
-  const hand = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => 5_000 })
-  for (let came = 0; came < 2_000; came += 1) if (hand.tooMuch('A') === undefined) hand.take('A')
-  expect(hand.size).toBe(Math.ceil((IN_FLIGHT_MAX * 8) / 9))
+  const inFlight = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => 5_000 })
+  for (let came = 0; came < 2_000; came += 1)
+    if (inFlight.reasonToRefuse('A') === undefined) inFlight.take('A')
+  expect(inFlight.size).toBe(Math.ceil((IN_FLIGHT_MAX * 8) / 9))
 })
 
 test('with nobody serving, few are taken; once some are served again, so are many', () => {
   let now = 0
-  const hand = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => now })
+  const inFlight = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => now })
   const held: ((served: boolean) => void)[] = []
-  const come = () => hand.tooMuch('A') === undefined && held.push(hand.take('A'))
+  const come = () => inFlight.reasonToRefuse('A') === undefined && held.push(inFlight.take('A'))
   for (; now < 2_000; now += 1) come()
   expect(held.length).toBeLessThan(500)
   const before = held.length
-  for (const putAway of held.splice(0)) putAway(false)
+  for (const release of held.splice(0)) release(false)
   for (; now < 3_000; now += 1) come()
   expect(before).toBeGreaterThan(0)
   for (; now < 6_000; now += 1) {
     held.shift()?.(true)
     come()
   }
-  expect(hand.tooMuch('A')).toBeUndefined()
+  expect(inFlight.reasonToRefuse('A')).toBeUndefined()
 })
 
 test('whoever was put away is in hand no more', () => {
-  const hand = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS })
-  const putAway = hand.take('A')
-  expect(hand.size).toBe(1)
-  putAway(false)
-  expect(hand.size).toBe(0)
+  const inFlight = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS })
+  const release = inFlight.take('A')
+  expect(inFlight.size).toBe(1)
+  release(false)
+  expect(inFlight.size).toBe(0)
 })
 
 describe('clients share what room there is', () => {
   /** A hand into which clients send as much as it takes; gives how many each has. */
-  function filledBy(clients: string[], hand: InFlight): Record<string, number> {
+  function filledBy(clients: string[], inFlight: InFlight): Record<string, number> {
     const has = Object.fromEntries(clients.map((client) => [client, 0]))
     for (let came = 0; came < 2 * IN_FLIGHT_MAX; came += 1) {
       for (const client of clients) {
-        if (hand.tooMuch(client) !== undefined) continue
-        hand.take(client)
+        if (inFlight.reasonToRefuse(client) !== undefined) continue
+        inFlight.take(client)
         has[client] = (has[client] ?? 0) + 1
       }
     }
     return has
   }
-  const handOf = (signable = (_ms: number) => Number.POSITIVE_INFINITY) =>
+  const inFlightOf = (signable = (_ms: number) => Number.POSITIVE_INFINITY) =>
     new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, signable, now: () => 0 })
 
   test.each([
@@ -122,30 +123,30 @@ describe('clients share what room there is', () => {
     [['A', 'B'], 942],
     [['A', 'B', 'C', 'D'], 485],
   ])('%j that ask for all of it have as much each: %i', (clients, each) => {
-    for (const has of Object.values(filledBy(clients, handOf())))
+    for (const has of Object.values(filledBy(clients, inFlightOf())))
       expect(Math.abs(has - each)).toBeLessThanOrEqual(1)
   })
 
   test.each([
-    ['what may be in hand', handOf()],
-    ['what can be signed in time', handOf((ms) => ms / 10)],
-  ])('a client that has filled %s leaves room for the next one', (_what, hand) => {
-    filledBy(['A'], hand)
-    expect(hand.tooMuch('A')).toBeDefined()
-    const { B = 0 } = filledBy(['B'], hand)
-    expect(B).toBeGreaterThan(hand.size / 20)
+    ['what may be in hand', inFlightOf()],
+    ['what can be signed in time', inFlightOf((ms) => ms / 10)],
+  ])('a client that has filled %s leaves room for the next one', (_what, inFlight) => {
+    filledBy(['A'], inFlight)
+    expect(inFlight.reasonToRefuse('A')).toBeDefined()
+    const { B = 0 } = filledBy(['B'], inFlight)
+    expect(B).toBeGreaterThan(inFlight.size / 20)
   })
 
   test('a client with nothing in hand is served while another’s orders queue', () => {
     let now = 0
-    const hand = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => now })
+    const inFlight = new InFlight({ max: IN_FLIGHT_MAX, waitMs: WAIT_MS, now: () => now })
     const queue: ((served: boolean) => void)[] = []
     let refused = 0
     for (; now < 10_000; now += 1) {
       for (let came = 0; came < 3; came += 1)
-        if (hand.tooMuch('A') === undefined) queue.push(hand.take('A'))
-      if (now % 50 === 0 && hand.tooMuch('B') !== undefined) refused += 1
-      else if (now % 50 === 0) queue.push(hand.take('B'))
+        if (inFlight.reasonToRefuse('A') === undefined) queue.push(inFlight.take('A'))
+      if (now % 50 === 0 && inFlight.reasonToRefuse('B') !== undefined) refused += 1
+      else if (now % 50 === 0) queue.push(inFlight.take('B'))
       if (now % 2 === 0) queue.shift()?.(true)
     }
     expect(refused).toBe(0)
@@ -155,14 +156,15 @@ describe('clients share what room there is', () => {
 test.each([1, 2, 5, 20])(
   'with a signature each %i ms, what is taken at once is signed within half the wait',
   (paceMs) => {
-    const hand = new InFlight({
+    const inFlight = new InFlight({
       max: IN_FLIGHT_MAX,
       waitMs: WAIT_MS,
       signable: (ms) => ms / paceMs,
       now: () => 0,
     })
-    for (let came = 0; came < 10_000; came += 1) if (hand.tooMuch('A') === undefined) hand.take('A')
-    expect(hand.size * paceMs).toBeLessThanOrEqual(WAIT_MS / 2)
-    expect(hand.size).toBeGreaterThanOrEqual(Math.min(1_700, (0.8 * WAIT_MS) / 2 / paceMs))
+    for (let came = 0; came < 10_000; came += 1)
+      if (inFlight.reasonToRefuse('A') === undefined) inFlight.take('A')
+    expect(inFlight.size * paceMs).toBeLessThanOrEqual(WAIT_MS / 2)
+    expect(inFlight.size).toBeGreaterThanOrEqual(Math.min(1_700, (0.8 * WAIT_MS) / 2 / paceMs))
   },
 )

@@ -15,7 +15,7 @@ const EXPECTED_SHARE_MAX = 1 / 2
  * A client may have so many times what is free. So one client alone may fill eight ninths, two that ask for all of it have
  * eight seventeenths each, and there is always something left for the next one.
  */
-export const LENT = 8
+export const FREE_MULTIPLE_MAX = 8
 
 export type InFlightOptions = {
   /** How many may be in hand, of all clients together. */
@@ -73,13 +73,13 @@ export class InFlight {
   }
 
   /** Why one more of this client is too much; undefined if there is room for it. */
-  tooMuch(clientId: string): string | undefined {
+  reasonToRefuse(clientId: string): string | undefined {
     const { max } = this.#options
     const [size, own, room] = [this.size, this.#heldBy.get(clientId) ?? 0, this.#room()]
     if (size >= max) return `${size} are in hand here`
     const others = this.#heldBy.size - Number(own > 0)
     const isOwn = own < room / (2 * (others + 1)) // Half of an equal share is nobody else's, however full it is.
-    if (isOwn || own < LENT * (room - size)) return undefined
+    if (isOwn || own < FREE_MULTIPLE_MAX * (room - size)) return undefined
     if (room === max) return `${own} of the client's are in hand here, of ${size}`
     const expectedMs = (size / room) * this.#expectedMsMax
     return `it would wait for ${Number.isFinite(expectedMs) ? Math.round(expectedMs) : 'many'} ms`

@@ -21,7 +21,7 @@ function storeThat(changes: Partial<InquireOrderDeps> = {}): InquireOrderDeps {
   return {
     orders: { record: async (orderId) => (orderId === orderIdOf(order) ? record : undefined) },
     durability: { replicated: async () => true, absent: async () => true },
-    waits: new Deadlines(),
+    deadlines: new Deadlines(),
     waitMs: 50,
     ...changes,
   }

@@ -10,7 +10,7 @@ import { before, type Deadlines } from './deadlines.ts'
 export type InquireOrderDeps = {
   orders: Pick<Orders, 'record'>
   durability: Pick<Durability, 'replicated' | 'absent'>
-  waits: Deadlines
+  deadlines: Deadlines
   waitMs: number
 }
 
@@ -21,9 +21,9 @@ export type InquireOrderDeps = {
  */
 export function inquireOrder(
   { acquirerId, pspId, paymentId }: InquiryOrderRequest,
-  { orders, durability, waits, waitMs }: InquireOrderDeps,
+  { orders, durability, deadlines, waitMs }: InquireOrderDeps,
 ): Promise<InquiryOrderAnswer> {
-  return waits.within(waitMs, async (signal) => {
+  return deadlines.within(waitMs, async (signal) => {
     const orderId = orderIdOf({ acquirerId, paymentId })
     const record = await before(orders.record(orderId), signal)
     const outcome = record?.outcome && outcomeOf(record.outcome, record.passThroughInfo)

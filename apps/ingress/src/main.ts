@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, live, liveFile, readEnvironment } from '@placeorder/config'
 import { namesOf, openIngressStore } from '@placeorder/store'
 import {
-  beginProcess,
+  beginStartup,
   durabilityCheck,
   LogThrottle,
   openLog,
@@ -22,7 +22,7 @@ import { readAllSent } from './connection/raw-server.ts'
 import { liveTls } from './connection/tls.ts'
 import { Deadlines } from './deadlines.ts'
 import { NewOrders } from './new-orders.ts'
-import { buildAdminServer, countAnswers } from './observer.ts'
+import { buildAdminServer, observeAnswers } from './observer.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { buildServer } from './server.ts'
 import { Signer } from './signing/signer.ts'
@@ -56,7 +56,7 @@ Answers Alipay+ over signed HTTP. It takes no arguments: docs/configuration.md l
 .env.example has their defaults.
 `
 
-const { begun } = beginProcess({ name: 'ingress', help, args: process.argv.slice(2) })
+const { started } = beginStartup({ name: 'ingress', help, args: process.argv.slice(2) })
 const env = readEnvironment(IngressEnvironment, process.env)
 const log = openLog({ name: 'ingress', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('ingress', env.WAIT_MS)
@@ -77,7 +77,7 @@ process.on('SIGHUP', async () => {
   await Promise.all([clients, signingKey, tls].map((file) => file?.reload()))
   log.info({ signal: 'SIGHUP' }, 'the files were read again')
 })
-const ofRequeued = reportRequeued(metrics, log)
+const logRequeued = reportRequeued(metrics, log)
 const store = await openIngressStore({
   address: addressOf(env),
   shards: env.SHARDS,
@@ -89,7 +89,7 @@ const store = await openIngressStore({
     metrics.groupOrders.observe({ kind: 'intake' }, orders)
     metrics.redisRoundTrip.observe(claimMs / 1000)
   },
-  onRequeued: (mended) => ofRequeued(mended.map(namesOf)),
+  onRequeued: (mended) => logRequeued(mended.map(namesOf)),
   onAnnounced: (ageMs) => metrics.stage('announce', ageMs / 1000),
 })
 const signatures = new SigningQueue(Math.max(1, Number(process.env.UV_THREADPOOL_SIZE) || 1))
@@ -101,11 +101,11 @@ const admission = new Admission(
   () => signatures.paceMs,
   (clientId) => store.openShares.of(clientId),
 )
-const waits = new Deadlines()
+const deadlines = new Deadlines()
 const newOrders = new NewOrders({
   ...store,
   mode: env.DURABILITY,
-  waits,
+  deadlines,
   waitMs: env.WAIT_MS,
   log,
 })
@@ -143,7 +143,7 @@ const app = buildServer({
   requestTimeToleranceMs: env.REQUEST_TIME_TOLERANCE_MS,
   use: {
     ...store,
-    waits,
+    deadlines,
     get waitMs() {
       return Math.max(env.WAIT_MS - SIGNATURES_KEPT * signatures.signMs, env.WAIT_MS / 2)
     },
@@ -151,7 +151,7 @@ const app = buildServer({
     onFault: (orderId, err, what) => log.warn({ ...namesOf(orderId), err }, what),
   },
   log,
-  onAnswer: countAnswers(metrics, log),
+  onAnswer: observeAnswers(metrics, log),
   stage: metrics.stage,
   tracing,
   trustProxy: env.TRUST_PROXY,
@@ -168,7 +168,7 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   await wait(env.DRAIN_MS) // Connections on their way still come in, and those kept alive are told to go.
   await readAllSent(app.server)
   let last = setTimeout(() => {
-    waits.abortAll()
+    deadlines.abortAll()
     last = setTimeout(() => connections.destroyAll(), LAST_ANSWER_MS)
   }, LAST_WAIT_MS)
   await app.close() // No new requests; those in hand still get their answer.
@@ -185,5 +185,5 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
 await newOrders.look()
 await app.listen({ port: env.PORT, host: env.HOST, backlog: BACKLOG })
 const at = { address: app.server.address(), admin: await admin.listen() }
-begun()
+started()
 log.info(at, 'listening')

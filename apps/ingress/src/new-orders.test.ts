@@ -1,9 +1,9 @@
-import type { Durable } from '@placeorder/telemetry'
+import type { DurabilitySource } from '@placeorder/telemetry'
 import { afterEach, expect, test } from 'vitest'
 import { Deadlines } from './deadlines.ts'
 import { NewOrders } from './new-orders.ts'
 
-type Report = Awaited<ReturnType<Durable['report']>>
+type Report = Awaited<ReturnType<DurabilitySource['report']>>
 const fine: Report = {
   faults: [],
   unseen: [],
@@ -24,7 +24,7 @@ function newOrdersOn(report: () => Promise<Partial<Report>>, mode: 'strict' | 'r
     durability: { report: async () => ({ ...fine, ...(await report()) }) },
     orders: { record: async () => undefined },
     mode,
-    waits: new Deadlines(),
+    deadlines: new Deadlines(),
     waitMs: 1_000,
     log: { error: (...line: unknown[]) => lines.push(String(line[1])), info: () => {} },
   })

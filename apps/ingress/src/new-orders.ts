@@ -1,16 +1,16 @@
 import { type OrderNames, type Orders, orderIdOf } from '@placeorder/store'
-import type { Durable, Logger } from '@placeorder/telemetry'
+import type { DurabilitySource, Logger } from '@placeorder/telemetry'
 import { before, type Deadlines } from './deadlines.ts'
 
 /** How often Redis is looked at, in ms. */
 const LOOK_MS = 1_000
 
 export type NewOrdersDeps = {
-  durability: Durable
+  durability: DurabilitySource
   orders: Pick<Orders, 'record'>
   /** With `strict`, a Redis that is seen not to be durable gets no new orders. */
   mode: 'strict' | 'relaxed'
-  waits: Deadlines
+  deadlines: Deadlines
   waitMs: number
   log: Pick<Logger, 'error' | 'info'>
 }
@@ -43,8 +43,8 @@ export class NewOrders {
   async refusalOf(names: OrderNames): Promise<string | undefined> {
     const refused = this.#refused
     if (refused === undefined) return undefined
-    const { orders, waits, waitMs } = this.#deps
-    const record = await waits.within(waitMs, (signal) =>
+    const { orders, deadlines, waitMs } = this.#deps
+    const record = await deadlines.within(waitMs, (signal) =>
       before(orders.record(orderIdOf(names)), signal),
     )
     return record === undefined ? `no new orders: ${refused}` : undefined

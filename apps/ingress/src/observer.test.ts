@@ -1,8 +1,8 @@
 import { openMetrics } from '@placeorder/telemetry'
 import { afterEach, expect, test, vi } from 'vitest'
-import { buildAdminServer, countAnswers } from './observer.ts'
+import { buildAdminServer, observeAnswers } from './observer.ts'
 import { openApiDocument } from './openapi/document.ts'
-import type { Answered } from './reply.ts'
+import type { SentAnswer } from './reply.ts'
 
 const paths = { placeOrder: '/acquirer/place', inquireOrder: '/acquirer/inquire' }
 
@@ -12,7 +12,7 @@ test('in an overload a client has one line a second, which tells how many more t
   vi.useFakeTimers()
   const metrics = openMetrics('ingress')
   const lines: object[] = []
-  const count = countAnswers(metrics, {
+  const count = observeAnswers(metrics, {
     info: (line: object) => void lines.push(line),
     debug: () => {},
   })
@@ -45,9 +45,9 @@ test('unauthenticated refusals share a line per code and second; all are counted
   const metrics = openMetrics('ingress')
   const lines: object[] = []
   const info = (line: object) => void lines.push(line)
-  const count = countAnswers(metrics, { info, debug: () => {} })
+  const count = observeAnswers(metrics, { info, debug: () => {} })
   const answer = (
-    endpoint: Answered['endpoint'],
+    endpoint: SentAnswer['endpoint'],
     code: string,
     clientId?: string,
     verified = false,

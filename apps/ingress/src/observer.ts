@@ -1,7 +1,7 @@
 import { isResultCode, statusOf } from '@placeorder/protocol'
 import {
   type Admin,
-  type Backlogged,
+  type BacklogSource,
   buildAdmin,
   type HealthCheck,
   type Logger,
@@ -11,7 +11,7 @@ import {
 } from '@placeorder/telemetry'
 import type { Admission } from './admission.ts'
 import { KnownSources } from './connection/known-sources.ts'
-import type { Answered } from './reply.ts'
+import type { SentAnswer } from './reply.ts'
 import type { SigningQueue } from './signing/signing-queue.ts'
 
 /** Codes that say that a caller's signature or key is wrong; an operator is woken when a client's become many. */
@@ -25,10 +25,10 @@ const REPEATED_LOGGED_MS = 1_000
  * change nothing. The refusals of a client in an overload share a line, and so do those of
  * unauthenticated callers with the same code; it says how many `more` there were since the last.
  */
-export function countAnswers(
+export function observeAnswers(
   metrics: Metrics,
   log: Pick<Logger, 'info' | 'debug'>,
-): (answered: Answered) => void {
+): (answered: SentAnswer) => void {
   const repeated = new LogThrottle(REPEATED_LOGGED_MS)
   const bound = new Map<string, ReturnType<typeof bind>>()
   const bind = (endpoint: string, code: string) => ({
@@ -75,7 +75,7 @@ export type AdminServerDeps = {
   redis: HealthCheck
   signatures: Pick<SigningQueue, 'size'>
   admission: Pick<Admission, 'inFlight'>
-  orders: Backlogged
+  orders: BacklogSource
   shards: number
   /** What callers may send, and are answered. */
   openApi: object

@@ -35,7 +35,7 @@ function storeThat({
       outcomeOf: outcome,
     },
     durability: { replicated },
-    waits: new Deadlines(),
+    deadlines: new Deadlines(),
     stage: () => {},
     onFault: () => {},
     waitMs,
@@ -200,6 +200,6 @@ test('an ending process answers what it knows, at once', async () => {
   const deps = storeThat({ waitMs: 60_000 })
   const answered = codeOf(deps)
   await new Promise((resolve) => setImmediate(resolve))
-  deps.waits.abortAll()
+  deps.deadlines.abortAll()
   expect(await answered).toBe('PAYMENT_IN_PROCESS')
 })

@@ -17,7 +17,7 @@ export type PlaceOrderDeps = {
   intake: Pick<Intake, 'accept'>
   orders: Pick<Orders, 'during' | 'outcomeOf'>
   durability: Pick<Durability, 'replicated'>
-  waits: Deadlines
+  deadlines: Deadlines
   waitMs: number
   stage: Metrics['stage']
   /** Told why an order is answered U. */
@@ -28,7 +28,7 @@ export type PlaceOrderDeps = {
 const LAST_LOOK_MS = 100
 
 /**
- * Takes an order in and waits, within bounds, for its outcome. Never throws for what Redis does: that is a U. `expecting` is
+ * Takes an order in and deadlines, within bounds, for its outcome. Never throws for what Redis does: that is a U. `expecting` is
  * told of the answer it will have, most likely, once it is taken in.
  */
 export function placeOrder(
@@ -38,7 +38,7 @@ export function placeOrder(
 ): Promise<PlaceOrderAnswer> {
   const orderId = orderIdOf(incoming.order)
   const arrivedAt = performance.now()
-  return deps.waits.within(deps.waitMs, (signal) =>
+  return deps.deadlines.within(deps.waitMs, (signal) =>
     deps.orders.during(orderId, signal, async (announced) => {
       const taken = await deps.intake.accept(incoming, signal).catch((error: unknown) => {
         deps.onFault(orderId, error, 'an order may be taken in, or not')
@@ -67,7 +67,7 @@ function lastLook(
   held: Promise<boolean>,
   deps: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
-  return deps.waits.within(LAST_LOOK_MS, async (signal) => {
+  return deps.deadlines.within(LAST_LOOK_MS, async (signal) => {
     const outcome = await before(deps.orders.outcomeOf(orderId), signal).catch((error: unknown) => {
       if (!signal.aborted) deps.onFault(orderId, error, 'the outcome of an order cannot be read')
     })

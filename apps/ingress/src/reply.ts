@@ -1,16 +1,16 @@
 import { answer, isResultCode, type ResultCode, statusOf } from '@placeorder/protocol'
-import type { Metrics, Step } from '@placeorder/telemetry'
+import type { Metrics, TraceSpan } from '@placeorder/telemetry'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { addresseeOf } from './addressee.ts'
 import type { Client, Clients } from './clients.ts'
 import { addressIn } from './connection/addresses.ts'
-import type { AnswerHeaders, AnswerToSign, Expected, Signer } from './signing/signer.ts'
-import { Late, type Rank } from './signing/signing-queue.ts'
+import type { AnswerHeaders, AnswerToSign, ExpectedAnswer, Signer } from './signing/signer.ts'
+import { type Rank, SigningTimeout } from './signing/signing-queue.ts'
 
 export type Endpoint = 'place' | 'inquire' | 'none'
 
 /** An answer as it left, for the operator. `seconds` is from the arrival of the request's headers to its signature. */
-export type Answered = {
+export type SentAnswer = {
   endpoint: Endpoint
   code: string
   /** The client the request names, if there is such a one; whether it was that client, `code` says. */
@@ -28,14 +28,14 @@ export type Answered = {
 export type ReplyDeps = {
   clients: () => Clients
   signer: Signer
-  onAnswer: (answered: Answered) => void
+  onAnswer: (answered: SentAnswer) => void
   stage: Metrics['stage']
   /** True once the process is to end: callers are then told to come back on another connection. */
   draining: () => boolean
 }
 
 /** What became known of a request on its way. */
-export type Seen = {
+export type RequestState = {
   arrivedAt: number
   /** By when its answer is to be signed, of performance.now. */
   deadlineAt: number
@@ -46,24 +46,24 @@ export type Seen = {
   paymentId?: string
   reason?: string | undefined
   /** The order's way from its arrival to its signed answer. */
-  step?: Step
+  span?: TraceSpan
   /** Ends what admission holds for it, once its answer is signed: whether it was served. */
-  putAway?: (served: boolean) => void
+  release?: (served: boolean) => void
   /** How soon its answer is signed. */
   rank: Rank
   shareable: boolean
   /** What its answer will be, most likely; signed meanwhile. */
-  expected?: Expected
+  expected?: ExpectedAnswer
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    seen: Seen
+    state: RequestState
   }
 }
 
 /** What is known of a request of which nothing is known but that it came. */
-export const seenNow = (waitMs: number): Seen => ({
+export const newRequestState = (waitMs: number): RequestState => ({
   arrivedAt: performance.now(),
   deadlineAt: performance.now() + waitMs,
   endpoint: 'none',
@@ -73,14 +73,14 @@ export const seenNow = (waitMs: number): Seen => ({
 })
 
 /** An answer that says the same to everybody. */
-export function say({ seen }: FastifyRequest, code: ResultCode): string {
-  seen.code = code
-  seen.shareable = true
+export function sharedAnswer({ state }: FastifyRequest, code: ResultCode): string {
+  state.code = code
+  state.shareable = true
   return JSON.stringify(answer(code))
 }
 
 /** Path and query as received. What is before them in a target in absolute form (`http://host/path`) is not signed. */
-export function targetOf({ raw: { url = '/' } }: FastifyRequest): string {
+export function requestTarget({ raw: { url = '/' } }: FastifyRequest): string {
   return url.startsWith('/') ? url : url.replace(/^\w+:\/\/[^/?#]*/, '') || '/'
 }
 
@@ -95,10 +95,10 @@ export async function signReply(
   deps: ReplyDeps,
 ): Promise<string> {
   const { clients, onAnswer, stage, draining } = deps
-  const { seen } = request
+  const { state } = request
   const signingAt = performance.now()
   const signed = await signedInTime(request, text, deps).finally(() =>
-    seen.putAway?.(!isResultCode(seen.code) || statusOf[seen.code] !== 'U'),
+    state.release?.(!isResultCode(state.code) || statusOf[state.code] !== 'U'),
   )
   if (signed === undefined) {
     reply.raw.destroy()
@@ -106,11 +106,11 @@ export async function signReply(
   }
   reply.code(200).headers({ 'content-type': 'application/json; charset=UTF-8', ...signed.headers })
   if (draining()) reply.header('connection', 'close')
-  seen.step?.end({ attributes: { resultCode: seen.code } })
+  state.span?.end({ attributes: { resultCode: state.code } })
   const now = performance.now()
   stage('sign', (now - signingAt) / 1000)
-  const seconds = (now - seen.arrivedAt) / 1000
-  const { endpoint, code, paymentId, reason, client } = seen
+  const seconds = (now - state.arrivedAt) / 1000
+  const { endpoint, code, paymentId, reason, client } = state
   const { clientId } = clients().get(signed.headers['client-id']) ?? {}
   const from = { verified: client !== undefined, address: () => addressIn(request.ip) }
   onAnswer({ endpoint, code, clientId, paymentId, reason, seconds, ...from })
@@ -118,9 +118,9 @@ export async function signReply(
 }
 
 /** The headers of an answer that is like no other, and begins to be signed before it is known to be the one. */
-export function expectReply(request: FastifyRequest, expected: object, deps: ReplyDeps): void {
+export function prepareReply(request: FastifyRequest, expected: object, deps: ReplyDeps): void {
   const to = toSign(request, JSON.stringify(expected), deps)
-  request.seen.expected = deps.signer.expect({ ...to, shareable: false }, turnOf(request))
+  request.state.expected = deps.signer.prepare({ ...to, shareable: false }, turnOf(request))
 }
 
 type Signed = { text: string; headers: AnswerHeaders }
@@ -134,17 +134,17 @@ async function signedInTime(
   text: string,
   deps: ReplyDeps,
 ): Promise<Signed | undefined> {
-  const { seen } = request
+  const { state } = request
   try {
     return { text, headers: await headersOf(request, text, deps) }
   } catch (error) {
-    if (!(error instanceof Late)) throw error
-    if (seen.client === undefined) return undefined
-    seen.deadlineAt = Number.POSITIVE_INFINITY
-    if (seen.shareable) return { text, headers: await headersOf(request, text, deps) }
-    seen.reason = error.message
-    const code = seen.endpoint === 'place' ? 'PAYMENT_IN_PROCESS' : 'REQUEST_TRAFFIC_EXCEED_LIMIT'
-    const instead = say(request, code)
+    if (!(error instanceof SigningTimeout)) throw error
+    if (state.client === undefined) return undefined
+    state.deadlineAt = Number.POSITIVE_INFINITY
+    if (state.shareable) return { text, headers: await headersOf(request, text, deps) }
+    state.reason = error.message
+    const code = state.endpoint === 'place' ? 'PAYMENT_IN_PROCESS' : 'REQUEST_TRAFFIC_EXCEED_LIMIT'
+    const instead = sharedAnswer(request, code)
     return { text: instead, headers: await headersOf(request, instead, deps) }
   }
 }
@@ -154,16 +154,16 @@ const headersOf = (
   text: string,
   deps: ReplyDeps,
 ): Promise<AnswerHeaders> =>
-  deps.signer.headersFor(toSign(request, text, deps), turnOf(request), request.seen.expected)
+  deps.signer.headersFor(toSign(request, text, deps), turnOf(request), request.state.expected)
 
 const toSign = (request: FastifyRequest, text: string, { clients }: ReplyDeps): AnswerToSign => ({
-  ...addresseeOf(targetOf(request), request.headers['client-id']?.toString(), clients()),
+  ...addresseeOf(requestTarget(request), request.headers['client-id']?.toString(), clients()),
   body: Buffer.from(text),
-  shareable: request.seen.shareable,
+  shareable: request.state.shareable,
 })
 
 /** The answers of one client to orders, to inquiries and its refusals are flows of their own. */
-function turnOf({ seen }: FastifyRequest) {
-  const { rank, client, shareable, deadlineAt } = seen
+function turnOf({ state }: FastifyRequest) {
+  const { rank, client, shareable, deadlineAt } = state
   return { rank, flow: `${client?.clientId ?? ''} ${shareable}`, deadlineAt }
 }

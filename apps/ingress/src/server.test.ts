@@ -10,15 +10,15 @@ import {
   codeOf,
   inquiryPath,
   path,
-  type Sent,
   signedHeaders,
   signerOf,
+  type TestRequest,
   testServer,
   testUse,
 } from '../test/test-server.ts'
 import { Admission } from './admission.ts'
 import { Deadlines } from './deadlines.ts'
-import type { Answered } from './reply.ts'
+import type { SentAnswer } from './reply.ts'
 import { SigningQueue } from './signing/signing-queue.ts'
 
 const app = testServer()
@@ -27,7 +27,7 @@ const good = JSON.stringify(aPlaceOrder())
 
 /** The code a signed request is answered with; `headers` are put over the good ones, '' leaves one out. */
 async function post(
-  { target = path, body = good, headers = {}, ...sent }: Sent = {},
+  { target = path, body = good, headers = {}, ...sent }: TestRequest = {},
   method: InjectOptions['method'] = 'POST',
 ) {
   const all = { ...signedHeaders({ target, body, ...sent }), ...headers }
@@ -260,7 +260,7 @@ describe('nothing gets around the signature', () => {
 })
 
 describe('path and method come before whatever else is odd', () => {
-  const odd: [string, Sent][] = [
+  const odd: [string, TestRequest][] = [
     ['a body that is no JSON', { body: '{' }],
     ['no body', { body: '' }],
     ['a body that is too large', { body: 'x'.repeat(100_000) }],
@@ -279,7 +279,7 @@ describe('path and method come before whatever else is odd', () => {
 })
 
 test('an answer to an unknown path is counted, with its client and the reason', async () => {
-  const told: Answered[] = []
+  const told: SentAnswer[] = []
   const counting = testServer({ onAnswer: (answered) => told.push(answered) })
   const targets = ['/nowhere', '/%zz']
   for (const target of targets)
@@ -353,7 +353,7 @@ const brokenUse = {
     record: async () => undefined,
   },
   durability: { replicated: async () => true, absent: async () => true },
-  waits: new Deadlines(),
+  deadlines: new Deadlines(),
   stage: () => {},
   onFault: () => {},
   waitMs: 50,

@@ -18,7 +18,14 @@ import type { TlsOptions } from './connection/tls.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
 import type { NewOrders } from './new-orders.ts'
 import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
-import { expectReply, type ReplyDeps, say, seenNow, signReply, targetOf } from './reply.ts'
+import {
+  newRequestState,
+  prepareReply,
+  type ReplyDeps,
+  requestTarget,
+  sharedAnswer,
+  signReply,
+} from './reply.ts'
 import { authorize, verifyRequest } from './verify-request.ts'
 
 export type ServerDeps = ReplyDeps & {
@@ -28,7 +35,7 @@ export type ServerDeps = ReplyDeps & {
   requestTimeToleranceMs: number
   use: PlaceOrderDeps & InquireOrderDeps
   log: Pick<Logger, 'error' | 'debug'>
-  tracing: Pick<Tracing, 'step'>
+  tracing: Pick<Tracing, 'startSpan'>
   /** Whose X-Forwarded-For is believed: the load balancer's addresses. */
   trustProxy: readonly string[]
   tls: TlsOptions | undefined
@@ -66,13 +73,13 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
         waitMs: deps.use.waitMs,
         tls: deps.tls,
         connections: deps.connections,
-        onRaw: (code, reason) => deps.onAnswer({ ...nobody, code, reason }),
-        onHandshake: (err) => deps.log.debug({ err }, 'a caller and we did not come to speak TLS'),
+        onNonHttp: (code, reason) => deps.onAnswer({ ...nobody, code, reason }),
+        onTlsError: (err) => deps.log.debug({ err }, 'a caller and we did not come to speak TLS'),
       }),
   })
-  app.decorateRequest('seen')
+  app.decorateRequest('state')
   app.addHook('onRequest', (request, _reply, done) => {
-    request.seen = seenNow(deps.use.waitMs)
+    request.state = newRequestState(deps.use.waitMs)
     if (request.is404) throw noEndpoint(request, deps) // Before its body is read: whatever that is, the path comes first.
     done()
   })
@@ -85,11 +92,11 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
 function answerInTheProtocolsWords(app: FastifyInstance, deps: ServerDeps): void {
   app.setErrorHandler(async (error, request) => {
     const code = codeOf(error)
-    const { seen } = request
+    const { state } = request
     if (code === 'UNKNOWN_EXCEPTION')
-      deps.log.error({ paymentId: seen.paymentId, err: error }, 'an answer could not be made')
-    else seen.reason = messageOf(error)
-    return say(request, code)
+      deps.log.error({ paymentId: state.paymentId, err: error }, 'an answer could not be made')
+    else state.reason = messageOf(error)
+    return sharedAnswer(request, code)
   })
   app.addHook('onSend', (request, reply, payload) =>
     signReply(request, reply, String(payload), deps),
@@ -98,7 +105,7 @@ function answerInTheProtocolsWords(app: FastifyInstance, deps: ServerDeps): void
 
 /** Why no endpoint was found for a request. */
 function noEndpoint(request: FastifyRequest, { paths }: ServerDeps): Refusal {
-  const [path] = targetOf(request).split('?')
+  const [path] = requestTarget(request).split('?')
   const known = path === paths.placeOrder || path === paths.inquireOrder
   return known
     ? new Refusal('METHOD_NOT_SUPPORTED', 'it is not a POST')
@@ -107,8 +114,8 @@ function noEndpoint(request: FastifyRequest, { paths }: ServerDeps): Refusal {
 
 /** Answers a request whose target the router cannot read, such as `/%zz`: Fastify runs no hook for it. */
 function refuseTarget(request: FastifyRequest, reply: FastifyReply, deps: ServerDeps): void {
-  request.seen = { ...seenNow(deps.use.waitMs), reason: 'its path cannot be decoded' }
-  signReply(request, reply, say(request, 'NO_INTERFACE_DEF'), deps)
+  request.state = { ...newRequestState(deps.use.waitMs), reason: 'its path cannot be decoded' }
+  signReply(request, reply, sharedAnswer(request, 'NO_INTERFACE_DEF'), deps)
     .then((text) => void reply.send(text))
     .catch(() => reply.raw.destroy())
 }
@@ -120,57 +127,61 @@ function addEndpoints(app: FastifyInstance, deps: ServerDeps): void {
     endpoints.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
     )
-    endpoints.addHook('onRequest', ({ seen, routeOptions, headers }, _reply, done) => {
-      seen.endpoint = routeOptions.url === deps.paths.placeOrder ? 'place' : 'inquire'
+    endpoints.addHook('onRequest', ({ state, routeOptions, headers }, _reply, done) => {
+      state.endpoint = routeOptions.url === deps.paths.placeOrder ? 'place' : 'inquire'
       checkMedia(headers['content-type'], headers.accept)
       headers['content-type'] = 'application/json' // It is, in whichever of many ways it was said.
       done()
     })
     endpoints.addHook('preValidation', (request, _reply, done) => {
-      const { seen } = request
+      const { state } = request
       const startedAt = performance.now()
-      seen.deadlineAt = startedAt + deps.use.waitMs // Its body may have been long on its way.
+      state.deadlineAt = startedAt + deps.use.waitMs // Its body may have been long on its way.
       try {
-        seen.client = verifyRequest(
-          { target: targetOf(request), rawHeaders: request.raw.rawHeaders, body: bodyOf(request) },
+        state.client = verifyRequest(
+          {
+            target: requestTarget(request),
+            rawHeaders: request.raw.rawHeaders,
+            body: bodyOf(request),
+          },
           { clients: deps.clients(), requestTimeToleranceMs: deps.requestTimeToleranceMs },
         )
-        seen.rank = 'known'
+        state.rank = 'known'
       } finally {
         deps.stage('verify', (performance.now() - startedAt) / 1000)
       }
       done()
     })
     endpoints.post(deps.paths.placeOrder, async (request) => {
-      const { seen } = request
+      const { state } = request
       const order = parseBody(PlaceOrderRequest, bodyOf(request))
       const client = clientOf(request, order)
-      seen.step = deps.tracing.step('place order', {
-        startedAt: Date.now() - (performance.now() - seen.arrivedAt),
+      state.span = deps.tracing.startSpan('place order', {
+        startedAt: Date.now() - (performance.now() - state.arrivedAt),
         attributes: { paymentId: order.paymentId, clientId: client.clientId },
       })
-      seen.reason =
-        deps.admission.tooMuch('place', client) ?? (await deps.newOrders.refusalOf(order))
-      if (seen.reason !== undefined) return say(request, 'REQUEST_TRAFFIC_EXCEED_LIMIT')
-      seen.rank = 'order'
-      seen.putAway = deps.admission.take('place', client)
-      const incoming = { order, clientId: client.clientId, trace: seen.step.traceparent }
-      const expecting = (expected: PlaceOrderAnswer) => expectReply(request, expected, deps)
+      state.reason =
+        deps.admission.reasonToRefuse('place', client) ?? (await deps.newOrders.refusalOf(order))
+      if (state.reason !== undefined) return sharedAnswer(request, 'REQUEST_TRAFFIC_EXCEED_LIMIT')
+      state.rank = 'order'
+      state.release = deps.admission.take('place', client)
+      const incoming = { order, clientId: client.clientId, trace: state.span.traceparent }
+      const expecting = (expected: PlaceOrderAnswer) => prepareReply(request, expected, deps)
       const placed = await placeOrder(incoming, deps.use, expecting)
-      seen.code = placed.result.resultCode
-      seen.shareable = (placed.paymentRequestId ?? placed.passThroughInfo) === undefined
+      state.code = placed.result.resultCode
+      state.shareable = (placed.paymentRequestId ?? placed.passThroughInfo) === undefined
       return JSON.stringify(placed)
     })
     endpoints.post(deps.paths.inquireOrder, async (request) => {
-      const { seen } = request
+      const { state } = request
       const inquiry = parseBody(InquiryOrderRequest, bodyOf(request))
       const client = clientOf(request, inquiry)
-      seen.reason = deps.admission.tooMuch('inquire', client)
-      if (seen.reason !== undefined) return say(request, 'REQUEST_TRAFFIC_EXCEED_LIMIT')
-      seen.putAway = deps.admission.take('inquire', client)
+      state.reason = deps.admission.reasonToRefuse('inquire', client)
+      if (state.reason !== undefined) return sharedAnswer(request, 'REQUEST_TRAFFIC_EXCEED_LIMIT')
+      state.release = deps.admission.take('inquire', client)
       const told = await inquireOrder(inquiry, deps.use)
-      seen.code = told.result.resultCode
-      seen.shareable = false
+      state.code = told.result.resultCode
+      state.shareable = false
       return JSON.stringify(told)
     })
   })
@@ -181,12 +192,12 @@ function clientOf(
   request: FastifyRequest,
   asked: { acquirerId: string; paymentId: string },
 ): Client {
-  const { seen } = request
-  seen.paymentId = asked.paymentId
-  if (seen.client === undefined)
+  const { state } = request
+  state.paymentId = asked.paymentId
+  if (state.client === undefined)
     throw new Error('a request came to a endpoint without being verified')
-  authorize(seen.client, asked.acquirerId, addressIn(request.ip))
-  return seen.client
+  authorize(state.client, asked.acquirerId, addressIn(request.ip))
+  return state.client
 }
 
 /** What a thrown error is in the protocol's words. Fastify's own errors below 500 are the sender's fault. */

@@ -9,7 +9,7 @@ import {
 import type { Client, Clients } from './clients.ts'
 
 /** What of a request its signature covers. */
-export type SignedRequest = {
+export type ReceivedRequest = {
   /** Path and query exactly as received. */
   target: string
   /** Names and values in turn, as received. */
@@ -28,7 +28,7 @@ export type VerifyDeps = { clients: Clients; requestTimeToleranceMs: number }
  * @throws Refusal in the precedence of DESIGN: PARAM_ILLEGAL (headers), INVALID_CLIENT, KEY_NOT_FOUND, INVALID_SIGNATURE
  */
 export function verifyRequest(
-  request: SignedRequest,
+  request: ReceivedRequest,
   { clients, requestTimeToleranceMs }: VerifyDeps,
 ): Client {
   const [clientId = '', time = '', signatureHeader = ''] = headersOf(request, signedHeaders)
@@ -86,7 +86,7 @@ const shown = (address: string): string =>
   isIP(address) === 0 ? `${JSON.stringify(address.slice(0, 64))}, which is not an address` : address
 
 /** The headers that must be there once: a second one would leave open which of them is signed. */
-function headersOf({ rawHeaders }: SignedRequest, names: readonly string[]): string[] {
+function headersOf({ rawHeaders }: ReceivedRequest, names: readonly string[]): string[] {
   const sent = rawHeaders.map((word, i) => (i % 2 === 0 ? word.toLowerCase() : ''))
   return names.map((name) => {
     const at = sent.indexOf(name)

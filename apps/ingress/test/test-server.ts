@@ -44,7 +44,7 @@ export const testUse: ServerDeps['use'] = {
     record: async () => undefined,
   },
   durability: { replicated: async () => true, absent: async () => true },
-  waits: new Deadlines(),
+  deadlines: new Deadlines(),
   stage: () => {},
   onFault: () => {},
   waitMs: 3_000,
@@ -75,7 +75,7 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
   })
 }
 
-export type Sent = {
+export type TestRequest = {
   target?: string
   body?: string | Buffer
   key?: KeyObject
@@ -89,7 +89,7 @@ export function signedHeaders({
   body = '',
   key = caller.privateKey,
   signedBody = body,
-}: Sent): Record<string, string> {
+}: TestRequest): Record<string, string> {
   const time = '2026-01-01T00:00:00Z'
   const signature = sign(
     'RSA-SHA256',

@@ -3,7 +3,7 @@ import { ConfigFault } from '@placeorder/config'
 import { ShardsFault } from '@placeorder/store'
 
 /** What the process exits with. */
-export const exit = {
+export const exitCode = {
   good: 0,
   /** What was asked for is bad or is not there, or Redis did not do what it was asked. */
   missed: 1,
@@ -57,7 +57,7 @@ export function readWords(
 const PATIENCE_MS = 1_000
 
 /** Says what is waited for when opening takes long. */
-export async function patiently<T>(opening: Promise<T>, err: Screen): Promise<T> {
+export async function warnWhenSlow<T>(opening: Promise<T>, err: Screen): Promise<T> {
   const waiting = setTimeout(
     () => err.write('waiting for Redis: is REDIS_URL right?\n'),
     PATIENCE_MS,
@@ -66,11 +66,13 @@ export async function patiently<T>(opening: Promise<T>, err: Screen): Promise<T>
 }
 
 /** Runs a command, tells what went wrong in a line, and resolves with the exit code. */
-export async function told(run: () => Promise<number>, err: Screen): Promise<number> {
+export async function runCommand(run: () => Promise<number>, err: Screen): Promise<number> {
   try {
     return await run()
   } catch (error) {
     err.write(`${error instanceof Error ? error.message : error}\n`)
-    return error instanceof ConfigFault || error instanceof ShardsFault ? exit.usage : exit.missed
+    return error instanceof ConfigFault || error instanceof ShardsFault
+      ? exitCode.usage
+      : exitCode.missed
   }
 }

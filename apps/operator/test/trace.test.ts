@@ -3,7 +3,7 @@ import { aPlaceOrder, openSystem } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 
-/** What an OTLP receiver is told, as far as we look at it. Times are in ns, in a text. */
+/** What an OTLP receiver is runCommand, as far as we look at it. Times are in ns, in a text. */
 const Span = z.object({
   name: z.string(),
   traceId: z.string(),

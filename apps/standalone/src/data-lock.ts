@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { isAlive, standaloneIn } from '@placeorder/config'
+import { isAlive, runningStandalone } from '@placeorder/config'
 
 /**
  * Who owns a folder of data: the kernel holds the lock for as long as one of those is alive who have the file open. We hand it to
@@ -53,7 +53,7 @@ export class DataInUse extends Error {
 
   constructor(dir: string, pid: number | undefined) {
     const who = pid === undefined ? 'another npm start' : `npm start with pid ${pid}`
-    const where = standaloneIn(dir)?.placeOrder
+    const where = runningStandalone(dir)?.placeOrder
     const use = where === undefined ? 'Use it' : `Place orders at ${where}`
     const end = pid === undefined ? '' : `: kill ${pid}`
     super(`${who} is running on ${dir}. ${use}, or end it first${end}`)

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { readEnvironment } from '@placeorder/config'
-import { faultsOf } from '@placeorder/telemetry'
+import { startupFaults } from '@placeorder/telemetry'
 import { StandaloneEnvironment } from './config.ts'
 import { runAll } from './run-all.ts'
 
@@ -61,7 +61,7 @@ try {
   process.exitCode = await runAll({ environment, passed: process.env, once }, ending.signal)
 } catch (error) {
   if (!ending.signal.aborted) {
-    console.error(`\n${faultsOf(error).join('\n')}`)
+    console.error(`\n${startupFaults(error).join('\n')}`)
     process.exitCode = 1
   }
 }

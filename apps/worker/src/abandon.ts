@@ -6,7 +6,7 @@ import { abandonedOrder, ageAt, type Undecidable } from './verdict.ts'
  * Gives an order up if it had all its time, whatever it is that fails: its record, or what it counts in, may be damaged. So nothing
  * is read of it but when it was claimed.
  */
-export async function endsForAge(
+export async function abandonIfOverdue(
   group: OrderGroup,
   { orderId, openAsOf, reason }: Undecidable & { openAsOf: RedisTime },
   deps: ProcessDeps,
@@ -17,8 +17,8 @@ export async function endsForAge(
   const sentAt = (await orders.sentAt(group.shard, [orderId])).get(orderId) ?? 0
   if (ageAt(openAsOf.now, Math.max(claimedAt, sentAt)) < deps.decideWithinMs) return false
   const [outcome] = await conclusion.conclude(group, [abandonedOrder(orderId, claimedAt)], openAsOf)
-  if (outcome instanceof Error) deps.seen.unreadable(orderId, outcome)
-  else if (outcome !== undefined) deps.seen.concluded(orderId, outcome, group)
+  if (outcome instanceof Error) deps.observer.unreadable(orderId, outcome)
+  else if (outcome !== undefined) deps.observer.concluded(orderId, outcome, group)
   if (outcome === 'PROCESS_FAIL') await reportAbandoned(orderId, reason, deps)
   return true
 }
@@ -27,8 +27,8 @@ export async function endsForAge(
 export async function reportAbandoned(
   orderId: OrderId,
   reason: unknown,
-  { store, seen }: ProcessDeps,
+  { store, observer }: ProcessDeps,
 ): Promise<void> {
-  seen.abandoned(orderId, reason)
+  observer.abandoned(orderId, reason)
   await store.orders.noteAbandoned(orderId, Date.now())
 }

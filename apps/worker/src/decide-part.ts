@@ -1,11 +1,18 @@
 import { type Facts, recentUsed } from '@placeorder/decision'
 import type { OpenOrder, OrderGroup, OrderId, RedisTime } from '@placeorder/store'
-import { endsForAge, reportAbandoned } from './abandon.ts'
+import { abandonIfOverdue, reportAbandoned } from './abandon.ts'
 import { inBatches } from './in-batches.ts'
 import { isIsolated } from './isolation/stalls.ts'
 import { judgeOrder } from './judge-order.ts'
 import type { ProcessDeps } from './process-deps.ts'
-import { ageAt, type Decided, isOverdue, orGiveUp, type Undecidable, verdictOn } from './verdict.ts'
+import {
+  ageAt,
+  type DecidedOrder,
+  isOverdue,
+  orAbandon,
+  type Undecidable,
+  verdictFor,
+} from './verdict.ts'
 
 /** Decides some orders of a group. Resolves with those that cannot be decided now. */
 export async function decidePart(
@@ -23,7 +30,7 @@ export async function decidePart(
     recentUsed(rulebook.policy),
     openAsOf,
   )
-  deps.seen.redisAnswered(performance.now() - startedAt)
+  deps.observer.redisAnswered(performance.now() - startedAt)
   const ageSince = (claimedAt: number) =>
     ageAt(openAsOf.now + performance.now() - startedAt, claimedAt)
   // Redis's clock may have been behind when an order was claimed. Its ingress's is asked only where age may soon matter.
@@ -46,15 +53,15 @@ export async function decidePart(
   const verdicts = open.map(({ record, facts }) =>
     isOverdue(ageMs(record), group, deps)
       ? Promise.resolve({ record, reason: 'it was not decided in time' })
-      : verdictOn(record, facts, rulebook, judge),
+      : verdictFor(record, facts, rulebook, judge),
   )
   const undecided: Undecidable[] = []
   for (const { orderId, error: reason } of unreadable) {
-    if (!(await endsForAge(group, { orderId, openAsOf, reason }, deps)))
+    if (!(await abandonIfOverdue(group, { orderId, openAsOf, reason }, deps)))
       undecided.push({ orderId, reason })
   }
   for await (const batch of inBatches(verdicts)) {
-    const verdicts = batch.map((verdict) => orGiveUp(verdict, ageMs(verdict.record), deps))
+    const verdicts = batch.map((verdict) => orAbandon(verdict, ageMs(verdict.record), deps))
     await conclude(
       group,
       verdicts.filter((verdict) => 'judged' in verdict),
@@ -72,27 +79,27 @@ export async function decidePart(
 /** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */
 async function conclude(
   group: OrderGroup,
-  verdicts: Decided[],
+  verdicts: DecidedOrder[],
   { startedAt, openAsOf }: { startedAt: number; openAsOf: RedisTime },
   deps: ProcessDeps,
 ): Promise<void> {
   if (verdicts.length === 0) return
-  const { store, seen } = deps
+  const { store, observer } = deps
   const judgements = verdicts.map(({ judged }) => judged)
   const judgedAt = performance.now()
-  seen.stage('decide', (judgedAt - startedAt) / 1000)
+  observer.stage('decide', (judgedAt - startedAt) / 1000)
   const standing = await store.conclusion.conclude(group, judgements, openAsOf)
-  seen.stage('conclude', (performance.now() - judgedAt) / 1000)
-  seen.decided(judgements)
+  observer.stage('conclude', (performance.now() - judgedAt) / 1000)
+  observer.decided(judgements)
   for (const [i, verdict] of verdicts.entries()) {
     const outcome = standing[i]
     if (outcome === undefined) continue
     const { orderId } = verdict.judged
     if (outcome instanceof Error) {
-      seen.unreadable(orderId, outcome)
+      observer.unreadable(orderId, outcome)
       continue
     }
-    seen.concluded(orderId, outcome, group)
+    observer.concluded(orderId, outcome, group)
     // A check of the acquirer's may say PROCESS_FAIL, too: that is no giving up.
     if ('reason' in verdict && outcome === 'PROCESS_FAIL')
       await reportAbandoned(orderId, verdict.reason, deps)

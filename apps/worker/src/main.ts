@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { GroupWorker, namesOf, openWorkerStore } from '@placeorder/store'
 import {
-  beginProcess,
+  beginStartup,
   durabilityCheck,
   openLog,
   openMetrics,
@@ -22,7 +22,7 @@ import { keepResuming } from './resume.ts'
 import { parseRulebook } from './rulebook.ts'
 
 /** A round of requeue or resuming that waits for a Redis that is away is given up after this time (ms): all of it may run again. */
-const MEND_MS_MAX = 500
+const ROUND_MS_MAX = 500
 
 const help = `npm run worker
 
@@ -30,15 +30,15 @@ Decides orders. It takes no arguments: docs/configuration.md lists the variables
 their defaults.
 `
 
-const { begun } = beginProcess({ name: 'worker', help, args: process.argv.slice(2) })
+const { started } = beginStartup({ name: 'worker', help, args: process.argv.slice(2) })
 const env = readEnvironment(WorkerEnvironment, process.env)
 const log = openLog({ name: 'worker', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('worker')
 const tracing = await openTracing('placeorder-worker', env.OTEL_EXPORTER_OTLP_ENDPOINT)
-const ofChecks = reportChecks({ metrics, log })
+const checksObserver = reportChecks({ metrics, log })
 const rulebook = await liveFile(
   env.POLICY_FILE,
-  (text, path, read) => parseRulebook(text, path, ofChecks, read),
+  (text, path, read) => parseRulebook(text, path, checksObserver, read),
   (err) => log.error({ err }, 'the changed policy is broken; the version before stays in force'),
 )
 process.on('SIGHUP', async () => {
@@ -54,7 +54,7 @@ const store = await openWorkerStore({
   onFault,
 })
 const limitUse = new LimitUseMetric(store.usage, metrics.limitUsed)
-const seen = observe({ metrics, log, tracing, limitUse })
+const observer = observe({ metrics, log, tracing, limitUse })
 const isolated = new IsolatedJudge({ policyFile: env.POLICY_FILE, checksMs: env.CHECKS_MS })
 const taker = new GroupWorker(
   address,
@@ -65,7 +65,7 @@ const taker = new GroupWorker(
       judgeIsolated: (...asked) => isolated.judge(...asked),
       checksMs: env.CHECKS_MS,
       decideWithinMs: env.DECIDE_WITHIN_MS,
-      seen,
+      observer,
     }),
   {
     shards: env.SHARDS,
@@ -86,7 +86,7 @@ if (env.ADMIN_TOKEN !== undefined) {
   const { addBoard } = await import('./board.ts') // Not loaded by those who do not look.
   addBoard(admin, { queues: store.queues, token: env.ADMIN_TOKEN, writes: env.BOARD_WRITES })
 }
-const ofRequeued = reportRequeued(metrics, log)
+const logRequeued = reportRequeued(metrics, log)
 const ending = new AbortController()
 const requeue = keepRequeueing(
   {
@@ -94,7 +94,7 @@ const requeue = keepRequeueing(
     clocks: new ClockWatch((fact, byMs) => log.warn({ byMs }, fact)),
     shards: env.SHARDS,
     onRound: async (requeued) => {
-      ofRequeued(requeued.map(namesOf))
+      logRequeued(requeued.map(namesOf))
       await limitUse.look(rulebook.current.policy.dayOf(Date.now()))
     },
     onLateExpiries: (keys) =>
@@ -123,12 +123,12 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   ending.abort()
   await taker.close(env.CHECKS_MS + 1_000) // Groups in hand are finished; what is not in time is left to others.
   isolated.close()
-  await Promise.race([Promise.all([requeue, resuming]), wait(MEND_MS_MAX)])
+  await Promise.race([Promise.all([requeue, resuming]), wait(ROUND_MS_MAX)])
   await store.close()
   await tracing.close()
   rulebook.close()
   await admin.close()
 })
 const at = await admin.listen()
-begun()
+started()
 log.info({ shards: env.SHARDS, concurrency: env.CONCURRENCY, admin: at }, 'working')

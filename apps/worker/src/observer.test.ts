@@ -31,7 +31,7 @@ test('of many orders that a newer version has decided one is logged, by its paym
   const { unreadable } = observe({
     metrics: openMetrics('worker'),
     log,
-    tracing: { step: () => ({ traceparent: '', end: () => {} }) },
+    tracing: { startSpan: () => ({ traceparent: '', end: () => {} }) },
     limitUse: { note: () => {} },
   })
   const error = new Error('of a newer version')

@@ -2,7 +2,7 @@ import type { FinalCode } from '@placeorder/protocol'
 import { type JudgedOrder, namesOf, type OrderGroup, type OrderId } from '@placeorder/store'
 import {
   type Admin,
-  type Backlogged,
+  type BacklogSource,
   buildAdmin,
   type HealthCheck,
   type Logger,
@@ -11,9 +11,9 @@ import {
   readBacklog,
   type Tracing,
 } from '@placeorder/telemetry'
-import type { ChecksSeen } from './checks/guard.ts'
+import type { ChecksObserver } from './checks/guard.ts'
 import type { LimitUseMetric } from './limit-use-metric.ts'
-import type { Seen } from './process-deps.ts'
+import type { Observer } from './process-deps.ts'
 
 /** An order of a newer version comes again every 5 s, and there may be many: one of them is logged once in so many ms. */
 const UNREADABLE_LOGGED_MS = 10_000
@@ -21,12 +21,12 @@ const UNREADABLE_LOGGED_MS = 10_000
 export type ObserverDeps = {
   metrics: Metrics
   log: Pick<Logger, 'info' | 'warn' | 'error'>
-  tracing: Pick<Tracing, 'step'>
+  tracing: Pick<Tracing, 'startSpan'>
   limitUse: Pick<LimitUseMetric, 'note'>
 }
 
 /** Counts, logs and traces what happens to the orders of a group. */
-export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Seen {
+export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Observer {
   /** Tells an order's way through this worker, if its ingress began to tell it. */
   const tell = (
     orderId: OrderId,
@@ -37,8 +37,8 @@ export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Seen
     if (parent === undefined) return
     const attributes = { ...namesOf(orderId), attempt }
     if (attempt === 1)
-      tracing.step('queue', { parent, startedAt: dueAt, attributes }).end({ at: takenAt })
-    const decide = tracing.step('decide', { parent, startedAt: takenAt, attributes })
+      tracing.startSpan('queue', { parent, startedAt: dueAt, attributes }).end({ at: takenAt })
+    const decide = tracing.startSpan('decide', { parent, startedAt: takenAt, attributes })
     decide.end(outcome === undefined ? { failed: true } : { attributes: { outcome } })
   }
   const unreadable = new LogThrottle(UNREADABLE_LOGGED_MS)
@@ -72,7 +72,10 @@ export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Seen
 }
 
 /** Counts and logs how the acquirer's own checks do. */
-export function reportChecks({ metrics, log }: Pick<ObserverDeps, 'metrics' | 'log'>): ChecksSeen {
+export function reportChecks({
+  metrics,
+  log,
+}: Pick<ObserverDeps, 'metrics' | 'log'>): ChecksObserver {
   return {
     inForce: (names) => {
       metrics.checkCircuitOpen.reset()
@@ -100,7 +103,7 @@ export type AdminServerDeps = {
   port: number
   metrics: Metrics
   redis: HealthCheck
-  orders: Backlogged
+  orders: BacklogSource
   shards: number
   /** Whether jobs are being taken. */
   taking: () => boolean

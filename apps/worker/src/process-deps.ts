@@ -13,11 +13,11 @@ export type ProcessDeps = {
   checksMs: number
   /** How long after its claim an order may stay undecided (ms). */
   decideWithinMs: number
-  seen: Seen
+  observer: Observer
 }
 
 /** What an operator is told of. */
-export type Seen = {
+export type Observer = {
   taken: (group: OrderGroup) => void
   /** How long Redis took to give what orders are judged by (ms). */
   redisAnswered: (ms: number) => void

@@ -3,7 +3,7 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { type JudgedOrder, type OrderId, orderIdOf, TooLate } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test, vi } from 'vitest'
-import { openTestWorker, unseen } from '../test/worker-store.ts'
+import { noOpChecksObserver, openTestWorker } from '../test/worker-store.ts'
 import { guard } from './checks/guard.ts'
 import type { Check } from './judge-order.ts'
 import { processGroup } from './process-group.ts'
@@ -233,9 +233,12 @@ test('an order that a newer version has decided is reported, and its neighbour c
   const minute = Math.floor(claimedAt / 60_000)
   await store.connection.hset(`{u}:decided:${minute}`, orderIdOf(strange), '2{"code":"SUCCESS"}')
   const reported: OrderId[] = []
-  const seen = { ...deps.seen, unreadable: (orderId: OrderId) => void reported.push(orderId) }
-  await processGroup(group, { ...deps, seen })
-  await processGroup(group, { ...deps, seen, decideWithinMs: -2_000 })
+  const observer = {
+    ...deps.observer,
+    unreadable: (orderId: OrderId) => void reported.push(orderId),
+  }
+  await processGroup(group, { ...deps, observer })
+  await processGroup(group, { ...deps, observer, decideWithinMs: -2_000 })
   expect(reported).toEqual([orderIdOf(strange), orderIdOf(strange)])
   expect(await store.orders.outcomeOf(orderIdOf(strange))).toBeUndefined()
   expect(await store.orders.outcomeOf(orderIdOf(good))).toBe('SUCCESS')
@@ -258,8 +261,8 @@ test('a worker that was stopped for minutes takes nothing, and the outcome of an
   const first = processGroup(group, { ...deps, rulebook: () => rulebook, checksMs: 60_000 })
   await stopped.promise
   const judged: JudgedOrder[] = []
-  const seen = { ...deps.seen, decided: (all: JudgedOrder[]) => void judged.push(...all) }
-  await processGroup(group, { ...deps, seen })
+  const observer = { ...deps.observer, decided: (all: JudgedOrder[]) => void judged.push(...all) }
+  await processGroup(group, { ...deps, observer })
   const outcome = await store.orders.outcomeOf(orderIdOf(order))
   const uses = judged.flatMap(({ limitUses }) => limitUses)
   const used = await store.usage.usedOf(uses)
@@ -303,8 +306,11 @@ test('an order that is given up and was placed before is told as placed', async 
   }
   const rulebook = { ...deps.rulebook(), checks: [check] }
   const abandoned: string[] = []
-  const seen = { ...deps.seen, abandoned: (orderId: OrderId) => void abandoned.push(orderId) }
-  await processGroup(group, { ...deps, seen, rulebook: () => rulebook, decideWithinMs: -2_000 })
+  const observer = {
+    ...deps.observer,
+    abandoned: (orderId: OrderId) => void abandoned.push(orderId),
+  }
+  await processGroup(group, { ...deps, observer, rulebook: () => rulebook, decideWithinMs: -2_000 })
   expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('SUCCESS')
   expect(abandoned).toEqual([])
 })
@@ -354,7 +360,7 @@ function fragile(): { check: Check; up: () => void } {
     return 'SUCCESS' as const
   }
   const entry = { name: 'own', after: 'code' as const, timeoutMs: 500, url: 'http://127.0.0.1' }
-  return { check: guard(entry, ask, unseen), up }
+  return { check: guard(entry, ask, noOpChecksObserver), up }
 }
 
 test('orders whose check has an open circuit wait for it; those that need no check do not', {

@@ -7,7 +7,7 @@ import {
   type OrderInJob,
   TooLate,
 } from '@placeorder/store'
-import { endsForAge } from './abandon.ts'
+import { abandonIfOverdue } from './abandon.ts'
 import { CheckFault } from './checks/guard.ts'
 import { decidePart } from './decide-part.ts'
 import { isDeadly, isIsolated } from './isolation/stalls.ts'
@@ -28,7 +28,7 @@ const ALONE_MS = 500
  * and concludes them. Each order is judged and retried on its own; those that can be concluded do not wait for the rest.
  */
 export async function processGroup(group: OrderGroup, deps: ProcessDeps): Promise<void> {
-  deps.seen.taken(group)
+  deps.observer.taken(group)
   const orderIds = [...new Set(group.orderIds)]
   if (isDeadly(group)) {
     await endOrDefer(group, orderIds, new Error('workers died while they had it'), deps)
@@ -69,9 +69,9 @@ async function separate(
   deps: ProcessDeps,
 ): Promise<void> {
   if (isAlone(group) || isIsolated(group)) return endOrDefer(group, orderIds, reason, deps)
-  const { store, seen } = deps
+  const { store, observer } = deps
   const open = await stillOpen(group, orderIds, deps)
-  for (const orderId of open) seen.undecided(orderId, reason, group)
+  for (const orderId of open) observer.undecided(orderId, reason, group)
   await store.requeue.postpone(group.shard, answerable(group, open), ALONE_MS)
 }
 
@@ -85,7 +85,7 @@ async function endOrDefer(
   const openAsOf = await deps.store.usage.time()
   const undecided: Undecidable[] = []
   for (const orderId of await stillOpen(group, orderIds, deps)) {
-    const ended = await endsForAge(group, { orderId, openAsOf, reason }, deps)
+    const ended = await abandonIfOverdue(group, { orderId, openAsOf, reason }, deps)
     if (!ended) undecided.push({ orderId, reason })
   }
   if (undecided.length > 0 && !isIsolated(group)) throw reason // Its job runs again after BullMQ's back-off.
@@ -120,11 +120,11 @@ const answerable = ({ jobId, traces }: OrderGroup, orderIds: OrderId[]): OrderIn
 async function defer(
   group: OrderGroup,
   undecided: Undecidable[],
-  { store, seen, decideWithinMs }: ProcessDeps,
+  { store, observer, decideWithinMs }: ProcessDeps,
 ): Promise<void> {
   const lists = Map.groupBy(undecided, ({ reason }) => listFor(group, reason))
   for (const [list, orders] of lists) {
-    for (const { orderId, reason } of orders) seen.undecided(orderId, reason, group)
+    for (const { orderId, reason } of orders) observer.undecided(orderId, reason, group)
     const orderIds = orders.map(({ orderId }) => orderId)
     await store.deferral.defer(group.shard, list, answerable(group, orderIds), decideWithinMs)
   }

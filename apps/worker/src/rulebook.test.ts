@@ -2,14 +2,18 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigFault } from '@placeorder/config'
 import { expect, test } from 'vitest'
-import { unseen } from '../test/worker-store.ts'
+import { noOpChecksObserver } from '../test/worker-store.ts'
 import { parseRulebook } from './rulebook.ts'
 
 const path = join(import.meta.dirname, '../../../config/policy.json')
 const policy = JSON.parse(await readFile(path, 'utf8'))
 
 async function faultsOf(changes: Record<string, unknown>): Promise<readonly string[]> {
-  const parsing = parseRulebook(JSON.stringify({ ...policy, ...changes }), 'policy.json', unseen)
+  const parsing = parseRulebook(
+    JSON.stringify({ ...policy, ...changes }),
+    'policy.json',
+    noOpChecksObserver,
+  )
   const fault = await parsing.catch((error: unknown) => error)
   if (!(fault instanceof ConfigFault)) throw new Error('there is no fault')
   return fault.faults
@@ -21,7 +25,7 @@ const dayLimit = (amountMax: string) => ({
 
 test('a limit up to the largest signed 64-bit number is good, and one beyond it stops the start', async () => {
   const largest = JSON.stringify({ ...policy, ...dayLimit('9223372036854775807') })
-  await expect(parseRulebook(largest, 'policy.json', unseen)).resolves.toBeDefined()
+  await expect(parseRulebook(largest, 'policy.json', noOpChecksObserver)).resolves.toBeDefined()
   expect(await faultsOf(dayLimit('9223372036854775808'))).toEqual([
     expect.stringMatching(
       /^policy\.json: limits\.merchantDay\.0\.amountMax: is more than 9223372036854775807/,
@@ -52,7 +56,7 @@ test('every fault is named with the file and its place: of the schema, of rules,
 })
 
 test('what is no JSON is a fault', async () => {
-  await expect(parseRulebook('{', 'policy.json', unseen)).rejects.toThrow(
+  await expect(parseRulebook('{', 'policy.json', noOpChecksObserver)).rejects.toThrow(
     /policy\.json: is not JSON/,
   )
 })

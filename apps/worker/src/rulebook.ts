@@ -1,33 +1,27 @@
 import { readFile } from 'node:fs/promises'
-import { ConfigFault, jsonOf, type ReadFile } from '@placeorder/config'
+import { ConfigFault, parseJsonFile, type ReadFile } from '@placeorder/config'
 import { compilePolicy, type JudgingPolicy, Policy, PolicyFault } from '@placeorder/decision'
-import type { ChecksSeen } from './checks/guard.ts'
+import type { ChecksObserver } from './checks/guard.ts'
 import { openChecks } from './checks/open-checks.ts'
 import type { Rulebook } from './judge-order.ts'
 
 /**
- * Reads `policy.json`, and with `read` the modules it names; `seen` is told how the acquirer's own
- * checks do.
+ * Parses `policy.json`, and loads the modules it names with `read`. `observer` is notified of how
+ * the acquirer's own checks do.
  *
  * @throws ConfigFault naming every fault
  */
 export async function parseRulebook(
   text: string,
   path: string,
-  seen: ChecksSeen,
+  observer: ChecksObserver,
   read: ReadFile = readFile,
 ): Promise<Rulebook> {
-  const policy = Policy.safeParse(jsonOf(text, path))
-  if (!policy.success) {
-    throw new ConfigFault(
-      policy.error.issues.map((issue) => `${path}: ${issue.path.join('.')}: ${issue.message}`),
-    )
-  }
-  const compiled = compiledOrFault(policy.data, path)
-  return { policy: compiled, checks: await openChecks(compiled.checks, path, seen, read) }
+  const policy = compileOrFault(await parseJsonFile(Policy, text, path), path)
+  return { policy, checks: await openChecks(policy.checks, path, observer, read) }
 }
 
-function compiledOrFault(policy: Policy, path: string): JudgingPolicy {
+function compileOrFault(policy: Policy, path: string): JudgingPolicy {
   try {
     return compilePolicy(policy)
   } catch (error) {

@@ -12,8 +12,8 @@ import type { Rulebook } from './judge-order.ts'
 import type { ProcessDeps } from './process-deps.ts'
 
 /** An open order, and what it was judged to, or why it could not be judged; both, if it is given up. */
-export type Verdict = Decided | { record: OpenOrder; reason: unknown }
-export type Decided = { record: OpenOrder; judged: JudgedOrder; reason?: unknown }
+export type OrderVerdict = DecidedOrder | { record: OpenOrder; reason: unknown }
+export type DecidedOrder = { record: OpenOrder; judged: JudgedOrder; reason?: unknown }
 
 /** An order that cannot be decided now, and why. */
 export type Undecidable = { orderId: OrderId; reason: unknown }
@@ -43,12 +43,12 @@ export function isOverdue(
   return ageMs > AGE_MS_MAX || ((group.stalled > 0 || isIsolated(group)) && ageMs > decideWithinMs)
 }
 
-export async function verdictOn(
+export async function verdictFor(
   record: OpenOrder,
   facts: Facts | Error,
   rulebook: Rulebook,
   judge: (facts: Facts) => Promise<Outcome>,
-): Promise<Verdict> {
+): Promise<OrderVerdict> {
   try {
     if (facts instanceof Error) return { record, reason: facts }
     const outcome = await judge(facts)
@@ -77,11 +77,11 @@ function judgedOf(
 }
 
 /** So that every order ends: one that had all its time and is still undecided was not placed. */
-export function orGiveUp(
-  verdict: Verdict,
+export function orAbandon(
+  verdict: OrderVerdict,
   ageMs: number,
   { decideWithinMs }: ProcessDeps,
-): Verdict {
+): OrderVerdict {
   if ('judged' in verdict || ageMs < decideWithinMs) return verdict
   const { record } = verdict
   return { ...verdict, judged: abandonedOrder(record.orderId, record.claimedAt) }

@@ -73,12 +73,12 @@ describe('the board', () => {
 
   test('shows the queue of each shard, and its jobs', async () => {
     const { queues } = Shown.parse(await (await call(shown.admin, '/api/queues')).json())
-    const seen = queues.map(({ name, counts, readOnlyMode }) => [
+    const observer = queues.map(({ name, counts, readOnlyMode }) => [
       name,
       counts.delayed,
       readOnlyMode,
     ])
-    expect(seen).toEqual([
+    expect(observer).toEqual([
       ['s0 orders', 0, true],
       ['s1 orders', 1, true],
     ])

@@ -12,7 +12,7 @@ import {
 } from '@placeorder/store'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
-import type { ChecksSeen } from '../src/checks/guard.ts'
+import type { ChecksObserver } from '../src/checks/guard.ts'
 import { judgeOrder } from '../src/judge-order.ts'
 import type { ProcessDeps } from '../src/process-deps.ts'
 import { parseRulebook } from '../src/rulebook.ts'
@@ -20,7 +20,11 @@ import { parseRulebook } from '../src/rulebook.ts'
 const config = join(import.meta.dirname, '../../../config')
 
 /** For who does not look at how checks do. */
-export const unseen: ChecksSeen = { inForce: () => {}, failed: () => {}, circuit: () => {} }
+export const noOpChecksObserver: ChecksObserver = {
+  inForce: () => {},
+  failed: () => {},
+  circuit: () => {},
+}
 
 /** A worker's store on a Redis of its own, with the sample directory and policy, closed after the file's tests. */
 export type TestWorker = {
@@ -45,7 +49,7 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
   )
   await store.directory.put(sample.merchants, sample.codes)
   const policy = await readFile(join(config, 'policy.json'), 'utf8')
-  const rulebook = await parseRulebook(policy, 'policy.json', unseen)
+  const rulebook = await parseRulebook(policy, 'policy.json', noOpChecksObserver)
   return {
     store,
     deps: {
@@ -54,7 +58,7 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
       judgeIsolated: (facts, rules, signal) => judgeOrder(facts, rules, signal),
       checksMs: 1_000,
       decideWithinMs: 600_000,
-      seen: {
+      observer: {
         taken: () => {},
         redisAnswered: () => {},
         stage: () => {},

@@ -1,14 +1,14 @@
-export { jsonOf, textOf } from './contents.ts'
-export { ConfigFault, faultsOf, orFault, readEnvironment } from './environment.ts'
+export { ConfigFault, configFaults, readEnvironment } from './environment.ts'
+export { boolean, durationMs, host, list, port, wholeNumber } from './fields.ts'
 export { type Live, live, type ReadFile } from './live.ts'
 export { type LiveFile, liveFile } from './live-file.ts'
-export { boolean, durationMs, host, list, port, wholeNumber } from './pieces.ts'
+export { decodeText, parseJsonFile } from './parse-json.ts'
 export { addressOf, redisEnvironment, replicasMin } from './redis.ts'
 export {
   DATA_DIR,
   isAlive,
+  runningStandalone,
   Standalone,
   standaloneFile,
-  standaloneIn,
   withStandalone,
 } from './standalone.ts'

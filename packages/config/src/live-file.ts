@@ -1,12 +1,13 @@
-import { textOf } from './contents.ts'
 import { type Live, live, type ReadFile } from './live.ts'
+import { decodeText } from './parse-json.ts'
 
-/** A file that is read again when it changes, or one that it names. */
+/** The parsed content of a file, read again when that file or one it names changes. */
 export type LiveFile<T> = Live<T>
 
 /**
- * Reads a text file and keeps what it says up to date; `parse` reads what the file names with
- * `read`. A new version that is broken changes nothing and is reported to `onFault`.
+ * Parses a text file, and parses it again when it changes. `parse` reads the files that it names
+ * with `read`, so that they are watched too. A new version that is faulty is reported to `onFault`
+ * and changes nothing.
  *
  * @throws ConfigFault when the file cannot be read at the start, and whatever `parse` throws
  */
@@ -15,4 +16,4 @@ export const liveFile = <T>(
   parse: (text: string, path: string, read: ReadFile) => T | Promise<T>,
   onFault: (error: unknown) => void,
 ): Promise<LiveFile<T>> =>
-  live(async (read) => parse(textOf(await read(path), path), path, read), onFault)
+  live(async (read) => parse(decodeText(await read(path), path), path, read), onFault)

@@ -6,7 +6,7 @@ import { ConfigFault } from './environment.ts'
 import type { Live } from './live.ts'
 import { liveFile } from './live-file.ts'
 
-/** What changed is in force within this time (ms). */
+/** A change takes effect within this time (ms). */
 const WITHIN_MS = 2_000
 
 let dir: string
@@ -23,7 +23,7 @@ afterEach(async () => {
 })
 const at = (name: string) => join(dir, name)
 
-/** A configuration of one word, which names another file by `->`. */
+/** A configuration of one word, which names another file after `->`. */
 async function openLive(path: string): Promise<Live<string>> {
   const one = await liveFile(
     path,
@@ -38,13 +38,13 @@ async function openLive(path: string): Promise<Live<string>> {
   return one
 }
 
-const comesToSay = (one: Live<string>, what: string) =>
+const expectToBecome = (one: Live<string>, what: string) =>
   expect.poll(() => one.current, { timeout: WITHIN_MS, interval: 20 }).toBe(what)
 
-describe.each(['a.conf', 'b.key'])('a change of %s is in force', (changed) => {
+describe.each(['a.conf', 'b.key'])('a change of %s takes effect', (changed) => {
   const before = { 'a.conf': 'a->b.key', 'b.key': '1' }
   const after = changed === 'a.conf' ? 'A->b.key' : '2'
-  const said = changed === 'a.conf' ? 'A1' : 'a2'
+  const expected = changed === 'a.conf' ? 'A1' : 'a2'
 
   async function write(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true })
@@ -53,17 +53,17 @@ describe.each(['a.conf', 'b.key'])('a change of %s is in force', (changed) => {
 
   test('when it is written in place', async () => {
     await write(dir)
-    const one = await openLive(at('a.conf'))
+    const live = await openLive(at('a.conf'))
     await writeFile(at(changed), after)
-    await comesToSay(one, said)
+    await expectToBecome(live, expected)
   })
 
   test('when another file is renamed to it', async () => {
     await write(dir)
-    const one = await openLive(at('a.conf'))
+    const live = await openLive(at('a.conf'))
     await writeFile(at('new'), after)
     await rename(at('new'), at(changed))
-    await comesToSay(one, said)
+    await expectToBecome(live, expected)
   })
 
   test('when Kubernetes swaps the link of a ConfigMap or a Secret', async () => {
@@ -72,30 +72,30 @@ describe.each(['a.conf', 'b.key'])('a change of %s is in force', (changed) => {
     await writeFile(join(at('..2'), changed), after)
     await symlink('..1', at('..data'))
     for (const name of Object.keys(before)) await symlink(`..data/${name}`, at(name))
-    const one = await openLive(at('a.conf'))
+    const live = await openLive(at('a.conf'))
     await symlink('..2', at('..data_tmp'))
     await rename(at('..data_tmp'), at('..data'))
-    await comesToSay(one, said)
+    await expectToBecome(live, expected)
   })
 
   test('when its link leads to another folder, where it is written in place', async () => {
     await write(at('elsewhere'))
     for (const name of Object.keys(before)) await symlink(`elsewhere/${name}`, at(name))
-    const one = await openLive(at('a.conf'))
+    const live = await openLive(at('a.conf'))
     await writeFile(join(at('elsewhere'), changed), after)
-    await comesToSay(one, said)
+    await expectToBecome(live, expected)
   })
 
-  test('when it was away, which is reported once', async () => {
+  test('when it had been missing, which is reported once', async () => {
     await write(dir)
-    const one = await openLive(at('a.conf'))
+    const live = await openLive(at('a.conf'))
     await unlink(at(changed))
     await expect.poll(() => faults, { timeout: WITHIN_MS }).toHaveLength(1)
-    await one.reload() // Asked for, so it is reported again.
+    await live.reload() // An explicit reload reports it again.
     expect(faults).toHaveLength(2)
-    await writeFile(at('another file'), 'which is looked at as well')
+    await writeFile(at('another file'), 'whose change triggers a check, too')
     await writeFile(at(changed), after)
-    await comesToSay(one, said)
+    await expectToBecome(live, expected)
     expect(faults.map(String)).toEqual([
       expect.stringMatching(`${changed}: cannot be read \\(ENOENT\\): create it`),
       expect.stringMatching(`${changed}: cannot be read \\(ENOENT\\): create it`),
@@ -104,37 +104,37 @@ describe.each(['a.conf', 'b.key'])('a change of %s is in force', (changed) => {
 })
 
 describe('a file', () => {
-  test('that arrives after the configuration that names it is read when it is there', async () => {
+  test('that is created after the one that names it is read once it exists', async () => {
     await writeFile(at('a.conf'), 'old')
-    const one = await openLive(at('a.conf'))
+    const live = await openLive(at('a.conf'))
     await writeFile(at('a.conf'), 'new->later/b.key')
     await expect.poll(() => faults, { timeout: WITHIN_MS }).toHaveLength(1)
-    expect(one.current).toBe('old')
+    expect(live.current).toBe('old')
     await mkdir(at('later'))
     await writeFile(at('later/b.key'), '2')
-    await comesToSay(one, 'new2')
+    await expectToBecome(live, 'new2')
     expect(faults).toHaveLength(1)
   })
 
-  test('that is away is reported once, however often it is looked for', async () => {
+  test('that is missing is reported once, however often it is checked', async () => {
     await writeFile(at('a.conf'), 'old')
     await writeFile(at('other.conf'), '0')
     const [, other] = [await openLive(at('a.conf')), await openLive(at('other.conf'))]
     await unlink(at('a.conf'))
     await expect.poll(() => faults, { timeout: WITHIN_MS }).toHaveLength(1)
-    for (const look of ['1', '2', '3']) {
-      await writeFile(at('other.conf'), look)
-      await comesToSay(other, look) // The change in their folder made both look.
+    for (const content of ['1', '2', '3']) {
+      await writeFile(at('other.conf'), content)
+      await expectToBecome(other, content) // The change in their folder triggered a check of both.
     }
     expect(faults).toHaveLength(1)
   })
 
-  test('that is broken leaves the version before in force', async () => {
+  test('that is faulty leaves the version before in force', async () => {
     await writeFile(at('a.conf'), 'old')
-    const one = await openLive(at('a.conf'))
+    const live = await openLive(at('a.conf'))
     await writeFile(at('a.conf'), 'broken')
     await expect.poll(() => faults, { timeout: WITHIN_MS }).toHaveLength(1)
-    expect(one.current).toBe('old')
+    expect(live.current).toBe('old')
   })
 
   test('may begin with a byte order mark', async () => {
@@ -143,7 +143,7 @@ describe('a file', () => {
   })
 
   test.each([
-    ['is not there', undefined, /a\.conf: cannot be read \(ENOENT\): create it, or name another/],
+    ['does not exist', undefined, /a\.conf: cannot be read \(ENOENT\): create it, or name another/],
     ['is UTF-16', Buffer.from('\uFEFFword', 'utf16le'), /a\.conf: is not UTF-8: save it as UTF-8/],
   ])('that %s stops the start', async (_what, content, fault) => {
     if (content !== undefined) await writeFile(at('a.conf'), content)

@@ -3,34 +3,38 @@ import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ConfigFault } from './environment.ts'
 
-/** What files say, read again when one of them changes. */
+/** A value made from files, made again when one of them changes. */
 export type Live<T> = {
-  /** What the newest good version says. */
+  /** The value of the newest version without faults. */
   readonly current: T
-  /** Reads it now, e.g. on SIGHUP. */
+  /** Reads the files now, e.g. on SIGHUP. */
   reload: () => Promise<void>
   close: () => void
 }
 
 /**
- * Reads a file for a configuration, which is made anew when that file changes.
+ * Reads a file that the value depends on: it is watched from then on.
  *
  * @throws ConfigFault when it cannot be read
  */
 export type ReadFile = (path: string) => Promise<Buffer>
 
-/** Files are looked at this often (ms), since not every file system tells of changes. */
-const LOOK_MS = 1_000
+/** Files are compared this often (ms): not every file system reports changes. */
+const POLL_MS = 1_000
 
-/** Writers write in several steps; after the first sign of a change this is waited for more (ms). */
+/**
+ * After the first notice of a change, the files are read this much later (ms): writers often write
+ * in several steps.
+ */
 const SETTLE_MS = 50
 
-/** What is in files, or the code of the error that kept one from being read. */
+/** The content of each file, or the code of the error when it could not be read. */
 type Contents = Map<string, Buffer | string>
 
 /**
- * Makes something of files and keeps it up to date: whatever `make` has read is watched, also what is not there yet. A
- * new version that is broken changes nothing and is reported to `onFault`, once.
+ * Makes a value from files and keeps it up to date. Every file that `make` reads is watched, even
+ * if it does not exist yet. A new version that is faulty is reported to `onFault` once and changes
+ * nothing.
  *
  * @throws whatever `make` throws at the start
  */
@@ -38,11 +42,11 @@ export async function live<T>(
   make: (read: ReadFile) => T | Promise<T>,
   onFault: (error: unknown) => void,
 ): Promise<Live<T>> {
-  let seen: Contents = new Map()
+  let lastRead: Contents = new Map()
   const watchers = new Watchers(() => onChange())
-  const made = async (): Promise<T> => {
+  const makeAgain = async (): Promise<T> => {
     const contents: Contents = new Map()
-    seen = contents
+    lastRead = contents
     try {
       return await make(async (path) => {
         const content = await contentOf(path)
@@ -58,16 +62,16 @@ export async function live<T>(
   }
   let current: T
   try {
-    current = await made()
+    current = await makeAgain()
   } catch (error) {
     watchers.watch([])
     throw error
   }
   let reading = Promise.resolve()
-  const look = (always: boolean) => {
+  const check = (always: boolean) => {
     reading = reading
       .then(async () => {
-        if (always || (await hasChanged(seen))) current = await made()
+        if (always || (await hasChanged(lastRead))) current = await makeAgain()
       })
       .catch(onFault)
     return reading
@@ -75,17 +79,17 @@ export async function live<T>(
   let settling: NodeJS.Timeout | undefined
   const onChange = () => {
     clearTimeout(settling)
-    settling = setTimeout(() => void look(false), SETTLE_MS).unref()
+    settling = setTimeout(() => void check(false), SETTLE_MS).unref()
   }
-  const looking = setInterval(() => void look(false), LOOK_MS).unref()
+  const polling = setInterval(() => void check(false), POLL_MS).unref()
   return {
     get current() {
       return current
     },
-    reload: () => look(true),
+    reload: () => check(true),
     close: () => {
       clearTimeout(settling)
-      clearInterval(looking)
+      clearInterval(polling)
       watchers.watch([])
     },
   }
@@ -94,8 +98,8 @@ export async function live<T>(
 const contentOf = (path: string): Promise<Buffer | string> =>
   readFile(path).catch((cause: NodeJS.ErrnoException) => cause.code ?? cause.message)
 
-async function hasChanged(seen: Contents): Promise<boolean> {
-  for (const [path, before] of seen) {
+async function hasChanged(lastRead: Contents): Promise<boolean> {
+  for (const [path, before] of lastRead) {
     const now = await contentOf(path)
     const isSame =
       typeof now === 'string' || typeof before === 'string' ? now === before : now.equals(before)
@@ -104,7 +108,7 @@ async function hasChanged(seen: Contents): Promise<boolean> {
   return false
 }
 
-/** Watches directories, since editors and Kubernetes put a new file or link in the old one's place. */
+/** Watches directories: editors and Kubernetes replace a file or link by a new one. */
 class Watchers {
   readonly #onChange: () => void
   readonly #of = new Map<string, FSWatcher>()
@@ -129,6 +133,6 @@ class Watchers {
       const watcher = watch(directory, { persistent: false }, this.#onChange)
       watcher.on('error', () => {})
       this.#of.set(directory, watcher)
-    } catch {} // No watching here: looking now and then finds it too.
+    } catch {} // Without a watcher here, the periodic comparison finds the change.
   }
 }

@@ -5,7 +5,7 @@ import { openAuthority } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { ConfigFault, readEnvironment } from './environment.ts'
-import { host } from './pieces.ts'
+import { host } from './fields.ts'
 import { addressOf, redisEnvironment } from './redis.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-config-'))
@@ -18,7 +18,7 @@ await writeFile(garbage, 'not a certificate')
 const addressIn = (env: Record<string, string>) =>
   addressOf(readEnvironment(z.object(redisEnvironment), env))
 
-/** The faults an environment is refused with. */
+/** The faults that an environment is refused with. */
 function faultsOf(env: Record<string, string>): readonly string[] {
   try {
     addressIn(env)
@@ -39,25 +39,25 @@ test.each([
   ['a hash', 'redis://user:12#cret@h:6379'],
   ['a question mark', 'redis://user:12?cret@h:6379'],
   ['a comma', 'redis://:se,cret@h:6379'],
-])('a password with %s is a fault of REDIS_URL that says to percent-encode', (_name, url) => {
+])('a password with %s is a fault: percent-encode it', (_name, url) => {
   const faults = faultsOf({ REDIS_URL: url })
   expect(faults[0]).toMatch(/^REDIS_URL\b.*percent-encode.*%25/)
   expect(faults.join()).not.toMatch(/pure|cret@/)
 })
 
-test('a password that is percent-encoded is taken, whatever is in it', () => {
+test('a percent-encoded password may hold any character', () => {
   const url = `redis://:${encodeURIComponent('100%pure/#?@:,[]')}@h:6379/3`
   expect(addressIn({ REDIS_URL: url }).urls).toEqual([url])
 })
 
 test.each(['http://h:6379', 'h:6379', 'redis://', 'redis://::1:6379', 'redis://h:70000'])(
-  'the URL %s is a fault that says what one looks like',
+  'the URL %s is a fault that shows the right form',
   (url) => {
     expect(faultsOf({ REDIS_URL: url })[0]).toMatch(/must be redis:\/\/host:port.*brackets/)
   },
 )
 
-test('sentinels are read, IPv6 addresses without their brackets', () => {
+test('sentinels are parsed, IPv6 addresses without their brackets', () => {
   expect(addressIn({ REDIS_SENTINELS: '[2001:db8::7]:26379, a:1' }).sentinels).toEqual([
     { host: '2001:db8::7', port: 26379 },
     { host: 'a', port: 1 },
@@ -108,10 +108,14 @@ test.each([
     { ...secure, REDIS_TLS_CERT_FILE: one.certFile, REDIS_TLS_KEY_FILE: other.keyFile },
     /REDIS_TLS_CERT_FILE.*another key/,
   ],
-  ['no such file', { ...secure, REDIS_TLS_CA_FILE: '/nowhere' }, /CA_FILE.*\/nowhere.*ENOENT/],
-  ['no certificate', { ...secure, REDIS_TLS_CA_FILE: garbage }, /CA_FILE.*garbage.*not a cert/],
+  ['a missing file', { ...secure, REDIS_TLS_CA_FILE: '/nowhere' }, /CA_FILE.*\/nowhere.*ENOENT/],
   [
-    'no key',
+    'a file that is not a certificate',
+    { ...secure, REDIS_TLS_CA_FILE: garbage },
+    /CA_FILE.*garbage.*not a cert/,
+  ],
+  [
+    'a file that is not a key',
     { ...secure, REDIS_TLS_CERT_FILE: one.certFile, REDIS_TLS_KEY_FILE: garbage },
     /KEY_FILE.*garbage.*not a private key/,
   ],
@@ -126,7 +130,7 @@ test.each([
   expect(faultsOf(env)).toEqual([expect.stringMatching(fault)])
 })
 
-test('all that is wrong is told at once', () => {
+test('all faults are reported at once', () => {
   const env = { ...secure, REDIS_TLS_CA_FILE: '/nowhere', REDIS_SENTINEL_PASSWORD: 'x' }
   expect(faultsOf(env)).toHaveLength(2)
 })

@@ -2,23 +2,25 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { ConfigFault } from './environment.ts'
-import { boolean, durationMs, hostAndPort, list, wholeNumber } from './pieces.ts'
+import { boolean, durationMs, hostAndPort, list, wholeNumber } from './fields.ts'
 
 const shape =
-  'must be redis://host:port or rediss://host:port, an IPv6 address in brackets; several between commas for a Cluster'
+  'must be redis://host:port or rediss://host:port, an IPv6 address in brackets; ' +
+  'for a Cluster, several separated by commas'
 const encoded =
-  'percent-encode all of user and password that is no letter or digit: % is %25, @ is %40, / is %2F, # is %23, a comma is %2C'
+  'percent-encode everything in user and password that is not a letter or digit: ' +
+  '% is %25, @ is %40, / is %2F, # is %23, a comma is %2C'
 
-/** What is wrong with a URL; never a part of it, which may be a secret. */
+/** What is wrong with a URL. It quotes nothing of the URL, which may be a secret. */
 function urlFault(text: string): string | undefined {
   const url = URL.parse(text)
   if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === '')
     return `${shape}; ${encoded}`
   if (url.search !== '' || url.hash !== '' || !/^\/?\d*$/.test(url.pathname))
-    return `holds more than a database's number after host and port; ${encoded}`
+    return `has more after host and port than the number of a database; ${encoded}`
   return [url.username, url.password].every(isEncoded)
     ? undefined
-    : `holds a % that encodes nothing; ${encoded}`
+    : `has a % that encodes nothing; ${encoded}`
 }
 
 /** Whether a part of a URL can be decoded. */
@@ -37,7 +39,7 @@ const RedisUrl = z.string().superRefine((text, context) => {
 })
 const File = z.string().min(1)
 
-/** Where Redis is, for every program that uses it. */
+/** The variables that say where Redis is, for every program that uses it. */
 export const redisEnvironment = {
   REDIS_URL: list.pipe(z.array(RedisUrl).min(1)).default(['redis://127.0.0.1:6379']),
   REDIS_USERNAME: z.string().min(1).optional(),
@@ -55,19 +57,23 @@ export const redisEnvironment = {
   SHARDS: wholeNumber({ min: 1, max: 1_024 }).default(1),
 }
 
-/** REPLICAS_MIN: how many replicas must have what is answered, and what it was decided by. */
+/**
+ * REPLICAS_MIN: how many replicas must have an outcome, and what it was decided by, before it is
+ * answered.
+ */
 export const replicasMin = wholeNumber({ max: 10 }).default(0)
 
 const RedisEnvironment = z.object(redisEnvironment)
 type RedisEnvironment = z.output<typeof RedisEnvironment>
 
-/** In PEM: the authorities that are trusted instead of the system's, and what we show. */
+/** In PEM: the authorities to trust instead of the system's, and our own certificate and key. */
 type RedisTls = { ca?: string | undefined; cert?: string | undefined; key?: string | undefined }
 
 /**
- * The same as an address, with what is in its files.
+ * Makes these variables an address, with the contents of the files they name.
  *
- * @throws ConfigFault naming every variable that does not go with the others, and every file that cannot be used
+ * @throws ConfigFault naming every variable that contradicts another, and every file that cannot be
+ * used
  */
 export function addressOf(env: RedisEnvironment): {
   urls: string[]
@@ -96,7 +102,10 @@ export function addressOf(env: RedisEnvironment): {
   }
 }
 
-/** A URL with REDIS_USERNAME and REDIS_PASSWORD, which are written as they are; one with a login of its own keeps it. */
+/**
+ * Adds REDIS_USERNAME and REDIS_PASSWORD, which are not percent-encoded; a URL with a login keeps
+ * it.
+ */
 function withLogin(text: string, { REDIS_USERNAME, REDIS_PASSWORD }: RedisEnvironment): string {
   const url = new URL(text)
   if (REDIS_PASSWORD === undefined || url.username !== '' || url.password !== '') return text
@@ -108,24 +117,24 @@ function withLogin(text: string, { REDIS_USERNAME, REDIS_PASSWORD }: RedisEnviro
 const hasTls = ({ REDIS_URL }: RedisEnvironment) =>
   REDIS_URL.some((url) => url.startsWith('rediss:'))
 
-/** What was asked for and would not be done: above all TLS, without which a password goes in clear. */
+/** Settings that would have no effect: above all TLS, without which a password is sent in clear. */
 function contradictionsOf(env: RedisEnvironment): string[] {
   const faults: string[] = []
   const tls = hasTls(env)
   const names = ['REDIS_TLS_CA_FILE', 'REDIS_TLS_CERT_FILE', 'REDIS_TLS_KEY_FILE'] as const
   if (tls && env.REDIS_URL.some((url) => !url.startsWith('rediss:')))
-    faults.push('REDIS_URL: names redis:// beside rediss://: write rediss:// in all, or in none')
+    faults.push('REDIS_URL: mixes redis:// and rediss://: write rediss:// in all, or in none')
   const usesTls = tls || env.REDIS_SENTINEL_TLS === true
   for (const name of names)
     if (env[name] !== undefined && !usesTls)
-      faults.push(`${name}: is set, but REDIS_URL asks for no TLS: write rediss:// there`)
+      faults.push(`${name}: is set, but REDIS_URL does not use TLS: write rediss:// there`)
   if ((env.REDIS_TLS_CERT_FILE === undefined) !== (env.REDIS_TLS_KEY_FILE === undefined))
     faults.push('REDIS_TLS_CERT_FILE: goes with REDIS_TLS_KEY_FILE: set both, or neither')
   if (env.REDIS_USERNAME !== undefined && env.REDIS_PASSWORD === undefined)
     faults.push('REDIS_USERNAME: needs REDIS_PASSWORD')
   if (env.REDIS_SENTINELS.length === 0) return [...faults, ...withoutSentinels(env)]
   if (env.REDIS_CLUSTER || env.REDIS_URL.length > 1)
-    faults.push('REDIS_SENTINELS: is not for a Cluster: name one URL, without REDIS_CLUSTER')
+    faults.push('REDIS_SENTINELS: does not go with a Cluster: name one URL, without REDIS_CLUSTER')
   if (env.REDIS_SENTINEL_USERNAME !== undefined && env.REDIS_SENTINEL_PASSWORD === undefined)
     faults.push('REDIS_SENTINEL_USERNAME: needs REDIS_SENTINEL_PASSWORD')
   return faults
@@ -133,18 +142,20 @@ function contradictionsOf(env: RedisEnvironment): string[] {
 
 const withoutSentinels = (env: RedisEnvironment): string[] =>
   (['REDIS_SENTINEL_USERNAME', 'REDIS_SENTINEL_PASSWORD', 'REDIS_SENTINEL_TLS'] as const).flatMap(
-    (name) => (env[name] ? [`${name}: is set, but no REDIS_SENTINELS are`] : []),
+    (name) => (env[name] ? [`${name}: is set, but REDIS_SENTINELS is not`] : []),
   )
 
-/** Reads the files that are named; what is wrong with them goes to `faults`. */
+/** Reads the files that are named; their faults are added to `faults`. */
 function readTls(env: RedisEnvironment, faults: string[]): RedisTls | undefined {
-  /** The file's text, and what it is; undefined if it is not named, or not that. */
-  const read = <T>(name: `REDIS_TLS_${'CA' | 'CERT' | 'KEY'}_FILE`, of: (pem: string) => T) => {
+  /**
+   * The text of the file, and what it was parsed to; undefined if none is named or it is faulty.
+   */
+  const read = <T>(name: `REDIS_TLS_${'CA' | 'CERT' | 'KEY'}_FILE`, parse: (pem: string) => T) => {
     const path = env[name]
     if (path === undefined) return undefined
     try {
       const text = readFileSync(path, 'utf8')
-      return { text, is: of(text) }
+      return { text, parsed: parse(text) }
     } catch (error) {
       const code = error instanceof Error && 'syscall' in error && 'code' in error && error.code
       const what =
@@ -160,7 +171,7 @@ function readTls(env: RedisEnvironment, faults: string[]): RedisTls | undefined 
   const ca = read('REDIS_TLS_CA_FILE', certificate)
   const cert = read('REDIS_TLS_CERT_FILE', certificate)
   const key = read('REDIS_TLS_KEY_FILE', (pem): KeyObject => createPrivateKey(pem))
-  if (cert !== undefined && key !== undefined && !cert.is.checkPrivateKey(key.is))
+  if (cert !== undefined && key !== undefined && !cert.parsed.checkPrivateKey(key.parsed))
     faults.push('REDIS_TLS_CERT_FILE: is the certificate of another key than REDIS_TLS_KEY_FILE')
   if (ca === undefined && cert === undefined) return undefined
   return { ca: ca?.text, cert: cert?.text, key: key?.text }

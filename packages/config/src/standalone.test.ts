@@ -19,15 +19,15 @@ beforeAll(async () => {
 afterAll(() => rm(DATA_DIR, { recursive: true }))
 
 function found(env: Record<string, string>) {
-  const said: string[] = []
-  return { env: withStandalone({ DATA_DIR, ...env }, (line) => said.push(line)), said }
+  const printed: string[] = []
+  return { env: withStandalone({ DATA_DIR, ...env }, (line) => printed.push(line)), printed }
 }
 
-test('a command that is given no Redis finds that of npm start, and names it in a line', async () => {
+test('a command without a Redis uses that of npm start, and prints so', async () => {
   await writeFile(standaloneFile(DATA_DIR), JSON.stringify(up))
-  const { env, said } = found({ LOG_LEVEL: 'info' })
+  const { env, printed } = found({ LOG_LEVEL: 'info' })
   expect(env).toEqual({ DATA_DIR, LOG_LEVEL: 'info', ...up.environment })
-  expect(said).toEqual([`using the Redis of npm start (pid ${process.pid})`])
+  expect(printed).toEqual([`using the Redis of npm start (pid ${process.pid})`])
 })
 
 test.each([
@@ -35,16 +35,16 @@ test.each([
   ['a Cluster', { REDIS_CLUSTER: 'true' }],
   ['Sentinels', { REDIS_SENTINELS: '127.0.0.1:26379' }],
   ['another folder of data', { DATA_DIR: '/nowhere' }],
-])('a command that is given %s keeps to it', async (_what, given) => {
+])('a command that is given %s uses that', async (_what, given) => {
   await writeFile(standaloneFile(DATA_DIR), JSON.stringify(up))
-  expect(found(given)).toEqual({ env: { DATA_DIR, ...given }, said: [] })
+  expect(found(given)).toEqual({ env: { DATA_DIR, ...given }, printed: [] })
 })
 
 test.each([
-  ['a process that is gone', JSON.stringify({ ...up, pid: 2 ** 22 + 1 })],
-  ['half a file', JSON.stringify(up).slice(0, 50)],
-  ['another file', '{}'],
-])('what %s left is not used', async (_what, text) => {
+  ['a process that has ended', JSON.stringify({ ...up, pid: 2 ** 22 + 1 })],
+  ['an interrupted write', JSON.stringify(up).slice(0, 50)],
+  ['another program', '{}'],
+])('a file left by %s is not used', async (_what, text) => {
   await writeFile(standaloneFile(DATA_DIR), text)
-  expect(found({})).toEqual({ env: { DATA_DIR }, said: [] })
+  expect(found({})).toEqual({ env: { DATA_DIR }, printed: [] })
 })

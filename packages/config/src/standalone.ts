@@ -2,34 +2,34 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 
-/** What `npm start` keeps its data in, unless DATA_DIR names another folder. */
+/** The folder where `npm start` keeps its data, unless DATA_DIR names another one. */
 export const DATA_DIR = '.data'
 
-/** What `npm start` runs, as it writes it down for commands and people while it is up. */
+/** What `npm start` runs. It writes this to a file while it is up, for commands and people. */
 export const Standalone = z.object({
   pid: z.int(),
-  /** How its Redis is found, in the variables of docs/configuration.md. */
+  /** The variables of docs/configuration.md that lead to its Redis. */
   environment: z.record(z.string(), z.string()),
-  /** Where it takes orders. */
+  /** The URL for placing orders. */
   placeOrder: z.url(),
   ingress: z.object({ pid: z.int(), admin: z.url() }),
   worker: z.object({ pid: z.int(), admin: z.url() }),
-  /** Undefined where the environment named one. */
+  /** Undefined where the environment names a Redis. */
   redis: z.object({ pid: z.int(), port: z.int() }).optional(),
 })
 export type Standalone = z.output<typeof Standalone>
 
-/** Where it is written. */
+/** The file it is written to. */
 export const standaloneFile = (dataDir: string): string => join(dataDir, 'standalone.json')
 
-/** The `npm start` that keeps its data in this folder; undefined if none is up. */
-export function standaloneIn(dataDir: string): Standalone | undefined {
+/** The `npm start` that uses this folder; undefined if none is up. */
+export function runningStandalone(dataDir: string): Standalone | undefined {
   try {
     const written = JSON.parse(readFileSync(standaloneFile(dataDir), 'utf8'))
     const { data } = Standalone.safeParse(written)
     return data !== undefined && isAlive(data.pid) ? data : undefined
   } catch {
-    return undefined // There is none, or it is being written.
+    return undefined // There is no file, or it is being written.
   }
 }
 
@@ -37,17 +37,17 @@ export function standaloneIn(dataDir: string): Standalone | undefined {
 const naming = ['REDIS_URL', 'REDIS_CLUSTER', 'REDIS_SENTINELS'] as const
 
 /**
- * The environment for a command: where it names no Redis, that of the `npm start` that is up on this machine, which `say` is told
- * of.
+ * The environment for a command. If it names no Redis, that of the `npm start` that is up on this
+ * machine is used, and a line about it goes to `print`.
  */
 export function withStandalone(
   env: Record<string, string | undefined>,
-  say: (line: string) => void,
+  print: (line: string) => void,
 ): Record<string, string | undefined> {
   if (naming.some((name) => env[name])) return env
-  const up = standaloneIn(env.DATA_DIR || DATA_DIR)
+  const up = runningStandalone(env.DATA_DIR || DATA_DIR)
   if (up === undefined) return env
-  say(`using the Redis of npm start (pid ${up.pid})`)
+  print(`using the Redis of npm start (pid ${up.pid})`)
   return { ...env, ...up.environment }
 }
 

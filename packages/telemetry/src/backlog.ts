@@ -1,13 +1,16 @@
 import type { Metrics } from './metrics.ts'
 
-/** What can say how many orders are open in a shard, and when the oldest was claimed (ms). */
-export type Backlogged = {
+/** Knows how many orders of a shard are open, and when the oldest was claimed (ms since 1970). */
+export type BacklogSource = {
   backlog: (shard: number) => Promise<{ open: number; oldest: number | undefined }>
 }
 
-/** Reads how many orders are open, and for how long; what was known stands while Redis does not say. */
+/**
+ * Sets the metrics of open orders and of the age of the oldest one; they keep their values while
+ * Redis does not answer.
+ */
 export async function readBacklog(
-  orders: Backlogged,
+  orders: BacklogSource,
   shards: number,
   metrics: Pick<Metrics, 'openOrders' | 'oldestOpenOrder'>,
 ): Promise<void> {

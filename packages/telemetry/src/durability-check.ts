@@ -2,8 +2,8 @@ import type { HealthCheck } from './admin.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
-/** What can say how Redis is; rejects when Redis does not answer. */
-export type Durable = {
+/** Reports on Redis's durability; rejects when Redis does not answer. */
+export type DurabilitySource = {
   report: () => Promise<{
     faults: string[]
     unseen: string[]
@@ -14,37 +14,40 @@ export type Durable = {
   }>
 }
 
-/** Past this time (ms) Redis counts as keeping nothing: less than a check has, so that a scrape shows it. */
+/**
+ * After this time (ms) without an answer Redis counts as not durable: less than a check has, so
+ * that a scrape shows it.
+ */
 const ANSWER_MS_MAX = 800
 
 /**
- * Says whether Redis keeps what it answers, and can take new orders. `relaxed` only warns of the first of these, which for
- * `strict` is a reason not to be ready.
+ * Checks whether Redis keeps what it confirms and can take new orders. If it does not keep it, the
+ * process is not ready with `strict`; `relaxed` only logs a warning.
  */
 export function durabilityCheck(
-  durability: Durable,
+  durability: DurabilitySource,
   mode: 'strict' | 'relaxed',
   metrics: Pick<Metrics, 'redisDurable' | 'redisMemoryUsed'>,
   log: Pick<Logger, 'warn'>,
 ): HealthCheck {
-  let told = ''
+  let logged = ''
   return async () => {
-    const keepsNothing = () => metrics.redisDurable.set(0)
-    const late = setTimeout(keepsNothing, ANSWER_MS_MAX)
+    const setNotDurable = () => metrics.redisDurable.set(0)
+    const late = setTimeout(setNotDurable, ANSWER_MS_MAX)
     const { memoryUsed, ...known } = await durability
       .report()
       .finally(() => clearTimeout(late))
       .catch((error: unknown) => {
-        keepsNothing()
+        setNotDurable()
         const why = error instanceof Error ? error.message : String(error)
         throw new Error(`Redis cannot be asked: ${why}`, { cause: error })
       })
     metrics.redisDurable.set(known.faults.length + known.unable.length === 0 ? 1 : 0)
     metrics.redisMemoryUsed.set(memoryUsed ?? 0)
     const all = JSON.stringify(known)
-    if (all !== told && Object.values(known).some((texts) => texts.length > 0))
-      log.warn(known, 'what is known of Redis and of its durability')
-    told = all
+    if (all !== logged && Object.values(known).some((texts) => texts.length > 0))
+      log.warn(known, 'durability of Redis')
+    logged = all
     const against = mode === 'strict' ? [...known.faults, ...known.unseen] : []
     return [...known.unable, ...against].join('; ') || undefined
   }

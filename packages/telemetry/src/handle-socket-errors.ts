@@ -2,12 +2,13 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
 /**
- * Listens for the errors of every socket of a server, for as long as the socket lives. Node takes its own listeners away from a
- * socket that leaves HTTP (`CONNECT`), and an error that nobody listens for ends the process. What an error means is
- * said where the socket is used; whatever it is, the socket is closed after it.
+ * Handles the errors of every socket of a server, for the socket's whole life. Node removes its own
+ * listeners from a socket that leaves HTTP (`CONNECT`), and an error without a listener ends the
+ * process. Nothing is done here, because the socket closes after any error, and its user logs what
+ * matters.
  */
-export function hearSocketErrors(server: Server): void {
-  const hear = (socket: Socket) => void socket.on('error', () => {})
-  server.on('connection', hear)
-  server.on('secureConnection', hear) // With TLS, the socket that HTTP is read from is another one.
+export function handleSocketErrors(server: Server): void {
+  const handle = (socket: Socket) => void socket.on('error', () => {})
+  server.on('connection', handle)
+  server.on('secureConnection', handle) // With TLS, HTTP is read from another socket.
 }

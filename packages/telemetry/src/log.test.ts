@@ -20,11 +20,11 @@ const unseen: [string, string, string][] = [
   ['a line break', 'a\r\nb', 'a\\u000d\\u000ab'],
   ['a separator of lines', 'a\u2028b', 'a\\u2028b'],
   ['a mark of direction', 'a\u202eb', 'a\\u202eb'],
-  ['nothing at all', '\u0000\u007f', '\\u0000\\u007f'],
-  ['half of a pair', 'a\ud800', 'a\\ud800'],
+  ['control characters', '\u0000\u007f', '\\u0000\\u007f'],
+  ['an unpaired surrogate', 'a\ud800', 'a\\ud800'],
 ]
 
-test.each(unseen)('%s is written out wherever a caller wrote it', (_what, text, shown) => {
+test.each(unseen)('%s is escaped wherever a caller wrote it', (_what, text, shown) => {
   const { lines, log } = open()
   const err = new Error(text.replaceAll(/[\r\n]/g, ' '))
   log.info({ reason: text, at: { deep: [text] }, [text]: 1, err }, text)
@@ -34,7 +34,7 @@ test.each(unseen)('%s is written out wherever a caller wrote it', (_what, text, 
   expect(JSON.parse(line).err.message).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u)
 })
 
-test('what a caller wrote at length is cut, and its length named', () => {
+test('a long text of a caller is cut, and its length stated', () => {
   const { lines, log } = open()
   const long = 'x'.repeat(31_000)
   log.info({ reason: long, err: new Error(long) }, long)
@@ -43,7 +43,7 @@ test('what a caller wrote at length is cut, and its length named', () => {
   expect(JSON.parse(line).reason).toBe(`${'x'.repeat(512)}… (31000 characters)`)
 })
 
-test('words of any script stay as they are, and the lines of a fault', () => {
+test('text of any script stays as it is, and so do the lines of a fault', () => {
   const { lines, log } = open()
   log.info({ reason: 'Zürich 支付 🧾', err: new Error('fix these:\n  - one') }, 'gut')
   const { reason, err } = JSON.parse(lines[0] ?? '{}')

@@ -6,13 +6,13 @@ export type { Logger } from 'pino'
 export type LogOptions = {
   name: string
   level: string
-  /** Words for people instead of JSON; for a terminal. */
+  /** Readable text instead of JSON, for a terminal. */
   pretty?: boolean
   /** Where lines go, if not to standard output. */
   destination?: DestinationStream
 }
 
-/** What is personal or secret. No line of ours names them; should one by mistake, it does not show them. */
+/** Fields that are personal or secret. We log none of them; this is the safety net. */
 const hidden: ReadonlySet<string> = new Set([
   'codeValue',
   'customerId',
@@ -24,13 +24,16 @@ const hidden: ReadonlySet<string> = new Set([
   'authorization',
 ])
 
-/** A text is cut after so many characters: ids have 64, and our own sentences fit. */
+/** Longer texts are cut (characters): ids have at most 64, and our own sentences fit. */
 const TEXT_MAX = 512
 
-/** What a reader does not see, and a terminal may obey: controls, marks of direction, separators of lines, halves of pairs. */
+/**
+ * Characters that a reader does not see and a terminal may obey: controls, marks of direction,
+ * separators of lines, unpaired surrogates.
+ */
 const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
-/** A text that anybody may have written, as a line of a log shows it: cut, and with what is unseen written out. */
+/** A text of unknown origin as the log shows it: cut, with invisible characters escaped. */
 export function plain(text: string, charactersMax = TEXT_MAX): string {
   const short =
     text.length <= charactersMax
@@ -43,8 +46,8 @@ export function plain(text: string, charactersMax = TEXT_MAX): string {
 }
 
 /**
- * What a line tells of an error: never its other members, in which libraries keep what they were about (ioredis a
- * command with its arguments), nor what JSON.parse quotes of a text it cannot read.
+ * What is logged of an error. Never its other members, where libraries keep what they worked on
+ * (ioredis a command with its arguments), nor what JSON.parse quotes of a text it cannot read.
  */
 function reportError(error: unknown): unknown {
   if (!(error instanceof Error)) return typeof error
@@ -58,7 +61,7 @@ function reportError(error: unknown): unknown {
   }
 }
 
-/** The message of an error may have lines of its own: all faults of a file, each in one. */
+/** The message of an error may have several lines: one for each fault of a file. */
 const LINES_MAX = 50
 const lines = (message: string): string =>
   message
@@ -66,12 +69,12 @@ const lines = (message: string): string =>
     .map((line) => plain(line))
     .join('\n')
 
-/** How deep the log looks for them; what lies deeper is not shown. */
+/** How deep objects are logged; what lies deeper is not shown. */
 const DEPTH_MAX = 5
 
 /**
- * A copy without what is hidden. An order is a line or two, and pino's own redaction takes 14 of the 16 µs of a line,
- * whatever is in it; this takes less than one where nothing lies deep.
+ * A copy without the hidden fields. An order logs a line or two, and pino's own redaction takes 14
+ * of the 16 µs of a line, whatever is in it; this takes less than one for flat objects.
  */
 function shown(value: object, depth = DEPTH_MAX): Record<string, unknown> {
   const copy: Record<string, unknown> = {}
@@ -88,35 +91,41 @@ function shownItem(item: unknown, depth: number): unknown {
   return Array.isArray(item) ? item.map((one) => shownItem(one, depth - 1)) : shown(item, depth)
 }
 
-/** What is made of parts that may have to be hidden. Errors are told by `reportError`. */
+/** Objects whose members may have to be hidden. Errors are logged by `reportError`. */
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !(value instanceof Error) && !('toJSON' in value)
 
 /**
- * Lines are written while the process goes on, together with those that came meanwhile: it never waits for a slow disk
- * or reader. Past so many bytes nobody reads any more, and lines are dropped.
+ * Lines are written asynchronously and in batches: the process never waits for a slow disk or
+ * reader. Past this many unwritten bytes nobody reads them any more, and lines are dropped.
  */
 const UNWRITTEN_BYTES_MAX = 16 * 2 ** 20
 
-/** The words of a line are ours, but for what they quote. */
-function plainly(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+/** Escapes the message of a line, which may quote a caller. */
+function escapeMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
   const [first, second, ...rest] = args
-  const words = typeof second === 'string' ? plain(second) : second
-  method.call(this, typeof first === 'string' ? plain(first) : first, words, ...rest)
+  const message = typeof second === 'string' ? plain(second) : second
+  method.call(this, typeof first === 'string' ? plain(first) : first, message, ...rest)
 }
 
-/** Opens the log of one process: JSON lines, or words for people when it is read on a terminal. */
-export function openLog({ name, level, pretty: words = false, destination }: LogOptions): Logger {
+/** Opens the log of one process: JSON lines, or readable text on a terminal. */
+export function openLog({
+  name,
+  level,
+  pretty: isPretty = false,
+  destination,
+}: LogOptions): Logger {
   const options = {
     name,
     level,
     base: { pid: process.pid },
-    redact: { paths: [...hidden], censor: '[hidden]' }, // What a child logger names comes by this way alone.
+    // The fields of a child logger pass through here alone.
+    redact: { paths: [...hidden], censor: '[hidden]' },
     formatters: { log: shown },
     serializers: { err: reportError },
-    hooks: { logMethod: plainly },
+    hooks: { logMethod: escapeMessage },
   }
-  if (words)
+  if (isPretty)
     return pino(
       options,
       pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }),

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { buildAdmin } from './admin.ts'
 import { readBacklog } from './backlog.ts'
-import { type Durable, durabilityCheck } from './durability-check.ts'
+import { type DurabilitySource, durabilityCheck } from './durability-check.ts'
 import { openLog } from './log.ts'
 import { reportFaults } from './log-throttle.ts'
 import { openMetrics, stageNames } from './metrics.ts'
@@ -12,7 +12,7 @@ import { noTracing, openTracing } from './traces.ts'
 
 afterEach(() => void vi.useRealTimers())
 
-/** Where a log may go, and the lines that went there. */
+/** A destination for a log, and the lines that were written to it. */
 function collector() {
   const lines: string[] = []
   const destination = new Writable({
@@ -45,15 +45,15 @@ test('the log shows nothing personal or secret, however deep', () => {
   expect(lines.map((line) => JSON.parse(line).paymentId)).toEqual(['P-1', 'P-2'])
 })
 
-test('a fault that comes again and again is a line in ten seconds, which tells how many more there were', () => {
+test('a repeated fault is logged once in ten seconds, with how many more there were', () => {
   vi.useFakeTimers()
   const lines: object[] = []
-  const tell = reportFaults({ warn: (fields: object) => void lines.push(fields) })
+  const report = reportFaults({ warn: (fields: object) => void lines.push(fields) })
   const [refused, reset] = [new Error('refused'), new Error('reset')]
-  for (let times = 0; times < 40; times += 1) tell(refused, 'Redis is away')
-  tell(reset, 'Redis is away')
+  for (let times = 0; times < 40; times += 1) report(refused, 'Redis is away')
+  report(reset, 'Redis is away')
   vi.advanceTimersByTime(10_000)
-  tell(refused, 'Redis is away')
+  report(refused, 'Redis is away')
   expect(lines).toEqual([
     { err: refused, more: 0 },
     { err: reset, more: 0 },
@@ -61,7 +61,7 @@ test('a fault that comes again and again is a line in ten seconds, which tells h
   ])
 })
 
-test('each stage is counted by its name, and processes share nothing', async () => {
+test('each stage is counted by its name, and processes share no metrics', async () => {
   const [one, two] = [openMetrics('ingress'), openMetrics('ingress')]
   for (const stage of stageNames) one.stage(stage, 0.003)
   one.answers.inc({ endpoint: 'place', code: 'SUCCESS', status: 'S' })
@@ -73,7 +73,7 @@ test('each stage is counted by its name, and processes share nothing', async () 
   expect(await two.registry.metrics()).not.toContain('stage="sign"} 1')
 })
 
-test('a process is ready when every check says so, says why when not, and is not once it drains', async () => {
+test('a process is ready while every check passes and it is not draining', async () => {
   let reason: string | undefined = 'the append-only file is off'
   const admin = buildAdmin({
     host: '127.0.0.1',
@@ -99,7 +99,7 @@ test('a process is ready when every check says so, says why when not, and is not
   await admin.close()
 })
 
-test('a check that fails or hangs is a reason, within a second', async () => {
+test('a check that fails or hangs makes the process not ready within a second', async () => {
   const checks = {
     fails: () => Promise.reject(new Error('Redis is away')),
     hangs: () => new Promise<never>(() => {}),
@@ -110,7 +110,7 @@ test('a check that fails or hangs is a reason, within a second', async () => {
   await admin.close()
 })
 
-test('whoever asks while a check hangs is told at once that the process is to end', async () => {
+test('a probe that waits for a check is answered as soon as the process drains', async () => {
   const asked = Promise.withResolvers<void>()
   const hangs = () => {
     asked.resolve()
@@ -132,11 +132,11 @@ test('whoever asks while a check hangs is told at once that the process is to en
   await admin.close()
 })
 
-test('without a receiver a step costs nothing and has no trace', () => {
-  expect(noTracing.step('place order').traceparent).toBeUndefined()
+test('without a receiver a span has no trace', () => {
+  expect(noTracing.startSpan('place order').traceparent).toBeUndefined()
 })
 
-test('a receiver gets one trace of steps in two processes', async () => {
+test('a receiver gets one trace of spans in two processes', async () => {
   const received: { name: string; traceId: string; parentSpanId?: string; spanId: string }[] = []
   const receiver = createServer((request, response) => {
     const chunks: Buffer[] = []
@@ -154,8 +154,10 @@ test('a receiver gets one trace of steps in two processes', async () => {
     openTracing('ingress', endpoint),
     openTracing('worker', endpoint),
   ])
-  const placed = ingress.step('place order', { attributes: { paymentId: 'P-1' } })
-  worker.step('decide', { parent: placed.traceparent }).end({ attributes: { outcome: 'SUCCESS' } })
+  const placed = ingress.startSpan('place order', { attributes: { paymentId: 'P-1' } })
+  worker
+    .startSpan('decide', { parent: placed.traceparent })
+    .end({ attributes: { outcome: 'SUCCESS' } })
   placed.end()
   await Promise.all([ingress.close(), worker.close()])
   const [place, decide] = ['place order', 'decide'].map((name) =>
@@ -166,19 +168,19 @@ test('a receiver gets one trace of steps in two processes', async () => {
   await new Promise((resolve) => receiver.close(resolve))
 })
 
-test('of the ways that begin here the share that was asked for is told, and each whole', async () => {
+test('the configured share of new traces is sent, each of them completely', async () => {
   const all = await openTracing('ingress', 'http://127.0.0.1:9', 1)
   const none = await openTracing('ingress', 'http://127.0.0.1:9', 0)
-  const begun = all.step('place order')
-  expect(begun.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
-  expect(none.step('place order').traceparent).toBeUndefined()
-  expect(none.step('decide', { parent: begun.traceparent }).traceparent).toContain(
-    begun.traceparent?.slice(3, 35),
+  const root = all.startSpan('place order')
+  expect(root.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+  expect(none.startSpan('place order').traceparent).toBeUndefined()
+  expect(none.startSpan('decide', { parent: root.traceparent }).traceparent).toContain(
+    root.traceparent?.slice(3, 35),
   )
   await Promise.all([all.close(), none.close()])
 })
 
-describe('what is known of Redis', () => {
+describe('the durability of Redis', () => {
   const metrics = openMetrics('worker')
   const shown = async (name: string) => {
     const line = (await metrics.registry.metrics())
@@ -199,7 +201,7 @@ describe('what is known of Redis', () => {
   }
   const checkOf = (
     mode: 'strict' | 'relaxed',
-    report: () => Promise<Partial<Awaited<ReturnType<Durable['report']>>>>,
+    report: () => Promise<Partial<Awaited<ReturnType<DurabilitySource['report']>>>>,
   ) =>
     durabilityCheck({ report: async () => ({ ...fine, ...(await report()) }) }, mode, metrics, log)
 
@@ -227,30 +229,30 @@ describe('what is known of Redis', () => {
     expect(await shown('placeorder_redis_durable')).toBe(durable)
   })
 
-  test('the part of its memory that is used is shown', async () => {
+  test('the used share of its memory is a metric', async () => {
     await checkOf('strict', async () => ({ memoryUsed: 0.75 }))()
     expect(await shown('placeorder_redis_memory_used_ratio')).toBe(0.75)
   })
 
-  test('a Redis that does not answer keeps nothing', async () => {
+  test('a Redis that does not answer counts as not durable', async () => {
     await expect(checkOf('strict', () => Promise.reject(new Error('away')))()).rejects.toThrow(
       'Redis cannot be asked: away',
     )
     expect(await shown('placeorder_redis_durable')).toBe(0)
   })
 
-  test('is told once, and again when it has changed', async () => {
+  test('is logged once, and again when it has changed', async () => {
     let faults = [off]
     const check = checkOf('relaxed', async () => ({ faults }))
     warned.length = 0
-    for (let look = 0; look < 3; look += 1) await check()
+    for (let round = 0; round < 3; round += 1) await check()
     expect(warned).toHaveLength(1)
     faults = [off, 'keys may be evicted']
     await check()
     expect(warned).toHaveLength(2)
   })
 
-  test('the backlog is that of all shards, and as old as their oldest order', async () => {
+  test('the backlog is that of all shards, and as old as the oldest order', async () => {
     const ages = [2_000, undefined, 90_000]
     const backlog = async (shard: number) => {
       const age = ages[shard]

@@ -1,9 +1,12 @@
 import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
 
-/** One step of an order's way. `traceparent` (W3C) lets the next step, in another process, stand below it. */
-export type Step = {
+/**
+ * One span of an order's trace. With its `traceparent` (W3C), a span in another process becomes its
+ * child.
+ */
+export type TraceSpan = {
   traceparent: string | undefined
-  /** Ends it: now, or at `at` (ms since 1970). */
+  /** Ends it now, or at `at` (ms since 1970). */
   end: (how?: {
     attributes?: Record<string, string | number>
     failed?: boolean
@@ -11,33 +14,36 @@ export type Step = {
   }) => void
 }
 
-export type StepOptions = {
-  /** The traceparent of the step it belongs to. */
+export type SpanOptions = {
+  /** The traceparent of its parent. */
   parent?: string | undefined
-  /** When it began, if not now: in ms since 1970. */
+  /** When it started, if not now: in ms since 1970. */
   startedAt?: number
   attributes?: Record<string, string | number>
 }
 
-/** Where the ways of orders are told to. */
+/** Sends the traces of orders. */
 export type Tracing = {
-  /** Begins a step. */
-  step: (name: string, options?: StepOptions) => Step
-  /** Sends what is not sent yet; what its receiver does not take in time is lost. */
+  /** Starts a span. */
+  startSpan: (name: string, options?: SpanOptions) => TraceSpan
+  /** Sends the spans that are left; those that the receiver does not accept in time are lost. */
   close: () => Promise<void>
 }
 
-/** How long a receiver may take for a batch (ms): an ending process waits for no more than that. */
+/**
+ * How long a receiver may take for a batch (ms): a process that is shutting down waits no longer.
+ */
 const EXPORT_MS_MAX = 1_000
 
-const nothing: Step = { traceparent: undefined, end: () => {} }
+const nothing: TraceSpan = { traceparent: undefined, end: () => {} }
 
-/** Tells nobody, and costs nothing. */
-export const noTracing: Tracing = { step: () => nothing, close: async () => {} }
+/** Sends nothing, and costs nothing. */
+export const noTracing: Tracing = { startSpan: () => nothing, close: async () => {} }
 
 /**
- * Tells an OTLP receiver, in batches. `endpoint` is its base URL, as OTEL_EXPORTER_OTLP_ENDPOINT says it; undefined
- * tells nobody, and loads nothing. `share` of the ways that begin here are told, 0 to 1; a step with a parent always is.
+ * Sends spans to an OTLP receiver, in batches. `endpoint` is its base URL, as in
+ * OTEL_EXPORTER_OTLP_ENDPOINT; if undefined, nothing is sent or loaded. `share` of the traces that
+ * start here are sent, 0 to 1; a span with a parent always is.
  */
 export async function openTracing(
   service: string,
@@ -64,7 +70,7 @@ export async function openTracing(
   })
   const tracer = provider.getTracer('placeorder')
   return {
-    step: (name, { parent, startedAt, attributes = {} } = {}) => {
+    startSpan: (name, { parent, startedAt, attributes = {} } = {}) => {
       if (parent === undefined && Math.random() >= share) return nothing
       const at = startedAt === undefined ? {} : { startTime: startedAt }
       const span = tracer.startSpan(name, { attributes, ...at }, contextOf(parent))

@@ -68,7 +68,7 @@ test('an ingress whose port is taken names port and cure', async () => {
   const system = await openSystem()
   try {
     await expect(system.startIngress({ PORT: String(port) })).rejects.toThrow(
-      `port ${port} at 127.0.0.1 is taken: end what listens there, or set PORT`,
+      `port ${port} at 127.0.0.1 is in use: stop the process that listens there, or set PORT`,
     )
   } finally {
     await system.close()

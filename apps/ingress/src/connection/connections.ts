@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { isIPv6, type Socket } from 'node:net'
-import { hearSocketErrors } from '@placeorder/telemetry'
+import { handleSocketErrors } from '@placeorder/telemetry'
 
 export type ConnectionLimits = {
   /** Connections of all callers together: each may hold a body of 64 KiB and its headers. */
@@ -26,7 +26,7 @@ export class Connections {
 
   /** Watches over the connections of a server. */
   watch(server: Server): void {
-    hearSocketErrors(server)
+    handleSocketErrors(server)
     server.on('connection', (socket: Socket) => {
       const { remoteAddress = '' } = socket
       const source = this.#limits.isProxy(remoteAddress) ? undefined : sourceOf(remoteAddress)

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import { connect as connectTls } from 'node:tls'
 import { aPlaceOrder, openAuthority } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
-import { answersIn } from '../../test/answers-in.ts'
+import { answerCodesIn } from '../../test/answer-codes-in.ts'
 import { path, signedHeaders, testServer, testUse } from '../../test/test-server.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-exchanges-'))
@@ -64,7 +64,7 @@ async function send(bytes: string, { ends = false, tls = false } = {}): Promise<
 /** The answers of a case: each its code, and its target if that is not the order's. */
 type Answers = readonly (readonly [code: string, target?: string])[]
 const expectAnswers = (bytes: string, answers: Answers) =>
-  expect(answersIn(bytes, ...answers.map(([, target = path]) => target))).toEqual(
+  expect(answerCodesIn(bytes, ...answers.map(([, target = path]) => target))).toEqual(
     answers.map(([code]) => code),
   )
 

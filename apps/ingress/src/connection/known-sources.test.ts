@@ -1,6 +1,6 @@
 import { openMetrics } from '@placeorder/telemetry'
 import { expect, test } from 'vitest'
-import { countAnswers } from '../observer.ts'
+import { observeAnswers } from '../observer.ts'
 
 const quiet = { info: () => {}, debug: () => {} }
 const answered = { endpoint: 'place', paymentId: undefined, reason: 'no', seconds: 0.001 } as const
@@ -8,7 +8,7 @@ const bad = { ...answered, code: 'INVALID_SIGNATURE', verified: false }
 
 test('a bad signature is the client’s own where it has called from with a good one', async () => {
   const metrics = openMetrics('ingress')
-  const count = countAnswers(metrics, quiet)
+  const count = observeAnswers(metrics, quiet)
   const from = (address: string) => ({ clientId: 'C-1', address: () => address })
   count({ ...bad, ...from('10.0.0.1') })
   count({ ...answered, code: 'SUCCESS', verified: true, ...from('10.0.0.1') })

@@ -2,7 +2,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterEach, expect, test } from 'vitest'
-import { answersIn } from '../../test/answers-in.ts'
+import { answerCodesIn } from '../../test/answer-codes-in.ts'
 import { path, signedHeaders, testServer, testUse } from '../../test/test-server.ts'
 import { Admission } from '../admission.ts'
 
@@ -47,7 +47,7 @@ test('orders sent ahead on one connection are all answered, 32 at a time', async
   socket.end(orders(300))
   await expect.poll(() => held.now, { timeout: 10_000 }).toBe(32)
   release()
-  expect(answersIn(await answered, path)).toEqual(Array(300).fill('SUCCESS'))
+  expect(answerCodesIn(await answered, path)).toEqual(Array(300).fill('SUCCESS'))
   expect(held.most).toBe(32)
 })
 

@@ -2,11 +2,11 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
-import { answersIn } from '../../test/answers-in.ts'
+import { answerCodesIn } from '../../test/answer-codes-in.ts'
 import { path, signedHeaders, testServer } from '../../test/test-server.ts'
-import type { Answered } from '../reply.ts'
+import type { SentAnswer } from '../reply.ts'
 
-const answered: Answered[] = []
+const answered: SentAnswer[] = []
 const body = JSON.stringify(aPlaceOrder())
 const app = testServer({ onAnswer: (answer) => answered.push(answer) })
 const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
@@ -51,7 +51,7 @@ test.each([
 ])(
   '%s is answered and signed all the same, and counted',
   async (_what, bytes, target, code, reason) => {
-    expect(answersIn(await send(bytes), target)).toEqual([code])
+    expect(answerCodesIn(await send(bytes), target)).toEqual([code])
     expect(answered.at(-1)).toMatchObject({ endpoint: 'none', code, reason })
   },
 )
@@ -62,9 +62,9 @@ test('what is signed of a target in absolute form is its path and query', async 
     ([name, value]) => `${name}: ${value}`,
   )
   const head = `POST http://pay.example${target} HTTP/1.1\r\nConnection: close\r\nContent-Length: ${body.length}`
-  expect(answersIn(await send(`${head}\r\n${lines.join('\r\n')}\r\n\r\n${body}`), target)).toEqual([
-    'SUCCESS',
-  ])
+  expect(
+    answerCodesIn(await send(`${head}\r\n${lines.join('\r\n')}\r\n\r\n${body}`), target),
+  ).toEqual(['SUCCESS'])
 })
 
 test.each([
@@ -78,7 +78,7 @@ test.each([
   ['FROB', '/refund?{"refundRequestId":"1"}', '/', 'METHOD_NOT_SUPPORTED'],
 ])('%s %s is answered for %s: %s', async (method, target, signed, code) => {
   expect(
-    answersIn(await send(`${method} ${target} HTTP/1.1\r\nConnection: close\r\n\r\n`), signed),
+    answerCodesIn(await send(`${method} ${target} HTTP/1.1\r\nConnection: close\r\n\r\n`), signed),
   ).toEqual([code])
 })
 
@@ -88,7 +88,7 @@ test('a connection serves on after a body that nobody read', async () => {
   const first = `${head}Content-Length: ${unread.length}\r\n\r\n${unread}`
   const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n`
   const last = 'DELETE /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n'
-  expect(answersIn(await send(first + chunked + last), '/nowhere')).toEqual(
+  expect(answerCodesIn(await send(first + chunked + last), '/nowhere')).toEqual(
     Array(3).fill('NO_INTERFACE_DEF'),
   )
 })

@@ -33,9 +33,9 @@ export type ListenerDeps = {
   waitMs: number
   tls: TlsOptions | undefined
   /** Told of an answer to what is no HTTP, and why it is none. */
-  onRaw: (code: ResultCode, reason: string) => void
+  onNonHttp: (code: ResultCode, reason: string) => void
   /** Told why a caller and we did not come to speak TLS. */
-  onHandshake: (error: Error) => void
+  onTlsError: (error: Error) => void
 }
 
 /** How long a connection may take for what, in ms. */
@@ -61,7 +61,7 @@ export function createListener(
   deps: ListenerDeps,
   bounds: typeof times = times,
 ): Server {
-  const { tls, connections, onHandshake } = deps
+  const { tls, connections, onTlsError } = deps
   const exchanges = new Exchanges()
   const counted = exchanges.counted(handler)
   const server = tls
@@ -84,7 +84,7 @@ export function createListener(
   })
   server.on('tlsClientError', (error: Error, socket: Duplex) => {
     socket.destroy()
-    onHandshake(error)
+    onTlsError(error)
   })
   return server
 }
@@ -140,12 +140,12 @@ async function answerRaw(
   target: string,
   code: ResultCode,
   reason: string,
-  { signer, waitMs, onRaw }: ListenerDeps,
+  { signer, waitMs, onNonHttp }: ListenerDeps,
 ): Promise<Buffer> {
   const body = Buffer.from(JSON.stringify(answer(code)))
   const turn = { rank: 'stranger', flow: 'raw', deadlineAt: performance.now() + waitMs } as const
   const headers = await signer.headersFor({ ...addresseeOf(target), body, shareable: true }, turn)
-  onRaw(code, reason)
+  onNonHttp(code, reason)
   const lines = [
     'HTTP/1.1 200 OK',
     'Content-Type: application/json; charset=UTF-8',

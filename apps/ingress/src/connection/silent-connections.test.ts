@@ -31,7 +31,7 @@ const connections = new Connections(
   () => {},
 )
 const listen = async (tls?: { cert: string; key: string }) => {
-  const raw = { signer: signerOf(), waitMs: 3_000, onRaw: () => {}, onHandshake: () => {} }
+  const raw = { signer: signerOf(), waitMs: 3_000, onNonHttp: () => {}, onTlsError: () => {} }
   const server = createListener(() => {}, { ...raw, tls, connections }, short)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -4,7 +4,7 @@ import { Server as TlsServer } from 'node:tls'
 import { ConfigFault, live, type ReadFile } from '@placeorder/config'
 import { readAnyPrivateKey, readCertificates } from '@placeorder/protocol'
 import type { IngressEnvironment } from '../config.ts'
-import { keyIn } from '../key-in.ts'
+import { readKeyFile } from '../read-key-file.ts'
 
 /** What makes the listener an HTTPS one, in PEM. With `ca`, callers need a certificate signed by it. */
 export type TlsOptions = Partial<typeof secure> & { cert: string; key: string; ca?: string }
@@ -75,9 +75,9 @@ async function readTls(
   read: ReadFile,
 ): Promise<TlsOptions> {
   const [cert, key, ca] = await Promise.all([
-    keyIn(certFile, read, readCertificates),
-    keyIn(keyFile, read, readAnyPrivateKey),
-    clientCaFile === undefined ? undefined : keyIn(clientCaFile, read, readCertificates),
+    readKeyFile(certFile, read, readCertificates),
+    readKeyFile(keyFile, read, readAnyPrivateKey),
+    clientCaFile === undefined ? undefined : readKeyFile(clientCaFile, read, readCertificates),
   ])
   if (!new X509Certificate(cert).checkPrivateKey(key))
     throw new ConfigFault([`${certFile}: is the certificate of another key than ${keyFile}`])

@@ -150,7 +150,7 @@ const placing = {
 }
 const inquiring = {
   summary: 'Tell how a payment order stands',
-  description: '`result` is the call’s own, `orderResult` the order’s. It never waits.',
+  description: '`result` is the call’s own, `orderResult` the order’s. It never deadlines.',
 }
 
 function operation(

@@ -1,5 +1,5 @@
 /**
- * What waits, in flows: first come first served within a flow, and the flows by turns. Whoever has a thousand waiting
+ * What deadlines, in flows: first come first served within a flow, and the flows by turns. Whoever has a thousand waiting
  * delays nobody else by more than one.
  */
 export class FairQueue<T> {

@@ -3,7 +3,7 @@ import { answer, parseSignatureHeader, signedText, verify } from '@placeorder/pr
 import { describe, expect, test } from 'vitest'
 import { Rate } from '../rate.ts'
 import { type AnswerHeaders, type AnswerToSign, Signer } from './signer.ts'
-import { Late, SigningQueue } from './signing-queue.ts'
+import { SigningQueue, SigningTimeout } from './signing-queue.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const signerOf = (key = privateKey, queue = new SigningQueue(2)) =>
@@ -29,7 +29,7 @@ const isSigned = ({ target, clientId, body }: AnswerToSign, headers: AnswerHeade
 
 test('an answer that was expected has the signature that was made meanwhile', async () => {
   const signer = signerOf()
-  const expected = signer.expect(placed, turn)
+  const expected = signer.prepare(placed, turn)
   const headers = await signer.headersFor(answered('SUCCESS'), turn, expected)
   expect(headers.signature).toBe(await expected.made?.signing.signature)
   expect(isSigned(placed, headers)).toBe(true)
@@ -58,14 +58,14 @@ test.each([
   ['is for another client', { ...placed, clientId: 'C-2' }],
 ])('an answer that %s than was expected has a signature of its own', async (_how, other) => {
   const signer = signerOf()
-  const headers = await signer.headersFor(other, turn, signer.expect(placed, turn))
+  const headers = await signer.headersFor(other, turn, signer.prepare(placed, turn))
   expect(isSigned(other, headers)).toBe(true)
   expect(isSigned(placed, headers)).toBe(false)
 })
 
 test('what was signed a second ago is signed anew: its Response-Time is past', async () => {
   const signer = signerOf()
-  const expected = signer.expect(placed, turn)
+  const expected = signer.prepare(placed, turn)
   const headers = await signer.headersFor(placed, turn, {
     ...expected,
     at: expected.at - 1_000,
@@ -77,7 +77,7 @@ test('what was signed a second ago is signed anew: its Response-Time is past', a
 
 test('nothing is signed ahead while orders come out otherwise, until they come out as expected again', async () => {
   const signer = signerOf()
-  const isAhead = () => signer.expect(placed, turn).made !== undefined
+  const isAhead = () => signer.prepare(placed, turn).made !== undefined
   const comesOut = (code: 'SUCCESS' | 'RISK_REJECT') => {
     const shareable = true // One signature is enough for all of them.
     const expected = { answer: placed, at: 0, made: undefined }
@@ -91,7 +91,7 @@ test('nothing is signed ahead while orders come out otherwise, until they come o
 
 test('a key that cannot sign fails the answer, and nothing else', async () => {
   const signer = signerOf(publicKey)
-  await expect(signer.headersFor(placed, turn, signer.expect(placed, turn))).rejects.toThrow()
+  await expect(signer.headersFor(placed, turn, signer.prepare(placed, turn))).rejects.toThrow()
 })
 
 describe('strangers share a small budget of signatures', () => {
@@ -152,7 +152,9 @@ test('an answer that was not signed in time is signed anew when it is asked for 
   const busy = Promise.withResolvers<string>()
   queue.add(() => busy.promise, turn)
   const refusal = answered('PARAM_ILLEGAL', { shareable: true })
-  await expect(signer.headersFor(refusal, { ...turn, deadlineAt: 0 })).rejects.toThrow(Late)
+  await expect(signer.headersFor(refusal, { ...turn, deadlineAt: 0 })).rejects.toThrow(
+    SigningTimeout,
+  )
   busy.resolve('')
   expect(isSigned(refusal, await signer.headersFor(refusal, turn))).toBe(true)
 })

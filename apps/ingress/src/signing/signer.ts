@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { formatSignatureHeader, sign, signedText } from '@placeorder/protocol'
 import { type Addressee, addresseeOf } from '../addressee.ts'
 import { Rate } from '../rate.ts'
-import type { Signing, SigningQueue, Turn } from './signing-queue.ts'
+import type { SigningQueue, SigningTask, Turn } from './signing-queue.ts'
 
 /** Our signing key and the version callers know it by. */
 export type SigningKey = { key: KeyObject; version: string }
@@ -14,9 +14,9 @@ export type AnswerToSign = Addressee & { body: Buffer; shareable: boolean }
 export type AnswerHeaders = { 'client-id': string; 'response-time': string; signature: string }
 
 /** The answer an order will have, most likely, and its signature, if it is being made already. */
-export type Expected = { answer: AnswerToSign; at: number; made: Made | undefined }
+export type ExpectedAnswer = { answer: AnswerToSign; at: number; made: Made | undefined }
 
-type Made = { clientId: string; time: string; signing: Signing }
+type Made = { clientId: string; time: string; signing: SigningTask }
 
 /**
  * Answers are signed ahead while so many of the last ones came out as expected. A signature in vain costs what half an order
@@ -52,7 +52,7 @@ export class Signer {
   readonly #key: () => SigningKey
   readonly #queue: SigningQueue
   readonly #strangers: Rate
-  #shared = { time: '', signings: new Map<string, Signing>() }
+  #shared = { time: '', signings: new Map<string, SigningTask>() }
   #cameTrue = 1
 
   /** `key` gives the key of the moment, so that it can be changed without a restart. */
@@ -76,7 +76,7 @@ export class Signer {
    * Begins to sign the answer an order will have, most likely, while a worker decides it. Nothing of it leaves unless the
    * order has that answer: `headersFor` sees to it.
    */
-  expect(answer: AnswerToSign, turn: Turn): Expected {
+  prepare(answer: AnswerToSign, turn: Turn): ExpectedAnswer {
     const isLikely = this.#cameTrue >= CAME_TRUE_MIN
     const made = isLikely ? this.#make(answer, { ...turn, rank: 'ahead' }) : undefined
     return { answer, at: performance.now(), made }
@@ -85,20 +85,28 @@ export class Signer {
   /**
    * Signs one answer in its turn, off the event loop, if it was not `expected` and signed already.
    *
-   * @throws Late
+   * @throws SigningTimeout
    */
-  async headersFor(answer: AnswerToSign, turn: Turn, expected?: Expected): Promise<AnswerHeaders> {
+  async headersFor(
+    answer: AnswerToSign,
+    turn: Turn,
+    expected?: ExpectedAnswer,
+  ): Promise<AnswerHeaders> {
     const { clientId, time, signing } =
       (expected && this.#asExpected(answer, turn, expected)) ?? this.#make(answer, turn)
     return { 'client-id': clientId, 'response-time': time, signature: await signing.signature }
   }
 
-  #asExpected(answer: AnswerToSign, turn: Turn, { made, ...expected }: Expected): Made | undefined {
+  #asExpected(
+    answer: AnswerToSign,
+    turn: Turn,
+    { made, ...expected }: ExpectedAnswer,
+  ): Made | undefined {
     const cameTrue = areEqual(answer, expected.answer)
     this.#cameTrue += CAME_TRUE_WEIGHT * (Number(cameTrue) - this.#cameTrue)
     const isGood = cameTrue && performance.now() - expected.at < AHEAD_MS_MAX
     if (made === undefined) return undefined
-    if (isGood) this.#queue.hasten(made.signing, turn)
+    if (isGood) this.#queue.promote(made.signing, turn)
     else this.#queue.drop(made.signing)
     return isGood ? made : undefined
   }
@@ -115,7 +123,7 @@ export class Signer {
     const known = shared.get(name)
     if (known === undefined && !isForAnybody(answer) && !this.#mayCost(turn))
       return this.#make({ ...answer, ...anybody }, { ...turn, rank: 'stranger', flow: 'anybody' })
-    if (known !== undefined) this.#queue.hasten(known, turn)
+    if (known !== undefined) this.#queue.promote(known, turn)
     const signing = known ?? add()
     shared.set(name, signing)
     signing.signature.catch(() => shared.delete(name))
@@ -123,7 +131,7 @@ export class Signer {
   }
 
   /** What was signed for many in the second of `time`. */
-  #sharedAt(time: string): Map<string, Signing> {
+  #sharedAt(time: string): Map<string, SigningTask> {
     if (time !== this.#shared.time) this.#shared = { time, signings: new Map() }
     return this.#shared.signings
   }

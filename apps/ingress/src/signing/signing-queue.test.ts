@@ -1,6 +1,12 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { Late, type Rank, type Signing, SigningQueue, type Turn } from './signing-queue.ts'
+import {
+  type Rank,
+  SigningQueue,
+  type SigningTask,
+  SigningTimeout,
+  type Turn,
+} from './signing-queue.ts'
 
 /** A queue of which every thread is busy until `release`, so that what is added waits; `begun` is what had its turn. */
 function busyQueue(threads = 1) {
@@ -8,7 +14,7 @@ function busyQueue(threads = 1) {
   const busy = Promise.withResolvers<string>()
   for (let at = 0; at < threads; at += 1) queue.add(() => busy.promise, turnOf('order', 'busy'))
   const begun: string[] = []
-  const add = (name: string, turn: Turn): Signing => queue.add(noting(name, begun), turn)
+  const add = (name: string, turn: Turn): SigningTask => queue.add(noting(name, begun), turn)
   const drained = async (): Promise<string> => {
     busy.resolve('busy')
     await expect.poll(() => queue.size).toBe(0)
@@ -69,7 +75,7 @@ test('what may be needed waits for an idle thread, and is signed at once when it
   const [needed, dropped] = [add('needed', turnOf('ahead')), add('dropped', turnOf('ahead'))]
   add('order', turnOf('order'))
   add('known', turnOf('known'))
-  queue.hasten(needed, turnOf('order'))
+  queue.promote(needed, turnOf('order'))
   expect(queue.drop(dropped)).toBe(true)
   expect(await drained()).toBe('order needed known')
   expect(queue.drop(needed)).toBe(false)
@@ -79,7 +85,7 @@ test('a signature is never put back by whoever needs it less', async () => {
   const { queue, add, drained } = busyQueue()
   const order = add('order', turnOf('order'))
   add('known', turnOf('known'))
-  queue.hasten(order, turnOf('stranger'))
+  queue.promote(order, turnOf('stranger'))
   expect(await drained()).toBe('order known')
 })
 
@@ -89,7 +95,7 @@ test.each(['order', 'known', 'stranger', 'ahead'] as const)(
     const { queue, add, begun } = busyQueue()
     const late = add('late', turnOf(rank, 'a', performance.now() + 10))
     const inTime = add('in time', turnOf(rank, 'a'))
-    await expect(late.signature).rejects.toThrow(Late)
+    await expect(late.signature).rejects.toThrow(SigningTimeout)
     expect(begun).toEqual([])
     expect(queue.sizeOf(inTime.turn)).toBe(1)
   },

@@ -27,26 +27,26 @@ const MEASURED = 16
 const SWEEP_MS = 40
 
 /** A signature was not made by its deadline. */
-export class Late extends Error {
+export class SigningTimeout extends Error {
   constructor() {
     super('its answer was not signed in time')
-    this.name = 'Late'
+    this.name = 'SigningTimeout'
   }
 }
 
 /** A signature that is waiting, being made, or made. */
-export type Signing = {
+export type SigningTask = {
   turn: Turn
   work: () => Promise<string>
   signature: Promise<string>
   resolve: (signature: Promise<string>) => void
-  reject: (reason: Late) => void
+  reject: (reason: SigningTimeout) => void
 }
 
 /** Has signatures made on the threads of libuv's pool, which takes what comes first: so it is given little at a time. */
 export class SigningQueue {
   readonly #threads: number
-  readonly #waiting: Record<Rank, FairQueue<Signing>> = {
+  readonly #waiting: Record<Rank, FairQueue<SigningTask>> = {
     order: new FairQueue(),
     known: new FairQueue(),
     stranger: new FairQueue(),
@@ -82,10 +82,10 @@ export class SigningQueue {
     return this.signMs / this.#threads
   }
 
-  /** Does `work` in its turn. The signature rejects with Late when that did not come by the deadline. */
-  add(work: () => Promise<string>, turn: Turn): Signing {
+  /** Does `work` in its turn. The signature rejects with SigningTimeout when that did not come by the deadline. */
+  add(work: () => Promise<string>, turn: Turn): SigningTask {
     const { promise, resolve, reject } = Promise.withResolvers<string>()
-    const signing: Signing = { work, turn, signature: promise, resolve, reject }
+    const signing: SigningTask = { work, turn, signature: promise, resolve, reject }
     promise.catch(() => {}) // Whoever waits for it hears of it, if anybody does.
     this.#enqueue(signing)
     this.#sweep ??= this.#sweepLater()
@@ -93,7 +93,7 @@ export class SigningQueue {
   }
 
   /** Somebody else needs this signature too, and may need it before its turn. */
-  hasten(signing: Signing, turn: Turn): void {
+  promote(signing: SigningTask, turn: Turn): void {
     const sooner = ranks.indexOf(turn.rank) < ranks.indexOf(signing.turn.rank)
     if (!sooner || !this.drop(signing)) return
     signing.turn = turn
@@ -101,11 +101,11 @@ export class SigningQueue {
   }
 
   /** Nobody needs this signature any more; false if it is being made already. */
-  drop(signing: Signing): boolean {
+  drop(signing: SigningTask): boolean {
     return this.#waiting[signing.turn.rank].delete(signing.turn.flow, signing)
   }
 
-  #enqueue(signing: Signing): void {
+  #enqueue(signing: SigningTask): void {
     this.#waiting[signing.turn.rank].add(signing.turn.flow, signing)
     this.#start()
   }
@@ -119,7 +119,7 @@ export class SigningQueue {
     }
   }
 
-  #next(): Signing | undefined {
+  #next(): SigningTask | undefined {
     const { order, known, stranger, ahead } = this.#waiting
     this.#turns += 1
     const first = this.#turns % KNOWN_EVERY === 0 ? known.next() : undefined
@@ -132,7 +132,7 @@ export class SigningQueue {
     )
   }
 
-  async #run(signing: Signing): Promise<void> {
+  async #run(signing: SigningTask): Promise<void> {
     const isStranger = signing.turn.rank === 'stranger'
     const startedAt = performance.now()
     this.#running += 1
@@ -160,7 +160,8 @@ export class SigningQueue {
       const now = performance.now()
       const waiting = ranks.flatMap((rank) => [...this.#waiting[rank]])
       for (const signing of waiting)
-        if (signing.turn.deadlineAt <= now && this.drop(signing)) signing.reject(new Late())
+        if (signing.turn.deadlineAt <= now && this.drop(signing))
+          signing.reject(new SigningTimeout())
       this.#sweep = waiting.length > 0 ? this.#sweepLater() : undefined
     }, SWEEP_MS).unref()
   }

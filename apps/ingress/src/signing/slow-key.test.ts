@@ -12,7 +12,7 @@ import {
 } from '../../test/test-server.ts'
 import { Admission } from '../admission.ts'
 import type { ServerDeps } from '../server.ts'
-import { type Signing, SigningQueue, type Turn } from './signing-queue.ts'
+import { SigningQueue, type SigningTask, type Turn } from './signing-queue.ts'
 
 const WAIT_MS = 2_000
 const LATE_MS = WAIT_MS + 200 // P4.
@@ -29,7 +29,7 @@ class SlowQueue extends SigningQueue {
     super(1)
   }
 
-  override add(work: () => Promise<string>, turn: Turn): Signing {
+  override add(work: () => Promise<string>, turn: Turn): SigningTask {
     return super.add(() => after(SIGN_MS).then(work), turn)
   }
 }

@@ -1,5 +1,5 @@
 import { type Directory, namesOf } from '@placeorder/store'
-import { exit, readWords, type Screen } from '../command-line.ts'
+import { exitCode, readWords, type Screen } from '../command-line.ts'
 import { importFile } from './import-file.ts'
 import { ProgressLine, rateOf } from './progress-line.ts'
 import { SHAPE } from './read-document.ts'
@@ -35,7 +35,7 @@ export async function runDirectory(args: string[], deps: CommandDeps): Promise<n
   const { words, asksForHelp } = readWords(args)
   if (asksForHelp) {
     deps.out.write(help)
-    return exit.good
+    return exitCode.good
   }
   const [verb, kind, id, ...more] = words ?? []
   if (verb === 'import' && kind !== undefined && id === undefined) return importInto(kind, deps)
@@ -47,7 +47,7 @@ export async function runDirectory(args: string[], deps: CommandDeps): Promise<n
   deps.err.write(
     `${words === undefined || verb === undefined ? '' : `I do not know what to do with: ${args.join(' ')}\n\n`}${help}`,
   )
-  return exit.usage
+  return exitCode.usage
 }
 
 async function withDirectory(
@@ -66,7 +66,7 @@ async function importInto(path: string, deps: CommandDeps): Promise<number> {
   const { out, err } = deps
   if (path !== '-' && !/\.(json|ndjson|jsonl)$/.test(path)) {
     err.write(`${path}: name a .json or an .ndjson file, or - for lines on standard input\n`)
-    return exit.usage
+    return exitCode.usage
   }
   return withDirectory(deps, async (directory) => {
     const line = new ProgressLine(err)
@@ -75,12 +75,12 @@ async function importInto(path: string, deps: CommandDeps): Promise<number> {
         directory,
         input: deps.input,
         onProgress: (progress) => line.show(progress),
-        onBad: (where, fault) => line.tell(`${path}: ${where}: ${fault}`),
+        onBad: (where, fault) => line.printAbove(`${path}: ${where}: ${fault}`),
       })
       line.clear()
       if (done.merchants + done.codes + done.bad === 0) {
         err.write(`${path}: holds no merchant and no code: nothing was imported. ${SHAPE}\n`)
-        return exit.missed
+        return exitCode.missed
       }
       const seconds = (line.elapsedMs / 1000).toFixed(1)
       out.write(
@@ -90,7 +90,7 @@ async function importInto(path: string, deps: CommandDeps): Promise<number> {
         err.write(
           `left out ${counted(done.bad, 'bad record')}: mend the file and import it again\n`,
         )
-      return done.bad > 0 ? exit.missed : exit.good
+      return done.bad > 0 ? exitCode.missed : exitCode.good
     } finally {
       line.clear()
     }
@@ -114,7 +114,7 @@ async function show(
     const { acquirerId, paymentId } = namesOf(holder)
     err.write(`placed with payment ${paymentId} of acquirer ${acquirerId}\n`)
   }
-  return record === undefined ? exit.missed : exit.good
+  return record === undefined ? exitCode.missed : exitCode.good
 }
 
 async function remove(
@@ -127,5 +127,5 @@ async function remove(
     kind === 'merchant' ? await directory.removeMerchant(id) : await directory.removeCode(id)
   if (removed) out.write(`removed the ${kind}\n`)
   else err.write(`there is no such ${kind}\n`)
-  return removed ? exit.good : exit.missed
+  return removed ? exitCode.good : exitCode.missed
 }

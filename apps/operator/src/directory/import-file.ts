@@ -7,7 +7,7 @@ import { readDocument } from './read-document.ts'
 import { readLines } from './read-lines.ts'
 
 /** How far an import has come. */
-export type Progress = {
+export type ImportProgress = {
   bytes: number
   bytesTotal: number
   merchants: number
@@ -19,7 +19,7 @@ export type ImportDeps = {
   directory: Pick<Directory, 'put'>
   /** Read in place of the file `-`, as lines: a container has no file of yours. */
   input: AsyncIterable<Buffer>
-  onProgress: (progress: Progress) => void
+  onProgress: (progress: ImportProgress) => void
   /** Told of each record that is left out. */
   onBad: (where: string, fault: string) => void
 }
@@ -41,7 +41,7 @@ type Batch = { merchants: MerchantRecord[]; codes: CodeRecord[] }
  * Puts the records of a file into the directory, each over what was there; may be repeated. Records that are bad are told
  * and left out. Resolves with what was imported; rejects when the file cannot be read or Redis does not answer.
  */
-export async function importFile(path: string, deps: ImportDeps): Promise<Progress> {
+export async function importFile(path: string, deps: ImportDeps): Promise<ImportProgress> {
   const bytesTotal = path === '-' ? 0 : (await stat(path)).size
   const progress = { bytes: 0, bytesTotal, merchants: 0, codes: 0, bad: 0 }
   const writing = new Set<Promise<void>>()
@@ -75,7 +75,7 @@ export async function importFile(path: string, deps: ImportDeps): Promise<Progre
 
 async function* counted(
   chunks: AsyncIterable<Buffer>,
-  progress: Progress,
+  progress: ImportProgress,
 ): AsyncGenerator<Buffer, void> {
   for await (const chunk of chunks) {
     progress.bytes += chunk.length
@@ -86,7 +86,7 @@ async function* counted(
 /** Gathers records; of one that comes twice, the later is written later. */
 async function* batches(
   entries: AsyncIterable<Entry>,
-  progress: Progress,
+  progress: ImportProgress,
   onBad: ImportDeps['onBad'],
 ): AsyncGenerator<Batch, void> {
   let batch: Batch = { merchants: [], codes: [] }

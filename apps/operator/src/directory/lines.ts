@@ -1,5 +1,5 @@
 /** A line of a file, by number from 1; `bytes` is undefined for one that is too long to be a record. */
-export type Line = { number: number; bytes: Uint8Array | undefined }
+export type FileLine = { number: number; bytes: Uint8Array | undefined }
 
 const LINE_FEED = 0x0a
 
@@ -15,7 +15,7 @@ export class Lines {
   }
 
   /** The lines that end in this chunk. */
-  *take(chunk: Uint8Array): Generator<Line, void> {
+  *take(chunk: Uint8Array): Generator<FileLine, void> {
     let from = 0
     for (;;) {
       const to = chunk.indexOf(LINE_FEED, from)
@@ -28,7 +28,7 @@ export class Lines {
   }
 
   /** The last line, if it has no line feed. */
-  *end(): Generator<Line, void> {
+  *end(): Generator<FileLine, void> {
     if (this.#restBytes > 0) yield this.#line()
   }
 
@@ -38,7 +38,7 @@ export class Lines {
     else this.#rest.push(part)
   }
 
-  #line(): Line {
+  #line(): FileLine {
     const parts = this.#rest
     const tooLong = this.#restBytes > this.#bytesMax
     this.#rest = []

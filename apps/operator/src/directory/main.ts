@@ -1,7 +1,7 @@
 import { addressOf, readEnvironment, redisEnvironment, withStandalone } from '@placeorder/config'
 import { openDirectory } from '@placeorder/store'
 import { z } from 'zod'
-import { patiently, told } from '../command-line.ts'
+import { runCommand, warnWhenSlow } from '../command-line.ts'
 import { runDirectory } from './command.ts'
 
 const { stdin: input, stdout: out, stderr: err } = process
@@ -10,9 +10,9 @@ const open = async () => {
     z.object(redisEnvironment),
     withStandalone(process.env, (line) => err.write(`${line}\n`)),
   )
-  return patiently(openDirectory(addressOf(env), env.SHARDS), err)
+  return warnWhenSlow(openDirectory(addressOf(env), env.SHARDS), err)
 }
-process.exitCode = await told(
+process.exitCode = await runCommand(
   () => runDirectory(process.argv.slice(2), { open, out, err, input }),
   err,
 )

@@ -1,9 +1,9 @@
 import type { Screen } from '../command-line.ts'
-import type { Progress } from './import-file.ts'
+import type { ImportProgress } from './import-file.ts'
 
 /** A terminal is drawn on this often (ms), and a pipe or file is told this often. */
 const DRAW_MS = 100
-const TELL_MS = 5_000
+const PRINT_MS = 5_000
 
 const BAR_CHARACTERS = 30
 
@@ -18,9 +18,9 @@ export class ProgressLine {
     this.#screen = screen
   }
 
-  show(progress: Progress): void {
+  show(progress: ImportProgress): void {
     const now = performance.now()
-    if (now - this.#shownAt < (this.#screen.isTTY ? DRAW_MS : TELL_MS)) return
+    if (now - this.#shownAt < (this.#screen.isTTY ? DRAW_MS : PRINT_MS)) return
     this.#shownAt = now
     const words = wordsOf(progress, now - this.#startedAt)
     if (!this.#screen.isTTY) {
@@ -32,7 +32,7 @@ export class ProgressLine {
   }
 
   /** Writes a line where the bar is; the bar is drawn anew below it. */
-  tell(line: string): void {
+  printAbove(line: string): void {
     this.clear()
     this.#screen.write(`${line}\n`)
   }
@@ -49,19 +49,19 @@ export class ProgressLine {
 }
 
 /** How many records a second, in words. */
-export const rateOf = ({ merchants, codes }: Progress, elapsedMs: number): string =>
+export const rateOf = ({ merchants, codes }: ImportProgress, elapsedMs: number): string =>
   `${Math.round(((merchants + codes) / Math.max(elapsedMs, 1)) * 1000).toLocaleString('en')} records/s`
 
-const shareOf = ({ bytes, bytesTotal }: Progress): number =>
+const shareOf = ({ bytes, bytesTotal }: ImportProgress): number =>
   bytesTotal === 0 ? 1 : Math.min(1, bytes / bytesTotal)
 
-function wordsOf(progress: Progress, elapsedMs: number): string {
+function wordsOf(progress: ImportProgress, elapsedMs: number): string {
   const records = (progress.merchants + progress.codes).toLocaleString('en')
   const bad = progress.bad === 0 ? '' : `, ${progress.bad.toLocaleString('en')} bad`
   return `${Math.floor(shareOf(progress) * 100)} %  ${records} records${bad}  ${rateOf(progress, elapsedMs)}`
 }
 
-function barOf(progress: Progress): string {
+function barOf(progress: ImportProgress): string {
   const full = Math.floor(shareOf(progress) * BAR_CHARACTERS)
   return `[${'█'.repeat(full)}${'░'.repeat(BAR_CHARACTERS - full)}]`
 }

@@ -1,5 +1,5 @@
 import { type Entry, entryOf } from './entry.ts'
-import { type Line, Lines } from './lines.ts'
+import { type FileLine, Lines } from './lines.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -15,7 +15,7 @@ export async function* readLines(
   for (const line of lines.end()) yield* entryOn(line, recordBytesMax)
 }
 
-function* entryOn({ number, bytes }: Line, recordBytesMax: number): Generator<Entry, void> {
+function* entryOn({ number, bytes }: FileLine, recordBytesMax: number): Generator<Entry, void> {
   const where = `line ${number}`
   if (bytes === undefined) {
     yield { where, fault: `is longer than ${recordBytesMax} bytes` }

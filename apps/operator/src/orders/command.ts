@@ -1,7 +1,7 @@
 import { namesOf, type OperatorStore, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
-import { exit, readWords, type Screen } from '../command-line.ts'
-import { ageOf, listOf, momentOf } from './print.ts'
-import { faultOfReason, listReleased, releaseCode } from './release-code.ts'
+import { exitCode, readWords, type Screen } from '../command-line.ts'
+import { ageOf, momentOf, tableOf } from './print.ts'
+import { listReleased, reasonFault, releaseCode } from './release-code.ts'
 import { showOrder } from './show.ts'
 
 export type OrdersDeps = {
@@ -47,36 +47,36 @@ export async function runOrders(args: string[], deps: OrdersDeps): Promise<numbe
   )
   if (asksForHelp) {
     deps.out.write(help)
-    return exit.good
+    return exitCode.good
   }
   const [verb, paymentId, ...more] = words ?? []
   if (paymentId !== undefined && more.length === 0) {
     const asked = { acquirerId: values.get('acquirer'), paymentId }
     if (verb === 'show')
-      return ofOrder(asked, deps, (id, store) => show(id, flags.has('full'), store, deps))
-    if (verb === 'retry') return ofOrder(asked, deps, (id, store) => retry(id, store, deps))
+      return withOrder(asked, deps, (id, store) => show(id, flags.has('full'), store, deps))
+    if (verb === 'retry') return withOrder(asked, deps, (id, store) => retry(id, store, deps))
     if (verb === 'release-code') {
       const reason = values.get('reason')
       const release = { codeValue: paymentId, reason, yes: flags.has('yes') }
-      const fault = faultOfReason(reason)
-      if (fault === undefined) return using(deps, (store) => releaseCode(release, store, deps))
+      const fault = reasonFault(reason)
+      if (fault === undefined) return withStore(deps, (store) => releaseCode(release, store, deps))
       deps.err.write(`${fault}\n`)
-      return exit.usage
+      return exitCode.usage
     }
   }
   if (verb === 'open' && paymentId === undefined)
-    return using(deps, (store) => listOpen(store, deps))
+    return withStore(deps, (store) => listOpen(store, deps))
   if (verb === 'abandoned' && paymentId === undefined)
-    return using(deps, (store) => listAbandoned(store, deps))
+    return withStore(deps, (store) => listAbandoned(store, deps))
   if (verb === 'released-codes' && paymentId === undefined)
-    return using(deps, (store) => listReleased(store, LISTED_MAX, deps))
+    return withStore(deps, (store) => listReleased(store, LISTED_MAX, deps))
   const shown = args.includes('release-code') ? 'release-code …' : args.join(' ') // No code in clear.
   const unknown = args.length === 0 ? '' : `I do not know what to do with: ${shown}\n\n`
   deps.err.write(`${unknown}${help}`)
-  return exit.usage
+  return exitCode.usage
 }
 
-async function using(
+async function withStore(
   { open }: OrdersDeps,
   body: (store: OperatorStore) => Promise<number>,
 ): Promise<number> {
@@ -89,17 +89,17 @@ async function using(
 }
 
 /** Runs `body` with the one order that is meant. */
-function ofOrder(
+function withOrder(
   { acquirerId, paymentId }: { acquirerId: string | undefined; paymentId: string },
   deps: OrdersDeps,
   body: (orderId: OrderId, store: OperatorStore) => Promise<number>,
 ): Promise<number> {
-  return using(deps, async (store) => {
+  return withStore(deps, async (store) => {
     if (acquirerId !== undefined) return body(orderIdOf({ acquirerId, paymentId }), store)
     const [orderId, ...others] = await store.acquirers.ordersOf(paymentId)
     if (orderId === undefined) {
       deps.err.write(`${noSuchOrder}\n`)
-      return exit.missed
+      return exitCode.missed
     }
     if (others.length === 0) return body(orderId, store)
     const whose = [orderId, ...others].map((id) => namesOf(id).acquirerId)
@@ -107,7 +107,7 @@ function ofOrder(
       `${whose.length} acquirers have an order with this paymentId: ${whose.join(', ')}\n` +
         'say whose is meant: --acquirer <id>\n',
     )
-    return exit.usage
+    return exitCode.usage
   })
 }
 
@@ -122,7 +122,7 @@ async function show(
   const shown = await showOrder(orderId, full, store)
   if (shown === undefined) err.write(`${noSuchOrder}\n`)
   else out.write(shown)
-  return shown === undefined ? exit.missed : exit.good
+  return shown === undefined ? exitCode.missed : exitCode.good
 }
 
 async function retry(
@@ -131,19 +131,19 @@ async function retry(
   { out, err }: OrdersDeps,
 ): Promise<number> {
   const record = await store.orders.record(orderId)
-  const stopped = (why: string) => {
+  const fail = (why: string) => {
     err.write(`${why}\n`)
-    return exit.missed
+    return exitCode.missed
   }
-  if (record === undefined) return stopped(noSuchOrder)
+  if (record === undefined) return fail(noSuchOrder)
   if (record.outcome !== undefined)
-    return stopped(`it is concluded, ${record.outcome}: nothing is left to do`)
+    return fail(`it is concluded, ${record.outcome}: nothing is left to do`)
   const shard = shardOf(orderId, store.shards)
   const given = await store.requeue.requeueNow(shard, [{ orderId, jobId: record.jobId }], 'o')
   if (given.length === 0)
-    return stopped('it was given to another job, or concluded, at this very moment: look again')
+    return fail('it was given to another job, or concluded, at this very moment: look again')
   out.write('given to a new job\n')
-  return exit.good
+  return exitCode.good
 }
 
 async function listOpen({ orders, shards }: OperatorStore, { out }: OrdersDeps): Promise<number> {
@@ -172,12 +172,12 @@ async function listOpen({ orders, shards }: OperatorStore, { out }: OrdersDeps):
   const open = all.reduce((sum, shard) => sum + shard.open, 0)
   out.write(`${open} open\n`)
   out.write(
-    listOf(
+    tableOf(
       ['age', 'claimed', 'job', 'acquirer', 'paymentId'],
       rows.slice(0, LISTED_MAX).map(({ row }) => row),
     ),
   )
-  return exit.good
+  return exitCode.good
 }
 
 async function listAbandoned(
@@ -193,7 +193,7 @@ async function listAbandoned(
     .slice(0, LISTED_MAX)
   if (newest.length === 0) out.write('no order was abandoned\n')
   out.write(
-    listOf(
+    tableOf(
       ['abandoned', 'acquirer', 'paymentId'],
       newest.map(({ at, orderId }) => {
         const { acquirerId, paymentId } = namesOf(orderId)
@@ -201,5 +201,5 @@ async function listAbandoned(
       }),
     ),
   )
-  return exit.good
+  return exitCode.good
 }

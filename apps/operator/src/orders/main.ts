@@ -2,7 +2,7 @@ import { hostname, userInfo } from 'node:os'
 import { addressOf, readEnvironment, redisEnvironment, withStandalone } from '@placeorder/config'
 import { openOperatorStore } from '@placeorder/store'
 import { z } from 'zod'
-import { patiently, told } from '../command-line.ts'
+import { runCommand, warnWhenSlow } from '../command-line.ts'
 import { runOrders } from './command.ts'
 
 const { stdout: out, stderr: err } = process
@@ -12,7 +12,7 @@ const open = async () => {
     withStandalone(process.env, (line) => err.write(`${line}\n`)),
   )
   // The command that fails says so.
-  return patiently(
+  return warnWhenSlow(
     openOperatorStore({ address: addressOf(env), shards: env.SHARDS, onFault: () => {} }),
     err,
   )
@@ -26,4 +26,4 @@ const who = () => {
   }
 }
 const deps = { open, out, err, who }
-process.exitCode = await told(() => runOrders(process.argv.slice(2), deps), err)
+process.exitCode = await runCommand(() => runOrders(process.argv.slice(2), deps), err)

@@ -20,7 +20,7 @@ export const visible = (text: string): string =>
 export const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n')
 
 /** Rows under their heads, in columns; nothing where there are none. */
-export function listOf(heads: string[], rows: string[][]): string {
+export function tableOf(heads: string[], rows: string[][]): string {
   if (rows.length === 0) return ''
   const lines = [heads, ...rows.map((row) => row.map(visible))]
   const widths = heads.map((_, column) =>

@@ -1,52 +1,52 @@
 import { digestOf, namesOf, type OperatorStore, type OrderRecord } from '@placeorder/store'
-import { exit } from '../command-line.ts'
+import { exitCode } from '../command-line.ts'
 import type { OrdersDeps } from './command.ts'
-import { listOf, momentOf, visible } from './print.ts'
+import { momentOf, tableOf, visible } from './print.ts'
 
 /** A reason is a sentence, and a list of them is to be read. */
 const REASON_LENGTH_MAX = 500
 
 /** What is asked for: `codeValue` is not printed again, not even where it makes no sense. */
-export type ReleaseAsked = { codeValue: string; reason: string | undefined; yes: boolean }
+export type ReleaseRequest = { codeValue: string; reason: string | undefined; yes: boolean }
 
 /** Lets an order code be placed again, or says why not. Its order keeps its outcome. */
 export async function releaseCode(
-  { codeValue, reason = '', yes }: ReleaseAsked,
+  { codeValue, reason = '', yes }: ReleaseRequest,
   { directory, orders, releasedCodes }: OperatorStore,
   { out, err, who }: OrdersDeps,
 ): Promise<number> {
-  const stopped = (why: string) => {
+  const fail = (why: string) => {
     err.write(`${why}\n`)
-    return exit.missed
+    return exitCode.missed
   }
   const code = digestOf(codeValue)
   const { codes, holders } = await directory.find([], [code])
   const orderId = holders.get(code)
   if (orderId === undefined) {
     const known = codes.has(code) ? '' : ', and the directory has no such code'
-    return stopped(`no order holds this code${known}: nothing is left to do`)
+    return fail(`no order holds this code${known}: nothing is left to do`)
   }
   const record = await orders.record(orderId)
   const placed = Object.entries({ ...namesOf(orderId), ...endOf(record) })
   if (record !== undefined && record.outcome === undefined)
-    return stopped(
+    return fail(
       `its order is still open: acquirer ${visible(record.order.acquirerId)}, ` +
         `paymentId ${visible(record.order.paymentId)}; release the code once it is concluded`,
     )
   if (!yes) {
     out.write('the code was placed with\n')
     for (const [name, value] of placed) out.write(`  ${name.padEnd(18)}${visible(value)}\n`)
-    return stopped('nothing was done: to let it be placed again, repeat the command with --yes')
+    return fail('nothing was done: to let it be placed again, repeat the command with --yes')
   }
   if (!(await releasedCodes.release({ code, orderId, reason: reason.trim(), by: who() })))
-    return stopped('that order holds the code no more: look again, and at released-codes')
+    return fail('that order holds the code no more: look again, and at released-codes')
   const facts = placed.map(([name, value]) => `${name} ${visible(value)}`).join(', ')
   out.write(`released: the code can be placed once more; its order keeps its answer: ${facts}\n`)
-  return exit.good
+  return exitCode.good
 }
 
 /** What is wrong with a reason, if anything. */
-export function faultOfReason(reason: string | undefined): string | undefined {
+export function reasonFault(reason: string | undefined): string | undefined {
   const length = reason?.trim().length ?? 0
   if (length === 0) return 'say why, for who reads it later: --reason "the payment failed, case 17"'
   if (length > REASON_LENGTH_MAX) return `--reason is longer than ${REASON_LENGTH_MAX} characters`
@@ -72,7 +72,7 @@ export async function listReleased(
   const releases = await releasedCodes.newest(max)
   if (releases.length === 0) out.write('no code was released\n')
   out.write(
-    listOf(
+    tableOf(
       ['released', 'by', 'code (digest)', 'acquirer', 'paymentId', 'reason'],
       releases.map(({ at, by, code, orderId, reason }) => {
         const { acquirerId, paymentId } = namesOf(orderId)
@@ -80,5 +80,5 @@ export async function listReleased(
       }),
     ),
   )
-  return exit.good
+  return exitCode.good
 }

@@ -6,7 +6,7 @@ import {
   type OrderRecord,
   shardOf,
 } from '@placeorder/store'
-import { ageOf, listOf, momentOf, visible, visibleLines } from './print.ts'
+import { ageOf, momentOf, tableOf, visible, visibleLines } from './print.ts'
 
 /** One thing that happened to an order, or is to happen. */
 type Event = { at: number; what: string }
@@ -41,7 +41,7 @@ export async function showOrder(
   return [
     ...factsOf(record, job, now).map(([name, value]) => `${name.padEnd(18)}${visible(value)}\n`),
     '\n',
-    listOf(['when', 'after', 'what'], rows),
+    tableOf(['when', 'after', 'what'], rows),
     ...(full ? ['\n', `${visibleLines(JSON.stringify(record.order, null, 2))}\n`] : []),
   ].join('')
 }

@@ -7,8 +7,8 @@ import { json } from 'node:stream/consumers'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterEach, expect, test } from 'vitest'
 import { factsOf } from '../../test/facts.ts'
-import { unseen } from '../../test/worker-store.ts'
-import { CheckFault, type ChecksSeen, type CircuitChange, guard } from './guard.ts'
+import { noOpChecksObserver } from '../../test/worker-store.ts'
+import { CheckFault, type ChecksObserver, type CircuitChange, guard } from './guard.ts'
 import { openChecks } from './open-checks.ts'
 
 const open: (() => Promise<unknown> | unknown)[] = []
@@ -36,12 +36,15 @@ const never = new AbortController().signal
 
 async function checkAt(
   url: string,
-  { timeoutMs = 2_000, seen = unseen }: { timeoutMs?: number; seen?: ChecksSeen } = {},
+  {
+    timeoutMs = 2_000,
+    observer = noOpChecksObserver,
+  }: { timeoutMs?: number; observer?: ChecksObserver } = {},
 ) {
   const [check] = await openChecks(
     [{ name: 'own', after: 'code', timeoutMs, url }],
     'policy.json',
-    seen,
+    observer,
   )
   if (check === undefined) throw new Error('there is no check')
   return (facts = factsOf(), signal = never) => check.run(facts, signal)
@@ -58,7 +61,7 @@ async function moduleOf(text: string, name = 'check.mjs') {
     openChecks(
       [{ name: 'own', after: 'code', timeoutMs: 500, module: `./${name}` }],
       join(dir, 'policy.json'),
-      unseen,
+      noOpChecksObserver,
     )
   return { path, write, load }
 }
@@ -194,7 +197,7 @@ test('a service that keeps failing is not called for a while, and is called agai
   let down = true
   let calls = 0
   const told: (string | boolean)[] = []
-  const seen: ChecksSeen = {
+  const observer: ChecksObserver = {
     inForce: (names) => told.push(...names),
     failed: () => told.push('failed'),
     circuit: ({ open }) => told.push(open),
@@ -203,7 +206,7 @@ test('a service that keeps failing is not called for a while, and is called agai
     calls += 1
     response.writeHead(down ? 503 : 200).end('{"resultCode":"SUCCESS"}')
   })
-  const check = await checkAt(url, { seen })
+  const check = await checkAt(url, { observer })
   for (let call = 0; call < 20; call += 1) await expect(check()).rejects.toThrow(CheckFault)
   expect(calls).toBe(5)
   expect(told).toEqual(['own', 'failed', 'failed', 'failed', 'failed', 'failed', true])
@@ -252,7 +255,7 @@ test.each<[string, Served]>([
         if (served.fails.includes(clientId)) throw new Error('cannot tell')
         return 'SUCCESS'
       },
-      { ...unseen, circuit: (change) => changes.push(change) },
+      { ...noOpChecksObserver, circuit: (change) => changes.push(change) },
     )
     const run = (clientId: string) => check.run(factsOf(aPlaceOrder(), clientId), never)
     const ends = ['A', 'B', 'C'].map((clientId) => [clientId, `own/${clientId}`] as const)

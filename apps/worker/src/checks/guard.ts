@@ -17,7 +17,7 @@ import type { Check } from '../judge-order.ts'
 export type Ask = (facts: Facts, signal: AbortSignal) => Promise<Outcome>
 
 /** What an operator is told of the acquirer's checks. */
-export type ChecksSeen = {
+export type ChecksObserver = {
   /** These checks are in force from now on, none of them with an open circuit. */
   inForce: (names: readonly string[]) => void
   /** A call gave no code that can be relied on. */
@@ -58,8 +58,12 @@ export class CheckFault extends Error {
  * failing for the orders of a client it is not called for them, so that they are undecided at once
  * and hold nothing up. Each client has a circuit of its own: its orders may be why the check fails.
  */
-export function guard({ name, after, timeoutMs }: CheckEntry, ask: Ask, seen: ChecksSeen): Check {
-  const circuits = new Circuits(name, seen)
+export function guard(
+  { name, after, timeoutMs }: CheckEntry,
+  ask: Ask,
+  observer: ChecksObserver,
+): Check {
+  const circuits = new Circuits(name, observer)
   const timed = timeout(timeoutMs, TimeoutStrategy.Aggressive)
   return {
     name,
@@ -82,13 +86,13 @@ type Circuit = { name: string; breaker: CircuitBreakerPolicy }
 /** The circuits of one check: no more than there are clients whose orders are judged. */
 class Circuits {
   readonly #check: string
-  readonly #seen: ChecksSeen
+  readonly #observer: ChecksObserver
   readonly #circuits = new Map<string, Circuit>()
   readonly #open = new Set<string>()
 
-  constructor(check: string, seen: ChecksSeen) {
+  constructor(check: string, observer: ChecksObserver) {
     this.#check = check
-    this.#seen = seen
+    this.#observer = observer
   }
 
   of(clientId: string): Circuit {
@@ -118,7 +122,7 @@ class Circuits {
     breaker.onBreak(() => this.#note(clientId, true))
     breaker.onReset(() => this.#note(clientId, false))
     breaker.onFailure(({ reason }) =>
-      this.#seen.failed(this.#check, 'error' in reason ? reason.error : reason),
+      this.#observer.failed(this.#check, 'error' in reason ? reason.error : reason),
     )
     return breaker
   }
@@ -129,6 +133,6 @@ class Circuits {
     if (open) this.#open.add(clientId)
     else this.#open.delete(clientId)
     const openFor = this.#open.size
-    this.#seen.circuit({ check: this.#check, clientId, open, openFor })
+    this.#observer.circuit({ check: this.#check, clientId, open, openFor })
   }
 }

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { ConfigFault, faultsOf, type ReadFile } from '@placeorder/config'
+import { ConfigFault, configFaults, type ReadFile } from '@placeorder/config'
 import type { CheckEntry } from '@placeorder/decision'
 import type { Check } from '../judge-order.ts'
 import { askModule } from './from-module.ts'
-import { type Ask, type ChecksSeen, guard } from './guard.ts'
+import { type Ask, type ChecksObserver, guard } from './guard.ts'
 import { askOverHttp, openAgent } from './over-http.ts'
 
 /**
@@ -17,7 +17,7 @@ import { askOverHttp, openAgent } from './over-http.ts'
 export async function openChecks(
   entries: readonly CheckEntry[],
   policyPath: string,
-  seen: ChecksSeen,
+  observer: ChecksObserver,
   read: ReadFile = readFile,
 ): Promise<Check[]> {
   const agent = openAgent()
@@ -29,9 +29,9 @@ export async function openChecks(
   const checks = await Promise.all(
     entries.map(async (entry, i) => {
       try {
-        return [guard(entry, await askFor(entry), seen)]
+        return [guard(entry, await askFor(entry), observer)]
       } catch (cause) {
-        const reasons = faultsOf(cause).join('; ')
+        const reasons = configFaults(cause).join('; ')
         faults.push(
           `${policyPath}: checks.${i} ${entry.name}: the module cannot be used: ${reasons}`,
         )
@@ -40,6 +40,6 @@ export async function openChecks(
     }),
   )
   if (faults.length > 0) throw new ConfigFault(faults)
-  seen.inForce(entries.map(({ name }) => name))
+  observer.inForce(entries.map(({ name }) => name))
   return checks.flat()
 }

@@ -5,7 +5,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { factsOf } from '../../test/facts.ts'
-import { unseen } from '../../test/worker-store.ts'
+import { noOpChecksObserver } from '../../test/worker-store.ts'
 import { parseRulebook } from '../rulebook.ts'
 import { IsolatedJudge, JudgeDied } from './isolated-judge.ts'
 
@@ -25,7 +25,11 @@ await writeFile(join(dir, 'check.mjs'), check)
 const checks = [{ name: 'own', after: 'merchant', timeoutMs: 500, module: './check.mjs' }]
 const policy = z.looseObject({}).parse(JSON.parse(await readFile(config, 'utf8')))
 await writeFile(policyFile, JSON.stringify({ ...policy, checks }))
-const rulebook = await parseRulebook(await readFile(policyFile, 'utf8'), policyFile, unseen)
+const rulebook = await parseRulebook(
+  await readFile(policyFile, 'utf8'),
+  policyFile,
+  noOpChecksObserver,
+)
 
 const isolated = new IsolatedJudge({ policyFile, checksMs: 500 })
 const never = new AbortController().signal

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Facts } from '@placeorder/decision'
 import type { Outcome } from '@placeorder/store'
 import type { Rulebook } from '../judge-order.ts'
-import { type Question, Verdict } from './messages.ts'
+import { JudgeReply, type JudgeRequest } from './messages.ts'
 
 const PROGRAM = join(import.meta.dirname, 'judge-process.ts')
 
@@ -55,7 +55,7 @@ export class IsolatedJudge {
       const child = this.#child ?? (await this.#start(signal))
       const { checksMs } = this.#options
       const verdict = await this.#answer(child, checksMs + OVERTIME_MS, signal, () =>
-        child.send({ facts, checksMs } satisfies Question),
+        child.send({ facts, checksMs } satisfies JudgeRequest),
       )
       if ('outcome' in verdict) return verdict.outcome
       throw new Error('reason' in verdict ? verdict.reason : 'it judged nothing')
@@ -84,7 +84,7 @@ export class IsolatedJudge {
     ms: number,
     signal: AbortSignal,
     ask = () => {},
-  ): Promise<Verdict> {
+  ): Promise<JudgeReply> {
     signal.throwIfAborted()
     const done = new AbortController()
     const exited = once(child, 'exit', { signal: done.signal }).then(([code, by]) => {
@@ -100,7 +100,7 @@ export class IsolatedJudge {
     try {
       ask()
       const [message] = await Promise.race([said, exited, late])
-      return Verdict.parse(message)
+      return JudgeReply.parse(message)
     } finally {
       for (const other of [said, exited, late]) other.catch(() => {})
       done.abort()

@@ -1,21 +1,21 @@
 import { readFile } from 'node:fs/promises'
-import { textOf } from '@placeorder/config'
+import { decodeText } from '@placeorder/config'
 import { judgeOrder } from '../judge-order.ts'
 import { parseRulebook } from '../rulebook.ts'
-import { Question, type Verdict } from './messages.ts'
+import { type JudgeReply, JudgeRequest } from './messages.ts'
 
 // Judges orders for a worker, one at a time, as long as the worker is there. It may die of one.
 
 const [, , policyFile = ''] = process.argv
-const reply = (verdict: Verdict) => void process.send?.(verdict)
-const unseen = { inForce: () => {}, failed: () => {}, circuit: () => {} }
+const reply = (verdict: JudgeReply) => void process.send?.(verdict)
+const noOpChecksObserver = { inForce: () => {}, failed: () => {}, circuit: () => {} }
 const rulebook = await parseRulebook(
-  textOf(await readFile(policyFile), policyFile),
+  decodeText(await readFile(policyFile), policyFile),
   policyFile,
-  unseen,
+  noOpChecksObserver,
 )
 
-async function verdictOn({ facts, checksMs }: Question): Promise<Verdict> {
+async function verdictFor({ facts, checksMs }: JudgeRequest): Promise<JudgeReply> {
   try {
     return { outcome: await judgeOrder(facts, rulebook, AbortSignal.timeout(checksMs)) }
   } catch (cause) {
@@ -23,6 +23,6 @@ async function verdictOn({ facts, checksMs }: Question): Promise<Verdict> {
   }
 }
 
-process.on('message', async (message) => reply(await verdictOn(Question.parse(message))))
+process.on('message', async (message) => reply(await verdictFor(JudgeRequest.parse(message))))
 process.on('disconnect', () => process.exit())
 reply({ ready: true })

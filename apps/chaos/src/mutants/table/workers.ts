@@ -31,8 +31,8 @@ export const workers: Mutant[] = [
   {
     breaks: 'an order is judged with the merchant category of its neighbour',
     file: 'apps/worker/src/decide-part.ts',
-    from: ': verdictOn(record, facts,',
-    to: `: verdictOn(
+    from: ': verdictFor(record, facts,',
+    to: `: verdictFor(
           record,
           facts instanceof Error
             ? facts

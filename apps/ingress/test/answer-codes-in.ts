@@ -1,7 +1,7 @@
 import { codeOf } from './test-server.ts'
 
 /** The codes of the answers in these bytes, each with HTTP 200 and signed for its target, or for `target` if there is one. */
-export function answersIn(bytes: string, ...targets: string[]): string[] {
+export function answerCodesIn(bytes: string, ...targets: string[]): string[] {
   return bytes
     .split(/(?=HTTP\/1\.1 )/)
     .filter((one) => one !== '')

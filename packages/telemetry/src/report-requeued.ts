@@ -1,7 +1,7 @@
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
-/** Counts and logs open orders that no job was answerable for, and that were enqueued again. */
+/** Counts and logs open orders that had no job and were enqueued again. */
 export function reportRequeued(
   metrics: Pick<Metrics, 'requeued'>,
   log: Pick<Logger, 'warn'>,
@@ -9,6 +9,6 @@ export function reportRequeued(
   return (orders) => {
     metrics.requeued.inc(orders.length)
     for (const { acquirerId, paymentId } of orders)
-      log.warn({ acquirerId, paymentId }, 'no job was answerable for it; enqueued again')
+      log.warn({ acquirerId, paymentId }, 'requeued an open order that had no job')
   }
 }

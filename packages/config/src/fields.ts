@@ -1,7 +1,7 @@
 import { isIP, isIPv6 } from 'node:net'
 import { z } from 'zod'
 
-/** A number of a variable, whole and within bounds; the message says which. */
+/** A whole number within bounds; the message states them. */
 export const wholeNumber = ({
   min = 0,
   max = Number.MAX_SAFE_INTEGER,
@@ -16,7 +16,7 @@ export const wholeNumber = ({
     })
     .transform(Number)
 
-/** A TCP port; 0 takes a free one. */
+/** A TCP port; 0 means any free one. */
 export const port = wholeNumber({ max: 65_535 })
 
 /** A time in ms. */
@@ -26,7 +26,7 @@ export const boolean = z
   .enum(['true', 'false', '1', '0'], 'must be true or false')
   .transform((text) => text === 'true' || text === '1')
 
-/** Words between commas. */
+/** Words separated by commas. */
 export const list = z.string().transform((text) =>
   text
     .split(',')
@@ -34,15 +34,15 @@ export const list = z.string().transform((text) =>
     .filter((word) => word !== ''),
 )
 
-/** An address, or a name; an IPv6 address may stand in brackets. */
+/** The address or name of a host; an IPv6 address may be in brackets. */
 export const host = z
   .string()
   .transform((text) => text.replace(/^\[(.*)\]$/, (all, inner) => (isIPv6(inner) ? inner : all)))
   .refine((text) => isIP(text) !== 0 || /^[\w.-]+$/.test(text), {
-    error: 'must be an address or a name of a host, without a port',
+    error: 'must be the address or name of a host, without a port',
   })
 
-/** An IPv6 literal or a name; a port. */
+/** An IPv6 literal or a name, and a port. */
 const hostPort = /^(?:\[([^\]]+)\]|([\w.-]+)):(\d{1,5})$/
 
 function isHostAndPort(text: string): boolean {
@@ -54,7 +54,7 @@ function isHostAndPort(text: string): boolean {
 export const hostAndPort = z
   .string()
   .refine(isHostAndPort, {
-    error: 'must be host:port, an IPv6 address in brackets; several between commas',
+    error: 'must be host:port, an IPv6 address in brackets; separate several by commas',
   })
   .transform((text) => {
     const [, literal, name = '', number] = hostPort.exec(text) ?? []
