@@ -17,6 +17,8 @@ import { z } from 'zod'
 import { answersIn } from './answers.ts'
 import type { Known } from './check-answers.ts'
 import { fire, type Targets } from './fire.ts'
+import { openGarbageCollector } from './garbage-collector.ts'
+import type { Watched } from './memory-usage.ts'
 import { poolRequest } from './pool-request.ts'
 import type { Placed } from './shot.ts'
 import type { Signing } from './signed-bytes.ts'
@@ -37,7 +39,7 @@ export type Attacked = {
   worker: Operated
   /** Opens the worker's board. */
   adminToken: string
-  processes: readonly Operated[]
+  processes: readonly (Operated & Watched)[]
   /** Whether a good order still gets an answer that may be its own: under attack it may be a U. */
   isWell: () => Promise<boolean>
   /** Ends the processes while a caller of TLS holds its connection and says nothing; gives the exit code of each. */
@@ -52,9 +54,19 @@ export async function openAttacked(): Promise<Attacked> {
   const { certFile, keyFile } = await authority.issue('ingress')
   const elsewhere = await writeFiles(system)
   const adminToken = randomUUID()
-  const worker = await system.startWorker({ LOG_LEVEL: 'info', ADMIN_TOKEN: adminToken })
-  const plain = await system.startIngress({ LOG_LEVEL: 'info' })
+  const collectors = {
+    worker: await openGarbageCollector(),
+    plain: await openGarbageCollector(),
+    secure: await openGarbageCollector(),
+  }
+  const worker = await system.startWorker({
+    ...collectors.worker.env,
+    LOG_LEVEL: 'info',
+    ADMIN_TOKEN: adminToken,
+  })
+  const plain = await system.startIngress({ ...collectors.plain.env, LOG_LEVEL: 'info' })
   const secure = await system.startIngress({
+    ...collectors.secure.env,
     LOG_LEVEL: 'info',
     TLS_CERT_FILE: certFile,
     TLS_KEY_FILE: keyFile,
@@ -67,7 +79,11 @@ export async function openAttacked(): Promise<Attacked> {
   }
   const targets = { numbers, ca: authority.cert }
   const signing = { clientId: system.caller.clientId, key: system.caller.key }
-  const processes = [{ ...plain, name: 'ingress' }, { ...secure, name: 'ingress over TLS' }, worker]
+  const processes = [
+    { ...plain, name: 'ingress', collectGarbage: collectors.plain.collect },
+    { ...secure, name: 'ingress over TLS', collectGarbage: collectors.secure.collect },
+    { ...worker, collectGarbage: collectors.worker.collect },
+  ]
   return {
     targets,
     signing,

@@ -12,8 +12,8 @@ export function summary(report: AttackReport): string {
     `requests: ${counts(requests)}`,
     `answers:  ${sum(answers)}: ${counts(answers)}`,
     ...memory.map(
-      ({ name, firstMinute, end }) =>
-        `memory:   ${name} at most ${firstMinute} MiB in the first minute, ${end} MiB at the end`,
+      ({ name, most, warm, end }) =>
+        `memory:   ${name} kept ${warm === undefined ? '' : `${warm} MiB after a minute, `}${end} MiB at the end, and had ${most} at most`,
     ),
     ...faults.map((fault) => `FAULT:    ${fault}`),
     faults.length === 0 ? 'every promise was kept' : `${faults.length} faults`,

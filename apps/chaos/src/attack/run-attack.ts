@@ -11,6 +11,8 @@ import type { Shot } from './shot.ts'
 const AT_ONCE = 24
 /** How often somebody looks whether orders are still placed, in ms. */
 const LOOK_MS = 1_000
+/** In this time (ms) the processes compile their code, and have room made for so many connections. */
+const WARM_UP_MS = 60_000
 /** Faults that are kept; of a system that breaks at once there would be millions. */
 const FAULTS_MAX = 20
 
@@ -48,6 +50,7 @@ export async function runAttack(options: AttackOptions): Promise<AttackReport> {
     faults: [],
   }
   const memory = new MemoryWatch(attacked.processes)
+  let warmingUp: NodeJS.Timeout | undefined
   try {
     const dead = new AbortController()
     for (const { name, exited } of attacked.processes)
@@ -56,10 +59,11 @@ export async function runAttack(options: AttackOptions): Promise<AttackReport> {
         dead.abort()
       })
     const waiting = options.only === undefined ? await tryCases(attacked, report) : undefined
+    warmingUp = setTimeout(() => void memory.warmedUp(), WARM_UP_MS)
     const until = AbortSignal.any([options.signal, AbortSignal.timeout(options.forMs)])
     await attack(attacked, options, report, AbortSignal.any([until, dead.signal]))
     await waiting?.done
-    report.memory = memory.close()
+    report.memory = await memory.report()
     for (const { name, isFlat } of report.memory)
       if (!isFlat) fault(report, `the memory of ${name} grew after the first minute`)
     if (!dead.signal.aborted) {
@@ -69,6 +73,7 @@ export async function runAttack(options: AttackOptions): Promise<AttackReport> {
     }
     return report
   } finally {
+    clearTimeout(warmingUp)
     memory.close()
     await attacked.close()
   }
