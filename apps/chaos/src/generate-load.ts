@@ -17,6 +17,8 @@ export type Progress = {
 export type LoadOptions = {
   seed: number
   ordersPerSecond: number
+  /** Now and then a hundred orders and more come at once, by default. */
+  bursts?: boolean
   signal: AbortSignal
   onProgress: (progress: Progress) => void
 }
@@ -43,7 +45,7 @@ export const ordersMax = (seconds: number, ordersPerSecond: number): number =>
 
 /** Sends orders until `signal` aborts, and waits for all calls. Resolves with the orders. */
 export async function generateLoad(
-  { seed, ordersPerSecond, signal, onProgress }: LoadOptions,
+  { seed, ordersPerSecond, bursts = true, signal, onProgress }: LoadOptions,
   { callers, endpoints, random, history }: Asking & { history: History },
 ): Promise<PlaceOrderRequest[]> {
   const startedAt = performance.now()
@@ -65,7 +67,7 @@ export async function generateLoad(
     const own = random.fork(sent.length)
     await wait(own.next() * (2_000 / ordersPerSecond), undefined, { signal }).catch(() => {})
     if (signal.aborted || callers.inFlight >= IN_FLIGHT_MAX || isLate(history)) continue
-    const isBurst = own.chance(1 / (BURST_EVERY_S * ordersPerSecond))
+    const isBurst = bursts && own.chance(1 / (BURST_EVERY_S * ordersPerSecond))
     for (let left = isBurst ? own.whole(...BURST_ORDERS) : 1; left > 0; left -= 1) {
       const each = random.fork(sent.length)
       const first = orderNumber(sent.length, String(seed), each)

@@ -7,7 +7,7 @@ import { Callers } from '../src/callers.ts'
 import { watchCpuStarvation } from '../src/cpu-starvation.ts'
 import { generateLoad } from '../src/generate-load.ts'
 import { checkHistory, type Violation } from '../src/history/check-history.ts'
-import { History } from '../src/history/history.ts'
+import { type Call, History } from '../src/history/history.ts'
 import { readStoredState } from '../src/history/stored-state.ts'
 import { Random } from '../src/random.ts'
 import { WAIT_MS } from '../src/test-bed.ts'
@@ -18,18 +18,26 @@ export type Scenario = {
   /** Where Redis is, and what else the processes need to know. */
   env: Record<string, string>
   ordersPerSecond: number
-  /** What happens while orders come; they come until it is over. `served` waits until so many more have a final answer. */
-  meanwhile: (served: (orders: number) => Promise<void>) => Promise<void>
+  bursts?: boolean
+  /**
+   * What happens while orders come; they come until it is over. `served` waits until so many more have a final answer,
+   * `answered` until one more order is answered with this code.
+   */
+  meanwhile: (
+    served: (orders: number) => Promise<void>,
+    answered: (code: string) => Promise<void>,
+  ) => Promise<void>
 }
 
-/** What is wrong, in words, and how the calls ended, by code. */
-export type Verdict = { wrong: string[]; answers: Map<string, number> }
+/** What is wrong, in words, how the calls ended, by code, and how long after it all the last open order was concluded. */
+export type Verdict = { wrong: string[]; answers: Map<string, number>; concludedAfterMs: number }
 
 /** Runs two ingresses and two workers on this Redis while orders come, and checks what they promised. */
 export async function runScenario({
   seed,
   env,
   ordersPerSecond,
+  bursts = true,
   meanwhile,
 }: Scenario): Promise<Verdict> {
   const system = await openSystem({ env: { WAIT_MS: String(WAIT_MS), ...env } })
@@ -54,12 +62,20 @@ export async function runScenario({
     const over = new AbortController()
     const [sent] = await Promise.all([
       generateLoad(
-        { seed, ordersPerSecond, signal: over.signal, onProgress: () => {} },
+        { seed, ordersPerSecond, bursts, signal: over.signal, onProgress: () => {} },
         { callers, endpoints, random: random.fork(1), history },
       ),
-      meanwhile((orders) => untilServed(history, orders)).finally(() => over.abort()),
+      meanwhile(
+        (orders) => untilMore(history, orders, ({ ending }) => isFinalAnswer(ending)),
+        (code) => untilMore(history, 1, isOrderAnswered(code)),
+      ).finally(() => over.abort()),
     ])
-    const { quietFrom } = await untilQuiet(system, ingresses, callers, random.fork(2))
+    const { quietFrom, concludedAfterMs, stillOpen } = await untilQuiet(
+      system,
+      ingresses,
+      callers,
+      random.fork(2),
+    )
     await askOnceMore(sent, history, {
       callers,
       endpoints,
@@ -72,7 +88,7 @@ export async function runScenario({
     watching.abort()
     await watched
     const kept = await readStoredState(system, JSON.stringify(policy))
-    const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom })
+    const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom, stillOpen })
     const badly = all.flatMap(({ name, lines }, i) => [
       ...(ends[i] === 0 ? [] : [`${name} ended with ${ends[i]}`]),
       ...lines.filter((line) => /unhandled|uncaught|closing after an error/i.test(line)),
@@ -83,7 +99,11 @@ export async function runScenario({
       answers.set(name, (answers.get(name) ?? 0) + 1)
     }
     const wrong = [...violations.map(sayOf), ...badly]
-    return { wrong: wrong.length === 0 ? [] : [...wrong, ...lastWords(all)], answers }
+    return {
+      wrong: wrong.length === 0 ? [] : [...wrong, ...lastWords(all)],
+      answers,
+      concludedAfterMs,
+    }
   } finally {
     watching.abort()
     await system.close()
@@ -93,16 +113,25 @@ export async function runScenario({
 /** How long so many orders may take (ms). */
 const SERVED_MS_MAX = 60_000
 
-async function untilServed(history: History, orders: number): Promise<void> {
+async function untilMore(
+  history: History,
+  more: number,
+  counts: (call: Call) => boolean,
+): Promise<void> {
   const deadline = History.now() + SERVED_MS_MAX
-  const served = () => history.calls.filter(({ ending }) => isFinalAnswer(ending)).length
-  const enough = served() + orders
-  while (served() < enough) {
+  const counted = () => history.calls.filter(counts).length
+  const enough = counted() + more
+  while (counted() < enough) {
     if (History.now() > deadline)
-      throw new Error(`orders are not served any more: ${served()} of ${enough}`)
+      throw new Error(`orders are not served any more: ${counted()} of ${enough}`)
     await wait(20)
   }
 }
+
+const isOrderAnswered =
+  (code: string) =>
+  ({ endpoint, ending }: Call): boolean =>
+    endpoint === 'place' && ending.kind === 'ANSWERED' && ending.code === code
 
 /** What processes said at last that was not in order: where to look first for why something is wrong. */
 const lastWords = (processes: Running[]): string[] =>

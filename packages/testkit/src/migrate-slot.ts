@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 
-/** Keys moved in one command: few, so that a slot stays half moved for a while. */
+/** Keys moved in one command, by default: few, so that a slot stays half moved for a while. */
 const KEYS_AT_ONCE = 20
 const MIGRATE_MS_MAX = 5_000
 
@@ -15,13 +15,15 @@ export type SlotMigration = {
   key: string
   /** The port of the master that gets the slot. */
   to: number
+  /** So many keys are moved in one command. */
+  keysAtOnce?: number
   /** Called between two batches of keys, while the slot is half moved. */
   between?: () => Promise<void>
 }
 
 /** Moves a slot from the master that has it to another, as `redis-cli --cluster reshard` does. */
 export async function migrateSlot(options: SlotMigration): Promise<void> {
-  const { ports, key, to, between = async () => {} } = options
+  const { ports, key, to, keysAtOnce = KEYS_AT_ONCE, between = async () => {} } = options
   const slot = Number(await command(to, 'CLUSTER', 'KEYSLOT', key))
   const from = await ownerOf(to, slot)
   if (from === to) return
@@ -32,7 +34,7 @@ export async function migrateSlot(options: SlotMigration): Promise<void> {
   await command(to, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
   await command(from, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId)
   for (;;) {
-    const keys = await command(from, 'CLUSTER', 'GETKEYSINSLOT', slot, KEYS_AT_ONCE)
+    const keys = await command(from, 'CLUSTER', 'GETKEYSINSLOT', slot, keysAtOnce)
     if (!Array.isArray(keys) || keys.length === 0) break
     // Without REPLACE: a key that is there already would be a fault of ours.
     await command(from, 'MIGRATE', '127.0.0.1', to, '', 0, MIGRATE_MS_MAX, 'KEYS', ...keys)
