@@ -243,7 +243,7 @@ function opener({ address, shards, onFault }: StoreOptions) {
     return connection
   }
   const ready = (connection: RedisConnection) =>
-    keepShards(connection, shards).catch((error) => {
+    keepShards(connection, address, shards).catch((error) => {
       for (const one of opened) one.disconnect()
       throw error
     })

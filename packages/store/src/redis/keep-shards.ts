@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { shardsKey } from '../keys.ts'
-import type { RedisConnection } from './connection.ts'
+import type { RedisAddress, RedisConnection } from './connection.ts'
 import { redisFaultOf } from './redis-fault.ts'
 import { checkShards, shardsText } from './shards.ts'
+import { tlsMismatchOf } from './tls-mismatch.ts'
 
 /** How long a start waits for Redis to be there, in ms. */
 const START_MS_MAX = 30_000
@@ -16,14 +17,27 @@ const faultEvents = ['error', 'node error'] as const
  *
  * @throws ShardsFault, RedisFault; an Error when Redis is not there in time
  */
-export async function keepShards(connection: RedisConnection, shards: number): Promise<void> {
+export async function keepShards(
+  connection: RedisConnection,
+  address: RedisAddress,
+  shards: number,
+): Promise<void> {
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {}) // It may fail while nobody waits for it.
   let last: unknown
+  let isLooking = false
+  const look = async () => {
+    if (isLooking) return
+    isLooking = true
+    const fault = await tlsMismatchOf(address)
+    isLooking = false
+    if (fault !== undefined) failed.reject(fault)
+  }
   const hear = (error: unknown) => {
     last = error
     const fault = redisFaultOf(error)
     if (fault !== undefined) failed.reject(fault)
+    else void look()
   }
   for (const event of faultEvents) connection.on(event, hear)
   const deadline = performance.now() + START_MS_MAX

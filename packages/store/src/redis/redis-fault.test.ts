@@ -45,6 +45,9 @@ const openers = {
   directory: (address: RedisAddress) => openDirectory(address, 1),
 }
 const at = `127.0.0.1:${port}`
+/** They are not asked for more than whether they speak TLS. */
+const sentinels = [{ host: '127.0.0.1', port }]
+const withTls = [{ host: '127.0.0.1', port: tlsPort }]
 const trusted = { tls: { ca: authority.cert } }
 
 test.each<[string, string, Partial<RedisAddress>, RegExp]>([
@@ -55,11 +58,16 @@ test.each<[string, string, Partial<RedisAddress>, RegExp]>([
   ['a database there is not', `redis://${at}/99`, {}, /database.*REDIS_URL/],
   ['a web server', `redis://127.0.0.1:${otherPort}`, {}, /not Redis.*REDIS_URL/],
   ['TLS where there is none', `rediss://127.0.0.1:${otherPort}`, {}, /not speak TLS.*REDIS_URL/],
+  ['TLS to a Redis without it', `rediss://guest:secret@${at}`, {}, /not speak TLS.*REDIS_URL/],
+  ['no TLS to a Redis with it', `redis://127.0.0.1:${tlsPort}`, {}, /speaks TLS.*REDIS_URL/],
+  ['TLS to a Cluster without it', `rediss://${at}`, { cluster: true }, /not speak TLS.*REDIS_URL/],
+  ['TLS to sentinels without it', `rediss://${at}`, { sentinels }, /not speak.*SENTINEL_TLS=false/],
+  ['no TLS to sentinels with it', `redis://${at}`, { sentinels: withTls }, /SENTINEL_TLS=true/],
   ['an unknown authority', `rediss://127.0.0.1:${tlsPort}`, {}, /REDIS_TLS_CA_FILE/],
   ['no certificate', `rediss://127.0.0.1:${tlsPort}`, trusted, /REDIS_TLS_CERT_FILE/],
   ['a Cluster that is none', `redis://${at}`, { cluster: true }, /not a Cluster/],
 ])('%s is reported at once by every process and command', async (_name, url, more, fault) => {
-  const address = { urls: [url], cluster: false, sentinels: [], sentinelName: '', ...more }
+  const address = { urls: [url], cluster: false, sentinels: [], sentinelName: 'mymaster', ...more }
   for (const open of Object.values(openers)) {
     const error: unknown = await open(address).catch((error: unknown) => error)
     expect(error).toBeInstanceOf(RedisFault)

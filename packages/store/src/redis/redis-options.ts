@@ -51,7 +51,8 @@ export function sentinelOptionsOf(address: RedisAddress): RedisOptions {
 }
 
 /** TLS is spoken everywhere or nowhere: a password never goes in clear beside it. */
-const hasTls = ({ urls }: RedisAddress): boolean => urls.some((url) => url.startsWith('rediss:'))
+export const hasTls = ({ urls }: RedisAddress): boolean =>
+  urls.some((url) => url.startsWith('rediss:'))
 
 /** The names that REDIS_URL gives the servers. Of Sentinel's servers it gives none. */
 const namesOf = ({ sentinels }: RedisAddress, urls: URL[]): string[] =>
