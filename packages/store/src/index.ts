@@ -8,8 +8,10 @@ export type { Accepted } from './intake/claim.ts'
 export { type IncomingOrder, Intake } from './intake/intake.ts'
 export { digestOf, namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
 export {
+  type ArchiverStore,
   type IngressStore,
   type OperatorStore,
+  openArchiverStore,
   openDirectory,
   openIngressStore,
   openOperatorStore,
@@ -21,6 +23,9 @@ export {
 export { Acquirers } from './orders/acquirers.ts'
 export { type LookupIds, lookupIdsOf } from './orders/lookup-ids.ts'
 export { type OrderRecord, Orders } from './orders/orders.ts'
+export { type ArchiveState, ArchiveStates } from './outbox/archive-state.ts'
+export { type ConcludedRecord, ConcludedRecords } from './outbox/concluded-records.ts'
+export { Outbox, type OutboxEntry, type OutboxProgress } from './outbox/outbox.ts'
 export { isOutcome, type Outcome, type OutcomeParts, outcomeOf, partsOf } from './outcome.ts'
 export {
   Deferral,

@@ -60,6 +60,22 @@ export const openWalkKey = (shard: number): string => `${tagOf(shard)}:open-walk
 /** The shard's orders that were given up, a sorted set by the time of giving up in ms. */
 export const abandonedKey = (shard: number): string => `${tagOf(shard)}:gave-up`
 
+/** The outcomes of the shard's orders as they were concluded, a stream; empty while nobody reads it. */
+export const outboxKey = (shard: number): string => `${tagOf(shard)}:outbox`
+
+/** What is known of the archive that the shard's orders are copied to, a hash. */
+export const archiveKey = (shard: number): string => `${tagOf(shard)}:archive`
+
+/** Orders that cannot be archived, a hash: why, by `OrderId`. */
+export const unarchivableKey = (shard: number): string => `${tagOf(shard)}:unarchivable`
+
+/** What `conclude` is given before the orders. */
+export const concludeKeys = (shard: number): string[] => [
+  openKey(shard),
+  archiveKey(shard),
+  outboxKey(shard),
+]
+
 /** Where one ingress hears the outcomes of one shard. */
 export const channelName = (shard: number, ingressId: string): string =>
   `${tagOf(shard)}:ingress:${ingressId}`

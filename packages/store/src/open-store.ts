@@ -12,6 +12,10 @@ import { Announcements } from './orders/announcements.ts'
 import { OpenShares } from './orders/open-shares.ts'
 import { OpenWalk } from './orders/open-walk.ts'
 import { Orders } from './orders/orders.ts'
+import { AllOrders } from './outbox/all-orders.ts'
+import { ArchiveStates } from './outbox/archive-state.ts'
+import { ConcludedRecords } from './outbox/concluded-records.ts'
+import { Outbox } from './outbox/outbox.ts'
 import { Deferral } from './queue/deferral.ts'
 import { Expiries } from './queue/expiries.ts'
 import { Queues } from './queue/queues.ts'
@@ -175,6 +179,34 @@ export async function openWorkerStore(
   }
 }
 
+/** What an archiver uses of the store. */
+export type ArchiverStore = {
+  outbox: Outbox
+  states: ArchiveStates
+  records: ConcludedRecords
+  durability: Durability
+  close: () => Promise<void>
+}
+
+/** Opens what an archiver needs. Its commands wait for Redis, however long it is away; on a Cluster, some seconds. */
+export async function openArchiverStore(
+  options: StoreOptions & { replicasMin?: number },
+): Promise<ArchiverStore> {
+  const { shards, replicasMin = 0 } = options
+  const { open, ready } = opener(options)
+  const connection = open('patient')
+  const fences = replicasMin > 0 ? open('fail-fast') : undefined
+  await ready(connection)
+  return {
+    outbox: new Outbox(connection),
+    states: new ArchiveStates(connection, shards),
+    records: new ConcludedRecords(connection),
+    durability: new Durability(connection, { shards, replicasMin, fences }),
+    close: async () =>
+      void (await Promise.all([connection, ...(fences ? [fences] : [])].map(disconnect))),
+  }
+}
+
 /** What an operator asks of orders. */
 export type OperatorStore = Pick<
   WorkerStore,
@@ -182,6 +214,10 @@ export type OperatorStore = Pick<
 > & {
   acquirers: Acquirers
   releasedCodes: ReleasedCodes
+  outbox: Outbox
+  states: ArchiveStates
+  records: ConcludedRecords
+  allOrders: AllOrders
   shards: number
 }
 
@@ -201,6 +237,10 @@ export async function openOperatorStore(options: StoreOptions): Promise<Operator
     directory: new Directory(connection, shards),
     acquirers: new Acquirers(connection, shards),
     releasedCodes: new ReleasedCodes(connection),
+    outbox: new Outbox(connection),
+    states: new ArchiveStates(connection, shards),
+    records: new ConcludedRecords(connection),
+    allOrders: new AllOrders(connection),
     shards,
     close: async () => {
       await queues.close()

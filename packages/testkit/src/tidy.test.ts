@@ -29,7 +29,7 @@ const mayImport: Record<string, string[]> = {
 const everything = ['protocol', 'decision', 'store', 'config', 'telemetry']
 
 /** The folders of the store: each may import from those after it, and from the files above them. */
-const storeFolders = ['intake', 'decide', 'queue', 'orders', 'redis']
+const storeFolders = ['intake', 'decide', 'queue', 'outbox', 'orders', 'redis']
 const folderOf = (path: string) => /^packages\/store\/src\/([a-z-]+)\//.exec(path)?.[1]
 const speaksToRedis = ['packages/store', 'packages/testkit', 'apps/bench', 'apps/chaos']
 const forTests = ({ path }: File) =>

@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis'
 import { z } from 'zod'
-import { type OrderId, openKey, orderKey } from '../keys.ts'
+import { concludeKeys, type OrderId, orderKey } from '../keys.ts'
 import { ConcludedCodes, type Orders } from '../orders/orders.ts'
 import { unreadableOutcome } from '../outcome.ts'
 import type { OrderGroup } from '../queue/group-worker.ts'
@@ -87,7 +87,8 @@ export class Conclusion {
   ): Promise<ConcludedCodes> {
     const { keys, args } = this.#parts.usage.reserveCall(minute, judged, openAsOf)
     const orderIds = judged.map(({ orderId }) => orderId)
-    const all = [...keys, openKey(shard), ...orderIds.map((orderId) => orderKey(shard, orderId))]
+    const records = orderIds.map((orderId) => orderKey(shard, orderId))
+    const all = [...keys, ...concludeKeys(shard), ...records]
     const reply = await this.#script.run(this.#connection, all, [
       keys.length,
       ...args,

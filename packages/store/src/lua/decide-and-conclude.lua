@@ -12,9 +12,10 @@
 --              decide, the latter is empty
 
 local reserveKeys = tonumber(ARGV[1])
+local concludeKeys = reserveKeys + 3 -- Up to the orders.
 local orders, records, leftOut = #ARGV - 6, {}, {}
 for i = 1, orders do
-  local record = redis.call('HMGET', KEYS[reserveKeys + 1 + i], 'outcome', 'waiting', 'terms', 'job')
+  local record = redis.call('HMGET', KEYS[concludeKeys + i], 'outcome', 'waiting', 'terms', 'job')
   records[i], leftOut[i] = record, not record[3] or record[1] or record[4] ~= ARGV[6]
 end
 
@@ -23,13 +24,13 @@ reserveArgs.leftOut = leftOut
 local decided = reserve({ unpack(KEYS, 1, reserveKeys) }, reserveArgs)
 if #decided == 2 then return { decided, {} } end
 
-local keys, outcomes, places = { KEYS[reserveKeys + 1] }, { records = {} }, {}
+local keys, outcomes, places = { unpack(KEYS, reserveKeys + 1, concludeKeys) }, { records = {} }, {}
 for i = 1, orders do
   if not leftOut[i] then
-    keys[#keys + 1] = KEYS[reserveKeys + 1 + i]
+    keys[#keys + 1] = KEYS[concludeKeys + i]
     local outcome = decided[2 + i] ~= 'UNREADABLE' and decided[2 + i] or ''
     outcomes[#outcomes + 1], outcomes[#outcomes + 2] = ARGV[6 + i], outcome
-    outcomes.records[#keys - 1], places[#keys - 1] = records[i], i
+    outcomes.records[#keys - 3], places[#keys - 3] = records[i], i
   end
 end
 local standing = {}

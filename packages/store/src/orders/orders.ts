@@ -5,7 +5,15 @@ import {
   unpackRequest,
 } from '@placeorder/protocol'
 import { z } from 'zod'
-import { abandonedKey, namesOf, OrderId, openKey, orderKey, shardOf } from '../keys.ts'
+import {
+  abandonedKey,
+  concludeKeys,
+  namesOf,
+  OrderId,
+  openKey,
+  orderKey,
+  shardOf,
+} from '../keys.ts'
 import { codeIn, type Outcome, partsOf, readOutcome, unreadableOutcome } from '../outcome.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
@@ -137,7 +145,8 @@ export class Orders {
     outcomes: { orderId: OrderId; outcome: Outcome | undefined }[],
   ): Promise<ConcludedCodes> {
     if (outcomes.length === 0) return []
-    const keys = [openKey(shard), ...outcomes.map(({ orderId }) => orderKey(shard, orderId))]
+    const records = outcomes.map(({ orderId }) => orderKey(shard, orderId))
+    const keys = [...concludeKeys(shard), ...records]
     const args = outcomes.flatMap(({ orderId, outcome = '' }) => [orderId, outcome])
     return ConcludedCodes.parse(await this.#conclude.run(this.#connection, keys, args))
   }

@@ -21,14 +21,15 @@ async function start(shards: number): Promise<void> {
 
 test('the number of shards is kept from the first start, in a form that no number is', async () => {
   await start(4)
-  expect(await connection.get(shardsKey)).toBe('{"layout":2,"shards":4}')
+  expect(await connection.get(shardsKey)).toBe('{"layout":3,"shards":4}')
   expect(Number(await connection.get(shardsKey))).toBeNaN() // So versions that kept a number refuse it.
   await start(4)
 })
 
 test.each([
   ['of an older version', '4', /older version of placeorder/],
-  ['of a newer version', '{"layout":3,"shards":4}', /newer version of placeorder \(layout 3/],
+  ['of a version without an outbox', '{"layout":2,"shards":4}', /older version of placeorder/],
+  ['of a newer version', '{"layout":4,"shards":4}', /newer version of placeorder \(layout 4/],
   ['with another number of shards', shardsText(8), /SHARDS is 4, .* with 8: set SHARDS=8/],
   ['of something else', 'what?', /placeorder:shards in this Redis is not from placeorder: what\?/],
 ])('a Redis %s is refused, saying what to do', async (_what, kept, words) => {

@@ -5,7 +5,7 @@ import { shardsKey } from '../keys.ts'
  * The version of all that Redis holds: it changes when another version of this program would read keys or values wrongly. What
  * changes for some orders alone has a version of its own in the value.
  */
-const LAYOUT = 2
+const LAYOUT = 3
 
 /** This process must not use this Redis: orders would be looked for where they are not. */
 export class ShardsFault extends Error {
@@ -25,12 +25,12 @@ export const shardsText = (shards: number): string =>
  */
 export function checkShards(text: string | null, shards: number): void {
   if (text === shardsText(shards)) return
-  if (/^\d+$/.test(text ?? ''))
+  const kept = keptOf(text)
+  if (/^\d+$/.test(text ?? '') || (kept?.layout ?? LAYOUT) < LAYOUT)
     throw new ShardsFault(
       'this Redis holds orders of an older version of placeorder, which this version cannot read: ' +
         'start that version, or use an empty Redis',
     )
-  const kept = keptOf(text)
   if (kept === undefined)
     throw new ShardsFault(`the value of ${shardsKey} in this Redis is not from placeorder: ${text}`)
   if (kept.layout !== LAYOUT)

@@ -41,8 +41,8 @@ export const orders: Mutant[] = [
   {
     breaks: 'a later outcome is given where the first stands',
     file: conclude,
-    from: 'standing[i - 1] = kept[1]',
-    to: 'standing[i - 1] = outcome',
+    from: 'standing[n] = kept[1]',
+    to: 'standing[n] = outcome',
     test: ordersTest,
   },
   {

@@ -1,0 +1,118 @@
+import { z } from 'zod'
+import { archiveKey, OrderId, outboxKey, unarchivableKey } from '../keys.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+import { Script } from '../redis/script.ts'
+import { ARCHIVE_GROUP } from './outbox.ts'
+
+/** What a shard knows of the archive its orders are copied to. */
+export type ArchiveState = {
+  /** Names the archive: several may be in one database. */
+  archiveId: string
+  /** The highest version that the archive has confirmed. */
+  committed: number
+  /** The highest id of the outbox that is in the archive; undefined before the first. */
+  archivedTo: string | undefined
+}
+
+/** What a shard's Redis knows of the archive, and whether outcomes are appended to the outbox at all. */
+export class ArchiveStates {
+  readonly #raise = new Script('raise-committed')
+  readonly #connection: RedisConnection
+  readonly #shards: number
+
+  constructor(connection: RedisConnection, shards: number) {
+    this.#connection = connection
+    this.#shards = shards
+  }
+
+  /** What a shard knows; undefined while it is copied to no archive. */
+  async of(shard: number): Promise<ArchiveState | undefined> {
+    const fields = await this.#connection.hmget(
+      archiveKey(shard),
+      'uuid',
+      'committed',
+      'archivedTo',
+    )
+    return State.parse(fields)
+  }
+
+  /** The archive's id, of the first shard that knows one; undefined of a Redis that knows none. */
+  async archiveId(): Promise<string | undefined> {
+    for (let shard = 0; shard < this.#shards; shard += 1) {
+      const state = await this.of(shard)
+      if (state !== undefined) return state.archiveId
+    }
+    return undefined
+  }
+
+  /**
+   * Switches a shard's outbox on for an archive: from the next conclusion on, every outcome is appended. The group comes
+   * first, since nothing is trimmed that it has not seen. May run again; an archive that is known stays.
+   */
+  async switchOn(shard: number, archiveId: string): Promise<void> {
+    const [outbox, archive] = [outboxKey(shard), archiveKey(shard)]
+    await this.#connection
+      .xgroup('CREATE', outbox, ARCHIVE_GROUP, '0', 'MKSTREAM')
+      .catch(unlessThere)
+    await this.#connection.hsetnx(archive, 'uuid', archiveId)
+    await this.#connection.hset(archive, 'outbox', 'on')
+  }
+
+  /** Lets a shard be copied no more: nothing is appended unless others read the outbox. What is known stays. */
+  async switchOff(shard: number): Promise<void> {
+    const outbox = outboxKey(shard)
+    if ((await this.#connection.exists(outbox)) === 0) return
+    await this.#connection.xgroup('DESTROY', outbox, ARCHIVE_GROUP)
+    const groups = z.array(z.unknown()).parse(await this.#connection.xinfo('GROUPS', outbox))
+    if (groups.length === 0) await this.#connection.hdel(archiveKey(shard), 'outbox')
+  }
+
+  /** Whether outcomes are appended to a shard's outbox. */
+  async isOn(shard: number): Promise<boolean> {
+    return (await this.#connection.hexists(archiveKey(shard), 'outbox')) === 1
+  }
+
+  /** Notes what the archive has confirmed; resolves with false if the shard is another archive's by now. */
+  async raise(
+    shard: number,
+    { archiveId, version, archivedTo }: { archiveId: string; version: number; archivedTo: string },
+  ): Promise<boolean> {
+    const args = [archiveId, version, archivedTo]
+    return (await this.#raise.run(this.#connection, [archiveKey(shard)], args)) === 1
+  }
+
+  /** Sets orders aside that cannot be archived, with why: they stay in Redis. */
+  async setAside(shard: number, orders: { orderId: OrderId; reason: string }[]): Promise<void> {
+    if (orders.length === 0) return
+    const words = orders.flatMap(({ orderId, reason }) => [orderId, reason])
+    await this.#connection.hset(unarchivableKey(shard), ...words)
+  }
+
+  /** Forgets that orders were set aside: they could be archived after all. */
+  async takeBack(shard: number, orderIds: OrderId[]): Promise<void> {
+    if (orderIds.length > 0) await this.#connection.hdel(unarchivableKey(shard), ...orderIds)
+  }
+
+  /** How many orders of a shard were set aside. */
+  async countSetAside(shard: number): Promise<number> {
+    return this.#connection.hlen(unarchivableKey(shard))
+  }
+
+  /** The orders of a shard that were set aside, and why. */
+  async listSetAside(shard: number): Promise<{ orderId: OrderId; reason: string }[]> {
+    const all = Object.entries(await this.#connection.hgetall(unarchivableKey(shard)))
+    return all.map(([orderId, reason]) => ({ orderId: OrderId.parse(orderId), reason }))
+  }
+}
+
+const unlessThere = (error: unknown): void => {
+  if (!(error instanceof Error && error.message.startsWith('BUSYGROUP'))) throw error
+}
+
+const State = z
+  .array(z.string().nullable())
+  .transform(([archiveId, committed, archivedTo]): ArchiveState | undefined =>
+    archiveId
+      ? { archiveId, committed: Number(committed ?? 0), archivedTo: archivedTo ?? undefined }
+      : undefined,
+  )

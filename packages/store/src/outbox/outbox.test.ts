@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { openTestStore } from '../../test/test-store.ts'
+import { Conclusion } from '../decide/conclusion.ts'
+import { archiveKey, type OrderId, orderIdOf, orderKey, outboxKey } from '../keys.ts'
+import { ArchiveStates } from './archive-state.ts'
+import { ConcludedRecords } from './concluded-records.ts'
+import { Outbox } from './outbox.ts'
+
+const { accept, worker, connection } = await openTestStore({ own: true })
+const outbox = new Outbox(connection)
+const states = new ArchiveStates(connection, 1)
+const archiveId = randomUUID()
+beforeEach(async () => {
+  await connection.del(outboxKey(0), archiveKey(0))
+  await states.switchOn(0, archiveId)
+})
+
+/** Takes orders in and concludes them in one call. */
+async function concluded(count = 1): Promise<OrderId[]> {
+  const orders = Array.from({ length: count }, () => aPlaceOrder())
+  for (const order of orders) await accept(order)
+  const outcomes = orders.map((order) => ({
+    orderId: orderIdOf(order),
+    outcome: 'SUCCESS' as const,
+  }))
+  await worker.orders.concludeAll(0, outcomes)
+  return outcomes.map(({ orderId }) => orderId)
+}
+
+describe('conclude', () => {
+  test('appends one entry a call with each order that it concluded', async () => {
+    const [first, second] = [await concluded(2), await concluded(1)]
+    const entries = await outbox.from(0, '-', 10)
+    expect(entries.map(({ orderIds }) => orderIds)).toEqual([first, second])
+    expect(await connection.xrange(outboxKey(0), '-', '+')).toMatchObject([
+      [expect.any(String), first.flatMap((orderId) => [orderId, 'SUCCESS'])],
+      {},
+    ])
+  })
+
+  test('appends nothing for an order that was concluded before', async () => {
+    const [orderId = orderIdOf(aPlaceOrder())] = await concluded()
+    await worker.orders.conclude(orderId, 'RISK_REJECT')
+    expect(await outbox.from(0, '-', 10)).toHaveLength(1)
+  })
+
+  test('appends nothing while the outbox is off', async () => {
+    await states.switchOff(0)
+    await concluded()
+    expect(await states.isOn(0)).toBe(false)
+    expect(await connection.xlen(outboxKey(0))).toBe(0)
+  })
+
+  test.each([
+    ['one step', true],
+    ['two steps', false],
+  ])('appends what was decided in %s', async (_steps, oneNode) => {
+    const order = aPlaceOrder()
+    await accept(order)
+    const orderId = orderIdOf(order)
+    const [jobId = ''] = await worker.orders.jobsOf(0, [orderId])
+    const conclusion = new Conclusion(connection, worker, oneNode)
+    const claimedAt = (await worker.orders.claimedAt(orderId)) ?? 0
+    const judged = { orderId, claimedAt, judged: 'RISK_REJECT' as const, limitUses: [] }
+    await conclusion.conclude(
+      { shard: 0, jobId },
+      [{ ...judged, orderCode: undefined }],
+      await worker.usage.now(),
+    )
+    expect(await connection.xrange(outboxKey(0), '-', '+')).toEqual([
+      [expect.any(String), [orderId, 'RISK_REJECT']],
+    ])
+  })
+})
+
+describe('an entry', () => {
+  test('goes to one archiver, and after its time to another', async () => {
+    const orderIds = await concluded()
+    const [entry] = await outbox.read(0, 'a', 10)
+    expect(entry?.orderIds).toEqual(orderIds)
+    expect(await outbox.read(0, 'b', 10)).toEqual([])
+    expect(await outbox.takeOver(0, 'b', 60_000, 10)).toEqual([])
+    expect(await outbox.takeOver(0, 'b', 0, 10)).toEqual([entry])
+  })
+
+  test('is kept until it is acknowledged, and then trimmed but for the last', async () => {
+    const calls = 2_000 // Of a stream's oldest entries, whole nodes are removed.
+    const [orderId = orderIdOf(aPlaceOrder())] = await concluded()
+    for (let i = 0; i < calls; i += 1) await outbox.backfill(0, [{ orderId, outcome: 'SUCCESS' }])
+    const entries = await outbox.read(0, 'a', 2 * calls)
+    const ids = entries.map(({ id }) => id)
+    expect(await outbox.trim(0)).toBe(0)
+    await outbox.acknowledge(0, ids.slice(calls / 2))
+    expect(await outbox.trim(0)).toBe(0)
+    await outbox.acknowledge(0, ids)
+    const [archivedTo = ''] = ids.slice(calls / 2)
+    await states.raise(0, { archiveId, version: 1, archivedTo })
+    expect(await outbox.trim(0)).toBeGreaterThan(0)
+    expect(await outbox.entryAt(0, archivedTo)).toEqual(entries[calls / 2])
+    expect(await outbox.entryAt(0, ids[0] ?? '')).toBeUndefined()
+  })
+
+  test('that is backfilled says so', async () => {
+    const orderId = orderIdOf(aPlaceOrder())
+    await outbox.backfill(0, [{ orderId, outcome: 'SUCCESS' }])
+    expect(await outbox.from(0, '-', 1)).toMatchObject([{ orderIds: [orderId], backfilled: true }])
+  })
+
+  test('of another outcome has another digest', async () => {
+    const orderId = orderIdOf(aPlaceOrder())
+    for (const outcome of ['SUCCESS', 'RISK_REJECT'])
+      await outbox.backfill(0, [{ orderId, outcome }])
+    const [one, two] = await outbox.from(0, '-', 2)
+    expect(one?.digest).not.toBe(two?.digest)
+  })
+})
+
+test('what the archive has confirmed never goes down', async () => {
+  expect(await states.of(0)).toEqual({ archiveId, committed: 0, archivedTo: undefined })
+  await states.raise(0, { archiveId, version: 7, archivedTo: '9-10' })
+  await states.raise(0, { archiveId, version: 6, archivedTo: '9-9' })
+  expect(await states.of(0)).toEqual({ archiveId, committed: 7, archivedTo: '9-10' })
+  expect(await states.raise(0, { archiveId, version: 8, archivedTo: '10-0' })).toBe(true)
+  expect(await states.of(0)).toEqual({ archiveId, committed: 8, archivedTo: '10-0' })
+})
+
+test('what another archive has confirmed is not noted', async () => {
+  const other = { archiveId: randomUUID(), version: 1, archivedTo: '1-1' }
+  expect(await states.raise(0, other)).toBe(false)
+  expect(await states.of(0)).toEqual({ archiveId, committed: 0, archivedTo: undefined })
+})
+
+test('progress names the oldest entry that is not archived', async () => {
+  expect(await outbox.progress(0)).toEqual({ entries: 0, oldest: undefined })
+  await concluded()
+  await concluded()
+  const [first, second] = await outbox.from(0, '-', 2)
+  const oldest = ({ id = '' } = {}) => Number(id.split('-')[0])
+  expect(await outbox.progress(0)).toEqual({ entries: 2, oldest: oldest(first) })
+  await outbox.read(0, 'a', 1)
+  expect(await outbox.progress(0)).toEqual({ entries: 2, oldest: oldest(first) })
+  await outbox.acknowledge(0, [first?.id ?? ''])
+  expect(await outbox.progress(0)).toEqual({ entries: 2, oldest: oldest(second) })
+})
+
+describe('the record of a concluded order', () => {
+  test('is read with all that is kept of it; one that is damaged is an Error of its own', async () => {
+    const order = aPlaceOrder()
+    await accept(order)
+    const orderId = orderIdOf(order)
+    await worker.orders.conclude(orderId, 'SUCCESS')
+    const damaged = (await concluded())[0] ?? orderId
+    await connection.hset(orderKey(0, damaged), 'request', '9[]')
+    const open = aPlaceOrder()
+    await accept(open)
+    const none = orderIdOf(aPlaceOrder())
+    const wrong = orderIdOf(aPlaceOrder())
+    await connection.set(orderKey(0, wrong), 'no hash')
+    const asked = [orderId, damaged, orderIdOf(open), none, wrong]
+    const [read, ...errors] = await new ConcludedRecords(connection).read(0, asked)
+    expect(read).toMatchObject({ orderId, order, outcome: 'SUCCESS', clientId: 'C-1' })
+    expect(errors.map((error) => error instanceof Error)).toEqual([true, true, true, true])
+  })
+})
