@@ -8,7 +8,7 @@ import { command as load } from './load/command.ts'
 import { command as place } from './place/command.ts'
 
 const terminal = openTerminal({ out: process.stdout, err: process.stderr, env: process.env })
-// A reader that has seen enough (`| head`) closes the pipe: that is no fault.
+// A reader such as `| head` closes the pipe when it has enough: that is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? 0 : 1),
 )

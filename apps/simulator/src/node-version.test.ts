@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { complaintAbout } from './node-version.ts'
+import { nodeVersionError } from './node-version.ts'
 
 test.each([
   ['20.20.2', true],
@@ -7,6 +7,6 @@ test.each([
   ['22.19.0', false],
   ['22.20.1', false],
   ['24.0.0', false],
-])('Node %s is too old: %j', (version, isTooOld) => {
-  expect(complaintAbout(version) !== undefined).toBe(isTooOld)
+])('Node %s is refused as too old: %j', (version, isTooOld) => {
+  expect(nodeVersionError(version) !== undefined).toBe(isTooOld)
 })

@@ -18,7 +18,7 @@ const Manifest = z.object({
   dependencies: z.record(z.string(), z.string()),
 })
 
-/** What somebody with the package alone needs to read. */
+/** The docs that somebody with the package alone needs. */
 const docs = [
   'acceptance.md',
   'acceptance-cases.md',
@@ -28,10 +28,11 @@ const docs = [
 ]
 
 /**
- * Makes the simulator a package that can be installed anywhere, and packs it. Node strips no types under node_modules,
- * so it is compiled; our protocol, which is in no registry, goes into the bundle, and public dependencies stay outside.
+ * Packs the simulator as a package that can be installed anywhere. It is compiled, since Node does
+ * not strip types under node_modules. The bundle contains our protocol package, which is in no
+ * registry; public dependencies stay outside of it.
  *
- * @param dir is emptied, and gets the package's files and its tarball
+ * @param dir is emptied, and then holds the package's files and its tarball
  * @returns the path of the tarball
  */
 export async function pack(dir: string): Promise<string> {

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import { complaintAbout } from './node-version.ts'
+import { nodeVersionError } from './node-version.ts'
 
-// What the package starts with. Everything else is loaded only on a Node that can load it.
-const complaint = complaintAbout(process.versions.node)
-if (complaint === undefined) await import('./main.ts')
+// The package's entry: loads the rest only on a Node that can load it.
+const error = nodeVersionError(process.versions.node)
+if (error === undefined) await import('./main.ts')
 else {
-  process.stderr.write(`${complaint}\n`)
+  process.stderr.write(`${error}\n`)
   process.exitCode = 2
 }

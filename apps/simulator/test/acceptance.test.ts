@@ -11,7 +11,7 @@ const jsonOf = async (path: string) => JSON.parse(await readFile(path, 'utf8'))
 let system: System
 let ingress: Ingress
 beforeAll(async () => {
-  // Less than the check takes, so that some orders are open for a while.
+  // Shorter than the check takes, so that some orders are open for a while.
   system = await openSystem({ env: { WAIT_MS: '500', CHECKS_MS: '5000' } })
   const module = join(import.meta.dirname, 'pending-check.ts')
   const policy = await jsonOf(join(system.dir, 'policy.json'))

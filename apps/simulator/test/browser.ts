@@ -1,6 +1,6 @@
 import { type Browser, chromium, type Page } from 'playwright-core'
 
-/** A real Chromium, that calls nobody. */
+/** A real Chromium without background network requests. */
 export async function openBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
@@ -14,17 +14,19 @@ export async function openBrowser(): Promise<Browser> {
   })
 }
 
-/** A page of a report, and what it wanted that is not in it: nothing. */
+/**
+ * Opens a report; `requested` collects network requests and script errors, of which it has none.
+ */
 export async function openPage(
   browser: Browser,
   html: string,
-  look: { colorScheme: 'light' | 'dark'; width?: number },
-): Promise<{ page: Page; asked: string[] }> {
-  const { colorScheme, width = 1200 } = look
+  options: { colorScheme: 'light' | 'dark'; width?: number },
+): Promise<{ page: Page; requested: string[] }> {
+  const { colorScheme, width = 1200 } = options
   const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } })
-  const asked: string[] = []
-  page.on('request', (request) => asked.push(request.url()))
-  page.on('pageerror', (error) => asked.push(error.message))
+  const requested: string[] = []
+  page.on('request', (request) => requested.push(request.url()))
+  page.on('pageerror', (error) => requested.push(error.message))
   await page.setContent(html)
-  return { page, asked }
+  return { page, requested }
 }

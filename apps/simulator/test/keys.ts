@@ -3,15 +3,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Keys of a caller and an acquirer, made once a file: a pair takes 100 ms and more. */
-export type Keys = {
+/** Keys of a caller and an acquirer, made once per file: a pair takes 100 ms or more. */
+export type TestKeys = {
   caller: KeyObject
   callerPublic: KeyObject
   acquirer: KeyObject
   acquirerPublic: KeyObject
 }
 
-export function makeKeys(): Keys {
+export function makeKeys(): TestKeys {
   const caller = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const acquirer = generateKeyPairSync('rsa', { modulusLength: 2048 })
   return {
@@ -22,9 +22,9 @@ export function makeKeys(): Keys {
   }
 }
 
-/** Writes the two keys a caller needs into a folder of their own. */
+/** Writes the two keys that a caller needs into a temporary folder. */
 export async function writeKeys(
-  keys: Keys,
+  keys: TestKeys,
 ): Promise<{ key: string; serverKey: string } & AsyncDisposable> {
   const dir = await mkdtemp(join(tmpdir(), 'simulator-'))
   const files = { key: join(dir, 'caller.pem'), serverKey: join(dir, 'acquirer.pub.pem') }

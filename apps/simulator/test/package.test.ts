@@ -32,10 +32,10 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-/** Where the Node is that runs it, if it is to be another one than this. */
+/** The folder of the Node that runs the package, if it is not this one. */
 const { PATH = '', SIMULATOR_NODE = dirname(process.execPath) } = process.env
 
-/** Runs the installed command as somebody in that folder would. */
+/** Runs the installed command in its folder. */
 async function npx(...args: string[]) {
   const run = promisify(execFile)('npx', ['--no-install', 'placeorder-simulator', ...args], {
     cwd: dir,
@@ -47,10 +47,17 @@ async function npx(...args: string[]) {
   return { stdout, stderr, code }
 }
 
-const who = () => ['--url', acquirer.url.href, '--key', files.key, '--server-key', files.serverKey]
+const callerArgs = () => [
+  '--url',
+  acquirer.url.href,
+  '--key',
+  files.key,
+  '--server-key',
+  files.serverKey,
+]
 
 describe('installed from its tarball in an empty folder', () => {
-  test('it tells its commands', async () => {
+  test('it lists its commands', async () => {
     const { stdout, code } = await npx('--help')
     expect(code).toBe(0)
     for (const name of ['place', 'inquire', 'load', 'acceptance', 'keys'])
@@ -58,20 +65,20 @@ describe('installed from its tarball in an empty folder', () => {
   })
 
   test('it places an order', async () => {
-    const { stdout, code } = await npx('place', '--json', ...who())
+    const { stdout, code } = await npx('place', '--json', ...callerArgs())
     expect(JSON.parse(stdout).result).toMatchObject({ status: 'S', code: 'SUCCESS' })
     expect(code).toBe(0)
   })
 
-  test('it puts an acquirer to the test', async () => {
-    const { stdout, code } = await npx('acceptance', '--json', ...who())
+  test('it runs the acceptance cases', async () => {
+    const { stdout, code } = await npx('acceptance', '--json', ...callerArgs())
     const { passed, failed } = JSON.parse(stdout)
     expect(failed).toBe(0)
     expect(passed).toBeGreaterThan(200)
     expect(code).toBe(0)
   })
 
-  test('it loads an acquirer', async () => {
+  test('it runs a load', async () => {
     const amount = ['--amount', '50', '--connections', '2']
     const { stdout, code } = await npx(
       'load',
@@ -79,14 +86,14 @@ describe('installed from its tarball in an empty folder', () => {
       ...amount,
       '--report',
       join(dir, 'load.html'),
-      ...who(),
+      ...callerArgs(),
     )
     expect(JSON.parse(stdout).met).toBe(true)
     expect(code).toBe(0)
     expect(await readFile(join(dir, 'load.html'), 'utf8')).toContain('All objectives met')
   })
 
-  test('it exits with 2 where it does not understand', async () => {
+  test('it exits with 2 on invalid arguments', async () => {
     const { stderr, code } = await npx('acceptance', '--sample', 'nothing.json')
     expect(code).toBe(2)
     expect(stderr).toContain('--help')

@@ -1,6 +1,6 @@
 import { openTerminal, type Terminal } from '../src/cli/terminal.ts'
 
-/** A terminal that keeps what is written, as a pipe would. */
+/** A terminal that records what is written, without colours like a pipe. */
 export function recorder(): { terminal: Terminal; out: () => string; err: () => string } {
   const out: string[] = []
   const err: string[] = []

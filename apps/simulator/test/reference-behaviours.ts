@@ -17,8 +17,8 @@ import {
   verify,
 } from '@placeorder/protocol'
 
-/** An order that was taken in. It is open until `openUntil`, in ms since 1970. */
-export type Kept = {
+/** An accepted order. It is open until `openUntil`, in ms since 1970. */
+export type StoredOrder = {
   order: PlaceOrderRequest
   terms: string
   paymentRequestId: string
@@ -26,63 +26,69 @@ export type Kept = {
   claimedAt: number
   openUntil: number
 }
-export type Orders = Map<string, Kept>
+export type StoredOrders = Map<string, StoredOrder>
 
-/** What the small acquirer does at each step; every one of them can be replaced by a wrong one. */
-export type Ways = {
-  /** The values of a header, as often as it is there; names and values in turn, as received. */
+/** What the small acquirer does at each step; tests replace some of them by faulty ones. */
+export type Behaviours = {
+  /** All values of a header; `rawHeaders` has names and values in turn, as received. */
   header: (rawHeaders: readonly string[], name: string) => string[]
   media: (contentType: string | undefined, accept: string | undefined) => void
   isTime: (value: string) => boolean
   signature: (value: string) => SignatureHeader | undefined
-  /** What of the request is verified. */
+  /** The part of the request that is verified. */
   verified: (signed: { target: string; body: Buffer }) => { target: string; body: Buffer }
   isSigned: (text: Buffer, key: KeyObject, signature: Buffer) => boolean
   parse: (body: Buffer) => PlaceOrderRequest
   parseInquiry: (body: Buffer) => InquiryOrderRequest
   terms: (order: PlaceOrderRequest, body: Buffer) => string
-  judge: (order: PlaceOrderRequest, orders: Orders) => ResultCode
-  /** Keeps an order, or finds what was kept. */
-  take: (orders: Orders, paymentId: string, fresh: () => Kept) => Kept | Promise<Kept>
-  /** What is told of an order that agrees with the one kept. */
-  told: (kept: Kept) => object
+  judge: (order: PlaceOrderRequest, orders: StoredOrders) => ResultCode
+  /** Stores a new order, or returns the one that is stored. */
+  store: (
+    orders: StoredOrders,
+    paymentId: string,
+    fresh: () => StoredOrder,
+  ) => StoredOrder | Promise<StoredOrder>
+  /** The reply to an order that agrees with the stored one. */
+  reply: (stored: StoredOrder) => object
   inconsistent: (
-    orders: Orders,
-    kept: Kept,
+    orders: StoredOrders,
+    stored: StoredOrder,
     other: { order: PlaceOrderRequest; terms: string },
   ) => object
-  inquired: (orders: Orders, inquiry: InquiryOrderRequest) => object
+  inquired: (orders: StoredOrders, inquiry: InquiryOrderRequest) => object
   /** The client went away before it was answered. */
-  dropped: (orders: Orders, paymentId: string) => void
-  /** What is sent, and what of it is signed. */
-  bytes: (told: object) => Buffer
+  dropped: (orders: StoredOrders, paymentId: string) => void
+  /** The bytes that are sent, and those that are signed. */
+  bytes: (reply: object) => Buffer
   signedBytes: (bytes: Buffer) => Buffer
-  httpStatus: (told: object) => number
+  httpStatus: (reply: object) => number
   addressee: (named: string) => string
-  answerHeaders: (headers: Record<string, string>, told: object) => Record<string, string>
-  delayMs: (told: object) => number
+  answerHeaders: (headers: Record<string, string>, reply: object) => Record<string, string>
+  delayMs: (reply: object) => number
 }
 
-export const clientId = 'SANDBOX_5Y00000000000001'
+export const testClientId = 'SANDBOX_5Y00000000000001'
 export const acquirerId = '1020000000000000001'
-const codeValue = '281004132828992222233'
+export const codeValue = '281004132828992222233'
 const merchantId = 'M00000000001'
 
-/** A merchant called M- and a result code gives it; `M-PENDING` lets orders be open for a while. */
+/**
+ * Orders of merchant `M-<result code>` get this code; those of `M-PENDING` are open for a while.
+ */
 export const pendingMerchant = 'M-PENDING'
 const OPEN_MS = 400
 
-/** So many orders of M-PAYMENT_COUNT_EXCEED_LIMIT are placed before it gives its code. */
+/** How many orders of M-PAYMENT_COUNT_EXCEED_LIMIT are placed before one gets this code. */
 export const COUNT_MAX = 2
 
 const isOf = (order: PlaceOrderRequest, merchant: string) =>
   order.merchant.referenceMerchantId === merchant
 
-function judge(order: PlaceOrderRequest, orders: Orders): ResultCode {
+function judge(order: PlaceOrderRequest, orders: StoredOrders): ResultCode {
   const { referenceMerchantId } = order.merchant
   const named = referenceMerchantId.replace(/^M-/, '')
   if (named === 'PAYMENT_COUNT_EXCEED_LIMIT') {
-    const before = [...orders.values()].filter((kept) => isOf(kept.order, referenceMerchantId))
+    const before = [...orders.values()].filter((stored) => isOf(stored.order, referenceMerchantId))
     return before.length < COUNT_MAX ? 'SUCCESS' : named
   }
   if (isResultCode(named)) return named
@@ -106,8 +112,8 @@ function isSettled({
   return Math.abs(due - Number(settlementAmount.value)) <= 1
 }
 
-/** Every step as the protocol has it. */
-export const referenceBehaviours: Ways = {
+/** Every step as the protocol requires it. */
+export const referenceBehaviours: Behaviours = {
   header: (rawHeaders, name) =>
     rawHeaders.filter(
       (_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name.toLowerCase(),
@@ -121,26 +127,31 @@ export const referenceBehaviours: Ways = {
   parseInquiry: (body) => parseBody(InquiryOrderRequest, body),
   terms: termsOf,
   judge,
-  take: (orders, paymentId, fresh) => {
-    const kept = orders.get(paymentId) ?? fresh()
-    orders.set(paymentId, kept)
-    return kept
+  store: (orders, paymentId, fresh) => {
+    const stored = orders.get(paymentId) ?? fresh()
+    orders.set(paymentId, stored)
+    return stored
   },
-  told: ({ outcome, openUntil, paymentRequestId }) =>
+  reply: ({ outcome, openUntil, paymentRequestId }) =>
     Date.now() < openUntil ? answer('PAYMENT_IN_PROCESS') : answer(outcome, paymentRequestId),
   inconsistent: () => answer('REPEAT_REQ_INCONSISTENT'),
   inquired: (orders, inquiry) => {
-    const kept = orders.get(inquiry.paymentId)
-    if (kept?.order.acquirerId !== inquiry.acquirerId || kept.order.pspId !== inquiry.pspId)
+    const stored = orders.get(inquiry.paymentId)
+    if (stored?.order.acquirerId !== inquiry.acquirerId || stored.order.pspId !== inquiry.pspId)
       return orderNotExist
-    const outcome = Date.now() < kept.openUntil ? undefined : kept.outcome
-    return inquiryAnswer({ ...kept, outcome, paymentId: inquiry.paymentId, concludedAt: undefined })
+    const outcome = Date.now() < stored.openUntil ? undefined : stored.outcome
+    return inquiryAnswer({
+      ...stored,
+      outcome,
+      paymentId: inquiry.paymentId,
+      concludedAt: undefined,
+    })
   },
   dropped: () => {},
-  bytes: (told) => Buffer.from(JSON.stringify(told)),
+  bytes: (reply) => Buffer.from(JSON.stringify(reply)),
   signedBytes: (bytes) => bytes,
   httpStatus: () => 200,
-  addressee: (named) => (named === clientId ? clientId : UNKNOWN_CLIENT),
+  addressee: (named) => (named === testClientId ? testClientId : UNKNOWN_CLIENT),
   answerHeaders: (headers) => headers,
   delayMs: () => 0,
 }

@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { command as acceptance } from '../src/acceptance/command.ts'
 import { command as load } from '../src/load/command.ts'
 import { openBrowser, openPage } from './browser.ts'
-import { wrongAcquirers } from './faulty-behaviours.ts'
+import { faultyAcquirers } from './faulty-behaviours.ts'
 import { makeKeys, writeKeys } from './keys.ts'
 import { recorder } from './recorder.ts'
 import { SmallAcquirer } from './small-acquirer.ts'
 
-// PICTURES=1 takes the pictures in docs/ anew.
-const pictures =
-  process.env.PICTURES === undefined ? undefined : join(import.meta.dirname, '../../../docs')
+// SCREENSHOTS=1 renews the screenshots in docs/.
+const screenshots =
+  process.env.SCREENSHOTS === undefined ? undefined : join(import.meta.dirname, '../../../docs')
 
 const keys = makeKeys()
 let files: Awaited<ReturnType<typeof writeKeys>>
@@ -30,7 +30,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true })
 })
 
-const whoAt = (acquirer: SmallAcquirer) => [
+const callerArgs = (acquirer: SmallAcquirer) => [
   '--url',
   acquirer.url.href,
   '--key',
@@ -39,46 +39,45 @@ const whoAt = (acquirer: SmallAcquirer) => [
   files.serverKey,
 ]
 
-/** An acquirer that is wrong in two ways: its report has something to tell. */
-async function wrongAcquirer(): Promise<SmallAcquirer> {
-  const wrong = ['does not compare paymentAmount', 'does not sign refusals']
-  const ways = Object.assign(
+/** An acquirer with two faults, so that its report has failures. */
+async function acquirerWithFaults(): Promise<SmallAcquirer> {
+  const faults = ['does not compare paymentAmount', 'does not sign refusals']
+  const behaviours = Object.assign(
     {},
-    ...wrongAcquirers.filter(({ what }) => wrong.includes(what)).map(({ ways }) => ways),
+    ...faultyAcquirers
+      .filter(({ what }) => faults.includes(what))
+      .map(({ behaviours }) => behaviours),
   )
-  return new SmallAcquirer(keys, { ways }).listen()
+  return new SmallAcquirer(keys, { behaviours }).listen()
 }
 
 describe('the report of acceptance, in Chromium', () => {
   let html: string
   let junit: string
   beforeAll(async () => {
-    await using acquirer = await wrongAcquirer()
+    await using acquirer = await acquirerWithFaults()
     const paths = { html: join(dir, 'acceptance.html'), junit: join(dir, 'acceptance.xml') }
-    const args = [...whoAt(acquirer), '--html', paths.html, '--junit', paths.junit]
+    const args = [...callerArgs(acquirer), '--html', paths.html, '--junit', paths.junit]
     expect(await acceptance.run(args, recorder().terminal)).toBe(1)
     html = await readFile(paths.html, 'utf8')
     junit = await readFile(paths.junit, 'utf8')
   })
 
-  test.each(['light', 'dark'] as const)(
-    'says at a glance what is wrong, in the %s',
-    async (colorScheme) => {
-      const { page, asked } = await openPage(browser, html, { colorScheme })
-      expect(await page.locator('#verdict').textContent()).toBe('Breaks the contract in 2 cases')
-      expect(await page.locator('.failures li').allTextContents()).toEqual([
-        expect.stringMatching(/^idempotency\/changed-amount The wallet shows/),
-        expect.stringMatching(/^answers\/refusals-signed Alipay\+ does not listen/),
-      ])
-      const red = (property: string) =>
-        page.evaluate<number>(`Number(/\\d+/.exec(getComputedStyle(document.body).${property})[0])`)
-      expect((await red('backgroundColor')) > (await red('color'))).toBe(colorScheme === 'light')
-      expect(asked).toEqual([])
-      await page.close()
-    },
-  )
+  test.each(['light', 'dark'] as const)('shows the failures on top, %s', async (colorScheme) => {
+    const { page, requested } = await openPage(browser, html, { colorScheme })
+    expect(await page.locator('#verdict').textContent()).toBe('Breaks the contract in 2 cases')
+    expect(await page.locator('.failures li').allTextContents()).toEqual([
+      expect.stringMatching(/^idempotency\/changed-amount The wallet shows/),
+      expect.stringMatching(/^answers\/refusals-signed Alipay\+ ignores/),
+    ])
+    const red = (property: string) =>
+      page.evaluate<number>(`Number(/\\d+/.exec(getComputedStyle(document.body).${property})[0])`)
+    expect((await red('backgroundColor')) > (await red('color'))).toBe(colorScheme === 'light')
+    expect(requested).toEqual([])
+    await page.close()
+  })
 
-  test('its filter leaves what failed, and a case that is opened shows requests and answers', async () => {
+  test('the filter keeps the failures, and an opened case shows requests and answers', async () => {
     const { page } = await openPage(browser, html, { colorScheme: 'light' })
     const shown = () => page.locator('details.case:visible').count()
     expect(await shown()).toBeGreaterThan(250)
@@ -99,8 +98,8 @@ describe('the report of acceptance, in Chromium', () => {
       expect.stringMatching(/^POST \/aps.*\nClient-Id: SANDBOX.*"value":"101"/s),
       expect.stringMatching(/^HTTP 200 after .*\nresponse-time: .*SUCCESS/s),
     ])
-    if (pictures !== undefined)
-      await page.screenshot({ path: join(pictures, 'acceptance-report.png') })
+    if (screenshots !== undefined)
+      await page.screenshot({ path: join(screenshots, 'acceptance-report.png') })
     await page.close()
   })
 
@@ -111,11 +110,12 @@ describe('the report of acceptance, in Chromium', () => {
     await page.close()
   })
 
-  test('its JUnit twin is well-formed', async () => {
+  test('the JUnit report of the same run is well-formed', async () => {
     const { page } = await openPage(browser, '', { colorScheme: 'light' })
     const number = (of: string) =>
       page.evaluate(
-        `new DOMParser().parseFromString(${JSON.stringify(junit)}, 'application/xml').querySelectorAll('${of}').length`,
+        `new DOMParser().parseFromString(${JSON.stringify(junit)}, 'application/xml')` +
+          `.querySelectorAll('${of}').length`,
       )
     const counted = {
       errors: await number('parsererror'),
@@ -131,16 +131,16 @@ describe('the report of a load, in Chromium', () => {
   let html: string
   beforeAll(async () => {
     await using acquirer = await new SmallAcquirer(keys).listen()
-    acquirer.behave = ({ kind, paymentId }) => {
-      const kept = acquirer.orders.get(paymentId)
-      if (kind === 'inquire' && kept?.outcome === 'PAYMENT_IN_PROCESS') kept.outcome = 'SUCCESS'
+    acquirer.override = ({ kind, paymentId }) => {
+      const stored = acquirer.orders.get(paymentId)
+      if (kind === 'inquire' && stored?.outcome === 'PAYMENT_IN_PROCESS') stored.outcome = 'SUCCESS'
       const last = Number(paymentId.slice(-2))
       if (last === 41) return { code: 'PAYMENT_IN_PROCESS' }
       if (last === 77) return { code: 'RISK_REJECT' }
       return { delayMs: last % 7 === 0 ? 40 : last % 3 }
     }
     const report = join(dir, 'load.html')
-    const seconds = pictures === undefined ? '2' : '30'
+    const seconds = screenshots === undefined ? '2' : '30'
     const rate = [
       '--rate',
       '100',
@@ -153,16 +153,16 @@ describe('the report of a load, in Chromium', () => {
     ]
     const objectives = ['--p99', '5000', '--u-share', '0.001']
     await load.run(
-      [...whoAt(acquirer), ...rate, ...objectives, '--report', report],
+      [...callerArgs(acquirer), ...rate, ...objectives, '--report', report],
       recorder().terminal,
     )
     html = await readFile(report, 'utf8')
   }, 90_000)
 
   test.each(['light', 'dark'] as const)(
-    'says whether the objectives are met, with both plots, in the %s',
+    'shows the verdict, the objectives and both plots, %s',
     async (colorScheme) => {
-      const { page, asked } = await openPage(browser, html, { colorScheme })
+      const { page, requested } = await openPage(browser, html, { colorScheme })
       expect(await page.locator('#verdict').textContent()).toBe('Objectives missed')
       const objectives = await page
         .locator('section', { hasText: 'Objectives' })
@@ -172,9 +172,9 @@ describe('the report of a load, in Chromium', () => {
       expect(objectives).toContainEqual(expect.stringMatching(/^share of U≤ 0\.1 %.*missed$/))
       expect(await page.locator('svg').count()).toBe(2)
       expect(await page.locator('svg polyline.p99').getAttribute('points')).toMatch(/^[\d. ,]+$/)
-      expect(asked).toEqual([])
-      if (pictures !== undefined && colorScheme === 'light')
-        await page.screenshot({ path: join(pictures, 'load-report.png'), fullPage: true })
+      expect(requested).toEqual([])
+      if (screenshots !== undefined && colorScheme === 'light')
+        await page.screenshot({ path: join(screenshots, 'load-report.png'), fullPage: true })
       await page.close()
     },
   )

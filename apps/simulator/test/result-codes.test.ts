@@ -16,14 +16,14 @@ const doc = await readFile(join(root, 'docs/result-codes.md'), 'utf8')
 const [, table = '', seen = '', undecided = ''] =
   /^([\s\S]*)\n## See them\n([\s\S]*)\n## See those[^\n]*\n([\s\S]*)$/.exec(doc) ?? []
 
-/** Blocks of commands that provoke codes; the others start processes, which the tests do. */
+/** Blocks of commands that provoke codes; the other blocks start processes, as the tests do. */
 const blocksIn = (text: string): string[][] =>
   [...text.matchAll(/```sh\n([\s\S]*?)```/g)]
     .map(([, block = '']) => block.trim().split('\n'))
     .filter(([first = '']) => /^(npm run simulator|curl) /.test(first))
 
 const [commands = []] = blocksIn(seen)
-const [withoutWorker = [], withDoubtfulWorker = []] = blocksIn(undecided)
+const [withoutWorker = [], withUndecidingWorker = []] = blocksIn(undecided)
 
 const systems: System[] = []
 afterAll(() => Promise.all(systems.map((system) => system.close())))
@@ -34,16 +34,16 @@ async function aSystem(): Promise<System> {
   return system
 }
 
-/** What the words of a command line are where no word has a space, but for quoted ones. */
-const wordsOf = (line: string): string[] =>
+/** Splits a command line at spaces outside of quotes. */
+const argumentsOf = (line: string): string[] =>
   [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? '')
 
-/** Runs commands of the page, one after the other, with the keys and ports of a system; resolves with the codes seen. */
+/** Runs commands of the page with the keys and ports of a system, and returns their codes. */
 async function provokeAll(lines: string[], origin: string, system: System): Promise<ResultCode[]> {
   const codes: ResultCode[] = []
   for (const line of lines) {
     const code = await provoke(line, origin, system)
-    if (!isResultCode(code)) throw new Error(`${code} is no result code: ${line}`)
+    if (!isResultCode(code)) throw new Error(`${code} is not a result code: ${line}`)
     codes.push(code)
   }
   return codes
@@ -55,20 +55,20 @@ async function provoke(line: string, origin: string, { dir }: System): Promise<s
     .replace('.data/keys/acquirer.pem', join(dir, 'acquirer.pem'))
   if (line.startsWith('curl')) return provokeByCurl(here)
   const { terminal, out, err } = recorder()
-  const args = wordsOf(here).slice(wordsOf('npm run simulator -- place').length)
+  const args = argumentsOf(here).slice(argumentsOf('npm run simulator -- place').length)
   const { values } = parseArgs({
     args,
     options: { expect: { type: 'string', default: 'SUCCESS' } },
     strict: false,
   })
-  const who = [
+  const caller = [
     '--url',
     `${origin}/aps/api/v1/payments/placeOrder`,
     '--key',
     join(dir, 'alipay.pem'),
   ]
   const exit = await place.run(
-    [...who, '--server-key', join(dir, 'acquirer.pub.pem'), ...args],
+    [...caller, '--server-key', join(dir, 'acquirer.pub.pem'), ...args],
     terminal,
   )
   expect(exit, `${line}\n${out()}${err()}`).toBe(0)
@@ -77,7 +77,7 @@ async function provoke(line: string, origin: string, { dir }: System): Promise<s
 
 async function provokeByCurl(line: string): Promise<string> {
   const [command = '', code = ''] = line.split(/ +# /)
-  const { stdout } = await run('curl', ['-sS', ...wordsOf(command).slice(1)])
+  const { stdout } = await run('curl', ['-sS', ...argumentsOf(command).slice(1)])
   expect(stdout).toMatch(/^HTTP\/1.1 200 /)
   expect(stdout).toMatch(/^signature: algorithm=RSA256, /im)
   expect(stdout).toContain(`"resultCode":"${code}"`)
@@ -94,7 +94,7 @@ test('the table has every code once, with its status', () => {
     expect(isResultCode(code) && statusOf[code]).toBe(status)
 })
 
-/** Orders that a good ingress and worker decide. */
+/** Orders that ingress and worker decide. */
 async function provokeDecided(): Promise<ResultCode[]> {
   const system = await aSystem()
   const [ingress] = await Promise.all([system.startIngress(), system.startWorker()])
@@ -120,10 +120,10 @@ async function provokeUndecided(): Promise<ResultCode[]> {
       DECIDE_WITHIN_MS: '3000',
     }),
   ])
-  return [...open, ...(await provokeAll(withDoubtfulWorker, ingress.origin, system))]
+  return [...open, ...(await provokeAll(withUndecidingWorker, ingress.origin, system))]
 }
 
-test('the commands of the page provoke every code there is, signed, from real processes', {
+test('the commands of the page provoke every code, signed, from real processes', {
   timeout: 90_000,
 }, async () => {
   const provoked = new Set((await Promise.all([provokeDecided(), provokeUndecided()])).flat())

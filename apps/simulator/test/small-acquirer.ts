@@ -15,34 +15,34 @@ import {
   sign,
   signedText,
 } from '@placeorder/protocol'
-import type { Keys } from './keys.ts'
+import type { TestKeys } from './keys.ts'
 import {
   acquirerId,
-  clientId,
-  type Kept,
-  type Orders,
+  type Behaviours,
   openMs,
   referenceBehaviours,
-  type Ways,
+  type StoredOrder,
+  type StoredOrders,
+  testClientId,
 } from './reference-behaviours.ts'
 
-/** How the small acquirer treats one request: answers a code, and goes wrong on purpose. */
-export type Behaviour = {
+/** How the small acquirer answers one request instead of as usual. */
+export type ResponseOverride = {
   code?: ResultCode
   /** Never answers. */
   hang?: boolean
-  /** Cuts the connection instead of answering; an order is taken in nevertheless. */
+  /** Drops the connection instead of answering; an order is accepted nevertheless. */
   drop?: boolean
-  /** Acts before the order is taken in. */
+  /** Answers without storing the order. */
   forget?: boolean
   unsigned?: boolean
-  /** Signs something else. */
+  /** Signs another text. */
   wrongSignature?: boolean
   httpStatus?: number
   delayMs?: number
 }
 
-export type Seen = {
+export type ReceivedRequest = {
   kind: 'place' | 'inquire'
   paymentId: string
   body: Buffer
@@ -53,28 +53,28 @@ export type Seen = {
 const PLACE = '/aps/api/v1/payments/placeOrder'
 const INQUIRE = '/aps/api/v1/payments/inquiryOrder'
 
-export { clientId }
-
 const BODY_BYTES_MAX = 65_536
 
-type Options = { tls?: https.ServerOptions; ways?: Partial<Ways> }
-type LooseAnswer = { told: object; behaviour: Behaviour; paymentId?: string }
+type AcquirerOptions = { tls?: https.ServerOptions; behaviours?: Partial<Behaviours> }
+type Response = { reply: object; behaviour: ResponseOverride; paymentId?: string }
 
-/** An acquirer in memory that keeps the contract, except where `behave` or one of its ways says otherwise. */
+/**
+ * An acquirer in memory that keeps the contract, except for `override` and its faulty behaviours.
+ */
 export class SmallAcquirer implements AsyncDisposable {
-  /** Every request whose signature was right, in the order of arrival. */
-  readonly seen: Seen[] = []
-  readonly orders: Orders = new Map()
-  readonly #keys: Keys
-  readonly #ways: Ways
+  /** Every request with a right signature, in the order of arrival. */
+  readonly received: ReceivedRequest[] = []
+  readonly orders: StoredOrders = new Map()
+  readonly #keys: TestKeys
+  readonly #behaviours: Behaviours
   readonly #server: http.Server
   readonly #scheme: string
-  /** Decides how the n-th request (from 0) about an order is treated. */
-  behave: (seen: Seen, nth: number) => Behaviour = () => ({})
+  /** Decides how the n-th request (from 0) about an order is answered. */
+  override: (seen: ReceivedRequest, nth: number) => ResponseOverride = () => ({})
 
-  constructor(keys: Keys, { tls, ways }: Options = {}) {
+  constructor(keys: TestKeys, { tls, behaviours }: AcquirerOptions = {}) {
     this.#keys = keys
-    this.#ways = { ...referenceBehaviours, ...ways }
+    this.#behaviours = { ...referenceBehaviours, ...behaviours }
     this.#scheme = tls === undefined ? 'http' : 'https'
     const handle = (request: IncomingMessage, response: ServerResponse) =>
       void this.#handle(request, response).catch((error) => response.destroy(error))
@@ -109,101 +109,107 @@ export class SmallAcquirer implements AsyncDisposable {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request)
-    const { told, behaviour, paymentId } = await this.#tell(request, body).catch(
-      (error): LooseAnswer => {
+    const { reply, behaviour, paymentId } = await this.#respond(request, body).catch(
+      (error): Response => {
         if (!(error instanceof Refusal)) throw error
-        return { told: answer(error.code), behaviour: {} }
+        return { reply: answer(error.code), behaviour: {} }
       },
     )
     if (paymentId !== undefined) {
       response.once('close', () => {
-        if (!response.writableFinished) this.#ways.dropped(this.orders, paymentId)
+        if (!response.writableFinished) this.#behaviours.dropped(this.orders, paymentId)
       })
     }
     if (behaviour.hang) return
     if (behaviour.drop) return void request.socket.destroy()
-    await this.#answer(request, response, told, behaviour)
+    await this.#answer(request, response, reply, behaviour)
   }
 
-  async #tell(request: IncomingMessage, body: Buffer): Promise<LooseAnswer> {
+  async #respond(request: IncomingMessage, body: Buffer): Promise<Response> {
     const { pathname } = new URL(request.url ?? '/', 'http://any')
     if (pathname !== PLACE && pathname !== INQUIRE)
       throw new Refusal('NO_INTERFACE_DEF', 'no such path')
     if (request.method !== 'POST') throw new Refusal('METHOD_NOT_SUPPORTED', 'only POST')
-    this.#ways.media(request.headers['content-type'], request.headers.accept)
+    this.#behaviours.media(request.headers['content-type'], request.headers.accept)
     const signature = this.#verify(request, body)
     const kind = pathname === INQUIRE ? 'inquire' : 'place'
-    const message = kind === 'inquire' ? this.#ways.parseInquiry(body) : this.#ways.parse(body)
+    const message =
+      kind === 'inquire' ? this.#behaviours.parseInquiry(body) : this.#behaviours.parse(body)
     if (message.acquirerId !== acquirerId) throw new Refusal('ACCESS_DENIED', 'another acquirer')
     const { paymentId } = message
     const seen = { kind, paymentId, body, signature, at: performance.now() } as const
-    const nth = this.seen.filter((earlier) => earlier.paymentId === paymentId).length
-    this.seen.push(seen)
-    const behaviour = this.behave(seen, nth)
-    if (behaviour.hang) return { told: {}, behaviour }
-    const told =
+    const nth = this.received.filter((earlier) => earlier.paymentId === paymentId).length
+    this.received.push(seen)
+    const behaviour = this.override(seen, nth)
+    if (behaviour.hang) return { reply: {}, behaviour }
+    const reply =
       kind === 'inquire'
-        ? this.#ways.inquired(this.orders, message)
+        ? this.#behaviours.inquired(this.orders, message)
         : await this.#place(body, behaviour)
-    return { told, behaviour, paymentId }
+    return { reply, behaviour, paymentId }
   }
 
   #verify(request: IncomingMessage, body: Buffer): string {
     const { rawHeaders, url: target = '/' } = request
     const [client, time, signature] = ['Client-Id', 'Request-Time', 'Signature'].map((name) => {
-      const [value, ...more] = this.#ways.header(rawHeaders, name)
+      const [value, ...more] = this.#behaviours.header(rawHeaders, name)
       if (!value || more.length > 0)
         throw new Refusal('PARAM_ILLEGAL', `${name} must be there once`)
       return value
     })
-    const header = this.#ways.signature(signature ?? '')
-    if (header === undefined || !this.#ways.isTime(time ?? '') || body.length > BODY_BYTES_MAX)
-      throw new Refusal('PARAM_ILLEGAL', 'a header has not its form, or the body is too large')
-    if (client !== clientId) throw new Refusal('INVALID_CLIENT', 'unknown')
+    const header = this.#behaviours.signature(signature ?? '')
+    if (
+      header === undefined ||
+      !this.#behaviours.isTime(time ?? '') ||
+      body.length > BODY_BYTES_MAX
+    )
+      throw new Refusal('PARAM_ILLEGAL', 'a malformed header, or the body is too large')
+    if (client !== testClientId) throw new Refusal('INVALID_CLIENT', 'unknown')
     if (header.keyVersion !== undefined && header.keyVersion !== '1')
       throw new Refusal('KEY_NOT_FOUND', 'unknown')
-    const signed = this.#ways.verified({ target, body })
+    const signed = this.#behaviours.verified({ target, body })
     const text = signedText(signed.target, client, time ?? '', signed.body)
     const isRsa = header.algorithm.toUpperCase() === 'RSA256'
-    if (!isRsa || !this.#ways.isSigned(text, this.#keys.callerPublic, header.signature))
+    if (!isRsa || !this.#behaviours.isSigned(text, this.#keys.callerPublic, header.signature))
       throw new Refusal('INVALID_SIGNATURE', 'wrong')
     return signature ?? ''
   }
 
-  async #place(body: Buffer, { code, forget = false }: Behaviour): Promise<object> {
-    const order = this.#ways.parse(body)
+  async #place(body: Buffer, { code, forget = false }: ResponseOverride): Promise<object> {
+    const order = this.#behaviours.parse(body)
     const { paymentId } = order
-    const terms = this.#ways.terms(order, body)
+    const terms = this.#behaviours.terms(order, body)
     if (forget) return answer(code ?? 'SUCCESS', `R${paymentId}`)
     const now = Date.now()
-    const fresh = (): Kept => ({
+    const fresh = (): StoredOrder => ({
       order,
       terms,
       paymentRequestId: order.paymentRequestId ?? `R${paymentId.slice(-63)}`,
-      outcome: code ?? this.#ways.judge(order, this.orders),
+      outcome: code ?? this.#behaviours.judge(order, this.orders),
       claimedAt: now,
       openUntil: now + openMs(order),
     })
-    const kept = await this.#ways.take(this.orders, paymentId, fresh)
-    if (kept.terms !== terms) return this.#ways.inconsistent(this.orders, kept, { order, terms })
-    if (code !== undefined && !isFinal(kept.outcome)) kept.outcome = code
-    else if (!isFinal(kept.outcome)) kept.outcome = this.#ways.judge(order, this.orders)
-    return this.#ways.told(kept)
+    const stored = await this.#behaviours.store(this.orders, paymentId, fresh)
+    if (stored.terms !== terms)
+      return this.#behaviours.inconsistent(this.orders, stored, { order, terms })
+    if (code !== undefined && !isFinal(stored.outcome)) stored.outcome = code
+    else if (!isFinal(stored.outcome)) stored.outcome = this.#behaviours.judge(order, this.orders)
+    return this.#behaviours.reply(stored)
   }
 
   async #answer(
     request: IncomingMessage,
     response: ServerResponse,
-    told: object,
-    behaviour: Behaviour,
+    reply: object,
+    behaviour: ResponseOverride,
   ): Promise<void> {
-    const delayMs = behaviour.delayMs ?? this.#ways.delayMs(told)
+    const delayMs = behaviour.delayMs ?? this.#behaviours.delayMs(reply)
     if (delayMs > 0) await pause(delayMs)
-    const body = this.#ways.bytes(told)
-    const client = this.#ways.addressee(String(request.headers['client-id']))
+    const body = this.#behaviours.bytes(reply)
+    const client = this.#behaviours.addressee(String(request.headers['client-id']))
     const time = formatTime(Date.now())
     const target = behaviour.wrongSignature ? '/elsewhere' : (request.url ?? '/')
-    const text = signedText(target, client, time, this.#ways.signedBytes(body))
+    const text = signedText(target, client, time, this.#behaviours.signedBytes(body))
     const signature = formatSignatureHeader('1', await sign(text, this.#keys.acquirer))
     const headers = {
       'Content-Type': 'application/json; charset=UTF-8',
@@ -212,7 +218,7 @@ export class SmallAcquirer implements AsyncDisposable {
       'Response-Time': time,
       ...(behaviour.unsigned ? {} : { Signature: signature }),
     }
-    const status = behaviour.httpStatus ?? this.#ways.httpStatus(told)
-    response.writeHead(status, this.#ways.answerHeaders(headers, told)).end(body)
+    const status = behaviour.httpStatus ?? this.#behaviours.httpStatus(reply)
+    response.writeHead(status, this.#behaviours.answerHeaders(headers, reply)).end(body)
   }
 }

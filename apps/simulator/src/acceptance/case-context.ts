@@ -2,62 +2,62 @@ import { randomInt } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { newPaymentId } from '../cli/sample-order.ts'
 import { checkSignature } from '../client/answer-signature.ts'
-import { type Reply, targetOf, type Who } from '../client/caller.ts'
-import { UnmetPrecondition } from './case.ts'
+import { type CallerConfig, type Reply, requestTarget } from '../client/place-order-client.ts'
 import { type Fixture, patched } from './fixtures.ts'
 import { type LooseAnswer, looseAnswer, looseInquiryAnswer } from './loose-answer.ts'
-import { type Make, makeRequest } from './make-request.ts'
+import { makeRequest, type Variation } from './make-request.ts'
 import { bytesOf, type Change, changed, type Fields } from './order.ts'
+import { UnmetPrecondition } from './precondition.ts'
 import {
   drop,
   type Endpoint,
   exchange,
   type HttpConnection,
   openConnection,
-  type Recorded,
-  type Sent,
+  type RawRequest,
+  type RecordedExchange,
 } from './wire.ts'
 
 /** What is the same for all cases of a run. */
 export type Setting = {
-  who: Who
+  config: CallerConfig
   sample: Fields
-  /** By when an answer must be there, in ms: 5 s (PROTOCOL.md), shorter only to test the cases themselves. */
+  /** The longest time to an answer, in ms: 5 s (PROTOCOL.md), shorter only to test the cases. */
   answerWithinMs: number
-  /** How long an order that is answered U may stay open before a case gives up, in ms. */
+  /** For how long a case repeats an order that is answered U, in ms. */
   finalWithinMs: number
-  /** The first order of the run, and what was told of it. */
-  first: { order: Fields; told: LooseAnswer }
+  /** The first order of the run, and its answer. */
+  first: { order: Fields; answer: LooseAnswer }
 }
 
-/** Alipay+ waits 8 s where an answer is due in 5. */
-const PATIENCE = 8 / 5
+/** A case waits for an answer longer than permitted, as Alipay+ waits 8 s where 5 are permitted. */
+const TIMEOUT_FACTOR = 8 / 5
 
-/** Between repeats of an order that is open, in ms; a run has no time for Alipay+'s schedule. */
+/** Between repeats of an open order, in ms; Alipay+'s schedule would make a run too long. */
 const REPEAT_MS = 250
 
-/** How a request differs from an ordinary one. */
-export type Way = Make & { connection?: HttpConnection }
+/** How a request differs from an ordinary one, and its connection. */
+export type SendOptions = Variation & { connection?: HttpConnection }
 
-/** What one case works with: it makes orders, sends them, and keeps what went over the wire. */
+/** What one case works with: makes orders, sends them, and records every exchange. */
 export class CaseContext {
-  readonly recorded: Recorded[] = []
+  readonly recorded: RecordedExchange[] = []
   readonly setting: Setting
-  /** How many orders of the fixture may be placed before its state is there. */
+  /** How many orders of the fixture are placed before its state is reached. */
   readonly after: number
-  readonly #of: string
+  readonly #caseName: string
   readonly #sample: Fields
   readonly #connections: HttpConnection[] = []
 
-  /** Works for the case `of`; its fixture changes the sample. */
-  constructor(of: string, setting: Setting, fixture: Fixture = { order: {}, after: 0 }) {
-    this.#of = of
+  /** The fixture changes the sample. */
+  constructor(caseName: string, setting: Setting, fixture: Fixture = { order: {}, after: 0 }) {
+    this.#caseName = caseName
     this.setting = setting
     this.after = fixture.after
     this.#sample = patched(setting.sample, fixture.order)
   }
 
-  /** A new order like the sample: nobody knows its paymentId, and no limit its customer. */
+  /** A new order like the sample, with an unused paymentId and a customer without limit usage. */
   order(...changes: readonly Change[]): Fields {
     const customer =
       this.#sample.customerId === undefined ? {} : { customerId: `C${randomInt(1e12)}` }
@@ -65,84 +65,84 @@ export class CaseContext {
   }
 
   /** Sends an order once. */
-  async send(order: Fields | Buffer, way: Way = {}): Promise<LooseAnswer> {
-    return looseAnswer(await this.#exchange('place', order, way))
+  async send(order: Fields | Buffer, options: SendOptions = {}): Promise<LooseAnswer> {
+    return looseAnswer(await this.#exchange('place', order, options))
   }
 
-  /** Sends an order until it is final, or has been open for too long; a U is no answer to what a case asks. */
-  async place(order: Fields | Buffer, way: Way = {}): Promise<LooseAnswer> {
-    return this.#untilFinal(() => this.send(order, way))
+  /** Sends an order until its answer is final, or it has been open for too long. */
+  async place(order: Fields | Buffer, options: SendOptions = {}): Promise<LooseAnswer> {
+    return this.#untilFinal(() => this.send(order, options))
   }
 
   /**
-   * Places an order, as the first part of a case.
+   * Places an order, as the precondition of a case.
    *
-   * @throws UnmetPrecondition when it is not placed
+   * @throws UnmetPrecondition when the answer is not SUCCESS
    */
-  async placed(order: Fields | Buffer, way: Way = {}): Promise<LooseAnswer> {
-    const told = await this.place(order, way)
-    if (told.code !== 'SUCCESS')
-      throw new UnmetPrecondition(`the order itself was answered ${told.code}`)
-    return told
+  async placed(order: Fields | Buffer, options: SendOptions = {}): Promise<LooseAnswer> {
+    const answer = await this.place(order, options)
+    if (answer.code !== 'SUCCESS')
+      throw new UnmetPrecondition(`the order itself was answered ${answer.code}`)
+    return answer
   }
 
   /** Places an order so many times, one after the other. */
-  async inTurn(order: Fields, times: number, way: Way = {}): Promise<LooseAnswer[]> {
-    const told: LooseAnswer[] = []
-    for (let at = 0; at < times; at += 1) told.push(await this.place(order, way))
-    return told
+  async inTurn(order: Fields, times: number, options: SendOptions = {}): Promise<LooseAnswer[]> {
+    const answers: LooseAnswer[] = []
+    for (let at = 0; at < times; at += 1) answers.push(await this.place(order, options))
+    return answers
   }
 
-  /** Places orders at the same moment, each over a connection of its own; all are signed before the first is sent. */
+  /** Places orders at the same moment, each over its own connection; all are signed beforehand. */
   async atOnce(orders: readonly Fields[]): Promise<LooseAnswer[]> {
-    const made = await Promise.all(
-      orders.map(async (order) => ({ order, sent: await this.made(order) })),
+    const signed = await Promise.all(
+      orders.map(async (order) => ({ order, request: await this.prepared(order) })),
     )
     return Promise.all(
-      made.map(async ({ order, sent }) => {
-        const told = await this.sendMade(sent)
-        return told.status === 'U' ? this.place(order) : told
+      signed.map(async ({ order, request }) => {
+        const answer = await this.sendPrepared(request)
+        return answer.status === 'U' ? this.place(order) : answer
       }),
     )
   }
 
-  /** Asks once how an order stands. */
-  async inquire(order: Fields, way: Way = {}): Promise<LooseAnswer> {
+  /** Sends one inquiry after an order. */
+  async inquire(order: Fields, options: SendOptions = {}): Promise<LooseAnswer> {
     const { acquirerId, pspId, paymentId } = order
     const inquiry = { acquirerId, pspId, paymentId }
     return looseInquiryAnswer(
-      await this.#exchange('inquire', inquiry, { url: this.setting.who.inquiryUrl, ...way }),
+      await this.#exchange('inquire', inquiry, { url: this.setting.config.inquiryUrl, ...options }),
     )
   }
 
-  /** Asks until the order is final, or has been open for too long. */
+  /** Inquires until the order is final, or has been open for too long. */
   async inquireFinal(order: Fields): Promise<LooseAnswer> {
     return this.#untilFinal(() => this.inquire(order))
   }
 
   /** Sends an order, or half of it, and drops the connection at once. */
   async drop(order: Fields, part: 'ALL' | 'HALF'): Promise<void> {
-    const { who } = this.setting
-    const sent = await makeRequest(bytesOf(order), {}, who)
+    const { config } = this.setting
+    const request = await makeRequest(bytesOf(order), {}, config)
     const startedAt = performance.now()
-    await drop(sent, part, { tls: who.tls })
+    await drop(request, part, { tls: config.tls })
     const reason = `dropped by us when ${part === 'ALL' ? 'all' : 'half'} was sent`
-    this.#record('elsewhere', sent, { kind: 'DROPPED', reason }, startedAt)
+    this.#record('none', request, { kind: 'DROPPED', reason }, startedAt)
   }
 
-  /** A request like any other, ready to be sent as it is, as often as wanted. */
-  async made(order: Fields, make: Make = {}): Promise<Sent> {
-    return makeRequest(bytesOf(order), make, this.setting.who)
+  /** A signed request that may be sent several times. */
+  async prepared(order: Fields, variation: Variation = {}): Promise<RawRequest> {
+    return makeRequest(bytesOf(order), variation, this.setting.config)
   }
 
-  /** Sends what was made before, once. */
-  async sendMade(sent: Sent): Promise<LooseAnswer> {
-    return looseAnswer(await this.#send('place', sent, {}))
+  /** Sends a prepared request once. */
+  async sendPrepared(request: RawRequest): Promise<LooseAnswer> {
+    return looseAnswer(await this.#send('place', request, {}))
   }
 
-  /** A connection that requests may share; it lives as long as the case. */
+  /** A connection that requests may share; it is closed at the end of the case. */
   connection(): HttpConnection {
-    const { url, tls } = this.setting.who
+    const { url, tls } = this.setting.config
     const opened = openConnection(url, tls)
     this.#connections.push(opened)
     return opened
@@ -152,57 +152,67 @@ export class CaseContext {
     for (const { close } of this.#connections) close()
   }
 
-  async #untilFinal(ask: () => Promise<LooseAnswer>): Promise<LooseAnswer> {
+  async #untilFinal(send: () => Promise<LooseAnswer>): Promise<LooseAnswer> {
     const until = performance.now() + this.setting.finalWithinMs
-    let told = await ask()
-    while (told.status === 'U' && performance.now() < until) {
+    let answer = await send()
+    while (answer.status === 'U' && performance.now() < until) {
       await pause(REPEAT_MS)
-      told = await ask()
+      answer = await send()
     }
-    return told
+    return answer
   }
 
-  async #exchange(endpoint: Endpoint, message: Fields | Buffer, way: Way): Promise<Reply> {
-    const sent = await makeRequest(bytesOf(message), way, this.setting.who)
-    return this.#send(this.#isProtocol(sent) ? endpoint : 'elsewhere', sent, way)
+  async #exchange(
+    endpoint: Endpoint,
+    message: Fields | Buffer,
+    options: SendOptions,
+  ): Promise<Reply> {
+    const request = await makeRequest(bytesOf(message), options, this.setting.config)
+    return this.#send(this.#isProtocol(request) ? endpoint : 'none', request, options)
   }
 
-  /** Answers elsewhere than to a POST on one of the two paths are promised by nobody. */
-  #isProtocol({ method, url }: Sent): boolean {
-    const { who } = this.setting
+  /** The protocol promises an answer only to a POST on one of the two paths. */
+  #isProtocol({ method, url }: RawRequest): boolean {
+    const { config } = this.setting
     return (
       method === 'POST' &&
-      [who.url, who.inquiryUrl].some(({ pathname }) => pathname === url.pathname)
+      [config.url, config.inquiryUrl].some(({ pathname }) => pathname === url.pathname)
     )
   }
 
-  async #send(endpoint: Endpoint, sent: Sent, { connection }: Way): Promise<Reply> {
-    const { who, answerWithinMs } = this.setting
+  async #send(
+    endpoint: Endpoint,
+    request: RawRequest,
+    { connection }: SendOptions,
+  ): Promise<Reply> {
+    const { config, answerWithinMs } = this.setting
     const startedAt = performance.now()
-    const timeoutMs = answerWithinMs * PATIENCE
-    const reply = await exchange(sent, { timeoutMs, tls: who.tls, connection })
-    return this.#record(endpoint, sent, this.#verified(sent, reply), startedAt)
+    const timeoutMs = answerWithinMs * TIMEOUT_FACTOR
+    const reply = await exchange(request, { timeoutMs, tls: config.tls, connection })
+    return this.#record(endpoint, request, this.#verified(request, reply), startedAt)
   }
 
-  #record(endpoint: Endpoint, sent: Sent, reply: Reply, startedAt: number): Reply {
+  #record(endpoint: Endpoint, request: RawRequest, reply: Reply, startedAt: number): Reply {
     this.recorded.push({
-      of: this.#of,
+      caseName: this.#caseName,
       endpoint,
-      sent,
+      request,
       reply,
       tookMs: performance.now() - startedAt,
     })
     return reply
   }
 
-  /** The answer names the caller as the request did; where the request did not, or twice, the answer's word is taken. */
-  #verified(sent: Sent, reply: Reply): Reply {
+  /**
+   * Checks the signature for the request's Client-Id, or the answer's when the request has not one.
+   */
+  #verified(request: RawRequest, reply: Reply): Reply {
     if (reply.kind !== 'ANSWERED') return reply
-    const named = sent.headers.filter(([name]) => name.toLowerCase() === 'client-id')
+    const named = request.headers.filter(([name]) => name.toLowerCase() === 'client-id')
     const clientId = (named.length === 1 ? named[0]?.[1] : reply.headers['client-id']) ?? ''
     const signature = checkSignature(
-      { target: targetOf(sent.url), clientId, headers: reply.headers, body: reply.body },
-      this.setting.who.serverKey,
+      { target: requestTarget(request.url), clientId, headers: reply.headers, body: reply.body },
+      this.setting.config.serverKey,
     )
     return { ...reply, signature }
   }

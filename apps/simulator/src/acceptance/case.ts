@@ -1,10 +1,10 @@
 import { isResultCode, type ResultCode } from '@placeorder/protocol'
 import type { CaseContext } from './case-context.ts'
 import type { FixtureName } from './fixtures.ts'
-import type { Recorded } from './wire.ts'
+import type { RecordedExchange } from './wire.ts'
 
-/** What a case is about; the report has a chapter for each. */
-export const groups = {
+/** What a case is about; the reports have a chapter for each. */
+export const chapterTitles = {
   structure: 'Message structure',
   fields: 'Fields',
   amounts: 'Amounts',
@@ -18,71 +18,85 @@ export const groups = {
   inquiry: 'Inquiry',
   answers: 'Every answer',
 } as const
-export type Group = keyof typeof groups
+export type Chapter = keyof typeof chapterTitles
 
-/** On whose word a rule is: Alipay+'s documents, its SDKs, or ours where nothing is published (PROTOCOL.md). */
-export type Word = 'doc' | 'sdk' | 'ours'
+/** Where a rule comes from: Alipay+'s documents, its SDKs, or us where nothing is published. */
+export type Origin = 'doc' | 'sdk' | 'ours'
 
-/** Where a rule is written. */
-export type Source = { page: 'placeOrder.txt' | 'PROTOCOL.md'; at: string; word: Word }
+/** Where a rule is written: a heading of PROTOCOL.md, or a field or heading of placeOrder.txt. */
+export type Source = {
+  page: 'placeOrder.txt' | 'PROTOCOL.md'
+  section: string
+  origin: Origin
+}
 
-/** What a case hopes for. `got` is a result code, or words for what came instead. */
-export type Expected = { words: string; isMet: (got: string) => boolean }
+/** What a case expects. `got` is a result code, or a phrase that says what came instead. */
+export type Expectation = { text: string; isMet: (got: string) => boolean }
 
-type Words = {
-  name: `${Group}/${string}`
+/** What the reports say about a case. */
+export type CaseText = {
+  name: `${Chapter}/${string}`
   rule: string
   source: Source
-  /** What happens to a payer when an acquirer fails this, in a sentence. */
+  /** What happens to a payer when an acquirer fails this case, in a sentence. */
   breaks: string
-  expected: Expected
+  expected: Expectation
 }
 
-/** A case that sends something, and says what it got: a code or words. */
-export type RequestCase = Words & {
-  /** The entry of the fixtures file whose state this needs; without it the case is skipped. */
+/** A case that sends requests of its own. */
+export type RequestCase = CaseText & {
+  /** The entry of the fixtures file whose state this case needs; without it the case is skipped. */
   needs?: FixtureName
-  /** Waits for all other trials, since it looks for what they may have left behind. */
+  /** Runs after all other request cases, to find what they may have changed. */
   last?: true
-  /** @throws UnmetPrecondition when what has to come first did not come about */
-  act: (lab: CaseContext) => Promise<string>
+  /**
+   * Returns what the case got: a result code, or a phrase.
+   *
+   * @throws UnmetPrecondition when a step before the one under test failed
+   */
+  act: (context: CaseContext) => Promise<string>
 }
 
-/** A case about all answers of the run, judged when they are there. */
-export type Survey = Words & {
-  /** Which answers it is about. */
-  about: (one: Recorded) => boolean
+/** A case that judges all answers of the run when they are there. */
+export type AnswerCase = CaseText & {
+  /** Which answers it judges. */
+  about: (one: RecordedExchange) => boolean
   /** What is wrong with an answer, or undefined. */
-  fault: (one: Recorded) => string | undefined
+  fault: (one: RecordedExchange) => string | undefined
 }
 
-export type Case = RequestCase | Survey
+export type AcceptanceCase = RequestCase | AnswerCase
 
-export const groupOf = ({ name }: { name: string }): string => name.slice(0, name.indexOf('/'))
+export const chapterOf = ({ name }: { name: string }): string => name.slice(0, name.indexOf('/'))
 
-/** What has to come before the matter itself did not come about. */
-export class UnmetPrecondition extends Error {}
+/** A field or a heading of Alipay+'s page of placeOrder. */
+export const placeOrderDoc = (section: string): Source => ({
+  page: 'placeOrder.txt',
+  section,
+  origin: 'doc',
+})
 
-/** The page of the message body; `at` is a field or a heading of it. */
-export const page = (at: string): Source => ({ page: 'placeOrder.txt', at, word: 'doc' })
-
-/** The page of the wire; `at` is a heading of it. */
-export const wire = (at: string, word: Word = 'doc'): Source => ({ page: 'PROTOCOL.md', at, word })
+/** A heading of PROTOCOL.md. */
+export const protocolDoc = (section: string, origin: Origin = 'doc'): Source => ({
+  page: 'PROTOCOL.md',
+  section,
+  origin,
+})
 
 /** One of these codes. */
-export const code = (...codes: readonly [ResultCode, ...ResultCode[]]): Expected => ({
-  words: codes.join(' or '),
+export const code = (...codes: readonly [ResultCode, ...ResultCode[]]): Expectation => ({
+  text: codes.join(' or '),
   isMet: (got) => codes.some((one) => one === got),
 })
 
-/** Any code but this one: what comes of the order then is for the acquirer's books to say. */
-export const anyBut = (unwanted: ResultCode): Expected => ({
-  words: `any code but ${unwanted}`,
+/** Any code but this one: which one depends on the acquirer's data. */
+export const anyBut = (unwanted: ResultCode): Expectation => ({
+  text: `any code but ${unwanted}`,
   isMet: (got) => isResultCode(got) && got !== unwanted,
 })
 
-/** What a survey hopes for, of the answers it is about. */
+/** What an AnswerCase gets when no answer has a fault. */
 export const allOfThem = 'all of them'
 
-/** Exactly these words. */
-export const exactly = (words: string): Expected => ({ words, isMet: (got) => got === words })
+/** Exactly this text. */
+export const exactly = (text: string): Expectation => ({ text, isMet: (got) => got === text })

@@ -1,10 +1,10 @@
-import { callerOptions, readWho } from '../cli/caller-options.ts'
-import { type Command, exit, UsageError } from '../cli/command.ts'
-import { asksForHelp, numberOf, printHelp, readArgs } from '../cli/options.ts'
+import { callerOptions, readCallerConfig } from '../cli/caller-options.ts'
+import { type Command, exitCode, noResult, UsageError, untilInterrupted } from '../cli/command.ts'
+import { asksForHelp, printHelp, readArgs, readNumber } from '../cli/options.ts'
 import { readSample } from '../cli/sample-order.ts'
 import type { Terminal } from '../cli/terminal.ts'
-import { writeNamed } from '../cli/write-named.ts'
-import type { Case } from './case.ts'
+import { writeOptionFile } from '../cli/write-option-file.ts'
+import type { AcceptanceCase } from './case.ts'
 import { ANSWER_WITHIN_MS, allCases } from './cases/all-cases.ts'
 import { readFixtures } from './fixtures.ts'
 import type { Fields } from './order.ts'
@@ -14,7 +14,7 @@ import { acceptanceAsJson } from './report/json.ts'
 import { junitXml } from './report/junit.ts'
 import { pageHtml } from './report/page.ts'
 import { printAcceptance, printCases } from './report/print.ts'
-import { count, NobodyAnswers, runCases, Stopped } from './run-cases.ts'
+import { countVerdicts, runCases } from './run-cases.ts'
 
 const options = {
   ...callerOptions,
@@ -25,76 +25,77 @@ const options = {
   },
   only: {
     type: 'string',
-    value: '<words>',
-    help: 'these cases or chapters alone, such as idempotency,fields/codeValue',
+    value: '<names>',
+    help: 'only these cases or chapters, such as idempotency,fields/codeValue',
   },
   without: {
     type: 'string',
-    value: '<words>',
-    help: 'all but these; `ours` leaves out what no document of Alipay+ says',
+    value: '<names>',
+    help: 'all but these; `ours` leaves out rules that Alipay+ does not publish',
   },
   concurrency: { type: 'string', value: '<n>', default: '8', help: 'cases at the same moment' },
   'answer-within': {
     type: 'string',
     value: '<ms>',
     default: `${ANSWER_WITHIN_MS}`,
-    help: 'by when an answer must be there',
+    help: 'the longest permitted time to an answer',
   },
   'final-within': {
     type: 'string',
     value: '<s>',
     default: '30',
-    help: 'how long an order that is answered U may stay open',
+    help: 'for how long an order that is answered U is repeated',
   },
   junit: { type: 'string', value: '<xml>', help: 'write a JUnit report' },
   html: {
     type: 'string',
     value: '<html>',
-    help: 'write a report to read, with every request and answer',
+    help: 'write an HTML report with every request and answer',
   },
-  list: { type: 'boolean', help: 'print the cases, and send nothing' },
-  json: { type: 'boolean', help: 'print the outcome as JSON' },
+  list: { type: 'boolean', help: 'print the cases and send nothing' },
+  json: { type: 'boolean', help: 'print the results as JSON' },
 } as const
 
 const notes = [
-  'The sample must be an order that is placed. Some 250 like it are placed, so run this against a sandbox.',
-  'Exits 0 when no case failed, 1 when one did or nobody answers, 2 when the arguments make no sense.',
+  'The sample must be an order that is answered SUCCESS. Some 250 orders like it are placed: run',
+  'this against a sandbox.',
+  'Exits 0 when no case failed, 1 when one did or nobody answers, 2 on invalid arguments.',
 ]
 
 export const command: Command = {
   name: 'acceptance',
-  summary: 'Puts an acquirer to the test: does it keep the contract of placeOrder?',
+  summary: 'Tests whether an acquirer keeps the contract of placeOrder.',
   async run(args, terminal) {
     if (asksForHelp(args)) {
       printHelp(this, { options, notes }, terminal)
-      return exit.good
+      return exitCode.ok
     }
     const { values } = readArgs(args, options)
-    const answerWithinMs = numberOf('answer-within', values['answer-within'], {
+    const answerWithinMs = readNumber('answer-within', values['answer-within'], {
       min: 1,
       max: 60_000,
     })
     const cases = pick(allCases(answerWithinMs), values)
     if (values.list) {
       printCases(cases, terminal)
-      return exit.good
+      return exitCode.ok
     }
     try {
       const acceptance = await run(cases, answerWithinMs, values, terminal)
-      if (values.junit !== undefined) await writeNamed('junit', values.junit, junitXml(acceptance))
-      if (values.html !== undefined) await writeNamed('html', values.html, pageHtml(acceptance))
+      if (values.junit !== undefined)
+        await writeOptionFile('junit', values.junit, junitXml(acceptance))
+      if (values.html !== undefined)
+        await writeOptionFile('html', values.html, pageHtml(acceptance))
       if (values.json) terminal.print(JSON.stringify(acceptanceAsJson(acceptance), null, 2))
       else printAcceptance(acceptance, terminal)
-      return count(acceptance.outcomes, 'FAILED') === 0 ? exit.good : exit.missed
+      return countVerdicts(acceptance.outcomes, 'FAILED') === 0 ? exitCode.ok : exitCode.failed
     } catch (error) {
-      if (!(error instanceof NobodyAnswers) && !(error instanceof Stopped)) throw error
-      terminal.note(terminal.paint('red', error.message))
-      return exit.missed
+      return noResult(error, terminal)
     }
   },
 }
 
-type Values = Parameters<typeof readWho>[0] & {
+type Values = Parameters<typeof readCallerConfig>[0] & {
   sample?: string
   fixtures?: string
   concurrency: string
@@ -102,45 +103,42 @@ type Values = Parameters<typeof readWho>[0] & {
 }
 
 async function run(
-  cases: readonly Case[],
+  cases: readonly AcceptanceCase[],
   answerWithinMs: number,
   values: Values,
   terminal: Terminal,
 ): Promise<Acceptance> {
-  const who = await readWho(values, terminal)
-  if (who.serverKey === undefined)
-    throw new UsageError('--server-key: whether answers are signed cannot be told without it')
+  const config = await readCallerConfig(values, terminal)
+  if (config.serverKey === undefined)
+    throw new UsageError('--server-key: needed to verify that answers are signed')
   const setting = {
-    who,
+    config,
     sample: await readOrder(values.sample),
     answerWithinMs,
-    finalWithinMs: 1000 * numberOf('final-within', values['final-within'], { max: 3_600 }),
+    finalWithinMs: 1000 * readNumber('final-within', values['final-within'], { max: 3_600 }),
   }
   const fixtures = await readFixtures(values.fixtures)
-  const concurrency = numberOf('concurrency', values.concurrency, { min: 1, max: 100, whole: true })
-  const stop = new AbortController()
-  const onSignal = () => stop.abort(new Stopped())
-  process.once('SIGINT', onSignal)
+  const concurrency = readNumber('concurrency', values.concurrency, {
+    min: 1,
+    max: 100,
+    whole: true,
+  })
   const startedAt = new Date()
   const clock = performance.now()
   try {
-    const outcomes = await runCases(cases, {
-      setting,
-      fixtures,
-      concurrency,
-      signal: stop.signal,
-      onProgress: (done, of) => terminal.progress(`${done} of ${of} cases`),
-    })
+    const onProgress = (done: number, of: number) => terminal.progress(`${done} of ${of} cases`)
+    const outcomes = await untilInterrupted('stopped', (signal) =>
+      runCases(cases, { setting, fixtures, concurrency, signal, onProgress }),
+    )
     const seconds = (performance.now() - clock) / 1000
-    return { url: who.url.href, clientId: who.clientId, startedAt, seconds, outcomes }
+    return { url: config.url.href, clientId: config.clientId, startedAt, seconds, outcomes }
   } finally {
     terminal.progress('')
-    process.removeListener('SIGINT', onSignal)
   }
 }
 
 async function readOrder(path: string | undefined): Promise<Fields> {
   const { fields } = await readSample(path)
-  if (fields === undefined) throw new UsageError(`--sample ${path}: is no JSON object`)
+  if (fields === undefined) throw new UsageError(`--sample ${path}: is not a JSON object`)
   return fields
 }

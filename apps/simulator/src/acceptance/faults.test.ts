@@ -1,15 +1,15 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { wrongAcquirers } from '../../test/faulty-behaviours.ts'
+import { faultyAcquirers } from '../../test/faulty-behaviours.ts'
 import { makeKeys } from '../../test/keys.ts'
-import { COUNT_MAX, pendingMerchant } from '../../test/reference-behaviours.ts'
-import { clientId, SmallAcquirer } from '../../test/small-acquirer.ts'
+import { COUNT_MAX, pendingMerchant, testClientId } from '../../test/reference-behaviours.ts'
+import { SmallAcquirer } from '../../test/small-acquirer.ts'
 import { readSample } from '../cli/sample-order.ts'
-import { groupOf } from './case.ts'
+import { chapterOf } from './case.ts'
 import { ANSWER_WITHIN_MS, allCases } from './cases/all-cases.ts'
 import { type Fixtures, stateCodes } from './fixtures.ts'
 import type { Fields } from './order.ts'
 import { pick } from './pick.ts'
-import { type Outcome, runCases } from './run-cases.ts'
+import { type CaseOutcome, runCases } from './run-cases.ts'
 
 const keys = makeKeys()
 let sample: Fields
@@ -37,20 +37,20 @@ const fixtures: Fixtures = {
 
 type Bounds = { only?: string; answerWithinMs?: number; finalWithinMs?: number }
 
-async function put(acquirer: SmallAcquirer, bounds: Bounds = {}): Promise<Outcome[]> {
+async function runAgainst(acquirer: SmallAcquirer, bounds: Bounds = {}): Promise<CaseOutcome[]> {
   const { only, answerWithinMs = ANSWER_WITHIN_MS, finalWithinMs = 20_000 } = bounds
   const { url, inquiryUrl } = acquirer
-  const who = {
+  const config = {
     url,
     inquiryUrl,
-    clientId,
+    clientId: testClientId,
     key: keys.caller,
     keyVersion: '1',
     serverKey: keys.acquirerPublic,
   }
   return runCases(pick(allCases(answerWithinMs), { only }), {
     setting: {
-      who: { ...who, tls: { rejectUnauthorized: true } },
+      config: { ...config, tls: { rejectUnauthorized: true } },
       sample,
       answerWithinMs,
       finalWithinMs,
@@ -61,30 +61,30 @@ async function put(acquirer: SmallAcquirer, bounds: Bounds = {}): Promise<Outcom
   })
 }
 
-const failed = (outcomes: readonly Outcome[]) =>
+const failed = (outcomes: readonly CaseOutcome[]) =>
   outcomes
     .filter(({ verdict }) => verdict === 'FAILED')
     .map((one) => `${one.case.name}: ${one.got}`)
 
-test('the right acquirer passes every case, and none is left out', async () => {
+test('the reference acquirer passes every case, and none is skipped', async () => {
   await using acquirer = await new SmallAcquirer(keys).listen()
-  const outcomes = await put(acquirer)
+  const outcomes = await runAgainst(acquirer)
   expect(failed(outcomes)).toEqual([])
   expect(outcomes.filter(({ verdict }) => verdict === 'SKIPPED')).toEqual([])
   expect(outcomes).toHaveLength(allCases().length)
 })
 
-/** Every answer is judged by what these chapters provoke: all statuses, from both endpoints. */
+/** Chapters that together provoke answers of all statuses, from both endpoints. */
 const anyAnswers = 'codes,inquiry,answers'
 
-/** Enough to know that an order does not end, or an answer comes late; nothing else waits so long here. */
+/** Short waits: only faults of orders that stay open or answers that are late reach them. */
 const short: Bounds = { finalWithinMs: 1_000, answerWithinMs: 500 }
 
 describe('an acquirer that', () => {
-  test.each(wrongAcquirers)('$what is caught by $caughtBy', async ({ caughtBy, ways }) => {
-    await using acquirer = await new SmallAcquirer(keys, { ways }).listen()
-    const chapter = groupOf({ name: caughtBy })
-    const outcomes = await put(acquirer, {
+  test.each(faultyAcquirers)('$what is caught by $caughtBy', async ({ caughtBy, behaviours }) => {
+    await using acquirer = await new SmallAcquirer(keys, { behaviours }).listen()
+    const chapter = chapterOf({ name: caughtBy })
+    const outcomes = await runAgainst(acquirer, {
       ...short,
       only: chapter === 'answers' ? anyAnswers : chapter,
     })

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { readNamed } from '../cli/caller-options.ts'
+import { readOptionFile } from '../cli/caller-options.ts'
 import { UsageError } from '../cli/command.ts'
 
-/** Result codes that only an acquirer in a certain state gives. */
+/** Result codes that need a certain state of the acquirer. */
 export const stateCodes = [
   'BUSINESS_NOT_SUPPORT',
   'EXPIRED_CODE',
@@ -16,35 +16,37 @@ export const stateCodes = [
   'RISK_REJECT',
 ] as const
 
-/** Orders that are more than refused: paid in another currency, named by the acquirer, or open for a while. */
+/**
+ * Other states: an order settled in another currency, named by the acquirer, or open for a while.
+ */
 const specialOrders = ['settlement', 'paymentRequestId', 'pending'] as const
 
 export type FixtureName = (typeof stateCodes)[number] | (typeof specialOrders)[number]
 
-/** An order that meets a certain state at the acquirer, as a change of the sample. */
+/** An order that meets a certain state of the acquirer, as a change of the sample. */
 export const Fixture = z.strictObject({
-  /** A merge patch (RFC 7396) on the sample: objects are merged, null takes a field away. */
+  /** A merge patch (RFC 7396) on the sample: objects are merged, null removes a field. */
   order: z.record(z.string(), z.unknown()),
-  /** How many such orders may be placed before the state is there, as with a limit. */
+  /** How many such orders are placed before the state is reached, as with a limit. */
   after: z.int().min(0).max(100).default(0),
 })
 export type Fixture = z.output<typeof Fixture>
 
 const names: readonly FixtureName[] = [...stateCodes, ...specialOrders]
 
-/** The fixtures file: what the engineer at the acquirer knows of its state. */
+/** The fixtures file: an order for each state that the acquirer can offer. */
 const FixturesFile = z.partialRecord(z.enum(names), Fixture)
 export type Fixtures = z.output<typeof FixturesFile>
 
 /**
  * Reads the fixtures file; without one there are none.
  *
- * @throws UsageError naming every fault of the file
+ * @throws UsageError that names every error in the file
  */
 export async function readFixtures(path: string | undefined): Promise<Fixtures> {
   if (path === undefined) return {}
   const parsed = FixturesFile.safeParse(
-    jsonOf(path, new TextDecoder().decode(await readNamed('fixtures', path))),
+    jsonOf(path, new TextDecoder().decode(await readOptionFile('fixtures', path))),
   )
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map(
@@ -61,7 +63,7 @@ function jsonOf(path: string, text: string): unknown {
   }
 }
 
-/** A merge patch (RFC 7396) applied: objects are merged, null takes away, anything else replaces. */
+/** Applies a merge patch (RFC 7396): objects are merged, null removes, anything else replaces. */
 export function patched(
   target: Record<string, unknown>,
   patch: Record<string, unknown>,

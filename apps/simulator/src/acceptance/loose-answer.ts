@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { Reply } from '../client/caller.ts'
+import { noAnswerText, type Reply } from '../client/place-order-client.ts'
+import { parseJson } from '../client/read-answer.ts'
 
 const Result = z.object({ resultCode: z.string(), resultStatus: z.string().optional() })
 const Placed = z.object({ result: Result, paymentRequestId: z.string().nullish() })
@@ -9,18 +10,18 @@ const Inquired = z.object({
   paymentRequestId: z.string().nullish(),
 })
 
-/** What an answer says, read as loosely as can be: whether it is signed, or 200, is for other cases to judge. */
+/** An answer read loosely: other cases judge its signature and HTTP status. */
 export type LooseAnswer = {
-  /** The result code; words in its place when there is none. */
+  /** The result code; without one, a phrase that says what came instead. */
   code: string
   status: string | undefined
   paymentRequestId: string | undefined
 }
 
-/** What an answer of placeOrder says. */
+/** Reads an answer of placeOrder. */
 export function looseAnswer(reply: Reply): LooseAnswer {
-  const answer = Placed.safeParse(bodyOf(reply))
-  if (!answer.success) return nothing(reply)
+  const answer = Placed.safeParse(replyJson(reply))
+  if (!answer.success) return withoutResult(reply)
   const { result, paymentRequestId } = answer.data
   return {
     code: result.resultCode,
@@ -29,44 +30,38 @@ export function looseAnswer(reply: Reply): LooseAnswer {
   }
 }
 
-/** What an answer of inquiryOrder says of the order; of the call itself when it says nothing of an order. */
+/** Reads an answer of inquiryOrder: the order's result, else the inquiry's own. */
 export function looseInquiryAnswer(reply: Reply): LooseAnswer {
-  const answer = Inquired.safeParse(bodyOf(reply))
-  if (!answer.success) return nothing(reply)
+  const answer = Inquired.safeParse(replyJson(reply))
+  if (!answer.success) return withoutResult(reply)
   const { result, orderResult, paymentRequestId } = answer.data
   const { resultCode, resultStatus } = orderResult ?? result
   return { code: resultCode, status: resultStatus, paymentRequestId: paymentRequestId ?? undefined }
 }
 
-const nothing = (reply: Reply): LooseAnswer => ({
-  code: lossOf(reply),
+const withoutResult = (reply: Reply): LooseAnswer => ({
+  code: describeLoss(reply),
   status: undefined,
   paymentRequestId: undefined,
 })
 
-function lossOf(reply: Reply): string {
-  if (reply.kind === 'TIMED_OUT') return `no answer within ${reply.afterMs} ms`
-  if (reply.kind === 'DROPPED') return `no answer: ${reply.reason}`
+function describeLoss(reply: Reply): string {
+  if (reply.kind !== 'ANSWERED') return noAnswerText(reply)
   return `HTTP ${reply.httpStatus} without a result`
 }
 
-/** The body of an answer as JSON; undefined when it is none. */
-export function bodyOf(reply: Reply): unknown {
-  if (reply.kind !== 'ANSWERED') return undefined
-  try {
-    return JSON.parse(reply.body.toString())
-  } catch {
-    return undefined
-  }
+/** The body of an answer as JSON; undefined when it is not JSON. */
+export function replyJson(reply: Reply): unknown {
+  return reply.kind === 'ANSWERED' ? parseJson(reply.body) : undefined
 }
 
-/** Code and, with SUCCESS, the paymentRequestId: what must not change once it was told. */
-export const words = ({ code, paymentRequestId }: LooseAnswer): string =>
+/** The code and, with SUCCESS, the paymentRequestId: neither may change once it was answered. */
+export const codeAndId = ({ code, paymentRequestId }: LooseAnswer): string =>
   code === 'SUCCESS' ? `SUCCESS ${paymentRequestId ?? 'without paymentRequestId'}` : code
 
-/** The code that all of them say; else, one after the other, what was said. */
-export function agreed(told: readonly LooseAnswer[]): string {
-  const said = [...new Set(told.map(words))]
-  const [first] = told
-  return said.length === 1 && first !== undefined ? first.code : said.join(', then ')
+/** The code that all answers have; if they differ, each distinct answer in order. */
+export function agreed(answers: readonly LooseAnswer[]): string {
+  const distinct = [...new Set(answers.map(codeAndId))]
+  const [first] = answers
+  return distinct.length === 1 && first !== undefined ? first.code : distinct.join(', then ')
 }

@@ -1,81 +1,87 @@
 import type { KeyObject } from 'node:crypto'
 import { formatTime, sign, signedText } from '@placeorder/protocol'
-import { targetOf, type Who } from '../client/caller.ts'
-import type { Pair, Sent } from './wire.ts'
+import { type CallerConfig, requestTarget } from '../client/place-order-client.ts'
+import type { Header, RawRequest } from './wire.ts'
 
-/** What may be otherwise in a request, and is otherwise as Alipay+ sends it. */
-export type Make = {
+/** How a request differs from the one that Alipay+ sends. */
+export type Variation = {
   method?: string
   url?: URL
   clientId?: string
   /** Request-Time; else now. */
   time?: string
-  /** What signs; else our key. */
+  /** The key that signs; else ours. */
   key?: KeyObject
-  /** What is signed; else what is sent. */
+  /** The parts of the signed text; else those of the request. */
   signed?: { target?: string; time?: string; clientId?: string; body?: Buffer; tail?: string }
-  /** How the signature is written; else base64, percent-encoded. */
+  /** How the signature is encoded; else base64, percent-encoded. */
   encode?: (signature: Buffer) => string
-  /** The Signature header around its value. */
+  /** The Signature header for an encoded signature. */
   header?: (value: string, keyVersion: string) => string
-  /** The headers at last, in Alipay+'s order: Content-Type, Client-Id, Request-Time, Signature. */
-  headers?: (headers: readonly Pair[]) => readonly Pair[]
+  /** Changes the headers: Content-Type, Client-Id, Request-Time, Signature, in Alipay+'s order. */
+  headers?: (headers: readonly Header[]) => readonly Header[]
 }
 
-/** Base64, percent-encoded: what Alipay+'s SDKs send. */
+/** Base64, percent-encoded, as Alipay+'s SDKs send it. */
 export const percentEncoded = (signature: Buffer): string =>
   encodeURIComponent(signature.toString('base64'))
 
 const standardHeader = (value: string, keyVersion: string): string =>
   `algorithm=RSA256, keyVersion=${keyVersion}, signature=${value}`
 
-/** Signs and writes a request. */
-export async function makeRequest(body: Buffer, make: Make, who: Who): Promise<Sent> {
-  const { method = 'POST', url = who.url, clientId = who.clientId, signed = {} } = make
-  const header = make.header ?? standardHeader
-  const { time, signature } = await signedAt(body, { ...make, url, clientId, signed }, who)
-  const headers: Pair[] = [
+/** Builds and signs a request. */
+export async function makeRequest(
+  body: Buffer,
+  variation: Variation,
+  config: CallerConfig,
+): Promise<RawRequest> {
+  const { method = 'POST', url = config.url, clientId = config.clientId, signed = {} } = variation
+  const header = variation.header ?? standardHeader
+  const { time, signature } = await signedAt(body, { ...variation, url, clientId, signed }, config)
+  const headers: Header[] = [
     ['Content-Type', 'application/json; charset=UTF-8'],
     ['Client-Id', clientId],
     ['Request-Time', time],
-    ['Signature', header((make.encode ?? percentEncoded)(signature), who.keyVersion)],
+    ['Signature', header((variation.encode ?? percentEncoded)(signature), config.keyVersion)],
   ]
-  return { method, url, headers: make.headers?.(headers) ?? headers, body }
+  return { method, url, headers: variation.headers?.(headers) ?? headers, body }
 }
 
-/** How often a request is signed anew, a millisecond later, to get a `+` and a `/` into its base64; one time does it. */
+/**
+ * A bound for re-signing a millisecond later, until the base64 has a `+` and a `/`; once is usual.
+ */
 const SIGNED_MAX = 20
 
-/** What encodings differ in is how they write `+` and `/`, so there is one of each in every signature. */
+/** Every signature has a `+` and a `/`, because encodings differ in how they write these. */
 async function signedAt(
   body: Buffer,
-  make: Make & { url: URL; clientId: string; signed: NonNullable<Make['signed']> },
-  who: Who,
+  variation: Variation & { url: URL; clientId: string; signed: NonNullable<Variation['signed']> },
+  config: CallerConfig,
 ): Promise<{ time: string; signature: Buffer }> {
-  const { signed } = make
+  const { signed } = variation
   const now = Date.now()
   for (let at = 0; ; at += 1) {
-    const time = make.time ?? formatTime(now + at)
+    const time = variation.time ?? formatTime(now + at)
     const text = signedText(
-      signed.target ?? targetOf(make.url),
-      signed.clientId ?? make.clientId,
+      signed.target ?? requestTarget(variation.url),
+      signed.clientId ?? variation.clientId,
       signed.time ?? time,
       Buffer.concat([signed.body ?? body, Buffer.from(signed.tail ?? '')]),
     )
-    const signature = await sign(text, make.key ?? who.key)
+    const signature = await sign(text, variation.key ?? config.key)
     const base64 = signature.toString('base64')
     const hasBoth = base64.includes('+') && base64.includes('/')
-    if (hasBoth || make.time !== undefined || at === SIGNED_MAX) return { time, signature }
+    if (hasBoth || variation.time !== undefined || at === SIGNED_MAX) return { time, signature }
   }
 }
 
-/** Another value for a header, whatever its case. */
+/** Sets a header, whatever the case of its name. */
 export const withHeader =
   (name: string, value: string) =>
-  (headers: readonly Pair[]): Pair[] => [...withoutHeader(name)(headers), [name, value]]
+  (headers: readonly Header[]): Header[] => [...withoutHeader(name)(headers), [name, value]]
 
-/** Without a header. */
+/** Removes a header. */
 export const withoutHeader =
   (name: string) =>
-  (headers: readonly Pair[]): Pair[] =>
+  (headers: readonly Header[]): Header[] =>
     headers.filter(([one]) => one.toLowerCase() !== name.toLowerCase())

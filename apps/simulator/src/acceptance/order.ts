@@ -1,24 +1,24 @@
 import { z } from 'zod'
-import { UnmetPrecondition } from './case.ts'
 import { isObject } from './fixtures.ts'
+import { UnmetPrecondition } from './precondition.ts'
 
-/** The fields of a message that a case builds; it may break any rule. */
+/** The fields of a message; a case may break any rule in them. */
 export type Fields = Record<string, unknown>
 
-/** Changes some fields, and gives new ones. */
+/** Returns changed fields, and leaves the given ones unchanged. */
 export type Change = (fields: Fields) => Fields
 
-/** Puts a value at a path such as `merchant.store.storeName`; what is missing on the way is made. */
+/** Sets the value at a path such as `merchant.store.storeName`, and creates missing objects. */
 export function set(path: string, value: unknown): Change {
   return (fields) =>
     at(fields, path.split('.'), (_old, name, owner) => ({ ...owner, [name]: value }))
 }
 
-/** Takes away what is at a path. */
+/** Removes the field at a path. */
 export function without(path: string): Change {
   return (fields) =>
     at(fields, path.split('.'), (_old, name, owner) => {
-      const { [name]: _taken, ...rest } = owner
+      const { [name]: _removed, ...rest } = owner
       return rest
     })
 }
@@ -44,12 +44,12 @@ const Money = z.object({ value: z.string().regex(/^\d+$/), currency: z.string() 
  */
 export function amountIn(fields: Fields, name: 'paymentAmount' | 'settlementAmount') {
   const amount = Money.safeParse(fields[name])
-  if (!amount.success) throw new UnmetPrecondition(`the sample's ${name} is no amount`)
+  if (!amount.success) throw new UnmetPrecondition(`the sample's ${name} is not an amount`)
   const { value, currency } = amount.data
   return { value, currency, more: { value: `${BigInt(value) + 1n}`, currency } }
 }
 
-/** Both amounts set to the same. */
+/** Sets both amounts to the same value. */
 export const amounts = (value: string, currency: string): Change => {
   const amount = { value, currency }
   return (fields) => ({ ...fields, paymentAmount: amount, settlementAmount: amount })

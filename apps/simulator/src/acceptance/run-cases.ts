@@ -1,18 +1,21 @@
-import { allOfThem, type Case, type RequestCase, type Survey, UnmetPrecondition } from './case.ts'
+import { NoAnswerError } from '../cli/command.ts'
+import { noAnswerText } from '../client/place-order-client.ts'
+import { type AcceptanceCase, type AnswerCase, allOfThem, type RequestCase } from './case.ts'
 import { CaseContext, type Setting } from './case-context.ts'
 import type { Fixtures } from './fixtures.ts'
-import type { Recorded } from './wire.ts'
+import { UnmetPrecondition } from './precondition.ts'
+import type { RecordedExchange } from './wire.ts'
 
-export type Verdict = 'PASSED' | 'FAILED' | 'SKIPPED'
+export type CaseVerdict = 'PASSED' | 'FAILED' | 'SKIPPED'
 
-/** How a case went, with what went over the wire for it. */
-export type Outcome = {
-  case: Case
-  verdict: Verdict
-  /** What came, or why it was skipped. */
+/** The verdict of a case, with its exchanges. */
+export type CaseOutcome = {
+  case: AcceptanceCase
+  verdict: CaseVerdict
+  /** What the case got, or why it was skipped. */
   got: string
   tookMs: number
-  recorded: readonly Recorded[]
+  recorded: readonly RecordedExchange[]
 }
 
 export type RunOptions = {
@@ -21,97 +24,97 @@ export type RunOptions = {
   /** How many cases run at the same moment. */
   concurrency: number
   signal: AbortSignal
-  /** Reports how many cases are through, after each. */
+  /** Called after each case with the number of finished ones. */
   onProgress?: (done: number, of: number) => void
 }
 
-/** The acquirer gave no answer to the order that goes ahead of the cases. */
-export class NobodyAnswers extends Error {}
-
-/** Somebody pressed Ctrl-C. */
-export class Stopped extends Error {
-  override message = 'stopped'
-}
-
-/** Answers that a survey shows of those it finds fault with; the rest is counted. */
+/** How many faulty answers an AnswerCase shows; all are counted. */
 const SHOWN_MAX = 5
 
 /**
- * Runs cases against an acquirer: one order first, which has to be answered at all; then the trials, several at a time;
- * then those that come last; and the surveys over all answers.
+ * Runs cases against an acquirer: first a probe, then the request cases, several at a time, then
+ * those marked `last`, and then the cases that judge all answers.
  *
- * @throws NobodyAnswers
- * @throws the signal's reason, when it is aborted
+ * @throws NoAnswerError when the probe is not answered
+ * @throws the signal's reason when it is aborted
  */
-export async function runCases(cases: readonly Case[], options: RunOptions): Promise<Outcome[]> {
+export async function runCases(
+  cases: readonly AcceptanceCase[],
+  options: RunOptions,
+): Promise<CaseOutcome[]> {
   const { fixtures, concurrency, signal, onProgress } = options
-  const { setting, recorded } = await greet(options.setting)
-  const outcomes = new Map<Case, Outcome>()
-  const keep = (one: Case, outcome: Outcome) => {
+  const { setting, recorded } = await probe(options.setting)
+  const outcomes = new Map<AcceptanceCase, CaseOutcome>()
+  const keep = (one: AcceptanceCase, outcome: CaseOutcome) => {
     outcomes.set(one, outcome)
     recorded.push(...outcome.recorded)
     onProgress?.(outcomes.size, cases.length)
   }
-  const trials = cases.filter((one) => 'act' in one)
-  const [early, late] = [trials.filter(({ last }) => !last), trials.filter(({ last }) => last)]
-  for (const wave of [early, late]) {
-    await inLanes(wave, concurrency, async (trial) => {
+  const requestCases = cases.filter((one) => 'act' in one)
+  const [late = [], early = []] = [true, false].map((isLast) =>
+    requestCases.filter(({ last = false }) => last === isLast),
+  )
+  for (const group of [early, late]) {
+    await concurrently(group, concurrency, async (one) => {
       signal.throwIfAborted()
-      keep(trial, await attempt(trial, setting, fixtures))
+      keep(one, await runCase(one, setting, fixtures))
     })
   }
   const answers = [...recorded]
-  for (const one of cases) if ('fault' in one) keep(one, survey(one, answers))
+  for (const one of cases) if ('fault' in one) keep(one, judgeAnswers(one, answers))
   return cases.flatMap((one) => outcomes.get(one) ?? [])
 }
 
-/** Places one order, of which the last cases ask again. */
-async function greet(
+/** Places one order, which the cases marked `last` repeat. */
+async function probe(
   setting: Omit<Setting, 'first'>,
-): Promise<{ setting: Setting; recorded: Recorded[] }> {
-  const nobody = {
+): Promise<{ setting: Setting; recorded: RecordedExchange[] }> {
+  const none = {
     order: {},
-    told: { code: 'nothing', status: undefined, paymentRequestId: undefined },
+    answer: { code: 'nothing', status: undefined, paymentRequestId: undefined },
   }
-  const lab = new CaseContext('the first order', { ...setting, first: nobody })
-  const order = lab.order()
-  const told = await lab.place(order)
-  const reply = lab.recorded[0]?.reply
-  if (reply?.kind === 'DROPPED') throw new NobodyAnswers(`${setting.who.url.href}: ${reply.reason}`)
-  if (reply?.kind === 'TIMED_OUT')
-    throw new NobodyAnswers(`${setting.who.url.href}: no answer within ${reply.afterMs} ms`)
-  return { setting: { ...setting, first: { order, told } }, recorded: [...lab.recorded] }
+  const context = new CaseContext('the first order', { ...setting, first: none })
+  const order = context.order()
+  const answer = await context.place(order)
+  const reply = context.recorded[0]?.reply
+  if (reply !== undefined && reply.kind !== 'ANSWERED')
+    throw new NoAnswerError(`${setting.config.url.href}: ${noAnswerText(reply)}`)
+  return { setting: { ...setting, first: { order, answer } }, recorded: [...context.recorded] }
 }
 
-async function attempt(trial: RequestCase, setting: Setting, fixtures: Fixtures): Promise<Outcome> {
-  const fixture = trial.needs === undefined ? undefined : fixtures[trial.needs]
-  if (trial.needs !== undefined && fixture === undefined) {
-    const got = `no "${trial.needs}" in the fixtures file`
-    return { case: trial, verdict: 'SKIPPED', got, tookMs: 0, recorded: [] }
+async function runCase(
+  one: RequestCase,
+  setting: Setting,
+  fixtures: Fixtures,
+): Promise<CaseOutcome> {
+  const fixture = one.needs === undefined ? undefined : fixtures[one.needs]
+  if (one.needs !== undefined && fixture === undefined) {
+    const got = `no "${one.needs}" in the fixtures file`
+    return { case: one, verdict: 'SKIPPED', got, tookMs: 0, recorded: [] }
   }
-  const lab = new CaseContext(trial.name, setting, fixture)
+  const context = new CaseContext(one.name, setting, fixture)
   const startedAt = performance.now()
   try {
-    const got = await trial.act(lab).catch(unmet)
-    const verdict = trial.expected.isMet(got) ? 'PASSED' : 'FAILED'
+    const got = await one.act(context).catch(unmetPrecondition)
+    const verdict = one.expected.isMet(got) ? 'PASSED' : 'FAILED'
     return {
-      case: trial,
+      case: one,
       verdict,
       got,
       tookMs: performance.now() - startedAt,
-      recorded: lab.recorded,
+      recorded: context.recorded,
     }
   } finally {
-    lab.close()
+    context.close()
   }
 }
 
-function unmet(error: unknown): string {
+function unmetPrecondition(error: unknown): string {
   if (error instanceof UnmetPrecondition) return error.message
   throw error
 }
 
-function survey(one: Survey, recorded: readonly Recorded[]): Outcome {
+function judgeAnswers(one: AnswerCase, recorded: readonly RecordedExchange[]): CaseOutcome {
   const about = recorded.filter(one.about)
   if (about.length === 0) {
     return { case: one, verdict: 'SKIPPED', got: 'no such answer came', tookMs: 0, recorded: [] }
@@ -121,7 +124,7 @@ function survey(one: Survey, recorded: readonly Recorded[]): Outcome {
     return fault === undefined ? [] : [{ answer, fault }]
   })
   const kinds = [...Map.groupBy(faulty, ({ fault }) => fault)].map(([fault, of]) => {
-    return `${of.length} × ${fault} (${of[0]?.answer.of})`
+    return `${of.length} × ${fault} (${of[0]?.answer.caseName})`
   })
   const got = faulty.length === 0 ? allOfThem : kinds.join(', ')
   return {
@@ -133,20 +136,20 @@ function survey(one: Survey, recorded: readonly Recorded[]): Outcome {
   }
 }
 
-/** Does something for each, several at a time. The first failure ends it, once what is under way has ended. */
-async function inLanes<T>(
+/** Runs `body` for each, several at a time; throws the first error after those in flight ended. */
+async function concurrently<T>(
   all: readonly T[],
-  lanes: number,
+  concurrency: number,
   body: (one: T) => Promise<void>,
 ): Promise<void> {
   const waiting = [...all]
-  const lane = async () => {
+  const work = async () => {
     for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) await body(one)
   }
-  const ended = await Promise.allSettled(Array.from({ length: lanes }, lane))
+  const ended = await Promise.allSettled(Array.from({ length: concurrency }, work))
   const failed = ended.find((one) => one.status === 'rejected')
   if (failed) throw failed.reason
 }
 
-export const count = (outcomes: readonly Outcome[], verdict: Verdict): number =>
+export const countVerdicts = (outcomes: readonly CaseOutcome[], verdict: CaseVerdict): number =>
   outcomes.filter((one) => one.verdict === verdict).length

@@ -1,26 +1,35 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import type { Reply, Tls } from '../client/caller.ts'
+import {
+  ANSWER_BYTES_MAX,
+  errorReason,
+  type Reply,
+  singleHeaders,
+  type Tls,
+} from '../client/place-order-client.ts'
 
-/** A header's name and value, as they go over the wire: in this order and spelling, a name as often as it is there. */
-export type Pair = readonly [name: string, value: string]
+/** A header as it is sent: in this order and spelling, and as often as it is listed. */
+export type Header = readonly [name: string, value: string]
 
-/** A request that may be wrong in any way HTTP lets it be. */
-export type Sent = { method: string; url: URL; headers: readonly Pair[]; body: Buffer }
+/** A request that may break any rule that HTTP itself does not enforce. */
+export type RawRequest = { method: string; url: URL; headers: readonly Header[]; body: Buffer }
 
-/** Which endpoint a request went to; `elsewhere` is what no protocol answer is promised for. */
-export type Endpoint = 'place' | 'inquire' | 'elsewhere'
+/** The endpoint of a request; `none` for requests that the protocol promises no answer for. */
+export type Endpoint = 'place' | 'inquire' | 'none'
 
-/** A request of a case, and what came of it. */
-export type Recorded = { of: string; endpoint: Endpoint; sent: Sent; reply: Reply; tookMs: number }
+/** A request of a case, and its reply. */
+export type RecordedExchange = {
+  caseName: string
+  endpoint: Endpoint
+  request: RawRequest
+  reply: Reply
+  tookMs: number
+}
 
-/** An answer has some hundred bytes; what is larger than this is none. */
-const ANSWER_BYTES_MAX = 1_048_576
-
-/** A connection that several requests may go over, one after the other. */
+/** A connection that several requests may share, one after the other. */
 export type HttpConnection = { agent: http.Agent; close: () => void }
 
-/** Opens a connection, when the first request goes over it. */
+/** Returns a connection, which is opened by its first request. */
 export function openConnection(url: URL, tls: Tls): HttpConnection {
   const kept = { keepAlive: true, maxSockets: 1 }
   const agent =
@@ -28,48 +37,57 @@ export function openConnection(url: URL, tls: Tls): HttpConnection {
   return { agent, close: () => agent.destroy() }
 }
 
-type Way = { tls: Tls; connection?: HttpConnection | undefined }
+type ConnectOptions = { tls: Tls; connection?: HttpConnection | undefined }
 
 /**
- * Sends a request and waits at most `timeoutMs` for its answer; then its connection is dropped. What becomes of it is a
- * value. The signature of the answer is left unchecked.
+ * Sends a request and waits at most `timeoutMs` for its answer; then its connection is dropped.
+ * Failures are values. The signature of the answer is not checked here.
  */
 export async function exchange(
-  sent: Sent,
-  { timeoutMs, ...way }: Way & { timeoutMs: number },
+  request: RawRequest,
+  { timeoutMs, ...options }: ConnectOptions & { timeoutMs: number },
 ): Promise<Reply> {
   const { promise, resolve } = Promise.withResolvers<Reply>()
-  const call = open(sent, way)
+  const call = open(request, options)
   const timer = setTimeout(() => {
     resolve({ kind: 'TIMED_OUT', afterMs: timeoutMs })
     call.destroy()
   }, timeoutMs)
-  call.on('error', (error) => resolve({ kind: 'DROPPED', reason: reasonOf(error) }))
+  call.on('error', (error) => resolve({ kind: 'DROPPED', reason: errorReason(error) }))
   call.on('response', (response) => {
-    read(response).then(resolve, (error) => resolve({ kind: 'DROPPED', reason: reasonOf(error) }))
+    read(response).then(resolve, (error) =>
+      resolve({ kind: 'DROPPED', reason: errorReason(error) }),
+    )
   })
-  call.end(sent.method === 'GET' ? undefined : sent.body)
+  call.end(request.method === 'GET' ? undefined : request.body)
   return promise.finally(() => clearTimeout(timer))
 }
 
-/** Sends all of a request or half of its body, and drops the connection without waiting for an answer. */
-export async function drop(sent: Sent, part: 'ALL' | 'HALF', way: Way): Promise<void> {
+/** Sends all of a request, or half of its body, and drops the connection without an answer. */
+export async function drop(
+  request: RawRequest,
+  part: 'ALL' | 'HALF',
+  options: ConnectOptions,
+): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const call = open(sent, way)
+  const call = open(request, options)
   call.on('error', () => resolve())
   call.on('close', () => resolve())
-  if (part === 'ALL') call.end(sent.body, () => call.destroy())
-  else call.write(sent.body.subarray(0, sent.body.length / 2), () => call.destroy())
+  if (part === 'ALL') call.end(request.body, () => call.destroy())
+  else call.write(request.body.subarray(0, request.body.length / 2), () => call.destroy())
   return promise
 }
 
-function open({ method, url, headers, body }: Sent, { tls, connection }: Way): ClientRequest {
+function open(
+  { method, url, headers, body }: RawRequest,
+  { tls, connection }: ConnectOptions,
+): ClientRequest {
   const chunked = headers.some(([name]) => name.toLowerCase() === 'transfer-encoding')
-  const length: Pair[] = chunked || method === 'GET' ? [] : [['Content-Length', `${body.length}`]]
+  const length: Header[] = chunked || method === 'GET' ? [] : [['Content-Length', `${body.length}`]]
   const options = {
     method,
     agent: connection?.agent ?? false,
-    // A flat list keeps order, spelling and doubles.
+    // A flat list keeps order, spelling and duplicates.
     headers: [['Host', url.host] as const, ...headers, ...length].flat(),
   }
   return url.protocol === 'https:'
@@ -86,22 +104,11 @@ async function read(response: IncomingMessage): Promise<Reply> {
     if (bytes > ANSWER_BYTES_MAX)
       throw new Error(`the answer has more than ${ANSWER_BYTES_MAX} bytes`)
   }
-  const headers = Object.fromEntries(
-    Object.entries(response.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
-  )
-  const body = Buffer.concat(chunks)
   return {
     kind: 'ANSWERED',
     httpStatus: response.statusCode ?? 0,
-    headers,
-    body,
+    headers: singleHeaders(response.headers),
+    body: Buffer.concat(chunks),
     signature: 'UNCHECKED',
   }
 }
-
-const reasonOf = (error: unknown): string =>
-  error instanceof AggregateError && error.errors.length > 0
-    ? reasonOf(error.errors[0])
-    : error instanceof Error
-      ? error.message
-      : String(error)

@@ -8,8 +8,8 @@ import { makeKeys, writeKeys } from '../../test/keys.ts'
 import { recorder } from '../../test/recorder.ts'
 import { SmallAcquirer } from '../../test/small-acquirer.ts'
 import { command as acceptance } from '../acceptance/command.ts'
-import { command as place } from '../place/command.ts'
-import { callerOptions, readWho } from './caller-options.ts'
+import { command as placeCommand } from '../place/command.ts'
+import { callerOptions, readCallerConfig } from './caller-options.ts'
 import { readArgs } from './options.ts'
 
 const keys = makeKeys()
@@ -24,19 +24,18 @@ afterAll(async () => {
   await rm(dir, { recursive: true })
 })
 
-const who = (...args: string[]) => {
-  const { terminal, err } = recorder()
-  const read = readWho(readArgs(['--key', files.key, ...args], callerOptions).values, terminal)
-  return { read, err }
+const read = (...args: string[]) => {
+  const { values } = readArgs(['--key', files.key, ...args], callerOptions)
+  return readCallerConfig(values, recorder().terminal)
 }
 
-describe('readWho', () => {
+describe('readCallerConfig', () => {
   test.each([
     ['http://a/aps/api/v1/payments/placeOrder', 'http://a/aps/api/v1/payments/inquiryOrder'],
     ['http://a/placeOrder?tenant=1', 'http://a/inquiryOrder?tenant=1'],
     ['https://a:8443/', 'https://a:8443/inquiryOrder'],
   ])('inquiries of %s go to %s', async (url, inquiryUrl) => {
-    expect((await who('--url', url, '--server-key', files.serverKey).read).inquiryUrl.href).toBe(
+    expect((await read('--url', url, '--server-key', files.serverKey)).inquiryUrl.href).toBe(
       inquiryUrl,
     )
   })
@@ -49,51 +48,48 @@ describe('readWho', () => {
     ['http://a?tenant=1', `http://a${standard}placeOrder?tenant=1`],
     ['http://a/', 'http://a/'],
     ['http://a/place', 'http://a/place'],
-  ])('orders to %s go to %s, and inquiries beside it', async (url, placed) => {
-    const read = await who('--url', url, '--server-key', files.serverKey).read
-    expect(read.url.href).toBe(placed)
-    expect(read.inquiryUrl.href).toBe(new URL(`inquiryOrder${read.url.search}`, placed).href)
+  ])('orders to %s go to %s, and inquiries to its sibling', async (url, placed) => {
+    const config = await read('--url', url, '--server-key', files.serverKey)
+    expect(config.url.href).toBe(placed)
+    expect(config.inquiryUrl.href).toBe(new URL(`inquiryOrder${config.url.search}`, placed).href)
   })
 
   test('an --inquiry-url without a path is the standard one', async () => {
     const named = ['--inquiry-url', 'http://b:80', '--server-key', files.serverKey]
-    expect((await who(...named).read).inquiryUrl.href).toBe(`http://b${standard}inquiryOrder`)
+    expect((await read(...named)).inquiryUrl.href).toBe(`http://b${standard}inquiryOrder`)
   })
 
   test('inquiries go where --inquiry-url says', async () => {
-    const { inquiryUrl } = await who(
-      '--inquiry-url',
-      'http://b/ask',
-      '--server-key',
-      files.serverKey,
-    ).read
+    const { inquiryUrl } = await read(
+      ...['--inquiry-url', 'http://b/ask', '--server-key', files.serverKey],
+    )
     expect(inquiryUrl.href).toBe('http://b/ask')
   })
 
-  test('a server key that is named must be there', async () => {
-    await expect(who('--server-key', join(dir, 'nowhere.pem')).read).rejects.toThrow('--server-key')
+  test('a server key that is named must exist', async () => {
+    await expect(read('--server-key', join(dir, 'nowhere.pem'))).rejects.toThrow('--server-key')
   })
 
   test('a key that is not RSA is refused', async () => {
     const path = join(dir, 'ec.pem')
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     await writeFile(path, privateKey.export({ type: 'pkcs8', format: 'pem' }))
-    await expect(who('--key', path).read).rejects.toThrow(/--key .*ec\.pem: is not an RSA key/)
+    await expect(read('--key', path)).rejects.toThrow(/--key .*ec\.pem: is not an RSA key/)
   })
 
-  test('keys are read as people have them: base64 without armour, after a byte order mark', async () => {
+  test('a key may be base64 without armour, after a byte order mark', async () => {
     const path = join(dir, 'server.pub')
     const der = keys.acquirerPublic.export({ type: 'spki', format: 'der' })
     await writeFile(path, `\uFEFF${der.toString('base64')}\r\n`)
-    expect((await who('--server-key', path).read).serverKey?.equals(keys.acquirerPublic)).toBe(true)
+    expect((await read('--server-key', path)).serverKey?.equals(keys.acquirerPublic)).toBe(true)
   })
 
   test('a private key named as the server key is refused', async () => {
-    await expect(who('--server-key', files.key).read).rejects.toThrow(/holds a private key/)
+    await expect(read('--server-key', files.key)).rejects.toThrow(/holds a private key/)
   })
 
   test('a certificate needs its key', async () => {
-    await expect(who('--cert', files.key, '--server-key', files.serverKey).read).rejects.toThrow(
+    await expect(read('--cert', files.key, '--server-key', files.serverKey)).rejects.toThrow(
       '--cert-key',
     )
   })
@@ -123,35 +119,41 @@ describe('over https', () => {
   })
   afterAll(() => acquirer[Symbol.asyncDispose]())
 
-  const placed = (...args: string[]) => {
+  const place = (...args: string[]) => {
     const { terminal } = recorder()
     const called = ['--url', acquirer.url.href, '--key', files.key, '--server-key', files.serverKey]
-    return place.run([...called, ...args], terminal)
+    return placeCommand.run([...called, ...args], terminal)
   }
-  const ours = () => ['--cert', cert('caller'), '--cert-key', certKey('caller')]
+  const clientCertificate = () => ['--cert', cert('caller'), '--cert-key', certKey('caller')]
 
-  test('an order goes through when both sides know each other', async () => {
-    expect(await placed(...ours(), '--ca', cert('acquirer'))).toBe(0)
+  test('an order is placed when each side trusts the other', async () => {
+    expect(await place(...clientCertificate(), '--ca', cert('acquirer'))).toBe(0)
   })
 
-  test('so do the cases of acceptance, dropped connections included', async () => {
+  test('acceptance cases pass over mutual TLS, dropped connections included', async () => {
     const { terminal, out } = recorder()
     const called = ['--url', acquirer.url.href, '--key', files.key, '--server-key', files.serverKey]
-    const known = [...ours(), '--ca', cert('acquirer'), '--only', 'connections,headers/lower-case']
-    expect(await acceptance.run([...called, ...known], terminal), out()).toBe(0)
+    const options = [
+      ...clientCertificate(),
+      '--ca',
+      cert('acquirer'),
+      '--only',
+      'connections,headers/lower-case',
+    ]
+    expect(await acceptance.run([...called, ...options], terminal), out()).toBe(0)
   })
 
-  test('an acquirer whose certificate is unknown gets nothing', async () => {
-    const before = acquirer.seen.length
-    expect(await placed(...ours())).toBe(1)
-    expect(acquirer.seen.length).toBe(before)
+  test('nothing is sent to an acquirer whose certificate is unknown', async () => {
+    const before = acquirer.received.length
+    expect(await place(...clientCertificate())).toBe(1)
+    expect(acquirer.received.length).toBe(before)
   })
 
-  test('--insecure sends to it nevertheless', async () => {
-    expect(await placed(...ours(), '--insecure')).toBe(0)
+  test('--insecure sends to an acquirer whose certificate is unknown', async () => {
+    expect(await place(...clientCertificate(), '--insecure')).toBe(0)
   })
 
-  test('without our certificate the acquirer does not listen', async () => {
-    expect(await placed('--ca', cert('acquirer'))).toBe(1)
+  test('an acquirer that wants a client certificate refuses a caller without one', async () => {
+    expect(await place('--ca', cert('acquirer'))).toBe(1)
   })
 })

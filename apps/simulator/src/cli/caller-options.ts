@@ -7,12 +7,12 @@ import {
   readPrivateKey,
   readPublicKey,
 } from '@placeorder/protocol'
-import type { Tls, Who } from '../client/caller.ts'
+import type { CallerConfig, Tls } from '../client/place-order-client.ts'
 import { UsageError } from './command.ts'
-import type { Option } from './options.ts'
+import type { CommandOption } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Where the standalone app listens, and the names it knows its caller by: without options, commands speak to it. */
+/** The standalone app's address and keys: without options, commands call it. */
 const paths = {
   url: '/aps/api/v1/payments/placeOrder',
   'inquiry-url': '/aps/api/v1/payments/inquiryOrder',
@@ -24,18 +24,18 @@ const standalone = {
   serverKey: '.data/keys/acquirer.pub.pem',
 }
 
-/** Who calls whom: the same options in every command that calls. */
+/** Address, keys and TLS: the same options in every command that calls an acquirer. */
 export const callerOptions = {
   url: {
     type: 'string',
     value: '<url>',
     default: standalone.url,
-    help: `the acquirer's placeOrder; without a path, ${paths.url}`,
+    help: `URL of placeOrder; without a path, ${paths.url}`,
   },
   'inquiry-url': {
     type: 'string',
     value: '<url>',
-    help: "the acquirer's inquiryOrder; else --url with its last word replaced",
+    help: 'URL of inquiryOrder; else --url with its last path segment replaced',
   },
   'client-id': {
     type: 'string',
@@ -47,27 +47,27 @@ export const callerOptions = {
     type: 'string',
     value: '<pem>',
     default: standalone.key,
-    help: 'our private key, which signs',
+    help: 'our private key, which signs requests',
   },
   'key-version': {
     type: 'string',
     value: '<n>',
     default: '1',
-    help: 'the version the acquirer knows it by',
+    help: 'the version under which the acquirer knows --key',
   },
   'server-key': {
     type: 'string',
     value: '<pem>',
     help: `the acquirer's public key, to verify answers (${standalone.serverKey})`,
   },
-  sample: { type: 'string', value: '<json>', help: 'the order; else the one of placeOrder.txt' },
-  ca: { type: 'string', value: '<pem>', help: 'https: whom to trust, besides the usual' },
+  sample: { type: 'string', value: '<json>', help: 'the order; else the sample of placeOrder.txt' },
+  ca: { type: 'string', value: '<pem>', help: 'https: certificates to trust, besides the usual' },
   cert: { type: 'string', value: '<pem>', help: 'https: our certificate, for mutual TLS' },
   'cert-key': { type: 'string', value: '<pem>', help: 'https: the private key of --cert' },
   insecure: { type: 'boolean', help: "https: do not check the acquirer's certificate" },
-} as const satisfies Record<string, Option>
+} as const satisfies Record<string, CommandOption>
 
-/** What readArgs makes of `callerOptions`. */
+/** The values of `callerOptions`, as readArgs returns them. */
 export type CallerValues = {
   url: string
   'inquiry-url'?: string | undefined
@@ -82,20 +82,20 @@ export type CallerValues = {
 }
 
 /**
- * Reads who calls whom, and the keys. Without a server key where one is expected, answers stay unverified, and the
- * terminal says so.
+ * Reads address, keys and TLS. Without a server key at its default path, answers are not verified,
+ * and a note on the terminal says so.
  *
- * @throws UsageError naming the option whose value makes no sense
+ * @throws UsageError that names the option with an invalid value
  */
-export async function readWho(
+export async function readCallerConfig(
   values: CallerValues,
   terminal: Pick<Terminal, 'note'>,
-): Promise<Who> {
+): Promise<CallerConfig> {
   const url = urlOf('url', values.url)
   const inquiryUrl = values['inquiry-url']
   return {
     url,
-    inquiryUrl: inquiryUrl === undefined ? besides(url) : urlOf('inquiry-url', inquiryUrl),
+    inquiryUrl: inquiryUrl === undefined ? inquiryUrlBeside(url) : urlOf('inquiry-url', inquiryUrl),
     clientId: values['client-id'],
     key: await readKey('key', values.key, readPrivateKey, '`simulator keys` makes one'),
     keyVersion: values['key-version'],
@@ -104,30 +104,30 @@ export async function readWho(
   }
 }
 
-/** Without a path, not even `/`, it is the path of Alipay+'s documentation. */
+/** A URL without a path, not even `/`, gets the path of Alipay+'s documentation. */
 function urlOf(option: keyof typeof paths, text: string): URL {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol))
-    throw new UsageError(`--${option} ${text}: is no http or https URL`)
+    throw new UsageError(`--${option} ${text}: is not an http or https URL`)
   if (!/^[^/]*\/\/[^/?#]*\//.test(text)) url.pathname = paths[option]
   return url
 }
 
-/** Our acquirer's inquiry lies beside its placeOrder, and so does the sibling interfaces' at Alipay+. */
-function besides(url: URL): URL {
+/** inquiryOrder is a sibling of placeOrder at our acquirer, as it is for Alipay+'s other APIs. */
+function inquiryUrlBeside(url: URL): URL {
   const inquiry = new URL(url)
   inquiry.pathname = inquiry.pathname.replace(/[^/]*$/, 'inquiryOrder')
   return inquiry
 }
 
-/** Makes a key or certificates of a file that an option names. */
+/** Reads a key or certificates from a file that an option names. */
 async function readKey<K>(
   option: string,
   path: string,
   keyFrom: (bytes: Uint8Array) => K,
   remedy?: string,
 ): Promise<K> {
-  const bytes = await readNamed(option, path, remedy)
+  const bytes = await readOptionFile(option, path, remedy)
   try {
     return keyFrom(bytes)
   } catch (cause) {
@@ -146,7 +146,8 @@ async function readServerKey(
   } catch (cause) {
     if (path !== undefined) throw cause
     terminal.note(
-      `No key at ${standalone.serverKey}: answers are not verified. Name the acquirer's with --server-key.`,
+      `No key at ${standalone.serverKey}: answers are not verified. ` +
+        "Name the acquirer's public key with --server-key.",
     )
     return undefined
   }
@@ -155,7 +156,7 @@ async function readServerKey(
 async function readTls(values: CallerValues): Promise<Tls> {
   const { ca, cert, 'cert-key': certKey, insecure = false } = values
   if ((cert === undefined) !== (certKey === undefined))
-    throw new UsageError('--cert and --cert-key go together')
+    throw new UsageError('--cert and --cert-key are given together')
   return {
     ...(ca === undefined ? {} : { ca: await readKey('ca', ca, certificatesPem) }),
     ...(cert === undefined ? {} : { cert: await readKey('cert', cert, certificatesPem) }),
@@ -173,7 +174,11 @@ const keyPem = (bytes: Uint8Array) =>
  *
  * @throws UsageError when it cannot be read
  */
-export async function readNamed(option: string, path: string, remedy?: string): Promise<Buffer> {
+export async function readOptionFile(
+  option: string,
+  path: string,
+  remedy?: string,
+): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (cause) {

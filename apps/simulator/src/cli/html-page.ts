@@ -1,4 +1,7 @@
-/** The look all reports share, in daylight and in the dark. Colours keep apart for people who see few of them. */
+/**
+ * The style that all reports share, light and dark. Its colours differ for colour-blind readers
+ * too.
+ */
 const commonStyle = `
 :root {
   --ink: #1b1f24; --soft: #59636e; --paper: #ffffff; --line: #d8dee4; --tint: #f4f6f8;
@@ -11,12 +14,13 @@ const commonStyle = `
   }
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 60rem; padding: 1.5rem 1.25rem 4rem; color: var(--ink); background: var(--paper);
-  font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0 auto; max-width: 60rem; padding: 1.5rem 1.25rem 4rem;
+  color: var(--ink); background: var(--paper); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.35rem; line-height: 1.3; margin: 0.75rem 0 0.25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.05rem; margin: 2rem 0 0.5rem; }
 header p, section p { color: var(--soft); margin: 0.5rem 0; }
-.verdict { display: inline-block; margin: 0; padding: 0.3rem 0.8rem; border-radius: 1rem; font-weight: 600; color: var(--paper); }
+.verdict { display: inline-block; margin: 0; padding: 0.3rem 0.8rem; border-radius: 1rem;
+  font-weight: 600; color: var(--paper); }
 header p.verdict { color: var(--paper); }
 .verdict.met { background: var(--good); }
 .verdict.missed { background: var(--bad); }
@@ -24,12 +28,13 @@ b.met { color: var(--good); }
 b.missed { color: var(--bad); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 0.35rem 0.6rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th, td { text-align: right; padding: 0.35rem 0.6rem; border-bottom: 1px solid var(--line);
+  white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; font-size: 0.85rem; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 `
 
-/** A page that needs nothing else: no network, no script, so that it opens wherever it is kept. */
+/** A page without scripts or network requests, so that it opens wherever it is stored. */
 export function htmlPage({
   title,
   style,
@@ -55,7 +60,7 @@ ${body}
 `
 }
 
-/** Text from outside, made harmless in HTML. */
+/** Text escaped for HTML. */
 export function escaped(text: string): string {
   const marks: Record<string, string> = {
     '&': '&amp;',

@@ -2,20 +2,25 @@ import { type ParseArgsOptionDescriptor, type ParseArgsOptionsConfig, parseArgs 
 import { type Command, UsageError } from './command.ts'
 import type { Terminal } from './terminal.ts'
 
-/** An option of a command: what parseArgs needs, and what `--help` says of it. */
-export type Option = ParseArgsOptionDescriptor & {
+/** An option of a command: what parseArgs needs, and its line in `--help`. */
+export type CommandOption = ParseArgsOptionDescriptor & {
   help: string
-  /** What stands after the option in its help, such as `<file>`. */
+  /** The placeholder after the option in its help, such as `<file>`. */
   value?: string
 }
-export type Options = Record<string, Option>
+export type CommandOptions = Record<string, CommandOption>
 
-const helpOption = { type: 'boolean', short: 'h', help: 'this text' } as const satisfies Option
+const helpOption = {
+  type: 'boolean',
+  short: 'h',
+  help: 'print this help',
+} as const satisfies CommandOption
 
 /**
  * Reads a command's arguments, strictly.
  *
- * @throws UsageError on an unknown option, a missing value, or more than `positionalsMax` words without an option
+ * @throws UsageError on an unknown option, a missing value, or more than `positionalsMax`
+ *   positionals
  */
 export function readArgs<const O extends ParseArgsOptionsConfig>(
   args: string[],
@@ -36,29 +41,30 @@ export function readArgs<const O extends ParseArgsOptionsConfig>(
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause })
   }
   const surplus = parsed.positionals[positionalsMax]
-  if (surplus !== undefined) throw new UsageError(`I do not know what to do with '${surplus}'`)
+  if (surplus !== undefined) throw new UsageError(`unexpected argument '${surplus}'`)
   return parsed
 }
 
-/** Whether help is asked for: looked at first, so that it is given whatever else is wrong. */
+/** Whether help is asked for: checked first, so that it is printed whatever else is wrong. */
 export const asksForHelp = (args: string[]): boolean =>
   args.includes('--help') || args.includes('-h')
 
-/** Prints a command's help: how to write it, what it does, and its options. */
+/** Prints a command's help: its usage, what it does, and its options. */
 export function printHelp(
   { name, summary }: Pick<Command, 'name' | 'summary'>,
   {
     positionals = '',
     options,
     notes = [],
-  }: { positionals?: string; options: Options; notes?: readonly string[] },
+  }: { positionals?: string; options: CommandOptions; notes?: readonly string[] },
   terminal: Terminal,
 ): void {
   const head = `simulator ${name}${positionals && ` ${positionals}`} [options]`
   terminal.print(`${terminal.paint('bold', head)}\n\n${summary}\n`)
-  const all = Object.entries<Option>({ ...options, help: helpOption })
+  const all = Object.entries<CommandOption>({ ...options, help: helpOption })
   const left = all.map(([option, { value, short }]) => {
-    return `  --${option}${value === undefined ? '' : ` ${value}`}${short === undefined ? '' : `, -${short}`}`
+    const placeholder = value === undefined ? '' : ` ${value}`
+    return `  --${option}${placeholder}${short === undefined ? '' : `, -${short}`}`
   })
   const width = Math.max(...left.map(({ length }) => length))
   for (const [at, [, option]] of all.entries()) {
@@ -73,9 +79,9 @@ export function printHelp(
 /**
  * Reads a number given as an option.
  *
- * @throws UsageError when it is no number, or outside of [min, max]
+ * @throws UsageError when it is not a number, or outside of [min, max]
  */
-export function numberOf(
+export function readNumber(
   option: string,
   text: string,
   {
@@ -86,7 +92,7 @@ export function numberOf(
 ): number {
   const value = Number(text)
   const good = text.trim() !== '' && Number.isFinite(value) && (!whole || Number.isInteger(value))
-  if (!good) throw new UsageError(`--${option} ${text}: is no ${whole ? 'whole ' : ''}number`)
+  if (!good) throw new UsageError(`--${option} ${text}: is not a ${whole ? 'whole ' : ''}number`)
   if (value < min || value > max)
     throw new UsageError(`--${option} ${text}: must be between ${min} and ${max}`)
   return value

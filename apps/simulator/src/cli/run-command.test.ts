@@ -8,19 +8,19 @@ import { type Command, UsageError } from './command.ts'
 import { runSimulator } from './run-command.ts'
 
 const commands: Command[] = [
-  { name: 'good', summary: 'Goes well.', run: async () => 0 },
+  { name: 'good', summary: 'Succeeds.', run: async () => 0 },
   {
     name: 'bad',
-    summary: 'Does not understand.',
+    summary: 'Gets invalid arguments.',
     run: async () => {
-      throw new UsageError('I do not understand')
+      throw new UsageError('not like this')
     },
   },
   {
     name: 'broken',
-    summary: 'Breaks.',
+    summary: 'Throws.',
     run: async () => {
-      throw new Error('a fault of ours')
+      throw new Error('a bug')
     },
   },
 ]
@@ -28,7 +28,7 @@ const commands: Command[] = [
 describe('runSimulator', () => {
   test.each([
     ['a command', ['good'], 0],
-    ['a command that does not understand', ['bad'], 2],
+    ['a command with invalid arguments', ['bad'], 2],
     ['an unknown command', ['nothing'], 2],
     ['no command', [], 2],
     ['--help', ['--help'], 0],
@@ -37,16 +37,16 @@ describe('runSimulator', () => {
     expect(await runSimulator(args, commands, recorder().terminal, '1.2.3')).toBe(code)
   })
 
-  test('says on standard error what was wrong and where help is', async () => {
+  test('prints on standard error what was wrong and where help is', async () => {
     const { terminal, out, err } = recorder()
     await runSimulator(['bad'], commands, terminal, '1.2.3')
     expect(out()).toBe('')
-    expect(err()).toBe('I do not understand\nSee: simulator bad --help\n')
+    expect(err()).toBe('not like this\nSee: simulator bad --help\n')
   })
 
-  test('lets a fault of ours through', async () => {
+  test('throws an unexpected error', async () => {
     await expect(runSimulator(['broken'], commands, recorder().terminal, '1.2.3')).rejects.toThrow(
-      'a fault of ours',
+      'a bug',
     )
   })
 })
@@ -68,7 +68,7 @@ describe('the process', () => {
     for (const name of ['place', 'inquire', 'load', 'keys']) expect(out).toContain(`  ${name} `)
   })
 
-  test.each(['place', 'inquire', 'load', 'keys'])('%s --help tells its options', async (name) => {
+  test.each(['place', 'inquire', 'load', 'keys'])('%s --help prints its options', async (name) => {
     const { out, code } = await run(name, '--help')
     expect(code).toBe(0)
     expect(out).toContain(`simulator ${name}`)
@@ -80,13 +80,13 @@ describe('the process', () => {
     ['an unknown option', ['place', '--colour'], '--colour'],
     ['a word too many', ['keys', 'please'], 'please'],
     ['no paymentId', ['inquire'], 'inquire <paymentId>'],
-    ['a URL that is none', ['place', '--url', 'ftp://x'], '--url ftp://x'],
-    ['a key that is not there', ['place', '--key', '/nowhere.pem'], 'simulator keys'],
-    ['a number that is none', ['load', '--rate', 'fast'], '--rate fast'],
-    ['a mix of what is unknown', ['load', '--mix', 'old=1'], "'old'"],
+    ['a URL that is not http', ['place', '--url', 'ftp://x'], '--url ftp://x'],
+    ['a key that does not exist', ['place', '--key', '/nowhere.pem'], 'simulator keys'],
+    ['a rate that is not a number', ['load', '--rate', 'fast'], '--rate fast'],
+    ['a mix with an unknown kind', ['load', '--mix', 'old=1'], "'old'"],
     ['a load without new orders', ['load', '--mix', 'repeat=1'], 'without new orders'],
-    ['more than memory holds', ['load', '--rate', '5000', '--duration', '3600'], '200000'],
-  ])('%s exits with 2 and says so', async (_name, args, words) => {
+    ['more requests than memory holds', ['load', '--rate', '5000', '--duration', '3600'], '200000'],
+  ])('%s exits with 2 and a message', async (_name, args, words) => {
     const { err, code } = await run(...args)
     expect(code).toBe(2)
     expect(err).toContain(words)

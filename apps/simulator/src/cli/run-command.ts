@@ -1,7 +1,7 @@
-import { type Command, exit, UsageError } from './command.ts'
+import { type Command, exitCode, UsageError } from './command.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Runs the command that the arguments name, and gives the exit code. What nobody planned is thrown. */
+/** Runs the command that the arguments name and returns the exit code; throws unexpected errors. */
 export async function runSimulator(
   args: string[],
   commands: readonly Command[],
@@ -11,11 +11,11 @@ export async function runSimulator(
   const [name, ...rest] = args
   if (name === '--version' || name === '-V') {
     terminal.print(version)
-    return exit.good
+    return exitCode.ok
   }
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     printCommands(commands, terminal)
-    return name === undefined ? exit.usage : exit.good
+    return name === undefined ? exitCode.usage : exitCode.ok
   }
   const command = commands.find((candidate) => candidate.name === name)
   try {
@@ -25,7 +25,7 @@ export async function runSimulator(
     if (!(error instanceof UsageError)) throw error
     terminal.note(`${terminal.paint('red', error.message)}`)
     terminal.note(`See: simulator ${command === undefined ? '' : `${command.name} `}--help`)
-    return exit.usage
+    return exitCode.usage
   }
 }
 
@@ -34,5 +34,5 @@ function printCommands(commands: readonly Command[], terminal: Terminal): void {
   terminal.print('Plays Alipay+ against any acquirer that speaks placeOrder.\n')
   const width = Math.max(...commands.map(({ name }) => name.length))
   for (const { name, summary } of commands) terminal.print(`  ${name.padEnd(width)}  ${summary}`)
-  terminal.print('\nEach has --help. By default they speak to the standalone app on this machine.')
+  terminal.print('\nEach has --help. By default they call the standalone app on this machine.')
 }

@@ -1,7 +1,7 @@
 import { answer, inquiryAnswer } from '@placeorder/protocol'
 import { expect, test } from 'vitest'
-import { hearInquired, hearPlaced } from '../client/read-answer.ts'
-import { heardWords } from './show.ts'
+import { parseInquiryAnswer, parsePlaceAnswer } from '../client/read-answer.ts'
+import { describeAnswer } from './show.ts'
 import { openTerminal } from './terminal.ts'
 
 const screen = { write: () => true }
@@ -26,11 +26,11 @@ const state = {
 }
 
 test.each([
-  ['some', 'a\u001b[2J', '  passThroughInfo "a\\u001b[2J"'],
-  ['none', undefined, ''],
-])('%s that is passed through is shown, with escapes written out', (_, info, shown) => {
-  const placed = hearPlaced(replyOf(answer('SUCCESS', 'R-1', info)))
-  const told = hearInquired(replyOf(inquiryAnswer({ ...state, passThroughInfo: info })))
-  for (const heard of [placed, told])
-    expect(heardWords(heard, terminal)).toBe(`S SUCCESS  paymentRequestId R-1${shown}`)
+  ['any', 'a\u001b[2J', '  passThroughInfo "a\\u001b[2J"'],
+  ['no', undefined, ''],
+])('%s passThroughInfo is shown, with control characters escaped', (_, info, shown) => {
+  const placed = parsePlaceAnswer(replyOf(answer('SUCCESS', 'R-1', info)))
+  const inquired = parseInquiryAnswer(replyOf(inquiryAnswer({ ...state, passThroughInfo: info })))
+  for (const parsed of [placed, inquired])
+    expect(describeAnswer(parsed, terminal)).toBe(`S SUCCESS  paymentRequestId R-1${shown}`)
 })

@@ -1,8 +1,8 @@
-import type { Exchange, Reply } from '../client/caller.ts'
+import { type Exchange, noAnswerText, type Reply } from '../client/place-order-client.ts'
 import type { ParsedAnswer } from '../client/read-answer.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Prints a request and what came back, as they were on the wire. */
+/** Prints a request and its answer as they went over the wire. */
 export function showExchange({ request, reply, tookMs }: Exchange, terminal: Terminal): void {
   terminal.print(terminal.paint('bold', `POST ${request.url.href}`))
   showMessage(request, terminal)
@@ -13,8 +13,8 @@ export function showExchange({ request, reply, tookMs }: Exchange, terminal: Ter
     )
     showMessage(reply, terminal)
     terminal.print()
-    terminal.print(`signature  ${signatureWords(reply, terminal)}`)
-  } else terminal.print(terminal.paint('red', `no answer: ${lossOf(reply)}`))
+    terminal.print(`signature  ${describeSignature(reply, terminal)}`)
+  } else terminal.print(terminal.paint('red', noAnswerText(reply)))
 }
 
 function showMessage(
@@ -27,10 +27,7 @@ function showMessage(
   terminal.print(body.toString())
 }
 
-const lossOf = (reply: Exclude<Reply, { kind: 'ANSWERED' }>): string =>
-  reply.kind === 'TIMED_OUT' ? `none within ${reply.afterMs} ms` : reply.reason
-
-function signatureWords(
+function describeSignature(
   { signature }: Extract<Reply, { kind: 'ANSWERED' }>,
   terminal: Terminal,
 ): string {
@@ -39,21 +36,21 @@ function signatureWords(
   return terminal.paint('red', signature === 'BAD' ? 'WRONG' : 'MISSING')
 }
 
-/** In a few words, what a caller takes from an answer. */
-export function heardWords(heard: ParsedAnswer, terminal: Terminal): string {
-  if (heard.kind === 'NO_ORDER') return terminal.paint('yellow', 'the acquirer has no such order')
-  if (heard.kind === 'NOTHING') return terminal.paint('red', heard.reason)
-  const colour = heard.status === 'S' ? 'green' : heard.status === 'F' ? 'red' : 'yellow'
+/** An answer's result in a line. */
+export function describeAnswer(parsed: ParsedAnswer, terminal: Terminal): string {
+  if (parsed.kind === 'NO_ORDER') return terminal.paint('yellow', 'the acquirer has no such order')
+  if (parsed.kind === 'NOTHING') return terminal.paint('red', parsed.reason)
+  const colour = parsed.status === 'S' ? 'green' : parsed.status === 'F' ? 'red' : 'yellow'
   const named =
-    heard.paymentRequestId === undefined ? '' : `  paymentRequestId ${heard.paymentRequestId}`
+    parsed.paymentRequestId === undefined ? '' : `  paymentRequestId ${parsed.paymentRequestId}`
   const passed =
-    heard.passThroughInfo === undefined
+    parsed.passThroughInfo === undefined
       ? ''
-      : `  passThroughInfo ${JSON.stringify(heard.passThroughInfo)}`
-  return `${terminal.paint(colour, `${heard.status} ${heard.code}`)}${named}${passed}`
+      : `  passThroughInfo ${JSON.stringify(parsed.passThroughInfo)}`
+  return `${terminal.paint(colour, `${parsed.status} ${parsed.code}`)}${named}${passed}`
 }
 
-/** An exchange as JSON says it. */
+/** An exchange as `--json` prints it. */
 export function exchangeAsJson({ request, reply, tookMs }: Exchange) {
   return {
     request: { url: request.url.href, headers: request.headers, body: jsonOrText(request.body) },
@@ -66,7 +63,7 @@ export function exchangeAsJson({ request, reply, tookMs }: Exchange) {
             body: jsonOrText(reply.body),
             signature: reply.signature,
           }
-        : { lost: lossOf(reply) },
+        : { lost: noAnswerText(reply) },
   }
 }
 

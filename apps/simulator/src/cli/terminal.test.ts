@@ -12,7 +12,7 @@ const red = '\x1b[31mno\x1b[39m'
 
 describe('a terminal', () => {
   test.each([
-    ['somebody looks', true, {}, red],
+    ['it is a terminal', true, {}, red],
     ['it is piped', false, {}, 'no'],
     ['NO_COLOR is set', true, { NO_COLOR: '1' }, 'no'],
     ['NO_COLOR is empty', true, { NO_COLOR: '' }, red],
@@ -20,21 +20,21 @@ describe('a terminal', () => {
     ['FORCE_COLOR is set and it is piped', false, { FORCE_COLOR: '1' }, red],
     ['FORCE_COLOR is 0', true, { FORCE_COLOR: '0' }, 'no'],
     ['NO_COLOR and FORCE_COLOR are set', true, { NO_COLOR: '1', FORCE_COLOR: '1' }, 'no'],
-  ])('paints or not when %s', (_when, isTTY, env, expected) => {
+  ])('paints only where colours are wanted: %s', (_when, isTTY, env, expected) => {
     expect(written(isTTY, env).terminal.paint('red', 'no')).toBe(expected)
   })
 
-  test('shows progress in place where somebody looks, and nowhere else', () => {
-    const looked = written(true)
-    looked.terminal.progress('half')
-    expect(looked.texts).toEqual(['\r\x1b[2Khalf'])
+  test('shows progress in place on a terminal, and not when piped', () => {
+    const tty = written(true)
+    tty.terminal.progress('half')
+    expect(tty.texts).toEqual(['\r\x1b[2Khalf'])
     const piped = written(false)
     piped.terminal.progress('half')
     expect(piped.texts).toEqual([])
   })
 })
 
-test('columns of a table stand under each other, painted or not', () => {
+test('columns of a table are aligned, painted or not', () => {
   const { terminal } = written(true)
   const lines = table(
     [{ title: 'name' }, { title: 'n', align: 'right' }],

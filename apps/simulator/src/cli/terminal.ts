@@ -2,21 +2,21 @@ import { stripVTControlCharacters, styleText } from 'node:util'
 
 export type Colour = 'red' | 'green' | 'yellow' | 'cyan' | 'bold' | 'dim'
 
-/** Where a command writes. Results go to `print`, everything else (progress, complaints) to `note`. */
+/** Where a command writes: results with `print`, everything else with `note` or `progress`. */
 export type Terminal = {
   /** Writes a line to standard output. */
   print(line?: string): void
   /** Writes a line to standard error, so that piped results stay clean. */
   note(line: string): void
-  /** Shows how far something is, in place, on a terminal; does nothing when piped. An empty line removes it. */
+  /** Shows progress in place on a terminal; does nothing when piped. An empty line removes it. */
   progress(line: string): void
-  /** The text in a colour, or as it is where colours are unwanted. */
+  /** The text in a colour, or unchanged where colours are unwanted. */
   paint(colour: Colour, text: string): string
   /** Columns of the terminal; unlimited when piped. */
   width: number
 }
 
-/** The part of a stream a terminal needs: a literal with `write` is enough in tests. */
+/** The part of a stream that a terminal needs: a literal with `write` is enough in tests. */
 export type Output = {
   write(text: string): unknown
   isTTY?: boolean | undefined
@@ -24,8 +24,8 @@ export type Output = {
 }
 
 /**
- * Opens the terminal of this process, or one on other streams. Colours and progress are for terminals only, and
- * NO_COLOR (https://no-color.org) or FORCE_COLOR has the last word on colours.
+ * Opens a terminal on two streams. Colours and progress are shown on a TTY only; NO_COLOR
+ * (https://no-color.org) and FORCE_COLOR take precedence for colours.
  */
 export function openTerminal({
   out,
@@ -56,15 +56,15 @@ function wantsColour(out: Output, env: Record<string, string | undefined>): bool
 
 export type Column = { title: string; align?: 'left' | 'right' }
 
-/** Between columns. */
 const GAP = '  '
 
-/** No column is made narrower than this to fit. */
+/** No column is narrowed below this to fit. */
 const COLUMN_MIN = 8
 
 /**
- * Lines of a table with a heading. Cells may be painted; a cell's own line breaks are made spaces. Where the terminal is
- * too narrow the widest columns give way, and what is cut ends in `…`, without its colour.
+ * Lines of a table with a heading. Cells may be painted; line breaks in a cell become spaces. On a
+ * terminal that is too narrow the widest columns are narrowed, and text that is cut ends in `…`,
+ * without its colour.
  */
 export function table(
   columns: readonly Column[],
@@ -89,7 +89,7 @@ export function table(
   ]
 }
 
-/** Widths that add up to no more than `most`, as far as columns can be made narrower. */
+/** Widths that add up to at most `most`, as far as COLUMN_MIN permits. */
 function fitted(wanted: readonly number[], most: number): number[] {
   const widths = [...wanted]
   for (let over = widths.reduce((sum, width) => sum + width, -most); over > 0; over -= 1) {
@@ -106,7 +106,7 @@ function cut(text: string, width: number): string {
     : `${stripVTControlCharacters(text).slice(0, Math.max(0, width - 1))}…`
 }
 
-/** How many columns a text takes once its colours are gone. */
+/** How many columns a text takes without its colours. */
 function shown(text: string): number {
   return stripVTControlCharacters(text).length
 }

@@ -11,7 +11,7 @@ import {
 /** UNCHECKED: we have no key to verify with. */
 export type SignatureVerdict = 'GOOD' | 'BAD' | 'MISSING' | 'UNCHECKED'
 
-/** An answer, and what was asked. Header names in lower case. */
+/** An answer, with the target and Client-Id of its request. Header names in lower case. */
 type Answered = {
   target: string
   clientId: string
@@ -19,7 +19,7 @@ type Answered = {
   body: Buffer
 }
 
-/** What a caller may be answered before the acquirer knows who it is. */
+/** The codes an acquirer may answer before it knows who calls. */
 const codesForUnknown: readonly ResultCode[] = [
   'NO_INTERFACE_DEF',
   'METHOD_NOT_SUPPORTED',
@@ -32,14 +32,14 @@ const codesForUnknown: readonly ResultCode[] = [
   'UNKNOWN_EXCEPTION',
 ]
 
-/** Whether an answer is one to a caller that is not known: such answers are all alike, so none tells about an order. */
+/** Whether this is an answer to an unknown caller, which says nothing about an order. */
 export const isForUnknown = (headers: Record<string, string>, body: Buffer): boolean =>
   headers['client-id'] === UNKNOWN_CLIENT &&
   codesForUnknown.some((code) => body.includes(`"${code}"`))
 
 /**
- * Whether an answer is signed by the acquirer: over our target and Client-Id, its Response-Time and the body's bytes
- * (PROTOCOL.md). One for UNKNOWN may be for `/` as well.
+ * Whether an answer is signed by the acquirer: over our target and Client-Id, its Response-Time and
+ * the body's bytes (PROTOCOL.md). An answer to UNKNOWN may be signed for the target `/` instead.
  */
 export function checkSignature(
   { target, clientId, headers, body }: Answered,
@@ -50,11 +50,12 @@ export function checkSignature(
   if (serverKey === undefined) return 'UNCHECKED'
   const header = parseSignatureHeader(headers.signature)
   if (header === undefined || header.algorithm.toUpperCase() !== 'RSA256') return 'BAD'
-  const asked = answeredTarget(target)
+  const own = answeredTarget(target)
   const forUnknown = isForUnknown(headers, body)
   const to = forUnknown ? UNKNOWN_CLIENT : clientId
-  const targets = forUnknown ? [asked, '/'] : [asked]
-  return targets.some((one) => verify(signedText(one, to, time, body), serverKey, header.signature))
-    ? 'GOOD'
-    : 'BAD'
+  const targets = forUnknown ? [own, '/'] : [own]
+  const isGood = targets.some((one) =>
+    verify(signedText(one, to, time, body), serverKey, header.signature),
+  )
+  return isGood ? 'GOOD' : 'BAD'
 }

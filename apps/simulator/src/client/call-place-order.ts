@@ -1,36 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Caller, Exchange } from './caller.ts'
-import { hearInquired, hearPlaced, type ParsedAnswer } from './read-answer.ts'
+import type { Exchange, PlaceOrderClient } from './place-order-client.ts'
+import { type ParsedAnswer, parseInquiryAnswer, parsePlaceAnswer } from './read-answer.ts'
 
-/** When Alipay+ inquires after an order that is not final: the waits before each inquiry, in seconds (PROTOCOL.md). */
+/** How long Alipay+ waits before each inquiry after an open order, in seconds (PROTOCOL.md). */
 const INQUIRY_WAITS_S = [4, 4, 30, 60, 60, 60, 300, 300]
 
-/** An order as it is called for: the body is sent as it is, the ids are for inquiries. */
+/** An order to place: the body is sent unchanged, the ids are for inquiries. */
 export type OrderCall = {
   body: Buffer
-  /** Undefined when the body does not tell them: then there is nothing to inquire with, and only repeats are sent. */
+  /** Undefined when the body has none: then nothing can be inquired, and only repeats are sent. */
   ids: { acquirerId: string; pspId: string; paymentId: string } | undefined
 }
 
-/** One thing the caller did, and what it took from what came back. */
-export type Step = {
+/** One request of a call, and its parsed answer. */
+export type CallStep = {
   kind: 'PLACE' | 'REPEAT' | 'INQUIRE'
   atMs: number
   exchange: Exchange
-  heard: ParsedAnswer
+  parsed: ParsedAnswer
 }
 
 export type FinalResult = Extract<ParsedAnswer, { kind: 'RESULT' }> & { status: 'S' | 'F' }
 
-/** How a call ended. Without a final result the schedule is through, and the order is open as far as the caller knows. */
-export type Call = { final: FinalResult | undefined; steps: readonly Step[] }
+/** How a call ended. Without a final result the schedule ended and the order is still open. */
+export type CallResult = { final: FinalResult | undefined; steps: readonly CallStep[] }
 
 export type CallOptions = {
   signal?: AbortSignal | undefined
   /** Multiplies the waits of the schedule: 1 is as published, 0.001 makes 4 s into 4 ms. */
   timeFactor?: number | undefined
-  /** Called with each step when it is done. */
-  onStep?: ((step: Step) => void) | undefined
+  /** Called after each step. */
+  onStep?: ((step: CallStep) => void) | undefined
 }
 
 /** The waits before each inquiry, in ms. */
@@ -38,41 +38,45 @@ export const inquiryWaitsMs = (timeFactor = 1): number[] =>
   INQUIRY_WAITS_S.map((s) => s * 1000 * timeFactor)
 
 /**
- * Calls placeOrder as Alipay+ does: waits 8 s, sends the same parameters once more after a time-out, a lost connection
- * or a U, and then inquires on the published schedule until S or F. What is unsigned, or not 200, or unreadable, is no
- * answer. An inquiry that does not tell how the order stands (unknown there, or lost) is followed by a repeat.
+ * Calls placeOrder as Alipay+ does: waits 8 s, sends the same parameters once more after a
+ * time-out, a lost connection or a U, and then inquires on the published schedule until S or F. An
+ * answer that is unsigned, unreadable or not HTTP 200 counts as none. An inquiry without a result
+ * (lost, or answered with ORDER_NOT_EXIST) is followed by a repeat.
  *
- * @throws the signal's reason, when it is aborted
+ * @throws the signal's reason when it is aborted
  */
 export async function callPlaceOrder(
   order: OrderCall,
-  caller: Pick<Caller, 'place' | 'inquire'>,
+  client: Pick<PlaceOrderClient, 'place' | 'inquire'>,
   options: CallOptions = {},
-): Promise<Call> {
-  const trail = new Trail(order, caller, options)
-  if (!isFinal(await trail.step('PLACE'))) await trail.step('REPEAT')
-  return follow(trail, options)
+): Promise<CallResult> {
+  const calls = new OrderCalls(order, client, options)
+  if (!hasFinalResult(await calls.place('PLACE'))) await calls.place('REPEAT')
+  return pollUntilFinal(calls, options)
 }
 
-/** The rest of `callPlaceOrder` for an order that was placed elsewhere and is open: inquiries on the schedule. */
-export async function followOrder(
+/** Inquires on the schedule after an open order that was placed by another request. */
+export async function pollOrder(
   order: OrderCall,
-  caller: Pick<Caller, 'place' | 'inquire'>,
+  client: Pick<PlaceOrderClient, 'place' | 'inquire'>,
   options: CallOptions = {},
-): Promise<Call> {
-  return follow(new Trail(order, caller, options), options)
+): Promise<CallResult> {
+  return pollUntilFinal(new OrderCalls(order, client, options), options)
 }
 
-async function follow(trail: Trail, { signal, timeFactor }: CallOptions): Promise<Call> {
+async function pollUntilFinal(
+  calls: OrderCalls,
+  { signal, timeFactor }: CallOptions,
+): Promise<CallResult> {
   for (const waitMs of inquiryWaitsMs(timeFactor)) {
-    if (trail.final !== undefined) break
+    if (calls.final !== undefined) break
     await pause(waitMs, signal)
-    if ((await trail.inquire()).kind !== 'RESULT') await trail.step('REPEAT')
+    if ((await calls.inquire()).kind !== 'RESULT') await calls.place('REPEAT')
   }
-  return { final: trail.final, steps: trail.steps }
+  return { final: calls.final, steps: calls.steps }
 }
 
-/** Waits, and throws the signal's own reason when it is aborted. */
+/** Waits; throws the signal's own reason when it is aborted. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await sleep(ms, undefined, signal ? { signal } : {}).catch((error) => {
     signal?.throwIfAborted()
@@ -80,42 +84,51 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   })
 }
 
-export const isFinal = (heard: ParsedAnswer): heard is FinalResult =>
-  heard.kind === 'RESULT' && heard.status !== 'U'
+export const hasFinalResult = (parsed: ParsedAnswer): parsed is FinalResult =>
+  parsed.kind === 'RESULT' && parsed.status !== 'U'
 
-/** What was done for one order, in order. */
-class Trail {
-  readonly steps: Step[] = []
+/** Sends the requests of one order, and keeps them in the order in which they were sent. */
+class OrderCalls {
+  readonly steps: CallStep[] = []
   final: FinalResult | undefined
   readonly #order: OrderCall
-  readonly #caller: Pick<Caller, 'place' | 'inquire'>
+  readonly #client: Pick<PlaceOrderClient, 'place' | 'inquire'>
   readonly #options: CallOptions
   readonly #startedAt = performance.now()
 
-  constructor(order: OrderCall, caller: Pick<Caller, 'place' | 'inquire'>, options: CallOptions) {
+  constructor(
+    order: OrderCall,
+    client: Pick<PlaceOrderClient, 'place' | 'inquire'>,
+    options: CallOptions,
+  ) {
     this.#order = order
-    this.#caller = caller
+    this.#client = client
     this.#options = options
   }
 
-  async step(kind: 'PLACE' | 'REPEAT'): Promise<ParsedAnswer> {
+  async place(kind: 'PLACE' | 'REPEAT'): Promise<ParsedAnswer> {
     const atMs = performance.now() - this.#startedAt
-    const exchange = await this.#caller.place(this.#order.body, this.#options.signal)
-    return this.#keep({ kind, atMs, exchange, heard: hearPlaced(exchange.reply) })
+    const exchange = await this.#client.place(this.#order.body, this.#options.signal)
+    return this.#keep({ kind, atMs, exchange, parsed: parsePlaceAnswer(exchange.reply) })
   }
 
   async inquire(): Promise<ParsedAnswer> {
     const { ids } = this.#order
     if (ids === undefined) return { kind: 'NO_ORDER' }
     const atMs = performance.now() - this.#startedAt
-    const exchange = await this.#caller.inquire(ids, this.#options.signal)
-    return this.#keep({ kind: 'INQUIRE', atMs, exchange, heard: hearInquired(exchange.reply) })
+    const exchange = await this.#client.inquire(ids, this.#options.signal)
+    return this.#keep({
+      kind: 'INQUIRE',
+      atMs,
+      exchange,
+      parsed: parseInquiryAnswer(exchange.reply),
+    })
   }
 
-  #keep(step: Step): ParsedAnswer {
+  #keep(step: CallStep): ParsedAnswer {
     this.steps.push(step)
-    if (isFinal(step.heard)) this.final = step.heard
+    if (hasFinalResult(step.parsed)) this.final = step.parsed
     this.#options.onStep?.(step)
-    return step.heard
+    return step.parsed
   }
 }

@@ -1,8 +1,8 @@
 import type { ResultStatus } from '@placeorder/protocol'
 import { z } from 'zod'
-import type { Reply } from './caller.ts'
+import type { Reply } from './place-order-client.ts'
 
-/** As much of an answer as a caller acts on: it reads the status, and passes the code on. */
+/** The part of an answer that a caller acts on. */
 const Result = z.object({
   resultCode: z.string(),
   resultStatus: z.enum(['S', 'F', 'U']),
@@ -21,7 +21,7 @@ const InquiryAnswer = z.object({
   passThroughInfo: z.string().nullish(),
 })
 
-/** What a caller takes from what came back. */
+/** What a caller learns from a reply. */
 export type ParsedAnswer =
   | {
       kind: 'RESULT'
@@ -30,20 +30,20 @@ export type ParsedAnswer =
       paymentRequestId?: string
       passThroughInfo?: string
     }
-  /** An inquiry was answered: the acquirer has no such order. */
+  /** The answer to an inquiry: the acquirer has no such order. */
   | { kind: 'NO_ORDER' }
-  /** Nothing that tells how the order stands: lost, unsigned, not 200, or unreadable. */
+  /** No usable result: the answer is lost, unsigned, not HTTP 200, or unreadable. */
   | { kind: 'NOTHING'; reason: string }
 
-/** What an answer of placeOrder tells. */
-export function hearPlaced(reply: Reply): ParsedAnswer {
+/** Parses an answer of placeOrder. */
+export function parsePlaceAnswer(reply: Reply): ParsedAnswer {
   const answer = trusted(reply, PlaceAnswer)
   if (typeof answer === 'string') return { kind: 'NOTHING', reason: answer }
   return resultOf(answer.result, answer)
 }
 
-/** What an answer of inquiryOrder tells of the order. */
-export function hearInquired(reply: Reply): ParsedAnswer {
+/** Parses an answer of inquiryOrder: the order's result, not the inquiry's own. */
+export function parseInquiryAnswer(reply: Reply): ParsedAnswer {
   const answer = trusted(reply, InquiryAnswer)
   if (typeof answer === 'string') return { kind: 'NOTHING', reason: answer }
   if (answer.result.resultCode === 'ORDER_NOT_EXIST') return { kind: 'NO_ORDER' }
@@ -62,18 +62,22 @@ function resultOf(
   return { kind: 'RESULT', status: resultStatus, code: resultCode, ...named, ...passed }
 }
 
-/** The answer, or why a caller does not listen to it (PROTOCOL.md: 200 and signed, else it is a transport failure). */
+/**
+ * The answer, or why a caller ignores it (PROTOCOL.md: without HTTP 200 and a signature it is
+ * lost).
+ */
 function trusted<S extends z.ZodType>(reply: Reply, schema: S): z.output<S> | string {
   if (reply.kind === 'TIMED_OUT') return `no answer within ${reply.afterMs} ms`
   if (reply.kind === 'DROPPED') return reply.reason
   if (reply.httpStatus !== 200) return `HTTP status ${reply.httpStatus}`
   if (reply.signature === 'MISSING') return 'the answer is not signed'
   if (reply.signature === 'BAD') return "the answer's signature is wrong"
-  const answer = schema.safeParse(jsonOf(reply.body))
-  return answer.success ? answer.data : 'the answer has no result that can be read'
+  const answer = schema.safeParse(parseJson(reply.body))
+  return answer.success ? answer.data : 'the answer has no readable result'
 }
 
-function jsonOf(body: Buffer): unknown {
+/** A body as JSON; undefined when it is not JSON. */
+export function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString())
   } catch {

@@ -1,10 +1,10 @@
-import { callerOptions, readWho } from '../cli/caller-options.ts'
-import { type Command, exit, UsageError } from '../cli/command.ts'
+import { callerOptions, readCallerConfig } from '../cli/caller-options.ts'
+import { type Command, exitCode, UsageError } from '../cli/command.ts'
 import { asksForHelp, printHelp, readArgs } from '../cli/options.ts'
 import { orderCall, readSample, withFields } from '../cli/sample-order.ts'
-import { exchangeAsJson, heardWords, showExchange } from '../cli/show.ts'
-import { Caller } from '../client/caller.ts'
-import { hearInquired } from '../client/read-answer.ts'
+import { describeAnswer, exchangeAsJson, showExchange } from '../cli/show.ts'
+import { PlaceOrderClient } from '../client/place-order-client.ts'
+import { parseInquiryAnswer } from '../client/read-answer.ts'
 
 const options = {
   ...callerOptions,
@@ -14,40 +14,42 @@ const options = {
     help: "the order's acquirerId; else the sample's",
   },
   'psp-id': { type: 'string', value: '<id>', help: "the order's pspId; else the sample's" },
-  expect: { type: 'string', value: '<code>', help: "the order's result code hoped for; else any" },
-  json: { type: 'boolean', help: 'print what went over the wire as JSON' },
+  expect: { type: 'string', value: '<code>', help: "the order's expected result code; else any" },
+  json: { type: 'boolean', help: 'print request and answer as JSON' },
 } as const
 
 const notes = [
-  'Exits 0 when the acquirer tells how the order stands, 1 when not, 2 when the arguments make no sense.',
+  'Exits 0 when the answer has the order’s result, 1 when not, 2 on invalid arguments.',
 ]
 
 export const command: Command = {
   name: 'inquire',
-  summary: 'Asks how an order stands.',
+  summary: 'Inquires after an order.',
   async run(args, terminal) {
     if (asksForHelp(args)) {
       printHelp(this, { positionals: '<paymentId>', options, notes }, terminal)
-      return exit.good
+      return exitCode.ok
     }
     const { values, positionals } = readArgs(args, options, 1)
     const [paymentId] = positionals
-    if (paymentId === undefined) throw new UsageError('which order? inquire <paymentId>')
+    if (paymentId === undefined) throw new UsageError('missing paymentId: inquire <paymentId>')
     const ids = await idsOf(paymentId, values)
-    const caller = new Caller(await readWho(values, terminal))
+    const client = new PlaceOrderClient(await readCallerConfig(values, terminal))
     try {
-      const exchange = await caller.inquire(ids)
-      const heard = hearInquired(exchange.reply)
+      const exchange = await client.inquire(ids)
+      const parsed = parseInquiryAnswer(exchange.reply)
       if (values.json)
-        terminal.print(JSON.stringify({ result: heard, ...exchangeAsJson(exchange) }, null, 2))
+        terminal.print(JSON.stringify({ result: parsed, ...exchangeAsJson(exchange) }, null, 2))
       else {
         showExchange(exchange, terminal)
-        terminal.print(`the order  ${heardWords(heard, terminal)}`)
+        terminal.print(`the order  ${describeAnswer(parsed, terminal)}`)
       }
-      if (heard.kind !== 'RESULT') return exit.missed
-      return values.expect === undefined || values.expect === heard.code ? exit.good : exit.missed
+      if (parsed.kind !== 'RESULT') return exitCode.failed
+      return values.expect === undefined || values.expect === parsed.code
+        ? exitCode.ok
+        : exitCode.failed
     } finally {
-      await caller.close()
+      await client.close()
     }
   },
 }

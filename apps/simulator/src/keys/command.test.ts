@@ -19,7 +19,7 @@ const publicFile = () => join(dir, 'made', 'alipay-1.pub.pem')
 const make = (...args: string[]) =>
   command.run(['--out', join(dir, 'made'), ...args], recorder().terminal)
 
-test('makes an RSA pair of 2048 bits whose halves belong together', async () => {
+test('keys creates an RSA pair of 2048 bits whose halves match', async () => {
   expect(await make()).toBe(0)
   const key = createPrivateKey(await readFile(privateFile()))
   expect(key.asymmetricKeyDetails?.modulusLength).toBe(2048)
@@ -34,7 +34,7 @@ test('only the owner can read the private key', async () => {
   expect((await stat(privateFile())).mode & 0o777).toBe(0o600)
 })
 
-test('a pair that is there stays, unless --force is given', async () => {
+test('an existing pair stays, unless --force is given', async () => {
   await make()
   const before = await readFile(privateFile(), 'utf8')
   await expect(make()).rejects.toThrow(UsageError)
@@ -44,7 +44,7 @@ test('a pair that is there stays, unless --force is given', async () => {
   expect((await stat(privateFile())).mode & 0o777).toBe(0o600)
 })
 
-test('--json tells where they are', async () => {
+test('--json prints the paths of both files', async () => {
   const { terminal, out } = recorder()
   await command.run(['--out', dir, '--name', 'other', '--json'], terminal)
   expect(JSON.parse(out())).toEqual({
@@ -53,11 +53,11 @@ test('--json tells where they are', async () => {
   })
 })
 
-test('a name that leads elsewhere is refused', async () => {
+test('a name that leads to another folder is refused', async () => {
   await expect(make('--name', '../out')).rejects.toThrow(UsageError)
 })
 
-test('a folder that cannot be made is named', async () => {
+test('a folder that cannot be created is named in the error', async () => {
   await make()
   await expect(command.run(['--out', privateFile()], recorder().terminal)).rejects.toThrow('--out')
 })

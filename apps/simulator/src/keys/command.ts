@@ -2,31 +2,31 @@ import { generateKeyPair } from 'node:crypto'
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Command, exit, UsageError } from '../cli/command.ts'
+import { type Command, exitCode, UsageError } from '../cli/command.ts'
 import { asksForHelp, printHelp, readArgs } from '../cli/options.ts'
 
 /** PROTOCOL.md: 2048 bits or more. */
 const KEY_BITS = 2048
 
 const options = {
-  out: { type: 'string', value: '<dir>', default: '.data/keys', help: 'where the pair goes' },
+  out: { type: 'string', value: '<dir>', default: '.data/keys', help: 'folder for the pair' },
   name: {
     type: 'string',
     value: '<name>',
     default: 'alipay-1',
-    help: 'makes <name>.pem and <name>.pub.pem',
+    help: 'creates <name>.pem and <name>.pub.pem',
   },
-  force: { type: 'boolean', help: 'replace a pair that is there' },
+  force: { type: 'boolean', help: 'replace an existing pair' },
   json: { type: 'boolean', help: 'print the paths as JSON' },
 } as const
 
 export const command: Command = {
   name: 'keys',
-  summary: 'Makes the key pair of a caller.',
+  summary: 'Creates the key pair of a caller.',
   async run(args, terminal) {
     if (asksForHelp(args)) {
       printHelp(this, { options }, terminal)
-      return exit.good
+      return exitCode.ok
     }
     const { values } = readArgs(args, options)
     const { out, name, force = false, json = false } = values
@@ -35,21 +35,18 @@ export const command: Command = {
     const pair = await makeKeyPair(out, name, force)
     if (json) terminal.print(JSON.stringify(pair))
     else {
-      terminal.print(
-        `${terminal.paint('green', 'made')}  ${pair.privateKeyFile}  signs; keep it secret`,
-      )
-      terminal.print(
-        `${terminal.paint('green', 'made')}  ${pair.publicKeyFile}  verifies; give it to the acquirer`,
-      )
+      const created = terminal.paint('green', 'created')
+      terminal.print(`${created}  ${pair.privateKeyFile}  signs; keep it secret`)
+      terminal.print(`${created}  ${pair.publicKeyFile}  verifies; give it to the acquirer`)
     }
-    return exit.good
+    return exitCode.ok
   },
 }
 
 /**
- * Makes an RSA pair in `dir`: the private key readable for its owner only, both in PEM.
+ * Creates an RSA pair in `dir`, both in PEM; only the owner can read the private key.
  *
- * @throws UsageError when a file of the pair is there and `force` is not given, or the folder cannot be written
+ * @throws UsageError when a file of the pair exists without `force`, or `dir` cannot be written
  */
 export async function makeKeyPair(dir: string, name: string, force: boolean) {
   const pair = {
@@ -57,7 +54,7 @@ export async function makeKeyPair(dir: string, name: string, force: boolean) {
     publicKeyFile: join(dir, `${name}.pub.pem`),
   }
   for (const path of force ? [] : Object.values(pair)) {
-    if (await isThere(path)) throw new UsageError(`${path} is there already; --force replaces it`)
+    if (await exists(path)) throw new UsageError(`${path} exists already; --force replaces it`)
   }
   const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', {
     modulusLength: KEY_BITS,
@@ -76,14 +73,16 @@ export async function makeKeyPair(dir: string, name: string, force: boolean) {
   return pair
 }
 
-/** Writes beside and renames: a reader never sees half a key, and a file that was there does not lend its mode. */
+/**
+ * Writes a new file and renames it: nobody reads half a key, and an old file's mode is not kept.
+ */
 async function put(path: string, pem: string, mode: number): Promise<void> {
   await rm(`${path}.new`, { force: true })
   await writeFile(`${path}.new`, pem, { mode, flag: 'wx' })
   await rename(`${path}.new`, path)
 }
 
-const isThere = (path: string): Promise<boolean> =>
+const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
     () => false,

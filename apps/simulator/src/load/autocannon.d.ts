@@ -1,5 +1,6 @@
-// As much of autocannon 9.0.0 as connection.ts uses. Its version is pinned, because `parser`, `pipelinedRequests`,
-// `reqsMade`, `responseMax` and `histograms` are its inside, though it hands each client to `setupClient`.
+// The part of autocannon 9.0.0 that load-connection.ts uses. The version is pinned: `parser`,
+// `pipelinedRequests`, `reqsMade`, `responseMax` and `histograms` are internals, though
+// `setupClient` is given each client.
 declare module 'autocannon' {
   export type Headers = Record<string, string | string[]>
 
@@ -15,7 +16,7 @@ declare module 'autocannon' {
   export type Client = {
     /** Requests sent so far. */
     reqsMade: number
-    /** At this many requests it ends, before it sends another. 0: never. */
+    /** The client ends at this many requests, before it sends another. 0: never. */
     responseMax: number
     readonly parser: { initialize(type: 'RESPONSE'): void }
     readonly pipelinedRequests: { clear(): void }
@@ -24,17 +25,17 @@ declare module 'autocannon' {
 
   export type Histogram = { __custom: true; recordValue(): void; destroy(): void; reset(): void }
 
-  export type Options = {
+  export type CommandOptions = {
     url: string
     connections: number
-    /** Requests a second of each connection; sent back to back at the begin of each second. */
+    /** Requests a second of each connection; sent back to back at the start of each second. */
     connectionRate?: number
     ignoreCoordinatedOmission?: boolean
-    /** How many answers end it. */
+    /** Ends after so many answers. */
     amount: number
     /** Seconds. */
     timeout: number
-    /** How often it looks whether it has ended, in ms. */
+    /** How often it checks whether it has ended, in ms. */
     sampleInt: number
     tlsOptions?: object
     setupClient: (client: Client) => void
@@ -42,5 +43,8 @@ declare module 'autocannon' {
     skipAggregateResult: true
   }
 
-  export default function autocannon(options: Options, done: (error: Error | null) => void): object
+  export default function autocannon(
+    options: CommandOptions,
+    done: (error: Error | null) => void,
+  ): object
 }

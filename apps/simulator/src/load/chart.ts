@@ -1,48 +1,51 @@
-import type { Bucket, Fate } from './tally.ts'
+import type { AnswerStatus, Bucket } from './tally.ts'
 
 const WIDTH = 860
 const HEIGHT = 240
-/** Room for the axes' words, in units of the picture. */
+/** Margins for the labels of the axes, in units of the plot. */
 const left = 64
 const bottom = 28
 const top = 12
 const plotWidth = WIDTH - left - 12
 const plotHeight = HEIGHT - bottom - top
 
-/** From the ground up, so that what is good stands on the axis. */
-const stacked: readonly Fate[] = ['S', 'F', 'U', 'LOST']
+/** From the axis up: S first. */
+const stacked: readonly AnswerStatus[] = ['S', 'F', 'U', 'LOST']
 
-/** Answers a second over time, as a stack by result status. */
+/** Answers a second over time, stacked by result status. */
 export function throughputChart(buckets: readonly Bucket[], bucketS: number): string {
   const perSecond = (count: number) => count / bucketS
   const highest = Math.max(
     1,
-    ...buckets.map(({ count }) => perSecond(stacked.reduce((sum, fate) => sum + count[fate], 0))),
+    ...buckets.map(({ count }) =>
+      perSecond(stacked.reduce((sum, status) => sum + count[status], 0)),
+    ),
   )
   const ceiling = roundUp(highest)
   const y = (value: number) => top + plotHeight * (1 - value / ceiling)
   const step = plotWidth / Math.max(1, buckets.length)
   const bars = buckets.map(({ fromS, count }, at) => {
     let sum = 0
-    const parts = stacked.map((fate) => {
+    const parts = stacked.map((status) => {
       const from = y(perSecond(sum))
-      sum += count[fate]
+      sum += count[status]
       const to = y(perSecond(sum))
-      return from - to > 0
-        ? `<rect class="${fate}" x="${n(left + at * step)}" y="${n(to)}" width="${n(Math.max(step - 1, 0.5))}" height="${n(from - to)}"/>`
-        : ''
+      if (from <= to) return ''
+      const place = `x="${n(left + at * step)}" y="${n(to)}"`
+      const size = `width="${n(Math.max(step - 1, 0.5))}" height="${n(from - to)}"`
+      return `<rect class="${status}" ${place} ${size}/>`
     })
-    const words = `${fromS} s: ${stacked.map((fate) => `${nameOfFate[fate]} ${count[fate]}`).join(', ')}`
-    return `<g><title>${words}</title>${parts.join('')}</g>`
+    const counts = stacked.map((status) => `${statusNames[status]} ${count[status]}`)
+    return `<g><title>${fromS} s: ${counts.join(', ')}</title>${parts.join('')}</g>`
   })
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => ({
     at: y(part * ceiling),
-    words: `${n(part * ceiling)}`,
+    text: `${n(part * ceiling)}`,
   }))
-  return picture('Answers a second over time', ticks, buckets, bucketS, bars.join(''))
+  return plot('Answers a second over time', ticks, buckets, bucketS, bars.join(''))
 }
 
-export const nameOfFate: Readonly<Record<Fate, string>> = {
+export const statusNames: Readonly<Record<AnswerStatus, string>> = {
   S: 'S',
   F: 'F',
   U: 'U',
@@ -67,24 +70,24 @@ export function latencyChart(buckets: readonly Bucket[], bucketS: number): strin
     return `<polyline class="${name}" points="${points.join(' ')}"/>`
   })
   const hovers = buckets.map((bucket, at) => {
-    const words = lines.map((name) => `${name} ${bucket[name]?.toFixed(1) ?? '–'} ms`).join(', ')
+    const text = lines.map((name) => `${name} ${bucket[name]?.toFixed(1) ?? '–'} ms`).join(', ')
     const place = `x="${n(left + at * step)}" y="${top}" width="${n(step)}" height="${plotHeight}"`
-    return `<rect class="hover" ${place}><title>${bucket.fromS} s: ${words}</title></rect>`
+    return `<rect class="hover" ${place}><title>${bucket.fromS} s: ${text}</title></rect>`
   })
   const ticks = Array.from({ length: high - low + 1 }, (_, at) => ({
     at: y(10 ** (low + at)),
-    words: `${n(10 ** (low + at))}`,
+    text: `${n(10 ** (low + at))}`,
   }))
-  return picture('Latency over time', ticks, buckets, bucketS, drawn.join('') + hovers.join(''))
+  return plot('Latency over time', ticks, buckets, bucketS, drawn.join('') + hovers.join(''))
 }
 
-/** Seconds between two words on the time axis, and how many of them have room. */
+/** Seconds between two labels of the time axis, and how many labels fit. */
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600]
 const TIMES_MAX = 8
 
-type Tick = { at: number; words: string }
+type Tick = { at: number; text: string }
 
-function picture(
+function plot(
   title: string,
   ticks: readonly Tick[],
   buckets: readonly Bucket[],
@@ -92,9 +95,9 @@ function picture(
   body: string,
 ): string {
   const grid = ticks.map(
-    ({ at, words }) =>
+    ({ at, text }) =>
       `<line class="grid" x1="${left}" x2="${left + plotWidth}" y1="${n(at)}" y2="${n(at)}"/>` +
-      `<text x="${left - 8}" y="${n(at + 4)}" text-anchor="end">${words}</text>`,
+      `<text x="${left - 8}" y="${n(at + 4)}" text-anchor="end">${text}</text>`,
   )
   const seconds = buckets.length * bucketS
   const step = timeSteps.find((candidate) => candidate * TIMES_MAX >= seconds) ?? seconds
@@ -102,14 +105,17 @@ function picture(
     const x = left + (at * step * plotWidth) / seconds
     return `<text x="${n(x)}" y="${HEIGHT - 8}" text-anchor="middle">${n(at * step)} s</text>`
   })
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">${grid.join('')}${times.join('')}${body}</svg>`
+  return (
+    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">` +
+    `${grid.join('')}${times.join('')}${body}</svg>`
+  )
 }
 
-/** The next of 1, 2, 4, 5, 8 times a power of ten: its quarters are short numbers. */
+/** Rounds up to 1, 2, 4, 5 or 8 times a power of ten, whose quarters are short numbers. */
 function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value))
   return ([1, 2, 4, 5, 8, 10].find((factor) => factor * power >= value) ?? 10) * power
 }
 
-/** A number without digits that nobody sees. */
+/** A number with at most two decimals. */
 const n = (value: number): string => `${Number(value.toFixed(2))}`

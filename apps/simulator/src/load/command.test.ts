@@ -24,33 +24,25 @@ beforeEach(async () => {
 })
 afterEach(() => acquirer[Symbol.asyncDispose]())
 
+const callerArgs = (url = acquirer.url.href) => [
+  ...['--url', url, '--key', files.key, '--server-key', files.serverKey],
+  ...['--report', report()],
+]
 const report = () => join(dir, 'reports', 'load.html')
 
 async function run(...args: string[]) {
   const { terminal, out, err } = recorder()
-  const who = [
-    '--url',
-    acquirer.url.href,
-    '--key',
-    files.key,
-    '--server-key',
-    files.serverKey,
-    '--report',
-    report(),
-  ]
-  const code = await command.run(
-    [...who, '--time-factor', '0.001', '--connections', '4', ...args],
-    terminal,
-  )
+  const fast = ['--time-factor', '0.001', '--connections', '4']
+  const code = await command.run([...callerArgs(), ...fast, ...args], terminal)
   return { code, out: out(), err: err() }
 }
 const summaryOf = (out: string) => JSON.parse(out)
 
 describe('load', () => {
-  test('sends the mix, counts answers by code, and meets its objectives', async () => {
+  test('a run sends its mix, counts answers by code, and meets its objectives', async () => {
     const { code, out } = await run('--amount', '300', '--json', '--p99', '5000', '--u-share', '0')
     const summary = summaryOf(out)
-    expect(summary.fates.LOST).toBe(0)
+    expect(summary.statuses.LOST).toBe(0)
     expect(summary.met).toBe(true)
     expect(code).toBe(0)
     expect(summary.sent).toBeGreaterThan(280)
@@ -63,8 +55,8 @@ describe('load', () => {
     expect(summary.signatures.verified).toBe(summary.sent)
   })
 
-  test('an objective that is missed exits with 1, and the table says which', async () => {
-    acquirer.behave = () => ({ delayMs: 20 })
+  test('a missed objective exits with 1 and is named in the table', async () => {
+    acquirer.override = () => ({ delayMs: 20 })
     const { code, out } = await run('--amount', '100', '--p50', '5')
     expect(code).toBe(1)
     expect(out).toMatch(/latency p50 +≤ 5\.0 ms +\d+\.\d ms +MISSED/)
@@ -72,8 +64,8 @@ describe('load', () => {
     expect(out).toContain('OBJECTIVES MISSED')
   })
 
-  test('at a fixed rate a stall is met by all whose requests were due', async () => {
-    acquirer.behave = () => (acquirer.seen.length === 20 ? { delayMs: 900 } : {})
+  test('a stall at a fixed rate counts for every request that was due', async () => {
+    acquirer.override = () => (acquirer.received.length === 20 ? { delayMs: 900 } : {})
     const { out } = await run('--rate', '100', '--duration', '2', '--json')
     const { latency } = summaryOf(out)
     expect(latency.measured.p95).toBeLessThan(300)
@@ -81,12 +73,12 @@ describe('load', () => {
     expect(latency.corrected.max).toBe(latency.measured.max)
   })
 
-  test('orders that are open or lost are inquired after until they are final', async () => {
-    acquirer.behave = (seen, nth) => {
-      const kept = acquirer.orders.get(seen.paymentId)
+  test('orders that are open or lost are polled until they are final', async () => {
+    acquirer.override = (seen, nth) => {
+      const stored = acquirer.orders.get(seen.paymentId)
       const order = Number(seen.paymentId.slice(-9))
-      if (seen.kind === 'inquire' && kept)
-        acquirer.orders.set(seen.paymentId, { ...kept, outcome: 'SUCCESS' })
+      if (seen.kind === 'inquire' && stored)
+        acquirer.orders.set(seen.paymentId, { ...stored, outcome: 'SUCCESS' })
       if (nth > 0 || seen.kind === 'inquire') return {}
       return order % 10 === 3
         ? { code: 'PAYMENT_IN_PROCESS' }
@@ -103,15 +95,15 @@ describe('load', () => {
       '--lost-share',
       '0.2',
     )
-    expect(summaryOf(out).followed).toMatchObject({ orders: 20, S: 20, F: 0, open: 0 })
+    expect(summaryOf(out).polled).toMatchObject({ orders: 20, S: 20, F: 0, open: 0 })
     expect(code).toBe(0)
   })
 
   test('an order that stays open misses the objective', async () => {
-    acquirer.behave = ({ paymentId }) =>
+    acquirer.override = ({ paymentId }) =>
       paymentId.endsWith('5') ? { code: 'PAYMENT_IN_PROCESS' } : {}
     const { out, code } = await run('--amount', '20', '--mix', 'new=1', '--json')
-    expect(summaryOf(out).followed.open).toBe(2)
+    expect(summaryOf(out).polled.open).toBe(2)
     expect(code).toBe(1)
   })
 })
@@ -119,64 +111,54 @@ describe('load', () => {
 describe('load finds', () => {
   const mix = ['--amount', '200', '--mix', 'new=60,repeat=20,inconsistent=20', '--json']
 
-  test('an acquirer that forgets orders: another amount goes through', async () => {
-    acquirer.behave = () => ({ forget: true })
+  test('an acquirer that forgets orders and accepts another amount', async () => {
+    acquirer.override = () => ({ forget: true })
     const { code, out } = await run(...mix)
     expect(summaryOf(out).contradictions.length).toBeGreaterThan(10)
     expect(code).toBe(1)
   })
 
-  test('an acquirer that changes its mind', async () => {
-    acquirer.behave = (seen, nth) => {
+  test('an acquirer that changes a final answer', async () => {
+    acquirer.override = (seen, nth) => {
       if (nth > 0) acquirer.orders.delete(seen.paymentId)
       return nth > 0 ? { code: 'PROCESS_FAIL' } : {}
     }
     const { code, out } = await run('--amount', '200', '--mix', 'new=60,repeat=20', '--json')
-    expect(summaryOf(out).contradictions[0]).toMatchObject({ told: 'PROCESS_FAIL' })
+    expect(summaryOf(out).contradictions[0]).toMatchObject({ answer: 'PROCESS_FAIL' })
     expect(code).toBe(1)
   })
 
   test('an acquirer that signs wrongly', async () => {
-    acquirer.behave = ({ paymentId }) => ({ wrongSignature: paymentId.endsWith('4') })
+    acquirer.override = ({ paymentId }) => ({ wrongSignature: paymentId.endsWith('4') })
     const { code, out } = await run(...mix)
     expect(summaryOf(out).signatures.wrong).toBeGreaterThan(5)
     expect(code).toBe(1)
   })
 
-  test('an acquirer that does not sign, or answers with another status: that is no answer', async () => {
-    acquirer.behave = ({ paymentId }) =>
+  test('unsigned answers and other HTTP statuses, and counts them as lost', async () => {
+    acquirer.override = ({ paymentId }) =>
       paymentId.endsWith('1') ? { unsigned: true } : { httpStatus: 500 }
     const { out } = await run('--amount', '40', '--mix', 'new=1', '--json')
-    const { codes, fates } = summaryOf(out)
-    expect(fates.LOST).toBe(40)
+    const { codes, statuses } = summaryOf(out)
+    expect(statuses.LOST).toBe(40)
     expect(codes.map((count: { code: string }) => count.code)).toEqual([
       'HTTP status 500',
       'the answer is not signed',
     ])
   })
 
-  test('that nobody is there, before anything is signed', async () => {
+  test('an unreachable acquirer before it signs any request', async () => {
     const { url } = acquirer
     await acquirer[Symbol.asyncDispose]()
     const { terminal, err } = recorder()
-    const args = [
-      '--url',
-      url.href,
-      '--key',
-      files.key,
-      '--server-key',
-      files.serverKey,
-      '--report',
-      report(),
-    ]
-    expect(await command.run(args, terminal)).toBe(1)
+    expect(await command.run(callerArgs(url.href), terminal)).toBe(1)
     expect(err()).toContain('ECONNREFUSED')
     acquirer = await new SmallAcquirer(keys).listen()
   })
 })
 
 describe('the report', () => {
-  test('is one page that needs nothing else, with the verdict, both plots and the tables', async () => {
+  test('is one page with the verdict, both plots and the tables, and no other file', async () => {
     const { out } = await run('--amount', '100', '--p99', '0')
     expect(out).toContain(report())
     const html = await readFile(report(), 'utf8')
@@ -187,20 +169,11 @@ describe('the report', () => {
     expect(html).not.toMatch(/<script|<link|src=|@import|url\(/)
   })
 
-  test('says nothing in HTML of its own that the acquirer put into an answer', async () => {
+  test('escapes what comes from outside', async () => {
     const { terminal } = recorder()
     const evil = `${acquirer.url.href}?<img>`
-    const args = [
-      '--url',
-      evil,
-      '--key',
-      files.key,
-      '--server-key',
-      files.serverKey,
-      '--report',
-      report(),
-    ]
-    await command.run([...args, '--amount', '5', '--mix', 'new=1', '--time-factor', '0'], terminal)
+    const args = ['--amount', '5', '--mix', 'new=1', '--time-factor', '0']
+    await command.run([...callerArgs(evil), ...args], terminal)
     expect(await readFile(report(), 'utf8')).not.toContain('<img>')
   })
 })

@@ -1,73 +1,68 @@
-import { readWho } from '../cli/caller-options.ts'
-import { type Command, exit, UsageError } from '../cli/command.ts'
-import { asksForHelp, numberOf, printHelp, readArgs } from '../cli/options.ts'
+import { readCallerConfig } from '../cli/caller-options.ts'
+import { type Command, exitCode, noResult, UsageError, untilInterrupted } from '../cli/command.ts'
+import { asksForHelp, printHelp, readArgs, readNumber } from '../cli/options.ts'
 import { readSample } from '../cli/sample-order.ts'
-import { writeNamed } from '../cli/write-named.ts'
+import { writeOptionFile } from '../cli/write-option-file.ts'
 import { loadOptions, readObjectives, readSetup } from './load-options.ts'
+import { openTemplate } from './order-template.ts'
 import { printSummary } from './print-summary.ts'
-import { openRecipe } from './recipe.ts'
 import { reportHtml } from './report.ts'
-import { NobodyAnswers, runLoad } from './run-load.ts'
+import { runLoad } from './run-load.ts'
 
 const notes = [
-  'All requests are signed before the clock starts. Orders whose answer is lost or U are inquired after, as Alipay+ does.',
-  'Exits 0 when all objectives are met, 1 when not or when nobody answers, 2 when the arguments make no sense.',
+  'All requests are signed before the clock starts. Orders whose answer is lost or U are polled,',
+  'as Alipay+ does.',
+  'Exits 0 when all objectives are met, 1 when not or when nobody answers, 2 on invalid arguments.',
 ]
 
 export const command: Command = {
   name: 'load',
-  summary: 'Sends many orders, and judges the answers by objectives.',
+  summary: 'Sends many orders and judges the answers by objectives.',
   async run(args, terminal) {
     if (asksForHelp(args)) {
       printHelp(this, { options: loadOptions, notes }, terminal)
-      return exit.good
+      return exitCode.ok
     }
     const { values } = readArgs(args, loadOptions)
     const setup = readSetup(values)
     const objectives = readObjectives(values)
-    const timeFactor = numberOf('time-factor', values['time-factor'])
-    const customers = numberOf('customers', values.customers ?? `${Math.ceil(setup.amount / 10)}`, {
-      min: 1,
-      whole: true,
-    })
-    const recipe = openRecipe((await readSample(values.sample)).fields, customers)
-    const who = await readWho(values, terminal)
-    if (who.inquiryUrl.origin !== who.url.origin && setup.mix.inquiry > 0) {
+    const timeFactor = readNumber('time-factor', values['time-factor'])
+    const customers = readNumber(
+      'customers',
+      values.customers ?? `${Math.ceil(setup.amount / 10)}`,
+      {
+        min: 1,
+        whole: true,
+      },
+    )
+    const template = openTemplate((await readSample(values.sample)).fields, customers)
+    const config = await readCallerConfig(values, terminal)
+    if (config.inquiryUrl.origin !== config.url.origin && setup.mix.inquiry > 0) {
       throw new UsageError(
-        '--inquiry-url: load needs it on the same host as --url, or --mix without inquiry',
+        '--inquiry-url: load needs the host of --url here, or a --mix without inquiry',
       )
     }
-    const stop = new AbortController()
-    const onSignal = () => stop.abort(new Stopped())
-    process.once('SIGINT', onSignal)
     try {
-      const summary = await runLoad({
-        who,
-        recipe,
-        setup: { ...setup, url: who.url.href },
-        objectives,
-        timeFactor,
-        signal: stop.signal,
-        terminal,
+      return await untilInterrupted('stopped before the first request', async (signal) => {
+        const summary = await runLoad({
+          config,
+          template,
+          setup: { ...setup, url: config.url.href },
+          objectives,
+          timeFactor,
+          signal,
+          terminal,
+        })
+        await writeOptionFile('report', values.report, reportHtml(summary))
+        if (values.json) terminal.print(JSON.stringify(summary, null, 2))
+        else {
+          printSummary(summary, terminal)
+          terminal.print(`\nreport     ${values.report}`)
+        }
+        return summary.met ? exitCode.ok : exitCode.failed
       })
-      await writeNamed('report', values.report, reportHtml(summary))
-      if (values.json) terminal.print(JSON.stringify(summary, null, 2))
-      else {
-        printSummary(summary, terminal)
-        terminal.print(`\nreport     ${values.report}`)
-      }
-      return summary.met ? exit.good : exit.missed
     } catch (error) {
-      if (!(error instanceof NobodyAnswers) && !(error instanceof Stopped)) throw error
-      terminal.note(`${terminal.paint('red', error.message)}`)
-      return exit.missed
-    } finally {
-      process.removeListener('SIGINT', onSignal)
+      return noResult(error, terminal)
     }
   },
-}
-
-/** Somebody pressed Ctrl-C. */
-class Stopped extends Error {
-  override message = 'stopped before the first request'
 }

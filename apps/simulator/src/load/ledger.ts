@@ -1,73 +1,78 @@
 import type { ParsedAnswer } from '../client/read-answer.ts'
-import type { Kind } from './mix.ts'
+import type { RequestKind } from './mix.ts'
 
-/** An answer that breaks a promise of the protocol to an earlier one. */
-export type Contradiction = { paymentId: string; told: string; before: string }
+/** An answer that contradicts an earlier one about the same order. */
+export type Contradiction = { paymentId: string; answer: string; earlier: string }
 
-const words = (heard: ParsedAnswer): string =>
-  heard.kind === 'RESULT'
-    ? [heard.code, heard.paymentRequestId].filter(Boolean).join(' ')
-    : heard.kind
+const describe = (parsed: ParsedAnswer): string =>
+  parsed.kind === 'RESULT'
+    ? [parsed.code, parsed.paymentRequestId].filter(Boolean).join(' ')
+    : parsed.kind
 
-type Final = { heard: Extract<ParsedAnswer, { kind: 'RESULT' }>; toldAt: number }
+type Final = { parsed: Extract<ParsedAnswer, { kind: 'RESULT' }>; answeredAt: number }
 
 /**
- * Remembers what was told of each order, and finds contradictions (PROTOCOL.md, idempotency): a final answer is
- * repeated for ever with the same paymentRequestId, and a repeat with another amount is refused.
+ * Remembers the final answer of each order and finds contradictions (PROTOCOL.md, Idempotency): a
+ * final answer never changes, nor does its paymentRequestId, and a repeat with another amount is
+ * refused.
  */
 export class Ledger {
   readonly contradictions: Contradiction[] = []
   readonly #finals = new Map<string, Final>()
 
-  /** Whether a final answer is known of this order. */
+  /** Whether this order has a final answer. */
   isFinal(paymentId: string): boolean {
     return this.#finals.has(paymentId)
   }
 
-  /** Takes down what was told; `askedAt` and `toldAt` in ms of one clock. */
-  tell(
+  /** Records an answer; `sentAt` and `answeredAt` in ms of one clock. */
+  record(
     paymentId: string,
-    kind: Kind,
-    heard: ParsedAnswer,
-    { askedAt, toldAt }: { askedAt: number; toldAt: number },
+    kind: RequestKind,
+    parsed: ParsedAnswer,
+    { sentAt, answeredAt }: { sentAt: number; answeredAt: number },
   ): void {
-    if (heard.kind === 'NOTHING') return
+    if (parsed.kind === 'NOTHING') return
     const final = this.#finals.get(paymentId)
-    if (final !== undefined && contradicts(kind, heard, final, askedAt)) {
-      this.contradictions.push({ paymentId, told: words(heard), before: words(final.heard) })
+    if (final !== undefined && contradicts(kind, parsed, final, sentAt)) {
+      this.contradictions.push({
+        paymentId,
+        answer: describe(parsed),
+        earlier: describe(final.parsed),
+      })
     }
     if (
       kind === 'inconsistent' ||
-      heard.kind !== 'RESULT' ||
-      heard.status === 'U' ||
+      parsed.kind !== 'RESULT' ||
+      parsed.status === 'U' ||
       final !== undefined
     )
       return
-    this.#finals.set(paymentId, { heard, toldAt })
+    this.#finals.set(paymentId, { parsed, answeredAt })
   }
 }
 
 function contradicts(
-  kind: Kind,
-  heard: ParsedAnswer,
-  { heard: before, toldAt }: Final,
-  askedAt: number,
+  kind: RequestKind,
+  parsed: ParsedAnswer,
+  { parsed: before, answeredAt }: Final,
+  sentAt: number,
 ): boolean {
-  if (kind === 'inconsistent') return acceptsOtherTerms(before, heard)
-  const askedAfter = askedAt >= toldAt
-  // A refusal before the claim leaves no trace; a success does.
-  if (heard.kind !== 'RESULT')
-    return heard.kind === 'NO_ORDER' && askedAfter && before.status === 'S'
-  // Other U codes say nothing of the order.
-  if (heard.status === 'U') return heard.code === 'PAYMENT_IN_PROCESS' && askedAfter
+  if (kind === 'inconsistent') return acceptsOtherTerms(before, parsed)
+  const sentAfter = sentAt >= answeredAt
+  // Some refusals are not stored; a success always is.
+  if (parsed.kind !== 'RESULT')
+    return parsed.kind === 'NO_ORDER' && sentAfter && before.status === 'S'
+  // Other U codes say nothing about the order.
+  if (parsed.status === 'U') return parsed.code === 'PAYMENT_IN_PROCESS' && sentAfter
   return (
-    heard.code !== before.code ||
-    (before.status === 'S' && heard.paymentRequestId !== before.paymentRequestId)
+    parsed.code !== before.code ||
+    (before.status === 'S' && parsed.paymentRequestId !== before.paymentRequestId)
   )
 }
 
-/** Only what was placed is sure to be kept: some refusals leave no trace, and then other terms are a new order. */
-function acceptsOtherTerms(before: Final['heard'], heard: ParsedAnswer): boolean {
-  if (before.status !== 'S' || heard.kind !== 'RESULT') return false
-  return heard.status !== 'U' && heard.code !== 'REPEAT_REQ_INCONSISTENT'
+/** Only after S: an acquirer may not store a refusal, and then other terms are a new order. */
+function acceptsOtherTerms(before: Final['parsed'], parsed: ParsedAnswer): boolean {
+  if (before.status !== 'S' || parsed.kind !== 'RESULT') return false
+  return parsed.status !== 'U' && parsed.code !== 'REPEAT_REQ_INCONSISTENT'
 }

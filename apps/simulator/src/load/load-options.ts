@@ -1,5 +1,5 @@
 import { callerOptions } from '../cli/caller-options.ts'
-import { numberOf, type Option } from '../cli/options.ts'
+import { type CommandOption, readNumber } from '../cli/options.ts'
 import { parseMix } from './mix.ts'
 import type { Measures, Objective } from './objectives.ts'
 import type { Setup } from './summary.ts'
@@ -7,11 +7,11 @@ import type { Setup } from './summary.ts'
 /** Signed requests are kept in memory until they are sent, at some 3 KiB each. */
 const AMOUNT_MAX = 200_000
 const CONNECTIONS_MAX = 2_000
-/** A run that has only an amount ends when all is sent, or after so many seconds. */
+/** A run with only an amount ends when all requests are sent, or after so many seconds. */
 const DURATION_S_MAX = 3_600
-/** In a closed loop nobody knows beforehand how many will be sent. */
-const AMOUNT_UNLESS_GIVEN = 10_000
-const DURATION_S_UNLESS_GIVEN = 10
+/** How many requests a closed loop signs by default: its rate is not known beforehand. */
+const AMOUNT_DEFAULT = 10_000
+const DURATION_S_DEFAULT = 10
 
 const objectiveOptions = {
   p50: { type: 'string', value: '<ms>', help: 'objective: latency of 50 %, at most' },
@@ -22,23 +22,27 @@ const objectiveOptions = {
   'u-share': {
     type: 'string',
     value: '<0..1>',
-    help: 'objective: answers U, of orders and repeats sent',
+    help: 'objective: share of U in answers to orders and repeats',
   },
-  'f-share': { type: 'string', value: '<0..1>', help: 'objective: answers F, of new orders' },
+  'f-share': {
+    type: 'string',
+    value: '<0..1>',
+    help: 'objective: share of F in answers to new orders',
+  },
   'lost-share': {
     type: 'string',
     value: '<0..1>',
     default: '0',
-    help: 'objective: no answer, of all requests',
+    help: 'objective: share of requests without an answer',
   },
   'open-share': {
     type: 'string',
     value: '<0..1>',
     default: '0',
-    help: 'objective: never final, of new orders',
+    help: 'objective: share of new orders that stay open',
   },
   'rate-min': { type: 'string', value: '<n>', help: 'objective: answers a second, at least' },
-} as const satisfies Record<string, Option>
+} as const satisfies Record<string, CommandOption>
 
 type ObjectiveOption = keyof typeof objectiveOptions
 
@@ -62,23 +66,23 @@ export const loadOptions = {
     type: 'string',
     value: '<n>',
     default: '20',
-    help: 'connections, each with one request on its way',
+    help: 'connections, each with one request in flight',
   },
   duration: {
     type: 'string',
     value: '<s>',
-    help: `how long; else until --amount is sent, or ${DURATION_S_UNLESS_GIVEN} s`,
+    help: `how long; else until --amount is sent, or ${DURATION_S_DEFAULT} s`,
   },
   amount: {
     type: 'string',
     value: '<n>',
-    help: `requests to sign; else --rate times --duration, or ${AMOUNT_UNLESS_GIVEN}`,
+    help: `requests to sign; else --rate times --duration, or ${AMOUNT_DEFAULT}`,
   },
   mix: {
     type: 'string',
     value: '<shares>',
     default: 'new=90,repeat=6,inconsistent=2,inquiry=2',
-    help: 'what is sent',
+    help: 'shares of the request kinds',
   },
   customers: {
     type: 'string',
@@ -96,10 +100,10 @@ export const loadOptions = {
     type: 'string',
     value: '<html>',
     default: '.reports/load.html',
-    help: 'where the report goes',
+    help: 'path of the report',
   },
-  json: { type: 'boolean', help: 'print the outcome as JSON' },
-} as const satisfies Record<string, Option>
+  json: { type: 'boolean', help: 'print the summary as JSON' },
+} as const satisfies Record<string, CommandOption>
 
 type SetupValues = {
   rate?: string
@@ -111,7 +115,7 @@ type SetupValues = {
 }
 
 /**
- * Reads how the run is to be made.
+ * Reads the setup of the run.
  *
  * @throws UsageError
  */
@@ -120,16 +124,15 @@ export function readSetup(values: SetupValues): Setup {
     const text = values[option]
     return text === undefined
       ? undefined
-      : numberOf(option, text, { min: 1, max, whole: option !== 'duration' })
+      : readNumber(option, text, { min: 1, max, whole: option !== 'duration' })
   }
   const rate = number('rate', AMOUNT_MAX)
   const givenAmount = number('amount', AMOUNT_MAX)
   const givenS = number('duration', DURATION_S_MAX)
   const durationS = givenS ?? durationFor(rate, givenAmount)
-  const amount =
-    givenAmount ?? (rate === undefined ? AMOUNT_UNLESS_GIVEN : Math.ceil(rate * durationS))
-  numberOf('amount', `${amount}`, { max: AMOUNT_MAX })
-  const connections = numberOf('connections', values.connections, {
+  const amount = givenAmount ?? (rate === undefined ? AMOUNT_DEFAULT : Math.ceil(rate * durationS))
+  readNumber('amount', `${amount}`, { max: AMOUNT_MAX })
+  const connections = readNumber('connections', values.connections, {
     min: 1,
     max: CONNECTIONS_MAX,
     whole: true,
@@ -145,12 +148,12 @@ export function readSetup(values: SetupValues): Setup {
 }
 
 function durationFor(rate: number | undefined, amount: number | undefined): number {
-  if (amount === undefined) return DURATION_S_UNLESS_GIVEN
+  if (amount === undefined) return DURATION_S_DEFAULT
   return rate === undefined ? DURATION_S_MAX : Math.ceil(amount / rate)
 }
 
 /**
- * Reads what the run is judged by. Contradictions and wrong signatures are never good.
+ * Reads the objectives. Contradictions and wrong signatures are never permitted.
  *
  * @throws UsageError
  */
@@ -160,7 +163,7 @@ export function readObjectives(values: { [O in ObjectiveOption]?: string }): Obj
     const text = known && values[known]
     if (known === undefined || text === undefined) return []
     const max = known.endsWith('share') ? 1 : undefined
-    const bound = numberOf(known, text, max === undefined ? {} : { max })
+    const bound = readNumber(known, text, max === undefined ? {} : { max })
     return [
       { measure: measureOf[known], bound, side: known === 'rate-min' ? 'AT_LEAST' : 'AT_MOST' },
     ]

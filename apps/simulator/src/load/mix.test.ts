@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../cli/command.ts'
-import { kinds, parseMix, plan } from './mix.ts'
+import { parseMix, planRequests, requestKinds } from './mix.ts'
 
 describe('parseMix', () => {
-  test('reads shares by name; what is not named has none', () => {
+  test('parses shares by name; a kind that is not named has none', () => {
     expect(parseMix('new=9, inquiry=0.5')).toEqual({
       new: 9,
       repeat: 0,
@@ -29,13 +29,13 @@ const anyMix = fc.record({
 
 describe('a plan', () => {
   test('has the shares of its mix', () => {
-    const planned = plan(10_000, { new: 90, repeat: 6, inconsistent: 2, inquiry: 2 }, 40)
-    const counts = kinds.map((kind) => planned.filter((one) => one.kind === kind).length)
+    const planned = planRequests(10_000, { new: 90, repeat: 6, inconsistent: 2, inquiry: 2 }, 40)
+    const counts = requestKinds.map((kind) => planned.filter((one) => one.kind === kind).length)
     expect(counts).toEqual([9000, 600, 200, 200])
   })
 
-  test('has the same mix in every stretch', () => {
-    const planned = plan(2000, { new: 80, repeat: 20, inconsistent: 0, inquiry: 0 }, 10)
+  test('has the same mix in every part', () => {
+    const planned = planRequests(2000, { new: 80, repeat: 20, inconsistent: 0, inquiry: 0 }, 10)
     for (let at = 100; at + 100 <= planned.length; at += 100) {
       const repeats = planned.slice(at, at + 100).filter(({ kind }) => kind === 'repeat').length
       expect(repeats).toBeGreaterThanOrEqual(18)
@@ -43,14 +43,14 @@ describe('a plan', () => {
     }
   })
 
-  test('is never about an order before so many later ones, and numbers new orders from 0', () => {
+  test('repeats an order only after a gap, and numbers new orders from 0', () => {
     fc.assert(
       fc.property(
         anyMix,
         fc.integer({ min: 0, max: 300 }),
         fc.integer({ min: 0, max: 20 }),
         (mix, amount, gap) => {
-          const planned = plan(amount, mix, gap)
+          const planned = planRequests(amount, mix, gap)
           expect(planned).toHaveLength(amount)
           let orders = 0
           for (const { kind, order } of planned) {

@@ -1,20 +1,20 @@
 import { UsageError } from '../cli/command.ts'
 
 /**
- * What a request of the load is: a new order; the same order again; it again with another amount, which must be refused;
- * or an inquiry after it.
+ * The kinds of requests: a new order; the same order again; the same with another amount, which
+ * must be refused; an inquiry after it.
  */
-export const kinds = ['new', 'repeat', 'inconsistent', 'inquiry'] as const
-export type Kind = (typeof kinds)[number]
+export const requestKinds = ['new', 'repeat', 'inconsistent', 'inquiry'] as const
+export type RequestKind = (typeof requestKinds)[number]
 
 /** Shares of the kinds, in any unit. */
-export type Mix = Record<Kind, number>
+export type Mix = Record<RequestKind, number>
 
-/** A request to make: of which order (counted from 0), and what. */
-export type Planned = { kind: Kind; order: number }
+/** A planned request; orders are counted from 0. */
+export type PlannedRequest = { kind: RequestKind; order: number }
 
 /**
- * Reads `new=90,repeat=6,inconsistent=2,inquiry=2`; a kind that is not named has no share.
+ * Parses `new=90,repeat=6,inconsistent=2,inquiry=2`; a kind that is not named has no share.
  *
  * @throws UsageError
  */
@@ -22,39 +22,40 @@ export function parseMix(text: string): Mix {
   const mix: Mix = { new: 0, repeat: 0, inconsistent: 0, inquiry: 0 }
   for (const pair of text.split(',')) {
     const [name = '', share = ''] = pair.split('=').map((word) => word.trim())
-    const kind = kinds.find((candidate) => candidate === name)
+    const kind = requestKinds.find((candidate) => candidate === name)
     if (kind === undefined)
-      throw new UsageError(`--mix ${text}: '${name}' is none of ${kinds.join(', ')}`)
+      throw new UsageError(`--mix ${text}: '${name}' is not one of ${requestKinds.join(', ')}`)
     if (!/^\d+(\.\d+)?$/.test(share))
-      throw new UsageError(`--mix ${text}: the share of ${name} is no number`)
+      throw new UsageError(`--mix ${text}: the share of ${name} is not a number`)
     mix[kind] = Number(share)
   }
   if (mix.new === 0)
     throw new UsageError(
-      `--mix ${text}: without new orders there is nothing to repeat or to ask for`,
+      `--mix ${text}: without new orders there is nothing to repeat or to inquire after`,
     )
   return mix
 }
 
 /**
- * Plans `amount` requests. Kinds are spread evenly, so that every stretch of the run has the same mix. What is about
- * an order comes at least `gap` new orders after it; until so many are there, only new ones are planned.
+ * Plans `amount` requests. Kinds are spread evenly, so that every part of the run has the same mix.
+ * A repeat or inquiry comes at least `gap` new orders after its order; before that only new orders
+ * are planned.
  */
-export function plan(amount: number, mix: Mix, gap: number): Planned[] {
-  const total = kinds.reduce((sum, kind) => sum + mix[kind], 0)
+export function planRequests(amount: number, mix: Mix, gap: number): PlannedRequest[] {
+  const total = requestKinds.reduce((sum, kind) => sum + mix[kind], 0)
   const due: Mix = { new: 0, repeat: 0, inconsistent: 0, inquiry: 0 }
-  const planned: Planned[] = []
+  const planned: PlannedRequest[] = []
   let orders = 0
   let about = 0
   for (let at = 0; at < amount; at += 1) {
-    for (const kind of kinds) due[kind] += mix[kind] / total
-    const wanted = kinds.reduce((most, kind) => (due[kind] > due[most] ? kind : most), 'new')
+    for (const kind of requestKinds) due[kind] += mix[kind] / total
+    const wanted = requestKinds.reduce((most, kind) => (due[kind] > due[most] ? kind : most), 'new')
     const known = orders - gap
     const kind = known > 0 ? wanted : 'new'
     due[kind] -= 1
     if (kind === 'new') planned.push({ kind, order: orders++ })
     else {
-      about = (about + 1) % known // One after the other, and from the first again: repeats come soon and late.
+      about = (about + 1) % known // Round robin: some repeats come soon, others late.
       planned.push({ kind, order: about })
     }
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { judgeObjectives, type Measures, type Objective, valueWords } from './objectives.ts'
+import { formatValue, judgeObjectives, type Measures, type Objective } from './objectives.ts'
 
 const measures: Measures = {
   p50: 2,
@@ -37,6 +37,6 @@ test.each<[keyof Measures, number | null, string]>([
   ['rate', 1999.6, '2000/s'],
   ['contradictions', 3, '3'],
   ['max', null, 'not measured'],
-])('%s %s is told as %s', (measure, value, words) => {
-  expect(valueWords(measure, value)).toBe(words)
+])('%s %s is printed as %s', (measure, value, words) => {
+  expect(formatValue(measure, value)).toBe(words)
 })

@@ -1,4 +1,6 @@
-/** What a run is measured by. Latencies in ms, corrected; shares from 0 to 1; rate in answers a second. */
+/**
+ * The measures of a run. Latencies in ms, corrected; shares from 0 to 1; rate in answers a second.
+ */
 export type Measures = {
   p50: number | null
   p95: number | null
@@ -14,14 +16,14 @@ export type Measures = {
   wrongSignatures: number
 }
 
-/** The bound of a measure, and on which side of it is good. */
+/** The bound of a measure, and whether it is an upper or a lower one. */
 export type Objective = { measure: keyof Measures; bound: number; side: 'AT_MOST' | 'AT_LEAST' }
 
-/** An objective, what was got, and whether that meets it. What could not be measured meets nothing. */
-export type Verdict = Objective & { got: number | null; met: boolean }
+/** An objective and what was measured. A value that could not be measured does not meet it. */
+export type JudgedObjective = Objective & { got: number | null; met: boolean }
 
-/** How each measure is named to people, and its unit. */
-export const titles: Readonly<
+/** The title of each measure in reports, and its unit. */
+export const measureTitles: Readonly<
   Record<keyof Measures, { title: string; unit: 'ms' | '%' | '/s' | '' }>
 > = {
   p50: { title: 'latency p50', unit: 'ms' },
@@ -32,13 +34,16 @@ export const titles: Readonly<
   uShare: { title: 'share of U', unit: '%' },
   fShare: { title: 'share of F among new orders', unit: '%' },
   lostShare: { title: 'share of requests without an answer', unit: '%' },
-  openShare: { title: 'share of orders without a final answer in the end', unit: '%' },
+  openShare: { title: 'share of orders that stay open', unit: '%' },
   rate: { title: 'answers', unit: '/s' },
   contradictions: { title: 'contradictions', unit: '' },
   wrongSignatures: { title: 'wrong signatures', unit: '' },
 }
 
-export function judgeObjectives(objectives: readonly Objective[], measures: Measures): Verdict[] {
+export function judgeObjectives(
+  objectives: readonly Objective[],
+  measures: Measures,
+): JudgedObjective[] {
   return objectives.map((objective) => {
     const got = measures[objective.measure]
     return { ...objective, got, met: got !== null && isMet(objective, got) }
@@ -48,15 +53,15 @@ export function judgeObjectives(objectives: readonly Objective[], measures: Meas
 const isMet = ({ side, bound }: Objective, got: number): boolean =>
   side === 'AT_MOST' ? got <= bound : got >= bound
 
-/** A measure's value with its unit, for people. */
-export function valueWords(measure: keyof Measures, value: number | null): string {
+/** A value with its unit. */
+export function formatValue(measure: keyof Measures, value: number | null): string {
   if (value === null) return 'not measured'
-  const { unit } = titles[measure]
+  const { unit } = measureTitles[measure]
   if (unit === '%') return `${Number((value * 100).toPrecision(3))} %`
-  if (unit === 'ms') return `${ms(value)} ms`
+  if (unit === 'ms') return `${formatMs(value)} ms`
   return unit === '/s' ? `${Math.round(value)}/s` : `${value}`
 }
 
-/** A latency for people: tenths below 100 ms, whole ms above. */
-export const ms = (value: number): string =>
+/** A latency: tenths below 100 ms, whole ms above. */
+export const formatMs = (value: number): string =>
   value < 100 ? value.toFixed(1) : Math.round(value).toString()

@@ -1,78 +1,75 @@
-import { type CallOptions, followOrder } from '../client/call-place-order.ts'
-import type { Caller } from '../client/caller.ts'
+import { type CallOptions, pollOrder } from '../client/call-place-order.ts'
+import type { PlaceOrderClient } from '../client/place-order-client.ts'
 import type { Ledger } from './ledger.ts'
-import { bodyOf, idsOf, type Recipe } from './recipe.ts'
+import { type OrderTemplate, orderIds, requestBody } from './order-template.ts'
 
-/** Orders followed at once: each costs signatures and connections of the machine that measures. */
+/** Orders polled at once: each costs this machine signatures and connections. */
 const AT_ONCE_MAX = 128
 
-/** How the orders ended that were not final when they were first answered. */
-export type Followed = { orders: number; S: number; F: number; open: number; slowestS: number }
+/** How the orders ended whose first answer was not final. */
+export type PollResults = { orders: number; S: number; F: number; open: number; slowestS: number }
 
-export type FollowerOptions = {
-  recipe: Recipe
-  caller: Pick<Caller, 'place' | 'inquire'>
+export type PollerOptions = {
+  template: OrderTemplate
+  client: Pick<PlaceOrderClient, 'place' | 'inquire'>
   ledger: Ledger
   timeFactor: CallOptions['timeFactor']
   signal: AbortSignal
 }
 
-/** Does for each order that is open what Alipay+ does: inquires on the schedule, until S or F. */
-export class Follower {
-  readonly followed: Followed = { orders: 0, S: 0, F: 0, open: 0, slowestS: 0 }
-  readonly #options: FollowerOptions
+/** Inquires after each open order on Alipay+'s schedule, until S or F. */
+export class Poller {
+  readonly polled: PollResults = { orders: 0, S: 0, F: 0, open: 0, slowestS: 0 }
+  readonly #options: PollerOptions
   readonly #waiting: number[] = []
-  readonly #lanes = new Set<Promise<void>>()
+  readonly #running = new Set<Promise<void>>()
 
-  constructor(options: FollowerOptions) {
+  constructor(options: PollerOptions) {
     this.#options = options
   }
 
-  follow(order: number): void {
-    this.followed.orders += 1
+  poll(order: number): void {
+    this.polled.orders += 1
     this.#waiting.push(order)
-    if (this.#lanes.size >= AT_ONCE_MAX) return
-    const lane = this.#run().finally(() => this.#lanes.delete(lane))
-    this.#lanes.add(lane)
+    if (this.#running.size >= AT_ONCE_MAX) return
+    const running = this.#run().finally(() => this.#running.delete(running))
+    this.#running.add(running)
   }
 
-  /** When all are through. What is cut short by the signal counts as open. */
-  async done(): Promise<Followed> {
-    while (this.#lanes.size > 0) await Promise.all(this.#lanes)
-    return this.followed
+  /** Resolves when all orders are polled. Orders that the signal aborts count as open. */
+  async done(): Promise<PollResults> {
+    while (this.#running.size > 0) await Promise.all(this.#running)
+    return this.polled
   }
 
   async #run(): Promise<void> {
     for (let order = this.#waiting.shift(); order !== undefined; order = this.#waiting.shift())
-      await this.#one(order)
+      await this.#poll(order)
   }
 
-  async #one(order: number): Promise<void> {
-    const { recipe, caller, ledger, timeFactor, signal } = this.#options
+  async #poll(order: number): Promise<void> {
+    const { template, client, ledger, timeFactor, signal } = this.#options
     const startedAt = performance.now()
-    const ids = idsOf(recipe, order)
-    const call = { body: bodyOf(recipe, { kind: 'new', order }), ids }
+    const ids = orderIds(template, order)
+    const call = { body: requestBody(template, { kind: 'new', order }), ids }
     try {
-      const { final } = await followOrder(call, caller, {
+      const { final } = await pollOrder(call, client, {
         timeFactor,
         signal,
-        onStep: ({ kind, exchange, heard }) => {
-          const toldAt = performance.now()
-          const askedAt = toldAt - exchange.tookMs
-          ledger.tell(ids.paymentId, kind === 'INQUIRE' ? 'inquiry' : 'repeat', heard, {
-            askedAt,
-            toldAt,
+        onStep: ({ kind, exchange, parsed }) => {
+          const answeredAt = performance.now()
+          const sentAt = answeredAt - exchange.tookMs
+          ledger.record(ids.paymentId, kind === 'INQUIRE' ? 'inquiry' : 'repeat', parsed, {
+            sentAt,
+            answeredAt,
           })
         },
       })
-      this.followed[final?.status ?? 'open'] += 1
+      this.polled[final?.status ?? 'open'] += 1
     } catch (error) {
       if (!signal.aborted) throw error
-      this.followed.open += 1
+      this.polled.open += 1
     }
-    this.followed.slowestS = Math.max(
-      this.followed.slowestS,
-      (performance.now() - startedAt) / 1000,
-    )
+    this.polled.slowestS = Math.max(this.polled.slowestS, (performance.now() - startedAt) / 1000)
   }
 }

@@ -1,36 +1,36 @@
 import { type Terminal, table } from '../cli/terminal.ts'
-import type { Ending } from './fire.ts'
-import { kinds } from './mix.ts'
-import { ms, titles, valueWords } from './objectives.ts'
-import { ranks } from './percentiles.ts'
+import { requestKinds } from './mix.ts'
+import { formatMs, formatValue, measureTitles } from './objectives.ts'
+import { percentileRanks } from './percentiles.ts'
+import type { EndReason } from './send-load.ts'
 import type { Setup, Summary } from './summary.ts'
-import { type Fate, type Latency, nameOf } from './tally.ts'
+import { type AnswerStatus, type Latency, percentileName } from './tally.ts'
 
-/** Why a run ended, for people. */
-export const endingWords: Readonly<Record<Ending, string>> = {
-  TIME: 'its time was over',
-  ALL_SENT: 'all was sent',
-  STOPPED: 'it was stopped',
-  GIVEN_UP: 'nobody answered any more',
+/** Why a run ended, as reports say it. */
+export const endReasonText: Readonly<Record<EndReason, string>> = {
+  TIME: 'ended on time',
+  ALL_SENT: 'ended when all requests were sent',
+  STOPPED: 'was stopped',
+  UNREACHABLE: 'ended because nobody answered any more',
 }
 
-/** How a run was made, in a line. */
-export function setupWords({ rate, connections, mix }: Setup): string {
+/** The setup of a run in a line. */
+export function describeSetup({ rate, connections, mix }: Setup): string {
   const how = rate === null ? 'closed loop' : `${rate} requests/s`
-  const shares = kinds.filter((kind) => mix[kind] > 0).map((kind) => `${kind} ${mix[kind]}`)
+  const shares = requestKinds.filter((kind) => mix[kind] > 0).map((kind) => `${kind} ${mix[kind]}`)
   return `${how}, ${connections} connections, mix ${shares.join(', ')}`
 }
 
 const colours = { S: 'green', F: 'red', U: 'yellow', LOST: 'red' } as const satisfies Record<
-  Fate,
+  AnswerStatus,
   string
 >
 
 /** Prints answers by code, latencies and the verdict. */
 export function printSummary(summary: Summary, terminal: Terminal): void {
   const { setup, sent, seconds, ending } = summary
-  terminal.print(`${terminal.paint('bold', setup.url)}  ${setupWords(setup)}`)
-  terminal.print(`${sent} requests in ${seconds.toFixed(1)} s; ${endingWords[ending]}\n`)
+  terminal.print(`${terminal.paint('bold', setup.url)}  ${describeSetup(setup)}`)
+  terminal.print(`${sent} requests in ${seconds.toFixed(1)} s; the run ${endReasonText[ending]}\n`)
   for (const part of [codeTable, latencyTable, endTable, verdictTable]) {
     for (const line of part(summary, terminal)) terminal.print(line)
     terminal.print()
@@ -44,11 +44,11 @@ export function printSummary(summary: Summary, terminal: Terminal): void {
 function codeTable({ codes, sent }: Summary, terminal: Terminal): string[] {
   const right = (title: string) => ({ title, align: 'right' as const })
   return table(
-    [{ title: 'answer' }, { title: '' }, ...kinds.map(right), right('all'), right('share')],
-    codes.map(({ code, fate, byKind, total }) => [
+    [{ title: 'answer' }, { title: '' }, ...requestKinds.map(right), right('all'), right('share')],
+    codes.map(({ code, status, byKind, total }) => [
       code,
-      terminal.paint(colours[fate], fate === 'LOST' ? '–' : fate),
-      ...kinds.map((kind) => `${byKind[kind] || ''}`),
+      terminal.paint(colours[status], status === 'LOST' ? '–' : status),
+      ...requestKinds.map((kind) => `${byKind[kind] || ''}`),
       `${total}`,
       `${((total / sent) * 100).toFixed(1)} %`,
     ]),
@@ -57,8 +57,14 @@ function codeTable({ codes, sent }: Summary, terminal: Terminal): string[] {
 }
 
 function latencyTable({ latency }: Summary, terminal: Terminal): string[] {
-  const columns = ranks.map((rank) => ({ title: nameOf(rank), align: 'right' as const }))
-  const row = (name: string, of: Latency) => [name, ...ranks.map((rank) => cell(of[nameOf(rank)]))]
+  const columns = percentileRanks.map((rank) => ({
+    title: percentileName(rank),
+    align: 'right' as const,
+  }))
+  const row = (name: string, of: Latency) => [
+    name,
+    ...percentileRanks.map((rank) => cell(of[percentileName(rank)])),
+  ]
   const rows = [
     ...(latency.corrected === null ? [] : [row('corrected', latency.corrected)]),
     row(latency.corrected === null ? 'closed loop' : 'as measured', latency.measured),
@@ -66,10 +72,10 @@ function latencyTable({ latency }: Summary, terminal: Terminal): string[] {
   return table([{ title: 'latency, ms' }, ...columns], rows, terminal)
 }
 
-const cell = (value: number | null | undefined): string => (value == null ? '–' : ms(value))
+const cell = (value: number | null | undefined): string => (value == null ? '–' : formatMs(value))
 
-function endTable({ followed, signatures, contradictions }: Summary, terminal: Terminal): string[] {
-  const { orders, S, F, open, slowestS } = followed
+function endTable({ polled, signatures, contradictions }: Summary, terminal: Terminal): string[] {
+  const { orders, S, F, open, slowestS } = polled
   const found =
     orders === 0
       ? 'none'
@@ -83,8 +89,8 @@ function endTable({ followed, signatures, contradictions }: Summary, terminal: T
     `contradictions ${contradictions.length}`,
     ...contradictions
       .slice(0, 5)
-      .map(({ paymentId, told, before }) =>
-        terminal.paint('red', `  ${paymentId}: ${told}, after ${before}`),
+      .map(({ paymentId, answer, earlier }) =>
+        terminal.paint('red', `  ${paymentId}: ${answer}, after ${earlier}`),
       ),
   ]
 }
@@ -94,13 +100,13 @@ function verdictTable({ verdicts }: Summary, terminal: Terminal): string[] {
     [
       { title: 'objective' },
       { title: 'bound', align: 'right' },
-      { title: 'got', align: 'right' },
+      { title: 'measured', align: 'right' },
       { title: '' },
     ],
     verdicts.map(({ measure, side, bound, got, met }) => [
-      titles[measure].title,
-      `${side === 'AT_MOST' ? '≤' : '≥'} ${valueWords(measure, bound)}`,
-      valueWords(measure, got),
+      measureTitles[measure].title,
+      `${side === 'AT_MOST' ? '≤' : '≥'} ${formatValue(measure, bound)}`,
+      formatValue(measure, got),
       met ? terminal.paint('green', 'met') : terminal.paint('red', 'MISSED'),
     ]),
     terminal,

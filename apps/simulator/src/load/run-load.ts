@@ -1,22 +1,29 @@
+import { NoAnswerError } from '../cli/command.ts'
 import type { Terminal } from '../cli/terminal.ts'
 import { checkSignature } from '../client/answer-signature.ts'
-import { Caller, type Reply, targetOf, type Who } from '../client/caller.ts'
-import { hearInquired, hearPlaced, type ParsedAnswer } from '../client/read-answer.ts'
-import type { Answered, Landed } from './connection.ts'
-import { type Ending, fire } from './fire.ts'
+import {
+  type CallerConfig,
+  noAnswerText,
+  PlaceOrderClient,
+  type Reply,
+  requestTarget,
+} from '../client/place-order-client.ts'
+import { type ParsedAnswer, parseInquiryAnswer, parsePlaceAnswer } from '../client/read-answer.ts'
 import { Ledger } from './ledger.ts'
-import { plan } from './mix.ts'
+import type { HttpAnswer, RequestResult } from './load-connection.ts'
+import { planRequests } from './mix.ts'
 import { judgeObjectives, type Measures, type Objective } from './objectives.ts'
-import { type Followed, Follower } from './poller.ts'
-import { bodyOf, paymentIdOf, type Recipe } from './recipe.ts'
-import { type Ready, signAhead } from './sign-ahead.ts'
+import { type OrderTemplate, paymentIdOf, requestBody } from './order-template.ts'
+import { Poller, type PollResults } from './poller.ts'
+import { type EndReason, sendLoad } from './send-load.ts'
+import { type ReadyRequest, signPlanned } from './sign-planned.ts'
 import type { Setup, Signatures, Summary } from './summary.ts'
 import { Supply } from './supply.ts'
-import { type Latency, Tally } from './tally.ts'
+import { AnswerTally, type Latency } from './tally.ts'
 
-export type LoadOptions = {
-  who: Who
-  recipe: Recipe
+export type RunLoadOptions = {
+  config: CallerConfig
+  template: OrderTemplate
   setup: Setup
   objectives: readonly Objective[]
   /** Multiplies the waits of the inquiry schedule for orders that are open. */
@@ -25,52 +32,50 @@ export type LoadOptions = {
   terminal: Pick<Terminal, 'progress'>
 }
 
-/** The acquirer gave no answer to the order that goes ahead of the load. */
-export class NobodyAnswers extends Error {}
-
-/** How many answers have their signatures verified: enough to find one wrong in a hundred for sure. */
+/**
+ * How many answers have their signatures verified: enough to find one wrong signature in a hundred.
+ */
 const VERIFIED_MAX = 1000
 
 /** How often the progress line changes, in ms. */
 const PROGRESS_MS = 500
 
 /**
- * Runs a load and sums it up.
+ * Runs a load and returns its summary.
  *
- * @throws NobodyAnswers when the order that goes ahead is not answered
- * @throws the signal's reason, when it is aborted before the clock starts; later it ends the run
+ * @throws NoAnswerError when the probe is not answered
+ * @throws the signal's reason when it is aborted before the clock starts; later it ends the run
  */
-export async function runLoad(options: LoadOptions): Promise<Summary> {
-  const { who, recipe, setup, signal, terminal, timeFactor } = options
-  const caller = new Caller(who)
+export async function runLoad(options: RunLoadOptions): Promise<Summary> {
+  const { config, template, setup, signal, terminal, timeFactor } = options
+  const client = new PlaceOrderClient(config)
   try {
-    await greet(caller, recipe)
-    const planned = plan(setup.amount, setup.mix, 2 * setup.connections)
-    const ready = await signAhead(planned, recipe, who, {
+    await probe(client, template)
+    const planned = planRequests(setup.amount, setup.mix, 2 * setup.connections)
+    const ready = await signPlanned(planned, template, config, {
       signal,
       onProgress: signingBar(setup.amount, terminal),
     })
     const ledger = new Ledger()
-    const follower = new Follower({ recipe, caller, ledger, timeFactor, signal })
-    const run = new Run(who, recipe, ready, ledger, follower)
-    const ending = await run.fire(setup, signal, terminal)
+    const poller = new Poller({ template, client, ledger, timeFactor, signal })
+    const run = new Run(config, template, ready, ledger, poller)
+    const ending = await run.send(setup, signal, terminal)
     const seconds = run.seconds
-    terminal.progress(`following ${follower.followed.orders} orders until they are final`)
-    const followed = await follower.done()
-    return sumUp(options, { run, ending, seconds, followed, ledger })
+    terminal.progress(`polling ${poller.polled.orders} orders until they are final`)
+    const polled = await poller.done()
+    return summarize(options, { run, ending, seconds, polled, ledger })
   } finally {
     terminal.progress('')
-    await caller.close()
+    await client.close()
   }
 }
 
-/** Places one order, so that a wrong URL or certificate is found before ten thousand signatures are made. */
-async function greet(caller: Caller, recipe: Recipe): Promise<void> {
-  const { reply } = await caller.place(
-    bodyOf({ ...recipe, run: `${recipe.run}A` }, { kind: 'new', order: 0 }),
+/** Places one order, to find a wrong URL or certificate before ten thousand requests are signed. */
+async function probe(client: PlaceOrderClient, template: OrderTemplate): Promise<void> {
+  const { reply } = await client.place(
+    requestBody({ ...template, run: `${template.run}A` }, { kind: 'new', order: 0 }),
   )
-  if (reply.kind === 'TIMED_OUT') throw new NobodyAnswers(`no answer within ${reply.afterMs} ms`)
-  if (reply.kind === 'DROPPED') throw new NobodyAnswers(reply.reason)
+  if (reply.kind !== 'ANSWERED') throw new NoAnswerError(noAnswerText(reply))
 }
 
 function signingBar(
@@ -87,32 +92,32 @@ function signingBar(
   }
 }
 
-/** One run: what is sent, and what is kept of what comes back. */
+/** One run: sends the requests, and collects the answers. */
 class Run {
-  readonly tally: Tally
+  readonly tally: AnswerTally
   readonly startedAt = performance.now()
-  readonly #who: Who
-  readonly #recipe: Recipe
+  readonly #config: CallerConfig
+  readonly #template: OrderTemplate
   readonly #supply: Supply
   readonly #ledger: Ledger
-  readonly #follower: Follower
+  readonly #poller: Poller
   readonly #verifyEach: number
-  readonly #toVerify: { one: Ready; answered: Answered }[] = []
+  readonly #toVerify: { request: ReadyRequest; answer: HttpAnswer }[] = []
 
-  /** The clock starts now. */
+  /** Starts the clock. */
   constructor(
-    who: Who,
-    recipe: Recipe,
-    ready: readonly Ready[],
+    config: CallerConfig,
+    template: OrderTemplate,
+    ready: readonly ReadyRequest[],
     ledger: Ledger,
-    follower: Follower,
+    poller: Poller,
   ) {
-    this.tally = new Tally(this.startedAt)
-    this.#who = who
-    this.#recipe = recipe
+    this.tally = new AnswerTally(this.startedAt)
+    this.#config = config
+    this.#template = template
     this.#supply = new Supply(ready)
     this.#ledger = ledger
-    this.#follower = follower
+    this.#poller = poller
     this.#verifyEach = Math.ceil(ready.length / VERIFIED_MAX)
   }
 
@@ -120,20 +125,20 @@ class Run {
     return (performance.now() - this.startedAt) / 1000
   }
 
-  async fire(
+  async send(
     setup: Setup,
     signal: AbortSignal,
     terminal: Pick<Terminal, 'progress'>,
-  ): Promise<Ending> {
+  ): Promise<EndReason> {
     const bar = setInterval(() => terminal.progress(this.#progressOf(setup)), PROGRESS_MS)
     try {
-      return await fire(this.#supply, {
-        origin: this.#who.url.origin,
-        tls: this.#who.tls,
+      return await sendLoad(this.#supply, {
+        origin: this.#config.url.origin,
+        tls: this.#config.tls,
         connections: setup.connections,
         rate: setup.rate ?? undefined,
         durationMs: setup.durationS * 1000,
-        onLanded: (landed) => this.#land(landed),
+        onResult: (result) => this.#complete(result),
         signal,
       })
     } finally {
@@ -141,40 +146,42 @@ class Run {
     }
   }
 
-  #land(landed: Landed): void {
-    const { one, latencyMs } = landed
-    const heard = hear(landed)
-    this.tally.add(landed, heard)
-    const toldAt = performance.now()
-    this.#ledger.tell(paymentIdOf(this.#recipe, one.order), one.kind, heard, {
-      askedAt: toldAt - latencyMs,
-      toldAt,
+  #complete(result: RequestResult): void {
+    const { request, latencyMs } = result
+    const parsed = parseResult(result)
+    this.tally.add(result, parsed)
+    const answeredAt = performance.now()
+    this.#ledger.record(paymentIdOf(this.#template, request.order), request.kind, parsed, {
+      sentAt: answeredAt - latencyMs,
+      answeredAt,
     })
-    if (one.kind === 'new') {
-      this.#supply.orderDone(one.order, isAccepted(heard) ? 'ACCEPTED' : 'UNSURE')
-      if (heard.kind !== 'RESULT' || heard.status === 'U') this.#follower.follow(one.order)
+    if (request.kind === 'new') {
+      this.#supply.orderDone(request.order, isAccepted(parsed) ? 'ACCEPTED' : 'UNSURE')
+      if (parsed.kind !== 'RESULT' || parsed.status === 'U') this.#poller.poll(request.order)
     }
-    if (landed.kind === 'ANSWERED' && this.tally.sent % this.#verifyEach === 0) {
-      this.#toVerify.push({ one, answered: landed.answered })
+    if (result.kind === 'ANSWERED' && this.tally.sent % this.#verifyEach === 0) {
+      this.#toVerify.push({ request, answer: result.answer })
     }
   }
 
   #progressOf({ amount, durationS }: Setup): string {
-    const { S, F, U, LOST } = this.tally.fates()
+    const { S, F, U, LOST } = this.tally.statuses()
     const seconds = this.seconds
     const rate = Math.round(this.tally.sent / seconds)
-    return `${seconds.toFixed(0)} of ${durationS} s  ${this.tally.sent} of ${amount}  ${rate}/s  S ${S}  F ${F}  U ${U}  lost ${LOST}`
+    const time = `${seconds.toFixed(0)} of ${durationS} s`
+    const requests = `${this.tally.sent} of ${amount}  ${rate}/s`
+    return `${time}  ${requests}  S ${S}  F ${F}  U ${U}  lost ${LOST}`
   }
 
-  /** Verifies what was set aside, now that nothing is measured any more. */
+  /** Verifies the answers that were set aside; called when nothing is measured any more. */
   verify(): Signatures {
-    const { serverKey, clientId } = this.#who
+    const { serverKey, clientId } = this.#config
     if (serverKey === undefined) return { verified: 0, wrong: 0, unchecked: true }
-    // autocannon decodes chunk by chunk: bytes of a character that was cut in two are gone, and cannot be verified.
-    const whole = this.#toVerify.filter(({ answered }) => !answered.body.includes('\uFFFD'))
-    const wrong = whole.filter(({ one, answered }) => {
-      const { headers, body } = answered
-      const target = targetOf(one.signed.url)
+    // autocannon decodes each chunk alone: a character cut in two is lost, and cannot be verified.
+    const whole = this.#toVerify.filter(({ answer }) => !answer.body.includes('\uFFFD'))
+    const wrong = whole.filter(({ request, answer }) => {
+      const { headers, body } = answer
+      const target = requestTarget(request.signed.url)
       return (
         checkSignature({ target, clientId, headers, body: Buffer.from(body) }, serverKey) !== 'GOOD'
       )
@@ -183,31 +190,37 @@ class Run {
   }
 }
 
-function hear(landed: Landed): ParsedAnswer {
-  const reply = replyOf(landed)
-  return landed.one.kind === 'inquiry' ? hearInquired(reply) : hearPlaced(reply)
+function parseResult(result: RequestResult): ParsedAnswer {
+  const reply = replyOf(result)
+  return result.request.kind === 'inquiry' ? parseInquiryAnswer(reply) : parsePlaceAnswer(reply)
 }
 
-function replyOf(landed: Landed): Reply {
-  if (landed.kind === 'TIMED_OUT')
-    return { kind: 'TIMED_OUT', afterMs: Math.round(landed.latencyMs) }
-  if (landed.kind === 'DROPPED') return { kind: 'DROPPED', reason: 'connection lost' }
-  const { httpStatus, headers, body } = landed.answered
+function replyOf(result: RequestResult): Reply {
+  if (result.kind === 'TIMED_OUT')
+    return { kind: 'TIMED_OUT', afterMs: Math.round(result.latencyMs) }
+  if (result.kind === 'DROPPED') return { kind: 'DROPPED', reason: 'connection lost' }
+  const { httpStatus, headers, body } = result.answer
   const signature = headers.signature === undefined ? 'MISSING' : 'UNCHECKED'
   return { kind: 'ANSWERED', httpStatus, headers, body: Buffer.from(body), signature }
 }
 
-const isAccepted = (heard: ParsedAnswer): boolean =>
-  heard.kind === 'RESULT' && (heard.status === 'S' || heard.code === 'PAYMENT_IN_PROCESS')
+const isAccepted = (parsed: ParsedAnswer): boolean =>
+  parsed.kind === 'RESULT' && (parsed.status === 'S' || parsed.code === 'PAYMENT_IN_PROCESS')
 
-type Ran = { run: Run; ending: Ending; seconds: number; followed: Followed; ledger: Ledger }
+type FinishedRun = {
+  run: Run
+  ending: EndReason
+  seconds: number
+  polled: PollResults
+  ledger: Ledger
+}
 
-function sumUp(
-  { setup, objectives }: LoadOptions,
-  { run, ending, seconds, followed, ledger }: Ran,
+function summarize(
+  { setup, objectives }: RunLoadOptions,
+  { run, ending, seconds, polled, ledger }: FinishedRun,
 ): Summary {
   const { tally } = run
-  const fates = tally.fates()
+  const statuses = tally.statuses()
   const measured = tally.latency()
   const corrected =
     setup.rate === null ? null : tally.latency((setup.connections * 1000) / setup.rate)
@@ -215,8 +228,8 @@ function sumUp(
   const { contradictions } = ledger
   const measures: Measures = {
     ...latencyMeasures(corrected ?? measured),
-    ...shareMeasures(tally, followed),
-    rate: (tally.sent - fates.LOST) / seconds,
+    ...shareMeasures(tally, polled),
+    rate: (tally.sent - statuses.LOST) / seconds,
     contradictions: contradictions.length,
     wrongSignatures: signatures.wrong,
   }
@@ -227,11 +240,11 @@ function sumUp(
     ending,
     seconds,
     sent: tally.sent,
-    fates,
+    statuses,
     codes: tally.codes(),
     latency: { measured, corrected },
     series: tally.series(),
-    followed,
+    polled,
     signatures,
     contradictions,
     measures,
@@ -248,19 +261,22 @@ const latencyMeasures = (of: Latency): Pick<Measures, 'p50' | 'p95' | 'p99' | 'p
   max: of.max ?? null,
 })
 
-/** U and F count where they are not hoped for: a changed amount should be refused, an inquiry after an open order is U. */
+/**
+ * Leaves out where U or F is expected: F for a changed amount, U for an inquiry after an open
+ * order.
+ */
 function shareMeasures(
-  tally: Tally,
-  followed: Followed,
+  tally: AnswerTally,
+  polled: PollResults,
 ): Pick<Measures, 'uShare' | 'fShare' | 'lostShare' | 'openShare'> {
-  const all = tally.fates()
-  const placed = tally.fates(['new', 'repeat', 'inconsistent'])
-  const first = tally.fates(['new'])
+  const all = tally.statuses()
+  const placed = tally.statuses(['new', 'repeat', 'inconsistent'])
+  const first = tally.statuses(['new'])
   return {
     uShare: share(placed.U, sum(placed)),
     fShare: share(first.F, sum(first)),
     lostShare: share(all.LOST, sum(all)),
-    openShare: share(followed.open, sum(first)),
+    openShare: share(polled.open, sum(first)),
   }
 }
 

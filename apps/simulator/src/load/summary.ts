@@ -1,11 +1,11 @@
-import type { Ending } from './fire.ts'
 import type { Contradiction } from './ledger.ts'
 import type { Mix } from './mix.ts'
-import type { Measures, Verdict } from './objectives.ts'
-import type { Followed } from './poller.ts'
-import type { Bucket, CodeCount, Fate, Latency } from './tally.ts'
+import type { JudgedObjective, Measures } from './objectives.ts'
+import type { PollResults } from './poller.ts'
+import type { EndReason } from './send-load.ts'
+import type { AnswerStatus, Bucket, CodeCount, Latency } from './tally.ts'
 
-/** How the run was made. */
+/** The parameters of a run. */
 export type Setup = {
   url: string
   connections: number
@@ -16,26 +16,26 @@ export type Setup = {
   mix: Mix
 }
 
-/** How many signatures of answers were looked at. */
+/** How many signatures of answers were verified. */
 export type Signatures = { verified: number; wrong: number; unchecked: boolean }
 
-/** All that is known of a run, as `--json` prints it and the report shows it. */
+/** A run, as `--json` prints it and the report shows it. */
 export type Summary = {
   setup: Setup
   startedAt: string
-  ending: Ending
+  ending: EndReason
   /** From the first request to the last answer. */
   seconds: number
   sent: number
-  fates: Record<Fate, number>
+  statuses: Record<AnswerStatus, number>
   codes: CodeCount[]
-  /** Latencies in ms. Corrected for coordinated omission at a fixed rate; in a closed loop nothing is due. */
+  /** Latencies in ms; corrected for coordinated omission at a fixed rate, null in a closed loop. */
   latency: { measured: Latency; corrected: Latency | null }
   series: { bucketS: number; buckets: Bucket[] }
-  followed: Followed
+  polled: PollResults
   signatures: Signatures
   contradictions: Contradiction[]
   measures: Measures
-  verdicts: Verdict[]
+  verdicts: JudgedObjective[]
   met: boolean
 }

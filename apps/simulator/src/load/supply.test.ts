@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest'
-import type { Kind } from './mix.ts'
-import type { Ready } from './sign-ahead.ts'
+import type { RequestKind } from './mix.ts'
+import type { ReadyRequest } from './sign-planned.ts'
 import { Supply } from './supply.ts'
 
 const signed = { url: new URL('http://any/'), headers: {}, body: Buffer.alloc(0) }
-const ready = (kind: Kind, order: number): Ready => ({ kind, order, signed })
-const words = ({ kind, order }: Ready) => `${kind} ${order}`
+const ready = (kind: RequestKind, order: number): ReadyRequest => ({ kind, order, signed })
+const words = ({ kind, order }: ReadyRequest) => `${kind} ${order}`
 const rest = (supply: Supply) => {
   const taken: string[] = []
   while (!supply.empty) taken.push(words(supply.take()))
   return taken
 }
 
-test('hands out in the planned order what is about orders that are done', () => {
+test('requests about orders that are done come in the planned order', () => {
   const supply = new Supply([
     ready('new', 0),
     ready('new', 1),
@@ -25,7 +25,7 @@ test('hands out in the planned order what is about orders that are done', () => 
   expect(rest(supply)).toEqual(['new 1', 'repeat 0', 'new 2', 'new 3'])
 })
 
-test('what is about an order waits until that is done, and new orders go first', () => {
+test('a request about an order waits until it is done, and new orders go first', () => {
   const supply = new Supply([
     ready('new', 0),
     ready('inquiry', 0),
@@ -39,7 +39,7 @@ test('what is about an order waits until that is done, and new orders go first',
   expect(rest(supply)).toEqual(['new 2', 'inquiry 0', 'new 3'])
 })
 
-test('what waits is not held up by another that waits longer', () => {
+test('a waiting request is not delayed by one that waits longer', () => {
   const all = [
     ready('new', 0),
     ready('new', 1),
@@ -55,7 +55,7 @@ test('what waits is not held up by another that waits longer', () => {
   expect(rest(supply)).toEqual(['new 2', 'repeat 1', 'new 3'])
 })
 
-test('another amount is left out when nobody knows whether its order was taken in', () => {
+test('another amount is skipped unless its order was surely accepted', () => {
   const all = [
     ready('new', 0),
     ready('new', 1),
@@ -69,7 +69,7 @@ test('another amount is left out when nobody knows whether its order was taken i
   expect(rest(supply)).toEqual(['new 1', 'repeat 0', 'new 2'])
 })
 
-test('is empty when what is left waits for orders that are not done', () => {
+test('the supply is empty when all that is left waits for orders', () => {
   const supply = new Supply([ready('new', 0), ready('repeat', 0)])
   expect(rest(supply)).toEqual(['new 0'])
 })

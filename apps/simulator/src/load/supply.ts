@@ -1,49 +1,52 @@
-import type { Ready } from './sign-ahead.ts'
+import type { ReadyRequest } from './sign-planned.ts'
 
-/** What became of an order when it was sent first: taken in for sure, or not (refused, lost). */
-export type Done = 'ACCEPTED' | 'UNSURE'
+/** What became of an order's first request: surely accepted, or not (refused, lost). */
+export type FirstResult = 'ACCEPTED' | 'UNSURE'
 
-/** How many of those that wait are looked at, so that taking one stays cheap when thousands wait. */
+/** How many waiting requests `take` looks at, so that it stays cheap when thousands wait. */
 const LOOK_AT_MAX = 64
 
 /**
- * Hands out signed requests in their planned order, except that what is about an order waits until that order was
- * answered or lost: a changed amount that overtakes its order would be the order. New orders go first meanwhile.
+ * Supplies signed requests in their planned order, but holds a repeat or inquiry back until its
+ * order was answered or lost: a changed amount that overtakes its order would become the order. New
+ * orders go first meanwhile.
  */
 export class Supply {
-  readonly #ready: readonly Ready[]
-  readonly #done = new Map<number, Done>()
-  /** Planned, but its order is not done yet. First in, first out. */
-  readonly #waiting: Ready[] = []
+  readonly #ready: readonly ReadyRequest[]
+  readonly #done = new Map<number, FirstResult>()
+  /** Planned, but their orders are not done yet. First in, first out. */
+  readonly #waiting: ReadyRequest[] = []
   #next = 0
-  #upcoming: Ready | undefined
+  #upcoming: ReadyRequest | undefined
   taken = 0
 
-  constructor(ready: readonly Ready[]) {
+  constructor(ready: readonly ReadyRequest[]) {
     this.#ready = ready
     this.#upcoming = this.#find()
   }
 
-  /** Whether nothing can be taken; what still waits for its order then is left out. */
+  /** Whether nothing can be taken; requests that still wait for their orders are skipped then. */
   get empty(): boolean {
     return this.#upcoming === undefined
   }
 
-  /** The next request. Call only while it is not empty. */
-  take(): Ready {
+  /** The next request. Call only while the supply is not empty. */
+  take(): ReadyRequest {
     const taken = this.#upcoming
-    if (taken === undefined) throw new Error('nothing is left to take')
+    if (taken === undefined) throw new Error('the supply is empty')
     this.taken += 1
     this.#upcoming = this.#find()
     return taken
   }
 
-  /** Says what became of an order when it was sent first, so that what is about it may go. */
-  orderDone(order: number, how: Done): void {
-    this.#done.set(order, how)
+  /**
+   * Reports what became of an order's first request, and releases the requests about that order.
+   */
+  orderDone(order: number, result: FirstResult): void {
+    this.#done.set(order, result)
   }
 
-  #find(): Ready | undefined {
+  #find(): ReadyRequest | undefined {
     const at = this.#waiting.slice(0, LOOK_AT_MAX).findIndex(({ order }) => this.#done.has(order))
     const [waited] = at < 0 ? [] : this.#waiting.splice(at, 1)
     if (waited !== undefined) return this.#mayGo(waited) ? waited : this.#find()
@@ -56,8 +59,8 @@ export class Supply {
     return undefined
   }
 
-  /** An order that may not have been taken in would be taken in with the other amount, as is right. */
-  #mayGo({ kind, order }: Ready): boolean {
+  /** An order that was not accepted would rightly be accepted with the other amount. */
+  #mayGo({ kind, order }: ReadyRequest): boolean {
     return kind !== 'inconsistent' || this.#done.get(order) === 'ACCEPTED'
   }
 }

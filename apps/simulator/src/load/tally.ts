@@ -1,34 +1,45 @@
 import type { ParsedAnswer } from '../client/read-answer.ts'
-import type { Landed } from './connection.ts'
-import { type Kind, kinds } from './mix.ts'
-import { corrected, percentile, ranks } from './percentiles.ts'
+import type { RequestResult } from './load-connection.ts'
+import { type RequestKind, requestKinds } from './mix.ts'
+import { corrected, percentileOf, percentileRanks } from './percentiles.ts'
 
-/** What a request came to: its result status, or nothing. */
-export const fates = ['S', 'F', 'U', 'LOST'] as const
-export type Fate = (typeof fates)[number]
+/** The result status of a request's answer, or LOST without one. */
+export const answerStatuses = ['S', 'F', 'U', 'LOST'] as const
+export type AnswerStatus = (typeof answerStatuses)[number]
 
-/** How often a code was the answer. What was lost has its reason for a code. */
-export type CodeCount = { code: string; fate: Fate; total: number; byKind: Record<Kind, number> }
+/** How often a code was answered. A lost request counts under its reason. */
+export type CodeCount = {
+  code: string
+  status: AnswerStatus
+  total: number
+  byKind: Record<RequestKind, number>
+}
 
-/** Latencies in ms by the percentiles of `ranks`; null when there were none. */
+/** Latencies in ms by the percentiles of `percentileRanks`; null when there were none. */
 export type Latency = Record<string, number | null>
 
-/** A stretch of the run. Latencies in ms, as measured; null when nothing came back. */
+/** An interval of the run. Latencies in ms, as measured; null when nothing was answered or lost. */
 export type Bucket = {
   fromS: number
-  count: Record<Fate, number>
+  count: Record<AnswerStatus, number>
   p50: number | null
   p99: number | null
   max: number | null
 }
 
-/** Points of a plot: more than these are not seen. */
+/** The most points of a plot. */
 const BUCKETS_MAX = 120
 
-type Entry = { atMs: number; latencyMs: number; kind: Kind; fate: Fate; code: string }
+type Entry = {
+  atMs: number
+  latencyMs: number
+  kind: RequestKind
+  status: AnswerStatus
+  code: string
+}
 
-/** Counts what came back. */
-export class Tally {
+/** Counts answers and lost requests. */
+export class AnswerTally {
   readonly #entries: Entry[] = []
   readonly #startedAt: number
 
@@ -41,26 +52,27 @@ export class Tally {
     return this.#entries.length
   }
 
-  add({ one, latencyMs, kind }: Landed, heard: ParsedAnswer): void {
+  add({ request, latencyMs, kind }: RequestResult, parsed: ParsedAnswer): void {
     const atMs = performance.now() - this.#startedAt
-    const code = heard.kind === 'NOTHING' && kind === 'DROPPED' ? 'connection lost' : codeOf(heard)
-    this.#entries.push({ atMs, latencyMs, kind: one.kind, fate: fateOf(heard), code })
+    const code =
+      parsed.kind === 'NOTHING' && kind === 'DROPPED' ? 'connection lost' : codeOf(parsed)
+    this.#entries.push({ atMs, latencyMs, kind: request.kind, status: statusOf(parsed), code })
   }
 
-  /** How many requests of these kinds came to each fate. */
-  fates(of: readonly Kind[] = kinds): Record<Fate, number> {
-    const count = noFates()
-    for (const { kind, fate } of this.#entries) if (of.includes(kind)) count[fate] += 1
+  /** How many requests of these kinds have each status. */
+  statuses(of: readonly RequestKind[] = requestKinds): Record<AnswerStatus, number> {
+    const count = noStatuses()
+    for (const { kind, status } of this.#entries) if (of.includes(kind)) count[status] += 1
     return count
   }
 
   /** Answers by code, the most frequent first. */
   codes(): CodeCount[] {
     const codes = new Map<string, CodeCount>()
-    for (const { code, fate, kind } of this.#entries) {
+    for (const { code, status, kind } of this.#entries) {
       const count = codes.get(code) ?? {
         code,
-        fate,
+        status,
         total: 0,
         byKind: { new: 0, repeat: 0, inconsistent: 0, inquiry: 0 },
       }
@@ -71,16 +83,18 @@ export class Tally {
     return [...codes.values()].sort((a, b) => b.total - a.total)
   }
 
-  /** Latency of all requests; what was lost took as long as it was waited for. Corrected for an interval, see `corrected`. */
+  /** Latency of all requests, lost ones included; corrected for an interval, see `corrected`. */
   latency(intervalMs = Number.POSITIVE_INFINITY): Latency {
     const sorted = corrected(
       this.#entries.map(({ latencyMs }) => latencyMs),
       intervalMs,
     )
-    return Object.fromEntries(ranks.map((rank) => [nameOf(rank), orNull(percentile(sorted, rank))]))
+    return Object.fromEntries(
+      percentileRanks.map((rank) => [percentileName(rank), orNull(percentileOf(sorted, rank))]),
+    )
   }
 
-  /** The run in stretches of equal length, in whole seconds. */
+  /** The run in intervals of equal length, in whole seconds. */
   series(): { bucketS: number; buckets: Bucket[] } {
     const lastMs = this.#entries.reduce((last, { atMs }) => Math.max(last, atMs), 0)
     const bucketS = Math.max(1, Math.ceil(lastMs / 1000 / BUCKETS_MAX))
@@ -93,23 +107,23 @@ export class Tally {
 }
 
 function bucketOf(fromS: number, entries: readonly Entry[]): Bucket {
-  const count = noFates()
-  for (const { fate } of entries) count[fate] += 1
+  const count = noStatuses()
+  for (const { status } of entries) count[status] += 1
   const sorted = Float64Array.from(entries, ({ latencyMs }) => latencyMs).sort()
-  const [p50, p99, max] = [50, 99, 100].map((rank) => orNull(percentile(sorted, rank)))
+  const [p50, p99, max] = [50, 99, 100].map((rank) => orNull(percentileOf(sorted, rank)))
   return { fromS, count, p50: p50 ?? null, p99: p99 ?? null, max: max ?? null }
 }
 
-const noFates = (): Record<Fate, number> => ({ S: 0, F: 0, U: 0, LOST: 0 })
-export const nameOf = (rank: number): string => (rank === 100 ? 'max' : `p${rank}`)
+const noStatuses = (): Record<AnswerStatus, number> => ({ S: 0, F: 0, U: 0, LOST: 0 })
+export const percentileName = (rank: number): string => (rank === 100 ? 'max' : `p${rank}`)
 const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value)
 
-function fateOf(heard: ParsedAnswer): Fate {
-  if (heard.kind === 'NOTHING') return 'LOST'
-  return heard.kind === 'NO_ORDER' ? 'F' : heard.status
+function statusOf(parsed: ParsedAnswer): AnswerStatus {
+  if (parsed.kind === 'NOTHING') return 'LOST'
+  return parsed.kind === 'NO_ORDER' ? 'F' : parsed.status
 }
 
-function codeOf(heard: ParsedAnswer): string {
-  if (heard.kind === 'NOTHING') return heard.reason
-  return heard.kind === 'NO_ORDER' ? 'ORDER_NOT_EXIST' : heard.code
+function codeOf(parsed: ParsedAnswer): string {
+  if (parsed.kind === 'NOTHING') return parsed.reason
+  return parsed.kind === 'NO_ORDER' ? 'ORDER_NOT_EXIST' : parsed.code
 }

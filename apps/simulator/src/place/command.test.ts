@@ -29,16 +29,16 @@ afterEach(() => acquirer[Symbol.asyncDispose]())
 
 async function run(command: typeof place, ...args: string[]) {
   const { terminal, out, err } = recorder()
-  const who = ['--url', acquirer.url.href, '--key', files.key, '--server-key', files.serverKey]
-  const code = await command.run([...who, ...args], terminal)
+  const options = ['--url', acquirer.url.href, '--key', files.key, '--server-key', files.serverKey]
+  const code = await command.run([...options, ...args], terminal)
   return { code, out: out(), err: err() }
 }
 
 describe('place', () => {
-  test('shows the request as sent, the answer, and that its signature is right', async () => {
+  test('shows the request as sent, the answer, and a verified signature', async () => {
     const { code, out } = await run(place)
     expect(code).toBe(0)
-    const [seen] = acquirer.seen
+    const [seen] = acquirer.received
     expect(out).toContain(`POST ${acquirer.url.href}`)
     expect(out).toContain(`Signature: ${seen?.signature}`)
     expect(out).toContain(seen?.body.toString())
@@ -58,13 +58,13 @@ describe('place', () => {
     })
   })
 
-  test('--set changes fields of the order, and makes those that are not there', async () => {
+  test('--set changes fields of the order and adds missing ones', async () => {
     await run(
       place,
       ...['--set', 'merchant.merchantMCC=7995', '--set', 'made.of.it=a=b.c'],
       ...['--set', 'passThroughInfo=note', '--payment-id', 'P-set'],
     )
-    expect(JSON.parse(acquirer.seen[0]?.body.toString() ?? '')).toMatchObject({
+    expect(JSON.parse(acquirer.received[0]?.body.toString() ?? '')).toMatchObject({
       paymentId: 'P-set',
       passThroughInfo: 'note',
       merchant: { merchantName: 'UGG', merchantMCC: '7995' },
@@ -79,45 +79,52 @@ describe('place', () => {
     expect([...acquirer.orders.keys()]).toEqual(['P-1'])
   })
 
-  test('--keep-payment-id sends the bytes of the file as they are', async () => {
-    const bytes = `\n${(await readFile(standardOrder, 'utf8')).replace('"pspId":', '"pspId"   :')}\n`
+  test('--keep-payment-id sends the bytes of the file unchanged', async () => {
+    const order = await readFile(standardOrder, 'utf8')
+    const bytes = `\n${order.replace('"pspId":', '"pspId"   :')}\n`
     const sample = join(dir, 'order.json')
     await writeFile(sample, bytes)
     expect((await run(place, '--sample', sample, '--keep-payment-id')).code).toBe(0)
-    expect(acquirer.seen[0]?.body.toString()).toBe(bytes)
+    expect(acquirer.received[0]?.body.toString()).toBe(bytes)
   })
 
   test.each([
-    ['an answer that was not hoped for', { code: 'RISK_REJECT' }, /F RISK_REJECT/],
+    ['an answer that was not expected', { code: 'RISK_REJECT' }, /F RISK_REJECT/],
     ['a wrong signature', { wrongSignature: true }, /^signature +WRONG$/m],
     ['no signature', { unsigned: true }, /^signature +MISSING$/m],
     ['a dropped connection', { drop: true }, /no answer/],
     ['another HTTP status', { httpStatus: 503 }, /HTTP status 503/],
   ] as const)('%s exits with 1', async (_name, behaviour, words) => {
-    acquirer.behave = () => behaviour
+    acquirer.override = () => behaviour
     const { code, out } = await run(place)
     expect(code).toBe(1)
     expect(out).toMatch(words)
   })
 
-  test('--expect hopes for another code', async () => {
-    acquirer.behave = () => ({ code: 'RISK_REJECT' })
+  test('--expect names another expected code', async () => {
+    acquirer.override = () => ({ code: 'RISK_REJECT' })
     expect((await run(place, '--expect', 'RISK_REJECT')).code).toBe(0)
   })
 
   test('--until-final repeats and inquires until S or F', async () => {
-    acquirer.behave = (seen, nth) => {
-      const kept = acquirer.orders.get(seen.paymentId)
-      if (nth === 3 && kept) acquirer.orders.set(seen.paymentId, { ...kept, outcome: 'SUCCESS' })
+    acquirer.override = (seen, nth) => {
+      const stored = acquirer.orders.get(seen.paymentId)
+      if (nth === 3 && stored)
+        acquirer.orders.set(seen.paymentId, { ...stored, outcome: 'SUCCESS' })
       return { code: 'PAYMENT_IN_PROCESS' }
     }
     const { code, out } = await run(place, '--until-final', '--time-factor', '0.001')
     expect(code).toBe(0)
-    expect(acquirer.seen.map(({ kind }) => kind)).toEqual(['place', 'place', 'inquire', 'inquire'])
+    expect(acquirer.received.map(({ kind }) => kind)).toEqual([
+      'place',
+      'place',
+      'inquire',
+      'inquire',
+    ])
     expect(out).toMatch(/s inquire +S SUCCESS/)
   })
 
-  test('--json prints what went over the wire', async () => {
+  test('--json prints requests and answers', async () => {
     const { out } = await run(place, '--json', '--payment-id', 'P-2')
     expect(JSON.parse(out)).toMatchObject({
       result: { kind: 'RESULT', status: 'S', code: 'SUCCESS', paymentRequestId: 'RP-2' },
@@ -138,16 +145,16 @@ describe('place', () => {
     })
   })
 
-  test('a sample that is no JSON object can only be sent as it is', async () => {
+  test('a sample that is not a JSON object can only be sent unchanged', async () => {
     const sample = join(dir, 'text.json')
-    await writeFile(sample, 'no JSON')
+    await writeFile(sample, 'not JSON')
     await expect(run(place, '--sample', sample)).rejects.toThrow(UsageError)
     expect((await run(place, '--sample', sample, '--keep-payment-id')).code).toBe(1)
   })
 })
 
 describe('inquire', () => {
-  test('tells how an order stands', async () => {
+  test('prints the result of an order', async () => {
     await run(place, '--payment-id', 'P-3')
     const { code, out } = await run(inquire, 'P-3')
     expect(code).toBe(0)
@@ -155,13 +162,13 @@ describe('inquire', () => {
     expect(out).toMatch(/^signature +verified$/m)
   })
 
-  test('an order the acquirer does not know exits with 1', async () => {
+  test('an order that the acquirer does not know exits with 1', async () => {
     const { code, out } = await run(inquire, 'P-4')
     expect(code).toBe(1)
     expect(out).toContain('the acquirer has no such order')
   })
 
-  test('--expect hopes for a code', async () => {
+  test('--expect names the expected code', async () => {
     await run(place, '--payment-id', 'P-5')
     expect((await run(inquire, 'P-5', '--expect', 'RISK_REJECT')).code).toBe(1)
     expect((await run(inquire, 'P-5', '--expect', 'SUCCESS')).code).toBe(0)

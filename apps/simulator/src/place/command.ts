@@ -1,29 +1,33 @@
-import { callerOptions, readWho } from '../cli/caller-options.ts'
-import { type Command, exit, UsageError } from '../cli/command.ts'
-import { asksForHelp, numberOf, printHelp, readArgs } from '../cli/options.ts'
+import { callerOptions, readCallerConfig } from '../cli/caller-options.ts'
+import { type Command, exitCode, UsageError } from '../cli/command.ts'
+import { asksForHelp, printHelp, readArgs, readNumber } from '../cli/options.ts'
 import { newPaymentId, orderCall, readSample, withField, withFields } from '../cli/sample-order.ts'
-import { exchangeAsJson, heardWords, showExchange } from '../cli/show.ts'
+import { describeAnswer, exchangeAsJson, showExchange } from '../cli/show.ts'
 import type { Terminal } from '../cli/terminal.ts'
 import {
-  type Call,
+  type CallResult,
+  type CallStep,
   callPlaceOrder,
-  isFinal,
+  hasFinalResult,
   type OrderCall,
-  type Step,
 } from '../client/call-place-order.ts'
-import { Caller } from '../client/caller.ts'
-import { hearPlaced, type ParsedAnswer } from '../client/read-answer.ts'
+import { PlaceOrderClient } from '../client/place-order-client.ts'
+import { type ParsedAnswer, parsePlaceAnswer } from '../client/read-answer.ts'
 
 const options = {
   ...callerOptions,
-  'payment-id': { type: 'string', value: '<id>', help: 'the paymentId; else a new one each time' },
+  'payment-id': {
+    type: 'string',
+    value: '<id>',
+    help: 'the paymentId; else a new one for each order',
+  },
   set: {
     type: 'string',
     multiple: true,
     value: '<field=text>',
-    help: 'change a field of the order, such as merchant.merchantMCC=7995; may be given again',
+    help: 'change a field of the order, such as merchant.merchantMCC=7995; may be repeated',
   },
-  'keep-payment-id': { type: 'boolean', help: "send the sample's bytes as they are" },
+  'keep-payment-id': { type: 'boolean', help: "send the sample's bytes unchanged" },
   'until-final': { type: 'boolean', help: 'repeat and inquire as Alipay+ does, until S or F' },
   'time-factor': {
     type: 'string',
@@ -35,38 +39,39 @@ const options = {
     type: 'string',
     value: '<code>',
     default: 'SUCCESS',
-    help: 'the result code hoped for',
+    help: 'the expected result code',
   },
-  json: { type: 'boolean', help: 'print what went over the wire as JSON' },
+  json: { type: 'boolean', help: 'print requests and answers as JSON' },
 } as const
 
 const notes = [
-  'Exits 0 when the answer is signed and as hoped, 1 when not, 2 when the arguments make no sense.',
+  'Exits 0 when the answer is signed and as expected, 1 when not, 2 on invalid arguments.',
 ]
 
 export const command: Command = {
   name: 'place',
-  summary:
-    'Places an order, and shows the request as sent, the answer, and whether its signature is right.',
+  summary: 'Places an order and shows the request, the answer, and whether its signature is right.',
   async run(args, terminal) {
     if (asksForHelp(args)) {
       printHelp(this, { options, notes }, terminal)
-      return exit.good
+      return exitCode.ok
     }
     const { values } = readArgs(args, options)
-    const timeFactor = numberOf('time-factor', values['time-factor'])
+    const timeFactor = readNumber('time-factor', values['time-factor'])
     const order = await orderOf(values)
-    const caller = new Caller(await readWho(values, terminal))
+    const client = new PlaceOrderClient(await readCallerConfig(values, terminal))
     const show = values.json ? () => {} : showStep(terminal)
     try {
-      const call = values['until-final']
-        ? await callPlaceOrder(order, caller, { timeFactor, onStep: show })
-        : await placeOnce(order, caller, show)
-      const heard = call.final ?? call.steps.at(-1)?.heard
-      if (values.json) terminal.print(JSON.stringify(callAsJson(call, heard), null, 2))
-      return heard?.kind === 'RESULT' && heard.code === values.expect ? exit.good : exit.missed
+      const result = values['until-final']
+        ? await callPlaceOrder(order, client, { timeFactor, onStep: show })
+        : await placeOnce(order, client, show)
+      const parsed = result.final ?? result.steps.at(-1)?.parsed
+      if (values.json) terminal.print(JSON.stringify(callAsJson(result, parsed), null, 2))
+      return parsed?.kind === 'RESULT' && parsed.code === values.expect
+        ? exitCode.ok
+        : exitCode.failed
     } finally {
-      await caller.close()
+      await client.close()
     }
   },
 }
@@ -81,8 +86,8 @@ type OrderValues = {
 async function orderOf(values: OrderValues): Promise<OrderCall> {
   const { set = [], 'payment-id': paymentId, 'keep-payment-id': keep = false } = values
   if (keep && paymentId !== undefined)
-    throw new UsageError('--payment-id and --keep-payment-id exclude each other')
-  if (keep && set.length > 0) throw new UsageError('--set and --keep-payment-id exclude each other')
+    throw new UsageError('--payment-id and --keep-payment-id cannot be combined')
+  if (keep && set.length > 0) throw new UsageError('--set and --keep-payment-id cannot be combined')
   const sample = await readSample(values.sample)
   if (keep) return orderCall(sample.bytes)
   const fields = set.reduce(
@@ -94,34 +99,36 @@ async function orderOf(values: OrderValues): Promise<OrderCall> {
 
 async function placeOnce(
   order: OrderCall,
-  caller: Caller,
-  onStep: (step: Step) => void,
-): Promise<Call> {
-  const exchange = await caller.place(order.body)
-  const heard = hearPlaced(exchange.reply)
-  const step: Step = { kind: 'PLACE', atMs: 0, exchange, heard }
+  client: PlaceOrderClient,
+  onStep: (step: CallStep) => void,
+): Promise<CallResult> {
+  const exchange = await client.place(order.body)
+  const parsed = parsePlaceAnswer(exchange.reply)
+  const step: CallStep = { kind: 'PLACE', atMs: 0, exchange, parsed }
   onStep(step)
-  return { final: isFinal(heard) ? heard : undefined, steps: [step] }
+  return { final: hasFinalResult(parsed) ? parsed : undefined, steps: [step] }
 }
 
-/** The first exchange in full, the later ones in a line each: they differ in the signature only. */
-function showStep(terminal: Terminal): (step: Step) => void {
-  return ({ kind, atMs, exchange, heard }) => {
+/**
+ * Shows the first exchange in full and later ones in a line: those differ in the signature only.
+ */
+function showStep(terminal: Terminal): (step: CallStep) => void {
+  return ({ kind, atMs, exchange, parsed }) => {
     if (kind === 'PLACE') showExchange(exchange, terminal)
     const line =
       kind === 'PLACE'
         ? 'result    '
         : `${(atMs / 1000).toFixed(1)} s ${kind.toLowerCase()}`.padEnd(10)
-    terminal.print(`${line} ${heardWords(heard, terminal)}`)
+    terminal.print(`${line} ${describeAnswer(parsed, terminal)}`)
   }
 }
 
-function callAsJson({ steps }: Call, heard: ParsedAnswer | undefined) {
-  const told = steps.map(({ kind, atMs, exchange, heard }) => ({
+function callAsJson({ steps }: CallResult, parsed: ParsedAnswer | undefined) {
+  const exchanges = steps.map(({ kind, atMs, exchange, parsed }) => ({
     kind,
     atMs: Math.round(atMs),
     ...exchangeAsJson(exchange),
-    heard,
+    parsed,
   }))
-  return { result: heard, steps: told }
+  return { result: parsed, steps: exchanges }
 }

@@ -1,4 +1,4 @@
-import type { Case } from '../case.ts'
+import type { AcceptanceCase } from '../case.ts'
 import { amountCases } from './amounts.ts'
 import { answers, inTime } from './answers.ts'
 import { codes } from './codes.ts'
@@ -13,11 +13,11 @@ import { signature } from './signature.ts'
 import { states } from './states.ts'
 import { structure } from './structure.ts'
 
-/** By when an answer must be there, in ms: later than this the caller of most interfaces is gone (PROTOCOL.md). */
+/** The longest permitted time to an answer, in ms: most callers wait no longer (PROTOCOL.md). */
 export const ANSWER_WITHIN_MS = 5_000
 
 /** Every case, chapter by chapter. */
-export const allCases = (answerWithinMs = ANSWER_WITHIN_MS): readonly Case[] => [
+export const allCases = (answerWithinMs = ANSWER_WITHIN_MS): readonly AcceptanceCase[] => [
   ...structure,
   ...fields,
   ...innerFields,

@@ -1,4 +1,11 @@
-import { anyBut, type Case, code, type Expected, page, UnmetPrecondition, wire } from '../case.ts'
+import {
+  type AcceptanceCase,
+  anyBut,
+  code,
+  type Expectation,
+  placeOrderDoc,
+  protocolDoc,
+} from '../case.ts'
 import { agreed } from '../loose-answer.ts'
 import {
   amountIn,
@@ -8,17 +15,18 @@ import {
   set,
   without,
 } from '../order.ts'
+import { UnmetPrecondition } from '../precondition.ts'
 
-const charged = 'The payer is charged another amount than he saw.'
+const charged = 'The payer is charged another amount than the wallet showed.'
 const illegal = code('PARAM_ILLEGAL')
 
-/** The sample with both amounts of this value, in its own currency. */
+/** Sets the value of both amounts, in the sample's currency. */
 const valued =
   (value: unknown): Change =>
   (fields: Fields) =>
     set('settlementAmount.value', value)(set('paymentAmount.value', value)(fields))
 
-/** The sample in this currency, both amounts. */
+/** Sets the currency of both amounts. */
 const inCurrency =
   (currency: unknown): Change =>
   (fields: Fields) =>
@@ -28,18 +36,18 @@ const one = (
   name: string,
   rule: string,
   breaks: string,
-  expected: Expected,
+  expected: Expectation,
   ...changes: Change[]
-): Case => ({
+): AcceptanceCase => ({
   name: `amounts/${name}`,
   rule,
-  source: wire('Body rules, Amount'),
+  source: protocolDoc('Body rules, Amount'),
   breaks,
   expected,
-  act: async (lab) => (await lab.place(lab.order(...changes))).code,
+  act: async (context) => (await context.place(context.order(...changes))).code,
 })
 
-/** Forms of a number that are none of an amount. */
+/** Forms of a number that an amount must not have. */
 const wrongValues: readonly (readonly [name: string, what: string, value: unknown])[] = [
   ['number', 'a JSON number', 100],
   ['empty', '""', ''],
@@ -52,11 +60,11 @@ const wrongValues: readonly (readonly [name: string, what: string, value: unknow
   ['space', 'written with a space', ' 100'],
   ['separator', 'written with separators', '1,000'],
   ['hexadecimal', 'hexadecimal', '0x64'],
-  ['other-digits', 'written in other digits than 0 to 9', '１００'],
-  ['letters', 'no number', 'abc'],
+  ['other-digits', 'written in digits other than 0 to 9', '１００'],
+  ['letters', 'not a number', 'abc'],
 ]
 
-const values: Case[] = [
+const values: AcceptanceCase[] = [
   ...wrongValues.map(([name, what, value]) =>
     one(name, `A value that is ${what} is refused.`, charged, illegal, valued(value)),
   ),
@@ -69,35 +77,35 @@ const values: Case[] = [
   ),
   one(
     'zero',
-    'An amount of 0 is well-formed, but no payment.',
+    'An amount of 0 is well-formed, but cannot be paid.',
     'An order is placed that nobody can pay.',
     code('PAYMENT_AMOUNT_INVALID'),
     valued('0'),
   ),
   one(
     'many-digits',
-    'A value may have any number of digits: it is whole smallest units, not a float.',
-    'Large payments, or any in currencies of small units, cannot be made.',
+    'A value may have any number of digits: it is an integer of smallest units, not a float.',
+    'Payers cannot make large payments, or payments in a currency with small units.',
     anyBut('PARAM_ILLEGAL'),
     valued(`1${'0'.repeat(39)}`),
   ),
   {
     name: 'amounts/every-digit',
-    rule: 'Every digit of an amount counts: one that differs in its 30th is another amount.',
-    source: wire('Body rules, Amount'),
+    rule: 'Every digit of an amount counts: amounts that differ in the 30th digit are different.',
+    source: protocolDoc('Body rules, Amount'),
     breaks: charged,
     expected: code('REPEAT_REQ_INCONSISTENT'),
-    act: async (lab) => {
-      const order = lab.order(valued(`1${'0'.repeat(28)}1`))
-      const first = await lab.place(order)
+    act: async (context) => {
+      const order = context.order(valued(`1${'0'.repeat(28)}1`))
+      const first = await context.place(order)
       if (first.code === 'PARAM_ILLEGAL')
         throw new UnmetPrecondition('30 digits are refused as PARAM_ILLEGAL')
-      return (await lab.place(valued(`1${'0'.repeat(28)}2`)(order))).code
+      return (await context.place(valued(`1${'0'.repeat(28)}2`)(order))).code
     },
   },
 ]
 
-const currencies: Case[] = [
+const currencies: AcceptanceCase[] = [
   one(
     'currency-missing',
     'An amount without a currency is refused.',
@@ -108,14 +116,14 @@ const currencies: Case[] = [
   one('currency-empty', 'A currency may not be "".', charged, illegal, inCurrency('')),
   one(
     'currency-lower-case',
-    'A currency is three capital letters.',
+    'A currency is three capital letters: lower case is refused.',
     charged,
     illegal,
     inCurrency('cny'),
   ),
   one(
     'currency-digits',
-    'A currency is alphabetic: 156 is refused.',
+    'A currency is an alphabetic code: 156 is refused.',
     charged,
     illegal,
     inCurrency('156'),
@@ -129,31 +137,32 @@ const currencies: Case[] = [
   ),
 ]
 
-const settlement: Case[] = [
+const settlement: AcceptanceCase[] = [
   {
     name: 'amounts/settlement-differs',
-    rule: 'In one currency, settlementAmount is paymentAmount.',
-    source: page('settlementAmount'),
-    breaks: 'The merchant is settled another amount than the payer paid.',
+    rule: 'In one currency, settlementAmount must equal paymentAmount.',
+    source: placeOrderDoc('settlementAmount'),
+    breaks: 'The merchant receives another amount than the payer paid.',
     expected: code('PAYMENT_AMOUNT_INVALID'),
-    act: async (lab) => {
-      const order = lab.order()
+    act: async (context) => {
+      const order = context.order()
       const { value, currency, more } = amountIn(order, 'paymentAmount')
-      return (await lab.place({ ...bothAmounts(value, currency)(order), settlementAmount: more }))
-        .code
+      return (
+        await context.place({ ...bothAmounts(value, currency)(order), settlementAmount: more })
+      ).code
     },
   },
   {
     name: 'amounts/quote-missing',
     rule: 'In two currencies, settlementQuote is required.',
-    source: page('settlementQuote'),
-    breaks: 'The payer pays at a rate nobody stated.',
+    source: placeOrderDoc('settlementQuote'),
+    breaks: 'The payer pays at an unknown exchange rate.',
     expected: code('PARAM_ILLEGAL'),
-    act: async (lab) => {
-      const order = lab.order(without('settlementQuote'))
+    act: async (context) => {
+      const order = context.order(without('settlementQuote'))
       const { currency } = amountIn(order, 'paymentAmount')
       const other = currency === 'USD' ? 'EUR' : 'USD'
-      return (await lab.place(set('settlementAmount.currency', other)(order))).code
+      return (await context.place(set('settlementAmount.currency', other)(order))).code
     },
   },
 ]
@@ -162,30 +171,30 @@ const quoted = (
   name: string,
   rule: string,
   breaks: string,
-  expected: Expected,
+  expected: Expectation,
   change: Change,
-): Case => ({
+): AcceptanceCase => ({
   name: `amounts/${name}`,
   rule,
-  source: wire('Body rules, Quote', 'sdk'),
+  source: protocolDoc('Body rules, Quote', 'sdk'),
   breaks,
   expected,
   needs: 'settlement',
-  act: async (lab) => (await lab.place(change(lab.order()))).code,
+  act: async (context) => (await context.place(change(context.order()))).code,
 })
 
 const same: Change = (fields) => fields
-const quotes: Case[] = [
+const quotes: AcceptanceCase[] = [
   quoted(
     'quote-good',
-    'An order that is settled in another currency at its quote is placed.',
+    'An order in two currencies with a matching quote is placed.',
     'Payers from abroad cannot pay.',
     code('SUCCESS'),
     same,
   ),
   quoted(
     'quote-numbers',
-    'quotePrice may be a number and guaranteed a boolean, as SDKs send them.',
+    'quotePrice may be a number and guaranteed a boolean, as the SDKs send them.',
     'Payers from abroad cannot pay.',
     code('SUCCESS'),
     (fields) => {
@@ -214,8 +223,8 @@ const quotes: Case[] = [
   ),
   quoted(
     'quote-not-kept',
-    'A settlementAmount that does not follow from the quote is refused.',
-    'The merchant is settled another amount than the payer paid.',
+    'A settlementAmount that does not match the quote is refused.',
+    'The merchant receives another amount than the payer paid.',
     code('PAYMENT_AMOUNT_INVALID'),
     (fields) => {
       const { value, currency } = amountIn(fields, 'settlementAmount')
@@ -224,24 +233,29 @@ const quotes: Case[] = [
   ),
   quoted(
     'quote-price',
-    'A quotePrice that is no positive decimal is refused.',
-    'The payer pays at a rate nobody stated.',
+    'A quotePrice that is not a positive decimal is refused.',
+    'The payer pays at an unknown exchange rate.',
     illegal,
     set('settlementQuote.quotePrice', '-1'),
   ),
   {
     name: 'amounts/quote-not-compared',
-    rule: 'The quote is not compared on a repeat: the order is the same.',
-    source: page('paymentId'),
-    breaks: 'A repeat after a new quote is refused, and the payer cannot learn whether he paid.',
+    rule: 'A repeat with another quote is the same order: the quote is not compared.',
+    source: placeOrderDoc('paymentId'),
+    breaks: 'A repeat with a new quote is refused, and the payer cannot learn whether it was paid.',
     expected: code('SUCCESS'),
     needs: 'settlement',
-    act: async (lab) => {
-      const order = lab.order()
-      const first = await lab.placed(order)
-      return agreed([first, await lab.place(set('settlementQuote.quoteId', 'another')(order))])
+    act: async (context) => {
+      const order = context.order()
+      const first = await context.placed(order)
+      return agreed([first, await context.place(set('settlementQuote.quoteId', 'another')(order))])
     },
   },
 ]
 
-export const amountCases: readonly Case[] = [...values, ...currencies, ...settlement, ...quotes]
+export const amountCases: readonly AcceptanceCase[] = [
+  ...values,
+  ...currencies,
+  ...settlement,
+  ...quotes,
+]

@@ -1,13 +1,21 @@
 import { isResultCode, messageOf, parseRequestTime, statusOf } from '@placeorder/protocol'
 import { z } from 'zod'
 import { isForUnknown } from '../../client/answer-signature.ts'
-import { allOfThem, type Case, exactly, page, type Source, type Survey, wire } from '../case.ts'
+import {
+  type AcceptanceCase,
+  type AnswerCase,
+  allOfThem,
+  type CaseText,
+  exactly,
+  placeOrderDoc,
+  protocolDoc,
+} from '../case.ts'
 import { isObject } from '../fixtures.ts'
-import { bodyOf } from '../loose-answer.ts'
-import type { Recorded } from '../wire.ts'
+import { replyJson } from '../loose-answer.ts'
+import type { RecordedExchange } from '../wire.ts'
 
-type Answered = Extract<Recorded['reply'], { kind: 'ANSWERED' }>
-type About = (one: Recorded) => boolean
+type Answered = Extract<RecordedExchange['reply'], { kind: 'ANSWERED' }>
+type About = (one: RecordedExchange) => boolean
 
 const Result = z.object({
   resultCode: z.string(),
@@ -16,103 +24,103 @@ const Result = z.object({
 })
 const Answer = z.object({ result: Result, paymentRequestId: z.unknown() })
 
-/** The results in an answer: the call's own, and with an inquiry the order's. */
-function resultsOf({ reply }: Recorded): z.output<typeof Result>[] {
-  const body = bodyOf(reply)
+/** The results in an answer: its own and, in an answer to an inquiry, the order's. */
+function resultsOf({ reply }: RecordedExchange): z.output<typeof Result>[] {
+  const body = replyJson(reply)
   if (!isObject(body)) return []
   return [body.result, body.orderResult].flatMap((result) => Result.safeParse(result).data ?? [])
 }
 
-const onProtocol: About = ({ endpoint }) => endpoint !== 'elsewhere'
+const onProtocol: About = ({ endpoint }) => endpoint !== 'none'
 const isPlace: About = ({ endpoint }) => endpoint === 'place'
-const saysS: About = (one) => onProtocol(one) && resultsOf(one)[0]?.resultStatus === 'S'
-const saysOther: About = (one) => onProtocol(one) && one.reply.kind === 'ANSWERED' && !saysS(one)
+const hasStatusS: About = (one) => onProtocol(one) && resultsOf(one)[0]?.resultStatus === 'S'
+const hasOtherStatus: About = (one) =>
+  onProtocol(one) && one.reply.kind === 'ANSWERED' && !hasStatusS(one)
 const answered =
-  (fault: (reply: Answered, one: Recorded) => string | undefined): Survey['fault'] =>
+  (fault: (reply: Answered, one: RecordedExchange) => string | undefined): AnswerCase['fault'] =>
   (one) =>
     one.reply.kind === 'ANSWERED' ? fault(one.reply, one) : undefined
 
 const every = (
   name: string,
-  told: { rule: string; breaks: string; source: Source; about?: About },
-  fault: Survey['fault'],
-): Case => ({
+  text: Pick<CaseText, 'rule' | 'breaks' | 'source'> & { about?: About },
+  fault: AnswerCase['fault'],
+): AcceptanceCase => ({
   name: `answers/${name}`,
   expected: exactly(allOfThem),
   about: onProtocol,
-  ...told,
+  ...text,
   fault,
 })
 
-const unheard =
-  'Alipay+ does not listen to such an answer: a payer who paid is told that nobody knows.'
-const response = wire('Response')
+const ignored =
+  'Alipay+ ignores such an answer: a payer who paid does not learn that the payment succeeded.'
+const response = protocolDoc('Response')
 
 const signedFault = answered(({ signature }) => {
   if (signature === 'GOOD') return undefined
   return signature === 'MISSING' ? 'not signed' : 'wrongly signed'
 })
 
-const envelope: Case[] = [
+const envelope: AcceptanceCase[] = [
   every(
     'arrive',
     {
       rule: 'Every request is answered.',
-      breaks: 'The payer waits before a spinning wheel.',
-      source: wire('How real callers behave', 'ours'),
+      breaks: 'The payer waits and sees no result.',
+      source: protocolDoc('How real callers behave', 'ours'),
     },
     ({ reply }) => (reply.kind === 'DROPPED' ? reply.reason : undefined),
   ),
   every(
     'status-200',
     {
-      rule: 'HTTP status is 200 for every answer, refusals included.',
-      breaks: unheard,
-      source: wire('Response', 'sdk'),
+      rule: 'Every answer has HTTP status 200, refusals included.',
+      breaks: ignored,
+      source: protocolDoc('Response', 'sdk'),
     },
     answered(({ httpStatus }) => (httpStatus === 200 ? undefined : `HTTP ${httpStatus}`)),
   ),
   every(
     'signed',
     {
-      rule: 'Every answer with status S is signed, over the bytes that are sent.',
-      breaks: unheard,
+      rule: 'Every answer with status S is signed over the bytes of its body.',
+      breaks: ignored,
       source: response,
-      about: saysS,
+      about: hasStatusS,
     },
     signedFault,
   ),
   every(
     'refusals-signed',
     {
-      rule: 'Every answer with status F or U is signed as well, also to a request that was wrongly signed.',
-      breaks: unheard,
+      rule: 'Every answer with status F or U is signed too, even after a wrong signature.',
+      breaks: ignored,
       source: response,
-      about: saysOther,
+      about: hasOtherStatus,
     },
     signedFault,
   ),
   every(
     'client-id',
     {
-      rule: "Client-Id is the request's, if the acquirer knows it; else UNKNOWN.",
-      breaks:
-        'Anybody gets the acquirer to sign a text of their choice, and whoever acts upon it pays.',
+      rule: "Client-Id is the request's if the acquirer knows it, else UNKNOWN.",
+      breaks: 'Anybody can make the acquirer sign a text of their choice, and use it as an answer.',
       source: response,
     },
     answered(({ headers, body }, one) => {
       const named = headers['client-id']
-      const asked = clientIdOf(one)
-      const mayBeKnown = asked !== undefined && resultsOf(one)[0]?.resultCode !== 'INVALID_CLIENT'
-      if (mayBeKnown && named === asked) return undefined
+      const sent = clientIdOf(one)
+      const mayBeKnown = sent !== undefined && resultsOf(one)[0]?.resultCode !== 'INVALID_CLIENT'
+      if (mayBeKnown && named === sent) return undefined
       return isForUnknown(headers, body) ? undefined : `Client-Id ${named ?? 'missing'}`
     }),
   ),
   every(
     'response-time',
     {
-      rule: 'Response-Time is there, in ISO 8601 or in milliseconds since 1970.',
-      breaks: unheard,
+      rule: 'Every answer has a Response-Time, in ISO 8601 or in milliseconds since 1970.',
+      breaks: ignored,
       source: response,
     },
     answered(({ headers }) => {
@@ -125,7 +133,7 @@ const envelope: Case[] = [
     'content-type',
     {
       rule: 'Content-Type is application/json; charset=UTF-8.',
-      breaks: "A merchant's name reaches the payer in wrong letters.",
+      breaks: "The payer sees a merchant's name with garbled characters.",
       source: response,
     },
     answered(({ headers }) => {
@@ -137,28 +145,28 @@ const envelope: Case[] = [
   ),
 ]
 
-/** The Client-Id of a request, if it named one that a client can have, and no second. */
-function clientIdOf({ sent }: Recorded): string | undefined {
-  const [one, ...more] = sent.headers.filter(([name]) => name.toLowerCase() === 'client-id')
+/** The Client-Id of a request; undefined when it has several, or one that no client can have. */
+function clientIdOf({ request }: RecordedExchange): string | undefined {
+  const [one, ...more] = request.headers.filter(([name]) => name.toLowerCase() === 'client-id')
   return more.length === 0 && /^[\w-]{1,64}$/.test(one?.[1] ?? '') ? one?.[1] : undefined
 }
 
-const table = page('Result code')
-const body: Case[] = [
+const table = placeOrderDoc('Result code')
+const body: AcceptanceCase[] = [
   every(
     'result',
     {
       rule: 'Every answer has a result with code, status and message.',
-      breaks: unheard,
-      source: page('result'),
+      breaks: ignored,
+      source: placeOrderDoc('result'),
     },
     answered((_reply, one) => (resultsOf(one).length > 0 ? undefined : 'no result')),
   ),
   every(
     'codes',
     {
-      rule: 'A result code is one of the 27; an inquiry may say ORDER_NOT_EXIST besides.',
-      breaks: 'Alipay+ cannot tell the payer what happened.',
+      rule: 'A result code is one of the 27; an inquiry may also be answered ORDER_NOT_EXIST.',
+      breaks: 'Alipay+ cannot show the payer what happened.',
       source: table,
     },
     answered((_reply, one) => {
@@ -169,9 +177,9 @@ const body: Case[] = [
   every(
     'statuses',
     {
-      rule: 'Every code has the status of the table: S, F or U.',
+      rule: 'Every code has the status that the table of result codes gives: S, F or U.',
       breaks:
-        'Alipay+ acts on the status: a refused payment is taken for a good one, or the other way round.',
+        'Alipay+ acts on the status: a refused payment counts as paid, or a paid one as refused.',
       source: table,
     },
     answered((_reply, one) => {
@@ -187,8 +195,8 @@ const body: Case[] = [
   every(
     'messages',
     {
-      rule: 'Every code has the message of the table; capitals aside, as in the sample.',
-      breaks: 'Whoever helps the payer reads two stories of one failure.',
+      rule: 'Every code has the message that the table of result codes gives, in any case.',
+      breaks: 'Support sees two different messages for one failure.',
       source: table,
     },
     answered((_reply, one) => {
@@ -207,11 +215,11 @@ const body: Case[] = [
     {
       rule: 'SUCCESS comes with a paymentRequestId of 1 to 64 characters.',
       breaks: 'A refund does not find the payment.',
-      source: page('paymentRequestId'),
+      source: placeOrderDoc('paymentRequestId'),
       about: (one) => isPlace(one) && resultsOf(one)[0]?.resultCode === 'SUCCESS',
     },
     answered((reply) => {
-      const id = Answer.safeParse(bodyOf(reply)).data?.paymentRequestId
+      const id = Answer.safeParse(replyJson(reply)).data?.paymentRequestId
       const good = typeof id === 'string' && id.length > 0 && [...id].length <= 64
       return good ? undefined : `paymentRequestId ${JSON.stringify(id) ?? 'missing'}`
     }),
@@ -219,15 +227,15 @@ const body: Case[] = [
   every(
     'strings',
     {
-      rule: 'Every value is a string that is not "", or null.',
-      breaks: unheard,
-      source: page('Structure'),
+      rule: 'Every value is null or a string that is not "".',
+      breaks: ignored,
+      source: placeOrderDoc('Structure'),
     },
-    answered((reply) => leafFault(bodyOf(reply), '')),
+    answered((reply) => leafFault(replyJson(reply), '')),
   ),
 ]
 
-const isKnown = (code: string, { endpoint }: Recorded): boolean =>
+const isKnown = (code: string, { endpoint }: RecordedExchange): boolean =>
   isResultCode(code) || (endpoint === 'inquire' && code === 'ORDER_NOT_EXIST')
 
 function leafFault(value: unknown, path: string): string | undefined {
@@ -241,15 +249,15 @@ function leafFault(value: unknown, path: string): string | undefined {
   return undefined
 }
 
-/** Whether every answer came in time; the bound is the run's. */
-export const inTime = (answerWithinMs: number): Case =>
+/** Every answer came in time. */
+export const inTime = (answerWithinMs: number): AcceptanceCase =>
   every(
     'in-time',
     {
-      rule: `Every answer is there within ${answerWithinMs / 1000} s.`,
+      rule: `Every answer comes within ${answerWithinMs / 1000} s.`,
       breaks:
-        'The payer stands at the till, the wallet gives up, and nobody knows whether he paid.',
-      source: wire('How real callers behave', 'ours'),
+        'The wallet stops waiting while the payer stands at the till, and nobody knows the result.',
+      source: protocolDoc('How real callers behave', 'ours'),
     },
     ({ reply, tookMs }) => {
       if (reply.kind === 'TIMED_OUT') return `none after ${reply.afterMs} ms`
@@ -259,4 +267,4 @@ export const inTime = (answerWithinMs: number): Case =>
     },
   )
 
-export const answers: readonly Case[] = [...envelope, ...body]
+export const answers: readonly AcceptanceCase[] = [...envelope, ...body]

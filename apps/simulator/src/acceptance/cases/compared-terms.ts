@@ -1,13 +1,14 @@
-import { type Case, code, wire } from '../case.ts'
+import { type AcceptanceCase, code, protocolDoc } from '../case.ts'
 import { agreed } from '../loose-answer.ts'
 import { amountIn, type Change, changed, type Fields, set, without } from '../order.ts'
-import { COPIES, cannotLearn, key, oneAnswer } from './one-answer.ts'
+import { COPIES, cannotLearn, oneAnswer, paymentIdRule } from './one-answer.ts'
 
-/** What must be the same in a repeat (placeOrder.txt, paymentId). */
+/** Raises an amount by one smallest unit. */
 export const more = (name: 'paymentAmount' | 'settlementAmount') => (fields: Fields) => ({
   ...fields,
   [name]: amountIn(fields, name).more,
 })
+/** The terms that a repeat must not change (placeOrder.txt, paymentId). */
 const compared: readonly (readonly [string, string, Change])[] = [
   ['amount', 'paymentAmount', more('paymentAmount')],
   ['settlement', 'settlementAmount', more('settlementAmount')],
@@ -29,58 +30,58 @@ const compared: readonly (readonly [string, string, Change])[] = [
   ['request-id', 'paymentRequestId', set('paymentRequestId', 'ANOTHER')],
 ]
 
-const inconsistent = (name: string, rule: string, change: Change): Case => ({
+const inconsistent = (name: string, rule: string, change: Change): AcceptanceCase => ({
   name: `idempotency/changed-${name}`,
   rule,
-  source: key,
-  breaks: 'The wallet shows the payer one amount, and the books of the merchant show another.',
+  source: paymentIdRule,
+  breaks: 'The wallet shows the payer one amount, and the merchant is credited another.',
   expected: code('REPEAT_REQ_INCONSISTENT'),
-  act: async (lab) => {
-    const order = lab.order()
-    await lab.placed(order)
-    return (await lab.place(change(order))).code
+  act: async (context) => {
+    const order = context.order()
+    await context.placed(order)
+    return (await context.place(change(order))).code
   },
 })
 
-export const changes: Case[] = [
+export const changes: AcceptanceCase[] = [
   ...compared.map(([name, what, change]) =>
     inconsistent(name, `A repeat in which ${what} differs is refused.`, change),
   ),
   {
     name: 'idempotency/changed-given-request-id',
-    rule: 'A repeat with another paymentRequestId than the order named is refused.',
-    source: key,
-    breaks: 'One payment has two names, and a refund does not find it.',
+    rule: 'A repeat with another paymentRequestId than that of the order is refused.',
+    source: paymentIdRule,
+    breaks: 'One payment has two ids, and a refund does not find it.',
     expected: code('REPEAT_REQ_INCONSISTENT'),
     needs: 'paymentRequestId',
-    act: async (lab) => {
-      const order = lab.order()
-      await lab.place(order)
-      return (await lab.place(set('paymentRequestId', 'ANOTHER')(order))).code
+    act: async (context) => {
+      const order = context.order()
+      await context.place(order)
+      return (await context.place(set('paymentRequestId', 'ANOTHER')(order))).code
     },
   },
   oneAnswer(
     'changed-and-back',
     {
-      rule: 'A refused repeat leaves the order as it was.',
-      breaks: 'A faulty repeat takes away what the payer had paid.',
+      rule: 'A refused repeat does not change the order.',
+      breaks: 'A faulty repeat undoes what the payer had paid.',
     },
-    async (lab, order) => {
-      await lab.place(more('paymentAmount')(order))
-      return [await lab.place(order)]
+    async (context, order) => {
+      await context.place(more('paymentAmount')(order))
+      return [await context.place(order)]
     },
   ),
   {
     name: 'idempotency/two-amounts-at-once',
-    rule: 'Of two amounts sent for one paymentId at the same moment one is placed, and the other is always refused.',
-    source: key,
+    rule: 'Of two amounts sent for one paymentId at once, one is placed and the other refused.',
+    source: paymentIdRule,
     breaks: 'The payer pays both.',
     expected: {
-      words: 'one placed, the other refused',
+      text: 'one placed, the other refused',
       isMet: (got) => got === 'one placed, the other refused',
     },
-    act: async (lab) => {
-      const order = lab.order()
+    act: async (context) => {
+      const order = context.order()
       const { value, currency } = amountIn(order, 'paymentAmount')
       const other = `${BigInt(value) + 1n}`
       const otherOrder = {
@@ -88,55 +89,57 @@ export const changes: Case[] = [
         paymentAmount: { value: other, currency },
         settlementAmount: { value: other, currency },
       }
-      const told = await lab.atOnce(
+      const answers = await context.atOnce(
         Array.from({ length: COPIES }, (_, at) => (at % 2 === 0 ? order : otherOrder)),
       )
-      const [even, odd] = [0, 1].map((parity) => agreed(told.filter((_, at) => at % 2 === parity)))
+      const [even, odd] = [0, 1].map((parity) =>
+        agreed(answers.filter((_, at) => at % 2 === parity)),
+      )
       const good = [even, odd].sort().join() === 'REPEAT_REQ_INCONSISTENT,SUCCESS'
       return good ? 'one placed, the other refused' : `${even} for one, ${odd} for the other`
     },
   },
 ]
 
-/** What may differ in a repeat: nothing else is compared. */
+/** What may differ in a repeat: everything else. */
 const ignored: readonly (readonly [string, string, Change])[] = [
   ['merchant', 'the merchant', set('merchant.referenceMerchantId', 'M-ANOTHER')],
   ['merchant-name', 'the name of the merchant', set('merchant.merchantName', 'Another')],
   ['store', 'the store', set('merchant.store.referenceStoreId', 'S-ANOTHER')],
-  ['code', 'the code', set('codeValue', 'another')],
-  ['customer', 'the customer', set('customerId', 'another')],
-  ['env', 'the device', set('env', { osType: 'IOS' })],
+  ['code', 'codeValue', set('codeValue', 'another')],
+  ['customer', 'customerId', set('customerId', 'another')],
+  ['env', 'env', set('env', { osType: 'IOS' })],
   ['pass-through', 'passThroughInfo', set('passThroughInfo', '{"a":"b"}')],
-  ['unknown-field', 'a field that nobody knows', set('tomorrow', '1')],
+  ['unknown-field', 'an unknown field', set('tomorrow', '1')],
 ]
 
-export const rest: Case[] = ignored.map(([name, what, change]) =>
+export const rest: AcceptanceCase[] = ignored.map(([name, what, change]) =>
   oneAnswer(
     `other-${name}`,
     { rule: `A repeat in which ${what} differs is the same order.`, breaks: cannotLearn },
-    async (lab, order) => [await lab.place(change(order))],
+    async (context, order) => [await context.place(change(order))],
   ),
 )
 
-export const nulls: Case[] = [
+export const nulls: AcceptanceCase[] = [
   oneAnswer(
     'null-after-absent',
     {
-      rule: 'A paymentRequestId that was absent may be null in the repeat.',
+      rule: 'An absent paymentRequestId may be null in the repeat.',
       breaks: cannotLearn,
-      source: wire('Idempotency'),
+      source: protocolDoc('Idempotency'),
     },
-    async (lab, order) => [await lab.place(set('paymentRequestId', null)(order))],
+    async (context, order) => [await context.place(set('paymentRequestId', null)(order))],
     without('paymentRequestId'),
   ),
   oneAnswer(
     'absent-after-null',
     {
-      rule: 'A paymentRequestId that was null may be absent in the repeat.',
+      rule: 'A null paymentRequestId may be absent in the repeat.',
       breaks: cannotLearn,
-      source: wire('Idempotency'),
+      source: protocolDoc('Idempotency'),
     },
-    async (lab, order) => [await lab.place(without('paymentRequestId')(order))],
+    async (context, order) => [await context.place(without('paymentRequestId')(order))],
     set('paymentRequestId', null),
   ),
 ]

@@ -1,8 +1,17 @@
-import { anyBut, type Case, code, page, type Source, wire } from '../case.ts'
+import {
+  type AcceptanceCase,
+  anyBut,
+  code,
+  placeOrderDoc,
+  protocolDoc,
+  type Source,
+} from '../case.ts'
 import type { CaseContext } from '../case-context.ts'
 import { type Change, set, without } from '../order.ts'
 
-/** A text field of placeOrder.txt. `means` is what goes wrong for a payer when it does not hold what was sent. */
+/**
+ * A text field of placeOrder.txt. `means` is what goes wrong for a payer when its value is wrong.
+ */
 type Text = { path: string; max: number; required: boolean; means: string }
 
 const texts: readonly Text[] = [
@@ -10,32 +19,31 @@ const texts: readonly Text[] = [
     path: 'acquirerId',
     max: 64,
     required: true,
-    means:
-      'the payment is booked for an acquirer nobody named, and its money waits without an owner',
+    means: 'the payment is booked for an unknown acquirer, and nobody receives the money',
   },
   {
     path: 'pspId',
     max: 64,
     required: true,
-    means: 'no wallet stands behind the order, and nobody can debit or refund the payer',
+    means: 'the order belongs to no wallet, and nobody can debit or refund the payer',
   },
   {
     path: 'codeValue',
     max: 512,
     required: true,
-    means: 'the payer pays for a code he never scanned',
+    means: 'the payer pays for a code that was never scanned',
   },
   {
     path: 'paymentId',
     max: 64,
     required: true,
-    means: 'a repeat cannot be told from a new order, and the payer pays twice',
+    means: 'a repeat cannot be distinguished from a new order, and the payer pays twice',
   },
   {
     path: 'paymentRequestId',
     max: 64,
     required: false,
-    means: 'the two sides name the payment differently, and a refund does not find it',
+    means: 'the two sides have different ids for the payment, and a refund does not find it',
   },
   {
     path: 'customerId',
@@ -47,46 +55,57 @@ const texts: readonly Text[] = [
     path: 'passThroughInfo',
     max: 2000,
     required: false,
-    means: 'what the wallet passes on, such as a coupon, does not reach the merchant',
+    means: 'data of the wallet, such as a coupon, does not reach the merchant',
   },
   {
     path: 'merchant.referenceMerchantId',
     max: 32,
     required: true,
-    means: 'the payer pays a merchant who is not the one before him',
+    means: 'the payer pays another merchant than the one at the till',
   },
 ]
 
 const objects = [
-  { path: 'paymentAmount', means: 'the payer is charged an amount nobody stated' },
+  { path: 'paymentAmount', means: 'the payer is charged an unknown amount' },
   {
     path: 'settlementAmount',
-    means: 'the merchant is settled an amount nobody stated, and disputes the payment',
+    means: 'the merchant is settled an unknown amount, and disputes the payment',
   },
   { path: 'merchant', means: 'nobody knows whom the payer paid' },
-  { path: 'env', means: 'risk control does not know the device, and payers are judged blindly' },
+  { path: 'env', means: 'risk control does not know the device of the payer' },
 ]
 
 const sourceOf = (path: string): Source =>
-  path.startsWith('merchant.') ? wire(`Body rules, ${path.split('.').at(-1)}`) : page(path)
+  path.startsWith('merchant.')
+    ? protocolDoc(`Body rules, ${path.split('.').at(-1)}`)
+    : placeOrderDoc(path)
 
-/** A fault in a field, and that it is refused. */
-function refused(path: string, means: string, fault: string, rule: string, change: Change): Case {
+/** An order with a fault in one field, which is refused. */
+function refused(
+  path: string,
+  means: string,
+  fault: string,
+  rule: string,
+  change: Change,
+): AcceptanceCase {
   return {
     name: `fields/${path.split('.').at(-1)}-${fault}`,
     rule,
     source: sourceOf(path),
-    breaks: `When it is accepted, ${means}.`,
+    breaks: `If it is accepted, ${means}.`,
     expected: code('PARAM_ILLEGAL'),
-    act: async (lab) => (await lab.place(lab.order(change))).code,
+    act: async (context) => (await context.place(context.order(change))).code,
   }
 }
 
-function casesOfText({ path, max, required, means }: Text): Case[] {
+function casesOfText({ path, max, required, means }: Text): AcceptanceCase[] {
   const name = path.split('.').at(-1) ?? path
-  const longest = (lab: CaseContext): Change =>
+  const longest = (context: CaseContext): Change =>
     // A paymentId of full length still has to be a new one.
-    set(path, path === 'paymentId' ? `${lab.order().paymentId}`.padEnd(max, 'x') : 'x'.repeat(max))
+    set(
+      path,
+      path === 'paymentId' ? `${context.order().paymentId}`.padEnd(max, 'x') : 'x'.repeat(max),
+    )
   return [
     ...(required
       ? [
@@ -113,14 +132,14 @@ function casesOfText({ path, max, required, means }: Text): Case[] {
       name: `fields/${name}-longest`,
       rule: `${name} may have ${max} characters.`,
       source: sourceOf(path),
-      breaks: `When it is refused, payers with such an order cannot pay; when it is cut, ${means}.`,
+      breaks: `If it is refused, such payers cannot pay; if it is truncated, ${means}.`,
       expected: anyBut('PARAM_ILLEGAL'),
-      act: async (lab) => (await lab.place(lab.order(longest(lab)))).code,
+      act: async (context) => (await context.place(context.order(longest(context)))).code,
     },
   ]
 }
 
-const casesOfObject = ({ path, means }: (typeof objects)[number]): Case[] => [
+const casesOfObject = ({ path, means }: (typeof objects)[number]): AcceptanceCase[] => [
   refused(
     path,
     means,
@@ -132,7 +151,7 @@ const casesOfObject = ({ path, means }: (typeof objects)[number]): Case[] => [
   refused(path, means, 'string', `${path} is an object: a string is refused.`, set(path, 'x')),
 ]
 
-export const fields: readonly Case[] = [
+export const fields: readonly AcceptanceCase[] = [
   ...texts.flatMap(casesOfText),
   ...objects.flatMap(casesOfObject),
 ]

@@ -1,54 +1,63 @@
 import { formatTime } from '@placeorder/protocol'
-import { type Case, code, type Expected, page, type Source, wire } from '../case.ts'
-import { type Make, withHeader, withoutHeader } from '../make-request.ts'
-import type { Pair } from '../wire.ts'
+import { type AcceptanceCase, type CaseText, code, placeOrderDoc, protocolDoc } from '../case.ts'
+import { type Variation, withHeader, withoutHeader } from '../make-request.ts'
+import type { Header } from '../wire.ts'
 
-const source = wire('Request, headers')
+const source = protocolDoc('Request, headers')
 const cannotPay = 'Payers of callers that send headers this way cannot pay.'
-const anyone =
-  'A request nobody vouches for is acted upon, and a payer pays for what he did not order.'
+const forged =
+  'An unauthenticated request is executed, and a payer pays for something they did not order.'
 const placed = code('SUCCESS')
 
-type LooseAnswer = { rule: string; breaks: string; expected: Expected; source: Source }
+type HeaderCase = Omit<CaseText, 'name'>
 
-const ordered = (name: string, told: LooseAnswer, make: Make | (() => Make)): Case => ({
+const ordered = (
+  name: string,
+  text: HeaderCase,
+  variation: Variation | (() => Variation),
+): AcceptanceCase => ({
   name: `headers/${name}`,
-  ...told,
-  act: async (lab) =>
-    (await lab.place(lab.order(), typeof make === 'function' ? make() : make)).code,
+  ...text,
+  act: async (context) =>
+    (
+      await context.place(
+        context.order(),
+        typeof variation === 'function' ? variation() : variation,
+      )
+    ).code,
 })
 
 const renamed =
   (change: (name: string) => string) =>
-  (headers: readonly Pair[]): Pair[] =>
+  (headers: readonly Header[]): Header[] =>
     headers.map(([name, value]) => [change(name), value])
 
-const named = (rule: string): LooseAnswer => ({ rule, breaks: cannotPay, expected: placed, source })
-const names: Case[] = [
+const named = (rule: string): HeaderCase => ({ rule, breaks: cannotPay, expected: placed, source })
+const names: AcceptanceCase[] = [
   ordered('lower-case', named('Header names may be written in lower case.'), {
     headers: renamed((name) => name.toLowerCase()),
   }),
   ordered('upper-case', named('Header names may be written in upper case.'), {
     headers: renamed((name) => name.toUpperCase()),
   }),
-  ordered('agent-token', named('Agent-Token may be there, and is ignored.'), {
+  ordered('agent-token', named('Agent-Token is permitted and ignored.'), {
     headers: withHeader('Agent-Token', 'token'),
   }),
-  ordered('unknown', named('Headers that nobody knows are ignored.'), {
+  ordered('unknown', named('Unknown headers are ignored.'), {
     headers: withHeader('X-Trace-Id', '7'),
   }),
-  ordered('chunked', named('The body may come in chunks, without Content-Length.'), {
+  ordered('chunked', named('The body may be chunked, without Content-Length.'), {
     headers: withHeader('Transfer-Encoding', 'chunked'),
   }),
 ]
 
-const refused = (rule: string, ...codes: Parameters<typeof code>): LooseAnswer => ({
+const refused = (rule: string, ...codes: Parameters<typeof code>): HeaderCase => ({
   rule,
-  breaks: anyone,
+  breaks: forged,
   expected: code(...codes),
   source,
 })
-const missing: Case[] = [
+const missing: AcceptanceCase[] = [
   ordered('no-client-id', refused('Client-Id is required.', 'PARAM_ILLEGAL', 'INVALID_CLIENT'), {
     headers: withoutHeader('Client-Id'),
   }),
@@ -64,18 +73,18 @@ const missing: Case[] = [
   }),
   ordered(
     'signature-without-form',
-    refused('A Signature that has not its form is refused.', 'PARAM_ILLEGAL', 'INVALID_SIGNATURE'),
+    refused('A malformed Signature header is refused.', 'PARAM_ILLEGAL', 'INVALID_SIGNATURE'),
     { header: (value) => value },
   ),
   ordered(
     'second-signature',
     {
       ...refused(
-        'A second Signature header is refused: nobody can say which of them counts.',
+        'A second Signature header is refused: it is ambiguous which one counts.',
         'PARAM_ILLEGAL',
         'INVALID_SIGNATURE',
       ),
-      source: wire('Request, headers', 'ours'),
+      source: protocolDoc('Request, headers', 'ours'),
     },
     {
       headers: (headers) => [
@@ -88,38 +97,38 @@ const missing: Case[] = [
     'second-client-id',
     {
       ...refused(
-        'A second Client-Id header is refused: nobody can say who asks.',
+        'A second Client-Id header is refused: it is ambiguous who calls.',
         'PARAM_ILLEGAL',
         'INVALID_CLIENT',
         'INVALID_SIGNATURE',
       ),
-      source: wire('Request, headers', 'ours'),
+      source: protocolDoc('Request, headers', 'ours'),
     },
     { headers: (headers) => [...headers, ['Client-Id', 'SANDBOX_another']] },
   ),
   ordered(
     'text-as-client-id',
     {
-      rule: 'A Client-Id that is a text of the caller is refused, and the answer is not signed for it.',
+      rule: 'A malformed Client-Id is refused, and the answer is not signed for it.',
       breaks:
-        'The acquirer signs what reads as a refund of its own, and a payer is paid for nothing.',
+        'The acquirer signs a text that passes for its own refund request, and money is paid out.',
       expected: code('INVALID_CLIENT', 'PARAM_ILLEGAL'),
-      source: wire('Response', 'ours'),
+      source: protocolDoc('Response', 'ours'),
     },
     { clientId: 'ACQ.2026-01-01T00:00:00Z.{"refundRequestId":"1"}' },
   ),
 ]
 
-const time = wire('Request, Request-Time', 'sdk')
-/** Now, in the time of India: the form of the published example. */
+const time = protocolDoc('Request, Request-Time', 'sdk')
+/** Now with the offset of India, in the form of the published example. */
 const withOffset = (): string => formatTime(Date.now() + 19_800_000).replace(/\.\d+Z$/, '+05:30')
-/** The first characters of now, in UTC. */
+/** The first characters of the current time in UTC. */
 const utc = (characters: number): string => formatTime(Date.now()).slice(0, characters)
-const times: Case[] = (
+const times: AcceptanceCase[] = (
   [
     [
       'time-whole-seconds',
-      'in whole seconds and Z',
+      'in whole seconds with Z',
       () => formatTime(Date.now()).replace(/\.\d+/, ''),
     ],
     [
@@ -137,7 +146,7 @@ const times: Case[] = (
       'with a comma before the fraction',
       () => formatTime(Date.now()).replace('.', ','),
     ],
-    ['time-offset-hours', 'with an offset of hours alone', () => `${utc(19)}+00`],
+    ['time-offset-hours', 'with an offset in hours only', () => `${utc(19)}+00`],
     ['time-zone', 'with a time zone in brackets', () => `${utc(16)}+00:00[Etc/UTC]`],
   ] satisfies [string, string, () => string][]
 ).map(([name, form, now]) =>
@@ -153,15 +162,15 @@ const times: Case[] = (
   ),
 )
 
-const badTimes: Case[] = [
-  ['time-words', 'that is no time', 'yesterday'] as const,
-  ['time-no-date', 'of a day that no calendar has', '2025-02-30T08:51:49Z'] as const,
+const badTimes: AcceptanceCase[] = [
+  ['time-words', 'that is not a time', 'yesterday'] as const,
+  ['time-no-date', 'of a day that does not exist', '2025-02-30T08:51:49Z'] as const,
 ].map(([name, what, value]) =>
   ordered(
     name,
     {
       rule: `A Request-Time ${what} is refused.`,
-      breaks: 'Nobody can tell when the payer was asked, which is what a dispute is about.',
+      breaks: 'In a dispute nobody knows when the order was sent.',
       expected: code('PARAM_ILLEGAL'),
       source: time,
     },
@@ -169,54 +178,64 @@ const badTimes: Case[] = [
   ),
 )
 
-const media = (rule: string): LooseAnswer => ({
+const media = (rule: string): HeaderCase => ({
   rule,
-  breaks: 'What is no JSON is read as if it were, and the payer pays for what was guessed.',
+  breaks: 'A body that is not JSON is parsed as JSON, and the payer pays for a misread order.',
   expected: code('MEDIA_TYPE_NOT_ACCEPTABLE'),
-  source: page('MEDIA_TYPE_NOT_ACCEPTABLE'),
+  source: placeOrderDoc('MEDIA_TYPE_NOT_ACCEPTABLE'),
 })
-const accepts = wire('Request, Accept', 'sdk')
-const types: Case[] = [
+const accepts = protocolDoc('Request, Accept', 'sdk')
+const types: AcceptanceCase[] = [
   ordered('no-content-type', named('Content-Type may be left out.'), {
     headers: withoutHeader('Content-Type'),
   }),
-  ordered('content-type-alone', named('Content-Type may name no charset.'), {
+  ordered('content-type-alone', named('Content-Type may omit the charset.'), {
     headers: withHeader('Content-Type', 'application/json'),
   }),
   ordered('content-type-case', named('Content-Type may be written in any case.'), {
     headers: withHeader('content-type', 'Application/JSON;charset=utf-8'),
   }),
-  ordered('content-type-xml', media('A body that is said to be XML is refused.'), {
+  ordered('content-type-xml', media('A body that is declared as XML is refused.'), {
     headers: withHeader('Content-Type', 'text/xml; charset=UTF-8'),
   }),
-  ordered('accept-any', named('A caller may accept anything.'), {
+  ordered('accept-any', named('Accept may be */*.'), {
     headers: withHeader('Accept', '*/*'),
   }),
-  ordered('content-type-twice', named('Content-Type may come twice, joined on the way.'), {
-    headers: withHeader('Content-Type', 'application/json,application/json'),
-  }),
+  ordered(
+    'content-type-twice',
+    named('Content-Type may name the type twice, as proxies join duplicates.'),
+    {
+      headers: withHeader('Content-Type', 'application/json,application/json'),
+    },
+  ),
   ordered('content-type-empty', named('Content-Type may be empty.'), {
     headers: withHeader('Content-Type', ''),
   }),
   ordered(
     'accept-text',
-    { ...named('A caller that accepts any text accepts JSON.'), source: accepts },
+    { ...named('Accept may list text types only, as some SDKs do.'), source: accepts },
     { headers: withHeader('Accept', 'text/plain,text/xml,text/javascript,text/html') },
   ),
   ordered(
     'accept-weights',
     {
-      ...named('A caller may accept anything with a weight, written in any way.'),
+      ...named('Accept may have weights and malformed entries, as some SDKs send them.'),
       source: accepts,
     },
     { headers: withHeader('Accept', 'text/html, image/gif, *; q=.2, */*; q=.2') },
   ),
-  ordered('accept-image', media('A caller that does not accept JSON gets this answer.'), {
+  ordered('accept-image', media('A request that does not accept JSON is refused.'), {
     headers: withHeader('Accept', 'image/png'),
   }),
-  ordered('accept-no-json', media('A caller that excludes JSON gets this answer.'), {
+  ordered('accept-no-json', media('A request that excludes JSON is refused.'), {
     headers: withHeader('Accept', 'application/json;q=0'),
   }),
 ]
 
-export const headerCases: readonly Case[] = [...names, ...missing, ...times, ...badTimes, ...types]
+export const headerCases: readonly AcceptanceCase[] = [
+  ...names,
+  ...missing,
+  ...times,
+  ...badTimes,
+  ...types,
+]

@@ -1,13 +1,13 @@
-import { anyBut, type Case, code, type Expected, wire } from '../case.ts'
+import { type AcceptanceCase, anyBut, code, type Expectation, protocolDoc } from '../case.ts'
 import type { CaseContext } from '../case-context.ts'
 import { type Change, set, without } from '../order.ts'
 
-/** Fields of each object by their greatest length; 0 where none is published. */
+/** The maximum length of each field; 0 where none is published. */
 type Lengths = Readonly<Record<string, number>>
 
 const address: Lengths = { state: 8, city: 32, address1: 256, address2: 256, zipCode: 32 }
 
-/** The objects inside of an order (PROTOCOL.md, body rules). */
+/** The objects in an order (PROTOCOL.md, body rules). */
 const objects = [
   {
     name: 'merchant',
@@ -45,45 +45,47 @@ const tables: Readonly<Record<Inner['name'], string>> = {
   env: 'Env',
 }
 
-/** Sends an order for each field; gives the code all of them got, else which got what was not hoped for. */
+/**
+ * Sends an order for each field; returns the common code, or each field with an unexpected code.
+ */
 async function each(
-  lab: CaseContext,
+  context: CaseContext,
   { path, lengths }: Inner,
-  expected: Expected,
+  expected: Expectation,
   change: (path: string, max: number) => Change | undefined,
 ): Promise<string> {
   const region = path.endsWith('Address') ? [set(`${path}.region`, 'AU')] : []
   const all = Object.entries<number>(lengths).flatMap(([name, max]) => {
     const one = change(`${path}.${name}`, max)
-    return one === undefined ? [] : [{ name, order: lab.order(...region, one) }]
+    return one === undefined ? [] : [{ name, order: context.order(...region, one) }]
   })
-  const told = await Promise.all(
-    all.map(async ({ name, order }) => ({ name, code: (await lab.place(order)).code })),
+  const answers = await Promise.all(
+    all.map(async ({ name, order }) => ({ name, code: (await context.place(order)).code })),
   )
-  const others = told.filter(({ code }) => !expected.isMet(code))
-  if (others.length === 0) return told[0]?.code ?? 'nothing was sent'
+  const others = answers.filter(({ code }) => !expected.isMet(code))
+  if (others.length === 0) return answers[0]?.code ?? 'nothing was sent'
   return others.map(({ name, code }) => `${name}: ${code}`).join(', ')
 }
 
-function casesOf(object: Inner): Case[] {
+function casesOf(object: Inner): AcceptanceCase[] {
   const { name, lengths } = object
   const list = Object.keys(lengths).join(', ')
-  const source = wire(`Body rules, ${tables[name]}`)
+  const source = protocolDoc(`Body rules, ${tables[name]}`)
   type Faults = {
     rule: string
     breaks: string
-    expected: Expected
+    expected: Expectation
     change: Parameters<typeof each>[3]
   }
-  const one = (fault: string, { rule, breaks, expected, change }: Faults): Case => ({
+  const one = (fault: string, { rule, breaks, expected, change }: Faults): AcceptanceCase => ({
     name: `fields/${name}-each-${fault}`,
     rule,
     source,
     breaks,
     expected,
-    act: (lab) => each(lab, object, expected, change),
+    act: (context) => each(context, object, expected, change),
   })
-  const lost = `What ${name} says is kept in part or wrongly, and the payer's statement does not show where he paid.`
+  const lost = `${name} is stored wrongly, and the payer's statement does not show whom they paid.`
   return [
     one('empty', {
       rule: `In ${name}, none of ${list} may be "".`,
@@ -98,59 +100,58 @@ function casesOf(object: Inner): Case[] {
       change: (path) => set(path, 5411),
     }),
     one('too-long', {
-      rule: `In ${name}, no field may exceed its length.`,
+      rule: `In ${name}, no field may exceed its maximum length.`,
       breaks: lost,
       expected: code('PARAM_ILLEGAL'),
       change: (path, max) => (max === 0 ? undefined : set(path, 'x'.repeat(max + 1))),
     }),
     one('longest', {
-      rule: `In ${name}, each field may have its full length.`,
-      breaks: `Payers cannot pay where ${name} has long entries.`,
+      rule: `In ${name}, each field may have its maximum length.`,
+      breaks: `Payers cannot pay where ${name} has long values.`,
       expected: anyBut('PARAM_ILLEGAL'),
       change: (path, max) => (max === 0 ? undefined : set(path, 'x'.repeat(max))),
     }),
     one('null', {
       rule: `In ${name}, each of ${list} is optional and may be null.`,
-      breaks: `Payers cannot pay where little is known of ${name}.`,
+      breaks: `Payers cannot pay where ${name} has few fields.`,
       expected: anyBut('PARAM_ILLEGAL'),
       change: (path) => set(path, null),
     }),
     one('absent', {
       rule: `In ${name}, each of ${list} is optional and may be left out.`,
-      breaks: `Payers cannot pay where little is known of ${name}.`,
+      breaks: `Payers cannot pay where ${name} has few fields.`,
       expected: anyBut('PARAM_ILLEGAL'),
       change: (path) => without(path),
     }),
   ]
 }
 
-/** What a field's value must look like, beyond its length. */
+/** The format of a field. */
 function formed(
   name: string,
   at: string,
   rule: string,
   breaks: string,
-  expected: Expected,
+  expected: Expectation,
   ...changes: Change[]
-): Case {
+): AcceptanceCase {
   return {
     name: `fields/${name}`,
     rule,
-    source: wire(`Body rules, ${at}`, 'sdk'),
+    source: protocolDoc(`Body rules, ${at}`, 'sdk'),
     breaks,
     expected,
-    act: async (lab) => (await lab.place(lab.order(...changes))).code,
+    act: async (context) => (await context.place(context.order(...changes))).code,
   }
 }
 
 const illegal = code('PARAM_ILLEGAL')
 const legal = anyBut('PARAM_ILLEGAL')
-const category =
-  'Rules for a trade, such as gambling, do not meet its merchants, or meet the payers of others.'
-const abroad = 'Rules for a country do not meet its merchants, or meet the payers of others.'
+const category = 'Rules for a category, such as gambling, miss its merchants or hit others.'
+const abroad = 'Rules for a country miss its merchants or hit others.'
 const device = 'Payers with such a device cannot pay.'
 
-const forms: Case[] = [
+const forms: AcceptanceCase[] = [
   formed(
     'mcc-letters',
     'Merchant',
@@ -170,15 +171,15 @@ const forms: Case[] = [
   formed(
     'mcc-any',
     'Merchant',
-    'merchantMCC may be any four digits, since three tables of them exist.',
-    'Payers cannot pay merchants of trades that only another table knows.',
+    'merchantMCC may be any four digits, since several lists of MCCs exist.',
+    'Payers cannot pay merchants whose MCC is only on another list.',
     legal,
     set('merchant.merchantMCC', '0001'),
   ),
   formed(
     'region-missing',
     'Address',
-    'An address has a region.',
+    'region is required in an address.',
     abroad,
     illegal,
     set('merchant.merchantAddress', { city: 'xxx' }),
@@ -202,7 +203,7 @@ const forms: Case[] = [
   formed(
     'env-blank',
     'Env',
-    'env may be {}: all of it is optional.',
+    'env may be {}: all of its fields are optional.',
     device,
     code('SUCCESS'),
     set('env', {}),
@@ -227,7 +228,7 @@ const forms: Case[] = [
   formed(
     'env-kinds',
     'Env',
-    'terminalType and osType may be any text, since nothing is decided by them.',
+    'terminalType and osType may be any text.',
     device,
     legal,
     set('env.terminalType', 'POS'),
@@ -236,11 +237,11 @@ const forms: Case[] = [
   formed(
     'nul',
     'U+0000',
-    'A text with U+0000 is refused.',
-    'The order is placed, and no database stores it: nobody finds the payment again.',
+    'A string with U+0000 is refused.',
+    'The order is placed, but some databases cannot store it: nobody finds the payment again.',
     illegal,
     set('merchant.merchantName', 'UGG\0'),
   ),
 ]
 
-export const innerFields: readonly Case[] = [...objects.flatMap(casesOf), ...forms]
+export const innerFields: readonly AcceptanceCase[] = [...objects.flatMap(casesOf), ...forms]

@@ -1,143 +1,153 @@
 import {
-  type Case,
+  type AcceptanceCase,
+  type CaseText,
   code,
-  type Expected,
+  type Expectation,
   exactly,
+  protocolDoc,
   type Source,
-  UnmetPrecondition,
-  wire,
 } from '../case.ts'
 import type { CaseContext } from '../case-context.ts'
 import { agreed } from '../loose-answer.ts'
-import type { Make } from '../make-request.ts'
+import type { Variation } from '../make-request.ts'
 import { set, without } from '../order.ts'
+import { UnmetPrecondition } from '../precondition.ts'
 
-const published = wire('How real callers behave')
-const ours = wire('How real callers behave', 'ours')
-const cannotLearn = 'After a lost answer the payer cannot learn whether he paid.'
+const published = protocolDoc('How real callers behave')
+const ours = protocolDoc('How real callers behave', 'ours')
+const cannotLearn = 'After a lost answer the payer cannot learn whether the payment succeeded.'
 const noOrder = exactly('ORDER_NOT_EXIST')
-const notTheirs: Expected = {
-  words: 'ORDER_NOT_EXIST or ACCESS_DENIED',
+const notTheirs: Expectation = {
+  text: 'ORDER_NOT_EXIST or ACCESS_DENIED',
   isMet: (got) => got === 'ORDER_NOT_EXIST' || got === 'ACCESS_DENIED',
 }
 
-type LooseAnswer = { rule: string; breaks: string; expected: Expected; source?: Source }
+type InquiryCase = Omit<CaseText, 'name' | 'source'> & { source?: Source }
 
-const asked = (
+const inquiryCase = (
   name: string,
-  told: LooseAnswer,
-  act: (lab: CaseContext) => Promise<string>,
-): Case => ({
+  text: InquiryCase,
+  act: (context: CaseContext) => Promise<string>,
+): AcceptanceCase => ({
   name: `inquiry/${name}`,
   source: published,
-  ...told,
+  ...text,
   act,
 })
 
-/** After a placed order, an inquiry that is wrong. */
-const wrong = (name: string, told: LooseAnswer, make: Make, change = set('tomorrow', '1')): Case =>
-  asked(name, told, async (lab) => {
-    const order = lab.order()
-    await lab.placed(order)
-    return (await lab.inquire(change(order), make)).code
+/** A wrong inquiry after a placed order. */
+const wrong = (
+  name: string,
+  text: InquiryCase,
+  variation: Variation,
+  change = set('tomorrow', '1'),
+): AcceptanceCase =>
+  inquiryCase(name, text, async (context) => {
+    const order = context.order()
+    await context.placed(order)
+    return (await context.inquire(change(order), variation)).code
   })
 
-const theirs = 'Others learn what the payer pays, and to whom.'
+const theirs = 'Strangers learn what the payer pays, and to whom.'
 
-export const inquiry: readonly Case[] = [
-  asked(
+export const inquiry: readonly AcceptanceCase[] = [
+  inquiryCase(
     'unknown',
     {
-      rule: 'An inquiry after an order that never was is answered ORDER_NOT_EXIST.',
-      breaks: 'A payment that never reached the acquirer waits for ever, and so does the payer.',
+      rule: 'An inquiry after an unknown order is answered ORDER_NOT_EXIST.',
+      breaks: 'A payment that never reached the acquirer stays pending for ever.',
       expected: noOrder,
     },
-    async (lab) => (await lab.inquire(lab.order())).code,
+    async (context) => (await context.inquire(context.order())).code,
   ),
-  asked(
+  inquiryCase(
     'placed',
     {
-      rule: 'An inquiry after an order says what its answer said, with the same paymentRequestId.',
+      rule: "An inquiry returns the order's result with the same paymentRequestId.",
       breaks: cannotLearn,
       expected: code('SUCCESS'),
     },
-    async (lab) => {
-      const order = lab.order()
-      return agreed([await lab.placed(order), await lab.inquire(order), await lab.inquire(order)])
+    async (context) => {
+      const order = context.order()
+      return agreed([
+        await context.placed(order),
+        await context.inquire(order),
+        await context.inquire(order),
+      ])
     },
   ),
-  asked(
+  inquiryCase(
     'refused',
     {
-      rule: 'An inquiry after an order that was answered F says the same F, or that there is no order.',
-      breaks: 'The wallet tells the payer that he paid what was refused.',
+      rule: 'An inquiry after an order that was answered F returns this F, or ORDER_NOT_EXIST.',
+      breaks: 'The wallet shows a refused payment as paid.',
       expected: code('INVALID_CODE'),
     },
-    async (lab) => {
-      const order = lab.order(set('codeValue', 'https://nobody.example/made/this'))
-      const placed = await lab.place(order)
-      const told = await lab.inquire(order)
-      return told.code === 'ORDER_NOT_EXIST' ? placed.code : agreed([placed, told])
+    async (context) => {
+      const order = context.order(set('codeValue', 'https://nobody.example/made/this'))
+      const placed = await context.place(order)
+      const answer = await context.inquire(order)
+      return answer.code === 'ORDER_NOT_EXIST' ? placed.code : agreed([placed, answer])
     },
   ),
-  asked(
+  inquiryCase(
     'after-drop',
     {
-      rule: 'What an inquiry says of an order whose connection was dropped, the repeat says too.',
-      breaks: 'The payer is told of one payment and pays another.',
+      rule: 'After a dropped connection, an inquiry and a repeat have the same result.',
+      breaks: 'The wallet shows one payment, and the payer pays another.',
       expected: code('SUCCESS'),
     },
-    async (lab) => {
-      const order = lab.order()
-      await lab.drop(order, 'ALL')
-      const told = await lab.inquireFinal(order)
-      const repeated = await lab.place(order)
-      // Where the inquiry was there before the order, there was none yet.
-      return told.code === 'ORDER_NOT_EXIST' ? repeated.code : agreed([told, repeated])
+    async (context) => {
+      const order = context.order()
+      await context.drop(order, 'ALL')
+      const answer = await context.inquireFinal(order)
+      const repeated = await context.place(order)
+      // The inquiry may overtake the order, and then there is none yet.
+      return answer.code === 'ORDER_NOT_EXIST' ? repeated.code : agreed([answer, repeated])
     },
   ),
-  asked(
+  inquiryCase(
     'inconsistent-repeat',
     {
-      rule: 'An inquiry says how the order stands, not that a repeat was refused.',
-      breaks: 'A faulty repeat takes away what the payer had paid.',
+      rule: "An inquiry returns the order's result, not the refusal of a repeat.",
+      breaks: 'A faulty repeat undoes what the payer had paid.',
       expected: code('SUCCESS'),
     },
-    async (lab) => {
-      const order = lab.order()
-      const placed = await lab.placed(order)
-      await lab.place(set('paymentRequestId', 'ANOTHER')(order))
-      return agreed([placed, await lab.inquire(order)])
+    async (context) => {
+      const order = context.order()
+      const placed = await context.placed(order)
+      await context.place(set('paymentRequestId', 'ANOTHER')(order))
+      return agreed([placed, await context.inquire(order)])
     },
   ),
-  asked(
+  inquiryCase(
     'makes-nothing',
     {
       source: ours,
-      rule: 'An inquiry makes no order: one that was asked after before it came is placed.',
-      breaks: 'The question whether he paid keeps the payer from paying.',
+      rule: 'An inquiry creates no order: an order that comes after its inquiry is placed.',
+      breaks: 'An early inquiry prevents the payment.',
       expected: code('SUCCESS'),
     },
-    async (lab) => {
-      const order = lab.order()
-      await lab.inquire(order)
-      return (await lab.place(order)).code
+    async (context) => {
+      const order = context.order()
+      await context.inquire(order)
+      return (await context.place(order)).code
     },
   ),
-  asked(
+  inquiryCase(
     'refused-at-the-endpoint',
     {
       source: ours,
-      rule: 'A message that was refused for its form made no order to ask after.',
-      breaks: 'The wallet waits for the end of an order that never began.',
+      rule: 'A malformed message creates no order that an inquiry could find.',
+      breaks: 'The wallet waits for the result of an order that does not exist.',
       expected: noOrder,
     },
-    async (lab) => {
-      const order = lab.order()
-      const refused = await lab.place(set('codeValue', '')(order))
+    async (context) => {
+      const order = context.order()
+      const refused = await context.place(set('codeValue', '')(order))
       if (refused.code !== 'PARAM_ILLEGAL')
         throw new UnmetPrecondition(`"" was answered ${refused.code}`)
-      return (await lab.inquire(order)).code
+      return (await context.inquire(order)).code
     },
   ),
   wrong(
@@ -174,7 +184,7 @@ export const inquiry: readonly Case[] = [
   wrong(
     'unknown-client',
     {
-      rule: 'An inquiry of a client that nobody knows is refused.',
+      rule: 'An inquiry of an unknown client is refused.',
       breaks: theirs,
       expected: code('INVALID_CLIENT'),
     },

@@ -1,30 +1,35 @@
-import { type Case, code, page, type Source } from '../case.ts'
+import { type AcceptanceCase, type CaseText, code, placeOrderDoc, type Source } from '../case.ts'
 import type { CaseContext } from '../case-context.ts'
 import { agreed } from '../loose-answer.ts'
 import type { Change, Fields } from '../order.ts'
 
 export const paidTwice = 'The payer pays twice.'
-export const cannotLearn = 'The repeat is refused, and the payer cannot learn whether he paid.'
-export const key = page('paymentId')
+export const cannotLearn =
+  'The repeat is refused, and the payer cannot learn whether the payment succeeded.'
+export const paymentIdRule = placeOrderDoc('paymentId')
 
-type LooseAnswer = { rule: string; breaks: string; source?: Source }
+type OneAnswerCase = Pick<CaseText, 'rule' | 'breaks'> & { source?: Source }
 
-/** Places an order, does something with it, and looks whether all of it got one answer. */
+/** Places an order, runs `act`, and expects one answer from all requests. */
 export const oneAnswer = (
   name: string,
-  { rule, breaks, source = key }: LooseAnswer,
-  act: (lab: CaseContext, order: Fields) => Promise<Awaited<ReturnType<CaseContext['place']>>[]>,
+  { rule, breaks, source = paymentIdRule }: OneAnswerCase,
+  act: (
+    context: CaseContext,
+    order: Fields,
+  ) => Promise<Awaited<ReturnType<CaseContext['place']>>[]>,
   ...changes: Change[]
-): Case => ({
+): AcceptanceCase => ({
   name: `idempotency/${name}`,
   rule,
   source,
   breaks,
   expected: code('SUCCESS'),
-  act: async (lab) => {
-    const order = lab.order(...changes)
-    return agreed([await lab.placed(order), ...(await act(lab, order))])
+  act: async (context) => {
+    const order = context.order(...changes)
+    return agreed([await context.placed(order), ...(await act(context, order))])
   },
 })
 
+/** Copies of an order that are sent at the same moment. */
 export const COPIES = 10

@@ -1,31 +1,31 @@
 import {
-  type Case,
+  type AcceptanceCase,
   code,
-  type Expected,
+  type Expectation,
   exactly,
-  page,
+  placeOrderDoc,
+  protocolDoc,
   type Source,
-  UnmetPrecondition,
-  wire,
 } from '../case.ts'
 import type { CaseContext } from '../case-context.ts'
 import { agreed, type LooseAnswer } from '../loose-answer.ts'
 import { amountIn, type Fields } from '../order.ts'
+import { UnmetPrecondition } from '../precondition.ts'
 
-const ours = wire('Idempotency', 'ours')
-const once = page('paymentId')
+const ours = protocolDoc('Idempotency', 'ours')
+const once = placeOrderDoc('paymentId')
 
 /**
  * Sends an order that stays open for a while.
  *
  * @throws UnmetPrecondition when it is final at once
  */
-async function opened(lab: CaseContext): Promise<{ order: Fields; told: LooseAnswer }> {
-  const order = lab.order()
-  const told = await lab.send(order)
-  if (told.status !== 'U')
-    throw new UnmetPrecondition(`the order was answered ${told.code} at once`)
-  return { order, told }
+async function openOrder(context: CaseContext): Promise<{ order: Fields; answer: LooseAnswer }> {
+  const order = context.order()
+  const answer = await context.send(order)
+  if (answer.status !== 'U')
+    throw new UnmetPrecondition(`the order was answered ${answer.code} at once`)
+  return { order, answer }
 }
 
 const pendingCase = (
@@ -33,86 +33,94 @@ const pendingCase = (
   source: Source,
   rule: string,
   breaks: string,
-  expected: Expected,
-  act: (lab: CaseContext) => Promise<string>,
-): Case => ({ name: `pending/${name}`, rule, source, breaks, expected, needs: 'pending', act })
+  expected: Expectation,
+  act: (context: CaseContext) => Promise<string>,
+): AcceptanceCase => ({
+  name: `pending/${name}`,
+  rule,
+  source,
+  breaks,
+  expected,
+  needs: 'pending',
+  act,
+})
 
-const hasEnd: Expected = {
-  words: 'a code with status S or F, the same everywhere',
+const isFinalEverywhere: Expectation = {
+  text: 'a code with status S or F, the same in all answers',
   isMet: (got) =>
     /^[A-Z_]+$/.test(got) && got !== 'PAYMENT_IN_PROCESS' && got !== 'UNKNOWN_EXCEPTION',
 }
 
-export const pending: readonly Case[] = [
+export const pending: readonly AcceptanceCase[] = [
   pendingCase(
     'open',
-    page('How to return the result'),
-    'An order that is not decided in time is answered U: PAYMENT_IN_PROCESS or UNKNOWN_EXCEPTION.',
-    'The payer is told of an end that is not the end.',
+    placeOrderDoc('How to return the result'),
+    'An order that is not decided in time is answered PAYMENT_IN_PROCESS or UNKNOWN_EXCEPTION.',
+    'The wallet shows a final result that is not final.',
     code('PAYMENT_IN_PROCESS', 'UNKNOWN_EXCEPTION'),
-    async (lab) => (await opened(lab)).told.code,
+    async (context) => (await openOrder(context)).answer.code,
   ),
   pendingCase(
     'inquired-while-open',
     ours,
-    'An inquiry after an open order says that it is open, not that there is none.',
-    'The wallet tells the payer that he did not pay, and then he has.',
+    'An inquiry after an open order is answered PAYMENT_IN_PROCESS, not ORDER_NOT_EXIST.',
+    'The wallet shows that nothing was paid, and later the payment succeeds.',
     code('PAYMENT_IN_PROCESS'),
-    async (lab) => {
-      const { order } = await opened(lab)
-      const told = await lab.inquire(order)
-      return told.status === 'S' || (told.status === 'F' && told.code !== 'ORDER_NOT_EXIST')
-        ? 'PAYMENT_IN_PROCESS' // It has ended between the two calls, which is no fault.
-        : told.code
+    async (context) => {
+      const { order } = await openOrder(context)
+      const answer = await context.inquire(order)
+      return answer.status === 'S' || (answer.status === 'F' && answer.code !== 'ORDER_NOT_EXIST')
+        ? 'PAYMENT_IN_PROCESS' // It became final between the two calls, which is correct.
+        : answer.code
     },
   ),
   pendingCase(
     'changed-after-u',
     once,
     'After a U, a repeat with another amount is refused.',
-    'The wallet shows the payer one amount, and the books of the merchant show another.',
+    'The wallet shows the payer one amount, and the merchant is credited another.',
     code('REPEAT_REQ_INCONSISTENT'),
-    async (lab) => {
-      const { order } = await opened(lab)
+    async (context) => {
+      const { order } = await openOrder(context)
       const { more } = amountIn(order, 'paymentAmount')
-      return (await lab.place({ ...order, paymentAmount: more, settlementAmount: more })).code
+      return (await context.place({ ...order, paymentAmount: more, settlementAmount: more })).code
     },
   ),
   pendingCase(
     'ends',
     ours,
-    'An order that was open ends, and then repeats and inquiries say the same.',
-    "The money of the payer is neither his nor the merchant's.",
-    hasEnd,
-    async (lab) => {
-      const { order } = await opened(lab)
-      const repeated = await lab.place(order)
-      return agreed([repeated, await lab.inquireFinal(order), await lab.place(order)])
+    'An open order becomes final, and then repeats and inquiries agree.',
+    "The payer's money stays blocked, and the merchant does not receive it.",
+    isFinalEverywhere,
+    async (context) => {
+      const { order } = await openOrder(context)
+      const repeated = await context.place(order)
+      return agreed([repeated, await context.inquireFinal(order), await context.place(order)])
     },
   ),
   pendingCase(
     'ends-unasked',
     ours,
-    'An order that was open ends though nobody repeats it: inquiries find the end.',
-    'When the caller does not come back the payer never learns whether he paid.',
-    hasEnd,
-    async (lab) => {
-      const { order } = await opened(lab)
-      const told = await lab.inquireFinal(order)
-      return agreed([told, await lab.place(order)])
+    'An open order becomes final without a repeat, and inquiries find its result.',
+    'Without a repeat the payer never learns whether the payment succeeded.',
+    isFinalEverywhere,
+    async (context) => {
+      const { order } = await openOrder(context)
+      const answer = await context.inquireFinal(order)
+      return agreed([answer, await context.place(order)])
     },
   ),
   pendingCase(
     'copies-of-open',
     once,
-    'Copies of an open order, at the same moment, are one order.',
-    'The payer pays once for every time his wallet asked.',
+    'Copies of an open order at the same moment are one order.',
+    'The payer pays once for every repeat of the wallet.',
     exactly('one order'),
-    async (lab) => {
-      const { order } = await opened(lab)
-      const told = await lab.atOnce(Array(5).fill(order))
-      const got = agreed(told)
-      return hasEnd.isMet(got) ? 'one order' : got
+    async (context) => {
+      const { order } = await openOrder(context)
+      const answers = await context.atOnce(Array(5).fill(order))
+      const got = agreed(answers)
+      return isFinalEverywhere.isMet(got) ? 'one order' : got
     },
   ),
 ]

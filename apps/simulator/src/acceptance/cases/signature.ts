@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { type Case, code, type Expected, type Source, wire } from '../case.ts'
+import { type AcceptanceCase, type CaseText, code, protocolDoc } from '../case.ts'
 import type { CaseContext } from '../case-context.ts'
-import { type Make, percentEncoded } from '../make-request.ts'
+import { percentEncoded, type Variation } from '../make-request.ts'
 import { set } from '../order.ts'
 
 const base64 = (signature: Buffer): string => signature.toString('base64')
@@ -10,26 +10,31 @@ const cannotPay = 'Payers of callers that sign this way cannot pay.'
 const placed = code('SUCCESS')
 const wrong = code('INVALID_SIGNATURE')
 
-type LooseAnswer = { rule: string; breaks: string; expected: Expected; source: Source }
+type SignatureCase = Omit<CaseText, 'name'>
 
-/** An order that differs in how it is signed. */
+/** An order that is signed in an unusual way. */
 const signed = (
   name: string,
-  told: LooseAnswer,
-  make: Make | ((lab: CaseContext) => Make),
-): Case => ({
+  text: SignatureCase,
+  variation: Variation | ((context: CaseContext) => Variation),
+): AcceptanceCase => ({
   name: `signature/${name}`,
-  ...told,
-  act: async (lab) =>
-    (await lab.place(lab.order(), typeof make === 'function' ? make(lab) : make)).code,
+  ...text,
+  act: async (context) =>
+    (
+      await context.place(
+        context.order(),
+        typeof variation === 'function' ? variation(context) : variation,
+      )
+    ).code,
 })
 
-const encoding = wire('Request, encoding of the value', 'sdk')
-const encodings: Case[] = [
+const encoding = protocolDoc('Request, encoding of the value', 'sdk')
+const encodings: AcceptanceCase[] = [
   ['percent-encoded', 'base64, percent-encoded', percentEncoded] as const,
   ['percent-lower-case', 'base64, percent-encoded in lower case', lowerHex] as const,
   ['base64', 'plain base64, in which + stays +', base64] as const,
-  ['base64-in-lines', 'base64 in lines, percent-encoded with their ends', inLines] as const,
+  ['base64-in-lines', 'base64 in lines, percent-encoded with the line breaks', inLines] as const,
   ['base64url', 'base64url without padding', base64url] as const,
   [
     'base64url-padded',
@@ -57,8 +62,8 @@ function lowerHex(signature: Buffer): string {
   return percentEncoded(signature).replaceAll(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase())
 }
 
-const form = wire('Request, Signature')
-const forms: Case[] = (
+const form = protocolDoc('Request, Signature')
+const forms: AcceptanceCase[] = (
   [
     [
       'pairs-reordered',
@@ -67,17 +72,17 @@ const forms: Case[] = (
     ],
     [
       'pairs-unspaced',
-      'The pairs may be separated by a comma alone.',
+      'The pairs may be separated by a comma without a space.',
       (value, version) => `algorithm=RSA256,keyVersion=${version},signature=${value}`,
     ],
     [
       'pairs-unknown',
-      'A pair that nobody knows is ignored.',
+      'An unknown pair is ignored.',
       (value, version) => `algorithm=RSA256, keyVersion=${version}, tomorrow=1, signature=${value}`,
     ],
     [
       'pairs-quoted',
-      'The values of the pairs may stand in double quotes.',
+      'The values of the pairs may be in double quotes.',
       (value, version) => `algorithm="RSA256", keyVersion="${version}", signature="${value}"`,
     ],
     [
@@ -92,7 +97,7 @@ const forms: Case[] = (
     ],
     [
       'pairs-unknown-odd',
-      'Pairs that nobody knows are ignored, also twice or without a value.',
+      'Unknown pairs are ignored, even twice or without a value.',
       (value, version) =>
         `a=1, a=2, b, algorithm=RSA256, keyVersion=${version}, signature=${value}`,
     ],
@@ -103,28 +108,28 @@ const forms: Case[] = (
     ],
     [
       'key-version-missing',
-      'Without keyVersion the newest key is meant.',
+      'Without keyVersion the newest key verifies.',
       (value) => `algorithm=RSA256, signature=${value}`,
     ],
-  ] satisfies [string, string, NonNullable<Make['header']>][]
+  ] satisfies [string, string, NonNullable<Variation['header']>][]
 ).map(([name, rule, header]) =>
   signed(name, { rule, breaks: cannotPay, expected: placed, source: form }, { header }),
 )
 
-const text = wire('Request, signed text')
-const anyone =
-  'Whoever sees one request can send others in the name of Alipay+, and payers pay for what they did not order.'
-const changedOnTheWay =
-  'An order that was changed on its way is placed: the payer pays another merchant, or another amount.'
+const signedText = protocolDoc('Request, signed text')
+const forged =
+  'Strangers can send requests in the name of Alipay+, and payers pay for what they did not order.'
+const tampered =
+  'An order that was changed in transit is placed: the payer pays another merchant or amount.'
 
-const failures: Case[] = [
+const failures: AcceptanceCase[] = [
   signed(
     'another-key',
     {
       rule: "A signature by a key that is not the caller's is refused.",
-      breaks: anyone,
+      breaks: forged,
       expected: wrong,
-      source: text,
+      source: signedText,
     },
     () => ({ key: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey }),
   ),
@@ -132,9 +137,9 @@ const failures: Case[] = [
     'another-path',
     {
       rule: 'A signature for another path is refused.',
-      breaks: anyone,
+      breaks: forged,
       expected: wrong,
-      source: text,
+      source: signedText,
     },
     { signed: { target: '/another/path' } },
   ),
@@ -142,9 +147,9 @@ const failures: Case[] = [
     'another-time',
     {
       rule: 'A signature for another Request-Time is refused.',
-      breaks: anyone,
+      breaks: forged,
       expected: wrong,
-      source: text,
+      source: signedText,
     },
     { signed: { time: '2020-01-01T00:00:00Z' } },
   ),
@@ -152,34 +157,35 @@ const failures: Case[] = [
     'another-client',
     {
       rule: 'A signature for another Client-Id is refused.',
-      breaks: anyone,
+      breaks: forged,
       expected: wrong,
-      source: text,
+      source: signedText,
     },
     { signed: { clientId: 'SANDBOX_another' } },
   ),
   {
     name: 'signature/another-body',
-    rule: 'A body that is not the one signed is refused, though it differs in one digit.',
-    source: text,
-    breaks: changedOnTheWay,
+    rule: 'A body that differs in one digit from the signed one is refused.',
+    source: signedText,
+    breaks: tampered,
     expected: wrong,
-    act: async (lab) => {
-      const order = lab.order()
+    act: async (context) => {
+      const order = context.order()
       const body = Buffer.from(JSON.stringify(set('paymentAmount.value', '1')(order)))
-      return (await lab.place(order, { signed: { body } })).code
+      return (await context.place(order, { signed: { body } })).code
     },
   },
   {
     name: 'signature/blanks-added',
-    rule: 'The signature covers the bytes of the body: a blank more is refused.',
-    source: text,
-    breaks: changedOnTheWay,
+    rule: 'The signature covers the bytes of the body: added whitespace is refused.',
+    source: signedText,
+    breaks: tampered,
     expected: wrong,
-    act: async (lab) => {
-      const order = lab.order()
+    act: async (context) => {
+      const order = context.order()
       const sent = Buffer.from(JSON.stringify(order, null, 1))
-      return (await lab.place(sent, { signed: { body: Buffer.from(JSON.stringify(order)) } })).code
+      return (await context.place(sent, { signed: { body: Buffer.from(JSON.stringify(order)) } }))
+        .code
     },
   },
   signed(
@@ -187,27 +193,27 @@ const failures: Case[] = [
     {
       rule: 'The signed text has no newline at its end.',
       breaks:
-        'Two sides that sign different texts understand each other by chance, and one day no payer can pay.',
+        'Both sides sign different texts, and after the next change of either no payer can pay.',
       expected: wrong,
-      source: text,
+      source: signedText,
     },
     { signed: { tail: '\n' } },
   ),
   signed(
     'cut-short',
     {
-      rule: 'A signature that is cut short is refused.',
-      breaks: anyone,
+      rule: 'A truncated signature is refused.',
+      breaks: forged,
       expected: wrong,
-      source: text,
+      source: signedText,
     },
     { encode: (s) => percentEncoded(s.subarray(0, 128)) },
   ),
   signed(
     'no-base64',
     {
-      rule: 'A signature that is no base64 in any form is refused.',
-      breaks: anyone,
+      rule: 'A signature that is not base64 is refused.',
+      breaks: forged,
       expected: wrong,
       source: encoding,
     },
@@ -217,7 +223,7 @@ const failures: Case[] = [
     'empty',
     {
       rule: 'A Signature header without a value is refused.',
-      breaks: anyone,
+      breaks: forged,
       expected: code('PARAM_ILLEGAL', 'INVALID_SIGNATURE'),
       source: form,
     },
@@ -227,7 +233,7 @@ const failures: Case[] = [
     'another-algorithm',
     {
       rule: 'An algorithm that is not RSA256 is refused.',
-      breaks: 'Whoever may choose the algorithm chooses one he can forge.',
+      breaks: 'An attacker who may choose the algorithm chooses one that can be forged.',
       expected: code('INVALID_SIGNATURE', 'PARAM_ILLEGAL'),
       source: form,
     },
@@ -235,39 +241,42 @@ const failures: Case[] = [
   ),
 ]
 
-const raw: Case[] = [
+const raw: AcceptanceCase[] = [
   {
     name: 'signature/body-as-sent',
-    rule: 'The body is verified as it was sent, with its blanks, escapes and order, never written anew.',
-    source: text,
+    rule: 'The body is verified as sent, with its whitespace, escapes and order of fields.',
+    source: signedText,
     breaks:
-      'Orders of callers that write JSON in another way than the acquirer are refused as forged.',
+      'Orders of callers that format JSON differently from the acquirer are refused as forged.',
     expected: placed,
-    act: async (lab) => {
-      const order = JSON.stringify(lab.order(), null, '\t ')
+    act: async (context) => {
+      const order = JSON.stringify(context.order(), null, '\t ')
       const escaped = order.replaceAll('a', '\\u0061').replace(/^\{/, '\r\n { ')
-      return (await lab.place(Buffer.from(`${escaped}\n`))).code
+      return (await context.place(Buffer.from(`${escaped}\n`))).code
     },
   },
   signed(
     'query',
     {
-      rule: 'Path and query are signed as they are sent.',
-      breaks: 'Orders to an address with a query are refused as forged.',
+      rule: 'Path and query are verified as sent.',
+      breaks: 'Orders to a URL with a query are refused as forged.',
       expected: placed,
-      source: text,
+      source: signedText,
     },
-    ({ setting: { who } }) => ({ url: withQuery(who.url) }),
+    ({ setting: { config } }) => ({ url: withQuery(config.url) }),
   ),
   signed(
     'query-unsigned',
     {
       rule: 'A query that was not signed is refused.',
-      breaks: changedOnTheWay,
+      breaks: tampered,
       expected: wrong,
-      source: text,
+      source: signedText,
     },
-    ({ setting: { who } }) => ({ url: withQuery(who.url), signed: { target: who.url.pathname } }),
+    ({ setting: { config } }) => ({
+      url: withQuery(config.url),
+      signed: { target: config.url.pathname },
+    }),
   ),
 ]
 
@@ -277,4 +286,4 @@ function withQuery(url: URL): URL {
   return other
 }
 
-export const signature: readonly Case[] = [...encodings, ...forms, ...raw, ...failures]
+export const signature: readonly AcceptanceCase[] = [...encodings, ...forms, ...raw, ...failures]

@@ -1,71 +1,75 @@
-import { type Case, code, page, UnmetPrecondition } from '../case.ts'
+import { type AcceptanceCase, code, placeOrderDoc, protocolDoc } from '../case.ts'
 import type { CaseContext } from '../case-context.ts'
 import { stateCodes } from '../fixtures.ts'
 import { agreed, type LooseAnswer } from '../loose-answer.ts'
+import { UnmetPrecondition } from '../precondition.ts'
 
 type StateCode = (typeof stateCodes)[number]
 
-/** What happens to a payer where an acquirer places such an order. */
+/** What happens to a payer when an acquirer places such an order. */
 const breaks: Readonly<Record<StateCode, string>> = {
   BUSINESS_NOT_SUPPORT:
-    'The payer pays in a way the merchant has not agreed to, and the merchant gives nothing for it.',
+    'The payer pays in a way that the merchant does not offer, and gets nothing for it.',
   EXPIRED_CODE: 'The payer pays a bill that is no longer open.',
-  INVALID_CONTRACT: 'The payer pays a merchant whom the acquirer may not settle.',
-  INVALID_MERCHANT_STATUS: 'The payer pays a merchant who was stopped, for fraud perhaps.',
-  MERCHANT_KYB_NOT_QUALIFIED: 'The payer pays somebody about whom nobody has asked who he is.',
-  ORDER_IS_CLOSED: 'The payer pays a bill that somebody has paid before.',
-  PAYMENT_AMOUNT_EXCEED_LIMIT: 'A payer loses more at once than the limit was to protect.',
+  INVALID_CONTRACT: 'The payer pays a merchant whom the acquirer must not settle.',
+  INVALID_MERCHANT_STATUS: 'The payer pays a merchant who was suspended, for instance for fraud.',
+  MERCHANT_KYB_NOT_QUALIFIED: 'The payer pays a merchant whose identity was not checked.',
+  ORDER_IS_CLOSED: 'The payer pays a bill that is already paid.',
+  PAYMENT_AMOUNT_EXCEED_LIMIT: 'A payer loses more in one payment than the limit permits.',
   PAYMENT_COUNT_EXCEED_LIMIT: 'A stolen wallet is emptied in many small payments.',
-  PROCESS_FAIL: 'The payer is told of success where nothing was placed.',
-  RISK_REJECT: 'A payment that looks like fraud is taken from the payer all the same.',
+  PROCESS_FAIL: 'The wallet shows a success, but nothing was placed.',
+  RISK_REJECT: 'A payment that looks like fraud is made.',
 }
 
-const articles: Readonly<Record<StateCode, string>> = {
+const subjects: Readonly<Record<StateCode, string>> = {
   BUSINESS_NOT_SUPPORT: 'a business the merchant has no contract for',
-  EXPIRED_CODE: 'a code that has expired',
-  INVALID_CONTRACT: 'a merchant without a contract that is in force',
-  INVALID_MERCHANT_STATUS: 'a merchant whose operation is suspended',
-  MERCHANT_KYB_NOT_QUALIFIED: 'a merchant whose KYB level is not high enough',
-  ORDER_IS_CLOSED: 'a bill that is closed',
+  EXPIRED_CODE: 'an expired code',
+  INVALID_CONTRACT: 'a merchant without a valid contract',
+  INVALID_MERCHANT_STATUS: 'a suspended merchant',
+  MERCHANT_KYB_NOT_QUALIFIED: 'a merchant whose KYB level is too low',
+  ORDER_IS_CLOSED: 'a closed bill',
   PAYMENT_AMOUNT_EXCEED_LIMIT: 'an amount above a limit',
-  PAYMENT_COUNT_EXCEED_LIMIT: 'one payment more than a limit has',
-  PROCESS_FAIL: 'what fails for another reason',
-  RISK_REJECT: 'what risk control rejects',
+  PAYMENT_COUNT_EXCEED_LIMIT: 'one payment more than a limit permits',
+  PROCESS_FAIL: 'a payment that fails for another reason',
+  RISK_REJECT: 'a payment that risk control rejects',
 }
 
-/** Places orders like the fixture's until one is refused as it says, or as many were placed as it says. */
-async function untilRefused(lab: CaseContext, wanted: StateCode) {
+/** Places orders of the fixture until one has the wanted code, or `after` of them were placed. */
+async function untilRefused(context: CaseContext, wanted: StateCode) {
   for (let at = 0; ; at += 1) {
-    const order = lab.order()
-    const told = await lab.place(order)
-    if (told.code === wanted || at === lab.after) return { order, told }
-    if (told.code !== 'SUCCESS')
-      throw new UnmetPrecondition(`order ${at + 1} before the state was answered ${told.code}`)
+    const order = context.order()
+    const answer = await context.place(order)
+    if (answer.code === wanted || at === context.after) return { order, answer }
+    if (answer.code !== 'SUCCESS')
+      throw new UnmetPrecondition(`order ${at + 1} before the state was answered ${answer.code}`)
   }
 }
 
-const refused = (wanted: StateCode): Case => ({
+const refused = (wanted: StateCode): AcceptanceCase => ({
   name: `states/${wanted}`,
-  rule: `An order for ${articles[wanted]} is answered ${wanted}.`,
-  source: page(wanted),
+  rule: `An order for ${subjects[wanted]} is answered ${wanted}.`,
+  source: placeOrderDoc(wanted),
   breaks: breaks[wanted],
   expected: code(wanted),
   needs: wanted,
-  act: async (lab) => (await untilRefused(lab, wanted)).told.code,
+  act: async (context) => (await untilRefused(context, wanted)).answer.code,
 })
 
-const kept = (wanted: StateCode): Case => ({
+const kept = (wanted: StateCode): AcceptanceCase => ({
   name: `states/${wanted}-kept`,
-  rule: `${wanted} is final: repeats and an inquiry say the same.`,
-  source: { page: 'PROTOCOL.md', at: 'Idempotency', word: 'ours' },
-  breaks: 'The wallet has told the payer that it failed, and then he pays.',
+  rule: `${wanted} is final: repeats and an inquiry return it too.`,
+  source: protocolDoc('Idempotency', 'ours'),
+  breaks: 'The wallet shows a failure, and later the payment succeeds.',
   expected: code(wanted),
   needs: wanted,
-  act: async (lab) => {
-    const { order, told } = await untilRefused(lab, wanted)
-    const again: LooseAnswer[] = await lab.inTurn(order, 2)
-    return agreed([told, ...again, await lab.inquire(order)])
+  act: async (context) => {
+    const { order, answer } = await untilRefused(context, wanted)
+    const again: LooseAnswer[] = await context.inTurn(order, 2)
+    return agreed([answer, ...again, await context.inquire(order)])
   },
 })
 
-export const states: readonly Case[] = stateCodes.flatMap((one) => [refused(one), kept(one)])
+export const states: readonly AcceptanceCase[] = stateCodes.flatMap((one) => [
+  refused(one),
+  kept(one),
+])

@@ -1,16 +1,19 @@
-import { anyBut, type Case, code, page, wire } from '../case.ts'
+import { type AcceptanceCase, anyBut, code, placeOrderDoc, protocolDoc } from '../case.ts'
 import type { CaseContext } from '../case-context.ts'
 import { set, without } from '../order.ts'
 
-/** PROTOCOL.md: a body is at most this large, and nests at most this deep. */
+/** The largest body and deepest nesting (PROTOCOL.md). */
 const BODY_BYTES_MAX = 65_536
 const DEPTH_MAX = 16
 
+/** Scripts, combining characters, and characters outside the Basic Multilingual Plane. */
+const anyScript = '喫茶店 Ünïcode ☕️ 𠮷野家'
+
 const optional = ['paymentRequestId', 'customerId', 'settlementQuote', 'passThroughInfo']
 
-/** An order in which a field nests so deep that the whole has `depth` levels. */
-const deep = (lab: CaseContext, depth: number): string => {
-  const text = JSON.stringify(lab.order())
+/** An order with a field that nests `depth` levels deep in all. */
+const deep = (context: CaseContext, depth: number): string => {
+  const text = JSON.stringify(context.order())
   return `${text.slice(0, -1)},"deep":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`
 }
 
@@ -18,144 +21,152 @@ const refuses = (
   name: string,
   what: string,
   breaks: string,
-  body: (lab: CaseContext) => Buffer,
-): Case => ({
+  body: (context: CaseContext) => Buffer,
+): AcceptanceCase => ({
   name: `structure/${name}`,
   rule: `A body that ${what} is refused.`,
-  source: wire('Body rules'),
+  source: protocolDoc('Body rules'),
   breaks,
   expected: code('PARAM_ILLEGAL'),
-  act: async (lab) => (await lab.place(body(lab))).code,
+  act: async (context) => (await context.place(body(context))).code,
 })
 
 const guessed =
-  'An order is made of what was guessed, and the payer pays for something nobody ordered.'
+  'An unreadable message becomes an order, and the payer pays for something nobody ordered.'
 
-const bad: Case[] = [
-  refuses('not-json', 'is no JSON', guessed, (lab) =>
-    Buffer.from(JSON.stringify(lab.order()).slice(0, -1)),
+const bad: AcceptanceCase[] = [
+  refuses('not-json', 'is not JSON', guessed, (context) =>
+    Buffer.from(JSON.stringify(context.order()).slice(0, -1)),
   ),
-  refuses('text-after-json', 'goes on after its JSON', guessed, (lab) =>
-    Buffer.from(`${JSON.stringify(lab.order())}{}`),
+  refuses('text-after-json', 'has text after its JSON', guessed, (context) =>
+    Buffer.from(`${JSON.stringify(context.order())}{}`),
   ),
   refuses('empty-body', 'is empty', guessed, () => Buffer.alloc(0)),
-  refuses('array', 'is a JSON array', guessed, (lab) => Buffer.from(JSON.stringify([lab.order()]))),
-  refuses('string', 'is a JSON string', guessed, (lab) =>
-    Buffer.from(JSON.stringify(JSON.stringify(lab.order()))),
+  refuses('array', 'is a JSON array', guessed, (context) =>
+    Buffer.from(JSON.stringify([context.order()])),
+  ),
+  refuses('string', 'is a JSON string', guessed, (context) =>
+    Buffer.from(JSON.stringify(JSON.stringify(context.order()))),
   ),
   refuses(
     'not-utf8',
     'is not UTF-8',
-    "Names are stored with other letters than were sent: what the payer's statement shows is not whom he paid.",
-    (lab) =>
-      Buffer.from(JSON.stringify(lab.order(set('merchant.merchantName', 'Caf\u00e9'))), 'latin1'),
+    "Names are stored garbled, and the payer's statement does not show whom they paid.",
+    (context) =>
+      Buffer.from(
+        JSON.stringify(context.order(set('merchant.merchantName', 'Caf\u00e9'))),
+        'latin1',
+      ),
   ),
 ]
 
-const ours: Case[] = [
+const ours: AcceptanceCase[] = [
   {
     name: 'structure/too-deep',
     rule: `A body that nests deeper than ${DEPTH_MAX} is refused.`,
-    source: wire('Body rules', 'ours'),
-    breaks: 'One message keeps the parser of every payer busy, or ends its process.',
+    source: protocolDoc('Body rules', 'ours'),
+    breaks: 'One message blocks the parser for all payers, or crashes its process.',
     expected: code('PARAM_ILLEGAL'),
-    act: async (lab) => (await lab.place(Buffer.from(deep(lab, 20_000)))).code,
+    act: async (context) => (await context.place(Buffer.from(deep(context, 20_000)))).code,
   },
   {
     name: 'structure/too-large',
     rule: `A body of more than ${BODY_BYTES_MAX / 1024} KiB is refused.`,
-    source: wire('Body rules', 'ours'),
-    breaks: 'A few large messages take the memory that the orders of all payers need.',
+    source: protocolDoc('Body rules', 'ours'),
+    breaks: 'A few large messages exhaust the memory that the orders of all payers need.',
     expected: code('PARAM_ILLEGAL'),
-    act: async (lab) => (await lab.place(lab.order(set('more', 'x'.repeat(BODY_BYTES_MAX))))).code,
+    act: async (context) =>
+      (await context.place(context.order(set('more', 'x'.repeat(BODY_BYTES_MAX))))).code,
   },
   {
     name: 'structure/poison',
-    rule: 'A body that names __proto__ is refused, and orders after it are judged as before.',
-    source: wire('Body rules', 'ours'),
-    breaks: 'Whoever can send one message changes how the orders of all payers are judged.',
+    rule: 'A body with a __proto__ field is refused, and later orders are judged as before.',
+    source: protocolDoc('Body rules', 'ours'),
+    breaks: 'One message changes how the orders of all payers are judged.',
     expected: code('PARAM_ILLEGAL'),
-    act: async (lab) => {
-      const text = JSON.stringify(lab.order())
-      const told = await lab.place(
+    act: async (context) => {
+      const text = JSON.stringify(context.order())
+      const answer = await context.place(
         Buffer.from(`${text.slice(0, -1)},"__proto__":{"codeValue":"x"}}`),
       )
-      await lab.placed(lab.order())
-      return told.code
+      await context.placed(context.order())
+      return answer.code
     },
   },
 ]
 
-const good: Case[] = [
+const good: AcceptanceCase[] = [
   {
     name: 'structure/sample',
-    rule: 'The sample is placed: SUCCESS, with a paymentRequestId.',
-    source: page('Response'),
-    breaks: 'Nobody can pay at all. Most other cases build on this one.',
+    rule: 'The sample is answered SUCCESS with a paymentRequestId.',
+    source: placeOrderDoc('Response'),
+    breaks: 'Nobody can pay at all. Most other cases depend on this one.',
     expected: code('SUCCESS'),
-    act: async (lab) => {
-      const told = await lab.place(lab.order())
-      return told.code === 'SUCCESS' && !told.paymentRequestId
+    act: async (context) => {
+      const answer = await context.place(context.order())
+      return answer.code === 'SUCCESS' && !answer.paymentRequestId
         ? 'SUCCESS without paymentRequestId'
-        : told.code
+        : answer.code
     },
   },
   {
     name: 'structure/unknown-fields',
-    rule: 'Fields that nobody knows yet are accepted and ignored, on every level.',
-    source: wire('Body rules'),
-    breaks: 'On the day Alipay+ adds a field no payer can pay any more.',
+    rule: 'Unknown fields are accepted and ignored, on every level.',
+    source: protocolDoc('Body rules'),
+    breaks: 'When Alipay+ adds a field, no payer can pay any more.',
     expected: code('SUCCESS'),
-    act: async (lab) => {
+    act: async (context) => {
       const nested = set('merchant.tomorrow', { more: '1' })
-      return (await lab.place(lab.order(set('tomorrow', '1'), nested, set('env.tomorrow', ['1']))))
-        .code
+      return (
+        await context.place(context.order(set('tomorrow', '1'), nested, set('env.tomorrow', ['1'])))
+      ).code
     },
   },
   {
     name: 'structure/field-order',
-    rule: 'Fields may stand in any order.',
-    source: page('Structure'),
-    breaks: 'Orders of callers that write their fields in another order are refused.',
+    rule: 'Fields may be in any order.',
+    source: placeOrderDoc('Structure'),
+    breaks: 'Payers of callers that order their fields differently cannot pay.',
     expected: code('SUCCESS'),
-    act: async (lab) =>
-      (await lab.place(Object.fromEntries(Object.entries(lab.order()).reverse()))).code,
+    act: async (context) =>
+      (await context.place(Object.fromEntries(Object.entries(context.order()).reverse()))).code,
   },
   {
     name: 'structure/optional-null',
     rule: 'Optional fields may be null.',
-    source: page('Structure'),
-    breaks: 'Payers whose wallet sends null instead of leaving a field out cannot pay.',
+    source: placeOrderDoc('Structure'),
+    breaks: 'Payers whose wallet sends null for an absent field cannot pay.',
     expected: code('SUCCESS'),
-    act: async (lab) =>
-      (await lab.place(lab.order(...optional.map((name) => set(name, null))))).code,
+    act: async (context) =>
+      (await context.place(context.order(...optional.map((name) => set(name, null))))).code,
   },
   {
     name: 'structure/optional-absent',
     rule: 'Optional fields may be left out.',
-    source: page('Structure'),
-    breaks: 'Payers whose wallet sends no more than it has to cannot pay.',
+    source: placeOrderDoc('Structure'),
+    breaks: 'Payers whose wallet sends only required fields cannot pay.',
     expected: code('SUCCESS'),
-    act: async (lab) => (await lab.place(lab.order(...optional.map((name) => without(name))))).code,
+    act: async (context) =>
+      (await context.place(context.order(...optional.map((name) => without(name))))).code,
   },
   {
     name: 'structure/any-script',
-    rule: 'Names may be written in any script, and with signs outside of the basic plane.',
-    source: wire('Body rules'),
+    rule: 'Names may be in any script, with characters outside the Basic Multilingual Plane.',
+    source: protocolDoc('Body rules'),
     breaks: 'A payer cannot pay a merchant whose name is not written in Latin letters.',
     expected: code('SUCCESS'),
-    act: async (lab) =>
-      (await lab.place(lab.order(set('merchant.merchantName', '喫茶店 Ünïcode ☕️ 𠮷野家')))).code,
+    act: async (context) =>
+      (await context.place(context.order(set('merchant.merchantName', anyScript)))).code,
   },
   {
     name: 'structure/characters-counted',
-    rule: 'Lengths are counted in characters: 256 signs outside of the basic plane are a merchantName, not too many.',
-    source: wire('Body rules'),
-    breaks: 'A payer cannot pay a merchant whose name is long only when its bytes are counted.',
+    rule: 'Lengths are counted in characters: merchantName may have 256, each of two UTF-16 units.',
+    source: protocolDoc('Body rules'),
+    breaks: 'A payer cannot pay a merchant whose name is too long only in bytes.',
     expected: anyBut('PARAM_ILLEGAL'),
-    act: async (lab) =>
-      (await lab.place(lab.order(set('merchant.merchantName', '𠮷'.repeat(256))))).code,
+    act: async (context) =>
+      (await context.place(context.order(set('merchant.merchantName', '𠮷'.repeat(256))))).code,
   },
 ]
 
-export const structure: readonly Case[] = [...good, ...bad, ...ours]
+export const structure: readonly AcceptanceCase[] = [...good, ...bad, ...ours]

@@ -1,39 +1,46 @@
-import { type Case, type Group, groupOf, groups, type Word } from '../case.ts'
-import type { Outcome } from '../run-cases.ts'
+import {
+  type AcceptanceCase,
+  type Chapter,
+  chapterOf,
+  chapterTitles,
+  type Origin,
+} from '../case.ts'
+import type { CaseOutcome } from '../run-cases.ts'
 
-/** A run, as all reports tell it. */
+/** A run, as all reports show it. */
 export type Acceptance = {
   url: string
   clientId: string
   startedAt: Date
   seconds: number
-  outcomes: readonly Outcome[]
+  outcomes: readonly CaseOutcome[]
 }
 
-const wordWords: Readonly<Record<Word, string>> = {
+const originSuffix: Readonly<Record<Origin, string>> = {
   doc: '',
   sdk: ', from the SDKs',
   ours: ', ours',
 }
 
-/** Where a rule is written, for people. */
-export const sourceWords = ({ source: { page, at, word } }: Pick<Case, 'source'>): string =>
-  `${page}, ${at}${wordWords[word]}`
+/** Where a rule is written, as reports say it. */
+export const describeSource = ({
+  source: { page, section, origin },
+}: Pick<AcceptanceCase, 'source'>): string => `${page}, ${section}${originSuffix[origin]}`
 
-/** What is there of each chapter, in their order. */
+/** The entries of each chapter, in the order of the chapters. */
 export function byChapter<T>(
   all: readonly T[],
-  caseOf: (one: T) => Case,
-): { title: string; group: Group; of: T[] }[] {
-  return Object.entries(groups).flatMap(([group, title]) => {
-    const of = all.filter((one) => groupOf(caseOf(one)) === group)
-    return of.length === 0 ? [] : [{ title, group: group as Group, of }]
+  caseOf: (one: T) => AcceptanceCase,
+): { title: string; group: Chapter; of: T[] }[] {
+  return Object.entries(chapterTitles).flatMap(([group, title]) => {
+    const of = all.filter((one) => chapterOf(caseOf(one)) === group)
+    return of.length === 0 ? [] : [{ title, group: group as Chapter, of }]
   })
 }
 
-/** How many of each verdict, in a line. */
-export function countWords(outcomes: readonly Outcome[]): string {
-  const of = (verdict: Outcome['verdict']) =>
+/** The number of cases of each verdict, in a line. */
+export function describeCounts(outcomes: readonly CaseOutcome[]): string {
+  const of = (verdict: CaseOutcome['verdict']) =>
     outcomes.filter((one) => one.verdict === verdict).length
   return `${of('PASSED')} passed, ${of('FAILED')} failed, ${of('SKIPPED')} skipped`
 }

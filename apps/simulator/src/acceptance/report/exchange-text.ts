@@ -1,29 +1,22 @@
-import type { Reply } from '../../client/caller.ts'
-import { targetOf } from '../../client/caller.ts'
-import type { Recorded, Sent } from '../wire.ts'
+import { noAnswerText, requestTarget } from '../../client/place-order-client.ts'
+import type { RawRequest, RecordedExchange } from '../wire.ts'
 
-/** Bodies that are longer than so many characters are cut where people read them. */
+/** Longer bodies are cut in reports, after so many characters. */
 const SHOWN_MAX = 1_500
 
-/** A request as it went over the wire, as far as people want to read it. */
-export function requestText({ method, url, headers, body }: Sent): string {
-  return message(`${method} ${targetOf(url)}`, headers, body)
+/** A request as it went over the wire; a long body is cut. */
+export function requestText({ method, url, headers, body }: RawRequest): string {
+  return message(`${method} ${requestTarget(url)}`, headers, body)
 }
 
-/** An answer as it came, or that none did. */
-export function answerText({ reply, tookMs }: Pick<Recorded, 'reply' | 'tookMs'>): string {
-  if (reply.kind !== 'ANSWERED') return lossText(reply)
+/** An answer as it came, or why there is none. */
+export function answerText({ reply, tookMs }: Pick<RecordedExchange, 'reply' | 'tookMs'>): string {
+  if (reply.kind !== 'ANSWERED') return noAnswerText(reply)
   return message(
     `HTTP ${reply.httpStatus} after ${Math.round(tookMs)} ms`,
     Object.entries(reply.headers),
     reply.body,
   )
-}
-
-export function lossText(reply: Exclude<Reply, { kind: 'ANSWERED' }>): string {
-  return reply.kind === 'TIMED_OUT'
-    ? `no answer within ${reply.afterMs} ms`
-    : `no answer: ${reply.reason}`
 }
 
 function message(

@@ -1,40 +1,40 @@
-import { groupOf } from '../case.ts'
-import { count, type Outcome } from '../run-cases.ts'
+import { noAnswerText } from '../../client/place-order-client.ts'
+import { chapterOf } from '../case.ts'
+import { type CaseOutcome, countVerdicts } from '../run-cases.ts'
 import type { Acceptance } from './acceptance.ts'
-import { lossText } from './exchange-text.ts'
 
-/** A run as `--json` prints it: all that is known. */
+/** A run as `--json` prints it. */
 export function acceptanceAsJson({ url, clientId, startedAt, seconds, outcomes }: Acceptance) {
   return {
     url,
     clientId,
     startedAt: startedAt.toISOString(),
     seconds,
-    passed: count(outcomes, 'PASSED'),
-    failed: count(outcomes, 'FAILED'),
-    skipped: count(outcomes, 'SKIPPED'),
+    passed: countVerdicts(outcomes, 'PASSED'),
+    failed: countVerdicts(outcomes, 'FAILED'),
+    skipped: countVerdicts(outcomes, 'SKIPPED'),
     cases: outcomes.map(outcomeAsJson),
   }
 }
 
-function outcomeAsJson({ case: one, verdict, got, tookMs, recorded }: Outcome) {
+function outcomeAsJson({ case: one, verdict, got, tookMs, recorded }: CaseOutcome) {
   const { name, rule, source, breaks, expected } = one
   return {
     name,
-    chapter: groupOf(one),
+    chapter: chapterOf(one),
     rule,
     source,
     breaks,
-    expected: expected.words,
+    expected: expected.text,
     got,
     verdict,
     tookMs: Math.round(tookMs),
-    exchanges: recorded.map(({ sent, reply, tookMs }) => ({
+    exchanges: recorded.map(({ request, reply, tookMs }) => ({
       request: {
-        method: sent.method,
-        url: sent.url.href,
-        headers: sent.headers,
-        body: sent.body.toString(),
+        method: request.method,
+        url: request.url.href,
+        headers: request.headers,
+        body: request.body.toString(),
       },
       answer:
         reply.kind === 'ANSWERED'
@@ -44,7 +44,7 @@ function outcomeAsJson({ case: one, verdict, got, tookMs, recorded }: Outcome) {
               body: reply.body.toString(),
               signature: reply.signature,
             }
-          : { lost: lossText(reply) },
+          : { lost: noAnswerText(reply) },
       tookMs: Math.round(tookMs),
     })),
   }

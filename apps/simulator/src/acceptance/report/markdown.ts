@@ -1,25 +1,29 @@
-import { type Case, groups } from '../case.ts'
-import { byChapter, sourceWords } from './acceptance.ts'
+import { type AcceptanceCase, chapterTitles } from '../case.ts'
+import { byChapter, describeSource } from './acceptance.ts'
 
-/** The list of cases as a page of the documentation. */
-export function casesMarkdown(cases: readonly Case[]): string {
+/** The list of cases as docs/acceptance-cases.md. */
+export function casesMarkdown(cases: readonly AcceptanceCase[]): string {
   const chapters = byChapter(cases, (one) => one)
-  const needed = (one: Case) =>
+  const needed = (one: AcceptanceCase) =>
     'needs' in one && one.needs !== undefined ? ` *Needs \`${one.needs}\`.*` : ''
   const parts = chapters.map(({ group, of }) => {
     const rows = of.map((one) => {
       const cells = [
         `\`${one.name}\``,
         `${one.rule}${needed(one)}`,
-        one.expected.words,
+        one.expected.text,
         one.breaks,
-        sourceWords(one),
+        describeSource(one),
       ]
       return `| ${cells.map(escaped).join(' | ')} |`
     })
-    return `## ${groups[group]}\n\n| case | rule | expected | what breaks for a payer | source |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`
+    const head =
+      '| case | rule | expected | what breaks for a payer | source |\n' +
+      '| --- | --- | --- | --- | --- |'
+    return `## ${chapterTitles[group]}\n\n${head}\n${rows.join('\n')}\n`
   })
-  return `# The cases\n\nThe ${cases.length} cases of [acceptance](acceptance.md), chapter by chapter.\n\n${parts.join('\n')}`
+  const intro = `The ${cases.length} cases of [acceptance](acceptance.md), chapter by chapter.`
+  return `# Acceptance cases\n\n${intro}\n\n${parts.join('\n')}`
 }
 
 const escaped = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')

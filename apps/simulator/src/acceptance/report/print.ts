@@ -1,26 +1,26 @@
 import { type Colour, type Terminal, table } from '../../cli/terminal.ts'
-import type { Case } from '../case.ts'
-import type { Outcome, Verdict } from '../run-cases.ts'
-import { type Acceptance, countWords, sourceWords } from './acceptance.ts'
+import type { AcceptanceCase } from '../case.ts'
+import type { CaseOutcome, CaseVerdict } from '../run-cases.ts'
+import { type Acceptance, describeCounts, describeSource } from './acceptance.ts'
 import { answerText, requestText } from './exchange-text.ts'
 
-const looks: Readonly<Record<Verdict, { word: string; colour: Colour }>> = {
-  PASSED: { word: 'pass', colour: 'green' },
-  FAILED: { word: 'FAIL', colour: 'red' },
-  SKIPPED: { word: 'skip', colour: 'yellow' },
+const styles: Readonly<Record<CaseVerdict, { text: string; colour: Colour }>> = {
+  PASSED: { text: 'pass', colour: 'green' },
+  FAILED: { text: 'FAIL', colour: 'red' },
+  SKIPPED: { text: 'skip', colour: 'yellow' },
 }
 
-/** On terminals narrower than this, rule and source are left out: the failures, `--list` and the reports tell them. */
+/** Narrower terminals get no rule and source; failures, `--list` and the reports show them. */
 const WIDE = 160
 
-/** Prints every case in a line, those that failed in full, and how many there are of each. */
+/** Prints a line for every case, the failures in full, and the number of each verdict. */
 export function printAcceptance({ url, seconds, outcomes }: Acceptance, terminal: Terminal): void {
   const wide = terminal.width >= WIDE
   const columns = ['case', ...(wide ? ['rule', 'source'] : []), 'expected', 'got', 'verdict']
   const rows = outcomes.map(({ case: one, got, verdict }) => {
-    const { word, colour } = looks[verdict]
-    const told = wide ? [one.rule, sourceWords(one)] : []
-    return [one.name, ...told, one.expected.words, got, terminal.paint(colour, word)]
+    const { text, colour } = styles[verdict]
+    const ruleAndSource = wide ? [one.rule, describeSource(one)] : []
+    return [one.name, ...ruleAndSource, one.expected.text, got, terminal.paint(colour, text)]
   })
   for (const line of table(
     columns.map((title) => ({ title })),
@@ -30,34 +30,33 @@ export function printAcceptance({ url, seconds, outcomes }: Acceptance, terminal
     terminal.print(line)
   for (const outcome of outcomes) if (outcome.verdict === 'FAILED') printFailure(outcome, terminal)
   const failed = outcomes.some(({ verdict }) => verdict === 'FAILED')
-  terminal.print(
-    `\n${url}: ${terminal.paint(failed ? 'red' : 'green', countWords(outcomes))} in ${seconds.toFixed(1)} s`,
-  )
+  const counts = terminal.paint(failed ? 'red' : 'green', describeCounts(outcomes))
+  terminal.print(`\n${url}: ${counts} in ${seconds.toFixed(1)} s`)
 }
 
-/** What failed, what that does to a payer, and the exchange that showed it. */
-function printFailure({ case: one, got, recorded }: Outcome, terminal: Terminal): void {
+/** Prints a failure with its rule, what it breaks for a payer, and the last exchange. */
+function printFailure({ case: one, got, recorded }: CaseOutcome, terminal: Terminal): void {
   terminal.print(`\n${terminal.paint('red', `FAIL ${one.name}`)}  ${one.rule}`)
-  terminal.print(`  expected  ${one.expected.words}`)
+  terminal.print(`  expected  ${one.expected.text}`)
   terminal.print(`  got       ${got}`)
-  terminal.print(`  source    ${sourceWords(one)}`)
+  terminal.print(`  source    ${describeSource(one)}`)
   terminal.print(`  breaks    ${one.breaks}`)
   const last = recorded.at(-1)
   if (last === undefined) return
-  for (const text of [requestText(last.sent), answerText(last)]) {
+  for (const text of [requestText(last.request), answerText(last)]) {
     terminal.print(`\n${terminal.paint('dim', text.replaceAll(/^/gm, '    '))}`)
   }
 }
 
-/** Prints what the cases are, without running them. */
-export function printCases(cases: readonly Case[], terminal: Terminal): void {
+/** Prints the cases without running them. */
+export function printCases(cases: readonly AcceptanceCase[], terminal: Terminal): void {
   const columns = ['case', 'rule', 'source', 'expected', 'fixture'].map((title) => ({ title }))
   const rows = cases.map((one) => {
     return [
       one.name,
       one.rule,
-      sourceWords(one),
-      one.expected.words,
+      describeSource(one),
+      one.expected.text,
       'needs' in one ? (one.needs ?? '') : '',
     ]
   })

@@ -4,19 +4,19 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { makeKeys } from '../../test/keys.ts'
 import { SmallAcquirer } from '../../test/small-acquirer.ts'
 import { readSample } from '../cli/sample-order.ts'
-import type { Who } from '../client/caller.ts'
-import type { Landed } from './connection.ts'
-import { type FireOptions, fire, partOf } from './fire.ts'
-import { type Mix, plan } from './mix.ts'
-import { idsOf, openRecipe, type Recipe } from './recipe.ts'
-import { signAhead } from './sign-ahead.ts'
+import type { CallerConfig } from '../client/place-order-client.ts'
+import type { RequestResult } from './load-connection.ts'
+import { type Mix, planRequests } from './mix.ts'
+import { type OrderTemplate, openTemplate, orderIds } from './order-template.ts'
+import { partOf, type SendLoadOptions, sendLoad } from './send-load.ts'
+import { signPlanned } from './sign-planned.ts'
 import { Supply } from './supply.ts'
 
 const keys = makeKeys()
 const onlyNew: Mix = { new: 1, repeat: 0, inconsistent: 0, inquiry: 0 }
-let recipe: Recipe
+let template: OrderTemplate
 beforeAll(async () => {
-  recipe = openRecipe((await readSample(undefined)).fields, 100)
+  template = openTemplate((await readSample(undefined)).fields, 100)
 })
 
 const closing: (() => Promise<void> | void)[] = []
@@ -39,7 +39,7 @@ async function acquirerUp(): Promise<SmallAcquirer> {
   return acquirer
 }
 
-const whoAt = (url: URL): Who => ({
+const configAt = (url: URL): CallerConfig => ({
   url,
   inquiryUrl: new URL('inquiryOrder', url),
   clientId: 'SANDBOX_5Y00000000000001',
@@ -49,94 +49,96 @@ const whoAt = (url: URL): Who => ({
   tls: { rejectUnauthorized: true },
 })
 
-async function fired(url: URL, amount: number, options: Partial<FireOptions>, mix = onlyNew) {
-  const supply = new Supply(await signAhead(plan(amount, mix, 0), recipe, whoAt(url)))
-  const landed: Landed[] = []
+async function sendAll(url: URL, amount: number, options: Partial<SendLoadOptions>, mix = onlyNew) {
+  const supply = new Supply(
+    await signPlanned(planRequests(amount, mix, 0), template, configAt(url)),
+  )
+  const results: RequestResult[] = []
   const startedAt = performance.now()
-  const ending = await fire(supply, {
+  const ending = await sendLoad(supply, {
     origin: url.origin,
     tls: { rejectUnauthorized: true },
     connections: 4,
     rate: undefined,
     durationMs: 20_000,
     ...options,
-    onLanded: (one) => {
-      landed.push(one)
-      if (one.one.kind === 'new') supply.orderDone(one.one.order, 'ACCEPTED')
-      options.onLanded?.(one)
+    onResult: (one) => {
+      results.push(one)
+      if (one.request.kind === 'new') supply.orderDone(one.request.order, 'ACCEPTED')
+      options.onResult?.(one)
     },
   })
-  return { landed, ending, tookMs: performance.now() - startedAt }
+  return { results, ending, tookMs: performance.now() - startedAt }
 }
 
-const count = (landed: Landed[]) => {
+const count = (results: RequestResult[]) => {
   const counts = { ANSWERED: 0, TIMED_OUT: 0, DROPPED: 0 }
-  for (const { kind } of landed) counts[kind] += 1
+  for (const { kind } of results) counts[kind] += 1
   return counts
 }
 
 describe('a closed loop', () => {
-  test('sends every request once, and every answer is counted for its own request', async () => {
+  test('every request is sent once and every answer counted for its own request', async () => {
     const acquirer = await acquirerUp()
-    const { landed, ending } = await fired(
+    const { results, ending } = await sendAll(
       acquirer.url,
       200,
       {},
       { new: 8, repeat: 2, inconsistent: 0, inquiry: 2 },
     )
     expect(ending).toBe('ALL_SENT')
-    expect(acquirer.seen.length).toBe(landed.length)
-    for (const one of landed) {
+    expect(acquirer.received.length).toBe(results.length)
+    for (const one of results) {
       if (one.kind !== 'ANSWERED') throw new Error('an answer is missing')
-      expect(one.answered.body).toContain(idsOf(recipe, one.one.order).paymentId)
+      expect(one.answer.body).toContain(orderIds(template, one.request.order).paymentId)
     }
   })
 
-  test('ends when its time is over, with the last answers', async () => {
+  test('a run ends on time, after the last answers', async () => {
     const acquirer = await acquirerUp()
-    acquirer.behave = () => ({ delayMs: 100 })
-    const { landed, ending, tookMs } = await fired(acquirer.url, 400, { durationMs: 550 })
+    acquirer.override = () => ({ delayMs: 100 })
+    const { results, ending, tookMs } = await sendAll(acquirer.url, 400, { durationMs: 550 })
     expect(ending).toBe('TIME')
     expect(tookMs).toBeLessThan(2000)
-    expect(count(landed)).toEqual({ ANSWERED: acquirer.seen.length, TIMED_OUT: 0, DROPPED: 0 })
+    expect(count(results)).toEqual({ ANSWERED: acquirer.received.length, TIMED_OUT: 0, DROPPED: 0 })
   })
 
-  test('can be stopped', async () => {
+  test('a run can be stopped', async () => {
     const acquirer = await acquirerUp()
     const stop = new AbortController()
-    const onLanded = () => stop.abort()
-    const { landed, ending } = await fired(acquirer.url, 400, { signal: stop.signal, onLanded })
+    const onResult = () => stop.abort()
+    const { results, ending } = await sendAll(acquirer.url, 400, { signal: stop.signal, onResult })
     expect(ending).toBe('STOPPED')
-    expect(landed.length).toBeLessThan(20)
+    expect(results.length).toBeLessThan(20)
   })
 })
 
 describe('a fixed rate', () => {
-  test('sends so many a second, spread over the second', async () => {
+  test('requests are spread evenly over a second', async () => {
     const acquirer = await acquirerUp()
-    const { landed } = await fired(acquirer.url, 200, {
+    const { results } = await sendAll(acquirer.url, 200, {
       connections: 10,
       rate: 100,
       durationMs: 2000,
     })
-    expect(count(landed)).toEqual({ ANSWERED: 200, TIMED_OUT: 0, DROPPED: 0 })
-    const first = acquirer.seen[0]?.at ?? 0
-    const tenths = Map.groupBy(acquirer.seen, ({ at }) => Math.floor((at - first) / 100))
+    expect(count(results)).toEqual({ ANSWERED: 200, TIMED_OUT: 0, DROPPED: 0 })
+    const first = acquirer.received[0]?.at ?? 0
+    const tenths = Map.groupBy(acquirer.received, ({ at }) => Math.floor((at - first) / 100))
     expect(Math.max(...[...tenths.values()].map(({ length }) => length))).toBeLessThanOrEqual(40)
-    expect((acquirer.seen.at(-1)?.at ?? 0) - first).toBeGreaterThan(1500)
+    expect((acquirer.received.at(-1)?.at ?? 0) - first).toBeGreaterThan(1500)
   })
 
-  test('a connection sends no more than is due while an answer is late, and does not make up for it', async () => {
+  test('requests that were due while an answer was late are not sent later', async () => {
     const acquirer = await acquirerUp()
-    acquirer.behave = () => (acquirer.seen.length === 1 ? { delayMs: 1500 } : {})
-    const { landed, ending } = await fired(acquirer.url, 30, {
+    acquirer.override = () => (acquirer.received.length === 1 ? { delayMs: 1500 } : {})
+    const { results, ending } = await sendAll(acquirer.url, 30, {
       connections: 1,
       rate: 10,
       durationMs: 3000,
     })
     expect(ending).toBe('TIME')
-    expect(landed.length).toBeLessThan(30)
-    expect(landed[0]?.latencyMs).toBeGreaterThan(1400)
+    expect(results.length).toBeLessThan(30)
+    expect(results[0]?.latencyMs).toBeGreaterThan(1400)
   })
 
   test.each([
@@ -151,7 +153,7 @@ describe('a fixed rate', () => {
 })
 
 describe('on a bad network', () => {
-  test('an answer cut in the middle is lost, and later answers are still counted for their own requests', async () => {
+  test('an answer cut in the middle is lost, and later ones are counted correctly', async () => {
     const acquirer = await acquirerUp()
     let connections = 0
     const cutting = net.createServer((near) => {
@@ -169,19 +171,23 @@ describe('on a bad network', () => {
       })
       near.on('close', () => far.destroy())
     })
-    const { landed } = await fired(new URL(acquirer.url.pathname, await listening(cutting)), 100, {
-      connections: 2,
-    })
-    expect(count(landed)).toEqual({ ANSWERED: 94, TIMED_OUT: 0, DROPPED: 6 })
-    for (const one of landed) {
+    const { results } = await sendAll(
+      new URL(acquirer.url.pathname, await listening(cutting)),
+      100,
+      {
+        connections: 2,
+      },
+    )
+    expect(count(results)).toEqual({ ANSWERED: 94, TIMED_OUT: 0, DROPPED: 6 })
+    for (const one of results) {
       if (one.kind === 'ANSWERED') {
-        expect(one.answered.body).toContain(idsOf(recipe, one.one.order).paymentId)
+        expect(one.answer.body).toContain(orderIds(template, one.request.order).paymentId)
         expect(one.latencyMs).toBeLessThan(1000)
       }
     }
   })
 
-  test('a server that closes connections, and says so, loses nothing', async () => {
+  test('no request is lost when the server closes connections and says so', async () => {
     const acquirer = await acquirerUp()
     const closer = http.createServer(async (request, response) => {
       const chunks: Buffer[] = []
@@ -199,28 +205,28 @@ describe('on a bad network', () => {
         .writeHead(200, { connection: 'close', 'content-type': 'application/json' })
         .end(await answer.text())
     })
-    const { landed } = await fired(new URL(acquirer.url.pathname, await listening(closer)), 60, {
+    const { results } = await sendAll(new URL(acquirer.url.pathname, await listening(closer)), 60, {
       connections: 3,
     })
-    expect(count(landed)).toEqual({ ANSWERED: 60, TIMED_OUT: 0, DROPPED: 0 })
+    expect(count(results)).toEqual({ ANSWERED: 60, TIMED_OUT: 0, DROPPED: 0 })
     expect(acquirer.orders.size).toBe(60)
   })
 
-  test('an answer that does not come is counted as such after its time, and the connection goes on', async () => {
+  test('an answer that never comes is a time-out, and the connection goes on', async () => {
     const acquirer = await acquirerUp()
-    acquirer.behave = () => (acquirer.seen.length === 3 ? { hang: true } : {})
-    const { landed } = await fired(acquirer.url, 20, { connections: 2, timeoutMs: 1000 })
-    expect(count(landed)).toEqual({ ANSWERED: 19, TIMED_OUT: 1, DROPPED: 0 })
+    acquirer.override = () => (acquirer.received.length === 3 ? { hang: true } : {})
+    const { results } = await sendAll(acquirer.url, 20, { connections: 2, timeoutMs: 1000 })
+    expect(count(results)).toEqual({ ANSWERED: 19, TIMED_OUT: 1, DROPPED: 0 })
   })
 
-  test('when nobody is there any more it gives up', async () => {
+  test('a run ends when nobody answers any more', async () => {
     const nobody = net.createServer()
     const url = await listening(nobody)
     await new Promise((resolve) => nobody.close(resolve))
     closing.length = 0
-    const { landed, ending } = await fired(url, 1500, { connections: 4 })
-    expect(ending).toBe('GIVEN_UP')
-    expect(count(landed).ANSWERED).toBe(0)
-    expect(landed.length).toBeLessThan(1100)
+    const { results, ending } = await sendAll(url, 1500, { connections: 4 })
+    expect(ending).toBe('UNREACHABLE')
+    expect(count(results).ANSWERED).toBe(0)
+    expect(results.length).toBeLessThan(1100)
   })
 })

@@ -3,11 +3,11 @@ import { dirname } from 'node:path'
 import { UsageError } from './command.ts'
 
 /**
- * Writes a file that an option names, and the folders on the way to it.
+ * Writes a file that an option names, and creates its folders.
  *
  * @throws UsageError when it cannot be written
  */
-export async function writeNamed(option: string, path: string, text: string): Promise<void> {
+export async function writeOptionFile(option: string, path: string, text: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, text)
