@@ -14,12 +14,12 @@ import { slow } from './benchmarks/slow.ts'
 import { sustained } from './benchmarks/sustained.ts'
 import { planOf, usage } from './options.ts'
 import { markdownOf, summaryOf } from './report/markdown.ts'
-import { type Benchmark, verdictOn } from './report/metric.ts'
+import { type Benchmark, boundVerdict } from './report/metric.ts'
 import { machineOf } from './test-bed/machine.ts'
 import { openTestBed, type TestBed } from './test-bed/test-bed.ts'
 
-/** In the order of the table; the two that take long stand last. */
-const figures: Record<string, (testBed: TestBed) => Promise<Benchmark>> = {
+/** In the order of the report; the two that take long are last. */
+const benchmarks: Record<string, (testBed: TestBed) => Promise<Benchmark>> = {
   core,
   signed,
   slow,
@@ -34,43 +34,44 @@ const figures: Record<string, (testBed: TestBed) => Promise<Benchmark>> = {
   memory,
 }
 
-/** What is taken when nothing is chosen: in CI the one ratio that must not fall. */
+/** What runs by default: everything, or in CI the one ratio that must not fall. */
 const chosenBy = (only: readonly string[] | undefined, short: boolean) =>
-  only ?? (short ? ['core'] : Object.keys(figures))
+  only ?? (short ? ['core'] : Object.keys(benchmarks))
 
 if (process.argv.includes('--help')) {
   console.log(usage)
   process.exit()
 }
 const plan = planOf(process.argv.slice(2))
-const results = join(import.meta.dirname, '../../../.bench')
-const testBed = await openTestBed(plan, join(results, `run-${process.pid}`))
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130)) // All we started ends with us.
-process.setMaxListeners(0) // Each program we start is told when we end.
+const outputDir = join(import.meta.dirname, '../../../.bench')
+const testBed = await openTestBed(plan, join(outputDir, `run-${process.pid}`))
+// All programs that were started end with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+process.setMaxListeners(0) // Each started program adds a listener for our exit.
 const machine = await machineOf(plan)
-const found: Benchmark[] = []
+const results: Benchmark[] = []
 for (const name of chosenBy(plan.only, plan.short)) {
-  const take = figures[name]
-  if (take === undefined)
-    throw new Error(`there is no figure ${name}: ${Object.keys(figures).join(', ')}`)
+  const run = benchmarks[name]
+  if (run === undefined)
+    throw new Error(`there is no benchmark ${name}: ${Object.keys(benchmarks).join(', ')}`)
   testBed.say(name)
   try {
-    found.push(await take(testBed))
+    results.push(await run(testBed))
   } catch (error) {
-    // The figures before and after it stand nevertheless.
-    console.error(`${name} could not be taken:`, error)
+    // The other benchmarks are reported nevertheless.
+    console.error(`benchmark ${name} failed:`, error)
     process.exitCode = 1
   }
   await writeFile(
-    join(results, 'bench.json'),
-    JSON.stringify({ machine, figures: found }, undefined, 2),
+    join(outputDir, 'bench.json'),
+    JSON.stringify({ machine, benchmarks: results }, undefined, 2),
   )
-  await writeFile(join(results, 'bench.md'), markdownOf(machine, found))
-  await writeFile(join(results, 'summary.md'), summaryOf(machine, found))
+  await writeFile(join(outputDir, 'bench.md'), markdownOf(machine, results))
+  await writeFile(join(outputDir, 'summary.md'), summaryOf(machine, results))
 }
-console.log(markdownOf(machine, found))
-const missed = found.flatMap(({ metrics }) =>
-  metrics.filter((one) => verdictOn(one) === 'NOT reached'),
+console.log(markdownOf(machine, results))
+const missed = results.flatMap(({ metrics }) =>
+  metrics.filter((one) => boundVerdict(one) === 'NOT reached'),
 )
 if (plan.short && missed.length > 0) process.exitCode = 1
-process.exit() // Whatever a figure that failed has left ends with us.
+process.exit() // Ends whatever a failed benchmark left running.

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest'
 import { planOf } from './options.ts'
 
-test('all figures are taken, unless some are chosen', () => {
+test('all benchmarks run, unless some are chosen', () => {
   expect(planOf([])).toMatchObject({
     only: undefined,
     short: false,
     rounds: 3,
     seconds: 4,
-    heldOrders: 1_000_000,
+    storedOrders: 1_000_000,
   })
   expect(planOf(['--only', 'core,slow']).only).toEqual(['core', 'slow'])
 })
 
-test('the length of rounds is chosen, in the short form too', () => {
+test('the length of rounds can be chosen, in the short form too', () => {
   expect(planOf(['--short'])).toMatchObject({ short: true, seconds: 2 })
   expect(planOf(['--short', '--rounds', '5', '--seconds', '1'])).toMatchObject({
     rounds: 5,
@@ -22,7 +22,7 @@ test('the length of rounds is chosen, in the short form too', () => {
 
 test.each([
   ['an unknown option', ['--fast']],
-  ['a number that is none', ['--rounds', 'many']],
+  ['a word for a number', ['--rounds', 'many']],
   ['no rounds at all', ['--rounds', '0']],
 ])('%s is refused', (_, args) => {
   expect(() => planOf(args)).toThrow()

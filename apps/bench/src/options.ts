@@ -1,29 +1,30 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 
-/** How the bench is run. */
+/** How the benchmarks are run. */
 export type Plan = {
-  /** The figures to take, by name; all of them when undefined. */
+  /** The names of the benchmarks to run; all of them if undefined. */
   only: readonly string[] | undefined
-  /** The form for CI: the ratio over the obvious way alone, in a minute. */
+  /** The form for CI: only the ratio over naive BullMQ, in a minute. */
   short: boolean
-  /** Alternating rounds of each measurement. */
+  /** The number of alternating rounds of each measurement. */
   rounds: number
-  /** How long the clock of one round runs (s). */
+  /** How long one round is measured (s). */
   seconds: number
-  /** How long load is on before the clock of a round starts (s). */
+  /** How long load is on before a round is measured (s). */
   leadSeconds: number
   /**
-   * How long load is on before the first round (s). Code is compiled as it turns out to be hot: an order took ingress and worker
-   * 2.3 ms of CPU at first, 2.0 after 15,000 orders, and 1.8 from 35,000 on. What serves for days is measured warm.
+   * How long load is on before the first round (s). V8 compiles code as it becomes hot: an order
+   * took ingress and worker 2.3 ms of CPU at first, 2.0 after 15,000 orders, and 1.8 from 35,000
+   * on. Services run for days, so they are measured warm.
    */
   warmUpSeconds: number
   sustainedSeconds: number
-  /** Orders a second that are kept up for so long. */
+  /** The number of orders sent per second for that time. */
   sustainedRate: number
-  /** Orders held when their memory is weighed. */
-  heldOrders: number
-  /** Where a CPU profile of each of our processes is written to; none when undefined. */
+  /** The number of stored orders at which memory is measured. */
+  storedOrders: number
+  /** Where to write a CPU profile of each ingress and worker; none if undefined. */
   profile: string | undefined
 }
 
@@ -35,24 +36,24 @@ const Options = z.object({
   seconds: number.optional(),
   'sustained-seconds': number.default(600),
   'sustained-rate': number.default(1_000),
-  'held-orders': number.default(1_000_000),
+  'stored-orders': number.default(1_000_000),
   profile: z.string().optional(),
 })
 
 export const usage = `npm run bench -- [options]
-  --only <figure,…>            these figures alone
-  --short                      the ratio over the obvious way alone, in a minute; exits 1 when it is below 3
+  --only <benchmark,…>         run these benchmarks only
+  --short                      only the ratio over naive BullMQ, in a minute; exits 1 if below 3
   --rounds <n>                 alternating rounds of each measurement (3)
-  --seconds <s>                how long a round's clock runs (4; short: 2)
-  --sustained-rate <n>         orders a second that are kept up (1000)
+  --seconds <s>                how long a round is measured (4; short: 2)
+  --sustained-rate <n>         orders sent per second (1000)
   --sustained-seconds <s>      for so long (600)
-  --held-orders <n>            orders held when their memory is weighed (1000000)
-  --profile <directory>        write a CPU profile of each process of ours there`
+  --stored-orders <n>          number of stored orders at which memory is measured (1000000)
+  --profile <directory>        write a CPU profile of each ingress and worker there`
 
 /**
  * Reads the command line.
  *
- * @throws when an option is unknown or is no number
+ * @throws if an option is unknown or is not a number
  */
 export function planOf(args: string[]): Plan {
   const { values } = parseArgs({
@@ -64,7 +65,7 @@ export function planOf(args: string[]): Plan {
       seconds: { type: 'string' },
       'sustained-seconds': { type: 'string' },
       'sustained-rate': { type: 'string' },
-      'held-orders': { type: 'string' },
+      'stored-orders': { type: 'string' },
       profile: { type: 'string' },
     },
   })
@@ -79,7 +80,7 @@ export function planOf(args: string[]): Plan {
     warmUpSeconds: short ? 6 : 45,
     sustainedSeconds: options['sustained-seconds'],
     sustainedRate: options['sustained-rate'],
-    heldOrders: options['held-orders'],
+    storedOrders: options['stored-orders'],
     profile: options.profile,
   }
 }

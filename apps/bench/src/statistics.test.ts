@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { Latencies, median, percentile, roundsOf } from './statistics.ts'
+import { Latencies, median, quantile, roundsOf } from './statistics.ts'
 
-describe('percentiles', () => {
+describe('quantiles', () => {
   const hundred = Array.from({ length: 100 }, (_, i) => i + 1)
 
   test.each([
@@ -11,12 +11,12 @@ describe('percentiles', () => {
     [1, 100],
     [0, 1],
   ])('%d of 1 to 100 is %d', (share, value) => {
-    expect(percentile(hundred, share)).toBe(value)
+    expect(quantile(hundred, share)).toBe(value)
   })
 
-  test('of one value are that value, of none are no number', () => {
-    expect(percentile([7], 0.99)).toBe(7)
-    expect(percentile([], 0.5)).toBeNaN()
+  test('of one value are that value, of none NaN', () => {
+    expect(quantile([7], 0.99)).toBe(7)
+    expect(quantile([], 0.5)).toBeNaN()
   })
 })
 
@@ -29,13 +29,13 @@ describe('the median', () => {
     expect(median(values)).toBe(middle)
   })
 
-  test('comes with how far the rounds lie apart', () => {
+  test('comes with minimum and maximum', () => {
     expect(roundsOf([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3, values: [3, 1, 2] })
   })
 })
 
 describe('latencies', () => {
-  test('come back sorted, and only once', () => {
+  test('are returned sorted, and once', () => {
     const latencies = new Latencies()
     for (let ms = 3_000; ms > 0; ms -= 1) latencies.record(ms)
     const taken = latencies.take()
@@ -43,7 +43,7 @@ describe('latencies', () => {
     expect(latencies.take()).toHaveLength(0)
   })
 
-  test('longer than the interval count for the requests that could not be sent', () => {
+  test('longer than the interval also count the requests that could not be sent', () => {
     const latencies = new Latencies()
     latencies.record(10, 100)
     latencies.record(350, 100)

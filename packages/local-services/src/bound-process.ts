@@ -1,6 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 
-/** What a bound program is started with. Its standard input is empty, and so is its standard output unless told here. */
+/** Options of a bound program. Its standard input is empty. */
 export type BoundOptions = Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> & {
   /** A file that stays open for as long as the program runs, such as one that is locked. */
   keepOpen?: number | undefined
@@ -10,14 +10,15 @@ export type BoundOptions = Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> & {
 
 export type BoundProcess = {
   process: ChildProcess
-  /** Names a process that ends before this one when we are gone. */
+  /** Names a process that ends before this one when the parent has ended. */
   endsAfter: (pid: number) => void
 }
 
 /**
- * A shell that becomes the program "$@", so the program has the shell's pid. Beside it stays a reader of descriptor 3, which
- * closes when the parent is gone, whatever ended it: then the reader waits for the processes the parent named there, and
- * ends the program. `done` ends the reader: the program has ended by itself.
+ * A shell that becomes the program "$@", so the program has the shell's pid. A reader of descriptor
+ * 3 stays beside it. The descriptor closes when the parent has ended, in whatever way: then the
+ * reader waits for the processes that the parent named there, and ends the program. `done` ends the
+ * reader: the program has ended by itself.
  */
 const script = `
 signal=$1
@@ -39,8 +40,9 @@ shift
 exec "$@" 3<&-`
 
 /**
- * Starts a program that ends when this process is gone: by `endSignal`, and 10 s later by SIGKILL. It has a process group of its own, so
- * what a terminal sends (Ctrl-C, hang-up) reaches this process alone.
+ * Starts a program that ends when this process has ended: by `endSignal`, and 10 s later by
+ * SIGKILL. It has a process group of its own, so what a terminal sends (Ctrl-C, hang-up) reaches
+ * this process alone.
  */
 export function spawnBound(
   command: string,
@@ -53,8 +55,8 @@ export function spawnBound(
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', keepOpen ?? 'ignore'],
   })
   const [, , , line] = child.stdio
-  const tell = (text: string) => void (line && 'write' in line && line.write(`${text}\n`))
+  const write = (text: string) => void (line && 'write' in line && line.write(`${text}\n`))
   line?.on('error', () => {}) // Its reader is gone: the program has ended.
-  child.once('exit', () => tell('done'))
-  return { process: child, endsAfter: (pid) => tell(String(pid)) }
+  child.once('exit', () => write('done'))
+  return { process: child, endsAfter: (pid) => write(String(pid)) }
 }

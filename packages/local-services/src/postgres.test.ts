@@ -33,7 +33,8 @@ test('a local PostgreSQL is durable, and keeps after a kill what it committed', 
   for (const name of ['fsync', 'synchronous_commit', 'full_page_writes'])
     expect(await query(server, first.url, `SHOW ${name}`)).toBe('on')
   await query(server, first.url, "CREATE TABLE kept AS SELECT 'before' AS word")
-  first.process.kill('SIGQUIT') // At once, without a checkpoint; SIGKILL would leave its children for a while.
+  // At once, without a checkpoint; SIGKILL would leave its children for a while.
+  first.process.kill('SIGQUIT')
   await first.ended
   const second = await startLocalPostgres(server, { dir })
   expect(await query(server, second.url, 'SELECT word FROM kept')).toBe('before')

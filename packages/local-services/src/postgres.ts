@@ -15,10 +15,10 @@ import { connect } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { spawnBound } from './bound-process.ts'
-import { answers, during, endOf, freePort, run, stop } from './server-process.ts'
+import { answers, during, freePort, ownServer, run } from './server-process.ts'
 
-// A PostgreSQL for people and tests without one: a server process of their own, on this machine, as durable as an
-// archive needs.
+// A PostgreSQL for people and tests without one: a server process of their own on this machine, as
+// durable as an archive needs.
 
 /** A PostgreSQL that is installed here. */
 export type PostgresServer = {
@@ -37,7 +37,10 @@ export type LocalPostgresOptions = {
   args?: string[]
   /** An open file that the server keeps open, such as one that is locked. */
   keepOpen?: number
-  /** Makes its files without syncing them: a third of the time, for tests. What is committed later is synced as ever. */
+  /**
+   * Makes its files without syncing them: a third of the time, for tests. What is committed later
+   * is synced as ever.
+   */
   quick?: boolean
   /** Called with each step that takes longer than a second. */
   onProgress?: (step: string) => void
@@ -48,7 +51,7 @@ export type LocalPostgres = {
   url: string
   port: number
   process: ChildProcess
-  /** Resolves with how it ended, and the last it said. */
+  /** Resolves with how it ended, and the last part of its output. */
   ended: Promise<string>
   /** Names a process that ends before the server when this process is gone. */
   endsAfter: (pid: number) => void
@@ -68,14 +71,14 @@ const READY_AGAIN_MS = 50
 
 const USER = 'placeorder'
 
-/** There is no PostgreSQL to be had here; the message says what to install. */
+/** No PostgreSQL can be found or installed; the message says what to install. */
 export class NoPostgres extends Error {
   override readonly name = 'NoPostgres'
 }
 
 /**
- * Finds a PostgreSQL, or installs one: on the PATH; in Debian's folders; by apt-get on Debian or Ubuntu. Of several it is
- * the one that made the files in `dir`, else the newest.
+ * Finds a PostgreSQL, or installs one: on the PATH; in Debian's folders; by apt-get on Debian or
+ * Ubuntu. Of several it is the one that made the files in `dir`, else the newest.
  *
  * @throws NoPostgres
  */
@@ -95,9 +98,10 @@ export async function findPostgresServer(
   }
   throw new NoPostgres(
     [
-      'there is no PostgreSQL here, and none could be installed.',
+      'there is no PostgreSQL on this machine, and none could be installed.',
       ...new Set(reasons.map((reason) => `  - ${reason}`)),
-      `Install PostgreSQL ${VERSION_MIN} or newer ("apt-get install postgresql", "brew install postgresql@17"),`,
+      `Install PostgreSQL ${VERSION_MIN} or newer`,
+      '("apt-get install postgresql", "brew install postgresql@17"),',
       'or set ARCHIVE_URL to one that is there.',
     ].join('\n'),
   )
@@ -126,7 +130,8 @@ async function serverIn(bin: string): Promise<PostgresServer | undefined> {
   const { stdout } = await run(join(bin, 'postgres'), ['--version']).catch(() => ({ stdout: '' }))
   const version = /\(PostgreSQL\) (\d+[.\w]*)/.exec(stdout)?.[1]
   if (version === undefined) return undefined
-  const itself = await realpath(join(bin, 'postgres')) // Its other programs need not be linked beside a link to it.
+  // Its other programs need not be linked beside a link to it.
+  const itself = await realpath(join(bin, 'postgres'))
   return { bin: dirname(itself), version, major: Number.parseInt(version, 10) }
 }
 
@@ -153,10 +158,10 @@ async function installFromDebian(): Promise<void> {
 type Owner = { uid: number; gid: number; name: string }
 
 /**
- * Starts a server on 127.0.0.1 alone that syncs each commit, making its files the first time. It ends with this process,
- * whatever ends that.
+ * Starts a server on 127.0.0.1 alone that syncs each commit, making its files the first time. It
+ * ends with this process, whatever ends that.
  *
- * @throws when it ends at once, or does not answer in time, with what it said
+ * @throws if it ends at once or does not answer in time, with its output
  */
 export async function startLocalPostgres(
   server: PostgresServer,
@@ -183,9 +188,8 @@ export async function startLocalPostgres(
     endSignal: 'INT', // Fast: SIGTERM would wait for its clients to leave.
   })
   const { process: child, endsAfter } = bound
-  const kill = () => child.kill('SIGINT') // SIGKILL would leave its children behind.
-  process.once('exit', kill)
-  const ended = endOf(bound).finally(() => process.off('exit', kill))
+  // At our exit, SIGKILL would leave its children behind.
+  const { ended, stop } = ownServer(child, { stopSignal: 'SIGINT', exitSignal: 'SIGINT' })
   const early = ended.then((how) => {
     throw new Error(`PostgreSQL ended: ${how}`)
   })
@@ -194,7 +198,7 @@ export async function startLocalPostgres(
     Promise.race([untilReady(port), early]),
   )
   const url = `postgres://${USER}:${password}@127.0.0.1:${port}/postgres`
-  return { url, port, process: child, ended, endsAfter, stop: () => stop(child, 'SIGINT') }
+  return { url, port, process: child, ended, endsAfter, stop }
 }
 
 const dataIn = (dir: string): string => join(dir, 'data')
@@ -240,7 +244,10 @@ async function prepare(
   return password
 }
 
-/** Lets the server's user pass through our folder, which only we may list; those above it are not ours to open. */
+/**
+ * Lets the server's user pass through our folder, which only we may list; those above it are not
+ * ours to open.
+ */
 async function letThrough(dir: string, { uid, gid, name }: Owner): Promise<void> {
   await chmod(dir, 0o711)
   const passes = await run('test', ['-x', dir], { uid, gid, cwd: '/' }).then(

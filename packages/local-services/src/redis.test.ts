@@ -6,7 +6,7 @@ import { connect, disconnect } from '../../store/src/redis/connection.ts'
 import { Durability } from '../../store/src/redis/durability.ts'
 import { findRedisServer, startLocalRedis } from './redis.ts'
 
-test('a local Redis is durable, and still has after a restart what it was told before', async () => {
+test('a local Redis is durable, and has its data after a restart', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-'))
   const server = await findRedisServer()
   const first = await startLocalRedis(server, { dir })
@@ -18,7 +18,7 @@ test('a local Redis is durable, and still has after a restart what it was told b
     faults: [],
     assumed: [],
   })
-  await one.set('told', 'before')
+  await one.set('key', 'value')
   await disconnect(one)
   first.process.kill('SIGKILL')
   await new Promise((resolve) => first.process.once('exit', resolve))
@@ -27,7 +27,7 @@ test('a local Redis is durable, and still has after a restart what it was told b
     { urls: [second.url], cluster: false, sentinels: [], sentinelName: '' },
     'patient',
   )
-  expect(await two.get('told')).toBe('before')
+  expect(await two.get('key')).toBe('value')
   await disconnect(two)
   await second.stop()
   expect(second.process.exitCode).toBe(0)

@@ -6,11 +6,12 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type BoundOptions, type BoundProcess, spawnBound } from './bound-process.ts'
-import { answers, during, endOf, freePort, run, stop } from './server-process.ts'
+import { answers, during, freePort, ownServer, run } from './server-process.ts'
 
 export { freePort } from './server-process.ts'
 
-// A Redis for people and tests without one: a server process of their own, on this machine, as durable as orders need.
+// A Redis for people and tests without one: a server process of their own on this machine, as
+// durable as orders need it.
 
 /** How a Redis server can be run here. */
 export type RedisServer =
@@ -24,11 +25,11 @@ export type LocalRedisOptions = {
   port?: number
   /** Further arguments of redis-server. */
   args?: string[]
-  /** What clients must show; letters and digits. It lies in a file of `dir`, since all on this machine see arguments. */
+  /** Letters and digits. It is stored in a file of `dir`: all on this machine see arguments. */
   password?: string
   /** An open file that the server keeps open, such as one that is locked. */
   keepOpen?: number
-  /** Told of each step that takes longer than a second. */
+  /** Called with each step that takes longer than a second. */
   onProgress?: (step: string) => void
 }
 
@@ -37,7 +38,7 @@ export type LocalRedis = {
   url: string
   port: number
   process: ChildProcess
-  /** Resolves with how it ended, and the last it said. */
+  /** Resolves with how it ended, and the last part of its output. */
   ended: Promise<string>
   /** Names a process that ends before the server when this process is gone. */
   endsAfter: (pid: number) => void
@@ -45,7 +46,7 @@ export type LocalRedis = {
   stop: () => Promise<void>
 }
 
-/** A record's fields lie in one piece of memory if none is longer than this (bytes): 520 bytes an order instead of 940. */
+/** With no field longer than this (bytes) a record is one listpack: 520 bytes an order, not 940. */
 const FIELD_BYTES_MAX = 1_024
 
 const VERSION_MIN = 7
@@ -54,16 +55,20 @@ const IMAGE = 'redis:7.4.2-alpine'
 /** How long a server may take to read its append-only file at the start (ms). */
 const START_MS_MAX = 120_000
 
-/** A configuration that redis-server reads before its arguments; in its folder, which is its working directory. */
+/**
+ * A configuration that redis-server reads before its arguments; in its folder, which is its working
+ * directory.
+ */
 const SECRET_FILE = 'password.conf'
 
-/** There is no Redis to be had here; the message says what to install. */
+/** No Redis can be found or installed; the message says what to install. */
 export class NoRedis extends Error {
   override readonly name = 'NoRedis'
 }
 
 /**
- * Finds a Redis server, or installs one: valkey-server or redis-server on the PATH; Docker; apt-get on Debian or Ubuntu.
+ * Finds a Redis server, or installs one: valkey-server or redis-server on the PATH; Docker; apt-get
+ * on Debian or Ubuntu.
  *
  * @throws NoRedis
  */
@@ -83,10 +88,11 @@ export async function findRedisServer(
   }
   throw new NoRedis(
     [
-      'there is no Redis server here, and none could be installed.',
+      'there is no Redis server on this machine, and none could be installed.',
       ...reasons.map((reason) => `  - ${reason}`),
-      'Install Redis 7.0 or newer, or Valkey: "apt-get install redis-server", "brew install redis" or "brew install valkey";',
-      'or start Docker; or set REDIS_URL to a Redis that is there.',
+      'Install Redis 7.0 or newer, or Valkey: "apt-get install redis-server",',
+      '"brew install redis" or "brew install valkey"; or start Docker;',
+      'or set REDIS_URL to a Redis that is running.',
     ].join('\n'),
   )
 }
@@ -100,7 +106,7 @@ async function binary(command: string, reasons: string[]): Promise<RedisServer |
   return undefined
 }
 
-/** Debian starts a server of its own after an install; RUNLEVEL=1 tells it not to. */
+/** Debian starts a server of its own after an install, unless RUNLEVEL=1. */
 async function installFromDebian(): Promise<void> {
   const apt = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get']
   await run('env', [...apt, 'update', '-qq'])
@@ -113,10 +119,10 @@ const memory = ['--maxmemory-policy', 'noeviction']
 const small = ['--hash-max-listpack-value', String(FIELD_BYTES_MAX)]
 
 /**
- * Starts a server on 127.0.0.1 that syncs each write before it answers and never evicts. It ends with this process, whatever
- * ends that.
+ * Starts a server on 127.0.0.1 that syncs each write before it replies and never evicts. It ends
+ * with this process, however this process ends.
  *
- * @throws when it ends at once, or does not answer in time, with what it said
+ * @throws if it ends at once or does not answer in time, with its output
  */
 export async function startLocalRedis(
   server: RedisServer,
@@ -129,9 +135,7 @@ export async function startLocalRedis(
   const all = [...secret, '--port', String(port), ...durable, ...memory, ...small, ...args]
   const bound = spawnServer(server, resolve(dir), all, { keepOpen })
   const { process: child, endsAfter } = bound
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
-  const ended = endOf(bound).finally(() => process.off('exit', kill))
+  const { ended, stop } = ownServer(child)
   const early = ended.then((how) => {
     throw new Error(`Redis ended: ${how}`)
   })
@@ -140,7 +144,7 @@ export async function startLocalRedis(
   await during('waiting for Redis to be ready', onProgress, () =>
     Promise.race([untilReady(port, password), early]),
   )
-  return { url, port, process: child, ended, endsAfter, stop: () => stop(child) }
+  return { url, port, process: child, ended, endsAfter, stop }
 }
 
 /** The file with the server's password, which only its owner reads. */
@@ -167,11 +171,11 @@ function spawnServer(
   return spawnBound('docker', [...container, ...command], options)
 }
 
-/** How long a server may take to reply to one PING, and how long until it is asked again (ms). */
+/** How long a server may take to reply to one PING, and how long until the next one (ms). */
 const PING_MS_MAX = 1_000
 const PING_AGAIN_MS = 20
 
-/** Resolves once a server replies PONG: it is there, and has read its file. */
+/** Resolves once a server replies PONG: it runs and has read its file. */
 async function untilReady(port: number, password: string | undefined): Promise<void> {
   const until = performance.now() + START_MS_MAX
   for (;;) {
@@ -183,7 +187,7 @@ async function untilReady(port: number, password: string | undefined): Promise<v
   }
 }
 
-/** What a server replies to PING, in its own words: `+PONG`, or an error such as `-LOADING`. */
+/** Returns a server's raw reply to PING: `+PONG`, or an error such as `-LOADING`. */
 function ping(port: number, password: string | undefined): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.setTimeout(PING_MS_MAX, () => socket.destroy(new Error('no reply')))

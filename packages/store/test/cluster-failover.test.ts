@@ -53,7 +53,7 @@ async function startReplica(master: number): Promise<number> {
 }
 
 test('when a master of a Cluster becomes a replica, orders go on at the new master', async () => {
-  const cluster = await startCluster(1)
+  const cluster = await startCluster({ masters: 1 })
   closing.push(() => cluster.close())
   const [old = 0] = cluster.ports
   const next = await startReplica(old)

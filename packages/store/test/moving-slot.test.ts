@@ -4,7 +4,7 @@ import { afterAll, expect, test } from 'vitest'
 import { orderIdOf } from '../src/keys.ts'
 import { openIngressStore, openWorkerStore } from '../src/open-store.ts'
 
-const cluster = await startCluster(3)
+const cluster = await startCluster()
 const address = { urls: cluster.urls, cluster: true, sentinels: [], sentinelName: '' }
 const options = { address, shards: 1, onFault: () => {} }
 const ingress = await openIngressStore({ ...options, waitMs: 100 })

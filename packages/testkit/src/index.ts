@@ -2,7 +2,7 @@ export { aPlaceOrder } from './a-place-order.ts'
 export { type Certificate, openAuthority } from './certificates.ts'
 export { type End, FaultProxy, type Target } from './fault-proxy.ts'
 export { migrateSlot, type SlotMigration } from './migrate-slot.ts'
-export { introduce, type RedisCluster, startCluster } from './redis-cluster.ts'
+export { joinCluster, type RedisCluster, startCluster } from './redis-cluster.ts'
 export {
   type SentinelPair,
   sentinelMaster,

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,13 +7,15 @@ import { Redis } from 'ioredis'
 
 /** A Redis Cluster of local masters, each durable. */
 export type RedisCluster = {
-  /** For REDIS_URL. */
+  /** The value of REDIS_URL. */
   urls: string[]
   /** The ports of its masters, by number. */
   ports: number[]
-  /** Kills a node; resolves when it is gone. */
+  /** The process ids of its masters, by number. */
+  pids: () => number[]
+  /** Kills a node; resolves when it has ended. */
   kill: (node: number) => Promise<void>
-  /** Starts a node again that was killed, with what it had. */
+  /** Starts a killed node again, with its data. */
   restart: (node: number) => Promise<void>
   close: () => Promise<void>
 }
@@ -24,17 +25,29 @@ const SLOTS = 16_384
 /** How long the masters may take to agree (ms). */
 const AGREE_MS_MAX = 30_000
 
-export async function startCluster(masters = 3): Promise<RedisCluster> {
-  const dir = await mkdtemp(join(tmpdir(), 'placeorder-cluster-'))
+export type ClusterOptions = {
+  masters?: number
+  /** Where its data is stored until it is closed; by default in the folder for temporary files. */
+  dir?: string
+  /** For how long a node may not answer until the others take it for dead. */
+  nodeTimeoutMs?: number
+}
+
+export async function startCluster({
+  masters = 3,
+  nodeTimeoutMs = 2_000,
+  ...options
+}: ClusterOptions = {}): Promise<RedisCluster> {
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'placeorder-cluster-')))
   const binary = await findRedisServer()
-  const options = await Promise.all(
+  const places = await Promise.all(
     Array.from({ length: masters }, async (_, i) => ({
       dir: join(dir, String(i)),
       port: await freePort(),
       busPort: await freePort(),
     })),
   )
-  const start = ({ dir, port, busPort }: (typeof options)[number]) =>
+  const start = ({ dir, port, busPort }: (typeof places)[number]) =>
     startLocalRedis(binary, {
       dir,
       port,
@@ -44,24 +57,22 @@ export async function startCluster(masters = 3): Promise<RedisCluster> {
         '--cluster-port',
         String(busPort),
         '--cluster-node-timeout',
-        '2000',
+        String(nodeTimeoutMs),
       ],
     })
-  const nodes = await Promise.all(options.map(start))
-  await introduce(options)
+  const nodes = await Promise.all(places.map(start))
+  await joinCluster(places)
   return {
     urls: nodes.map(({ url }) => url),
-    ports: options.map(({ port }) => port),
+    ports: places.map(({ port }) => port),
+    pids: () => nodes.map(({ process }) => process.pid ?? -1),
     kill: async (node) => {
-      const killed = nodes[node]?.process
-      if (killed === undefined) return
-      const gone = once(killed, 'exit')
-      killed.kill('SIGKILL')
-      await gone
+      nodes[node]?.process.kill('SIGKILL')
+      await nodes[node]?.ended
     },
     restart: async (node) => {
-      const again = options[node]
-      if (again !== undefined) nodes[node] = await start(again)
+      const place = places[node]
+      if (place !== undefined) nodes[node] = await start(place)
     },
     close: async () => {
       await Promise.all(nodes.map((node) => node.stop()))
@@ -70,8 +81,8 @@ export async function startCluster(masters = 3): Promise<RedisCluster> {
   }
 }
 
-/** Gives each master its share of the slots, and has all meet the first one. */
-export async function introduce(nodes: { port: number; busPort: number }[]): Promise<void> {
+/** Gives each master its share of the slots, and joins all of them into one Cluster. */
+export async function joinCluster(nodes: { port: number; busPort: number }[]): Promise<void> {
   const connections = nodes.map(({ port }) => new Redis({ port, host: '127.0.0.1' }))
   try {
     for (const [i, connection] of connections.entries()) {

@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { eachLine, ownChild } from '@placeorder/local-services/child-process'
+import { repositoryRoot } from '@placeorder/local-services/repository-root'
 
 /** A program of this repository, running for a test. */
 export type Running = {
   name: string
   pid: number
-  /** What it has logged so far; of a great deal, the newest part. */
+  /** What it has logged so far: all of it, or the newest 10,000 lines at least. */
   lines: readonly string[]
-  /** Resolves with the first line, of those logged and those to come, that fits. */
-  waitFor: (fits: RegExp) => Promise<string>
+  /** Resolves with the first line that matches, among those logged and those to come. */
+  waitFor: (pattern: RegExp) => Promise<string>
   kill: (signal: NodeJS.Signals) => void
   /** Resolves with how it ended: its exit code, or the signal that ended it. */
   exited: Promise<number | NodeJS.Signals>
@@ -19,21 +21,28 @@ export type StartProcess = {
   /** Its main file, from the repository's root. */
   entry: string
   args?: string[]
-  /** All of its environment, but for PATH, HOME and where Node keeps what it has compiled. */
+  /** Its environment, besides the inherited part. */
   env?: Record<string, string>
-  /** Told of each line it logs. */
+  /** Called with each line it logs. */
   onLine?: (line: string) => void
 }
 
-const root = join(import.meta.dirname, '../../..')
-
-/** How long a test waits for a line (ms). On a machine with much else to do, a start alone may take 20 s. */
+/** How long a test waits for a line (ms). On a busy machine a start alone may take 20 s. */
 const LINE_MS_MAX = 60_000
 
-/** How many lines are kept, at least; of twice as many the older half is forgotten. */
+/** How many lines are kept at least: of twice as many the older half is dropped. */
 const LINES_KEPT = 10_000
 
-/** Starts a program as it is run in production. It ends with the test's process, whatever happens to that. */
+/**
+ * The part of our environment that a program gets: PATH, HOME and where Node keeps compiled code. So
+ * two runs are alike, whatever else is set.
+ */
+export function inheritedEnvironment(): Record<string, string> {
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
+  return { PATH, HOME, NODE_COMPILE_CACHE }
+}
+
+/** Starts a program as it is run in production. It ends with this process, however that ends. */
 export function startProcess({
   name,
   entry,
@@ -41,50 +50,36 @@ export function startProcess({
   env = {},
   onLine = () => {},
 }: StartProcess): Running {
-  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
-  const child = spawn(process.execPath, [join(root, entry), ...args], {
-    cwd: root,
-    env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
+  const child = spawn(process.execPath, [join(repositoryRoot, entry), ...args], {
+    cwd: repositoryRoot,
+    env: { ...inheritedEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const kill = (signal: NodeJS.Signals) => void child.kill(signal)
-  const atExit = () => kill('SIGKILL')
-  process.once('exit', atExit)
+  const { ended } = ownChild(child)
+  const exited = ended.then(() => child.signalCode ?? child.exitCode ?? -1)
   const lines: string[] = []
   const waiting = new Set<(line: string) => void>()
-  for (const stream of [child.stdout, child.stderr]) {
-    let rest = ''
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      const parts = (rest + chunk).split('\n')
-      rest = parts.pop() ?? ''
-      for (const line of parts) {
-        lines.push(line)
-        if (lines.length >= 2 * LINES_KEPT) lines.splice(0, LINES_KEPT)
-        onLine(line)
-        for (const hear of waiting) hear(line)
-      }
-    })
-  }
-  const exited = new Promise<number | NodeJS.Signals>((resolve) => {
-    child.once('close', (code, signal) => {
-      process.off('exit', atExit)
-      resolve(signal ?? code ?? -1)
-    })
+  eachLine(child, (line) => {
+    lines.push(line)
+    if (lines.length >= 2 * LINES_KEPT) lines.splice(0, LINES_KEPT)
+    onLine(line)
+    for (const check of waiting) check(line)
   })
-  const waitFor = async (fits: RegExp): Promise<string> => {
-    const there = lines.find((line) => fits.test(line))
-    if (there !== undefined) return there
+  const waitFor = async (pattern: RegExp): Promise<string> => {
+    const logged = lines.find((line) => pattern.test(line))
+    if (logged !== undefined) return logged
     const { promise, resolve, reject } = Promise.withResolvers<string>()
-    const fail = (why: string) =>
-      reject(
-        new Error(`${name} ${why} without a line like ${fits}:\n${lines.slice(-30).join('\n')}`),
-      )
-    const hear = (line: string) => void (fits.test(line) && resolve(line))
+    const fail = (why: string) => {
+      const last = lines.slice(-30).join('\n')
+      reject(new Error(`${name} ${why} without a line like ${pattern}:\n${last}`))
+    }
+    const check = (line: string) => void (pattern.test(line) && resolve(line))
     const timer = setTimeout(() => fail('went on'), LINE_MS_MAX)
-    waiting.add(hear)
+    waiting.add(check)
     exited.then(() => fail('ended'))
     return promise.finally(() => {
-      waiting.delete(hear)
+      waiting.delete(check)
       clearTimeout(timer)
     })
   }

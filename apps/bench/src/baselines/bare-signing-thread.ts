@@ -5,7 +5,7 @@ import { z } from 'zod'
 
 const { keyFile, ms } = z.object({ keyFile: z.string(), ms: z.number() }).parse(workerData)
 const key = createPrivateKey(readFileSync(keyFile))
-/** As long as the text of an answer. */
+/** About as long as an answer's signed text. */
 const text = Buffer.alloc(300, 'a')
 const startedAt = performance.now()
 let signatures = 0

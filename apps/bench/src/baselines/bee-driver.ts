@@ -2,7 +2,8 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import BeeQueue from 'bee-queue'
 import { serveClosedLoop } from '../drivers/closed-loop.ts'
 
-// A peer whose producers can wait for a result: bee-queue, which tells them over Redis's publish and subscribe.
+// Another queue whose producers can wait for a result: bee-queue reports it over Redis
+// publish/subscribe.
 
 const { hostname: host, port } = new URL(process.env.REDIS_URL ?? '')
 const queue = new BeeQueue<PlaceOrderRequest>('orders', {
@@ -11,7 +12,7 @@ const queue = new BeeQueue<PlaceOrderRequest>('orders', {
   removeOnSuccess: false,
   storeJobs: false,
 })
-// A job's own events are lost when it ends before its `save` is told so; the queue's are not.
+// A job's own event is lost if the job ends before `save` returns; the queue's events are not.
 const waiting = new Map<string, PromiseWithResolvers<string>>()
 queue.on('job succeeded', (id, outcome) => waiting.get(id)?.resolve(String(outcome)))
 queue.on('job failed', (id, error) => waiting.get(id)?.reject(error))

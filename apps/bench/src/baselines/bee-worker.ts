@@ -6,7 +6,7 @@ import { openDecideOne } from './decide-one.ts'
 const redisUrl = process.env.REDIS_URL ?? ''
 const decideOne = await openDecideOne(redisUrl, process.env.POLICY_FILE ?? '')
 const { hostname: host, port } = new URL(redisUrl)
-// Its own advice for workers that need no events of others.
+// bee-queue's documentation advises these settings for workers that need no events.
 const queue = new BeeQueue('orders', {
   redis: { host, port: Number(port) },
   getEvents: false,

@@ -13,8 +13,8 @@ import {
 } from '@placeorder/store'
 
 /**
- * Decides one order as our worker decides a group: the same look-ups, the same ladder with the same rules, the same
- * script for limits and codes, the same records of recent orders. Only that it does so for each order alone.
+ * Decides one order as our worker decides a group: the same look-ups, the same ladder of rules, the
+ * same script for limits and codes, the same records of recent orders. It decides each order alone.
  */
 export async function openDecideOne(
   redisUrl: string,
@@ -32,7 +32,7 @@ export async function openDecideOne(
     const { codeValue } = order
     const digest = digestOf(codeValue)
     const merchantId = order.merchant.referenceMerchantId
-    const openAsOf = await limits.time() // Redis is asked for it once a second.
+    const openAsOf = await limits.time() // Reads Redis's clock once a second.
     const [found, [recent]] = await Promise.all([
       directory.find([merchantId], [digest]),
       recentOrders.count([{ order, claimedAt }], recentUsed(policy)),
@@ -40,7 +40,7 @@ export async function openDecideOne(
     const merchant = found.merchants.get(merchantId)
     const code = found.codes.get(digest)
     if (recent === undefined || merchant instanceof Error || code instanceof Error)
-      throw new Error('the directory of the bench cannot be read')
+      throw new Error("the benchmark's directory cannot be read")
     const holder = found.holders.get(digest)
     const facts = {
       order,

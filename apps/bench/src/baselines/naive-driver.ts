@@ -1,4 +1,4 @@
 import { serveClosedLoop } from '../drivers/closed-loop.ts'
-import { openObvious } from './naive.ts'
+import { openNaive } from './naive.ts'
 
-serveClosedLoop(await openObvious(process.env.REDIS_URL ?? ''))
+serveClosedLoop(await openNaive(process.env.REDIS_URL ?? ''))

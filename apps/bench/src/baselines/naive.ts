@@ -1,21 +1,21 @@
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { Queue, QueueEvents } from 'bullmq'
 
-/** How long an order's outcome is waited for (ms), as ours. */
+/** How long to wait for an order's outcome (ms): as long as placeorder waits. */
 const WAIT_MS = 10_000
 
 /**
- * The obvious way: a job for each order, and waiting until it is finished, as BullMQ's manual shows it. The job keeps
- * the order and its outcome, for ever, since a paymentId is taken once.
+ * The naive baseline: one BullMQ job per order, awaited until it is finished, as BullMQ's manual
+ * shows it. The job keeps the order and its outcome for ever, since a paymentId is used once.
  */
-export async function openObvious(
+export async function openNaive(
   redisUrl: string,
 ): Promise<(order: PlaceOrderRequest) => Promise<string>> {
   const { hostname: host, port } = new URL(redisUrl)
   const connection = { host, port: Number(port) }
   const queue = new Queue('orders', { connection })
   const events = new QueueEvents('orders', { connection })
-  // Each job that is waited for listens on both.
+  // Each awaited job adds listeners to both.
   queue.setMaxListeners(0)
   events.setMaxListeners(0)
   await Promise.all([queue.waitUntilReady(), events.waitUntilReady()])

@@ -12,7 +12,7 @@ import {
 } from '@placeorder/protocol'
 import Fastify from 'fastify'
 
-/** What a baseline behind HTTP is told by its environment. */
+/** What a baseline behind HTTP reads from its environment. */
 export type ServerFiles = {
   callerPublicKey: string
   signingKey: string
@@ -28,8 +28,9 @@ export const filesOf = (env: NodeJS.ProcessEnv): ServerFiles => ({
 })
 
 /**
- * The least a Fastify server must do to speak the protocol: it verifies the request, reads it, signs what `decide` says.
- * Keys and message are handled by the functions our ingress uses; there is no log, no measuring, no admission.
+ * The least a Fastify server must do to speak the protocol: it verifies the request, parses it and
+ * signs the result of `decide`. It handles keys and messages with the functions our ingress uses;
+ * it has no log, no metrics and no admission control.
  */
 export async function serveSigned(
   files: ServerFiles,
@@ -41,16 +42,16 @@ export async function serveSigned(
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   app.post(files.path, async ({ headers, body, raw }, reply) => {
-    if (!Buffer.isBuffer(body)) throw new Error('a request without a body')
+    if (!Buffer.isBuffer(body)) throw new Error('the request has no body')
     const target = raw.url ?? ''
     const clientId = String(headers['client-id'])
     const header = parseSignatureHeader(String(headers.signature))
     const text = signedText(target, clientId, String(headers['request-time']), body)
     if (header === undefined || !verify(text, callerKey, header.signature))
-      throw new Error('a request whose signature is wrong')
+      throw new Error('the signature of the request is wrong')
     const order = parseBody(PlaceOrderRequest, body)
     const code = await decide(order)
-    if (code !== 'SUCCESS') throw new Error(`an order that came out ${code}`)
+    if (code !== 'SUCCESS') throw new Error(`the order was answered ${code}`)
     const payload = Buffer.from(JSON.stringify(answer('SUCCESS', order.paymentId)))
     const time = `${new Date().toISOString().slice(0, 19)}Z`
     const signature = await sign(signedText(target, clientId, time, payload), signingKey)

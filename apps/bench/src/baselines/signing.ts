@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { z } from 'zod'
 
-const Signed = z.object({ signatures: z.number(), ms: z.number() })
+const Signatures = z.object({ signatures: z.number(), ms: z.number() })
 
-/** How many RSA-2048 signatures a second all cores together make when they do nothing else. */
+/** How many RSA-2048 signatures a second all cores together make while they do nothing else. */
 export async function signingRate(keyFile: string, ms: number): Promise<number> {
   const rates = await Promise.all(
     Array.from({ length: availableParallelism() }, () => one(keyFile, ms)),
@@ -13,8 +13,8 @@ export async function signingRate(keyFile: string, ms: number): Promise<number> 
 }
 
 /**
- * More signed orders a second than a whole system can answer on these cores: each costs a signature, and half as much
- * again for the rest at the very least. So many are signed ahead.
+ * More signed orders a second than a whole system can answer on these cores: each order costs a
+ * signature, and at least half as much again for the rest. So many orders are signed ahead.
  */
 export const answersPerSecondMax = async (keyFile: string): Promise<number> =>
   0.7 * (await signingRate(keyFile, 1_000))
@@ -25,7 +25,7 @@ function one(keyFile: string, ms: number): Promise<number> {
       workerData: { keyFile, ms },
     })
     thread.once('message', (message) => {
-      const signed = Signed.parse(message)
+      const signed = Signatures.parse(message)
       resolve((1_000 * signed.signatures) / signed.ms)
     })
     thread.once('error', reject)

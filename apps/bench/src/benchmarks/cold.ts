@@ -15,7 +15,7 @@ import {
 
 const ANSWER_MS_MAX = 20_000
 
-/** From the start of an ingress's process to its first signed SUCCESS. */
+/** Measures the time from the start of an ingress's process to its first signed SUCCESS. */
 export async function cold(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
   const redis = await redisFor(testBed, stack, 'ours')
@@ -35,7 +35,9 @@ export async function cold(testBed: TestBed): Promise<Benchmark> {
   return {
     name: 'cold',
     title: 'Cold start',
-    metrics: [{ what: 'an ingress, to its first answer', unit: 's', rounds, must: { atMost: 1 } }],
+    metrics: [
+      { what: 'an ingress, until its first answer', unit: 's', rounds, must: { atMost: 1 } },
+    ],
   }
 }
 
@@ -44,8 +46,8 @@ async function untilAnswered(testBed: TestBed, url: string, at: number): Promise
   const order: unknown = JSON.parse(bodyAt(at, 1))
   const deadline = performance.now() + ANSWER_MS_MAX
   for (;;) {
-    const heard = await signedCall(`${url}${placeOrderPath}`, order, caller).catch(() => undefined)
-    if (heard?.verified && heard.code === 'SUCCESS') return
+    const answer = await signedCall(`${url}${placeOrderPath}`, order, caller).catch(() => undefined)
+    if (answer?.verified && answer.code === 'SUCCESS') return
     if (performance.now() > deadline) throw new Error(`no SUCCESS within ${ANSWER_MS_MAX} ms`)
     await wait(2)
   }

@@ -1,20 +1,23 @@
 import type { Benchmark } from '../report/metric.ts'
 import type { Sample, Subject } from '../test-bed/measure.ts'
-import { asked, redisFor, type TestBed, workerFor } from '../test-bed/test-bed.ts'
-import { alternate, commandsNote, cpuNote, finding, ratio } from './rounds.ts'
+import { commanded, redisFor, type TestBed, workerFor } from '../test-bed/test-bed.ts'
+import { alternate, commandsNote, cpuNote, metricOf, ratio } from './rounds.ts'
 
-/** Orders in hand at once. */
+/** Orders in flight at once. */
 const IN_FLIGHT = 64
 
-/** Jobs a worker of the obvious way and of bee-queue has in hand: all there are. */
+/** Concurrency of the naive BullMQ and the bee-queue worker: enough for all orders in flight. */
 const CONCURRENCY = '64'
 
-/** Take-in, decision and announcement, without HTTP and signature: ours, the obvious way, and bee-queue. */
+/**
+ * Accepts, decides and announces orders without HTTP and signatures: placeorder, naive BullMQ and
+ * bee-queue.
+ */
 export async function core(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
   const subjects = [
     await ours(testBed, stack),
-    await baseline(testBed, stack, 'the obvious way', 'obvious'),
+    await baseline(testBed, stack, 'naive BullMQ', 'naive'),
     await baseline(testBed, stack, 'bee-queue', 'bee'),
   ]
   const samples = await alternate(testBed, testBed.plan.short ? subjects.slice(0, 2) : subjects)
@@ -23,26 +26,23 @@ export async function core(testBed: TestBed): Promise<Benchmark> {
   const names = [...samples.keys()]
   return {
     name: 'core',
-    title: `LimitUse in, deciding and announcing, without HTTP and signature, ${IN_FLIGHT} in flight`,
+    title:
+      'Accepting, deciding and announcing, without HTTP and signatures, ' +
+      `${IN_FLIGHT} in flight`,
     metrics: [
-      ratio(
-        'placeorder over the obvious way',
-        [of('placeorder'), of('the obvious way')],
-        perSecond,
-        {
-          atLeast: testBed.plan.short ? 3 : 5,
-          aim: 8,
-        },
-      ),
+      ratio('placeorder over naive BullMQ', [of('placeorder'), of('naive BullMQ')], perSecond, {
+        atLeast: testBed.plan.short ? 3 : 5,
+        aim: 8,
+      }),
       ...(samples.has('bee-queue')
         ? [ratio('placeorder over bee-queue', [of('placeorder'), of('bee-queue')], perSecond)]
         : []),
-      ...names.map((name) => finding(`${name}, throughput`, 'orders/s', of(name), perSecond)),
-      ...names.map((name) => finding(`${name}, p50`, 'ms', of(name), ({ p50 }) => p50)),
-      ...names.map((name) => finding(`${name}, p99`, 'ms', of(name), ({ p99 }) => p99)),
+      ...names.map((name) => metricOf(`${name}, throughput`, 'orders/s', of(name), perSecond)),
+      ...names.map((name) => metricOf(`${name}, p50`, 'ms', of(name), ({ p50 }) => p50)),
+      ...names.map((name) => metricOf(`${name}, p99`, 'ms', of(name), ({ p99 }) => p99)),
       ...names.map((name) =>
-        finding(
-          `${name}, Redis commands an order`,
+        metricOf(
+          `${name}, Redis commands per order`,
           '',
           of(name),
           ({ commands }) => commands,
@@ -57,7 +57,9 @@ export async function core(testBed: TestBed): Promise<Benchmark> {
 async function ours(testBed: TestBed, stack: AsyncDisposableStack): Promise<Subject> {
   const redis = await redisFor(testBed, stack, 'ours')
   const worker = await workerFor(testBed, stack, redis.address)
-  const driver = await asked(stack, 'driver', 'drivers/store-driver.ts', { REDIS_URL: redis.url })
+  const driver = await commanded(stack, 'driver', 'drivers/store-driver.ts', {
+    REDIS_URL: redis.url,
+  })
   return {
     name: 'placeorder',
     driver,
@@ -72,12 +74,12 @@ async function baseline(
   testBed: TestBed,
   stack: AsyncDisposableStack,
   name: string,
-  file: 'obvious' | 'bee',
+  file: 'naive' | 'bee',
 ): Promise<Subject> {
   const redis = await redisFor(testBed, stack, file)
   const env = { REDIS_URL: redis.url, POLICY_FILE: testBed.files.policy, CONCURRENCY }
-  const worker = await asked(stack, 'worker', `baselines/${file}-worker.ts`, env)
-  const driver = await asked(stack, 'driver', `baselines/${file}-driver.ts`, env)
+  const worker = await commanded(stack, 'worker', `baselines/${file}-worker.ts`, env)
+  const driver = await commanded(stack, 'driver', `baselines/${file}-driver.ts`, env)
   return {
     name,
     driver,

@@ -4,19 +4,24 @@ import { roundsOf } from '../statistics.ts'
 import { measure, type Sample } from '../test-bed/measure.ts'
 import { closedLoop, placeorder } from '../test-bed/servers.ts'
 import { httpDriver, type TestBed } from '../test-bed/test-bed.ts'
-import { finding } from './rounds.ts'
+import { metricOf } from './rounds.ts'
 
 const COUNTS = [1, 2, 4, 8] as const
 const CONNECTIONS = 64
 
-/** Connections of each ingress when each has as much in hand. Eight times 64 are more than two cores answer in time. */
+/**
+ * Connections per ingress if each has the same load. 8 × 64 is more than 2 cores answer in time.
+ */
 const CONNECTIONS_EACH = 32
 const GROWTH_PERCENT_MAX = 10
 
-/** What is counted here hardly differs between rounds, whatever else the machine does. */
+/** The counts hardly differ between rounds, whatever else the machine does. */
 const ROUNDS_MAX = 3
 
-/** What an order costs Redis when there are more ingresses: each with as much in hand, and all together with as much. */
+/**
+ * Measures what an order costs Redis as ingresses are added: with the same load on each of them,
+ * and with the same load on all of them together.
+ */
 export async function ingresses(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
   const perSecondMax = await answersPerSecondMax(testBed.files.signingKey)
@@ -33,13 +38,13 @@ export async function ingresses(testBed: TestBed): Promise<Benchmark> {
     await using one = new AsyncDisposableStack()
     const server = await placeorder(testBed, one, { ingresses: count })
     const busy = closedLoop(server, driver, { connections: CONNECTIONS_EACH * count, perSecondMax })
-    const thin = closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })
+    const shared = closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax })
     await measure(busy, { leadSeconds, seconds })
     for (const [subject, samples] of [
       [busy, each],
-      [thin, together],
+      [shared, together],
     ] as const) {
-      subject.next = Math.max(busy.next, thin.next)
+      subject.next = Math.max(busy.next, shared.next)
       for (let round = 0; round < rounds; round += 1) {
         samples.set(count, [
           ...(samples.get(count) ?? []),
@@ -50,17 +55,17 @@ export async function ingresses(testBed: TestBed): Promise<Benchmark> {
     testBed.say(`${count} ingresses`)
   }
   const metrics = (what: string, samples: Map<number, Sample[]>): Metric[] => [
-    growth(`${what}: growth of Redis commands an order, at most`, samples, (one) => one.commands),
-    growth(`${what}: growth of Redis output an order, at most`, samples, (one) => one.outputBytes),
+    growth(`${what}: growth of Redis commands per order, at most`, samples, (one) => one.commands),
+    growth(`${what}: growth of Redis output per order, at most`, samples, (one) => one.outputBytes),
     ...COUNTS.flatMap((count) => [
-      finding(
-        `${what}, ${count}: commands an order`,
+      metricOf(
+        `${what}, ${count}: commands per order`,
         '',
         samples.get(count) ?? [],
         (one) => one.commands,
       ),
-      finding(
-        `${what}, ${count}: output an order`,
+      metricOf(
+        `${what}, ${count}: output per order`,
         'B',
         samples.get(count) ?? [],
         (one) => one.outputBytes,
@@ -69,7 +74,7 @@ export async function ingresses(testBed: TestBed): Promise<Benchmark> {
   ]
   return {
     name: 'ingresses',
-    title: `Ingresses beside each other`,
+    title: 'Several ingresses',
     metrics: [
       ...metrics(`${CONNECTIONS} connections in all`, together),
       ...metrics(`${CONNECTIONS_EACH} connections each`, each),
@@ -77,7 +82,7 @@ export async function ingresses(testBed: TestBed): Promise<Benchmark> {
   }
 }
 
-/** The most that any number of ingresses costs more than one does, in percent. */
+/** By how much any number of ingresses costs more than one, at most (%). */
 function growth(
   what: string,
   samples: Map<number, Sample[]>,

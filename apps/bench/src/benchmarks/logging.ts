@@ -2,11 +2,14 @@ import { answersPerSecondMax } from '../baselines/signing.ts'
 import type { Benchmark } from '../report/metric.ts'
 import { closedLoop, placeorder } from '../test-bed/servers.ts'
 import { httpDriver, type TestBed } from '../test-bed/test-bed.ts'
-import { alternate, finding, loadSeconds, ratio } from './rounds.ts'
+import { alternate, loadSeconds, metricOf, ratio } from './rounds.ts'
 
 const CONNECTIONS = 64
 
-/** What the log costs: an ingress and a worker with a line an order each, as by default, and with none. */
+/**
+ * Measures what the log costs: an ingress and a worker with one line per order each, which is the
+ * default, and without.
+ */
 export async function logging(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
   const perSecondMax = await answersPerSecondMax(testBed.files.signingKey)
@@ -26,18 +29,22 @@ export async function logging(testBed: TestBed): Promise<Benchmark> {
   const [logged = [], silent = []] = servers.map(({ name }) => samples.get(name))
   return {
     name: 'logging',
-    title: `The log, ${CONNECTIONS} connections`,
+    title: `Cost of the log, ${CONNECTIONS} connections`,
     metrics: [
-      ratio('throughput with the log over without', [logged, silent], (one) => one.perSecond),
+      ratio(
+        'throughput with the log over throughput without',
+        [logged, silent],
+        (one) => one.perSecond,
+      ),
       ...(['ingress', 'worker'] as const).flatMap((name) => [
-        finding(
-          `${name} CPU an order, with its log`,
+        metricOf(
+          `${name} CPU per order, with its log`,
           'µs',
           logged,
           ({ cpuUs }) => cpuUs[name] ?? Number.NaN,
         ),
-        finding(
-          `${name} CPU an order, without`,
+        metricOf(
+          `${name} CPU per order, without`,
           'µs',
           silent,
           ({ cpuUs }) => cpuUs[name] ?? Number.NaN,

@@ -3,11 +3,11 @@ import type { Benchmark } from '../report/metric.ts'
 import { measure } from '../test-bed/measure.ts'
 import { closedLoop, placeorder } from '../test-bed/servers.ts'
 import { httpDriver, type TestBed } from '../test-bed/test-bed.ts'
-import { alternate, cpuNote, finding, loadSeconds, ratio } from './rounds.ts'
+import { alternate, cpuNote, loadSeconds, metricOf, ratio } from './rounds.ts'
 
 const CONNECTIONS = 64
 
-/** Repeats of concluded orders, beside new ones, at the same ingress. */
+/** Compares repeats of concluded orders with new orders at the same ingress. */
 export async function repeats(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
   const perSecondMax = await answersPerSecondMax(testBed.files.signingKey)
@@ -30,10 +30,10 @@ export async function repeats(testBed: TestBed): Promise<Benchmark> {
       ratio('repeats over new orders', [of('repeats'), of('new orders')], (one) => one.perSecond, {
         atLeast: 1,
       }),
-      finding('repeats, throughput', 'orders/s', of('repeats'), (one) => one.perSecond),
-      finding('new orders, throughput', 'orders/s', of('new orders'), (one) => one.perSecond),
-      finding('repeats, p99', 'ms', of('repeats'), ({ p99 }) => p99),
-      finding('new orders, p99', 'ms', of('new orders'), ({ p99 }) => p99),
+      metricOf('repeats, throughput', 'orders/s', of('repeats'), (one) => one.perSecond),
+      metricOf('new orders, throughput', 'orders/s', of('new orders'), (one) => one.perSecond),
+      metricOf('repeats, p99', 'ms', of('repeats'), ({ p99 }) => p99),
+      metricOf('new orders, p99', 'ms', of('new orders'), ({ p99 }) => p99),
     ],
     notes: [cpuNote('repeats', of('repeats')), cpuNote('new orders', of('new orders'))],
   }

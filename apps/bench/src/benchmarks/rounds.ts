@@ -1,22 +1,24 @@
 import type { Plan } from '../options.ts'
 import type { Metric } from '../report/metric.ts'
-import { roundsOf } from '../statistics.ts'
+import { median, roundsOf } from '../statistics.ts'
 import { measure, type Sample, type Subject } from '../test-bed/measure.ts'
 import type { TestBed } from '../test-bed/test-bed.ts'
 
-/** How long load is on each subject in all (s), with some to spare. */
+/** How long each subject is under load in all (s), with some to spare. */
 export const loadSeconds = ({ rounds, seconds, leadSeconds, warmUpSeconds }: Plan): number =>
   rounds * (leadSeconds + seconds + 1) + warmUpSeconds + 2
 
 export type Alternating = {
-  /** The subjects under the load that warms them up, where that is another one: a slow one would warm nothing. */
+  /**
+   * The subjects under the load that warms them up, if another one: a low rate warms up too little.
+   */
   busy?: readonly Subject[]
   betweenRounds?: () => Promise<void>
 }
 
 /**
- * Measures the subjects by turns, round after round, so that whatever slows the machine down for a while slows all of them.
- * Resolves with each subject's samples, by name.
+ * Measures the subjects in turn, round after round, so that whatever slows the machine down for a
+ * while slows all of them down. Resolves with each subject's samples, by name.
  */
 export async function alternate(
   testBed: TestBed,
@@ -44,8 +46,8 @@ export async function alternate(
   return samples
 }
 
-/** One line of the table, from each round's sample. */
-export const finding = (
+/** A metric from each round's sample. */
+export const metricOf = (
   what: string,
   unit: string,
   samples: readonly Sample[],
@@ -58,7 +60,7 @@ export const finding = (
   ...(must === undefined ? {} : { must }),
 })
 
-/** One line that compares: each round with its neighbour of the same round. */
+/** A metric that compares two subjects, each sample with the other one of the same round. */
 export const ratio = (
   what: string,
   [over, under]: readonly [readonly Sample[], readonly Sample[]],
@@ -71,19 +73,19 @@ export const ratio = (
   ...(must === undefined ? {} : { must }),
 })
 
-/** Where the CPU time of an order goes (µs), by process. */
+/** How much CPU time an order takes in each process (µs). */
 export function cpuNote(name: string, samples: readonly Sample[]): string {
   const names = Object.keys(samples[0]?.cpuUs ?? {})
   const parts = names.map(
     (process) =>
-      `${process} ${Math.round(roundsOf(samples.map(({ cpuUs }) => cpuUs[process] ?? Number.NaN)).median)}`,
+      `${process} ${Math.round(median(samples.map(({ cpuUs }) => cpuUs[process] ?? Number.NaN)))}`,
   )
-  return `CPU time of an order, ${name}, in µs: ${parts.join(', ')}.`
+  return `CPU time per order, ${name}, in µs: ${parts.join(', ')}.`
 }
 
 /** Which commands Redis ran for an order. */
 export function commandsNote(name: string, samples: readonly Sample[]): string {
   const { byCommand = [] } = samples.at(-1) ?? {}
   const parts = byCommand.map(([command, count]) => `${command} ${count.toFixed(2)}`)
-  return `Redis commands of an order, ${name}: ${parts.join(', ')}.`
+  return `Redis commands per order, ${name}: ${parts.join(', ')}.`
 }

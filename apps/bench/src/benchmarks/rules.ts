@@ -15,7 +15,7 @@ import type { TestBed } from '../test-bed/test-bed.ts'
 const ORDERS = 1_000
 const TIMES = 100
 
-/** What judging costs without any fetching: the whole ladder with ten rules, and without rules. */
+/** Measures judging without any fetching: the whole ladder with ten rules, and without rules. */
 export async function rules(testBed: TestBed): Promise<Benchmark> {
   const ten = compilePolicy(Policy.parse(policyFile))
   const none = compilePolicy(Policy.parse({ ...policyFile, risk: [] }))
@@ -24,21 +24,21 @@ export async function rules(testBed: TestBed): Promise<Benchmark> {
   const without: number[] = []
   for (let round = 0; round <= testBed.plan.rounds; round += 1) {
     const [one, other] = [judgingUs(facts, ten), judgingUs(facts, none)]
-    if (round === 0) continue // It makes the code hot.
+    if (round === 0) continue // It lets V8 compile the hot code.
     withRules.push(one)
     without.push(other)
   }
   return {
     name: 'rules',
-    title: 'Judging, without fetching',
+    title: 'Judging orders, without fetching',
     metrics: [
       {
-        what: 'ten CEL rules, an order',
+        what: 'ten CEL rules, per order',
         unit: 'µs',
         rounds: roundsOf(withRules.map((us, i) => us - (without[i] ?? Number.NaN))),
       },
-      { what: 'the ladder with ten rules, an order', unit: 'µs', rounds: roundsOf(withRules) },
-      { what: 'the ladder without rules, an order', unit: 'µs', rounds: roundsOf(without) },
+      { what: 'the ladder with ten rules, per order', unit: 'µs', rounds: roundsOf(withRules) },
+      { what: 'the ladder without rules, per order', unit: 'µs', rounds: roundsOf(without) },
     ],
   }
 }
@@ -47,7 +47,8 @@ function judgingUs(facts: readonly Facts[], policy: JudgingPolicy): number {
   const startedAt = performance.now()
   for (let time = 0; time < TIMES; time += 1) {
     for (const one of facts)
-      if (judge(one, policy) !== 'SUCCESS') throw new Error('an order of the bench fails')
+      if (judge(one, policy) !== 'SUCCESS')
+        throw new Error('an order of the benchmark was not judged SUCCESS')
   }
   return (1_000 * (performance.now() - startedAt)) / (TIMES * facts.length)
 }

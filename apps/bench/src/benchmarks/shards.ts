@@ -1,16 +1,19 @@
 import type { RedisAddress } from '@placeorder/store'
 import type { Benchmark } from '../report/metric.ts'
-import { startCluster } from '../test-bed/cluster.ts'
+import { startBenchCluster } from '../test-bed/cluster.ts'
 import type { Subject } from '../test-bed/measure.ts'
 import { startRedis } from '../test-bed/redis.ts'
-import { asked, importDirectory, type TestBed, workerFor } from '../test-bed/test-bed.ts'
-import { alternate, finding } from './rounds.ts'
+import { commanded, importDirectory, type TestBed, workerFor } from '../test-bed/test-bed.ts'
+import { alternate, metricOf } from './rounds.ts'
 
-/** As many in hand whatever the number of shards: what changes is among how many groups they are divided. */
+/**
+ * The same for every number of shards: only the number of groups the orders are divided among
+ * changes.
+ */
 const IN_FLIGHT = 256
 
-type Place = { name: string; shards: number; cluster: boolean }
-const places: readonly Place[] = [
+type Deployment = { name: string; shards: number; cluster: boolean }
+const deployments: readonly Deployment[] = [
   { name: 'one Redis, 1 shard', shards: 1, cluster: false },
   { name: 'one Redis, 4 shards', shards: 4, cluster: false },
   { name: 'one Redis, 16 shards', shards: 16, cluster: false },
@@ -18,25 +21,27 @@ const places: readonly Place[] = [
   { name: 'three nodes, 16 shards', shards: 16, cluster: true },
 ]
 
-/** What an order costs when the orders are divided among shards, on one server and on a Cluster. */
+/**
+ * Measures what an order costs when orders are divided among shards, on one server and a Cluster.
+ */
 export async function shards(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
   const subjects: Subject[] = []
-  for (const place of places) subjects.push(await subjectOf(testBed, stack, place))
+  for (const deployment of deployments) subjects.push(await subjectOf(testBed, stack, deployment))
   const samples = await alternate(testBed, subjects)
-  const lines = places.flatMap(({ name }) => {
+  const lines = deployments.flatMap(({ name }) => {
     const of = samples.get(name) ?? []
     const cpu = (process: RegExp) => (one: (typeof of)[number]) =>
       Object.entries(one.cpuUs).reduce((sum, [key, us]) => (process.test(key) ? sum + us : sum), 0)
     return [
-      finding(`${name}: throughput`, 'orders/s', of, (one) => one.perSecond),
-      finding(`${name}: Redis CPU an order, all nodes`, 'µs', of, cpu(/^redis/)),
-      finding(`${name}: worker CPU an order`, 'µs', of, cpu(/^worker/)),
-      finding(`${name}: Redis commands an order`, '', of, (one) => one.commands),
+      metricOf(`${name}: throughput`, 'orders/s', of, (one) => one.perSecond),
+      metricOf(`${name}: Redis CPU per order, all nodes`, 'µs', of, cpu(/^redis/)),
+      metricOf(`${name}: worker CPU per order`, 'µs', of, cpu(/^worker/)),
+      metricOf(`${name}: Redis commands per order`, '', of, (one) => one.commands),
       ...(samples.get(name)?.[0]?.cpuUs['redis 2'] === undefined
         ? []
         : [
-            finding(`${name}: busiest node's share of Redis CPU`, '%', of, ({ cpuUs }) => {
+            metricOf(`${name}: busiest node's share of Redis CPU`, '%', of, ({ cpuUs }) => {
               const nodes = Object.entries(cpuUs).flatMap(([key, us]) =>
                 key.startsWith('redis') ? [us] : [],
               )
@@ -47,10 +52,10 @@ export async function shards(testBed: TestBed): Promise<Benchmark> {
   })
   return {
     name: 'shards',
-    title: `Shards, without HTTP and signature, ${IN_FLIGHT} in flight`,
+    title: `Shards, without HTTP and signatures, ${IN_FLIGHT} in flight`,
     metrics: lines,
     notes: [
-      'On the Cluster, limits and decisions share one slot, {u}: the node that has it is the busiest.',
+      'On the Cluster, limits and decisions share one slot, {u}; its owner is the busiest node.',
     ],
   }
 }
@@ -58,20 +63,20 @@ export async function shards(testBed: TestBed): Promise<Benchmark> {
 async function subjectOf(
   testBed: TestBed,
   stack: AsyncDisposableStack,
-  place: Place,
+  deployment: Deployment,
 ): Promise<Subject> {
-  const { address, pids, counters } = await redisOf(testBed, stack, place)
-  await importDirectory(address, place.shards)
+  const { address, pids, counters } = await redisOf(testBed, stack, deployment)
+  await importDirectory(address, deployment.shards)
   const env = {
     REDIS_URL: address.urls.join(','),
     REDIS_CLUSTER: String(address.cluster),
-    SHARDS: String(place.shards),
+    SHARDS: String(deployment.shards),
   }
-  const worker = await workerFor(testBed, stack, address, { SHARDS: String(place.shards) })
-  const driver = await asked(stack, 'driver', 'drivers/store-driver.ts', env)
+  const worker = await workerFor(testBed, stack, address, { SHARDS: String(deployment.shards) })
+  const driver = await commanded(stack, 'driver', 'drivers/store-driver.ts', env)
   const nodes = pids.map((pid, at) => ({ name: pids.length === 1 ? 'redis' : `redis ${at}`, pid }))
   return {
-    name: place.name,
+    name: deployment.name,
     driver,
     redis: { counters },
     programs: [worker, ...nodes],
@@ -83,18 +88,18 @@ async function subjectOf(
 async function redisOf(
   { dir }: TestBed,
   stack: AsyncDisposableStack,
-  place: Place,
+  deployment: Deployment,
 ): Promise<{
   address: RedisAddress
   pids: number[]
   counters: NonNullable<Subject['redis']>['counters']
 }> {
-  if (place.cluster) {
-    const cluster = await startCluster(`${dir}/${place.shards}`)
+  if (deployment.cluster) {
+    const cluster = await startBenchCluster(`${dir}/${deployment.shards}`)
     stack.defer(cluster.close)
     return cluster
   }
-  const redis = await startRedis(dir, `shards-${place.shards}`)
+  const redis = await startRedis(dir, `shards-${deployment.shards}`)
   stack.defer(redis.close)
   return { ...redis, pids: [redis.pid] }
 }

@@ -4,18 +4,18 @@ import { roundsOf } from '../statistics.ts'
 import type { Sample } from '../test-bed/measure.ts'
 import { closedLoop, noOpHandler, placeorder, type Server } from '../test-bed/servers.ts'
 import { smokeTest } from '../test-bed/smoke-test.ts'
-import { asked, httpDriver, redisFor, serverFor, type TestBed } from '../test-bed/test-bed.ts'
-import { alternate, commandsNote, cpuNote, finding, loadSeconds, ratio } from './rounds.ts'
+import { commanded, httpDriver, redisFor, serverFor, type TestBed } from '../test-bed/test-bed.ts'
+import { alternate, commandsNote, cpuNote, loadSeconds, metricOf, ratio } from './rounds.ts'
 
 const CONNECTIONS = 64
 
-/** Signed orders over HTTP: ours, the obvious way, a server that signs a constant answer, and signing alone. */
+/** Signed orders over HTTP: placeorder, naive BullMQ, a no-op handler, and signing alone. */
 export async function signed(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
   const { rounds, seconds } = testBed.plan
   testBed.say('signing alone')
   const bare = [await signingRate(testBed.files.signingKey, 1_000 * seconds)]
-  // Each answer needs a signature, so more than that cannot be answered.
+  // Each answer needs a signature, so no more than that can be answered.
   const perSecondMax = bare[0] ?? 0
   const driver = await httpDriver(
     testBed,
@@ -25,7 +25,7 @@ export async function signed(testBed: TestBed): Promise<Benchmark> {
   const servers = [
     await placeorder(testBed, stack),
     await noOpHandler(testBed, stack),
-    await obviousWay(testBed, stack),
+    await naiveBullMq(testBed, stack),
   ]
   const subjects = servers.map((server) =>
     closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax }),
@@ -41,13 +41,13 @@ export async function signed(testBed: TestBed): Promise<Benchmark> {
 function report(samples: Map<string, Sample[]>, bare: number[]): Benchmark {
   const of = (name: string) => samples.get(name) ?? []
   const perSecond = (sample: Sample) => sample.perSecond
-  const [us, constant, obvious] = [of('placeorder'), of('a signed constant'), of('the obvious way')]
+  const [us, noOp, naive] = [of('placeorder'), of('a no-op handler'), of('naive BullMQ')]
   const names = [...samples.keys()]
   return {
     name: 'signed',
     title: `Signed orders over HTTP, ${CONNECTIONS} connections`,
     metrics: [
-      ratio('placeorder over a signed constant', [us, constant], perSecond, {
+      ratio('placeorder over a no-op handler', [us, noOp], perSecond, {
         atLeast: 0.8,
         aim: 0.9,
       }),
@@ -57,27 +57,27 @@ function report(samples: Map<string, Sample[]>, bare: number[]): Benchmark {
         rounds: roundsOf(us.map((sample, i) => sample.perSecond / (bare[i] ?? Number.NaN))),
         must: { atLeast: 0.6, aim: 0.7 },
       },
-      ratio('p99 of placeorder over that of a signed constant', [us, constant], ({ p99 }) => p99, {
+      ratio('p99 of placeorder over p99 of a no-op handler', [us, noOp], ({ p99 }) => p99, {
         atMost: 1.5,
       }),
-      ratio('placeorder over the obvious way', [us, obvious], perSecond),
-      ...names.map((name) => finding(`${name}, throughput`, 'orders/s', of(name), perSecond)),
+      ratio('placeorder over naive BullMQ', [us, naive], perSecond),
+      ...names.map((name) => metricOf(`${name}, throughput`, 'orders/s', of(name), perSecond)),
       { what: 'signing alone, all cores', unit: 'signatures/s', rounds: roundsOf(bare) },
-      ...names.map((name) => finding(`${name}, p50`, 'ms', of(name), ({ p50 }) => p50)),
-      ...names.map((name) => finding(`${name}, p99`, 'ms', of(name), ({ p99 }) => p99)),
-      finding('placeorder, Redis commands an order', '', us, ({ commands }) => commands),
-      finding('the obvious way, Redis commands an order', '', obvious, ({ commands }) => commands),
+      ...names.map((name) => metricOf(`${name}, p50`, 'ms', of(name), ({ p50 }) => p50)),
+      ...names.map((name) => metricOf(`${name}, p99`, 'ms', of(name), ({ p99 }) => p99)),
+      metricOf('placeorder, Redis commands per order', '', us, ({ commands }) => commands),
+      metricOf('naive BullMQ, Redis commands per order', '', naive, ({ commands }) => commands),
     ],
     notes: [...names.map((name) => cpuNote(name, of(name))), commandsNote('placeorder', us)],
   }
 }
 
-async function obviousWay(testBed: TestBed, stack: AsyncDisposableStack): Promise<Server> {
-  const name = 'the obvious way'
-  const redis = await redisFor(testBed, stack, 'obvious')
+async function naiveBullMq(testBed: TestBed, stack: AsyncDisposableStack): Promise<Server> {
+  const name = 'naive BullMQ'
+  const redis = await redisFor(testBed, stack, 'naive')
   const env = { REDIS_URL: redis.url, POLICY_FILE: testBed.files.policy }
-  const worker = await asked(stack, 'worker', 'baselines/obvious-worker.ts', env)
-  const server = await serverFor(testBed, stack, 'baselines/obvious-server.ts', env)
+  const worker = await commanded(stack, 'worker', 'baselines/naive-worker.ts', env)
+  const server = await serverFor(testBed, stack, 'baselines/naive-server.ts', env)
   await smokeTest(testBed, name, [server.url])
   return {
     name,

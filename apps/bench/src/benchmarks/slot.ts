@@ -14,12 +14,12 @@ const noneRecent = Object.fromEntries(
 
 const GROUPS = [1, 16, 64] as const
 
-/** Groups on their way at once: enough to keep Redis busy. */
+/** Groups in flight at once: enough to keep Redis busy. */
 const IN_FLIGHT = 8
 
 /**
- * The one slot that does not divide: limits, order codes and decisions of all shards. What an order costs the node that
- * has it, and with that how many orders a second it can decide when it does nothing else.
+ * Measures the one slot that cannot be divided: limits, order codes and decisions of all shards.
+ * What an order costs the node that owns it bounds how many orders a second can be decided.
  */
 export async function slot(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
@@ -35,12 +35,11 @@ export async function slot(testBed: TestBed): Promise<Benchmark> {
     const claimedAt = Date.now()
     const none = { merchant: undefined, code: undefined, codeHeldBy: undefined }
     const facts = { order, clientId: '', claimedAt, ...none, recent: noneRecent }
-    const taken = limitUses(facts, policy)
     return {
       orderId: orderIdOf(order),
       claimedAt,
       judged: 'SUCCESS',
-      limitUses: taken,
+      limitUses: limitUses(facts, policy),
       orderCode: undefined,
     }
   }
@@ -48,7 +47,7 @@ export async function slot(testBed: TestBed): Promise<Benchmark> {
   for (let round = 0; round <= testBed.plan.rounds; round += 1) {
     for (const size of GROUPS) {
       const us = await costUs(testBed, redis.pid, limits, size, judged)
-      if (round > 0) costs.get(size)?.push(us) // The first makes the code hot.
+      if (round > 0) costs.get(size)?.push(us) // In the first one V8 compiles the hot code.
     }
     testBed.say(`slot, round ${round} of ${testBed.plan.rounds}`)
   }
@@ -58,9 +57,9 @@ export async function slot(testBed: TestBed): Promise<Benchmark> {
     metrics: GROUPS.flatMap((size) => {
       const us = costs.get(size) ?? []
       return [
-        { what: `CPU an order, groups of ${size}`, unit: 'µs', rounds: roundsOf(us) },
+        { what: `CPU per order, groups of ${size}`, unit: 'µs', rounds: roundsOf(us) },
         {
-          what: `full at, groups of ${size}`,
+          what: `saturated at, groups of ${size}`,
           unit: 'orders/s',
           rounds: roundsOf(us.map((one) => 1_000_000 / one)),
         },
@@ -69,7 +68,7 @@ export async function slot(testBed: TestBed): Promise<Benchmark> {
   }
 }
 
-/** Decides groups for a round's time; Redis's CPU time an order, in µs. */
+/** Decides groups for one round; resolves with Redis's CPU time per order (µs). */
 async function costUs(
   { plan }: TestBed,
   pid: number,

@@ -11,14 +11,17 @@ import { usageOf } from '../test-bed/usage-of.ts'
 
 const CONNECTIONS = 100
 
-/** Orders for so many seconds more are ready, for the beginning and the end. */
+/** Orders are signed for so many seconds more, for the start and the end. */
 const SLACK_S = 20
 
-/** Memory is looked at this often (s); a figure of it is the median of a minute's looks, so that no collection sways it. */
-const LOOK_S = 5
-const MINUTE_LOOKS = 60 / LOOK_S
+/**
+ * Memory is sampled this often (s). A minute's value is the median of its samples, so that a
+ * garbage collection does not sway it.
+ */
+const SAMPLE_S = 5
+const SAMPLES_A_MINUTE = 60 / SAMPLE_S
 
-/** Signed orders at a fixed rate, for minutes: how many are slow, and what memory does. */
+/** Sends signed orders at a fixed rate for minutes: how many are slow, and whether memory grows. */
 export async function sustained(testBed: TestBed): Promise<Benchmark> {
   await using stack = new AsyncDisposableStack()
   const { sustainedSeconds, sustainedRate: rate, warmUpSeconds } = testBed.plan
@@ -30,7 +33,7 @@ export async function sustained(testBed: TestBed): Promise<Benchmark> {
   await measure(warming, { leadSeconds: warmUpSeconds, seconds: 0.5 })
   const { load } = fixedRate(server, driver, { connections: CONNECTIONS, rate })
   const anything = z.unknown()
-  await driver.ask(
+  await driver.command(
     'start',
     { ...load, from: warming.next, seconds: sustainedSeconds + SLACK_S },
     anything,
@@ -38,20 +41,21 @@ export async function sustained(testBed: TestBed): Promise<Benchmark> {
   const marks: Mark[] = []
   const resident = new Map<string, number[]>(server.programs.map(({ name }) => [name, []]))
   const before = await server.redis?.counters()
-  await driver.ask('mark', undefined, anything)
-  for (let second = 0; second < sustainedSeconds; second += LOOK_S) {
-    await wait(1_000 * LOOK_S)
-    marks.push(await driver.ask('mark', undefined, Mark))
+  await driver.command('mark', undefined, anything)
+  for (let second = 0; second < sustainedSeconds; second += SAMPLE_S) {
+    await wait(1_000 * SAMPLE_S)
+    marks.push(await driver.command('mark', undefined, Mark))
     for (const { name, pid } of server.programs)
       resident.get(name)?.push((await usageOf(pid))?.residentBytes ?? Number.NaN)
-    if (marks.length % MINUTE_LOOKS === 0)
-      testBed.say(`${marks.length / MINUTE_LOOKS} min, ${answered(marks)} orders answered`)
+    if (marks.length % SAMPLES_A_MINUTE === 0)
+      testBed.say(`${marks.length / SAMPLES_A_MINUTE} min, ${answered(marks)} orders answered`)
   }
   const after = await server.redis?.counters()
-  await driver.ask('stop', undefined, anything)
+  await driver.command('stop', undefined, anything)
   const failed = marks.find((mark) => mark.failed > 0)
   if (failed !== undefined) throw new Error(`${failed.failed} answers were wrong: ${failed.why}`)
-  const held = (after?.usedMemoryBytes ?? Number.NaN) - (before?.usedMemoryBytes ?? Number.NaN)
+  const grownBytes =
+    (after?.usedMemoryBytes ?? Number.NaN) - (before?.usedMemoryBytes ?? Number.NaN)
   const share = (100 * marks.reduce((sum, mark) => sum + mark.slowerThan1s, 0)) / answered(marks)
   const one = (value: number) => roundsOf([value])
   return {
@@ -60,7 +64,7 @@ export async function sustained(testBed: TestBed): Promise<Benchmark> {
     metrics: [
       { what: 'orders slower than 1 s', unit: '%', rounds: one(share), must: { atMost: 0.1 } },
       ...['ingress', 'worker'].map((name) => ({
-        what: `growth of the ${name}'s memory, last minute over the second`,
+        what: `growth of the ${name}'s memory, last minute over second minute`,
         unit: '%',
         rounds: one(growthPercent(resident.get(name) ?? [])),
         must: { atMost: 5 },
@@ -72,20 +76,24 @@ export async function sustained(testBed: TestBed): Promise<Benchmark> {
       },
       { what: 'p50', unit: 'ms', rounds: one(median(marks.map(({ p50 }) => p50))) },
       {
-        what: 'p99, the median of 5 s each',
+        what: 'p99, median of intervals of 5 s',
         unit: 'ms',
         rounds: one(median(marks.map(({ p99 }) => p99))),
       },
       {
-        what: 'p99, the worst 5 s',
+        what: 'p99, worst interval of 5 s',
         unit: 'ms',
         rounds: one(Math.max(...marks.map(({ p99 }) => p99))),
       },
-      { what: 'growth of Redis, an order', unit: 'B', rounds: one(held / answered(marks)) },
+      {
+        what: 'growth of Redis memory per order',
+        unit: 'B',
+        rounds: one(grownBytes / answered(marks)),
+      },
     ],
     notes: [...resident].map(
       ([name, bytes]) =>
-        `Memory of ${name}, each minute, in MiB: ${minutesOf(bytes)
+        `Memory of ${name} in each minute, in MiB: ${minutesOf(bytes)
           .map((value) => Math.round(value / 2 ** 20))
           .join(', ')}.`,
     ),
@@ -95,13 +103,13 @@ export async function sustained(testBed: TestBed): Promise<Benchmark> {
 const answered = (marks: readonly Mark[]): number =>
   marks.reduce((sum, mark) => sum + mark.answered, 0)
 
-const minutesOf = (looks: readonly number[]): number[] =>
-  Array.from({ length: Math.ceil(looks.length / MINUTE_LOOKS) }, (_, minute) =>
-    median(looks.slice(minute * MINUTE_LOOKS, (minute + 1) * MINUTE_LOOKS)),
+const minutesOf = (samples: readonly number[]): number[] =>
+  Array.from({ length: Math.ceil(samples.length / SAMPLES_A_MINUTE) }, (_, minute) =>
+    median(samples.slice(minute * SAMPLES_A_MINUTE, (minute + 1) * SAMPLES_A_MINUTE)),
   )
 
-function growthPercent(looks: readonly number[]): number {
-  const minutes = minutesOf(looks)
+function growthPercent(samples: readonly number[]): number {
+  const minutes = minutesOf(samples)
   const [, second = Number.NaN] = minutes
   return 100 * ((minutes.at(-1) ?? Number.NaN) / second - 1)
 }

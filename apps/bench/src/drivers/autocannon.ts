@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module'
 
-// As much of autocannon 9.0.0 as is used here; it has no types of its own. Its version is pinned, because
-// getRequestBuffer is its inside, though it hands each client to setupClient.
+// The part of autocannon 9.0.0 that is used here; it has no types of its own. Its version is
+// pinned, because getRequestBuffer is internal, although setupClient gets each client.
 
-export type Client = {
+export type CannonClient = {
   getRequestBuffer: () => Buffer
   on: {
     (event: 'response', listener: (status: number, bytes: number, ms: number) => void): void
@@ -14,7 +14,7 @@ export type Client = {
 
 export type Histogram = { __custom: true; recordValue(): void; destroy(): void; reset(): void }
 
-export type Options = {
+export type CannonOptions = {
   url: string
   connections: number
   /** Requests a second of each connection. */
@@ -24,14 +24,17 @@ export type Options = {
   duration: number
   /** Seconds. */
   timeout: number
-  /** How often it looks whether it is to end, in ms. */
+  /** How often it checks whether to stop (ms). */
   sampleInt: number
-  setupClient: (client: Client) => void
+  setupClient: (client: CannonClient) => void
   verifyBody: (body: string) => boolean
   histograms: { latencies: Histogram; requests: Histogram; throughput: Histogram }
   skipAggregateResult: true
 }
 
-type Autocannon = (options: Options, done: (error: Error | null) => void) => { stop: () => void }
+type Autocannon = (
+  options: CannonOptions,
+  done: (error: Error | null) => void,
+) => { stop: () => void }
 
 export const autocannon: Autocannon = createRequire(import.meta.url)('autocannon')

@@ -3,38 +3,38 @@ import { PlaceOrderRequest } from '@placeorder/protocol'
 import { z } from 'zod'
 import { bodyAt } from '../orders/order-at.ts'
 import { serve } from '../test-bed/serve.ts'
-import { Tally } from './load.ts'
+import { LoadTally } from './load.ts'
 
 const Start = z.object({ inFlight: z.number(), from: z.number() })
 
-/** Past this time (ms) an outcome does not come any more. */
+/** After this time (ms) an outcome is not expected any more. */
 const OUTCOME_MS_MAX = 15_000
 
-/** Orders are made so many ahead, so that making them is not what is measured. */
+/** So many orders are made ahead, so that making them is not part of what is measured. */
 const AHEAD = 60_000
 
 /**
- * Keeps a number of orders in hand: when one has its outcome the next one follows. Asked for: start, mark, stop;
- * `stop` resolves with the first order that was not sent.
+ * Keeps a fixed number of orders in flight: when one has its outcome, the next one is placed.
+ * Serves start, mark and stop; `stop` resolves with the first order that was not sent.
  */
 export function serveClosedLoop(place: (order: PlaceOrderRequest) => Promise<string>): void {
-  const tally = new Tally()
+  const tally = new LoadTally()
   let ahead: PlaceOrderRequest[] = []
   let next = 0
   let running = false
-  let hands: Promise<void>[] = []
+  let loops: Promise<void>[] = []
 
   const order = (at: number): PlaceOrderRequest => PlaceOrderRequest.parse(JSON.parse(bodyAt(at)))
   const takeNext = (): PlaceOrderRequest => ahead.pop() ?? order(next++)
 
-  const work = async () => {
+  const placeInTurn = async () => {
     while (running) {
       const one = takeNext()
       const startedAt = performance.now()
       try {
         const code = await place(one)
         if (code !== 'SUCCESS') tally.failed(code)
-        tally.landed(performance.now() - startedAt)
+        tally.answered(performance.now() - startedAt)
       } catch (error) {
         tally.failed(String(error))
       }
@@ -47,7 +47,7 @@ export function serveClosedLoop(place: (order: PlaceOrderRequest) => Promise<str
       next = from + AHEAD
       ahead = Array.from({ length: AHEAD }, (_, i) => order(from + i)).reverse()
       running = true
-      hands = Array.from({ length: inFlight }, work)
+      loops = Array.from({ length: inFlight }, placeInTurn)
     },
     mark: () => tally.mark(),
     stop: async () => {
@@ -55,7 +55,7 @@ export function serveClosedLoop(place: (order: PlaceOrderRequest) => Promise<str
       const late = wait(OUTCOME_MS_MAX, undefined, { ref: false }).then(() => {
         throw new Error(`an order had no outcome within ${OUTCOME_MS_MAX} ms`)
       })
-      await Promise.race([Promise.all(hands), late])
+      await Promise.race([Promise.all(loops), late])
       return next
     },
   })

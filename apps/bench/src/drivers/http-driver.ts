@@ -1,12 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
-import { signAhead } from '../orders/sign-ahead.ts'
+import { signOrdersAhead } from '../orders/sign-ahead.ts'
 import { wireOf } from '../orders/wire.ts'
 import { serve } from '../test-bed/serve.ts'
 import { autocannon, type Histogram } from './autocannon.ts'
-import { Tally } from './load.ts'
+import { LoadTally } from './load.ts'
 
-// Sends signed orders with autocannon. Asked for: sign, start, mark, stop; `stop` resolves with the first order not sent.
+// Sends signed orders with autocannon. Serves sign, start, mark and stop; `stop` resolves with the
+// first order not sent.
 
 const Sign = z.object({ count: z.number(), target: z.string(), keyFile: z.string() })
 const Start = z.object({
@@ -16,31 +17,31 @@ const Start = z.object({
   rate: z.number().optional(),
   /** The first order to send. */
   from: z.number(),
-  /** For how long, and the most orders that can be answered in a second: so many are made ready. */
+  /** For how long, and the most orders that can be answered in a second: so many are prepared. */
   seconds: z.number(),
   perSecondMax: z.number(),
-  /** Repeat the first so many orders over and over, instead of sending new ones. */
+  /** Repeats the first so many orders over and over instead of sending new ones. */
   again: z.number().optional(),
-  /** Make the bytes of all requests before the clock starts, too; takes 1.5 KB a request. */
+  /** Also renders the bytes of all requests before the clock starts; takes 1.5 KB per request. */
   render: z.boolean().default(true),
 })
 
-/** How often autocannon looks whether it is to end, in ms. */
-const LOOK_MS = 20
+/** How often autocannon checks whether to stop (ms). */
+const CHECK_MS = 20
 const FOREVER_S = 100_000
 const TIMEOUT_S = 10
 
-/** Its histograms know whole ms only; ours are exact. */
+/** Autocannon's histograms have whole ms only; our latencies are exact. */
 const noHistogram: Histogram = { __custom: true, recordValue() {}, destroy() {}, reset() {} }
 
 type Signed = { count: number; target: string; time: string; signatures: Buffer }
 
-const tally = new Tally()
+const tally = new LoadTally()
 const running: { stop: () => void; ended: Promise<void> }[] = []
 let signed: Signed = { count: 0, target: '', time: '', signatures: Buffer.alloc(0) }
 let next = 0
 
-/** Hands out the requests one after the other, each once. */
+/** Returns a function that supplies the requests one after the other, each once. */
 function supply({
   seconds,
   perSecondMax,
@@ -56,15 +57,15 @@ function supply({
   next = from
   return () => {
     if (next === until && again !== undefined) next = from
-    // More are there than can be answered; past them the run is void.
-    if (next === until) tally.failed(`all orders up to ${until} were sent`)
+    // More were signed than can be answered; if they run out, the run is void.
+    if (next === until) tally.failed(`all ${until} signed orders were sent`)
     const at = Math.min(next, until - 1)
     next = at + 1
     return rendered[at - from] ?? bytes(at)
   }
 }
 
-function fire(url: string, take: () => Buffer, connections: number, rate?: number): void {
+function startLoad(url: string, take: () => Buffer, connections: number, rate?: number): void {
   const ended = Promise.withResolvers<void>()
   const intervalMs = rate === undefined ? undefined : 1_000 / rate
   const { stop } = autocannon(
@@ -74,10 +75,10 @@ function fire(url: string, take: () => Buffer, connections: number, rate?: numbe
       ...(rate === undefined ? {} : { connectionRate: rate, ignoreCoordinatedOmission: true }),
       duration: FOREVER_S,
       timeout: TIMEOUT_S,
-      sampleInt: LOOK_MS,
+      sampleInt: CHECK_MS,
       setupClient: (client) => {
         client.getRequestBuffer = take
-        client.on('response', (_status, _bytes, ms) => tally.landed(ms, intervalMs))
+        client.on('response', (_status, _bytes, ms) => tally.answered(ms, intervalMs))
         client.on('connError', (error) => tally.failed(error.message))
         client.on('timeout', () => tally.failed(`no answer within ${TIMEOUT_S} s`))
       },
@@ -95,19 +96,20 @@ function fire(url: string, take: () => Buffer, connections: number, rate?: numbe
 }
 
 /**
- * A closed loop is one autocannon run. At a fixed rate each connection is a run of its own, begun one after the other
- * within a second: connections of one run send all of a second's requests together when the second begins. Autocannon
- * corrects for coordinated omission with an interval in seconds where its latencies are in ms, so that is done here.
+ * A closed loop is one autocannon run. At a fixed rate each connection is a run of its own, and the
+ * runs are started one after the other within a second: the connections of one run would send all
+ * of a second's requests at its beginning. Autocannon corrects for coordinated omission with an
+ * interval in seconds although its latencies are in ms, so the correction is done here.
  */
 async function start(argument: unknown): Promise<void> {
   const load = Start.parse(argument)
   const { urls, connections, rate } = load
   const take = supply(load)
   for (let at = 0; rate !== undefined && at < connections; at += 1) {
-    fire(urls[at % urls.length] ?? '', take, 1, rate / connections)
+    startLoad(urls[at % urls.length] ?? '', take, 1, rate / connections)
     await wait(1_000 / connections)
   }
-  if (rate === undefined) for (const url of urls) fire(url, take, connections / urls.length)
+  if (rate === undefined) for (const url of urls) startLoad(url, take, connections / urls.length)
   tally.mark()
 }
 
@@ -115,7 +117,8 @@ serve({
   sign: async (argument) => {
     const { count, target, keyFile } = Sign.parse(argument)
     const time = `${new Date().toISOString().slice(0, 19)}Z`
-    signed = { count, target, time, signatures: await signAhead({ count, target, keyFile, time }) }
+    const signatures = await signOrdersAhead({ count, target, keyFile, time })
+    signed = { count, target, time, signatures }
   },
   start,
   mark: () => tally.mark(),

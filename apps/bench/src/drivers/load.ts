@@ -1,23 +1,23 @@
 import { z } from 'zod'
-import { Latencies, percentile } from '../statistics.ts'
+import { Latencies, quantile } from '../statistics.ts'
 
-/** What a driver did since it was last asked. Latencies in ms. */
+/** What a driver did since the mark before. Latencies in ms. */
 export const Mark = z.object({
   answered: z.number(),
-  /** Answers that were not the wanted one, time-outs, lost connections. */
+  /** Answers other than SUCCESS, time-outs, lost connections. */
   failed: z.number(),
   seconds: z.number(),
-  /** No number when nothing was answered. */
+  /** NaN if nothing was answered. */
   p50: z.number().or(z.nan()),
   p99: z.number().or(z.nan()),
   slowerThan1s: z.number(),
-  /** The first failure, in words. */
+  /** The first failure. */
   why: z.string().optional(),
 })
 export type Mark = z.infer<typeof Mark>
 
-/** Counts what a driver does. */
-export class Tally {
+/** Counts answers, failures and latencies. */
+export class LoadTally {
   readonly #latencies = new Latencies()
   #answered = 0
   #failed = 0
@@ -25,7 +25,7 @@ export class Tally {
   #since = performance.now()
 
   /** `intervalMs`: see Latencies. */
-  landed(ms: number, intervalMs?: number): void {
+  answered(ms: number, intervalMs?: number): void {
     this.#answered += 1
     this.#latencies.record(ms, intervalMs)
   }
@@ -42,8 +42,8 @@ export class Tally {
       answered: this.#answered,
       failed: this.#failed,
       seconds: (now - this.#since) / 1_000,
-      p50: percentile(sorted, 0.5),
-      p99: percentile(sorted, 0.99),
+      p50: quantile(sorted, 0.5),
+      p99: quantile(sorted, 0.99),
       slowerThan1s: sorted.length - sorted.findLastIndex((ms) => ms <= 1_000) - 1,
       ...(this.#why === undefined ? {} : { why: this.#why }),
     }

@@ -1,7 +1,7 @@
 import { openIngressStore, orderIdOf } from '@placeorder/store'
 import { serveClosedLoop } from './closed-loop.ts'
 
-// Our own way without HTTP and signature: an order is taken in, decided by a worker, and its outcome heard.
+// Places orders without HTTP and signatures: accepts each one and waits for the worker's outcome.
 
 const WAIT_MS = 10_000
 
@@ -15,8 +15,8 @@ const store = await openIngressStore({
 serveClosedLoop((order) => {
   const signal = AbortSignal.timeout(WAIT_MS)
   return store.orders.during(orderIdOf(order), signal, async (announced) => {
-    const taken = await store.intake.accept({ order, clientId: 'bench' }, signal)
-    if (taken.kind === 'OPEN') return announced
-    return taken.kind === 'CONCLUDED' ? taken.outcome : taken.kind
+    const accepted = await store.intake.accept({ order, clientId: 'bench' }, signal)
+    if (accepted.kind === 'OPEN') return announced
+    return accepted.kind === 'CONCLUDED' ? accepted.outcome : accepted.kind
   })
 })

@@ -1,11 +1,12 @@
 import { CodeRecord, MerchantRecord } from '@placeorder/decision'
 
-// The world of the bench: every order is a new one of another customer, over 1,000 merchants with ten codes each.
+// The orders of the benchmarks: each is new and of another customer, over 1,000 merchants with ten
+// codes each.
 
 const MERCHANTS = 1_000
 const CODES = 10_000
 
-/** So many customers come by turns; each of them orders far below its limits. */
+/** So many customers take turns; each of them stays far below its limits. */
 const CUSTOMERS = 1_000_000
 
 export const clientId = 'SANDBOX_5Y00000000000001'
@@ -15,27 +16,32 @@ const merchantId = (at: number) => `M${String(at).padStart(11, '0')}`
 const storeId = (at: number) => `S${String(at).padStart(11, '0')}`
 const codeValue = (at: number) => `2810041328289${String(at).padStart(8, '0')}`
 
-/** The request of placeOrder.txt, with an id, customer, code and merchant of its own. `run` keeps the ids of runs apart. */
+/**
+ * Returns the request of placeOrder.txt with an id, customer, code and merchant of its own. `run`
+ * keeps the ids of runs apart.
+ */
 export function bodyAt(at: number, run = 0): string {
-  // A step that has no divisor in common with the number of codes, so that neighbours are of different merchants.
+  // The step is coprime to the number of codes, so that neighbours are of different merchants.
   const code = (at * 7_919) % CODES
   const merchant = code % MERCHANTS
   const paymentId = `2010${String(run).padStart(8, '0')}${String(at).padStart(19, '0')}`
   const customerId = `2102${String((at * 104_729) % CUSTOMERS).padStart(8, '0')}`
   return (
-    `{"acquirerId":"${acquirerId}","pspId":"1020000000000000001","codeValue":"${codeValue(code)}",` +
-    `"paymentId":"${paymentId}","paymentAmount":{"value":"100","currency":"CNY"},` +
-    `"settlementAmount":{"value":"100","currency":"CNY"},"merchant":{"referenceMerchantId":"${merchantId(merchant)}",` +
-    `"merchantName":"UGG","merchantMCC":"5411","merchantAddress":{"region":"JP","city":"xxx"},` +
+    `{"acquirerId":"${acquirerId}","pspId":"1020000000000000001",` +
+    `"codeValue":"${codeValue(code)}","paymentId":"${paymentId}",` +
+    `"paymentAmount":{"value":"100","currency":"CNY"},` +
+    `"settlementAmount":{"value":"100","currency":"CNY"},` +
+    `"merchant":{"referenceMerchantId":"${merchantId(merchant)}","merchantName":"UGG",` +
+    `"merchantMCC":"5411","merchantAddress":{"region":"JP","city":"xxx"},` +
     `"store":{"referenceStoreId":"${storeId(merchant)}","storeName":"UGG-2","storeMCC":"5411"}},` +
     `"customerId":"${customerId}","env":{"userAgent":"${userAgent}"}}`
   )
 }
 
 const userAgent =
-  'Mozilla/5.0 (Linux; Android 9; MI 9 SE Build/PKQ1.181121.001; wv) AppleWebKit/537.36 (KHTML, like Gecko) ' +
-  'Version/4.0 Chrome/90.0.4430.66 Mobile Safari/537.36 Language/en Ariver/2.22.0.2 Griver/2.24.0 ' +
-  'AppContainer/10.5.10 AlipayConnect AlipayConnect'
+  'Mozilla/5.0 (Linux; Android 9; MI 9 SE Build/PKQ1.181121.001; wv) AppleWebKit/537.36 ' +
+  '(KHTML, like Gecko) Version/4.0 Chrome/90.0.4430.66 Mobile Safari/537.36 Language/en ' +
+  'Ariver/2.22.0.2 Griver/2.24.0 AppContainer/10.5.10 AlipayConnect AlipayConnect'
 
 export function benchDirectory(): { merchants: MerchantRecord[]; codes: CodeRecord[] } {
   const merchants = Array.from({ length: MERCHANTS }, (_, at) =>
@@ -79,7 +85,10 @@ export const clientsFile = {
   ],
 }
 
-/** The full ladder: KYB tiers, three limits, and ten rules that look at order, merchant and recent orders. */
+/**
+ * The full ladder: KYB tiers, three limits, and ten rules that look at order, merchant and recent
+ * orders.
+ */
 export const policyFile = {
   kyb: { levelMin: 1, tiers: [{ currency: 'CNY', above: '5000000', levelMin: 2 }] },
   settlementToleranceUnits: '1',

@@ -2,14 +2,14 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { z } from 'zod'
 
-/** What is signed: the orders from 0 on, for this path, with this key. */
-export type SignAhead = { count: number; target: string; keyFile: string; time: string }
+/** Which orders to sign: the first `count`, for this path, with this key. */
+export type OrdersToSign = { count: number; target: string; keyFile: string; time: string }
 
-/** Bytes of a signature with a key of 2048 bits. */
+/** The length of a signature with a key of 2048 bits. */
 export const SIGNATURE_BYTES = 256
 
-/** The signatures of orders, one after the other, made before the clock starts by all cores together. */
-export async function signAhead(what: SignAhead): Promise<Buffer> {
+/** Signs orders on all cores before the clock starts; resolves with their signatures in a row. */
+export async function signOrdersAhead(what: OrdersToSign): Promise<Buffer> {
   const threads = availableParallelism()
   const parts = await Promise.all(
     Array.from({ length: threads }, (_, thread) => {
@@ -21,7 +21,7 @@ export async function signAhead(what: SignAhead): Promise<Buffer> {
   return Buffer.concat(parts)
 }
 
-export type SignPart = SignAhead & { from: number; to: number }
+export type SignPart = OrdersToSign & { from: number; to: number }
 
 function signPart(part: SignPart): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {

@@ -1,24 +1,24 @@
 import type { Machine } from '../test-bed/machine.ts'
-import { type Benchmark, type Bound, type Metric, verdictOn } from './metric.ts'
+import { type Benchmark, type Bound, boundVerdict, type Metric } from './metric.ts'
 
-/** The whole run as Markdown: what must be reached, then a table for each figure. */
-export function markdownOf(machine: Machine, figures: readonly Benchmark[]): string {
-  return [summaryOf(machine, figures), ...figures.map(figureText)].join('\n')
+/** Renders the whole run: a table of all bounds, then a table for each benchmark. */
+export function markdownOf(machine: Machine, benchmarks: readonly Benchmark[]): string {
+  return [summaryOf(machine, benchmarks), ...benchmarks.map(benchmarkText)].join('\n')
 }
 
-/** What must be reached, in one table, with the machine named: for the README. */
-export function summaryOf(machine: Machine, figures: readonly Benchmark[]): string {
-  const rows = figures.flatMap(({ title, metrics }) =>
-    metrics.flatMap((finding) =>
-      finding.must === undefined
+/** Renders the metrics that have a bound in one table, with the machine named, for the README. */
+export function summaryOf(machine: Machine, benchmarks: readonly Benchmark[]): string {
+  const rows = benchmarks.flatMap(({ title, metrics }) =>
+    metrics.flatMap((metric) =>
+      metric.must === undefined
         ? []
         : [
-            `| ${title}: ${finding.what} | ${amount(finding.rounds.median, finding.unit)} | ` +
-              `${boundText(finding.must, finding.unit)} | ${verdictOn(finding)} |`,
+            `| ${title}: ${metric.what} | ${amount(metric.rounds.median, metric.unit)} | ` +
+              `${boundText(metric.must, metric.unit)} | ${boundVerdict(metric)} |`,
           ],
     ),
   )
-  const head = ['| figure | measured | must reach | verdict |', '| --- | ---: | ---: | --- |']
+  const head = ['| metric | measured | bound | verdict |', '| --- | ---: | ---: | --- |']
   return [`${machineLine(machine)}\n`, ...head, ...rows, ''].join('\n')
 }
 
@@ -32,17 +32,19 @@ const machineLine = ({
   rounds,
   seconds,
 }: Machine): string =>
-  `Taken on ${at.slice(0, 10)} on ${cpu}, ${cores} cores, ${memoryGiB} GiB; Node ${node}, ${redis}; ` +
+  `Measured on ${at.slice(0, 10)} on ${cpu}, ${cores} cores, ${memoryGiB} GiB; ` +
+  `Node ${node}, ${redis}; ` +
   `medians of ${rounds} alternating rounds of ${seconds} s each, with the lowest and the highest.`
 
-function figureText({ title, metrics, notes = [] }: Benchmark): string {
+function benchmarkText({ title, metrics, notes = [] }: Benchmark): string {
   const rows = metrics.map(
-    (finding) =>
-      `| ${finding.what} | ${amount(finding.rounds.median, finding.unit)} | ${spread(finding)} | ` +
-      `${finding.must === undefined ? '' : boundText(finding.must, finding.unit)} | ${verdictOn(finding) ?? ''} |`,
+    (metric) =>
+      `| ${metric.what} | ${amount(metric.rounds.median, metric.unit)} | ${spread(metric)} | ` +
+      `${metric.must === undefined ? '' : boundText(metric.must, metric.unit)} | ` +
+      `${boundVerdict(metric) ?? ''} |`,
   )
   const head = [
-    '| figure | median | spread | must reach | verdict |',
+    '| metric | median | spread | bound | verdict |',
     '| --- | ---: | ---: | ---: | --- |',
   ]
   return [`### ${title}\n`, ...head, ...rows, ...notes.map((note) => `\n${note}`), ''].join('\n')
@@ -64,7 +66,7 @@ function boundText(bound: Bound, unit: string): string {
 const amount = (value: number, unit: string): string =>
   `${digits(value, unit)}${unit === '' ? '' : ` ${unit}`}`
 
-/** Three digits that say something, and no more; a large number is whole, with its thousands apart. */
+/** Formats three significant digits; a large number is rounded, with its thousands separated. */
 function digits(value: number, unit: string): string {
   if (!Number.isFinite(value)) return 'none'
   if (unit === '%') return value.toFixed(2)

@@ -1,28 +1,28 @@
-import type { Rounds } from '../statistics.ts'
+import type { RoundStatistics } from '../statistics.ts'
 
-/** What a figure must reach, and what it aims at. */
+/** What a metric must reach, and what it aims at. */
 export type Bound = { atLeast: number; aim?: number } | { atMost: number; aim?: number }
 
 /** One line of the table. */
 export type Metric = {
   what: string
   unit: string
-  rounds: Rounds
+  rounds: RoundStatistics
   must?: Bound
 }
 
-/** What one figure found, and what else was seen on the way. */
+/** The result of one benchmark. */
 export type Benchmark = {
   name: string
   title: string
   metrics: Metric[]
-  /** Lines below the table: what a figure consists of. */
+  /** Lines below the table, such as what a metric consists of. */
   notes?: string[]
 }
 
-export type Verdict = 'reached' | 'aim reached' | 'NOT reached'
+export type BoundVerdict = 'reached' | 'aim reached' | 'NOT reached'
 
-export function verdictOn({ rounds, must }: Metric): Verdict | undefined {
+export function boundVerdict({ rounds, must }: Metric): BoundVerdict | undefined {
   if (must === undefined) return undefined
   const best = 'atLeast' in must ? must.atLeast : must.atMost
   if (!within(rounds.median, must, best)) return 'NOT reached'

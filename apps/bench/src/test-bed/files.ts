@@ -3,9 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { clientsFile, policyFile } from '../orders/order-at.ts'
 
-/** The files that our processes and those of the baselines read: keys, clients, policy. */
+/** The files that placeorder and the baselines read: keys, clients, policy. */
 export type Files = {
-  /** Alipay+'s private key, with which orders are signed. */
+  /** Alipay+'s private key, which signs the orders. */
   callerKey: string
   callerPublicKey: string
   signingKey: string

@@ -1,30 +1,30 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { type Mark, Mark as MarkSchema } from '../drivers/load.ts'
-import type { Asked, Program } from './program.ts'
+import type { CommandedProgram, Program } from './program.ts'
 import { type BenchRedis, perOrder, type RedisCounters } from './redis.ts'
 import { usageOf } from './usage-of.ts'
 
-/** Something that orders are sent to: who sends, which Redis it has, which processes are its own. */
+/** A system that orders are sent to: its driver, its Redis and its processes. */
 export type Subject = {
   name: string
-  driver: Asked
+  driver: CommandedProgram
   redis?: Pick<BenchRedis, 'counters'>
   programs: readonly Pick<Program, 'name' | 'pid'>[]
-  /** What the driver is told at its start. */
+  /** The driver's arguments of `start`. */
   load: Record<string, unknown>
-  /** The first order not sent to it yet: each order is sent once. */
+  /** The first order that was not sent yet: each order is sent once. */
   next: number
 }
 
-/** What was seen while a clock ran. */
+/** What was measured in one interval. */
 export type Sample = Mark & {
   perSecond: number
-  /** Of Redis, an order; with those that scripts call. */
+  /** Redis commands per order, including those that scripts call. */
   commands: number
   outputBytes: number
   byCommand: (readonly [name: string, count: number])[]
-  /** CPU time an order (µs), by process. */
+  /** CPU time per order (µs), by process. */
   cpuUs: Record<string, number>
   residentBytes: Record<string, number>
 }
@@ -32,30 +32,33 @@ export type Sample = Mark & {
 const anything = z.unknown()
 const wholeNumber = z.number()
 
-export type Clock = { leadSeconds: number; seconds: number }
+export type Interval = { leadSeconds: number; seconds: number }
 
-/** Load goes on this long, at most, after the clock has stopped (s). */
+/** Load goes on this long, at most, after the measured interval (s). */
 const STOPPING_S = 1
 
 /**
- * Puts load on, lets the clock run, takes the load off.
+ * Puts load on a subject, measures it for an interval and takes the load off.
  *
- * @throws when an answer was not SUCCESS, or did not come
+ * @throws if an answer was not SUCCESS or did not come
  */
-export async function measure(subject: Subject, { leadSeconds, seconds }: Clock): Promise<Sample> {
+export async function measure(
+  subject: Subject,
+  { leadSeconds, seconds }: Interval,
+): Promise<Sample> {
   const { driver, load } = subject
-  await driver.ask(
+  await driver.command(
     'start',
     { ...load, from: subject.next, seconds: leadSeconds + seconds + STOPPING_S },
     anything,
   )
   await wait(1_000 * leadSeconds)
-  const before = await look(subject)
-  await driver.ask('mark', undefined, anything)
+  const before = await readCounters(subject)
+  await driver.command('mark', undefined, anything)
   await wait(1_000 * seconds)
-  const mark = await driver.ask('mark', undefined, MarkSchema)
-  const after = await look(subject)
-  subject.next = await driver.ask('stop', undefined, wholeNumber)
+  const mark = await driver.command('mark', undefined, MarkSchema)
+  const after = await readCounters(subject)
+  subject.next = await driver.command('stop', undefined, wholeNumber)
   if (mark.failed > 0 || mark.answered === 0)
     throw new Error(
       `${subject.name}: ${mark.failed} of ${mark.answered} answers were wrong: ${mark.why}`,
@@ -63,12 +66,12 @@ export async function measure(subject: Subject, { leadSeconds, seconds }: Clock)
   return sampleOf(mark, before, after)
 }
 
-type Look = {
+type Counters = {
   redis: RedisCounters | undefined
   usage: Map<string, { cpuMs: number; residentBytes: number }>
 }
 
-async function look({ redis, programs, driver }: Subject): Promise<Look> {
+async function readCounters({ redis, programs, driver }: Subject): Promise<Counters> {
   const all = [...programs, { name: 'driver', pid: driver.pid }]
   const usages = await Promise.all(all.map(({ pid }) => usageOf(pid)))
   const usage = new Map<string, { cpuMs: number; residentBytes: number }>()
@@ -82,7 +85,7 @@ async function look({ redis, programs, driver }: Subject): Promise<Look> {
   return { redis: await redis?.counters(), usage }
 }
 
-function sampleOf(mark: Mark, before: Look, after: Look): Sample {
+function sampleOf(mark: Mark, before: Counters, after: Counters): Sample {
   const redis =
     before.redis === undefined || after.redis === undefined
       ? { commands: 0, outputBytes: 0, byCommand: [] }

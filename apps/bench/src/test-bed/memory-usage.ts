@@ -1,20 +1,20 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 
-/** What the keys of one kind memoryUsage together. */
-export type Weight = { kind: string; keys: number; bytes: number }
+/** The memory that all keys of one kind use together. */
+export type KindUsage = { kind: string; keys: number; bytes: number }
 
-/** Keys of a kind whose weight stands for all of them. */
+/** How many keys of a kind are measured; the others are assumed to be alike. */
 const SAMPLE_MAX = 400
 
-/** Redis looks at this many members of a large key to tell its weight. */
+/** How many members of a large key Redis samples to estimate its size. */
 const MEMBERS = 1_000
 
-/** What lies in a server, by kind of key. `kindOf` names a key's kind. */
+/** Measures a server's memory by kind of key, largest first. `kindOf` names a key's kind. */
 export async function memoryUsage(
   connection: Redis,
   kindOf: (key: string) => string,
-): Promise<Weight[]> {
+): Promise<KindUsage[]> {
   const kinds = new Map<string, { keys: number; sample: string[] }>()
   let cursor = '0'
   do {
@@ -27,17 +27,17 @@ export async function memoryUsage(
       if (kind.sample.length < SAMPLE_MAX) kind.sample.push(key)
     }
   } while (cursor !== '0')
-  const weights: Weight[] = []
+  const usages: KindUsage[] = []
   for (const [kind, { keys, sample }] of kinds) {
     let bytes = 0
-    for (const key of sample) bytes += await weightOf(connection, key)
-    weights.push({ kind, keys, bytes: (bytes * keys) / sample.length })
+    for (const key of sample) bytes += await memoryUsageOf(connection, key)
+    usages.push({ kind, keys, bytes: (bytes * keys) / sample.length })
   }
-  return weights.toSorted((a, b) => b.bytes - a.bytes)
+  return usages.toSorted((a, b) => b.bytes - a.bytes)
 }
 
-/** A key with all that is in it, its name and its place among the keys. */
-export async function weightOf(connection: Redis, key: string): Promise<number> {
+/** The bytes of a key: its value, its name and its entry in the key table. */
+export async function memoryUsageOf(connection: Redis, key: string): Promise<number> {
   const bytes = await connection.call('MEMORY', 'USAGE', key, 'SAMPLES', String(MEMBERS))
   return z.number().parse(bytes)
 }

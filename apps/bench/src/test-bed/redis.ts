@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { findRedisServer, startLocalRedis } from '@placeorder/local-services/redis'
 import { connect, disconnect, type RedisAddress } from '@placeorder/store'
 
-/** A Redis server of this run: empty, and durable as production's is. */
+/** A Redis server of this run: empty at first, and as durable as production's. */
 export type BenchRedis = {
   url: string
   port: number
@@ -13,14 +13,17 @@ export type BenchRedis = {
   close: () => Promise<void>
 }
 
-/** What a server has counted so far. Commands that scripts call count as commands. */
+/** A server's counters so far. Commands that scripts call count as commands. */
 export type RedisCounters = {
   commands: Map<string, number>
   outputBytes: number
   usedMemoryBytes: number
 }
 
-/** Starts a server in a directory of its own, which goes with it. It syncs each write to disk before it answers. */
+/**
+ * Starts a server that syncs each write to disk before it replies. Its directory is removed when it
+ * is closed.
+ */
 export async function startRedis(dir: string, name: string): Promise<BenchRedis> {
   const home = join(dir, `redis-${name}`)
   await rm(home, { recursive: true, force: true })
@@ -47,7 +50,7 @@ export function countersOf(info: string, commandStats: string): RedisCounters {
   const number = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? 0)
   const calls = [...commandStats.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)]
   return {
-    // Our own looking is not the system's work.
+    // INFO is our own command, not the system's.
     commands: new Map(
       calls.flatMap(([, name = '', count]) => (name === 'info' ? [] : [[name, Number(count)]])),
     ),
@@ -56,7 +59,7 @@ export function countersOf(info: string, commandStats: string): RedisCounters {
   }
 }
 
-/** What was counted between two looks, an order. */
+/** The difference of two readings, per order. */
 export function perOrder(before: RedisCounters, after: RedisCounters, orders: number) {
   const each = [...after.commands].map(
     ([name, count]) => [name, (count - (before.commands.get(name) ?? 0)) / orders] as const,

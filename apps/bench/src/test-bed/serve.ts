@@ -1,15 +1,15 @@
 import { z } from 'zod'
 
-const Asked = z.object({ id: z.number(), what: z.string(), argument: z.unknown() })
+const Command = z.object({ id: z.number(), name: z.string(), argument: z.unknown() })
 
-/** Serves the process that started this one: each of `verbs` may be asked for by its name. Ends when that one ends. */
-export function serve(verbs: Record<string, (argument: unknown) => unknown>): void {
+/** Serves commands by name to the process that started this one, and ends when that one ends. */
+export function serve(commands: Record<string, (argument: unknown) => unknown>): void {
   process.on('message', async (message) => {
-    const { id, what, argument } = Asked.parse(message)
+    const { id, name, argument } = Command.parse(message)
     try {
-      const verb = verbs[what]
-      if (verb === undefined) throw new Error(`nothing is known of ${what}`)
-      process.send?.({ id, result: await verb(argument) })
+      const command = commands[name]
+      if (command === undefined) throw new Error(`there is no command ${name}`)
+      process.send?.({ id, result: await command(argument) })
     } catch (error) {
       process.send?.({
         id,

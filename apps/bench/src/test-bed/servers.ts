@@ -1,5 +1,5 @@
 import type { Subject } from './measure.ts'
-import type { Asked } from './program.ts'
+import type { CommandedProgram } from './program.ts'
 import { smokeTest } from './smoke-test.ts'
 import {
   ingressFor,
@@ -10,10 +10,13 @@ import {
   workerFor,
 } from './test-bed.ts'
 
-/** What orders can be sent to over HTTP. */
+/** A system that takes orders over HTTP. */
 export type Server = Pick<Subject, 'name' | 'programs' | 'redis'> & { urls: string[] }
 
-/** Redis, a worker and ingresses of ours, with production's settings; each ingress has been seen to place an order. */
+/**
+ * Starts Redis, a worker and ingresses with production's settings. Each ingress has passed the
+ * smoke test.
+ */
 export async function placeorder(
   testBed: TestBed,
   stack: AsyncDisposableStack,
@@ -25,26 +28,26 @@ export async function placeorder(
 ): Promise<Server> {
   const redis = await redisFor(testBed, stack, name)
   const worker = await workerFor(testBed, stack, redis.address, env)
-  const endpoints = []
+  const started = []
   for (let at = 0; at < ingresses; at += 1)
-    endpoints.push(await ingressFor(testBed, stack, redis.address, env))
-  const urls = endpoints.map(({ url }) => url)
+    started.push(await ingressFor(testBed, stack, redis.address, env))
+  const urls = started.map(({ url }) => url)
   await smokeTest(testBed, name, urls)
-  return { name, urls, redis, programs: [...endpoints, worker, { name: 'redis', pid: redis.pid }] }
+  return { name, urls, redis, programs: [...started, worker, { name: 'redis', pid: redis.pid }] }
 }
 
-/** The least a server can do: verify, read, sign a constant answer. */
+/** Starts the least that speaks the protocol: it verifies, parses and signs a constant answer. */
 export async function noOpHandler(testBed: TestBed, stack: AsyncDisposableStack): Promise<Server> {
-  const name = 'a signed constant'
-  const server = await serverFor(testBed, stack, 'baselines/constant-server.ts')
+  const name = 'a no-op handler'
+  const server = await serverFor(testBed, stack, 'baselines/no-op-server.ts')
   await smokeTest(testBed, name, [server.url])
   return { name, urls: [server.url], programs: [server] }
 }
 
-/** A server with so many connections, each with one order in hand at a time. */
+/** Sends a server orders over so many connections, each with one order in flight at a time. */
 export function closedLoop(
   { urls, ...server }: Server,
-  driver: Asked,
+  driver: CommandedProgram,
   { connections, perSecondMax }: { connections: number; perSecondMax: number },
 ): Subject {
   const load = { urls: urls.map((url) => `${url}${placeOrderPath}`), connections, perSecondMax }
@@ -52,15 +55,15 @@ export function closedLoop(
 }
 
 /**
- * A server that is sent orders at a fixed rate, whether it answers or not. Each connection sends its part of a second's
- * orders one after the other; connections begin one after the other.
+ * Sends a server orders at a fixed rate, whether it answers or not. Each connection sends its part
+ * of a second's orders one after the other; connections start one after the other.
  */
 export function fixedRate(
   { urls, ...server }: Server,
-  driver: Asked,
+  driver: CommandedProgram,
   { connections, rate }: { connections: number; rate: number },
 ): Subject {
   const load = { urls: urls.map((url) => `${url}${placeOrderPath}`), connections, rate }
-  // A second goes by until all connections have begun, and a late one sends what it missed at once.
+  // It takes a second until all connections have started; a late one sends what it missed at once.
   return { ...server, driver, load: { ...load, perSecondMax: 2 * rate, render: false }, next: 0 }
 }

@@ -4,14 +4,14 @@ import { type Caller, signedCall } from '@placeorder/testkit/signed-call'
 import { bodyAt, clientId } from '../orders/order-at.ts'
 import { placeOrderPath, type TestBed } from './test-bed.ts'
 
-/** Keeps the ids of these orders apart from those that are measured. */
+/** Keeps the ids of these orders apart from those of measured orders. */
 const RUN = 99_999_999
 
 /**
- * Places one order through each endpoint and verifies the answers' signatures: a system that does not speak the protocol is
- * not measured.
+ * Places one order through each URL and verifies the signatures of the answers: a system that does
+ * not speak the protocol is not measured.
  *
- * @throws when an answer is not a SUCCESS signed with the acquirer's key
+ * @throws if an answer is not a SUCCESS signed with the acquirer's key
  */
 export async function smokeTest(
   testBed: TestBed,
@@ -21,9 +21,9 @@ export async function smokeTest(
   const caller = await callerOf(testBed)
   for (const [at, url] of urls.entries()) {
     const order: unknown = JSON.parse(bodyAt(at, RUN))
-    const heard = await signedCall(`${url}${placeOrderPath}`, order, caller)
-    if (!heard.verified || heard.code !== 'SUCCESS')
-      throw new Error(`${name} does not place an order: ${JSON.stringify(heard)}`)
+    const answer = await signedCall(`${url}${placeOrderPath}`, order, caller)
+    if (!answer.verified || answer.code !== 'SUCCESS')
+      throw new Error(`${name} does not place an order: ${JSON.stringify(answer)}`)
   }
 }
 

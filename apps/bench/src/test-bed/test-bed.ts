@@ -8,14 +8,16 @@ import { z } from 'zod'
 import type { Plan } from '../options.ts'
 import { benchDirectory } from '../orders/order-at.ts'
 import { type Files, writeFiles } from './files.ts'
-import { type Asked, type Program, startAsked, startService } from './program.ts'
+import { type CommandedProgram, type Program, startCommanded, startService } from './program.ts'
 import { type BenchRedis, startRedis } from './redis.ts'
 
 const anything = z.unknown()
 
 export const placeOrderPath = '/aps/api/v1/payments/placeOrder'
 
-/** Where figures start what they need. All of it ends with the stack it was started on, or with this process. */
+/**
+ * Where benchmarks start what they need. It ends with the stack it was started on, or this process.
+ */
 export type TestBed = {
   plan: Plan
   /** The run's own directory. */
@@ -24,7 +26,10 @@ export type TestBed = {
   say: (step: string) => void
 }
 
-/** Makes the run's own directory, on the disk of the repository: a Redis that syncs to memory would smokeTest nothing. */
+/**
+ * Makes the run's own directory on the disk of the repository: a Redis that syncs to a file system
+ * in memory would make the results meaningless.
+ */
 export async function openTestBed(plan: Plan, dir: string): Promise<TestBed> {
   await mkdir(dir, { recursive: true })
   process.once('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }))
@@ -32,7 +37,7 @@ export async function openTestBed(plan: Plan, dir: string): Promise<TestBed> {
   return {
     plan,
     dir,
-    // In a folder of their own: our processes watch the one their files are in.
+    // They have a folder of their own, since ingress and worker watch their files' folder.
     files: await writeFiles(join(dir, 'files')),
     say: (step) => {
       const seconds = String(Math.round((performance.now() - startedAt) / 1_000)).padStart(5)
@@ -41,7 +46,7 @@ export async function openTestBed(plan: Plan, dir: string): Promise<TestBed> {
   }
 }
 
-/** An empty Redis with the merchants and codes of the bench. */
+/** Starts a Redis with the merchants and codes of the benchmarks. */
 export async function redisFor(
   testBed: TestBed,
   stack: AsyncDisposableStack,
@@ -60,25 +65,25 @@ export async function importDirectory(address: RedisAddress, shards: number): Pr
   await close()
 }
 
-/** One of the bench's own programs. */
-export async function asked(
+/** Starts one of the benchmarks' own programs. */
+export async function commanded(
   stack: AsyncDisposableStack,
   name: string,
   entry: string,
   env: Record<string, string> = {},
-): Promise<Asked> {
-  const program = await startAsked(name, entry, env)
+): Promise<CommandedProgram> {
+  const program = await startCommanded(name, entry, env)
   stack.defer(program.stop)
   return program
 }
 
-/** How our processes reach their Redis. */
+/** The environment by which ingress and worker find their Redis. */
 const redisEnvironment = ({ urls, cluster }: RedisAddress) => ({
   REDIS_URL: urls.join(','),
   REDIS_CLUSTER: String(cluster),
 })
 
-/** An ingress as in production: every setting at its default but for where its files are. */
+/** Starts an ingress as in production: all settings are defaults, except where its files are. */
 export async function ingressFor(
   testBed: TestBed,
   stack: AsyncDisposableStack,
@@ -135,7 +140,7 @@ async function service(
   return program
 }
 
-/** A baseline's server, with the files it is told of. */
+/** Starts a baseline's server with the same key files. */
 export async function serverFor(
   { files }: TestBed,
   stack: AsyncDisposableStack,
@@ -143,7 +148,7 @@ export async function serverFor(
   env: Record<string, string> = {},
 ): Promise<Program & { url: string }> {
   const port = await freePort()
-  const program = await asked(stack, 'server', entry, {
+  const program = await commanded(stack, 'server', entry, {
     CALLER_KEY_FILE: files.callerPublicKey,
     SIGNING_KEY_FILE: files.signingKey,
     PLACE_ORDER_PATH: placeOrderPath,
@@ -153,15 +158,15 @@ export async function serverFor(
   return { ...program, url: `http://127.0.0.1:${port}` }
 }
 
-/** The load generator, with so many orders signed before any clock starts. */
+/** Starts the load generator and lets it sign so many orders ahead. */
 export async function httpDriver(
   testBed: TestBed,
   stack: AsyncDisposableStack,
   count: number,
-): Promise<Asked> {
-  const driver = await asked(stack, 'driver', 'drivers/http-driver.ts')
+): Promise<CommandedProgram> {
+  const driver = await commanded(stack, 'driver', 'drivers/http-driver.ts')
   testBed.say(`signing ${count.toLocaleString('en-US')} orders ahead`)
-  await driver.ask(
+  await driver.command(
     'sign',
     { count, target: placeOrderPath, keyFile: testBed.files.callerKey },
     anything,

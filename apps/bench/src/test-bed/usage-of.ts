@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises'
 
-/** What the kernel counts of a process. */
+/** The kernel's counters of a process. */
 export type ProcessUsage = { cpuMs: number; residentBytes: number }
 
-/** The kernel counts CPU time in hundredths of a second, whatever its own clock. */
+/** The kernel counts CPU time in hundredths of a second, whatever its tick rate. */
 const TICK_MS = 10
 
-/** CPU time so far and memory now of a process; undefined where there is no /proc. */
+/** Reads a process's CPU time so far and its memory; undefined where there is no /proc. */
 export async function usageOf(pid: number): Promise<ProcessUsage | undefined> {
   try {
     const [stat, status] = await Promise.all([

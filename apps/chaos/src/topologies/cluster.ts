@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { freePort } from '@placeorder/local-services/redis'
-import { introduce, migrateSlot } from '@placeorder/testkit'
+import { joinCluster, migrateSlot } from '@placeorder/testkit'
 import type { Faults } from '../faults.ts'
 import { nodeFaults } from './node-faults.ts'
 import { RedisNode } from './redis-node.ts'
@@ -30,7 +30,7 @@ export async function openCluster(dir: string): Promise<Topology> {
     nodes.push(node)
     ports.push({ port: node.port, busPort })
   }
-  await introduce(ports)
+  await joinCluster(ports)
   const [first, ...others] = nodes
   if (first === undefined) throw new Error('a Cluster has masters')
   const env = { REDIS_URL: nodes.map(({ url }) => url).join(',') }
