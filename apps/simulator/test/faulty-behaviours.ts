@@ -13,11 +13,11 @@ import {
   UNKNOWN_CLIENT,
 } from '@placeorder/protocol'
 import {
+  type AcceptedOrder,
+  type AcceptedOrders,
   type Behaviours,
   codeValue,
   referenceBehaviours,
-  type StoredOrder,
-  type StoredOrders,
 } from './reference-behaviours.ts'
 
 /** An acquirer with one fault, and the case that finds it. */
@@ -79,7 +79,10 @@ const readsNumbers = (form: RegExp) =>
 const abandoned = new Set<string>()
 const refused = new Set<string>()
 
-const copy = (stored: StoredOrder): StoredOrder => ({ ...stored, paymentRequestId: randomUUID() })
+const copy = (stored: AcceptedOrder): AcceptedOrder => ({
+  ...stored,
+  paymentRequestId: randomUUID(),
+})
 
 const storingFaults: FaultyAcquirer[] = [
   faulty('forgets orders', 'idempotency/in-turn', {
@@ -403,7 +406,7 @@ const inquiryFaults: FaultyAcquirer[] = [
     },
   }),
   faulty('answers an open order as unknown', 'pending/inquired-while-open', {
-    inquired: (orders: StoredOrders, inquiry) => {
+    inquired: (orders: AcceptedOrders, inquiry) => {
       const stored = orders.get(inquiry.paymentId)
       return stored !== undefined && Date.now() < stored.openUntil
         ? orderNotExist

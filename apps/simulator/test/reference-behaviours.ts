@@ -16,9 +16,10 @@ import {
   UNKNOWN_CLIENT,
   verify,
 } from '@placeorder/protocol'
+import sampleOrder from '../../../config/sample-order.json' with { type: 'json' }
 
 /** An accepted order. It is open until `openUntil`, in ms since 1970. */
-export type StoredOrder = {
+export type AcceptedOrder = {
   order: PlaceOrderRequest
   terms: string
   paymentRequestId: string
@@ -26,7 +27,7 @@ export type StoredOrder = {
   claimedAt: number
   openUntil: number
 }
-export type StoredOrders = Map<string, StoredOrder>
+export type AcceptedOrders = Map<string, AcceptedOrder>
 
 /** What the small acquirer does at each step; tests replace some of them by faulty ones. */
 export type Behaviours = {
@@ -41,23 +42,23 @@ export type Behaviours = {
   parse: (body: Buffer) => PlaceOrderRequest
   parseInquiry: (body: Buffer) => InquiryOrderRequest
   terms: (order: PlaceOrderRequest, body: Buffer) => string
-  judge: (order: PlaceOrderRequest, orders: StoredOrders) => ResultCode
+  judge: (order: PlaceOrderRequest, orders: AcceptedOrders) => ResultCode
   /** Stores a new order, or returns the one that is stored. */
   store: (
-    orders: StoredOrders,
+    orders: AcceptedOrders,
     paymentId: string,
-    fresh: () => StoredOrder,
-  ) => StoredOrder | Promise<StoredOrder>
+    fresh: () => AcceptedOrder,
+  ) => AcceptedOrder | Promise<AcceptedOrder>
   /** The reply to an order that agrees with the stored one. */
-  reply: (stored: StoredOrder) => object
+  reply: (stored: AcceptedOrder) => object
   inconsistent: (
-    orders: StoredOrders,
-    stored: StoredOrder,
+    orders: AcceptedOrders,
+    stored: AcceptedOrder,
     other: { order: PlaceOrderRequest; terms: string },
   ) => object
-  inquired: (orders: StoredOrders, inquiry: InquiryOrderRequest) => object
+  inquired: (orders: AcceptedOrders, inquiry: InquiryOrderRequest) => object
   /** The client went away before it was answered. */
-  dropped: (orders: StoredOrders, paymentId: string) => void
+  dropped: (orders: AcceptedOrders, paymentId: string) => void
   /** The bytes that are sent, and those that are signed. */
   bytes: (reply: object) => Buffer
   signedBytes: (bytes: Buffer) => Buffer
@@ -68,9 +69,8 @@ export type Behaviours = {
 }
 
 export const testClientId = 'SANDBOX_5Y00000000000001'
-export const acquirerId = '1020000000000000001'
-export const codeValue = '281004132828992222233'
-const merchantId = 'M00000000001'
+export const { acquirerId, codeValue } = sampleOrder
+const merchantId = sampleOrder.merchant.referenceMerchantId
 
 /**
  * Orders of merchant `M-<result code>` get this code; those of `M-PENDING` are open for a while.
@@ -84,7 +84,7 @@ export const COUNT_MAX = 2
 const isOf = (order: PlaceOrderRequest, merchant: string) =>
   order.merchant.referenceMerchantId === merchant
 
-function judge(order: PlaceOrderRequest, orders: StoredOrders): ResultCode {
+function judge(order: PlaceOrderRequest, orders: AcceptedOrders): ResultCode {
   const { referenceMerchantId } = order.merchant
   const named = referenceMerchantId.replace(/^M-/, '')
   if (named === 'PAYMENT_COUNT_EXCEED_LIMIT') {

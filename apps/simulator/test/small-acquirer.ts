@@ -17,12 +17,12 @@ import {
 } from '@placeorder/protocol'
 import type { TestKeys } from './keys.ts'
 import {
+  type AcceptedOrder,
+  type AcceptedOrders,
   acquirerId,
   type Behaviours,
   openMs,
   referenceBehaviours,
-  type StoredOrder,
-  type StoredOrders,
   testClientId,
 } from './reference-behaviours.ts'
 
@@ -42,7 +42,7 @@ export type ResponseOverride = {
   delayMs?: number
 }
 
-export type ReceivedRequest = {
+export type AcquirerRequest = {
   kind: 'place' | 'inquire'
   paymentId: string
   body: Buffer
@@ -63,14 +63,14 @@ type Response = { reply: object; behaviour: ResponseOverride; paymentId?: string
  */
 export class SmallAcquirer implements AsyncDisposable {
   /** Every request with a right signature, in the order of arrival. */
-  readonly received: ReceivedRequest[] = []
-  readonly orders: StoredOrders = new Map()
+  readonly received: AcquirerRequest[] = []
+  readonly orders: AcceptedOrders = new Map()
   readonly #keys: TestKeys
   readonly #behaviours: Behaviours
   readonly #server: http.Server
   readonly #scheme: string
   /** Decides how the n-th request (from 0) about an order is answered. */
-  override: (seen: ReceivedRequest, nth: number) => ResponseOverride = () => ({})
+  override: (seen: AcquirerRequest, nth: number) => ResponseOverride = () => ({})
 
   constructor(keys: TestKeys, { tls, behaviours }: AcquirerOptions = {}) {
     this.#keys = keys
@@ -181,7 +181,7 @@ export class SmallAcquirer implements AsyncDisposable {
     const terms = this.#behaviours.terms(order, body)
     if (forget) return answer(code ?? 'SUCCESS', `R${paymentId}`)
     const now = Date.now()
-    const fresh = (): StoredOrder => ({
+    const fresh = (): AcceptedOrder => ({
       order,
       terms,
       paymentRequestId: order.paymentRequestId ?? `R${paymentId.slice(-63)}`,

@@ -2,6 +2,7 @@ import { PlaceOrderRequest } from '@placeorder/protocol'
 import type { z } from 'zod'
 import directoryFile from '../../../config/directory.json' with { type: 'json' }
 import policyJson from '../../../config/policy.json' with { type: 'json' }
+import sampleOrder from '../../../config/sample-order.json' with { type: 'json' }
 import { compilePolicy, type JudgingPolicy } from '../src/compile-policy.ts'
 import type { Facts, Recent } from '../src/facts.ts'
 import { Policy } from '../src/policy.ts'
@@ -21,23 +22,7 @@ export const samplePolicy = compilePolicy(samplePolicyFile)
 export const policyWith = (changes: Partial<z.input<typeof Policy>>): JudgingPolicy =>
   compilePolicy(Policy.parse({ ...samplePolicyFile, ...changes }))
 
-const order = PlaceOrderRequest.parse({
-  acquirerId: '1020000000000000001',
-  pspId: '1020000000000000001',
-  codeValue: '281004132828992222233',
-  paymentId: '2010000000000000000000000007771',
-  paymentAmount: { value: '100', currency: 'CNY' },
-  settlementAmount: { value: '100', currency: 'CNY' },
-  merchant: {
-    referenceMerchantId: 'M00000000001',
-    merchantName: 'UGG',
-    merchantMCC: '5411',
-    merchantAddress: { region: 'JP', city: 'xxx' },
-    store: { referenceStoreId: 'S00000000001', storeName: 'UGG-2', storeMCC: '5411' },
-  },
-  customerId: '210282121122',
-  env: { userAgent: 'Mozilla/5.0 (Linux; Android 9; MI 9 SE Build/PKQ1.181121.001; wv)' },
-})
+const order = PlaceOrderRequest.parse(sampleOrder)
 
 /** The order of placeOrder.txt with these fields in place of its own; undefined leaves a field out. */
 export const anOrder = (changes: Record<string, unknown> = {}): PlaceOrderRequest =>

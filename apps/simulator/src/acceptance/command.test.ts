@@ -174,9 +174,9 @@ describe('acceptance', () => {
     ['a selection without cases', ['--only', 'codes', '--without', 'codes'], 'leave no case'],
     ['a concurrency of 0', ['--concurrency', '0'], '--concurrency 0'],
     ['a sample that does not exist', ['--sample', '/nowhere.json'], '--sample /nowhere.json'],
-  ])('%s is refused', async (_what, args, words) => {
+  ])('%s is refused', async (_what, args, message) => {
     await expect(run(...args)).rejects.toThrow(UsageError)
-    await expect(run(...args)).rejects.toThrow(words)
+    await expect(run(...args)).rejects.toThrow(message)
   })
 
   test.each([
@@ -188,11 +188,11 @@ describe('acceptance', () => {
       'EXPIRED_CODE.order',
     ],
     ['has an unknown field', '{ "EXPIRED_CODE": { "order": {}, "before": 1 } }', 'before'],
-  ])('an error names the fault of a fixtures file that %s', async (_what, text, words) => {
+  ])('an error names the fault of a fixtures file that %s', async (_what, text, message) => {
     const fixtures = join(dir, 'wrong.json')
     await writeFile(fixtures, text)
     await expect(run('--fixtures', fixtures)).rejects.toThrow(UsageError)
-    await expect(run('--fixtures', fixtures)).rejects.toThrow(words)
+    await expect(run('--fixtures', fixtures)).rejects.toThrow(message)
   })
 
   test('the key of the acquirer is required, since answers must be verified', async () => {

@@ -86,9 +86,9 @@ describe('the process', () => {
     ['a mix with an unknown kind', ['load', '--mix', 'old=1'], "'old'"],
     ['a load without new orders', ['load', '--mix', 'repeat=1'], 'without new orders'],
     ['more requests than memory holds', ['load', '--rate', '5000', '--duration', '3600'], '200000'],
-  ])('%s exits with 2 and a message', async (_name, args, words) => {
+  ])('%s exits with 2 and a message', async (_name, args, text) => {
     const { err, code } = await run(...args)
     expect(code).toBe(2)
-    expect(err).toContain(words)
+    expect(err).toContain(text)
   })
 })

@@ -1,18 +1,15 @@
-import { readFileSync } from 'node:fs'
 import { FaultProxy } from '@placeorder/testkit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import sampleOrder from '../../../../config/sample-order.json' with { type: 'json' }
 import { makeKeys } from '../../test/keys.ts'
-import { type ReceivedRequest, SmallAcquirer } from '../../test/small-acquirer.ts'
+import { type AcquirerRequest, SmallAcquirer } from '../../test/small-acquirer.ts'
 import { newPaymentId, orderCall } from '../cli/sample-order.ts'
 import { callPlaceOrder, inquiryWaitsMs, pollOrder } from './call-place-order.ts'
 import { answerTimeouts, PlaceOrderClient } from './place-order-client.ts'
 
 const keys = makeKeys()
-const sample = JSON.parse(
-  readFileSync(new URL('../../../../config/sample-order.json', import.meta.url), 'utf8'),
-)
 const anOrder = () =>
-  orderCall(Buffer.from(JSON.stringify({ ...sample, paymentId: newPaymentId() })))
+  orderCall(Buffer.from(JSON.stringify({ ...sampleOrder, paymentId: newPaymentId() })))
 
 /** The waits of the schedule in milliseconds instead of seconds: 4, 4, 30 … */
 const quick = { timeFactor: 0.001 }
@@ -44,7 +41,7 @@ afterEach(async () => {
   await acquirer[Symbol.asyncDispose]()
 })
 
-const kinds = (seen: ReceivedRequest[]) => seen.map(({ kind }) => kind)
+const kinds = (seen: AcquirerRequest[]) => seen.map(({ kind }) => kind)
 
 describe('callPlaceOrder', () => {
   test('an order that is answered S is sent once', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ParsedAnswer } from '../client/read-answer.ts'
 import { Ledger } from './ledger.ts'
-import type { RequestKind } from './mix.ts'
+import type { LoadKind } from './mix.ts'
 
 const result = (
   code: string,
@@ -25,7 +25,7 @@ const after = { sentAt: 20, answeredAt: 30 }
 const meanwhile = { sentAt: 5, answeredAt: 30 }
 
 describe('an earlier answer is contradicted by', () => {
-  test.each<[string, ParsedAnswer, RequestKind, ParsedAnswer]>([
+  test.each<[string, ParsedAnswer, LoadKind, ParsedAnswer]>([
     ['another paymentRequestId', success, 'repeat', result('SUCCESS', 'S', 'R2')],
     ['no paymentRequestId any more', success, 'repeat', result('SUCCESS', 'S')],
     ['F after S', success, 'repeat', refused],
@@ -45,7 +45,7 @@ describe('an earlier answer is contradicted by', () => {
 })
 
 describe('no earlier answer is contradicted by', () => {
-  test.each<[string, ParsedAnswer, RequestKind, ParsedAnswer]>([
+  test.each<[string, ParsedAnswer, LoadKind, ParsedAnswer]>([
     ['the same again', success, 'repeat', success],
     ['the same to an inquiry', success, 'inquiry', success],
     ['final after U', inProcess, 'repeat', success],

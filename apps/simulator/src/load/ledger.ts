@@ -1,5 +1,5 @@
 import type { ParsedAnswer } from '../client/read-answer.ts'
-import type { RequestKind } from './mix.ts'
+import type { LoadKind } from './mix.ts'
 
 /** An answer that contradicts an earlier one about the same order. */
 export type Contradiction = { paymentId: string; answer: string; earlier: string }
@@ -28,7 +28,7 @@ export class Ledger {
   /** Records an answer; `sentAt` and `answeredAt` in ms of one clock. */
   record(
     paymentId: string,
-    kind: RequestKind,
+    kind: LoadKind,
     parsed: ParsedAnswer,
     { sentAt, answeredAt }: { sentAt: number; answeredAt: number },
   ): void {
@@ -53,7 +53,7 @@ export class Ledger {
 }
 
 function contradicts(
-  kind: RequestKind,
+  kind: LoadKind,
   parsed: ParsedAnswer,
   { parsed: before, answeredAt }: Final,
   sentAt: number,

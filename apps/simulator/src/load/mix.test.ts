@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../cli/command.ts'
-import { parseMix, planRequests, requestKinds } from './mix.ts'
+import { loadKinds, parseMix, planRequests } from './mix.ts'
 
 describe('parseMix', () => {
   test('parses shares by name; a kind that is not named has none', () => {
@@ -30,7 +30,7 @@ const anyMix = fc.record({
 describe('a plan', () => {
   test('has the shares of its mix', () => {
     const planned = planRequests(10_000, { new: 90, repeat: 6, inconsistent: 2, inquiry: 2 }, 40)
-    const counts = requestKinds.map((kind) => planned.filter((one) => one.kind === kind).length)
+    const counts = loadKinds.map((kind) => planned.filter((one) => one.kind === kind).length)
     expect(counts).toEqual([9000, 600, 200, 200])
   })
 

@@ -37,6 +37,6 @@ test.each<[keyof Measures, number | null, string]>([
   ['rate', 1999.6, '2000/s'],
   ['contradictions', 3, '3'],
   ['max', null, 'not measured'],
-])('%s %s is printed as %s', (measure, value, words) => {
-  expect(formatValue(measure, value)).toBe(words)
+])('%s %s is printed as %s', (measure, value, text) => {
+  expect(formatValue(measure, value)).toBe(text)
 })

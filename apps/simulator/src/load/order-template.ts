@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { z } from 'zod'
 import { UsageError } from '../cli/command.ts'
-import type { PlannedRequest, RequestKind } from './mix.ts'
+import type { LoadKind, PlannedRequest } from './mix.ts'
 
 /** What the bodies of a run are generated from, at any time again, so that none has to be kept. */
 export type OrderTemplate = {
@@ -57,7 +57,7 @@ export function requestBody(template: OrderTemplate, { kind, order }: PlannedReq
 
 function orderOf(
   template: OrderTemplate,
-  kind: Exclude<RequestKind, 'inquiry'>,
+  kind: Exclude<LoadKind, 'inquiry'>,
   order: number,
 ): Record<string, unknown> {
   const { fields, run, customers } = template

@@ -1,5 +1,5 @@
 import { type Terminal, table } from '../cli/terminal.ts'
-import { requestKinds } from './mix.ts'
+import { loadKinds } from './mix.ts'
 import { formatMs, formatValue, measureTitles } from './objectives.ts'
 import { percentileRanks } from './percentiles.ts'
 import type { EndReason } from './send-load.ts'
@@ -17,7 +17,7 @@ export const endReasonText: Readonly<Record<EndReason, string>> = {
 /** The setup of a run in a line. */
 export function describeSetup({ rate, connections, mix }: Setup): string {
   const how = rate === null ? 'closed loop' : `${rate} requests/s`
-  const shares = requestKinds.filter((kind) => mix[kind] > 0).map((kind) => `${kind} ${mix[kind]}`)
+  const shares = loadKinds.filter((kind) => mix[kind] > 0).map((kind) => `${kind} ${mix[kind]}`)
   return `${how}, ${connections} connections, mix ${shares.join(', ')}`
 }
 
@@ -44,11 +44,11 @@ export function printSummary(summary: Summary, terminal: Terminal): void {
 function codeTable({ codes, sent }: Summary, terminal: Terminal): string[] {
   const right = (title: string) => ({ title, align: 'right' as const })
   return table(
-    [{ title: 'answer' }, { title: '' }, ...requestKinds.map(right), right('all'), right('share')],
+    [{ title: 'answer' }, { title: '' }, ...loadKinds.map(right), right('all'), right('share')],
     codes.map(({ code, status, byKind, total }) => [
       code,
       terminal.paint(colours[status], status === 'LOST' ? '–' : status),
-      ...requestKinds.map((kind) => `${byKind[kind] || ''}`),
+      ...loadKinds.map((kind) => `${byKind[kind] || ''}`),
       `${total}`,
       `${((total / sent) * 100).toFixed(1)} %`,
     ]),

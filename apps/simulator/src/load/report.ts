@@ -1,6 +1,6 @@
 import { escaped, htmlPage } from '../cli/html-page.ts'
 import { latencyChart, statusNames, throughputChart } from './chart.ts'
-import { requestKinds } from './mix.ts'
+import { loadKinds } from './mix.ts'
 import { formatMs, formatValue, measureTitles } from './objectives.ts'
 import { percentileRanks } from './percentiles.ts'
 import { describeSetup, endReasonText } from './print-summary.ts'
@@ -92,11 +92,11 @@ function latencyRows({ latency, setup }: Summary): string {
 
 function codeRows({ codes, sent }: Summary): string {
   return rows(
-    ['answer', '', ...requestKinds, 'all', 'share'],
+    ['answer', '', ...loadKinds, 'all', 'share'],
     codes.map(({ code, status, byKind, total }) => [
       escaped(code),
       `<i class="${status}"></i>${statusNames[status]}`,
-      ...requestKinds.map((kind) => `${byKind[kind] || ''}`),
+      ...loadKinds.map((kind) => `${byKind[kind] || ''}`),
       `${total}`,
       `${((total / sent) * 100).toFixed(1)} %`,
     ]),

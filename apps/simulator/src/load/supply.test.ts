@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
-import type { RequestKind } from './mix.ts'
+import type { LoadKind } from './mix.ts'
 import type { ReadyRequest } from './sign-planned.ts'
 import { Supply } from './supply.ts'
 
 const signed = { url: new URL('http://any/'), headers: {}, body: Buffer.alloc(0) }
-const ready = (kind: RequestKind, order: number): ReadyRequest => ({ kind, order, signed })
-const words = ({ kind, order }: ReadyRequest) => `${kind} ${order}`
+const ready = (kind: LoadKind, order: number): ReadyRequest => ({ kind, order, signed })
+const label = ({ kind, order }: ReadyRequest) => `${kind} ${order}`
 const rest = (supply: Supply) => {
   const taken: string[] = []
-  while (!supply.empty) taken.push(words(supply.take()))
+  while (!supply.empty) taken.push(label(supply.take()))
   return taken
 }
 
@@ -20,7 +20,7 @@ test('requests about orders that are done come in the planned order', () => {
     ready('new', 2),
     ready('new', 3),
   ])
-  expect(words(supply.take())).toBe('new 0')
+  expect(label(supply.take())).toBe('new 0')
   supply.orderDone(0, 'ACCEPTED')
   expect(rest(supply)).toEqual(['new 1', 'repeat 0', 'new 2', 'new 3'])
 })
@@ -33,8 +33,8 @@ test('a request about an order waits until it is done, and new orders go first',
     ready('new', 2),
     ready('new', 3),
   ])
-  expect(words(supply.take())).toBe('new 0')
-  expect(words(supply.take())).toBe('new 1')
+  expect(label(supply.take())).toBe('new 0')
+  expect(label(supply.take())).toBe('new 1')
   supply.orderDone(0, 'ACCEPTED')
   expect(rest(supply)).toEqual(['new 2', 'inquiry 0', 'new 3'])
 })

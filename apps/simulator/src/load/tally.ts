@@ -1,6 +1,6 @@
 import type { ParsedAnswer } from '../client/read-answer.ts'
 import type { RequestResult } from './load-connection.ts'
-import { type RequestKind, requestKinds } from './mix.ts'
+import { type LoadKind, loadKinds } from './mix.ts'
 import { corrected, percentileOf, percentileRanks } from './percentiles.ts'
 
 /** The result status of a request's answer, or LOST without one. */
@@ -12,7 +12,7 @@ export type CodeCount = {
   code: string
   status: AnswerStatus
   total: number
-  byKind: Record<RequestKind, number>
+  byKind: Record<LoadKind, number>
 }
 
 /** Latencies in ms by the percentiles of `percentileRanks`; null when there were none. */
@@ -33,7 +33,7 @@ const BUCKETS_MAX = 120
 type Entry = {
   atMs: number
   latencyMs: number
-  kind: RequestKind
+  kind: LoadKind
   status: AnswerStatus
   code: string
 }
@@ -60,7 +60,7 @@ export class AnswerTally {
   }
 
   /** How many requests of these kinds have each status. */
-  statuses(of: readonly RequestKind[] = requestKinds): Record<AnswerStatus, number> {
+  statuses(of: readonly LoadKind[] = loadKinds): Record<AnswerStatus, number> {
     const count = noStatuses()
     for (const { kind, status } of this.#entries) if (of.includes(kind)) count[status] += 1
     return count

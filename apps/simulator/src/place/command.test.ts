@@ -94,11 +94,11 @@ describe('place', () => {
     ['no signature', { unsigned: true }, /^signature +MISSING$/m],
     ['a dropped connection', { drop: true }, /no answer/],
     ['another HTTP status', { httpStatus: 503 }, /HTTP status 503/],
-  ] as const)('%s exits with 1', async (_name, behaviour, words) => {
+  ] as const)('%s exits with 1', async (_name, behaviour, text) => {
     acquirer.override = () => behaviour
     const { code, out } = await run(place)
     expect(code).toBe(1)
-    expect(out).toMatch(words)
+    expect(out).toMatch(text)
   })
 
   test('--expect names another expected code', async () => {

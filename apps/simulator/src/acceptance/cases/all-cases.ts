@@ -1,6 +1,6 @@
 import type { AcceptanceCase } from '../case.ts'
 import { amountCases } from './amounts.ts'
-import { answers, inTime } from './answers.ts'
+import { answerCases, inTime } from './answers.ts'
 import { codes } from './codes.ts'
 import { connections } from './connections.ts'
 import { fields } from './fields.ts'
@@ -30,6 +30,6 @@ export const allCases = (answerWithinMs = ANSWER_WITHIN_MS): readonly Acceptance
   ...pending,
   ...connections,
   ...inquiry,
-  ...answers,
+  ...answerCases,
   inTime(answerWithinMs),
 ]

@@ -267,4 +267,4 @@ export const inTime = (answerWithinMs: number): AcceptanceCase =>
     },
   )
 
-export const answers: readonly AcceptanceCase[] = [...envelope, ...body]
+export const answerCases: readonly AcceptanceCase[] = [...envelope, ...body]
