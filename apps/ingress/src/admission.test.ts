@@ -16,18 +16,18 @@ function admissionWith(openOrders = 0): Admission {
 }
 
 test.each(['place', 'inquire'] as const)(
-  'past what is in hand of %s, until one of them is answered',
+  '%s is refused past the bound in flight, until one is answered',
   (kind) => {
     const admission = admissionWith()
-    const taken = Array.from({ length: 3 }, () => admission.take(kind, client))
-    expect(admission.reasonToRefuse(kind, client)).toBe('3 are in hand here')
+    const taken = Array.from({ length: 3 }, () => admission.admit(kind, client))
+    expect(admission.reasonToRefuse(kind, client)).toBe('3 are in flight here')
     expect(admission.reasonToRefuse(kind === 'place' ? 'inquire' : 'place', client)).toBeUndefined()
     taken[0]?.(true)
     expect(admission.reasonToRefuse(kind, client)).toBeUndefined()
   },
 )
 
-test('inquiries wait for the signatures of orders, and orders for none of inquiries', () => {
+test('inquiries leave room for the signatures of orders, not the reverse', () => {
   const admission = new Admission(
     { ...limits, inFlightMax: 1_000 },
     () => 0,
@@ -37,20 +37,20 @@ test('inquiries wait for the signatures of orders, and orders for none of inquir
   const taken = (kind: 'place' | 'inquire') => {
     let took = 0
     for (; admission.reasonToRefuse(kind, client) === undefined; took += 1)
-      admission.take(kind, client)
+      admission.admit(kind, client)
     return took
   }
-  expect(taken('inquire')).toBe(45) // Of the 50 that are signed in half the wait.
+  expect(taken('inquire')).toBe(45) // Of the 50 that can be signed in half the wait.
   expect(taken('place')).toBe(45)
   expect(admission.reasonToRefuse('inquire', { clientId: 'C-2' })).toBeUndefined()
 })
 
-test('past the open orders', () => {
+test('orders are refused past the bound of open orders', () => {
   expect(admissionWith(4).reasonToRefuse('place', client)).toBeUndefined()
   expect(admissionWith(5).reasonToRefuse('place', client)).toBe('5 orders are open')
 })
 
-test('a client that has its share of the open orders leaves the rest to others', () => {
+test('a client with its share of the open orders leaves the rest to others', () => {
   const shares: Record<string, number> = { A: 0.9, B: 0.1 }
   const refusedAt = (open: number): string[] => {
     const admission = new Admission(
@@ -68,7 +68,7 @@ test('a client that has its share of the open orders leaves the rest to others',
   expect(refusedAt(900)).toEqual(['A', 'B', 'C'])
 })
 
-test('past a client’s rate, and that client alone', () => {
+test('a client past its rate is refused, and no other', () => {
   const admission = admissionWith()
   const limited = { clientId: 'C-2', ordersPerSecondMax: 2 }
   expect(admission.reasonToRefuse('place', limited)).toBeUndefined()
@@ -78,7 +78,7 @@ test('past a client’s rate, and that client alone', () => {
   expect(admission.reasonToRefuse('place', client)).toBeUndefined()
 })
 
-test('while the event loop is late, until it is not', async () => {
+test('orders are refused while the event loop is late', async () => {
   const admission = admissionWith()
   let reason: string | undefined
   for (let turns = 0; reason === undefined && turns < 50; turns += 1) {

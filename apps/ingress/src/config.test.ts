@@ -14,37 +14,41 @@ test.each([
     'TLS_CLIENT_CA_FILE: needs',
   ],
   [
-    'a proxy that is no address',
+    'a proxy that is not an address',
     { TRUST_PROXY: 'balancer.local' },
     'TRUST_PROXY.0: must be addresses',
   ],
-  ['a range that is none', { TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY.0: must be addresses'],
+  ['an invalid range', { TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY.0: must be addresses'],
   [
     'one path for both',
     { INQUIRY_ORDER_PATH: '/p', PLACE_ORDER_PATH: '/p' },
     'must be another path',
   ],
   [
-    'a path with a part left open',
+    'a path with a parameter',
     { PLACE_ORDER_PATH: '/a/:v/b' },
     'PLACE_ORDER_PATH: must be a path as',
   ],
   [
-    'a path that stands for many',
+    'a path with a wildcard',
     { INQUIRY_ORDER_PATH: '/a/*' },
     'INQUIRY_ORDER_PATH: must be a path as',
   ],
   ['a path that is encoded', { PLACE_ORDER_PATH: '/a%20b' }, 'PLACE_ORDER_PATH: must be a path as'],
-  ['a path that would be', { PLACE_ORDER_PATH: '/café' }, 'PLACE_ORDER_PATH: must be a path as'],
-  ['a path with a query', { PLACE_ORDER_PATH: '/a?b' }, 'PLACE_ORDER_PATH: must be a path as'],
-  ['a path that is none', { PLACE_ORDER_PATH: 'a' }, 'PLACE_ORDER_PATH: must be a path as'],
   [
-    'a wait callers do not wait for',
+    'a path with a character to encode',
+    { PLACE_ORDER_PATH: '/café' },
+    'PLACE_ORDER_PATH: must be a path as',
+  ],
+  ['a path with a query', { PLACE_ORDER_PATH: '/a?b' }, 'PLACE_ORDER_PATH: must be a path as'],
+  ['a path without a slash', { PLACE_ORDER_PATH: 'a' }, 'PLACE_ORDER_PATH: must be a path as'],
+  [
+    'a wait longer than that of callers',
     { WAIT_MS: '5001' },
     'WAIT_MS: must be a whole number from 50 to 4800',
   ],
-])('an ingress does not start with %s, and says so', (_what, env, said) => {
-  expect(() => readEnvironment(IngressEnvironment, env)).toThrow(said)
+])('an ingress does not start with %s, and says so', (_what, env, fault) => {
+  expect(() => readEnvironment(IngressEnvironment, env)).toThrow(fault)
 })
 
 test.each(['/', '/place', '/aps/api/v1.2/payments/place-order_~'])('a path may be %s', (path) => {

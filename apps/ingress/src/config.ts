@@ -10,20 +10,25 @@ import {
 import { z } from 'zod'
 import { isSubnet, rangeNames } from './connection/addresses.ts'
 
-/** To the router `:`, `*` and brackets are a pattern, and what `%` stands for is not what callers sign. */
+/**
+ * To the router, `:`, `*` and brackets are a pattern; and callers sign the path as sent, not what
+ * `%` stands for.
+ */
 const Path = z
   .string()
   .regex(
     /^\/[\w.~/!$&'+,;=@-]*$/,
-    'must be a path as callers sign it: / and then characters of a URL but for : * ( ) % ? #',
+    'must be a path as callers sign it: / and then characters of a URL, except : * ( ) % ? #',
   )
 const File = z.string().min(1)
 
 const TrustedProxy = z.string().refine((text) => rangeNames.includes(text) || isSubnet(text), {
-  error: `must be addresses or ranges such as 10.0.0.0/8, or ${rangeNames.join(', ')}, between commas`,
+  error:
+    'must be addresses or ranges such as 10.0.0.0/8, ' +
+    `or ${rangeNames.join(', ')}, separated by commas`,
 })
 
-/** What an ingress reads from its environment. docs/configuration.md says what each is for. */
+/** The environment of an ingress. docs/configuration.md describes each variable. */
 export const IngressEnvironment = z
   .object({
     ...redisEnvironment,
@@ -39,7 +44,7 @@ export const IngressEnvironment = z
       .string()
       .regex(/^\d{1,9}$/, 'must be a whole number')
       .default('1'),
-    // Alipay+ gives up after 5 s on most calls; what waits longer is answered to nobody.
+    // Alipay+ times out after 5 s on most calls; a later answer reaches nobody.
     WAIT_MS: durationMs({ min: 50, max: 4_800 }).default(3_000),
     DRAIN_MS: durationMs({ max: 60_000 }).default(500),
     REQUEST_TIME_TOLERANCE_MS: durationMs().default(0),
@@ -47,7 +52,7 @@ export const IngressEnvironment = z
     OPEN_ORDERS_MAX: wholeNumber({ min: 1 }).default(100_000),
     REDIS_MEMORY_RESERVE_PERCENT: wholeNumber({ max: 50 }).default(5),
     CONNECTIONS_MAX: wholeNumber({ min: 1 }).default(5_000),
-    // A caller with a connection for each order fills IN_FLIGHT_MAX, and has some left.
+    // A caller with one connection for each order can fill IN_FLIGHT_MAX, and has some left.
     CONNECTIONS_PER_ADDRESS_MAX: wholeNumber({ min: 1 }).default(2_500),
     REPLICAS_MIN: replicasMin,
     DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),

@@ -1,4 +1,7 @@
-/** What `promise` gives, if it does before `signal` aborts; else it rejects with the signal's reason. */
+/**
+ * Resolves with `promise` if it settles before `signal` aborts; else rejects with the signal's
+ * reason.
+ */
 export async function before<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const late = Promise.withResolvers<never>()
   const abort = () => late.reject(signal.reason)
@@ -11,13 +14,12 @@ export async function before<T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-/** Deadlines that end in time, each with its timer. */
+/** The deadlines that are running, each with its timer. */
 export class Deadlines {
   readonly #open = new Set<AbortController>()
 
   /**
-   * Runs `body` with a signal that aborts after `ms`, or when the waits are cut short. The timer ends with `body`, so that
-   * no wait leaves anything behind.
+   * Runs `body` with a signal that aborts after `ms`, or on `abortAll`. The timer ends with `body`.
    */
   async within<T>(ms: number, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController()
@@ -34,7 +36,7 @@ export class Deadlines {
     }
   }
 
-  /** Ends all waits now: a process that is to end answers what it knows. */
+  /** Aborts all of them now: a process that is shutting down answers with what it knows. */
   abortAll(): void {
     for (const controller of this.#open)
       controller.abort(new DOMException('the process is ending', 'AbortError'))

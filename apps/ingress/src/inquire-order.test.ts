@@ -6,7 +6,7 @@ import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
 
 const order = aPlaceOrder()
 const { acquirerId, pspId, paymentId } = order
-const asked = { acquirerId, pspId, paymentId }
+const inquiry = { acquirerId, pspId, paymentId }
 const record = {
   order,
   clientId: 'C-1',
@@ -27,8 +27,8 @@ function storeThat(changes: Partial<InquireOrderDeps> = {}): InquireOrderDeps {
   }
 }
 
-test('a concluded order is told with its times', async () => {
-  expect(await inquireOrder(asked, storeThat())).toMatchObject({
+test('a concluded order is returned with its times', async () => {
+  expect(await inquireOrder(inquiry, storeThat())).toMatchObject({
     result: { resultCode: 'SUCCESS' },
     orderResult: { resultCode: 'SUCCESS' },
     paymentRequestId: 'R-1',
@@ -36,7 +36,7 @@ test('a concluded order is told with its times', async () => {
   })
 })
 
-test('a concluded order is told with what is passed through, if the replicas have it', async () => {
+test('a concluded order is returned with its passThroughInfo', async () => {
   const passed = { ...record, passThroughInfo: '{"a":"b"}' }
   const known: unknown[] = []
   const deps = storeThat({
@@ -46,7 +46,7 @@ test('a concluded order is told with what is passed through, if the replicas hav
       absent: async () => true,
     },
   })
-  expect(await inquireOrder(asked, deps)).toMatchObject({ passThroughInfo: '{"a":"b"}' })
+  expect(await inquireOrder(inquiry, deps)).toMatchObject({ passThroughInfo: '{"a":"b"}' })
   expect(known).toEqual(['SUCCESS {"a":"b"}'])
 })
 
@@ -55,35 +55,37 @@ const replicas = {
   'the replicas do not answer': () => Promise.reject(new Error('away')),
   'the replicas never answer': () => new Promise<never>(() => {}),
 }
-const kept = {
-  'a concluded order': [asked, record],
-  'an order that is not there': [asked, undefined],
-  'an order of another psp': [{ ...asked, pspId: 'another' }, record],
+const records = {
+  'a concluded order': [inquiry, record],
+  'an order that does not exist': [inquiry, undefined],
+  'an order of another psp': [{ ...inquiry, pspId: 'another' }, record],
 } as const
-const cases = Object.entries(kept).flatMap(([whose, [request, record]]) =>
-  Object.entries(replicas).map(([name, say]) => [whose, name, request, record, say] as const),
+const cases = Object.entries(records).flatMap(([whose, [request, record]]) =>
+  Object.entries(replicas).map(
+    ([name, confirm]) => [whose, name, request, record, confirm] as const,
+  ),
 )
 
-test.each(cases)('nothing is told of %s while %s', async (_, __, request, record, say) => {
+test.each(cases)('the inquiry of %s fails while %s', async (_, __, request, record, confirm) => {
   const deps = storeThat({
     orders: { record: async () => record },
-    durability: { replicated: say, absent: say },
+    durability: { replicated: confirm, absent: confirm },
   })
   await expect(inquireOrder(request, deps)).rejects.toThrow()
 })
 
 test.each([
-  ['never claimed', { ...asked, paymentId: 'another' }],
-  ['of another acquirer', { ...asked, acquirerId: 'another' }],
-  ['of another psp', { ...asked, pspId: 'another' }],
+  ['never claimed', { ...inquiry, paymentId: 'another' }],
+  ['of another acquirer', { ...inquiry, acquirerId: 'another' }],
+  ['of another psp', { ...inquiry, pspId: 'another' }],
 ])('an order %s does not exist', async (_name, request) => {
-  const told = await inquireOrder(request, storeThat())
-  expect(told.result.resultCode).toBe('ORDER_NOT_EXIST')
+  const found = await inquireOrder(request, storeThat())
+  expect(found.result.resultCode).toBe('ORDER_NOT_EXIST')
 })
 
-test('a record that cannot be read in time is an error, and not an order that does not exist', async () => {
+test('a record that cannot be read in time is an error, not a missing order', async () => {
   const never = () => new Promise<never>(() => {})
-  await expect(inquireOrder(asked, storeThat({ orders: { record: never } }))).rejects.toThrow(
+  await expect(inquireOrder(inquiry, storeThat({ orders: { record: never } }))).rejects.toThrow(
     '50 ms',
   )
 })

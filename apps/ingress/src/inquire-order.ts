@@ -15,9 +15,9 @@ export type InquireOrderDeps = {
 }
 
 /**
- * Tells how an order stands. It reads and never waits for an outcome; an order of another psp does not exist
- * for the caller. Rejects when the record cannot be read in time, or too few replicas agree: a master that another has
- * taken the place of may know nothing of an order, or too little.
+ * Returns the state of an order. It never waits for an outcome; an order of another psp does not
+ * exist for the caller. Rejects when the record cannot be read in time, or too few replicas confirm
+ * it: a master that was replaced by a failover may lack an order, or its outcome.
  */
 export function inquireOrder(
   { acquirerId, pspId, paymentId }: InquiryOrderRequest,
@@ -30,7 +30,7 @@ export function inquireOrder(
     const isSure =
       record === undefined ? durability.absent(orderId) : durability.replicated(orderId, outcome)
     if (!(await before(isSure, signal)))
-      throw new Error('too few replicas have what would be told of the order')
+      throw new Error('too few replicas have what would be answered about the order')
     if (record?.order.pspId !== pspId) return orderNotExist
     return inquiryAnswer({ paymentId, ...record })
   })

@@ -29,31 +29,38 @@ import { Signer } from './signing/signer.ts'
 import { readSigningKey } from './signing/signing-key.ts'
 import { SigningQueue } from './signing/signing-queue.ts'
 
-/** Orders in hand when the listener has closed may wait this much longer (ms); then they are answered what is known. */
+/**
+ * Orders in flight when the listener has closed may wait this much longer (ms); then they are
+ * answered with what is known.
+ */
 const LAST_WAIT_MS = 1_000
 
 /**
- * Then orders in hand are answered within this time (ms). A connection that is open still has brought no whole request, and
- * may never: it is closed, so that whoever connects and says nothing keeps no process from ending.
+ * Then orders in flight are answered within this time (ms). A connection that is still open has
+ * sent no complete request and may never; it is closed, so that it does not keep the process from
+ * exiting.
  */
 const LAST_ANSWER_MS = 500
 
 /**
- * Connections that the kernel keeps for us while we cannot run: as many as Linux allows by itself. Past Node's 511 it drops what a
- * caller takes for a connection, and his order with it.
+ * Connections that the kernel queues while we cannot run: the most that Linux allows by default.
+ * Past Node's 511 it drops connections that the caller thinks are open, and the orders on them.
  */
 const BACKLOG = 4_096
 
-/** Connections refused for the same reason are logged once in so many ms. */
+/** Connections refused for the same reason are logged once in this time (ms). */
 const REFUSED_LOGGED_MS = 10_000
 
-/** An answer is known so many signatures before it is due: one is being made then, and its own comes after it. */
-const SIGNATURES_KEPT = 2
+/**
+ * The outcome must be known this many signatures before the answer is due: one that is being made,
+ * and its own.
+ */
+const SIGNATURES_AHEAD = 2
 
 const help = `npm run ingress
 
-Answers Alipay+ over signed HTTP. It takes no arguments: docs/configuration.md lists the variables that configure it, and
-.env.example has their defaults.
+Answers Alipay+ over signed HTTP. It takes no arguments: docs/configuration.md lists the variables
+that configure it, and .env.example has their defaults.
 `
 
 const { started } = beginStartup({ name: 'ingress', help, args: process.argv.slice(2) })
@@ -65,14 +72,14 @@ const tracing = await openTracing(
   env.OTEL_EXPORTER_OTLP_ENDPOINT,
   env.OTEL_TRACES_SAMPLER_ARG,
 )
-const keepOld = (err: unknown) =>
-  log.error({ err }, 'a changed file is broken; the version before stays in force')
-const clients = await liveFile(env.CLIENTS_FILE, parseClients, keepOld)
+const logFaultyFile = (err: unknown) =>
+  log.error({ err }, 'a changed file is faulty; the version before stays in force')
+const clients = await liveFile(env.CLIENTS_FILE, parseClients, logFaultyFile)
 const signingKey = await live(
   (read) => readSigningKey(env.SIGNING_KEY_FILE, env.SIGNING_KEY_VERSION, read),
-  keepOld,
+  logFaultyFile,
 )
-const tls = await liveTls(env, keepOld)
+const tls = await liveTls(env, logFaultyFile)
 process.on('SIGHUP', async () => {
   await Promise.all([clients, signingKey, tls].map((file) => file?.reload()))
   log.info({ signal: 'SIGHUP' }, 'the files were read again')
@@ -89,7 +96,7 @@ const store = await openIngressStore({
     metrics.groupOrders.observe({ kind: 'intake' }, orders)
     metrics.redisRoundTrip.observe(claimMs / 1000)
   },
-  onRequeued: (mended) => logRequeued(mended.map(namesOf)),
+  onRequeued: (requeued) => logRequeued(requeued.map(namesOf)),
   onAnnounced: (ageMs) => metrics.stage('announce', ageMs / 1000),
 })
 const signatures = new SigningQueue(Math.max(1, Number(process.env.UV_THREADPOOL_SIZE) || 1))
@@ -145,7 +152,7 @@ const app = buildServer({
     ...store,
     deadlines,
     get waitMs() {
-      return Math.max(env.WAIT_MS - SIGNATURES_KEPT * signatures.signMs, env.WAIT_MS / 2)
+      return Math.max(env.WAIT_MS - SIGNATURES_AHEAD * signatures.signMs, env.WAIT_MS / 2)
     },
     stage: metrics.stage,
     onFault: (orderId, err, what) => log.warn({ ...namesOf(orderId), err }, what),
@@ -165,13 +172,14 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   draining = true
   admin.drain()
-  await wait(env.DRAIN_MS) // Connections on their way still come in, and those kept alive are told to go.
+  // Connections on their way still arrive, and kept-alive ones are asked to close.
+  await wait(env.DRAIN_MS)
   await readAllSent(app.server)
   let last = setTimeout(() => {
     deadlines.abortAll()
     last = setTimeout(() => connections.destroyAll(), LAST_ANSWER_MS)
   }, LAST_WAIT_MS)
-  await app.close() // No new requests; those in hand still get their answer.
+  await app.close() // No new requests; those in flight still get their answer.
   clearTimeout(last)
   admission.close()
   newOrders.close()
@@ -182,7 +190,7 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   tls?.close()
   await admin.close()
 })
-await newOrders.look()
+await newOrders.checkRedis()
 await app.listen({ port: env.PORT, host: env.HOST, backlog: BACKLOG })
 const at = { address: app.server.address(), admin: await admin.listen() }
 started()

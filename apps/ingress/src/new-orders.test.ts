@@ -17,7 +17,7 @@ afterEach(() => {
   for (const one of opened.splice(0)) one.close()
 })
 
-/** What is said of new orders on a Redis like this, and the lines logged. */
+/** Opens NewOrders on a Redis with this report, and collects the lines logged. */
 function newOrdersOn(report: () => Promise<Partial<Report>>, mode: 'strict' | 'relaxed') {
   const lines: string[] = []
   const newOrders = new NewOrders({
@@ -34,20 +34,20 @@ function newOrdersOn(report: () => Promise<Partial<Report>>, mode: 'strict' | 'r
 
 test.each([
   ['strict', 'is durable', {}, undefined],
-  ['strict', 'is seen not to be durable', { faults: ['no file'] }, 'no new orders: no file'],
+  ['strict', 'is known not to be durable', { faults: ['no file'] }, 'no new orders: no file'],
   ['strict', 'hides its configuration', { assumed: ['always'] }, undefined],
   ['strict', 'hides everything', { unseen: ['allow +info'] }, undefined],
   ['strict', 'is a replica', { unable: ['a replica'] }, 'no new orders: a replica'],
-  ['relaxed', 'is seen not to be durable', { faults: ['no file'] }, undefined],
+  ['relaxed', 'is known not to be durable', { faults: ['no file'] }, undefined],
   ['relaxed', 'is full', { unable: ['full'] }, 'no new orders: full'],
 ] as const)('%s: new orders on a Redis that %s', async (mode, _name, known, refusal) => {
   const texts = Object.fromEntries(Object.entries(known).map(([name, all]) => [name, [...all]]))
   const { newOrders } = newOrdersOn(async () => texts, mode)
-  await newOrders.look()
+  await newOrders.checkRedis()
   expect(await newOrders.refusalOf({ acquirerId: 'A-1', paymentId: 'P-1' })).toBe(refusal)
 })
 
-test('what was seen stands while Redis does not answer, and is logged once', async () => {
+test('the last check stands while Redis does not answer, and is logged once', async () => {
   const reports = [{ faults: ['no file'] }, new Error('away'), { faults: ['no file'] }, {}]
   const next = async () => {
     const report = reports.shift() ?? {}
@@ -55,14 +55,14 @@ test('what was seen stands while Redis does not answer, and is logged once', asy
     return report
   }
   const { newOrders, lines } = newOrdersOn(next, 'strict')
-  for (let look = 0; look < 3; look += 1) {
-    await newOrders.look()
+  for (let round = 0; round < 3; round += 1) {
+    await newOrders.checkRedis()
     newOrders.close()
     expect(await newOrders.refusalOf({ acquirerId: 'A-1', paymentId: 'P-1' })).toBe(
       'no new orders: no file',
     )
   }
   expect(lines).toHaveLength(1)
-  await newOrders.look()
+  await newOrders.checkRedis()
   expect(await newOrders.refusalOf({ acquirerId: 'A-1', paymentId: 'P-1' })).toBeUndefined()
 })

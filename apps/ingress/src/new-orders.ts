@@ -2,13 +2,13 @@ import { type OrderNames, type Orders, orderIdOf } from '@placeorder/store'
 import type { DurabilitySource, Logger } from '@placeorder/telemetry'
 import { before, type Deadlines } from './deadlines.ts'
 
-/** How often Redis is looked at, in ms. */
-const LOOK_MS = 1_000
+/** How often Redis is checked, in ms. */
+const CHECK_MS = 1_000
 
 export type NewOrdersDeps = {
   durability: DurabilitySource
   orders: Pick<Orders, 'record'>
-  /** With `strict`, a Redis that is seen not to be durable gets no new orders. */
+  /** With `strict`, new orders are refused while Redis is known not to be durable. */
   mode: 'strict' | 'relaxed'
   deadlines: Deadlines
   waitMs: number
@@ -16,30 +16,34 @@ export type NewOrdersDeps = {
 }
 
 /**
- * Refuses new orders while Redis is seen not to keep them: its configuration, its memory, or its role forbid it. Those that were
- * claimed before are served as ever. A Redis that does not answer, or hides its configuration, is not seen to be anything.
+ * Refuses new orders while Redis is known not to keep them, by its configuration, its memory or its
+ * role. Orders that were claimed before are served as ever. While Redis does not answer, the last
+ * check stands; a hidden configuration is no reason to refuse.
  */
 export class NewOrders {
   readonly #deps: NewOrdersDeps
   #refused: string | undefined
-  #looking: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
 
   constructor(deps: NewOrdersDeps) {
     this.#deps = deps
   }
 
-  /** Looks at Redis now, and again every second until `close`. */
-  async look(): Promise<void> {
+  /** Checks Redis now, and again every second until `close`. */
+  async checkRedis(): Promise<void> {
     const { durability, mode } = this.#deps
     const known = await durability.report().catch(() => undefined)
     if (known !== undefined) {
       const against = mode === 'strict' ? known.faults : []
       this.#set([...known.unable, ...against].join('; ') || undefined)
     }
-    this.#looking = setTimeout(() => void this.look(), LOOK_MS).unref()
+    this.#timer = setTimeout(() => void this.checkRedis(), CHECK_MS).unref()
   }
 
-  /** Why an order is refused; undefined for one that was claimed before, and while new orders are accepted. */
+  /**
+   * Why an order is refused; undefined while new orders are accepted, and for one that was claimed
+   * before.
+   */
   async refusalOf(names: OrderNames): Promise<string | undefined> {
     const refused = this.#refused
     if (refused === undefined) return undefined
@@ -54,15 +58,15 @@ export class NewOrders {
     if (refused === this.#refused) return
     this.#refused = refused
     const { log, mode } = this.#deps
-    if (refused === undefined) log.info('Redis keeps orders again: new ones are accepted')
+    if (refused === undefined) log.info('new orders are accepted again: Redis keeps them')
     else
       log.error(
         { reason: refused, DURABILITY: mode },
-        'NEW ORDERS ARE REFUSED: this Redis would not keep them; correct what the reason names',
+        'NEW ORDERS ARE REFUSED: this Redis would not keep them; fix what the reason names',
       )
   }
 
   close(): void {
-    clearTimeout(this.#looking)
+    clearTimeout(this.#timer)
   }
 }

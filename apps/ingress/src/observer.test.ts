@@ -8,7 +8,7 @@ const paths = { placeOrder: '/acquirer/place', inquireOrder: '/acquirer/inquire'
 
 afterEach(() => void vi.useRealTimers())
 
-test('in an overload a client has one line a second, which tells how many more there were; all are counted', async () => {
+test('an overloading client has one line a second, and every answer is counted', async () => {
   vi.useFakeTimers()
   const metrics = openMetrics('ingress')
   const lines: object[] = []
@@ -40,7 +40,7 @@ test('in an overload a client has one line a second, which tells how many more t
   expect(values).toMatchObject([{ labels: { code: 'REQUEST_TRAFFIC_EXCEED_LIMIT' }, value: 7 }])
 })
 
-test('unauthenticated refusals share a line per code and second; all are counted', async () => {
+test('unauthenticated refusals share a line per code and second', async () => {
   vi.useFakeTimers()
   const metrics = openMetrics('ingress')
   const lines: object[] = []
@@ -82,7 +82,7 @@ test('unauthenticated refusals share a line per code and second; all are counted
   expect(values.reduce((sum, { value }) => sum + value, 0)).toBe(6_006)
 })
 
-test('the admin port serves the API document of this ingress, with the paths it listens on', async () => {
+test('the admin port serves the API document with the paths of this ingress', async () => {
   const { app, close } = buildAdminServer({
     host: '127.0.0.1',
     port: 0,

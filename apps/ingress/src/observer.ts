@@ -14,16 +14,17 @@ import { KnownSources } from './connection/known-sources.ts'
 import type { SentAnswer } from './reply.ts'
 import type { SigningQueue } from './signing/signing-queue.ts'
 
-/** Codes that say that a caller's signature or key is wrong; an operator is woken when a client's become many. */
+/** Codes for a wrong signature or key of a caller; an alert fires when a client has many. */
 const signatureCodes: readonly string[] = ['INVALID_SIGNATURE', 'KEY_NOT_FOUND']
 
-/** Refusals that come without end share a line in so many ms: one for each would be a load. */
+/** Repeated refusals share a line in this time (ms): one for each would be a load. */
 const REPEATED_LOGGED_MS = 1_000
 
 /**
- * Counts an answer, and logs it, in one line, with its order's paymentId. Inquiries are many and
- * change nothing. The refusals of a client in an overload share a line, and so do those of
- * unauthenticated callers with the same code; it says how many `more` there were since the last.
+ * Returns a function that counts an answer and logs it in one line, with its order's paymentId.
+ * Inquiries are logged at debug level: they are many and change nothing. Refusals of an overloading
+ * client share a line, and so do refusals of unauthenticated callers with the same code; the line
+ * has how many `more` there were since the last.
  */
 export function observeAnswers(
   metrics: Metrics,
@@ -42,7 +43,8 @@ export function observeAnswers(
   const sources = new KnownSources()
   return ({ endpoint, code, clientId, verified, address, paymentId, reason, seconds }) => {
     const name = `${endpoint} ${code}`
-    const answered = bound.get(name) ?? bind(endpoint, code) // Looking labels up costs more than counting.
+    // Looking labels up costs more than counting.
+    const answered = bound.get(name) ?? bind(endpoint, code)
     bound.set(name, answered)
     answered.answers.inc()
     answered.seconds.observe(seconds)
@@ -59,16 +61,19 @@ export function observeAnswers(
     if (shared !== undefined && more === undefined) return
     const line = { paymentId, code, clientId, ms: Math.round(seconds * 1000) }
     if (reason !== undefined) log.info({ ...line, endpoint, reason, more }, 'refused a request')
-    else if (endpoint === 'inquire') log.debug(line, 'told how an order stands')
+    else if (endpoint === 'inquire') log.debug(line, 'answered an inquiry')
     else log.info(line, 'answered')
   }
 }
 
-/** What the refusals of a client in an overload share a line by; undefined for what has a line of its own. */
+/**
+ * The key by which refusals of an overloading client share a line; undefined for answers that have
+ * a line of their own.
+ */
 const sharedByClient = (code: string, clientId: string | undefined): string | undefined =>
   code === 'REQUEST_TRAFFIC_EXCEED_LIMIT' ? `client ${clientId}` : undefined
 
-export type AdminServerDeps = {
+type AdminServerDeps = {
   host: string
   port: number
   metrics: Metrics
@@ -77,23 +82,23 @@ export type AdminServerDeps = {
   admission: Pick<Admission, 'inFlight'>
   orders: BacklogSource
   shards: number
-  /** What callers may send, and are answered. */
+  /** The OpenAPI document. */
   openApi: object
 }
 
-/** The ingress's admin server, with gauges that are read when somebody looks. */
+/** The ingress's admin server, with gauges that are read on a scrape. */
 export function buildAdminServer({
   host,
   port,
   metrics,
   redis,
   openApi,
-  ...looked
+  ...sources
 }: AdminServerDeps): Admin {
   const beforeScrape = async () => {
-    metrics.signing.set(looked.signatures.size)
-    metrics.ordersInFlight.set(looked.admission.inFlight)
-    await Promise.all([redis(), readBacklog(looked.orders, looked.shards, metrics)])
+    metrics.signing.set(sources.signatures.size)
+    metrics.ordersInFlight.set(sources.admission.inFlight)
+    await Promise.all([redis(), readBacklog(sources.orders, sources.shards, metrics)])
   }
   const admin = buildAdmin({ host, port, metrics, checks: { redis }, beforeScrape })
   admin.app.get('/openapi.json', async () => openApi)

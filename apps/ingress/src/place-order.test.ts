@@ -8,7 +8,7 @@ import { type PlaceOrderDeps, placeOrder } from './place-order.ts'
 const incoming = { order: aPlaceOrder(), clientId: 'C-1' }
 const open = { kind: 'OPEN', paymentRequestId: 'R-1', repeated: false } as const
 
-/** A store of which a test says what it does when. */
+/** A store that behaves as a test wants. */
 function storeThat({
   accept = async () => open,
   announce,
@@ -44,9 +44,9 @@ function storeThat({
 
 const codeOf = async (deps: PlaceOrderDeps) => (await placeOrder(incoming, deps)).result.resultCode
 
-describe('an outcome is not missed, whenever it is announced', () => {
-  test('with what is passed through', async () => {
-    const told = { result: { resultCode: 'SUCCESS' }, passThroughInfo: '{"a": "b"}' }
+describe('an outcome is answered whenever it is announced', () => {
+  test('with its passThroughInfo', async () => {
+    const expected = { result: { resultCode: 'SUCCESS' }, passThroughInfo: '{"a": "b"}' }
     const info = 'SUCCESS {"a": "b"}' as const
     const concluded = { kind: 'CONCLUDED', paymentRequestId: 'R-1', outcome: info } as const
     for (const changes of [
@@ -54,10 +54,10 @@ describe('an outcome is not missed, whenever it is announced', () => {
       { accept: async () => concluded },
       { outcome: async () => info, waitMs: 1 },
     ])
-      expect(await placeOrder(incoming, storeThat(changes))).toMatchObject(told)
+      expect(await placeOrder(incoming, storeThat(changes))).toMatchObject(expected)
   })
 
-  test('before the claim has answered', async () => {
+  test('before the claim returns', async () => {
     const deps = storeThat({ announce: (say) => say('SUCCESS'), accept: async () => open })
     expect(await placeOrder(incoming, deps)).toMatchObject({
       result: { resultCode: 'SUCCESS' },
@@ -65,13 +65,13 @@ describe('an outcome is not missed, whenever it is announced', () => {
     })
   })
 
-  test('while the claim answers', async () => {
+  test('while the claim returns', async () => {
     let say: (code: ResultCode) => void = () => {}
     const accept = async () => {
       say('EXPIRED_CODE')
       return open
     }
-    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), accept }))).toBe(
+    expect(await codeOf(storeThat({ announce: (announced) => (say = announced), accept }))).toBe(
       'EXPIRED_CODE',
     )
   })
@@ -82,12 +82,12 @@ describe('an outcome is not missed, whenever it is announced', () => {
       setImmediate(() => say('RISK_REJECT'))
       return open
     }
-    expect(await codeOf(storeThat({ announce: (tell) => (say = tell), accept }))).toBe(
+    expect(await codeOf(storeThat({ announce: (announced) => (say = announced), accept }))).toBe(
       'RISK_REJECT',
     )
   })
 
-  test('never, but the record has it at the deadline', async () => {
+  test('never, if the record has it at the deadline', async () => {
     expect(await codeOf(storeThat({ outcome: async () => 'SUCCESS' }))).toBe('SUCCESS')
   })
 })
@@ -104,9 +104,9 @@ test('why the last look fails is reported, once', async () => {
 })
 
 test.each([
-  ['nothing came in time', {}, 'PAYMENT_IN_PROCESS'],
+  ['no outcome in time', {}, 'PAYMENT_IN_PROCESS'],
   [
-    'the worker cannot tell now',
+    'the worker cannot decide now',
     { announce: (say) => say('UNKNOWN_EXCEPTION') },
     'UNKNOWN_EXCEPTION',
   ],
@@ -116,11 +116,11 @@ test.each([
     'UNKNOWN_EXCEPTION',
   ],
   [
-    'the last look fails',
+    'the last read fails',
     { outcome: () => Promise.reject(new Error('Redis is away')) },
     'PAYMENT_IN_PROCESS',
   ],
-  ['the last look hangs', { outcome: () => new Promise<never>(() => {}) }, 'PAYMENT_IN_PROCESS'],
+  ['the last read hangs', { outcome: () => new Promise<never>(() => {}) }, 'PAYMENT_IN_PROCESS'],
   [
     'too few replicas have it',
     { announce: (say) => say('SUCCESS'), replicated: async () => false },
@@ -165,23 +165,23 @@ test.each([
   },
 )
 
-describe('the answer to expect', () => {
-  const expectedOf = async (taken: Accepted) => {
+describe('the likely answer', () => {
+  const likelyAnswersOf = async (accepted: Accepted) => {
     const expected: PlaceOrderAnswer[] = []
-    const deps = storeThat({ accept: async () => taken, announce: (say) => say('RISK_REJECT') })
+    const deps = storeThat({ accept: async () => accepted, announce: (say) => say('RISK_REJECT') })
     await placeOrder(incoming, deps, (answer) => expected.push(answer))
     return expected
   }
 
-  test('of an order that is taken in is that it was placed', async () => {
-    expect(await expectedOf(open)).toEqual([answer('SUCCESS', 'R-1')])
+  test('of an accepted order is that it was placed', async () => {
+    expect(await likelyAnswersOf(open)).toEqual([answer('SUCCESS', 'R-1')])
   })
 
   test.each<Accepted>([
     { kind: 'CONCLUDED', outcome: 'SUCCESS', paymentRequestId: 'R-1' },
     { kind: 'INCONSISTENT' },
-  ])('is none where it is known: $kind', async (taken) => {
-    expect(await expectedOf(taken)).toEqual([])
+  ])('is not reported where the answer is known: $kind', async (accepted) => {
+    expect(await likelyAnswersOf(accepted)).toEqual([])
   })
 })
 
@@ -190,13 +190,13 @@ test('only SUCCESS carries a paymentRequestId', async () => {
   expect(failed).not.toHaveProperty('paymentRequestId')
 })
 
-test('a claim that never answers is given up at the deadline', async () => {
+test('a claim that never returns is aborted at the deadline', async () => {
   const accept: PlaceOrderDeps['intake']['accept'] = (_incoming, signal) =>
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
   expect(await codeOf(storeThat({ accept }))).toBe('UNKNOWN_EXCEPTION')
 })
 
-test('an ending process answers what it knows, at once', async () => {
+test('a process that is shutting down answers at once with what it knows', async () => {
   const deps = storeThat({ waitMs: 60_000 })
   const answered = codeOf(deps)
   await new Promise((resolve) => setImmediate(resolve))

@@ -20,54 +20,58 @@ export type PlaceOrderDeps = {
   deadlines: Deadlines
   waitMs: number
   stage: Metrics['stage']
-  /** Told why an order is answered U. */
+  /** Notified why an order is answered U. */
   onFault: (orderId: OrderId, error: unknown, what: string) => void
 }
 
-/** How long the last look at the record may take (ms): it comes after the wait, and P4 leaves 200 ms for all of it. */
-const LAST_LOOK_MS = 100
+/**
+ * How long the last read of the record may take (ms): it comes after the wait, and P4 leaves 200 ms
+ * for everything after it.
+ */
+const LAST_READ_MS = 100
 
 /**
- * Takes an order in and deadlines, within bounds, for its outcome. Never throws for what Redis does: that is a U. `expecting` is
- * told of the answer it will have, most likely, once it is taken in.
+ * Accepts an order and waits, within bounds, for its outcome. A failure of Redis is answered U, and
+ * not thrown. `onLikelyAnswer` is called with the most likely answer once the order is accepted.
  */
 export function placeOrder(
   incoming: IncomingOrder,
   deps: PlaceOrderDeps,
-  expecting: (answer: PlaceOrderAnswer) => void = () => {},
+  onLikelyAnswer: (answer: PlaceOrderAnswer) => void = () => {},
 ): Promise<PlaceOrderAnswer> {
   const orderId = orderIdOf(incoming.order)
   const arrivedAt = performance.now()
   return deps.deadlines.within(deps.waitMs, (signal) =>
     deps.orders.during(orderId, signal, async (announced) => {
-      const taken = await deps.intake.accept(incoming, signal).catch((error: unknown) => {
-        deps.onFault(orderId, error, 'an order may be taken in, or not')
+      const accepted = await deps.intake.accept(incoming, signal).catch((error: unknown) => {
+        deps.onFault(orderId, error, 'it is not known whether the order was accepted')
       })
       deps.stage('accept', (performance.now() - arrivedAt) / 1000)
-      if (taken === undefined) return answer('UNKNOWN_EXCEPTION')
-      if (taken.kind === 'CONCLUDED')
-        return final(orderId, taken.outcome, taken.paymentRequestId, signal, deps)
-      const held = isReplicated(orderId, undefined, signal, deps) // Asked now: at the deadline there is no time for it.
-      if (taken.kind === 'INCONSISTENT')
+      if (accepted === undefined) return answer('UNKNOWN_EXCEPTION')
+      if (accepted.kind === 'CONCLUDED')
+        return final(orderId, accepted.outcome, accepted.paymentRequestId, signal, deps)
+      // Started now: at the deadline there is no time for it.
+      const held = isReplicated(orderId, undefined, signal, deps)
+      if (accepted.kind === 'INCONSISTENT')
         return answer((await held) ? 'REPEAT_REQ_INCONSISTENT' : 'UNKNOWN_EXCEPTION')
-      expecting(answer('SUCCESS', taken.paymentRequestId))
-      const told = await announced.catch(() => undefined)
-      if (told === undefined) return lastLook(orderId, taken.paymentRequestId, held, deps)
-      return isOutcome(told)
-        ? final(orderId, told, taken.paymentRequestId, signal, deps)
-        : answer(told)
+      onLikelyAnswer(answer('SUCCESS', accepted.paymentRequestId))
+      const outcome = await announced.catch(() => undefined)
+      if (outcome === undefined) return lastRead(orderId, accepted.paymentRequestId, held, deps)
+      return isOutcome(outcome)
+        ? final(orderId, outcome, accepted.paymentRequestId, signal, deps)
+        : answer(outcome)
     }),
   )
 }
 
-/** An announcement is a hint and may be missed; the record is the truth. */
-function lastLook(
+/** An announcement may be missed; the record has the outcome. */
+function lastRead(
   orderId: OrderId,
   paymentRequestId: string,
   held: Promise<boolean>,
   deps: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
-  return deps.deadlines.within(LAST_LOOK_MS, async (signal) => {
+  return deps.deadlines.within(LAST_READ_MS, async (signal) => {
     const outcome = await before(deps.orders.outcomeOf(orderId), signal).catch((error: unknown) => {
       if (!signal.aborted) deps.onFault(orderId, error, 'the outcome of an order cannot be read')
     })
@@ -77,7 +81,10 @@ function lastLook(
   })
 }
 
-/** A final answer counts only once as many replicas have it as the operator wants; before that we cannot tell. */
+/**
+ * A final answer is given only once as many replicas have it as the operator wants; before that it
+ * is U.
+ */
 async function final(
   orderId: OrderId,
   outcome: Outcome,
@@ -90,7 +97,10 @@ async function final(
   return replicated ? answer(code, paymentRequestId, passThroughInfo) : answer('UNKNOWN_EXCEPTION')
 }
 
-/** Whether enough replicas have an order, with this outcome if one is given, so that no failover takes it back. */
+/**
+ * Whether enough replicas have an order, with this outcome if one is given, so that no failover
+ * undoes it.
+ */
 function isReplicated(
   orderId: OrderId,
   outcome: Outcome | undefined,
@@ -98,7 +108,7 @@ function isReplicated(
   { durability, onFault }: PlaceOrderDeps,
 ): Promise<boolean> {
   return before(durability.replicated(orderId, outcome), signal).catch((error: unknown) => {
-    onFault(orderId, error, 'an order may be on its replicas, or not')
+    onFault(orderId, error, 'it is not known whether the replicas have the order')
     return false
   })
 }

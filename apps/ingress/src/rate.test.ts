@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Rate } from './rate.ts'
 
-test('a rate lets through what a second may bring at once, then as much each second', () => {
+test('a rate allows one second’s number at once, then as many each second', () => {
   let now = 0
   const rate = new Rate(10, () => now)
   const taken = (): number => Array.from({ length: 100 }, () => rate.take()).filter(Boolean).length

@@ -1,4 +1,4 @@
-/** So many a second, and at once as many as one second may bring. */
+/** A token bucket: so many a second, and at once as many as one second may bring. */
 export class Rate {
   readonly #perSecond: number
   readonly #now: () => number
@@ -13,7 +13,7 @@ export class Rate {
     this.#filledAt = now()
   }
 
-  /** Whether there may be one more now; it counts then. */
+  /** Whether one more is allowed now; if so, it is counted. */
   take(): boolean {
     const now = this.#now()
     const since = ((now - this.#filledAt) / 1_000) * this.#perSecond

@@ -9,18 +9,23 @@ import { type Rank, SigningTimeout } from './signing/signing-queue.ts'
 
 export type Endpoint = 'place' | 'inquire' | 'none'
 
-/** An answer as it left, for the operator. `seconds` is from the arrival of the request's headers to its signature. */
+/**
+ * An answer that was sent, for log and metrics. `seconds` is from the request's headers to the
+ * signed answer.
+ */
 export type SentAnswer = {
   endpoint: Endpoint
   code: string
-  /** The client the request names, if there is such a one; whether it was that client, `code` says. */
+  /**
+   * The client that the request names, if it is known; `verified` says whether it was that client.
+   */
   clientId: string | undefined
-  /** Whether it was that client: its signature was good. */
+  /** Whether its signature was good. */
   verified: boolean
-  /** From where it came. */
+  /** The address of the caller. */
   address: () => string
   paymentId: string | undefined
-  /** Why it was refused at the endpoint. */
+  /** Why it was refused before it became an order. */
   reason: string | undefined
   seconds: number
 }
@@ -30,29 +35,29 @@ export type ReplyDeps = {
   signer: Signer
   onAnswer: (answered: SentAnswer) => void
   stage: Metrics['stage']
-  /** True once the process is to end: callers are then told to come back on another connection. */
+  /** True once the process is shutting down: callers are asked to close their connections. */
   draining: () => boolean
 }
 
-/** What became known of a request on its way. */
+/** The state of a request on its way through the server. */
 export type RequestState = {
   arrivedAt: number
-  /** By when its answer is to be signed, of performance.now. */
+  /** When its answer must be signed, of performance.now. */
   deadlineAt: number
-  /** Who sent it, once that is verified. */
+  /** The client that sent it, once verified. */
   client?: Client
   endpoint: Endpoint
   code: string
   paymentId?: string
   reason?: string | undefined
-  /** The order's way from its arrival to its signed answer. */
+  /** The order's span, from arrival to signed answer. */
   span?: TraceSpan
-  /** Ends what admission holds for it, once its answer is signed: whether it was served. */
+  /** Releases it from admission once its answer is signed; takes whether it was served. */
   release?: (served: boolean) => void
-  /** How soon its answer is signed. */
+  /** The priority of signing its answer. */
   rank: Rank
   shareable: boolean
-  /** What its answer will be, most likely; signed meanwhile. */
+  /** The most likely answer, which is signed ahead. */
   expected?: ExpectedAnswer
 }
 
@@ -62,7 +67,7 @@ declare module 'fastify' {
   }
 }
 
-/** What is known of a request of which nothing is known but that it came. */
+/** The state of a request that has just arrived. */
 export const newRequestState = (waitMs: number): RequestState => ({
   arrivedAt: performance.now(),
   deadlineAt: performance.now() + waitMs,
@@ -72,21 +77,24 @@ export const newRequestState = (waitMs: number): RequestState => ({
   shareable: true,
 })
 
-/** An answer that says the same to everybody. */
+/** An answer with this code alone, which is the same for everybody. */
 export function sharedAnswer({ state }: FastifyRequest, code: ResultCode): string {
   state.code = code
   state.shareable = true
   return JSON.stringify(answer(code))
 }
 
-/** Path and query as received. What is before them in a target in absolute form (`http://host/path`) is not signed. */
+/**
+ * Path and query as received. The origin in a target in absolute form (`http://host/path`) is not
+ * signed.
+ */
 export function requestTarget({ raw: { url = '/' } }: FastifyRequest): string {
   return url.startsWith('/') ? url : url.replace(/^\w+:\/\/[^/?#]*/, '') || '/'
 }
 
 /**
- * Makes a reply ours and reports it; gives its body, left as a string: Node then sends it in one piece with the headers.
- * Undefined headers mean that a stranger's answer could not be signed in time: its connection is closed.
+ * Signs a reply and reports it. Returns its body, as a string: Node then sends it in one piece with
+ * the headers. If a stranger's answer could not be signed in time, its connection is closed.
  */
 export async function signReply(
   request: FastifyRequest,
@@ -97,7 +105,7 @@ export async function signReply(
   const { clients, onAnswer, stage, draining } = deps
   const { state } = request
   const signingAt = performance.now()
-  const signed = await signedInTime(request, text, deps).finally(() =>
+  const signed = await signByDeadline(request, text, deps).finally(() =>
     state.release?.(!isResultCode(state.code) || statusOf[state.code] !== 'U'),
   )
   if (signed === undefined) {
@@ -117,7 +125,7 @@ export async function signReply(
   return signed.text
 }
 
-/** The headers of an answer that is like no other, and begins to be signed before it is known to be the one. */
+/** Begins to sign the likely answer before it is known to be the answer. */
 export function prepareReply(request: FastifyRequest, expected: object, deps: ReplyDeps): void {
   const to = toSign(request, JSON.stringify(expected), deps)
   request.state.expected = deps.signer.prepare({ ...to, shareable: false }, turnOf(request))
@@ -126,10 +134,11 @@ export function prepareReply(request: FastifyRequest, expected: object, deps: Re
 type Signed = { text: string; headers: AnswerHeaders }
 
 /**
- * An answer with its headers. One that waits for its signature for too long gives way to the U that many share; one that
- * many share is awaited. A stranger gets none: only its connection may be closed instead of an answer (P4).
+ * An answer with its headers. If an answer of its own is not signed by its deadline, the U that
+ * many share replaces it; a shared answer is awaited. A stranger gets none: only its connection may
+ * be closed instead of an answer (P4).
  */
-async function signedInTime(
+async function signByDeadline(
   request: FastifyRequest,
   text: string,
   deps: ReplyDeps,
@@ -144,8 +153,8 @@ async function signedInTime(
     if (state.shareable) return { text, headers: await headersOf(request, text, deps) }
     state.reason = error.message
     const code = state.endpoint === 'place' ? 'PAYMENT_IN_PROCESS' : 'REQUEST_TRAFFIC_EXCEED_LIMIT'
-    const instead = sharedAnswer(request, code)
-    return { text: instead, headers: await headersOf(request, instead, deps) }
+    const replacement = sharedAnswer(request, code)
+    return { text: replacement, headers: await headersOf(request, replacement, deps) }
   }
 }
 
@@ -162,7 +171,7 @@ const toSign = (request: FastifyRequest, text: string, { clients }: ReplyDeps): 
   shareable: request.state.shareable,
 })
 
-/** The answers of one client to orders, to inquiries and its refusals are flows of their own. */
+/** A client's own answers and its shared ones are separate flows. */
 function turnOf({ state }: FastifyRequest) {
   const { rank, client, shareable, deadlineAt } = state
   return { rank, flow: `${client?.clientId ?? ''} ${shareable}`, deadlineAt }

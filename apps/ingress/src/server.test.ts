@@ -25,7 +25,7 @@ const app = testServer()
 afterAll(() => app.close())
 const good = JSON.stringify(aPlaceOrder())
 
-/** The code a signed request is answered with; `headers` are put over the good ones, '' leaves one out. */
+/** The result code of a signed request; `headers` replace the right ones, and '' removes one. */
 async function post(
   { target = path, body = good, headers = {}, ...sent }: TestRequest = {},
   method: InjectOptions['method'] = 'POST',
@@ -36,7 +36,7 @@ async function post(
   return codeOf(answered, target)
 }
 
-/** The Signature header that is right for the good body. */
+/** The right Signature header for the good body. */
 const signature = signedHeaders({ body: good }).signature ?? ''
 const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
 
@@ -50,7 +50,7 @@ describe('headers', () => {
     ['no Content-Type', { 'content-type': '' }, 'SUCCESS'],
     ['no Client-Id', { 'client-id': '' }, 'PARAM_ILLEGAL'],
     ['no Request-Time', { 'request-time': '' }, 'PARAM_ILLEGAL'],
-    ['a Request-Time that is none', { 'request-time': 'yesterday' }, 'PARAM_ILLEGAL'],
+    ['an invalid Request-Time', { 'request-time': 'yesterday' }, 'PARAM_ILLEGAL'],
     [
       'a Request-Time not in the calendar',
       { 'request-time': '2026-02-30T00:00:00Z' },
@@ -83,7 +83,7 @@ describe('headers', () => {
     ],
     ['no keyVersion', { signature: signature.replace('keyVersion=1, ', '') }, 'SUCCESS'],
     [
-      'a keyVersion nobody has',
+      'an unknown keyVersion',
       { signature: signature.replace('keyVersion=1', 'keyVersion=9') },
       'KEY_NOT_FOUND',
     ],
@@ -92,7 +92,7 @@ describe('headers', () => {
     expect(await post({ headers })).toBe(code)
   })
 
-  test('a second Signature header leaves open which one counts: PARAM_ILLEGAL', async () => {
+  test('a second Signature header is ambiguous: PARAM_ILLEGAL', async () => {
     const { signature: one = '', ...rest } = signedHeaders({ body: good })
     const answered = await app.inject({
       method: 'POST',
@@ -122,7 +122,7 @@ describe('signatures', () => {
   })
 })
 
-describe('nothing a caller sends is signed but a known Client-Id and a plain target', () => {
+describe('of what a caller sends, only a known Client-Id and a plain target are signed', () => {
   const text = 'ACQ.2026-01-01T00:00:00Z.{"refundRequestId":"1"}'
   test.each([
     ['a text', text],
@@ -145,7 +145,7 @@ describe('nothing a caller sends is signed but a known Client-Id and a plain tar
     }
   })
 
-  test('a known Client-Id is answered by its name', async () => {
+  test('a known Client-Id is in its answer', async () => {
     for (const target of [path, '/refund']) {
       const answered = await app.inject({
         method: 'GET',
@@ -229,7 +229,7 @@ describe('an Accept', () => {
   })
 })
 
-describe('nothing gets around the signature', () => {
+describe('nothing bypasses the signature', () => {
   test.each([
     'text/plain',
     'application/json',
@@ -259,14 +259,14 @@ describe('nothing gets around the signature', () => {
   })
 })
 
-describe('path and method come before whatever else is odd', () => {
+describe('path and method are checked before anything else', () => {
   const odd: [string, TestRequest][] = [
-    ['a body that is no JSON', { body: '{' }],
+    ['a body that is not JSON', { body: '{' }],
     ['no body', { body: '' }],
     ['a body that is too large', { body: 'x'.repeat(100_000) }],
     ['text', { headers: { 'content-type': 'text/plain' } }],
-    ['a Content-Type that is none', { headers: { 'content-type': 'weird' } }],
-    ['another length than it says', { headers: { 'content-length': '100000' } }],
+    ['an invalid Content-Type', { headers: { 'content-type': 'weird' } }],
+    ['a wrong Content-Length', { headers: { 'content-length': '100000' } }],
   ]
   test.each(odd)('an unknown path with %s', async (_what, sent) => {
     expect(await post({ ...sent, target: '/nowhere' })).toBe('NO_INTERFACE_DEF')
@@ -279,14 +279,19 @@ describe('path and method come before whatever else is odd', () => {
 })
 
 test('an answer to an unknown path is counted, with its client and the reason', async () => {
-  const told: SentAnswer[] = []
-  const counting = testServer({ onAnswer: (answered) => told.push(answered) })
+  const answers: SentAnswer[] = []
+  const counting = testServer({ onAnswer: (answered) => answers.push(answered) })
   const targets = ['/nowhere', '/%zz']
   for (const target of targets)
     await counting.inject({ method: 'POST', url: target, headers: signedHeaders({ target }) })
   const { 'client-id': clientId } = signedHeaders({})
-  expect(told).toMatchObject([
-    { endpoint: 'none', code: 'NO_INTERFACE_DEF', clientId, reason: 'nothing is at this path' },
+  expect(answers).toMatchObject([
+    {
+      endpoint: 'none',
+      code: 'NO_INTERFACE_DEF',
+      clientId,
+      reason: 'there is no endpoint at this path',
+    },
     { endpoint: 'none', code: 'NO_INTERFACE_DEF', clientId, reason: 'its path cannot be decoded' },
   ])
   await counting.close()
@@ -332,7 +337,7 @@ test('a caller at another address is denied', async () => {
   expect(codeOf(answered)).toBe('ACCESS_DENIED')
 })
 
-test('what nobody planned is UNKNOWN_EXCEPTION, and the process lives', async () => {
+test('an unexpected error is UNKNOWN_EXCEPTION, and the process lives', async () => {
   const record = () => Promise.reject(new Error('Redis is away'))
   const broken = testServer({ use: { ...brokenUse, orders: { ...brokenUse.orders, record } } })
   const body = JSON.stringify({ acquirerId: '1020000000000000001', pspId: '1', paymentId: '1' })
@@ -360,13 +365,13 @@ const brokenUse = {
 }
 
 test.each(['SUCCESS', 'RISK_REJECT'] as const)(
-  'an answer is signed for what was decided, whatever was to be expected: %s',
+  'the answer that was decided is signed, likely or not: %s',
   async (code) => {
-    const taken = { kind: 'OPEN', paymentRequestId: 'R-1', repeated: false } as const
+    const accepted = { kind: 'OPEN', paymentRequestId: 'R-1', repeated: false } as const
     const deciding = testServer({
       use: {
         ...brokenUse,
-        intake: { accept: async () => taken },
+        intake: { accept: async () => accepted },
         orders: {
           ...brokenUse.orders,
           during: (_id, _signal, body) => body(Promise.resolve(code)),
@@ -380,8 +385,8 @@ test.each(['SUCCESS', 'RISK_REJECT'] as const)(
   },
 )
 
-describe('while the thread that signs is busy for longer than an answer may take', () => {
-  /** A server whose only thread signs something else at first. */
+describe('while the signing thread is busy past an answer’s deadline', () => {
+  /** A server whose only thread is busy with another signature. */
   function busyServer() {
     const queue = new SigningQueue(1)
     const busy = async () => {
@@ -399,7 +404,7 @@ describe('while the thread that signs is busy for longer than an answer may take
       'REQUEST_TRAFFIC_EXCEED_LIMIT',
       JSON.stringify({ acquirerId: '1020000000000000001', pspId: '1', paymentId: '1' }),
     ],
-  ])('an answer of %s gives way to the U that many share: %s', async (target, code, body) => {
+  ])('an answer of %s is replaced by the shared U: %s', async (target, code, body) => {
     const busy = busyServer()
     const headers = signedHeaders({ target, body })
     const answered = await busy.inject({ method: 'POST', url: target, headers, body })
@@ -431,7 +436,7 @@ describe('while the thread that signs is busy for longer than an answer may take
   })
 })
 
-test('past the orders in hand, an order is refused before anything is stored', async () => {
+test('past the orders in flight, an order is refused before it is stored', async () => {
   const full = testServer({
     admission: new Admission({ inFlightMax: 0, openOrdersMax: 9, waitMs: 50 }, () => 0),
     use: brokenUse,
@@ -446,7 +451,7 @@ test('past the orders in hand, an order is refused before anything is stored', a
   await full.close()
 })
 
-describe('whatever is sent, the answer is HTTP 200, signed, JSON and one of the 27 codes', () => {
+describe('every answer is HTTP 200, signed, JSON and one of the 27 codes', () => {
   const oneOf27 = (code: string): void => void expect(resultCodes).toContain(code)
 
   test('any bytes as a body', async () => {

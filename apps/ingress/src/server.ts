@@ -36,14 +36,14 @@ export type ServerDeps = ReplyDeps & {
   use: PlaceOrderDeps & InquireOrderDeps
   log: Pick<Logger, 'error' | 'debug'>
   tracing: Pick<Tracing, 'startSpan'>
-  /** Whose X-Forwarded-For is believed: the load balancer's addresses. */
+  /** The addresses whose X-Forwarded-For is trusted: the load balancers'. */
   trustProxy: readonly string[]
   tls: TlsOptions | undefined
   connections: Connections
 }
 
-/** Whose answer it is when what came is no HTTP. */
-const nobody = {
+/** The report of an answer to what is not HTTP. */
+const notHttp = {
   endpoint: 'none',
   clientId: undefined,
   verified: false,
@@ -52,20 +52,25 @@ const nobody = {
   seconds: 0,
 } as const
 
-/** The largest body (bytes): an order with every field at its longest is below 20 KiB, PROTOCOL.md grants 64 KiB. */
+/**
+ * The largest body (bytes): an order with every field at its longest is below 20 KiB; PROTOCOL.md
+ * allows 64 KiB.
+ */
 const BODY_BYTES_MAX = 65_536
 
-/** The public server: every request that reaches it is answered with HTTP 200, signed, in the protocol's words. */
+/** The public server: it answers every request with HTTP 200, signed, in the protocol's words. */
 export function buildServer(deps: ServerDeps): FastifyInstance {
   const isTrusted = inRanges(deps.trustProxy)
   const app = Fastify({
-    logger: false, // An answer is one line of ours; a child logger for each request would cost more than the line.
+    // We log one line for each answer; a child logger for each request would cost more.
+    logger: false,
     bodyLimit: BODY_BYTES_MAX,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: false,
     trustProxy: (hop) => isTrusted(addressIn(hop)),
-    clientErrorHandler: () => {}, // The listener answers, signed; Fastify would answer before it.
+    // The listener sends a signed answer; Fastify would send its own first.
+    clientErrorHandler: () => {},
     frameworkErrors: (_error, request, reply) => refuseTarget(request, reply, deps),
     serverFactory: (handler) =>
       createListener(handler, {
@@ -73,28 +78,32 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
         waitMs: deps.use.waitMs,
         tls: deps.tls,
         connections: deps.connections,
-        onNonHttp: (code, reason) => deps.onAnswer({ ...nobody, code, reason }),
-        onTlsError: (err) => deps.log.debug({ err }, 'a caller and we did not come to speak TLS'),
+        onNonHttp: (code, reason) => deps.onAnswer({ ...notHttp, code, reason }),
+        onTlsError: (err) => deps.log.debug({ err }, 'TLS handshake with a caller failed'),
       }),
   })
   app.decorateRequest('state')
   app.addHook('onRequest', (request, _reply, done) => {
     request.state = newRequestState(deps.use.waitMs)
-    if (request.is404) throw noEndpoint(request, deps) // Before its body is read: whatever that is, the path comes first.
+    // Before its body is read: the path comes first, whatever the body.
+    if (request.is404) throw noEndpoint(request, deps)
     done()
   })
-  answerInTheProtocolsWords(app, deps)
+  answerInProtocol(app, deps)
   addEndpoints(app, deps)
   return app
 }
 
-/** Whatever is sent, by a handler or by an error, leaves as HTTP 200 with our signature. */
-function answerInTheProtocolsWords(app: FastifyInstance, deps: ServerDeps): void {
+/** Every reply, of a handler or an error, is sent as HTTP 200 with our signature. */
+function answerInProtocol(app: FastifyInstance, deps: ServerDeps): void {
   app.setErrorHandler(async (error, request) => {
     const code = codeOf(error)
     const { state } = request
     if (code === 'UNKNOWN_EXCEPTION')
-      deps.log.error({ paymentId: state.paymentId, err: error }, 'an answer could not be made')
+      deps.log.error(
+        { paymentId: state.paymentId, err: error },
+        'the request failed with an unexpected error',
+      )
     else state.reason = messageOf(error)
     return sharedAnswer(request, code)
   })
@@ -103,16 +112,19 @@ function answerInTheProtocolsWords(app: FastifyInstance, deps: ServerDeps): void
   )
 }
 
-/** Why no endpoint was found for a request. */
+/** Why there is no endpoint for a request. */
 function noEndpoint(request: FastifyRequest, { paths }: ServerDeps): Refusal {
   const [path] = requestTarget(request).split('?')
   const known = path === paths.placeOrder || path === paths.inquireOrder
   return known
     ? new Refusal('METHOD_NOT_SUPPORTED', 'it is not a POST')
-    : new Refusal('NO_INTERFACE_DEF', 'nothing is at this path')
+    : new Refusal('NO_INTERFACE_DEF', 'there is no endpoint at this path')
 }
 
-/** Answers a request whose target the router cannot read, such as `/%zz`: Fastify runs no hook for it. */
+/**
+ * Answers a request whose target the router cannot decode, such as `/%zz`: Fastify runs no hook for
+ * it.
+ */
 function refuseTarget(request: FastifyRequest, reply: FastifyReply, deps: ServerDeps): void {
   request.state = { ...newRequestState(deps.use.waitMs), reason: 'its path cannot be decoded' }
   signReply(request, reply, sharedAnswer(request, 'NO_INTERFACE_DEF'), deps)
@@ -120,7 +132,7 @@ function refuseTarget(request: FastifyRequest, reply: FastifyReply, deps: Server
     .catch(() => reply.raw.destroy())
 }
 
-/** The protocol's two endpoints. Both stand behind the same hooks, so that no request gets around them. */
+/** The protocol's two endpoints, behind the same hooks, so that no request bypasses them. */
 function addEndpoints(app: FastifyInstance, deps: ServerDeps): void {
   app.register(async (endpoints) => {
     endpoints.removeAllContentTypeParsers()
@@ -130,13 +142,13 @@ function addEndpoints(app: FastifyInstance, deps: ServerDeps): void {
     endpoints.addHook('onRequest', ({ state, routeOptions, headers }, _reply, done) => {
       state.endpoint = routeOptions.url === deps.paths.placeOrder ? 'place' : 'inquire'
       checkMedia(headers['content-type'], headers.accept)
-      headers['content-type'] = 'application/json' // It is, in whichever of many ways it was said.
+      headers['content-type'] = 'application/json' // It is JSON, whichever of its names was sent.
       done()
     })
     endpoints.addHook('preValidation', (request, _reply, done) => {
       const { state } = request
       const startedAt = performance.now()
-      state.deadlineAt = startedAt + deps.use.waitMs // Its body may have been long on its way.
+      state.deadlineAt = startedAt + deps.use.waitMs // Receiving its body may have taken long.
       try {
         state.client = verifyRequest(
           {
@@ -164,10 +176,10 @@ function addEndpoints(app: FastifyInstance, deps: ServerDeps): void {
         deps.admission.reasonToRefuse('place', client) ?? (await deps.newOrders.refusalOf(order))
       if (state.reason !== undefined) return sharedAnswer(request, 'REQUEST_TRAFFIC_EXCEED_LIMIT')
       state.rank = 'order'
-      state.release = deps.admission.take('place', client)
+      state.release = deps.admission.admit('place', client)
       const incoming = { order, clientId: client.clientId, trace: state.span.traceparent }
-      const expecting = (expected: PlaceOrderAnswer) => prepareReply(request, expected, deps)
-      const placed = await placeOrder(incoming, deps.use, expecting)
+      const onLikelyAnswer = (expected: PlaceOrderAnswer) => prepareReply(request, expected, deps)
+      const placed = await placeOrder(incoming, deps.use, onLikelyAnswer)
       state.code = placed.result.resultCode
       state.shareable = (placed.paymentRequestId ?? placed.passThroughInfo) === undefined
       return JSON.stringify(placed)
@@ -178,29 +190,26 @@ function addEndpoints(app: FastifyInstance, deps: ServerDeps): void {
       const client = clientOf(request, inquiry)
       state.reason = deps.admission.reasonToRefuse('inquire', client)
       if (state.reason !== undefined) return sharedAnswer(request, 'REQUEST_TRAFFIC_EXCEED_LIMIT')
-      state.release = deps.admission.take('inquire', client)
-      const told = await inquireOrder(inquiry, deps.use)
-      state.code = told.result.resultCode
+      state.release = deps.admission.admit('inquire', client)
+      const found = await inquireOrder(inquiry, deps.use)
+      state.code = found.result.resultCode
       state.shareable = false
-      return JSON.stringify(told)
+      return JSON.stringify(found)
     })
   })
 }
 
-/** Who sent this request, if that client may ask for this acquirer. */
-function clientOf(
-  request: FastifyRequest,
-  asked: { acquirerId: string; paymentId: string },
-): Client {
+/** The client of this request, if it may act for this acquirer. */
+function clientOf(request: FastifyRequest, ids: { acquirerId: string; paymentId: string }): Client {
   const { state } = request
-  state.paymentId = asked.paymentId
+  state.paymentId = ids.paymentId
   if (state.client === undefined)
-    throw new Error('a request came to a endpoint without being verified')
-  authorize(state.client, asked.acquirerId, addressIn(request.ip))
+    throw new Error('a request reached an endpoint without being verified')
+  authorize(state.client, ids.acquirerId, addressIn(request.ip))
   return state.client
 }
 
-/** What a thrown error is in the protocol's words. Fastify's own errors below 500 are the sender's fault. */
+/** The result code for an exception. Fastify's own errors below 500 are the caller's fault. */
 function codeOf(error: unknown): ResultCode {
   if (error instanceof Refusal) return error.code
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500

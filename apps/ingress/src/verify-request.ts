@@ -8,24 +8,25 @@ import {
 } from '@placeorder/protocol'
 import type { Client, Clients } from './clients.ts'
 
-/** What of a request its signature covers. */
+/** The parts of a request that its signature covers. */
 export type ReceivedRequest = {
   /** Path and query exactly as received. */
   target: string
-  /** Names and values in turn, as received. */
+  /** Names and values alternately, as received. */
   rawHeaders: readonly string[]
   body: Buffer
 }
 
 const signedHeaders = ['client-id', 'request-time', 'signature'] as const
 
-/** What verifying needs to know. `requestTimeToleranceMs` 0: any Request-Time is good. */
+/** The clients that may call; with `requestTimeToleranceMs` 0 any Request-Time is accepted. */
 export type VerifyDeps = { clients: Clients; requestTimeToleranceMs: number }
 
 /**
- * Finds out who sent a request, and that nobody changed it.
+ * Returns the client that sent a request, if its signature is good.
  *
- * @throws Refusal in the precedence of DESIGN: PARAM_ILLEGAL (headers), INVALID_CLIENT, KEY_NOT_FOUND, INVALID_SIGNATURE
+ * @throws Refusal in the precedence of DESIGN: PARAM_ILLEGAL (headers), INVALID_CLIENT,
+ * KEY_NOT_FOUND, INVALID_SIGNATURE
  */
 export function verifyRequest(
   request: ReceivedRequest,
@@ -42,7 +43,7 @@ export function verifyRequest(
   if (signature === undefined)
     throw new Refusal(
       'PARAM_ILLEGAL',
-      'Signature has not the form algorithm=…, keyVersion=…, signature=…',
+      'Signature is not of the form algorithm=…, keyVersion=…, signature=…',
     )
   const client = clients.get(clientId)
   if (client === undefined) throw new Refusal('INVALID_CLIENT', 'no client has this Client-Id')
@@ -54,7 +55,7 @@ export function verifyRequest(
   if (!verify(signedText(request.target, clientId, time, request.body), key, signature.signature)) {
     throw new Refusal(
       'INVALID_SIGNATURE',
-      'the signature does not fit target, Client-Id, Request-Time and body',
+      'the signature does not match target, Client-Id, Request-Time and body',
     )
   }
   if (
@@ -70,29 +71,31 @@ export function verifyRequest(
 }
 
 /**
- * Whether a verified caller may do this.
+ * Checks that a verified client may act for this acquirer, from this address.
  *
  * @throws Refusal ACCESS_DENIED
  */
 export function authorize(client: Client, acquirerId: string, address: string): void {
   if (!client.acquirerIds.has(acquirerId))
-    throw new Refusal('ACCESS_DENIED', 'the acquirerId is not one of this client')
+    throw new Refusal('ACCESS_DENIED', 'the client may not act for this acquirerId')
   if (!client.mayCallFrom(address))
     throw new Refusal('ACCESS_DENIED', `the client may not call from ${shown(address)}`)
 }
 
-/** An address for the log; what is none was written by whoever sent it. */
+/** An address for the log; what is not an address may be anything a caller wrote. */
 const shown = (address: string): string =>
   isIP(address) === 0 ? `${JSON.stringify(address.slice(0, 64))}, which is not an address` : address
 
-/** The headers that must be there once: a second one would leave open which of them is signed. */
+/**
+ * The values of headers that must be present once: with two, it would be open which one is signed.
+ */
 function headersOf({ rawHeaders }: ReceivedRequest, names: readonly string[]): string[] {
   const sent = rawHeaders.map((word, i) => (i % 2 === 0 ? word.toLowerCase() : ''))
   return names.map((name) => {
     const at = sent.indexOf(name)
     const value = at < 0 ? '' : rawHeaders[at + 1]
     if (at !== sent.lastIndexOf(name))
-      throw new Refusal('PARAM_ILLEGAL', `${name} is there more than once`)
+      throw new Refusal('PARAM_ILLEGAL', `${name} is present more than once`)
     if (!value) throw new Refusal('PARAM_ILLEGAL', `${name} is missing`)
     return value
   })

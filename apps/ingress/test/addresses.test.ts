@@ -36,7 +36,7 @@ test.each([
   ['a caller elsewhere with its port', '198.51.100.1:51234', 'ACCESS_DENIED'],
   ['a caller elsewhere', '198.51.100.1', 'ACCESS_DENIED'],
   [
-    'a caller elsewhere that says it stands for an allowed one',
+    'a caller elsewhere that claims to forward for an allowed one',
     `${allowed}, 198.51.100.1`,
     'ACCESS_DENIED',
   ],
@@ -47,14 +47,14 @@ test.each([
 })
 
 test('the log names the address that was refused', async () => {
-  const lines = async (by: string, seen: RegExp) => {
+  const lines = async (by: string, expected: RegExp) => {
     await forwarded(behindProxy, by)
-    await behindProxy.waitFor(seen)
+    await behindProxy.waitFor(expected)
   }
   await lines('198.51.100.77:1', /may not call from 198\.51\.100\.77"/)
   await lines(`_${'x'.repeat(500)}`, /may not call from \\"_x{63}\\", which is not an address/)
 })
 
-test('what a peer says that is not trusted is not believed', async () => {
+test('an X-Forwarded-For of an untrusted peer is ignored', async () => {
   expect(await forwarded(direct, allowed)).toBe('ACCESS_DENIED')
 })

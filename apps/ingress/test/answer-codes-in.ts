@@ -1,6 +1,9 @@
 import { codeOf } from './test-server.ts'
 
-/** The codes of the answers in these bytes, each with HTTP 200 and signed for its target, or for `target` if there is one. */
+/**
+ * The codes of the answers in these bytes, each with HTTP 200 and signed for its target; the last
+ * target is that of all further answers.
+ */
 export function answerCodesIn(bytes: string, ...targets: string[]): string[] {
   return bytes
     .split(/(?=HTTP\/1\.1 )/)

@@ -9,8 +9,8 @@ afterAll(() => system.close())
 const { acquirerId, pspId, paymentId } = aPlaceOrder()
 const inquiry = { acquirerId, pspId, paymentId }
 
-test('an ingress told to end while it could not run reads and answers all that came meanwhile', async () => {
-  // With no time between the signal and the close, nothing but the close itself can see to it.
+test('an ingress that was paused answers all that came before its SIGTERM', async () => {
+  // Without time between signal and close, only the close itself can read them.
   const ingress = await system.startIngress({ DRAIN_MS: '0' })
   const url = `${ingress.origin}/aps/api/v1/payments/inquiryOrder`
   let sent = 0
@@ -27,28 +27,28 @@ test('an ingress told to end while it could not run reads and answers all that c
   ingress.kill('SIGCONT')
   const answers = await Promise.all(calls)
   expect(answers.filter(({ verified }) => !verified)).toEqual([])
-  // Inquiries pass admission as orders do, and so many at once are more than it lets wait.
+  // Inquiries pass admission like orders, and so many at once exceed the expected wait.
   const known = ['ORDER_NOT_EXIST', 'REQUEST_TRAFFIC_EXCEED_LIMIT']
   expect(answers.filter(({ code }) => !known.includes(code))).toEqual([])
   expect(await ingress.exited).toBe(0)
 }, 60_000)
 
 test.each([
-  ['says nothing', ''],
+  ['sends nothing', ''],
   [
     'stops in the middle of a request',
     'POST /aps/api/v1/payments/placeOrder HTTP/1.1\r\nHost: here\r\n',
   ],
 ])(
-  'whoever connects and %s keeps no ingress from ending cleanly',
-  async (_how, said) => {
+  'a caller that connects and %s does not keep an ingress from exiting',
+  async (_how, sent) => {
     const ingress = await system.startIngress()
     const { hostname, port } = new URL(ingress.origin)
     const socket = connect(Number(port), hostname)
     const closed = once(socket, 'close')
     await once(socket, 'connect')
-    socket.write(said)
-    await ingress.inquire(inquiry) // By its answer what was sent before is read.
+    socket.write(sent)
+    await ingress.inquire(inquiry) // Once it is answered, what was sent before has been read.
     ingress.kill('SIGTERM')
     await closed
     expect(await ingress.exited).toBe(0)

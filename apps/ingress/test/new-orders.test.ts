@@ -13,7 +13,7 @@ afterAll(async () => {
 const [ingress] = await Promise.all([system.startIngress(), system.startWorker()])
 
 const codeOf = async (order: unknown) => (await ingress.place(order)).code
-/** Each of a customer of its own, whom no rule knows. */
+/** Each of another customer, so that no velocity rule applies. */
 const newOrder = () => aPlaceOrder({ customerId: randomUUID() })
 const newCode = () => codeOf(newOrder())
 const readiness = async () => (await fetch(`${ingress.admin}/readyz`)).text()
@@ -30,7 +30,7 @@ describe.each([
     /memory is full/,
   ],
 ])('while Redis is %s', (_name, breakIt, repair, reason) => {
-  test('new orders are refused with nothing stored, and repeats and inquiries are answered', async () => {
+  test('new orders are refused unstored; repeats and inquiries are answered', async () => {
     const order = newOrder()
     const before = await ingress.place(order)
     expect(before.code).toBe('SUCCESS')

@@ -21,8 +21,8 @@ const placeAs = async (caller: typeof system.caller) => {
 const place = () => placeAs(system.caller)
 const withNext = () => placeAs({ ...system.caller, key: next.privateKey, keyVersion: '2' })
 
-/** A busy machine refuses an order now and then, so the code is waited for. */
-const comesTo = (placing: () => Promise<string>, code: string) =>
+/** A busy machine refuses an order now and then, so it is polled. */
+const expectCode = (placing: () => Promise<string>, code: string) =>
   expect.poll(placing, { timeout: 15_000 }).toBe(code)
 
 describe('SIGHUP', () => {
@@ -33,37 +33,37 @@ describe('SIGHUP', () => {
     running.kill('SIGHUP')
     await running.waitFor(line)
     running.kill('SIGHUP')
-    await comesTo(place, 'SUCCESS')
+    await expectCode(place, 'SUCCESS')
     expect(await Promise.race([running.exited, Promise.resolve('running')])).toBe('running')
   })
 })
 
-describe('a file that is named before it is there', () => {
-  test("is read when it comes: a client's key, in base64 as portals show it", async () => {
+describe('a file that is named before it exists', () => {
+  test("is read once it exists: a client's key, in base64 as portals show it", async () => {
     const keys = [...clients[0].keys, { version: '2', publicKeyFile: 'later.pub' }]
     await writeFile(at('clients.json'), JSON.stringify({ clients: [{ ...clients[0], keys }] }))
-    await ingress.waitFor(/later\.pub: cannot be read \(ENOENT\).*a changed file is broken/)
+    await ingress.waitFor(/later\.pub: cannot be read \(ENOENT\).*a changed file is faulty/)
     expect(await withNext()).toBe('KEY_NOT_FOUND')
     await writeFile(at('later.pub'), nextDer.toString('base64'))
-    await comesTo(withNext, 'SUCCESS')
-    await comesTo(place, 'SUCCESS')
+    await expectCode(withNext, 'SUCCESS')
+    await expectCode(place, 'SUCCESS')
   })
 
-  test("is read when it comes: a check's module; and again when it changes", async () => {
+  test("is read once it exists: a check's module; and again when it changes", async () => {
     const check = { name: 'later', module: './later.mjs', after: 'code', timeoutMs: 1_000 }
     await writeFile(at('policy.json'), JSON.stringify({ ...policy, checks: [check] }))
-    await worker.waitFor(/later\.mjs: cannot be read \(ENOENT\).*policy is broken/)
-    await comesTo(place, 'SUCCESS')
+    await worker.waitFor(/later\.mjs: cannot be read \(ENOENT\).*policy is faulty/)
+    await expectCode(place, 'SUCCESS')
     await writeFile(at('later.mjs'), "export default () => 'RISK_REJECT'\n")
-    await comesTo(place, 'RISK_REJECT')
+    await expectCode(place, 'RISK_REJECT')
     await writeFile(at('later.mjs'), "export default () => 'ORDER_IS_CLOSED'\n")
-    await comesTo(place, 'ORDER_IS_CLOSED')
+    await expectCode(place, 'ORDER_IS_CLOSED')
   })
 })
 
-test('a key that is refused is named with its cure, and those before stay in force', async () => {
+test('a refused key is logged with its fix, and those before stay in force', async () => {
   await writeFile(at('alipay.pub.pem'), await readFile(at('alipay.pem')))
   await ingress.waitFor(/alipay\.pub\.pem: holds a private key: .*give the public one/)
-  await comesTo(withNext, 'ORDER_IS_CLOSED')
-  await comesTo(place, 'ORDER_IS_CLOSED')
+  await expectCode(withNext, 'ORDER_IS_CLOSED')
+  await expectCode(place, 'ORDER_IS_CLOSED')
 })

@@ -16,7 +16,7 @@ const anotherOrder = () => aPlaceOrder({ customerId: `customer-${Math.random()}`
 const place = (ingress: Ingress, caller: Parameters<typeof signedCall>[2]) =>
   signedCall(`${ingress.origin}/aps/api/v1/payments/placeOrder`, anotherOrder(), caller)
 
-test("a client's next key works beside the old one, until the old one is taken away", async () => {
+test("a client's next key works beside the old one until that is removed", async () => {
   const clientsFile = pathOf('next-clients.json')
   const next = rsa()
   await writeFile(pathOf('alipay-2.pub.pem'), pem(next.publicKey))
@@ -42,7 +42,7 @@ test("a client's next key works beside the old one, until the old one is taken a
   expect(await withNext()).toBe('SUCCESS')
 })
 
-test('our own key and its version change at once, under load, and every answer is good', async () => {
+test('our key and its version change at once under load, and every answer is good', async () => {
   const keys = { 7: rsa(), 8: rsa() }
   for (const [version, { privateKey }] of Object.entries(keys))
     await writeFile(pathOf(`acquirer-${version}.pem`), pem(privateKey))
@@ -55,11 +55,11 @@ test('our own key and its version change at once, under load, and every answer i
   const ingress = await system.startIngress({ SIGNING_KEY_FILE: pathOf('signing.json') })
   const serverKey = (version: string | undefined) =>
     version === '7' ? keys[7].publicKey : version === '8' ? keys[8].publicKey : undefined
-  const heard: Heard[] = []
-  const versions = () => new Set(heard.slice(-20).map(({ keyVersion }) => keyVersion))
+  const answers: Heard[] = []
+  const versions = () => new Set(answers.slice(-20).map(({ keyVersion }) => keyVersion))
   let calling = true
   const callers = Array.from({ length: 5 }, async () => {
-    while (calling) heard.push(await place(ingress, { ...system.caller, serverKey }))
+    while (calling) answers.push(await place(ingress, { ...system.caller, serverKey }))
   })
   try {
     await expect.poll(versions, { timeout: 10_000 }).toEqual(new Set(['7']))
@@ -69,15 +69,15 @@ test('our own key and its version change at once, under load, and every answer i
     calling = false
     await Promise.all(callers)
   }
-  expect(heard.filter(({ verified, code }) => !verified || code !== 'SUCCESS')).toEqual([])
+  expect(answers.filter(({ verified, code }) => !verified || code !== 'SUCCESS')).toEqual([])
 })
 
-test('a new signing file that is broken leaves the key before in force, and the log says why', async () => {
+test('a faulty signing file leaves the key before in force, and is logged', async () => {
   const ingress = await system.startIngress({
     SIGNING_KEY_FILE: pathOf('acquirer.pem'),
     SIGNING_KEY_VERSION: '3',
   })
   await writeFile(pathOf('acquirer.pem'), '{ "version": "4", "privateKeyFile": "nowhere.pem" }')
-  await ingress.waitFor(/nowhere\.pem: cannot be read \(ENOENT\).*a changed file is broken/)
+  await ingress.waitFor(/nowhere\.pem: cannot be read \(ENOENT\).*a changed file is faulty/)
   expect(await place(ingress, system.caller)).toMatchObject({ verified: true, keyVersion: '3' })
 })

@@ -29,9 +29,9 @@ const starts = [
   ['half a header', `${order}Client-`],
   ['half a body', `${order}Content-Length: 9\r\n\r\n{`],
   ['a broken chunk', `${order}Transfer-Encoding: chunked\r\n\r\nzz\r\n`],
-  ['what is expected', `${order}Expect: 100-continue\r\nContent-Length: 9\r\n\r\n`],
-  ['what nobody can do', `${order}Expect: tea\r\nContent-Length: 2\r\n\r\n{}`],
-  ['a method nobody knows', 'FROB / HTTP/1.1\r\n\r\n'],
+  ['an Expect: 100-continue', `${order}Expect: 100-continue\r\nContent-Length: 9\r\n\r\n`],
+  ['an unknown Expect', `${order}Expect: tea\r\nContent-Length: 2\r\n\r\n{}`],
+  ['an unknown method', 'FROB / HTTP/1.1\r\n\r\n'],
 ] as const
 
 async function open(origin: string, bytes: string): Promise<Socket> {
@@ -43,7 +43,7 @@ async function open(origin: string, bytes: string): Promise<Socket> {
   return socket
 }
 
-/** Resets a connection at several moments: at once, some turns later, and once something came back. */
+/** Resets a connection at several moments: at once, some turns later, and after an answer. */
 async function resetAtEveryPoint(origin: string, bytes: string): Promise<void> {
   for (const turns of [0, 1, 2, 5, 20]) {
     const socket = await open(origin, bytes)
@@ -60,14 +60,14 @@ async function turns(count: number): Promise<void> {
 }
 
 describe.each(ports)('%s', (_name, origin) => {
-  test.each(starts)('lives on after %s and a reset', async (_what, bytes) => {
+  test.each(starts)('survives %s and a reset', async (_what, bytes) => {
     await resetAtEveryPoint(origin, bytes)
-    const { status } = await fetch(new URL('/livez', origin)) // A path that the ingress answers too.
+    const { status } = await fetch(new URL('/livez', origin)) // The ingress answers this path too.
     expect(status).toBe(200)
   })
 })
 
-test('after all this an order is placed, and both processes end cleanly with connections open', async () => {
+test('after all this an order is placed, and both processes exit cleanly', async () => {
   expect((await ingress.place(aPlaceOrder())).code).toBe('SUCCESS')
   for (const [, origin] of ports) for (const [, bytes] of starts) await open(origin, bytes)
   await ingress.place(aPlaceOrder())

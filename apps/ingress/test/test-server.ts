@@ -50,7 +50,7 @@ export const testUse: ServerDeps['use'] = {
   waitMs: 3_000,
 }
 
-/** A server whose orders all end as `use` says; it is real but for the store behind it. */
+/** A real server, except for the store behind it: orders end as `use` says. */
 export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
   return buildServer({
     paths: { placeOrder: path, inquireOrder: inquiryPath },
@@ -83,7 +83,7 @@ export type TestRequest = {
   headers?: Record<string, string>
 }
 
-/** The headers of a request that is signed as it should be. */
+/** The headers of a correctly signed request. */
 export function signedHeaders({
   target = path,
   body = '',
@@ -96,15 +96,19 @@ export function signedHeaders({
     signedText(target, clientId, time, Buffer.from(signedBody)),
     key,
   )
+  const encoded = encodeURIComponent(signature.toString('base64'))
   return {
     'client-id': clientId,
     'request-time': time,
-    signature: `algorithm=RSA256, keyVersion=1, signature=${encodeURIComponent(signature.toString('base64'))}`,
+    signature: `algorithm=RSA256, keyVersion=1, signature=${encoded}`,
     'content-type': 'application/json; charset=UTF-8',
   }
 }
 
-/** Whether an answer is one we may give: HTTP 200, signed for a client or UNKNOWN, JSON. Gives its result code. */
+/**
+ * Checks that an answer is HTTP 200, signed for a client or UNKNOWN, and JSON. Returns its result
+ * code.
+ */
 export function codeOf(
   answered: { statusCode: number; headers: Record<string, unknown>; rawPayload: Buffer },
   target = path,

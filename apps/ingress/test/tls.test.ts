@@ -33,7 +33,7 @@ const place = (ingress: Ingress, tls?: Calling['tls']) =>
     tls === undefined ? {} : { tls },
   )
 
-/** The certificate that a new connection is shown. */
+/** The certificate that a new connection gets. */
 async function shownBy(ingress: Ingress): Promise<string> {
   const port = Number(new URL(ingress.origin).port)
   const socket = connect({ host: '127.0.0.1', port, ca: ours.cert })
@@ -51,22 +51,22 @@ const fingerprint = (cert: string) => new X509Certificate(cert).fingerprint256
 beforeAll(async () => void (await system.startWorker()))
 
 describe('an ingress with a certificate', () => {
-  test('answers over TLS, and to nobody without', async () => {
+  test('answers over TLS only', async () => {
     const ingress = await system.startIngress(theFirst)
-    const heard = await place(ingress, { ca: ours.cert })
-    expect(heard).toMatchObject({ status: 200, verified: true, code: 'SUCCESS' })
+    const answer = await place(ingress, { ca: ours.cert })
+    expect(answer).toMatchObject({ status: 200, verified: true, code: 'SUCCESS' })
     await expect(ingress.place(aPlaceOrder())).rejects.toThrow()
     await expect(place(ingress, { ca: stranger.cert })).rejects.toThrow(/certificate/)
   })
 
-  test('changes it without a restart; one that does not fit its key leaves the one before in force', async () => {
+  test('changes it without a restart, once certificate and key match', async () => {
     const [certFile, keyFile] = [join(system.dir, 'tls.pem'), join(system.dir, 'tls.key')]
     await copyFile(first.certFile, certFile)
     await copyFile(first.keyFile, keyFile)
     const ingress = await system.startIngress({ TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile })
     expect(await shownBy(ingress)).toBe(fingerprint(first.cert))
-    await writeFile(certFile, next.cert) // Its key is still to come.
-    await ingress.waitFor(/is the certificate of another key.*a changed file is broken/)
+    await writeFile(certFile, next.cert) // Its key follows later.
+    await ingress.waitFor(/is the certificate of another key.*a changed file is faulty/)
     expect(await shownBy(ingress)).toBe(fingerprint(first.cert))
     await writeFile(keyFile, next.key)
     await expect.poll(() => shownBy(ingress), { timeout: 10_000 }).toBe(fingerprint(next.cert))
@@ -96,7 +96,7 @@ describe('an ingress that asks callers for a certificate', () => {
     const { cert, key } = impostor
     const code = () =>
       place(ingress, { ca: ours.cert, cert, key }).then(
-        (heard) => heard.code,
+        (answer) => answer.code,
         () => 'rejected',
       )
     await expect.poll(code, { timeout: 10_000 }).toBe('SUCCESS')
@@ -107,16 +107,17 @@ describe('an ingress that asks callers for a certificate', () => {
 })
 
 test.each([
-  ['says nothing', Buffer.alloc(0)],
+  ['sends nothing', Buffer.alloc(0)],
   ['stops in a handshake', Buffer.from('16030100c80100', 'hex')],
-])('whoever connects and %s keeps no ingress from ending cleanly', async (_how, said) => {
+])('a caller that connects and %s does not keep an ingress from exiting', async (_how, sent) => {
   const ingress = await system.startIngress(theFirst)
   const socket = connectTcp(Number(new URL(ingress.origin).port), '127.0.0.1')
-  socket.on('error', () => {}) // It is reset when what it said was not read.
+  socket.on('error', () => {}) // It is reset if what it sent was not read.
   const closed = new Promise((resolve) => socket.once('close', resolve))
   await once(socket, 'connect')
-  socket.write(said)
-  await place(ingress, { ca: ours.cert }) // By its answer what was sent before is read.
+  socket.write(sent)
+  // Once it is answered, what was sent before has been read.
+  await place(ingress, { ca: ours.cert })
   ingress.kill('SIGTERM')
   await closed
   expect(await ingress.exited).toBe(0)

@@ -39,7 +39,7 @@ const checksObserver = reportChecks({ metrics, log })
 const rulebook = await liveFile(
   env.POLICY_FILE,
   (text, path, read) => parseRulebook(text, path, checksObserver, read),
-  (err) => log.error({ err }, 'the changed policy is broken; the version before stays in force'),
+  (err) => log.error({ err }, 'the changed policy is faulty; the version before stays in force'),
 )
 process.on('SIGHUP', async () => {
   await rulebook.reload()

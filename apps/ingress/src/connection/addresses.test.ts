@@ -37,16 +37,16 @@ describe('a range', () => {
     ...['127.0.0.1', '127.255.255.255', '::1', '::ffff:127.0.0.1', '::ffff:7f00:1', 'fe80::1'],
     ...['169.254.1.1', '10.0.0.1', '172.31.255.255', '192.168.0.1', 'fd00::1', '203.0.113.255'],
     '2001:db8::1',
-  ])('has %s', (address) => {
+  ])('contains %s', (address) => {
     expect(isTrusted(address)).toBe(true)
   })
   test.each(['8.8.8.8', '172.32.0.1', '203.0.114.0', '2001:db8::2', 'unknown', ''])(
-    'has not %s',
+    'does not contain %s',
     (address) => {
       expect(isTrusted(address)).toBe(false)
     },
   )
-  test('of none has nothing', () => {
+  test('without entries contains nothing', () => {
     expect(inRanges([])('127.0.0.1')).toBe(false)
   })
 })

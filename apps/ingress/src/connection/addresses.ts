@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 
-/** Ranges that have a name (RFC 1122, 3927, 1918, 4193, 4291). */
+/** Named ranges (RFC 1122, 3927, 1918, 4193, 4291). */
 const named: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1'],
   linklocal: ['169.254.0.0/16', 'fe80::/10'],
@@ -17,8 +17,8 @@ export function isSubnet(text: string): boolean {
 }
 
 /**
- * Tells whether an address is in one of these ranges; an IPv4 address may come in its IPv6 form
- * (`::ffff:127.0.0.1`).
+ * Returns a test of whether an address is in one of these ranges; an IPv4 address may be in its
+ * IPv6 form (`::ffff:127.0.0.1`).
  */
 export function inRanges(ranges: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
@@ -33,8 +33,8 @@ export function inRanges(ranges: readonly string[]): (address: string) => boolea
 
 /**
  * The address in an entry of X-Forwarded-For, as proxies write it: alone, with a port
- * (`203.0.113.7:51234`, `[2001:db8::5]:51234`), in double quotes, with a zone (`fe80::1%eth0`).
- * What is no address (`unknown`) stays as it is.
+ * (`203.0.113.7:51234`, `[2001:db8::5]:51234`), in double quotes, or with a zone (`fe80::1%eth0`).
+ * What is not an address (`unknown`) is returned unchanged.
  */
 export function addressIn(entry: string): string {
   const [, text = ''] = /^\s*"?(.*?)"?\s*$/s.exec(entry) ?? []

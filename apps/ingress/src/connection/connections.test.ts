@@ -26,7 +26,10 @@ async function listen(limits: Partial<ConnectionLimits>) {
   return { port: (server.address() as AddressInfo).port, reasons }
 }
 
-/** Connects, asks, and tells whether that was answered; an answered connection stays open. */
+/**
+ * Connects and sends a request. Returns whether that was answered; an answered connection stays
+ * open.
+ */
 async function ask(port: number, from = '127.0.0.1'): Promise<{ socket: Socket; isOpen: boolean }> {
   const socket = connect({ port, host: '127.0.0.1', localAddress: from })
   socket.on('error', () => {})
@@ -35,7 +38,7 @@ async function ask(port: number, from = '127.0.0.1'): Promise<{ socket: Socket; 
   return { socket, isOpen: await Promise.race([answered, once(socket, 'close').then(() => false)]) }
 }
 
-test('one address has no more connections than its bound, and others have theirs', async () => {
+test('one address has no more connections than its bound; others have their own', async () => {
   const { port, reasons } = await listen({ perAddressMax: 2 })
   const [first] = [await ask(port), await ask(port)]
   expect((await ask(port)).isOpen).toBe(false)
@@ -45,7 +48,7 @@ test('one address has no more connections than its bound, and others have theirs
   await expect.poll(async () => (await ask(port)).isOpen).toBe(true)
 })
 
-test('a proxy may have more connections than one address, but not more than all', async () => {
+test('a proxy may have more connections than an address, but not than all', async () => {
   const isProxy = (address: string) => address === '127.0.0.1'
   const { port, reasons } = await listen({ max: 3, perAddressMax: 1, isProxy })
   for (let count = 0; count < 3; count += 1) expect((await ask(port)).isOpen).toBe(true)

@@ -5,35 +5,43 @@ import { handleSocketErrors } from '@placeorder/telemetry'
 export type ConnectionLimits = {
   /** Connections of all callers together: each may hold a body of 64 KiB and its headers. */
   max: number
-  /** Those of one address, or of one IPv6 network of 64 bits: an address is free to whoever has one. */
+  /**
+   * Connections of one IPv4 address, or of one IPv6 network of 64 bits, in which a caller may
+   * choose its address.
+   */
   perAddressMax: number
-  /** Whether an address is a balancer's, through which everybody comes: no such bound holds for it. */
+  /**
+   * Whether an address is a load balancer's, through which all callers come: it has no such bound.
+   */
   isProxy: (address: string) => boolean
 }
 
-/** The connections of a server, from the moment they are accepted: also those that have not spoken TLS or HTTP yet. */
+/**
+ * The connections of a server from the moment they are accepted, including those that have not
+ * spoken TLS or HTTP yet.
+ */
 export class Connections {
   readonly #limits: ConnectionLimits
   readonly #onRefused: (reason: string) => void
   readonly #open = new Set<Socket>()
   readonly #ofAddress = new Map<string, number>()
 
-  /** `onRefused` is given why a connection was closed as soon as it was accepted. */
+  /** `onRefused` gets the reason why a connection was closed as soon as it was accepted. */
   constructor(limits: ConnectionLimits, onRefused: (reason: string) => void) {
     this.#limits = limits
     this.#onRefused = onRefused
   }
 
-  /** Watches over the connections of a server. */
+  /** Tracks the connections of a server, and closes those past the bounds. */
   watch(server: Server): void {
     handleSocketErrors(server)
     server.on('connection', (socket: Socket) => {
       const { remoteAddress = '' } = socket
       const source = this.#limits.isProxy(remoteAddress) ? undefined : sourceOf(remoteAddress)
       const reason = this.#tooMany(source)
-      if (reason === undefined) this.#hold(socket, source)
+      if (reason === undefined) this.#track(socket, source)
       else {
-        socket.destroy() // Without an answer: nothing is known of this caller, not even that it speaks HTTP.
+        socket.destroy() // Without an answer: this caller may not even speak HTTP.
         this.#onRefused(reason)
       }
     })
@@ -52,7 +60,7 @@ export class Connections {
     return undefined
   }
 
-  #hold(socket: Socket, source: string | undefined): void {
+  #track(socket: Socket, source: string | undefined): void {
     this.#open.add(socket)
     if (source !== undefined) this.#ofAddress.set(source, this.#countOf(source) + 1)
     socket.once('close', () => {
@@ -69,7 +77,9 @@ export class Connections {
   }
 }
 
-/** What one caller is known by: an IPv4 address, in either form, or the first 64 bits of an IPv6 one. */
+/**
+ * What identifies a caller: an IPv4 address, in either form, or the first 64 bits of an IPv6 one.
+ */
 export function sourceOf(address: string): string {
   const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? []
   if (mapped !== undefined || !isIPv6(address)) return mapped ?? address

@@ -16,7 +16,7 @@ const authority = await openAuthority(dir, 'authority')
 const { cert, key } = await authority.issue('ingress')
 afterAll(() => rm(dir, { recursive: true }))
 
-/** A good order as it goes over the wire. */
+/** The bytes of a valid order. */
 function order(...more: string[]): string {
   const body = JSON.stringify(aPlaceOrder())
   const signed = Object.entries(signedHeaders({ body })).map(([name, value]) => `${name}: ${value}`)
@@ -27,22 +27,22 @@ const chunked = (target: string) =>
   `POST ${target} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`
 
 /**
- * What comes back for these bytes of a caller that then closes its half or not. Orders among them are held in flight until
- * the server has seen what comes after them.
+ * Sends bytes, closes the caller's half or not, and returns what comes back. Orders among the bytes
+ * stay in flight until the server has received what comes after them.
  */
 async function send(bytes: string, { ends = false, tls = false } = {}): Promise<string> {
-  const seen = Promise.withResolvers<void>()
+  const received = Promise.withResolvers<void>()
   const app = testServer({
     ...(tls ? { tls: { cert, key } } : {}),
     use: {
       ...testUse,
       intake: {
         accept: (incoming, signal) =>
-          seen.promise.then(() => testUse.intake.accept(incoming, signal)),
+          received.promise.then(() => testUse.intake.accept(incoming, signal)),
       },
     },
   })
-  const release = () => seen.resolve()
+  const release = () => received.resolve()
   app.server.on('clientError', release).on('connect', release)
   app.server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
     socket.once('end', release)
@@ -61,7 +61,7 @@ async function send(bytes: string, { ends = false, tls = false } = {}): Promise<
   }
 }
 
-/** The answers of a case: each its code, and its target if that is not the order's. */
+/** The expected answers: each its code, and its target if that is not the order's. */
 type Answers = readonly (readonly [code: string, target?: string])[]
 const expectAnswers = (bytes: string, answers: Answers) =>
   expect(answerCodesIn(bytes, ...answers.map(([, target = path]) => target))).toEqual(
@@ -73,16 +73,16 @@ const noMethod = ['METHOD_NOT_SUPPORTED', '/'] as const
 const illegal = ['PARAM_ILLEGAL', '/'] as const
 const unfinished = ['UNKNOWN_EXCEPTION', '/'] as const
 
-describe('an order in flight is answered first, whatever comes after it', () => {
+describe('an order in flight is answered before what comes after it', () => {
   test.each<[string, string, string, Answers]>([
     ['a byte after its Connection: close', order('Connection: close'), 'x', [placed]],
-    ['a method nobody knows', order(), 'FROB / HTTP/1.1\r\n\r\n', [placed, noMethod]],
+    ['an unknown method', order(), 'FROB / HTTP/1.1\r\n\r\n', [placed, noMethod]],
     ['CONNECT', order(), 'CONNECT a:1 HTTP/1.1\r\n\r\n', [placed, noMethod]],
     ['the preface of HTTP/2', order(), 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [placed, illegal]],
     ['a byte more than its length', order(), '}', [placed, noMethod]],
-    ['a header that is none', order(), 'POST /x HTTP/1.1\r\nno header\r\n\r\n', [placed, illegal]],
+    ['an invalid header', order(), 'POST /x HTTP/1.1\r\nno header\r\n\r\n', [placed, illegal]],
     ['a broken chunk', order(), chunked(path), [placed, ['PARAM_ILLEGAL']]],
-    ['a body nobody reads', order(), chunked('/x'), [placed, ['NO_INTERFACE_DEF', '/x']]],
+    ['a body that is not read', order(), chunked('/x'), [placed, ['NO_INTERFACE_DEF', '/x']]],
     [
       'a header without end',
       order(),
@@ -104,11 +104,11 @@ describe.each([
     ['after three orders gets three', order() + order() + order(), [placed, placed, placed]],
     ['in the middle of one is answered U', order().slice(0, -9), [['UNKNOWN_EXCEPTION']]],
     ['in the middle of the next is answered U', `${order()}POST`, [placed, unfinished]],
-    ['after what is no target is answered', 'GET /\u0080 HTTP/1.1\r\n\r\n', [illegal]],
-    ['after what is no method is answered', 'FROB / HTTP/1.1\r\n\r\n', [noMethod]],
+    ['after an invalid target is answered', 'GET /\u0080 HTTP/1.1\r\n\r\n', [illegal]],
+    ['after an invalid method is answered', 'FROB / HTTP/1.1\r\n\r\n', [noMethod]],
     ['after CONNECT is answered', 'CONNECT a:1 HTTP/1.1\r\n\r\n', [noMethod]],
     ['after an order and a byte gets both', `${order()}\0`, [placed, noMethod]],
-    ['without a word gets none', '', []],
+    ['without sending anything gets none', '', []],
   ])('%s', async (_when, bytes, answers) => {
     expectAnswers(await send(bytes, { ends: true, tls }), answers)
   })

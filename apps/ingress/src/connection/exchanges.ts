@@ -1,22 +1,28 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** How long (ms) a connection that we have ended is still read: its caller may have more to send than we want. */
+/**
+ * How long (ms) a connection is still read after we have ended it: its caller may still be sending.
+ */
 const LINGER_MS = 1_000
 
-/** Requests of one connection that are worked on at a time. Whoever waits for its answers has one. */
-const AT_WORK_MAX = 32
-
 /**
- * With more at work the connection is not read any further. What was read by then is 128 KiB at most, and a signed request has more
- * than 512 bytes: with more than this in flight they are not requests of a client, and each costs us a hundred times
- * its bytes. The connection is closed.
+ * Requests of one connection that are handled at a time. A caller that waits for each answer has
+ * one.
  */
-const IN_FLIGHT_MAX = AT_WORK_MAX + 256
+const HANDLED_MAX = 32
 
 /**
- * What is in flight on one connection. Node answers the requests it could read in order. What leaves HTTP (a `CONNECT`, bytes
- * that are no request) comes after all of them and ends the connection.
+ * With more requests being handled, the connection is paused. What was read by then is 128 KiB at
+ * most, and a signed request has more than 512 bytes: past this number in flight they are not
+ * requests of a client, and each costs us a hundred times its bytes, so the connection is closed.
+ */
+const IN_FLIGHT_MAX = HANDLED_MAX + 256
+
+/**
+ * The requests in flight on one connection. Node answers the requests it can parse, in order. What
+ * leaves HTTP (a `CONNECT`, bytes that are not a request) is answered after all of them and ends
+ * the connection.
  */
 class Exchange {
   readonly #socket: Duplex
@@ -28,15 +34,17 @@ class Exchange {
 
   constructor(socket: Duplex) {
     this.#socket = socket
-    // Node reads on after every request that came whole, whoever paused it.
+    // Node resumes reading after every complete request, even if we paused the socket.
     socket.on('resume', () => {
       if (this.#waiting.length > 0) socket.pause()
     })
   }
 
-  /** Counts a request until its answer has left, and has it handled: now, or when others have left. */
+  /**
+   * Counts a request until its answer has been sent, and handles it: now, or after others are done.
+   */
   begin(response: ServerResponse, handle: () => void): void {
-    if (this.#ending || this.#socket.destroyed) return // Nobody would read an answer.
+    if (this.#ending || this.#socket.destroyed) return // An answer would reach nobody.
     if (this.#inFlight.size >= IN_FLIGHT_MAX) {
       this.#socket.destroy()
       return
@@ -44,7 +52,7 @@ class Exchange {
     this.#last = response
     this.#inFlight.add(response)
     response.once('close', () => this.#left(response))
-    if (this.#inFlight.size <= AT_WORK_MAX) handle()
+    if (this.#inFlight.size <= HANDLED_MAX) handle()
     else {
       this.#socket.pause()
       this.#waiting.push(handle)
@@ -61,26 +69,28 @@ class Exchange {
   }
 
   /**
-   * Ends the connection once every request that came whole is answered, with an answer to what came after them. `answer` is given
-   * the last request that began: what came after it is broken, or its own body.
+   * Ends the connection once every complete request is answered, with an answer to the bytes after
+   * them. `answer` gets the last request that began: the bytes are broken, or belong to its body.
    */
   async end(answer: (last: IncomingMessage | undefined) => Promise<Buffer>): Promise<void> {
     if (this.#ending || !this.#socket.writable) return
     this.#ending = true
     const broken = this.#last?.req.complete === false ? this.#last : undefined
-    // Node knows of no answer to come: when the caller closes its half, it would close ours.
+    // Node does not expect an answer here: when the caller closes its half, it would close ours.
     this.#socket.removeAllListeners('end')
-    this.#socket.resume() // What is still sent is read and thrown away: closing over it would reset the connection.
+    // Whatever is still sent is read and discarded: closing with unread bytes resets the
+    // connection.
+    this.#socket.resume()
     await this.#answered()
     if (!this.#socket.writable) return
     const bytes = await answer(this.#last?.req)
-    // A request whose body is broken may have been answered for its headers: one request, one answer.
+    // A request with a broken body may have been answered by its headers: one request, one answer.
     this.#socket.end(broken?.writableEnded ? undefined : bytes)
     const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS)
     this.#socket.once('close', () => clearTimeout(timer))
   }
 
-  /** Whether nothing is in flight but a request whose body did not come whole. */
+  /** Whether nothing is in flight except a request with an incomplete body. */
   #isDrained(): boolean {
     return [...this.#inFlight].every(({ req }) => !req.complete)
   }
@@ -94,18 +104,21 @@ class Exchange {
   }
 }
 
-/** What is in flight on each connection of a server. */
+/** The requests in flight on each connection of a server. */
 export class Exchanges {
   readonly #of = new WeakMap<Duplex, Exchange>()
 
-  /** A listener that hands on the requests of connections that are not ending, so many of each at a time. */
+  /**
+   * Wraps a handler: it gets requests only of connections that are not ending, and only so many of
+   * each connection at a time.
+   */
   counted =
     (handler: RequestListener): RequestListener =>
     (request: IncomingMessage, response: ServerResponse) => {
       this.#exchange(request.socket).begin(response, () => handler(request, response))
     }
 
-  /** As `Exchange.end`; a connection whose answer cannot be made is closed. */
+  /** As `Exchange.end`; if the answer cannot be made, the connection is closed. */
   end(socket: Duplex, answer: (last: IncomingMessage | undefined) => Promise<Buffer>): void {
     this.#exchange(socket)
       .end(answer)

@@ -6,7 +6,7 @@ const quiet = { info: () => {}, debug: () => {} }
 const answered = { endpoint: 'place', paymentId: undefined, reason: 'no', seconds: 0.001 } as const
 const bad = { ...answered, code: 'INVALID_SIGNATURE', verified: false }
 
-test('a bad signature is the client’s own where it has called from with a good one', async () => {
+test('a bad signature counts as the client’s own from an address it has used', async () => {
   const metrics = openMetrics('ingress')
   const count = observeAnswers(metrics, quiet)
   const from = (address: string) => ({ clientId: 'C-1', address: () => address })

@@ -1,22 +1,28 @@
-/** As many pairs of client and address are remembered; the one that called the longest ago is forgotten first. */
+/**
+ * Pairs of client and address that are remembered; past this the one seen the longest ago is
+ * dropped.
+ */
 const PAIRS_MAX = 10_000
 
-/** A client's address is looked at once in so many ms: it changes rarely, and finding it out costs more than a comparison. */
-const LOOK_MS = 100
+/**
+ * A client's address is recorded once in this time (ms): it changes rarely, and parsing it costs
+ * more than comparing.
+ */
+const RECORD_MS = 100
 
 /**
- * From where each client has called with a good signature. A bad signature from there is the client's own; from elsewhere,
- * anybody may have written the client's name on it.
+ * The addresses from which each client has called with a good signature. A bad signature from there
+ * is the client's own; from elsewhere, anybody may have used the client's name.
  */
 export class KnownSources {
   readonly #pairs = new Set<string>()
-  readonly #lookedAt = new Map<string, number>()
+  readonly #recordedAt = new Map<string, number>()
 
-  /** The client called from there, verified. */
+  /** Records that a verified request of the client came from this address. */
   remember(clientId: string, address: () => string): void {
     const now = performance.now()
-    if (now - (this.#lookedAt.get(clientId) ?? Number.NEGATIVE_INFINITY) < LOOK_MS) return
-    this.#lookedAt.set(clientId, now)
+    if (now - (this.#recordedAt.get(clientId) ?? Number.NEGATIVE_INFINITY) < RECORD_MS) return
+    this.#recordedAt.set(clientId, now)
     const pair = `${clientId} ${address()}`
     this.#pairs.delete(pair)
     this.#pairs.add(pair)

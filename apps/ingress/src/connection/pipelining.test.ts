@@ -9,7 +9,7 @@ import { Admission } from '../admission.ts'
 const apps: ReturnType<typeof testServer>[] = []
 afterEach(() => Promise.all(apps.splice(0).map((app) => app.close())))
 
-/** A server that counts the orders it holds, and the most it held at once, until `release`. */
+/** A server that holds orders until `release`, and counts how many it holds now and at most. */
 async function listen() {
   const released = Promise.withResolvers<void>()
   const held = { now: 0, most: 0 }
@@ -41,7 +41,7 @@ const orders = (count: number): string => {
   return `${head}\r\n\r\n${body}`.repeat(count)
 }
 
-test('orders sent ahead on one connection are all answered, 32 at a time', async () => {
+test('pipelined orders are all answered, 32 at a time', async () => {
   const { socket, held, release } = await listen()
   const answered = text(socket)
   socket.end(orders(300))
@@ -53,7 +53,7 @@ test('orders sent ahead on one connection are all answered, 32 at a time', async
 
 test('a connection with thousands of requests in one packet is closed', async () => {
   const { socket } = await listen()
-  socket.on('error', () => {}) // It is reset: what it sent was not read.
+  socket.on('error', () => {}) // It is reset, since not all it sent was read.
   const closed = new Promise((resolve) => socket.once('close', resolve))
   socket.resume()
   socket.write('GET / HTTP/1.1\r\n\r\n'.repeat(100_000))

@@ -12,7 +12,7 @@ const app = testServer({ onAnswer: (answer) => answered.push(answer) })
 const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
 afterAll(() => app.close())
 
-/** What comes back for bytes, until the other end closes. */
+/** Returns what comes back for bytes until the other end closes. */
 async function send(bytes: string): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port: Number(port) })
   socket.write(bytes)
@@ -21,7 +21,7 @@ async function send(bytes: string): Promise<string> {
 
 test.each([
   [
-    'a method nobody knows',
+    'an unknown method',
     'FROB /place HTTP/1.1\r\n\r\n',
     '/place',
     'METHOD_NOT_SUPPORTED',
@@ -35,7 +35,7 @@ test.each([
     'CONNECT',
   ],
   [
-    'a header that is none',
+    'an invalid header',
     'POST /place HTTP/1.1\r\nno header\r\n\r\n',
     '/place',
     'PARAM_ILLEGAL',
@@ -48,20 +48,21 @@ test.each([
     'PARAM_ILLEGAL',
     'HPE_HEADER_OVERFLOW',
   ],
-])(
-  '%s is answered and signed all the same, and counted',
-  async (_what, bytes, target, code, reason) => {
-    expect(answerCodesIn(await send(bytes), target)).toEqual([code])
-    expect(answered.at(-1)).toMatchObject({ endpoint: 'none', code, reason })
-  },
-)
+])('%s is answered, signed and counted', async (_what, bytes, target, code, reason) => {
+  expect(answerCodesIn(await send(bytes), target)).toEqual([code])
+  expect(answered.at(-1)).toMatchObject({ endpoint: 'none', code, reason })
+})
 
-test('what is signed of a target in absolute form is its path and query', async () => {
+test('of a target in absolute form, path and query are signed', async () => {
   const target = `${path}?a=1`
   const lines = Object.entries(signedHeaders({ target, body })).map(
     ([name, value]) => `${name}: ${value}`,
   )
-  const head = `POST http://pay.example${target} HTTP/1.1\r\nConnection: close\r\nContent-Length: ${body.length}`
+  const head = [
+    `POST http://pay.example${target} HTTP/1.1`,
+    'Connection: close',
+    `Content-Length: ${body.length}`,
+  ].join('\r\n')
   expect(
     answerCodesIn(await send(`${head}\r\n${lines.join('\r\n')}\r\n\r\n${body}`), target),
   ).toEqual(['SUCCESS'])
@@ -82,7 +83,7 @@ test.each([
   ).toEqual([code])
 })
 
-test('a connection serves on after a body that nobody read', async () => {
+test('a connection stays usable after a body that was not read', async () => {
   const unread = 'x'.repeat(100_000)
   const head = 'POST /nowhere HTTP/1.1\r\nContent-Type: application/json\r\n'
   const first = `${head}Content-Length: ${unread.length}\r\n\r\n${unread}`

@@ -10,20 +10,26 @@ import type { Connections } from './connections.ts'
 import { Exchanges } from './exchanges.ts'
 import type { TlsOptions } from './tls.ts'
 
-// Alipay+ sends an order in one piece, in milliseconds; who takes longer holds a connection and sends nothing. But what
-// has come may be unread since we could not run ourselves: no caller is still there after so long (Alipay+ gives up after 8 s).
+// Alipay+ sends an order in one piece, within milliseconds; a caller that takes longer only holds a
+// connection. But a request that has arrived may be unread because we could not run: after this
+// time no caller is still waiting (Alipay+ gives up after 8 s).
 const HEADERS_MS_MAX = 10_000
 const REQUEST_MS_MAX = 15_000
 const HANDSHAKE_MS_MAX = 10_000
-/** An answer is there after 5 s at most; a caller that does not read it for so long (ms) never will. */
+/**
+ * An answer is sent after 5 s at most; a caller that has not read it for this long (ms) never will.
+ */
 const STUCK_MS_MAX = 30_000
-/** How often Node looks for connections past these times, in ms. */
+/** How often Node checks connections against these timeouts, in ms. */
 const CHECK_MS = 1_000
 
-/** Longer than a load balancer keeps a connection idle (60 s are usual), so that it is never we who close under it. */
+/**
+ * Longer than a load balancer keeps an idle connection (usually 60 s), so that we never close one
+ * that it is about to use.
+ */
 const KEEP_ALIVE_MS = 75_000
 
-/** All header lines together, in bytes; a signature of 4096 bits, percent-encoded, is below 2 KiB. */
+/** All header lines together, in bytes; a percent-encoded signature of 4096 bits is below 2 KiB. */
 const HEADER_BYTES_MAX = 16_384
 
 export type ListenerDeps = {
@@ -32,14 +38,14 @@ export type ListenerDeps = {
   /** How long an answer may take, in ms. */
   waitMs: number
   tls: TlsOptions | undefined
-  /** Told of an answer to what is no HTTP, and why it is none. */
+  /** Notified of an answer to bytes that are not HTTP, and why they are not. */
   onNonHttp: (code: ResultCode, reason: string) => void
-  /** Told why a caller and we did not come to speak TLS. */
+  /** Notified of a failed TLS handshake. */
   onTlsError: (error: Error) => void
 }
 
-/** How long a connection may take for what, in ms. */
-export const times = {
+/** Time limits of a connection, in ms. */
+export const timeouts = {
   handshakeTimeout: HANDSHAKE_MS_MAX,
   headersTimeout: HEADERS_MS_MAX,
   requestTimeout: REQUEST_MS_MAX,
@@ -52,34 +58,39 @@ const options = {
   requireHostHeader: false,
   noDelay: true,
   allowHalfOpen: true,
-  shouldUpgradeCallback: () => false, // A request that offers another protocol is one all the same, and answered as one.
+  // An offer to upgrade is ignored: it is answered as a plain request.
+  shouldUpgradeCallback: () => false,
 }
 
-/** The server Fastify listens on, with every time-out said. What is no HTTP is answered too, in the protocol's words. */
+/**
+ * The server that Fastify listens on, with every time-out set. What is not HTTP is answered too, in
+ * the protocol's words.
+ */
 export function createListener(
   handler: RequestListener,
   deps: ListenerDeps,
-  bounds: typeof times = times,
+  limits: typeof timeouts = timeouts,
 ): Server {
   const { tls, connections, onTlsError } = deps
   const exchanges = new Exchanges()
   const counted = exchanges.counted(handler)
   const server = tls
-    ? https.createServer({ ...options, ...bounds, ...mutual(tls) }, counted)
-    : http.createServer({ ...options, ...bounds }, counted)
-  // Whoever has said all and closes its half still gets its answer. Node has no option for this, only the property.
+    ? https.createServer({ ...options, ...limits, ...mutual(tls) }, counted)
+    : http.createServer({ ...options, ...limits }, counted)
+  // A caller that closes its half after a request still gets its answer. Node has no option for
+  // this, only the property.
   Object.assign(server, { httpAllowHalfOpen: true })
   server.timeout = STUCK_MS_MAX
   connections.watch(server)
   server.on('checkExpectation', counted)
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    exchanges.end(socket, () => answerRaw('/', 'METHOD_NOT_SUPPORTED', 'CONNECT', deps))
+    exchanges.end(socket, () => nonHttpAnswer('/', 'METHOD_NOT_SUPPORTED', 'CONNECT', deps))
   })
   server.on('clientError', (error: ClientError, socket: Duplex) => {
     const { code, rawPacket } = error
     if (code === 'ECONNRESET' || isSilent(error, socket)) socket.destroy()
     exchanges.end(socket, (last) =>
-      answerRaw(targetOf(rawPacket, last), codeOf(code), code ?? 'it is no HTTP', deps),
+      nonHttpAnswer(targetOf(rawPacket, last), codeOf(code), code ?? 'it is not HTTP', deps),
     )
   })
   server.on('tlsClientError', (error: Error, socket: Duplex) => {
@@ -91,17 +102,20 @@ export function createListener(
 
 type ClientError = NodeJS.ErrnoException & { rawPacket?: Buffer }
 
-/** Whether a connection is closed for its time, and has sent nothing that an answer could be for. */
+/** Whether a connection timed out without having sent anything that could be answered. */
 const isSilent = (error: ClientError, socket: Duplex): boolean =>
   error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket instanceof Socket && socket.bytesRead === 0
 
-/** What did not come whole may be the start of a good order, or of the repeat of one: nothing final is said of it. */
+/**
+ * An incomplete request may be the start of a valid order or of its repeat: its answer is not
+ * final.
+ */
 const unfinished: readonly (string | undefined)[] = [
   'ERR_HTTP_REQUEST_TIMEOUT',
   'HPE_INVALID_EOF_STATE',
 ]
 
-/** What is wrong with what is no HTTP. */
+/** The result code for bytes that are not HTTP. */
 function codeOf(code: string | undefined): ResultCode {
   if (code === 'HPE_INVALID_METHOD') return 'METHOD_NOT_SUPPORTED'
   return unfinished.includes(code) ? 'UNKNOWN_EXCEPTION' : 'PARAM_ILLEGAL'
@@ -113,14 +127,21 @@ function mutual({ cert, key, ca }: TlsOptions): https.ServerOptions {
     : { cert, key, ca, requestCert: true, rejectUnauthorized: true }
 }
 
-/** Turns of the event loop in which what was sent is still read, at most: more connections than the kernel keeps for us. */
+/**
+ * The event loop turns in which connections are still accepted and read, at most: more than the
+ * kernel queues connections.
+ */
 const TURNS_MAX = 10_000
-/** With so many turns in a row that brought no connection, there is none, and what the last ones sent has been read. */
+/**
+ * After this many turns in a row without a new connection there is none, and what the last ones
+ * sent has been read.
+ */
 const QUIET_TURNS = 3
 
 /**
- * Accepts what has connected and reads what it has sent, so that no connection is taken for idle that has a request on it.
- * One turn of the event loop may accept as little as one connection, and only the next one reads from it (chaos, seed 108).
+ * Accepts the connections that are queued and reads what they have sent, so that none with a
+ * request counts as idle. One turn of the event loop may accept as little as one connection, and
+ * only the next one reads from it (chaos, seed 108).
  */
 export async function readAllSent(server: Server): Promise<void> {
   let quiet = 0
@@ -135,8 +156,11 @@ export async function readAllSent(server: Server): Promise<void> {
   server.off('connection', accepted)
 }
 
-/** The answer to what is no HTTP, as it goes over the wire. The connection ends with it: nothing after it can be trusted. */
-async function answerRaw(
+/**
+ * The bytes of the answer to what is not HTTP. The connection ends with it: nothing after it can be
+ * trusted.
+ */
+async function nonHttpAnswer(
   target: string,
   code: ResultCode,
   reason: string,
@@ -158,7 +182,10 @@ async function answerRaw(
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body])
 }
 
-/** The target of what is broken, as far as one can be seen: a packet may hold the end of a request that was good. */
+/**
+ * The target of a broken request, as far as it is known: the packet may hold the end of a valid
+ * request.
+ */
 function targetOf(packet: Buffer | undefined, last: IncomingMessage | undefined): string {
   if (last !== undefined) return (last.complete ? undefined : last.url) ?? '/'
   return /^\S+ ([^ \r\n]+)/.exec(packet?.toString('latin1') ?? '')?.[1] ?? '/'

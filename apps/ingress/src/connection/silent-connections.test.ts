@@ -10,16 +10,16 @@ import { openAuthority } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { signerOf } from '../../test/test-server.ts'
 import { Connections } from './connections.ts'
-import { createListener, times } from './raw-server.ts'
+import { createListener, timeouts } from './raw-server.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-silence-'))
 const authority = await openAuthority(dir, 'authority')
 const { cert, key } = await authority.issue('ingress')
 afterAll(() => rm(dir, { recursive: true }))
 
-/** As in production, but for the time that each takes. */
+/** As in production, except for shorter timeouts. */
 const short = {
-  ...times,
+  ...timeouts,
   handshakeTimeout: 100,
   headersTimeout: 100,
   requestTimeout: 100,
@@ -47,32 +47,32 @@ const portOf = (server: Server) => (server.address() as AddressInfo).port
 const bare = (server: Server) => connect(portOf(server), '127.0.0.1')
 const overTls = () => connectTls({ host: '127.0.0.1', port: portOf(secure), ca: authority.cert })
 
-/** A TLS record that says it has 200 bytes, and has five. */
+/** A TLS record whose length is 200 bytes, of which five are sent. */
 const halfHello = Buffer.from('16030100c80100', 'hex')
 const order = 'POST /aps/api/v1/payments/placeOrder HTTP/1.1\r\nContent-Length: 9\r\n'
 
-const ways: [string, Server, () => Socket][] = [
+const transports: [string, Server, () => Socket][] = [
   ['TCP', plain, () => bare(plain)],
   ['TLS', secure, overTls],
   ['TCP where TLS is spoken', secure, () => bare(secure)],
 ]
-describe.each(ways)('a connection over %s is closed in time', (over, server, open) => {
+describe.each(transports)('a connection over %s is closed in time', (over, server, open) => {
   test.each<[string, string | Buffer, string]>([
-    ['says nothing', '', ''],
+    ['sends nothing', '', ''],
     ['stops in a handshake', halfHello, 'METHOD_NOT_SUPPORTED'],
     ['stops in the headers', order, 'UNKNOWN_EXCEPTION'],
     ['stops in the body', `${order}\r\n{`, 'UNKNOWN_EXCEPTION'],
   ])('when its caller %s', async (_what, bytes, code) => {
     const socket = open()
-    let said = ''
+    let received = ''
     socket.on('data', (chunk) => {
-      said += chunk
+      received += chunk
     })
-    socket.on('error', () => {}) // It may be reset: then it is closed as well.
+    socket.on('error', () => {}) // A reset closes it, too.
     const closed = new Promise((resolve) => socket.once('close', resolve))
     socket.write(bytes)
     await closed
-    const answered = /"resultCode":"(\w+)"/.exec(said)?.[1] ?? ''
+    const answered = /"resultCode":"(\w+)"/.exec(received)?.[1] ?? ''
     expect(answered).toBe(over === 'TCP where TLS is spoken' ? '' : code)
     await expect
       .poll(() => promisify(server.getConnections.bind(server))(), { timeout: 10_000 })
@@ -80,7 +80,7 @@ describe.each(ways)('a connection over %s is closed in time', (over, server, ope
   })
 })
 
-test('a caller that never closes its own half loses the connection all the same', async () => {
+test('a connection is closed even if its caller never closes its own half', async () => {
   const socket = connect({ port: portOf(secure), host: '127.0.0.1', allowHalfOpen: true })
   socket.on('error', () => {})
   socket.resume()

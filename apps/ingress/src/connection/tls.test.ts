@@ -11,7 +11,7 @@ import { liveTls } from './tls.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-tls-'))
 const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]
-// With an RSA key a cipher without forward secrecy would fit.
+// An RSA key would allow ciphers without forward secrecy.
 const rsa = ['-newkey', 'rsa:2048', '-nodes', '-keyout', keyFile, '-out', certFile]
 execFileSync('openssl', ['req', '-x509', '-subj', '/CN=ours', ...rsa], { stdio: 'ignore' })
 const files = { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile, TLS_CLIENT_CA_FILE: undefined }
@@ -28,7 +28,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true })
 })
 
-/** What a caller that offers no more than this agrees on with us; undefined if on nothing. */
+/** The version that a caller with this offer agrees on with us; undefined if none. */
 async function agreed(offer: ConnectionOptions): Promise<string | null | undefined> {
   const { port } = server.address() as AddressInfo
   const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...offer })
@@ -49,16 +49,16 @@ const only = (ciphers: string) => ({ maxVersion: 'TLSv1.2', ciphers }) as const
 
 describe.each([
   ['at its start', async () => {}],
-  ['once its files were read again', () => tls.reload()],
+  ['after its files were read again', () => tls.reload()],
 ])('an ingress, %s', (_when, before) => {
   test.each<[string, ConnectionOptions, string | undefined]>([
     ['TLS 1.3', {}, 'TLSv1.3'],
-    ['TLS 1.2 with new keys', only('ECDHE-RSA-AES256-GCM-SHA384'), 'TLSv1.2'],
-    ['TLS 1.2 without them', only('AES128-GCM-SHA256:AES256-GCM-SHA384'), undefined],
+    ['TLS 1.2 with forward secrecy', only('ECDHE-RSA-AES256-GCM-SHA384'), 'TLSv1.2'],
+    ['TLS 1.2 without forward secrecy', only('AES128-GCM-SHA256:AES256-GCM-SHA384'), undefined],
     ['TLS 1.2 with SHA-1', only('ECDHE-RSA-AES128-SHA:AES128-SHA'), undefined],
     ['TLS 1.1', { ...old, maxVersion: 'TLSv1.1' }, undefined],
     ['TLS 1.0', { ...old, maxVersion: 'TLSv1' }, undefined],
-  ])('offered %s agrees on %s', async (_what, offer, version) => {
+  ])('that is offered %s agrees on %s', async (_what, offer, version) => {
     await before()
     expect(await agreed(offer)).toBe(version)
   })

@@ -6,10 +6,12 @@ import { readAnyPrivateKey, readCertificates } from '@placeorder/protocol'
 import type { IngressEnvironment } from '../config.ts'
 import { readKeyFile } from '../read-key-file.ts'
 
-/** What makes the listener an HTTPS one, in PEM. With `ca`, callers need a certificate signed by it. */
+/** The options of an HTTPS listener, in PEM. With `ca`, callers need a certificate signed by it. */
 export type TlsOptions = Partial<typeof secure> & { cert: string; key: string; ca?: string }
 
-/** TLS 1.2 or later, with keys that are new for each connection: who learns the certificate's key later reads nothing of before. */
+/**
+ * TLS 1.2 or later with forward secrecy: a leaked certificate key does not decrypt earlier traffic.
+ */
 const secure = {
   minVersion: 'TLSv1.2',
   ciphers: [
@@ -20,7 +22,7 @@ const secure = {
   ].join(':'),
 } as const
 
-/** The files an operator names, if any; the first two go together. */
+/** The files that an operator names, if any; the first two go together. */
 export type TlsEnvironment = Pick<
   IngressEnvironment,
   'TLS_CERT_FILE' | 'TLS_KEY_FILE' | 'TLS_CLIENT_CA_FILE'
@@ -30,18 +32,20 @@ type TlsFiles = { certFile: string; keyFile: string; clientCaFile: string | unde
 /** Certificates that are read again when their files change. */
 export type LiveTls = {
   readonly current: TlsOptions
-  /** Gives this server every new version; connections that are open keep what they were opened with. */
+  /**
+   * Applies every new version to this server; open connections keep the one they were opened with.
+   */
   renew: (server: Server) => void
   reload: () => Promise<void>
   close: () => void
 }
 
 /**
- * Reads certificates and key, and reads them again when one of the files changes; undefined where none are named.
- * Certificate and key change one after the other: until they fit together again, those before stay in force, and
- * `onFault` is told.
+ * Reads certificates and key, and reads them again when a file changes; undefined if none are
+ * named. Certificate and key change one after the other: until they match again, the previous ones
+ * stay in force and `onFault` is notified.
  *
- * @throws ConfigFault when one cannot be read, or they do not fit together
+ * @throws ConfigFault when one cannot be read, or they do not match
  */
 export async function liveTls(
   {

@@ -17,18 +17,19 @@ const examplesOf = (
   content: { 'application/json': { examples: Record<string, { value: unknown }> } } | undefined,
 ) => Object.values(content?.['application/json'].examples ?? {}).map(({ value }) => value)
 
-test('the published document is the one the schemas give: npm run openapi writes it', async () => {
+test('the published document is up to date (npm run openapi writes it)', async () => {
   expect(await readFile(publishedFile, 'utf8')).toBe(published())
 })
 
-test('the linter finds nothing to say against it', async () => {
+test('the linter reports no problem', async () => {
   const config = await createConfig({
     extends: ['recommended-strict'],
     rules: {
       'no-invalid-media-type-examples': 'error',
       'no-invalid-parameter-examples': 'error',
       'no-invalid-schema-examples': 'error',
-      'operation-4xx-response': 'off', // Every answer is HTTP 200: callers take any other status for a lost connection.
+      // Every answer is HTTP 200: callers treat any other status as a lost connection.
+      'operation-4xx-response': 'off',
     },
   })
   const problems = await lint({ ref: publishedFile, config })
@@ -39,14 +40,14 @@ test('the linter finds nothing to say against it', async () => {
   ).toEqual([])
 })
 
-test('every request it shows is one we accept', () => {
+test('every request in its examples is accepted', () => {
   for (const order of examplesOf(place?.requestBody.content))
     expect(parseBody(PlaceOrderRequest, Buffer.from(JSON.stringify(order)))).toEqual(order)
   for (const inquiry of examplesOf(inquire?.requestBody.content))
     expect(parseBody(InquiryOrderRequest, Buffer.from(JSON.stringify(inquiry)))).toEqual(inquiry)
 })
 
-test('all 27 result codes are shown, each with its own answer', () => {
+test('each of the 27 result codes has an example answer', () => {
   const answers = examplesOf(place?.responses['200'].content).map((value) =>
     PlaceOrderAnswer.parse(value),
   )

@@ -24,7 +24,7 @@ import { requestHeaders, responseHeaders, security } from './headers.ts'
 
 export type Paths = { placeOrder: string; inquireOrder: string }
 
-/** By these names the document's schemas refer to each other. */
+/** The names by which the document's schemas refer to each other. */
 const schemas = {
   PlaceOrderRequest,
   PlaceOrderAnswer,
@@ -39,7 +39,9 @@ const schemas = {
   Env,
 }
 
-/** An order that passes with the sample directory: what `npm start` places, without what is optional. */
+/**
+ * An order that the sample directory lets pass: what `npm start` places, without optional fields.
+ */
 const order: PlaceOrderRequest = {
   acquirerId: '1020000000000000001',
   pspId: '1020000000000000001',
@@ -67,7 +69,7 @@ const { acquirerId, pspId, paymentId } = order
 const paymentRequestId = '0196f0a0-5a4e-7c1e-9d5e-5a7c3b1f2d10'
 const claimedAt = Date.parse('2026-03-01T08:00:00.120Z')
 
-/** The order's own state in the examples of an inquiry. */
+/** The answer to an inquiry about the order, for the examples. */
 const stateOf = (outcome: ResultCode | undefined) =>
   inquiryAnswer({
     paymentId,
@@ -95,10 +97,10 @@ const inquiryAnswers: Record<string, Example> = {
     summary: `the order is not decided yet, at ${formatTime(claimedAt)}`,
     value: stateOf(undefined),
   },
-  unknown: { summary: 'this caller has no such order', value: orderNotExist },
+  unknown: { summary: 'this client has no such order', value: orderNotExist },
 }
 
-/** What this ingress answers, as OpenAPI 3.1, from the very schemas it parses with. */
+/** The API of this ingress as OpenAPI 3.1, generated from the schemas it parses with. */
 export function openApiDocument(paths: Paths) {
   return {
     openapi: '3.1.1',
@@ -112,20 +114,20 @@ export function openApiDocument(paths: Paths) {
     security: [{ [security.name]: [] }],
     paths: {
       [paths.placeOrder]: {
-        post: operation('placeOrder', placing, 'PlaceOrder', {
-          asked: {
-            sameCurrency: { summary: 'settled in the currency that is paid in', value: order },
+        post: operation('placeOrder', placeOrder, 'PlaceOrder', {
+          requests: {
+            sameCurrency: { summary: 'settled in the currency of the payment', value: order },
             exchanged: { summary: 'settled in another currency', value: exchanged },
           },
-          answered: placeAnswers,
+          answers: placeAnswers,
         }),
       },
       [paths.inquireOrder]: {
-        post: operation('inquiryOrder', inquiring, 'InquiryOrder', {
-          asked: {
+        post: operation('inquiryOrder', inquiryOrder, 'InquiryOrder', {
+          requests: {
             anOrder: { summary: 'the order above', value: { acquirerId, pspId, paymentId } },
           },
-          answered: inquiryAnswers,
+          answers: inquiryAnswers,
         }),
       },
     },
@@ -137,27 +139,30 @@ export function openApiDocument(paths: Paths) {
 }
 
 const overview = [
-  'Every answer is HTTP 200 with a signed JSON body; `result.resultStatus` says how it went: S placed, F not placed, U not',
-  'known yet: repeat the same request, or inquire. A repeat with the same paymentId is the same order.',
+  'Every answer is HTTP 200 with a signed JSON body. `result.resultStatus` is S (placed), F (not',
+  'placed) or U (not known yet: repeat the same request, or inquire). A request with the same',
+  'paymentId is the same order.',
 ].join(' ')
 
-const placing = {
+const placeOrder = {
   summary: 'Place a payment order',
   description: [
-    'Takes the order in once, waits a bounded time for its outcome, and answers. Unknown fields are ignored; absent and',
-    'null are the same; an empty text is PARAM_ILLEGAL. settlementQuote is required when the currencies differ.',
+    'Accepts the order once, waits a bounded time for its outcome, and answers. Unknown fields are',
+    'ignored; absent and null are the same; an empty string is PARAM_ILLEGAL. settlementQuote is',
+    'required when the currencies differ.',
   ].join(' '),
 }
-const inquiring = {
-  summary: 'Tell how a payment order stands',
-  description: '`result` is the call’s own, `orderResult` the order’s. It never deadlines.',
+const inquiryOrder = {
+  summary: 'Get the state of a payment order',
+  description:
+    '`result` is that of the inquiry, `orderResult` that of the order. Never waits for an outcome.',
 }
 
 function operation(
   operationId: string,
   words: { summary: string; description: string },
   schema: 'PlaceOrder' | 'InquiryOrder',
-  examples: { asked: Record<string, Example>; answered: Record<string, Example> },
+  examples: { requests: Record<string, Example>; answers: Record<string, Example> },
 ) {
   const content = (name: string, shown: Record<string, Example>) => ({
     'application/json': { schema: { $ref: `#/components/schemas/${name}` }, examples: shown },
@@ -166,18 +171,18 @@ function operation(
     operationId,
     ...words,
     parameters: requestHeaders,
-    requestBody: { required: true, content: content(`${schema}Request`, examples.asked) },
+    requestBody: { required: true, content: content(`${schema}Request`, examples.requests) },
     responses: {
       '200': {
         description: 'Every answer, whatever its result',
         headers: responseHeaders,
-        content: content(`${schema}Answer`, examples.answered),
+        content: content(`${schema}Answer`, examples.answers),
       },
     },
   }
 }
 
-/** The schemas as JSON Schema, referring to each other by name; of a request, what may be sent. */
+/** The schemas as JSON Schema, referring to each other by name; for requests, what may be sent. */
 function jsonSchemas(): Record<string, unknown> {
   const registry = z.registry<{ id: string }>()
   for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id })

@@ -1,13 +1,13 @@
 const text = { type: 'string' } as const
 const signature = 'algorithm=RSA256, keyVersion=1, signature=KEhXthj4bJ…%3D%3D'
 
-/** What a request carries besides its signature. */
+/** The headers of a request besides its signature. */
 export const requestHeaders = [
   {
     name: 'Client-Id',
     in: 'header',
     required: true,
-    description: 'Who calls; one of clients.json. In the sandbox it begins with SANDBOX_.',
+    description: 'The caller, one of clients.json. In the sandbox it begins with SANDBOX_.',
     schema: text,
     example: 'SANDBOX_5Y00000000000001',
   },
@@ -37,13 +37,13 @@ export const security = {
     name: 'Signature',
     description: [
       `\`${signature}\`: SHA-256 with RSA (PKCS #1 v1.5, 2048 bits or more) over`,
-      '`POST <path and query>\\n<Client-Id>.<Request-Time>.<body>`, in base64: percent-encoded, URL-safe or plain.',
-      'Without keyVersion the client’s newest key counts.',
+      '`POST <path and query>\\n<Client-Id>.<Request-Time>.<body>`, in base64: percent-encoded,',
+      'URL-safe or plain. Without keyVersion it is verified with the client’s newest key.',
     ].join(' '),
   },
 }
 
-/** What every answer carries. */
+/** The headers of every answer. */
 export const responseHeaders = {
   'Client-Id': {
     description: 'The request’s, if it is one of clients.json; else UNKNOWN.',
@@ -51,9 +51,11 @@ export const responseHeaders = {
   },
   'Response-Time': { description: 'ISO 8601 in UTC, to the second.', schema: text },
   Signature: {
-    description:
-      'As the request’s, with the acquirer’s key, over `POST <path and query>\\n<Client-Id>.<Response-Time>.<body>`. ' +
-      'A target that is not in origin form is answered for `/`.',
+    description: [
+      'As that of the request, with the acquirer’s key, over',
+      '`POST <path and query>\\n<Client-Id>.<Response-Time>.<body>`.',
+      'The answer to a target that is not in origin form is signed for `/`.',
+    ].join(' '),
     schema: text,
     example: signature,
   },

@@ -3,10 +3,10 @@ import { readEnvironment } from '@placeorder/config'
 import { IngressEnvironment } from '../config.ts'
 import { openApiDocument } from './document.ts'
 
-/** Where the document lies for those who do not run an ingress. */
+/** The document, for readers who do not run an ingress. */
 export const publishedFile = join(import.meta.dirname, '../../../../docs/openapi.json')
 
-/** The document of an ingress whose paths nobody changed. */
+/** The document of an ingress with the default paths. */
 export function published(): string {
   const { PLACE_ORDER_PATH, INQUIRY_ORDER_PATH } = readEnvironment(IngressEnvironment, {})
   const document = openApiDocument({

@@ -18,19 +18,19 @@ test.each([
   ['one flow is served in its order', ['a1', 'a2', 'a3'], 'a1 a2 a3'],
   ['two flows take turns', ['a1', 'a2', 'a3', 'b1', 'b2'], 'a1 b1 a2 b2 a3'],
   ['three flows take turns', ['a1', 'a2', 'a3', 'b1', 'c1', 'c2'], 'a1 b1 c1 a2 c2 a3'],
-  ['nothing is nothing', [], ''],
+  ['an empty queue has no item', [], ''],
 ])('%s', (_what, items, order) => {
   expect(drained(queueOf(...items))).toBe(order)
 })
 
-test('a flow that comes to a thousand of another waits for one of them', () => {
+test('a new flow waits for one of another’s thousand items', () => {
   const queue = queueOf(...Array.from({ length: 1_000 }, (_, at) => `a${at}`))
   queue.next()
   queue.add('b', 'b1')
   expect([queue.next(), queue.next()]).toEqual(['a1', 'b1'])
 })
 
-test('what was taken out has no turn, and is taken out once', () => {
+test('a removed item has no turn, and is removed once', () => {
   const queue = queueOf('a1', 'a2', 'b1')
   expect(queue.delete('a', 'a1')).toBe(true)
   expect(queue.delete('a', 'a1')).toBe(false)

@@ -1,9 +1,9 @@
 /**
- * What deadlines, in flows: first come first served within a flow, and the flows by turns. Whoever has a thousand waiting
- * delays nobody else by more than one.
+ * Items that wait, in flows: first come, first served within a flow, and the flows take turns. A
+ * flow with a thousand items delays another one's item by at most one of its own.
  */
 export class FairQueue<T> {
-  /** The flows that have something waiting, the one whose turn it is first. */
+  /** The flows with waiting items, the one whose turn it is first. */
   readonly #flows = new Map<string, Set<T>>()
   #size = 0
 
@@ -11,7 +11,7 @@ export class FairQueue<T> {
     return this.#size
   }
 
-  /** How many of this flow wait. */
+  /** How many items of this flow wait. */
   sizeOf(flow: string): number {
     return this.#flows.get(flow)?.size ?? 0
   }
@@ -22,7 +22,7 @@ export class FairQueue<T> {
     this.#size += 1
   }
 
-  /** Takes an item out before its turn; false if it does not wait here. */
+  /** Removes an item before its turn; false if it is not waiting here. */
   delete(flow: string, item: T): boolean {
     const items = this.#flows.get(flow)
     if (!items?.delete(item)) return false
@@ -31,12 +31,13 @@ export class FairQueue<T> {
     return true
   }
 
-  /** Takes the item whose turn it is. */
+  /** Removes and returns the item whose turn it is. */
   next(): T | undefined {
     for (const [flow, items] of this.#flows) {
       for (const item of items) {
         this.delete(flow, item)
-        if (items.size > 0 && this.#flows.delete(flow)) this.#flows.set(flow, items) // Now it is the last.
+        // Now the flow is last.
+        if (items.size > 0 && this.#flows.delete(flow)) this.#flows.set(flow, items)
         return item
       }
     }

@@ -27,7 +27,7 @@ const isSigned = ({ target, clientId, body }: AnswerToSign, headers: AnswerHeade
   return verify(signedText(target, clientId, headers['response-time'], body), publicKey, signature)
 }
 
-test('an answer that was expected has the signature that was made meanwhile', async () => {
+test('an expected answer gets the signature that was made ahead', async () => {
   const signer = signerOf()
   const expected = signer.prepare(placed, turn)
   const headers = await signer.headersFor(answered('SUCCESS'), turn, expected)
@@ -35,7 +35,7 @@ test('an answer that was expected has the signature that was made meanwhile', as
   expect(isSigned(placed, headers)).toBe(true)
 })
 
-test('an answer is signed with the key of the moment, whatever was signed for many before', async () => {
+test('an answer is signed with the key in force, even if a shared one exists', async () => {
   const next = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
   let key = { key: next, version: '1' }
   const signer = new Signer(() => key, new SigningQueue(2))
@@ -52,18 +52,18 @@ test('an answer is signed with the key of the moment, whatever was signed for ma
 })
 
 test.each([
-  ['says another thing', answered('RISK_REJECT')],
+  ['has another code', answered('RISK_REJECT')],
   ['has another order', { ...placed, body: Buffer.from(JSON.stringify(answer('SUCCESS', 'R-2'))) }],
   ['is at another path', { ...placed, target: '/inquire' }],
   ['is for another client', { ...placed, clientId: 'C-2' }],
-])('an answer that %s than was expected has a signature of its own', async (_how, other) => {
+])('an answer that %s than expected gets a signature of its own', async (_how, other) => {
   const signer = signerOf()
   const headers = await signer.headersFor(other, turn, signer.prepare(placed, turn))
   expect(isSigned(other, headers)).toBe(true)
   expect(isSigned(placed, headers)).toBe(false)
 })
 
-test('what was signed a second ago is signed anew: its Response-Time is past', async () => {
+test('a signature that was made a second ago is made again', async () => {
   const signer = signerOf()
   const expected = signer.prepare(placed, turn)
   const headers = await signer.headersFor(placed, turn, {
@@ -75,17 +75,17 @@ test('what was signed a second ago is signed anew: its Response-Time is past', a
   expect(isSigned(placed, headers)).toBe(true)
 })
 
-test('nothing is signed ahead while orders come out otherwise, until they come out as expected again', async () => {
+test('nothing is signed ahead while expectations turn out wrong', async () => {
   const signer = signerOf()
   const isAhead = () => signer.prepare(placed, turn).made !== undefined
-  const comesOut = (code: 'SUCCESS' | 'RISK_REJECT') => {
+  const signAnswer = (code: 'SUCCESS' | 'RISK_REJECT') => {
     const shareable = true // One signature is enough for all of them.
     const expected = { answer: placed, at: 0, made: undefined }
     return signer.headersFor(answered(code, { shareable }), turn, expected)
   }
-  for (let n = 0; n < 6; n += 1) await comesOut('RISK_REJECT')
+  for (let n = 0; n < 6; n += 1) await signAnswer('RISK_REJECT')
   expect(isAhead()).toBe(false)
-  for (let n = 0; n < 64; n += 1) await comesOut('SUCCESS')
+  for (let n = 0; n < 64; n += 1) await signAnswer('SUCCESS')
   expect(isAhead()).toBe(true)
 })
 
@@ -104,7 +104,7 @@ describe('strangers share a small budget of signatures', () => {
   const signerFor = (budget: number, queue = new SigningQueue(2)) =>
     new Signer(() => ({ key: privateKey, version: '1' }), queue, new Rate(budget, () => 0))
 
-  test('past it they are answered for / and UNKNOWN, with one signature a kind and second', async () => {
+  test('past it they get a generic answer, one signature a code and second', async () => {
     const signer = signerFor(5)
     const all = Array.from({ length: 200 }, (_, at) => refused(kinds[at % 3] ?? kinds[0], `/${at}`))
     const headers = await Promise.all(all.map((one) => signer.headersFor(one, stranger)))
@@ -119,7 +119,7 @@ describe('strangers share a small budget of signatures', () => {
     expect(signatures).toBeLessThanOrEqual(5 + kinds.length * seconds)
   })
 
-  test('the same answer in the same second costs nothing of it', async () => {
+  test('the same answer in the same second uses none of it', async () => {
     const signer = signerFor(2)
     const same = Array.from({ length: 50 }, () => refused('INVALID_SIGNATURE', '/place'))
     await Promise.all(same.map((one) => signer.headersFor(one, stranger)))
@@ -127,7 +127,7 @@ describe('strangers share a small budget of signatures', () => {
     expect(isSigned(other, await signer.headersFor(other, stranger))).toBe(true)
   })
 
-  test('a known client has a signature for what it is refused, whatever they did', async () => {
+  test('a known client gets its refusal signed even if they used it up', async () => {
     const signer = signerFor(0)
     const known = answered('ACCESS_DENIED', { target: '/place?a=1', shareable: true })
     const headers = await signer.headersFor(known, { ...turn, rank: 'known' })
@@ -146,7 +146,7 @@ describe('strangers share a small budget of signatures', () => {
   })
 })
 
-test('an answer that was not signed in time is signed anew when it is asked for again', async () => {
+test('an answer that was not signed in time can be signed later', async () => {
   const queue = new SigningQueue(1)
   const signer = signerOf(privateKey, queue)
   const busy = Promise.withResolvers<string>()

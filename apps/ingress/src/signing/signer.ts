@@ -7,46 +7,54 @@ import type { SigningQueue, SigningTask, Turn } from './signing-queue.ts'
 /** Our signing key and the version callers know it by. */
 export type SigningKey = { key: KeyObject; version: string }
 
-/** What is signed for an answer. */
+/** What the signature of an answer covers. */
 export type AnswerToSign = Addressee & { body: Buffer; shareable: boolean }
 
-/** The headers that make an answer ours. */
+/** The headers that sign an answer. */
 export type AnswerHeaders = { 'client-id': string; 'response-time': string; signature: string }
 
-/** The answer an order will have, most likely, and its signature, if it is being made already. */
+/** The likely answer of an order, and its signature, if that is being made already. */
 export type ExpectedAnswer = { answer: AnswerToSign; at: number; made: Made | undefined }
 
 type Made = { clientId: string; time: string; signing: SigningTask }
 
 /**
- * Answers are signed ahead while so many of the last ones came out as expected. A signature in vain costs what half an order
- * does; all of them in time make 3 to 10 % more orders a second, measured with 64 in hand.
+ * Answers are signed ahead while this share of the last ones were as expected. A wasted signature
+ * costs what half an order does; if all are used they make 3 to 10 % more orders a second, measured
+ * with 64 in flight.
  */
 const CAME_TRUE_MIN = 0.95
 /** The weight of one answer in that share. */
 const CAME_TRUE_WEIGHT = 1 / 64
 
-/** What was signed longer ago (ms) is signed anew: Response-Time says when, in whole seconds. */
+/** A signature made longer ago (ms) is made again: Response-Time is in whole seconds. */
 const AHEAD_MS_MAX = 1_000
 
-/** Signatures a second for all strangers together: for whoever sets up a client, and no load. */
+/**
+ * Signatures a second for all strangers together: enough for somebody setting up a client, and no
+ * load.
+ */
 const STRANGERS_PER_SECOND = 50
 
-/** Different answers of a known client that wait to be signed and are no order's. Past this it changes its target each time. */
+/**
+ * Different shared answers of a known client that wait to be signed. Past this it is changing its
+ * target each time.
+ */
 const WAITING_MAX = 256
 
-/** Of no answer in particular: for whoever is past what is signed for them. */
+/** The addressee of a generic answer, for callers past their budget of signatures. */
 const anybody = addresseeOf('/')
 
 /**
  * Signs answers.
  *
- * Response-Time has whole seconds, so two answers that say the same to the same client within a second are the same
- * text, and an RSA PKCS #1 v1.5 signature is a function of text and key: it is made once. This is what makes refusing
- * cheap, since signing is nearly all a refusal costs. Answers with a paymentRequestId are never the same and are not kept.
+ * Response-Time has whole seconds, so two answers with the same content to the same client within a
+ * second are the same text, and an RSA PKCS #1 v1.5 signature is a function of text and key: it is
+ * made once. This makes refusing cheap, since signing is nearly all that a refusal costs. Answers
+ * with a paymentRequestId are never the same and are not kept.
  *
- * Who sends another target each time has no answer in common with others, and costs a signature each time. Past what is
- * signed for them they are answered for `/` and UNKNOWN, all alike.
+ * A caller that sends another target each time shares no answer with others, and costs a signature
+ * each time. Past their budget, such callers get one generic answer, for `/` and UNKNOWN.
  */
 export class Signer {
   readonly #key: () => SigningKey
@@ -55,7 +63,7 @@ export class Signer {
   #shared = { time: '', signings: new Map<string, SigningTask>() }
   #cameTrue = 1
 
-  /** `key` gives the key of the moment, so that it can be changed without a restart. */
+  /** `key` returns the key in force, which may change without a restart. */
   constructor(
     key: () => SigningKey,
     queue: SigningQueue,
@@ -66,15 +74,15 @@ export class Signer {
     this.#strangers = strangers
   }
 
-  /** Learns how long a signature takes with this key, so that the first orders are not taken in without knowing it. */
+  /** Measures a signature with this key, so that the first orders are admitted by its real time. */
   async measure(): Promise<void> {
     const turn = { rank: 'known', flow: '', deadlineAt: Number.POSITIVE_INFINITY } as const
     await this.headersFor({ ...anybody, body: Buffer.alloc(0), shareable: true }, turn)
   }
 
   /**
-   * Begins to sign the answer an order will have, most likely, while a worker decides it. Nothing of it leaves unless the
-   * order has that answer: `headersFor` sees to it.
+   * Begins to sign the likely answer of an order while a worker decides it. It is sent only if the
+   * order gets that answer: `headersFor` checks.
    */
   prepare(answer: AnswerToSign, turn: Turn): ExpectedAnswer {
     const isLikely = this.#cameTrue >= CAME_TRUE_MIN
@@ -83,7 +91,8 @@ export class Signer {
   }
 
   /**
-   * Signs one answer in its turn, off the event loop, if it was not `expected` and signed already.
+   * Signs one answer in its turn, off the event loop, unless it is the `expected` one and signed
+   * already.
    *
    * @throws SigningTimeout
    */
@@ -130,13 +139,13 @@ export class Signer {
     return { clientId, time, signing }
   }
 
-  /** What was signed for many in the second of `time`. */
+  /** The shared signatures of the second `time`. */
   #sharedAt(time: string): Map<string, SigningTask> {
     if (time !== this.#shared.time) this.#shared = { time, signings: new Map() }
     return this.#shared.signings
   }
 
-  /** Whether an answer that is like no other may cost a signature. */
+  /** Whether an answer that nobody shares may cost a signature. */
   #mayCost(turn: Turn): boolean {
     return turn.rank === 'stranger'
       ? this.#strangers.take()

@@ -8,7 +8,9 @@ import {
   type Turn,
 } from './signing-queue.ts'
 
-/** A queue of which every thread is busy until `release`, so that what is added waits; `begun` is what had its turn. */
+/**
+ * A queue whose threads are all busy, so that what is added waits; `begun` lists what had its turn.
+ */
 function busyQueue(threads = 1) {
   const queue = new SigningQueue(threads)
   const busy = Promise.withResolvers<string>()
@@ -23,7 +25,7 @@ function busyQueue(threads = 1) {
   return { queue, add, drained, begun }
 }
 
-/** A signature that notes when it has its turn. */
+/** A signature that records its turn. */
 const noting = (name: string, begun: string[]) => async () => {
   begun.push(name)
   return name
@@ -35,13 +37,13 @@ const turnOf = (rank: Rank, flow: string = rank, deadlineAt = Number.POSITIVE_IN
   deadlineAt,
 })
 
-test('orders are signed first, then what is known, strangers, and what may be needed', async () => {
+test('orders are signed first, then known clients, strangers and likely answers', async () => {
   const { add, drained } = busyQueue()
   for (const rank of ['ahead', 'stranger', 'known', 'order'] as const) add(rank, turnOf(rank))
   expect(await drained()).toBe('order known stranger ahead')
 })
 
-test('one signature of eight is for what is known, however many orders wait', async () => {
+test('one signature of eight is for known clients, however many orders wait', async () => {
   const { add, drained } = busyQueue()
   for (let at = 0; at < 30; at += 1) add('o', turnOf('order'))
   for (let at = 0; at < 3; at += 1) add('k', turnOf('known'))
@@ -70,7 +72,7 @@ test('strangers have one thread at most', async () => {
   await expect.poll(() => begun).toEqual(['order', 'stranger'])
 })
 
-test('what may be needed waits for an idle thread, and is signed at once when it is needed', async () => {
+test('a likely answer waits for an idle thread until it is needed', async () => {
   const { queue, add, drained } = busyQueue()
   const [needed, dropped] = [add('needed', turnOf('ahead')), add('dropped', turnOf('ahead'))]
   add('order', turnOf('order'))
@@ -81,7 +83,7 @@ test('what may be needed waits for an idle thread, and is signed at once when it
   expect(queue.drop(needed)).toBe(false)
 })
 
-test('a signature is never put back by whoever needs it less', async () => {
+test('a signature is never moved back to a later rank', async () => {
   const { queue, add, drained } = busyQueue()
   const order = add('order', turnOf('order'))
   add('known', turnOf('known'))
@@ -90,7 +92,7 @@ test('a signature is never put back by whoever needs it less', async () => {
 })
 
 test.each(['order', 'known', 'stranger', 'ahead'] as const)(
-  'what waits past its deadline is late, whatever its rank: %s',
+  'a signature that waits past its deadline is rejected: %s',
   async (rank) => {
     const { queue, add, begun } = busyQueue()
     const late = add('late', turnOf(rank, 'a', performance.now() + 10))
@@ -101,7 +103,7 @@ test.each(['order', 'known', 'stranger', 'ahead'] as const)(
   },
 )
 
-test('a slow signature is alone on its thread: what comes next is not past its turn', async () => {
+test('a slow signature is alone on its thread, so that later ones keep ranks', async () => {
   const queue = new SigningQueue(2)
   let begun = 0
   const slow = async () => {

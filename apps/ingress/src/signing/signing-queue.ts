@@ -1,29 +1,41 @@
 import { FairQueue } from './fair-queue.ts'
 
 /**
- * Whose answer is signed first: an order of a known client; its inquiry, or a refusal; an answer to a stranger; and, when
- * there is nothing else to do, an answer that will be needed, most likely.
+ * What is signed first: the answer to an order of a known client; to its inquiry, or a refusal; to
+ * a stranger; and, when there is nothing else to do, a likely answer ahead of time.
  */
 const ranks = ['order', 'known', 'stranger', 'ahead'] as const
 export type Rank = (typeof ranks)[number]
 
-/** When it is an answer's turn: flows of one rank take turns, and past `deadlineAt` (of performance.now) it has none. */
+/**
+ * When an answer is signed: flows of one rank take turns, and after `deadlineAt` (of
+ * performance.now) it is not signed.
+ */
 export type Turn = { rank: Rank; flow: string; deadlineAt: number }
 
-/** One of so many signatures is for `known` also while orders wait: a client that floods us with orders ends no inquiry. */
+/**
+ * One of so many signatures is for `known` even while orders wait: a client that floods us with
+ * orders does not starve inquiries.
+ */
 const KNOWN_EVERY = 8
 
 /**
- * How much work (ms) each thread of the pool is given ahead, so that it never waits for a turn of the event loop; what is in
- * the pool is past all ranks. A slow signature is alone on its thread.
+ * How much work (ms) each thread of the pool is given ahead, so that it never waits for the event
+ * loop; work in the pool can no longer be overtaken. A slow signature is alone on its thread.
  */
 const POOL_MS = 4
 const POOL_PER_THREAD_MAX = 8
 
-/** So many of the last signatures say how long one takes: the shortest of them, since a pause of ours makes none longer. */
+/**
+ * The shortest of this many last signatures counts as the time of one, since a pause of the process
+ * only makes them longer.
+ */
 const MEASURED = 16
 
-/** How often the queue is searched for what is past its deadline, in ms: P4 leaves 200 ms for it and one more signature. */
+/**
+ * How often signatures past their deadline are removed, in ms: P4 leaves 200 ms for that and one
+ * more signature.
+ */
 const SWEEP_MS = 40
 
 /** A signature was not made by its deadline. */
@@ -43,7 +55,10 @@ export type SigningTask = {
   reject: (reason: SigningTimeout) => void
 }
 
-/** Has signatures made on the threads of libuv's pool, which takes what comes first: so it is given little at a time. */
+/**
+ * Makes signatures on the threads of libuv's pool, which is first come, first served: so it is
+ * given little at a time.
+ */
 export class SigningQueue {
   readonly #threads: number
   readonly #waiting: Record<Rank, FairQueue<SigningTask>> = {
@@ -72,27 +87,33 @@ export class SigningQueue {
     return this.#waiting[rank].sizeOf(flow)
   }
 
-  /** How long one signature takes on its thread, in ms. Before one was made, it is taken for slow. */
+  /**
+   * How long one signature takes on its thread, in ms; until the first was made, it is assumed to
+   * be slow.
+   */
   get signMs(): number {
     return this.#measured.length === 0 ? POOL_MS : Math.min(...this.#measured)
   }
 
-  /** How long it takes until one more signature is made while all threads sign, in ms. */
+  /** How long one more signature takes while all threads sign, in ms. */
   get paceMs(): number {
     return this.signMs / this.#threads
   }
 
-  /** Does `work` in its turn. The signature rejects with SigningTimeout when that did not come by the deadline. */
+  /**
+   * Runs `work` in its turn. The signature rejects with SigningTimeout if its turn has not come by
+   * the deadline.
+   */
   add(work: () => Promise<string>, turn: Turn): SigningTask {
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     const signing: SigningTask = { work, turn, signature: promise, resolve, reject }
-    promise.catch(() => {}) // Whoever waits for it hears of it, if anybody does.
+    promise.catch(() => {}) // Whoever awaits it gets the rejection.
     this.#enqueue(signing)
     this.#sweep ??= this.#sweepLater()
     return signing
   }
 
-  /** Somebody else needs this signature too, and may need it before its turn. */
+  /** Moves a signature up to a sooner turn, because another answer needs it too. */
   promote(signing: SigningTask, turn: Turn): void {
     const sooner = ranks.indexOf(turn.rank) < ranks.indexOf(signing.turn.rank)
     if (!sooner || !this.drop(signing)) return
@@ -100,7 +121,7 @@ export class SigningQueue {
     this.#enqueue(signing)
   }
 
-  /** Nobody needs this signature any more; false if it is being made already. */
+  /** Drops a signature that is no longer needed; false if it is being made already. */
   drop(signing: SigningTask): boolean {
     return this.#waiting[signing.turn.rank].delete(signing.turn.flow, signing)
   }
@@ -115,7 +136,7 @@ export class SigningQueue {
     for (const most = this.#threads * perThread; this.#running < most; ) {
       const signing = this.#next()
       if (signing === undefined) return
-      this.#run(signing).catch(() => {}) // What went wrong is in its signature.
+      this.#run(signing).catch(() => {}) // The error is in its signature.
     }
   }
 

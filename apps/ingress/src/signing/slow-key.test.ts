@@ -17,10 +17,10 @@ import { SigningQueue, type SigningTask, type Turn } from './signing-queue.ts'
 const WAIT_MS = 2_000
 const LATE_MS = WAIT_MS + 200 // P4.
 
-/** How long a signature takes here, in ms: about what one of 8192 bits does. */
+/** How long a signature takes here, in ms: about as long as one of 8192 bits. */
 const SIGN_MS = 20
 
-/** So many at once take three times as long to be signed as they have. */
+/** So many at once take three times as long to sign as there is time. */
 const REQUESTS = 300
 
 /** Signs on one thread, slowly. */
@@ -34,7 +34,10 @@ class SlowQueue extends SigningQueue {
   }
 }
 
-/** What a server with a slow key answers to so many at once: how many of each code, and how late the last one was (ms). */
+/**
+ * Sends so many requests at once to a server with a slow key. Returns how often each code was
+ * answered, and how late the last answer was (ms).
+ */
 async function flooded(
   target: string,
   { use, expectMs = WAIT_MS }: { use: ServerDeps['use']; expectMs?: number },
@@ -67,34 +70,34 @@ async function flooded(
   const sent: Promise<void>[] = []
   for (let at = 0; at < REQUESTS; at += 1) {
     sent.push(sendOne())
-    await nextTurn() // Else all of them wait for each other, and not for signatures.
+    await nextTurn() // Otherwise they would wait for each other, and not for signatures.
   }
   await Promise.all(sent)
   await app.close()
   return { codes, lastMs }
 }
 
-test('past what a slow key signs in time orders are refused, and no answer is late', async () => {
+test('with a slow key, orders past its pace are refused, and no answer is late', async () => {
   const use = { ...testUse, waitMs: WAIT_MS }
   const { codes, lastMs } = await flooded(path, { use })
   expect(lastMs).toBeLessThan(LATE_MS)
   expect(Object.keys(codes).toSorted()).toEqual(['REQUEST_TRAFFIC_EXCEED_LIMIT', 'SUCCESS'])
 })
 
-test('past what a slow key signs in time inquiries are refused, and no answer is late', async () => {
-  let looks = 0
+test('with a slow key, inquiries past its pace are refused, and none is late', async () => {
+  let reads = 0
   const record = async () => {
-    looks += 1
+    reads += 1
     return undefined
   }
   const use = { ...testUse, waitMs: WAIT_MS, orders: { ...testUse.orders, record } }
   const { codes, lastMs } = await flooded(inquiryPath, { use })
   expect(lastMs).toBeLessThan(LATE_MS)
-  expect(looks).toBeLessThan(REQUESTS / 2) // Those refused cost nobody a look.
+  expect(reads).toBeLessThan(REQUESTS / 2) // Refused inquiries read no record.
   expect(Object.keys(codes).toSorted()).toEqual(['ORDER_NOT_EXIST', 'REQUEST_TRAFFIC_EXCEED_LIMIT'])
 })
 
-test('outcomes that come all at once, late, are answered in time: U, if they cannot be signed', async () => {
+test('late outcomes, all at once, are answered in time: U if they cannot be signed', async () => {
   const decided = after(0.7 * WAIT_MS).then(() => 'SUCCESS' as const)
   const use: ServerDeps['use'] = {
     ...testUse,
