@@ -13,7 +13,7 @@ import type { Directory, DirectoryRecords } from './directory.ts'
 import { laterThan, type RedisTime } from './limit-usage.ts'
 import { type CountPlan, Counts, type RecentOrders } from './recent-orders.ts'
 
-/** An order that is open and names the job that asks. `claimedAt` in ms. */
+/** An open order of the given job. `claimedAt` in ms. */
 export type OpenOrder = {
   orderId: OrderId
   order: PlaceOrderRequest
@@ -22,10 +22,10 @@ export type OpenOrder = {
   jobId: string
 }
 
-/** An open order and all that judging it needs, or why that cannot be had. */
+/** An open order and all that judging it needs, or why that cannot be read. */
 export type OrderWithFacts = { record: OpenOrder; facts: Facts | Error }
 
-/** Orders that are concluded, name another job or were never claimed are neither. */
+/** Orders that are concluded, in another job or were never claimed are in neither list. */
 export type LookupResult = {
   open: OrderWithFacts[]
   unreadable: { orderId: OrderId; error: Error }[]
@@ -33,12 +33,13 @@ export type LookupResult = {
 
 type LookupGroup = Pick<OrderGroup, 'shard' | 'jobId' | 'subjects'>
 
-/** Where what orders are judged by is kept. */
+/** Where the facts for judging are stored. */
 type LookupParts = { orders: Orders; directory: Directory; recent: RecentOrders }
 
 /**
- * Looks up what orders are judged by. Where one node keeps all keys, and the job says whose orders they are, it is one round trip
- * with one sync; else it is two: for the records, and for what they name.
+ * Looks up orders and the facts for judging them. Where one node holds all keys and the job has the
+ * orders' lookup ids, this takes one round trip, with one sync of the append-only file. Otherwise
+ * it takes two: one for the records, one for what they name.
  */
 export class Lookup {
   readonly #script = new Script('look-up', ['count-recent'])
@@ -46,22 +47,23 @@ export class Lookup {
   readonly #parts: LookupParts
   readonly #oneNode: boolean
 
-  /** `oneNode`: it keeps all keys. */
+  /** `oneNode`: one node holds all keys. */
   constructor(
     connection: RedisConnection,
-    rooms: LookupParts,
+    parts: LookupParts,
     oneNode = !(connection instanceof Cluster),
   ) {
     this.#connection = connection
-    this.#parts = rooms
+    this.#parts = parts
     this.#oneNode = oneNode
   }
 
   /**
-   * Looks up orders of a job, and counts the open ones in among the recent orders of their subjects.
+   * Looks up orders of a job, and counts the open ones as recent orders of their merchants, codes
+   * and customers.
    *
    * @param used the counters that some rule mentions; the others are 0
-   * @param openAsOf what `LimitUsage.time` said before
+   * @param openAsOf the result of `LimitUsage.time` just before
    */
   async lookUp(
     group: LookupGroup,
@@ -72,44 +74,44 @@ export class Lookup {
     const subjects = orderIds.flatMap((orderId) => group.subjects?.get(orderId) ?? [])
     if (!this.#oneNode || subjects.length < orderIds.length)
       return this.#cluster(group, orderIds, used)
-    const counting = this.#parts.recent.plan(subjects, used, laterThan(openAsOf))
-    return this.#singleNode(group, orderIds, subjects, counting, used)
+    const plan = this.#parts.recent.plan(subjects, used, laterThan(openAsOf))
+    return this.#singleNode(group, orderIds, subjects, plan, used)
   }
 
   async #singleNode(
     { shard, jobId }: LookupGroup,
     orderIds: OrderId[],
     subjects: LookupIds[],
-    counting: CountPlan,
+    plan: CountPlan,
     used: readonly RecentCounter[],
   ): Promise<LookupResult> {
-    const keys = [...orderIds.map((orderId) => orderKey(shard, orderId)), ...counting.keys]
+    const keys = [...orderIds.map((orderId) => orderKey(shard, orderId)), ...plan.keys]
     const [reply, found] = await Promise.all([
-      this.#script.run(this.#connection, keys, [jobId, counting.told, ...orderIds]),
+      this.#script.run(this.#connection, keys, [jobId, plan.sets, ...orderIds]),
       this.#parts.directory.find(
         subjects.map(({ merchant }) => merchant),
         subjects.map(({ code }) => code),
       ),
     ])
     const [requests, clientIds, claimTimes, counts] = Reply.parse(reply)
-    const recents = counting.recents(counts, Math.max(...claimTimes))
-    const answer: LookupResult = { open: [], unreadable: [] }
-    const misnamed: OrderId[] = []
+    const recents = plan.recents(counts, Math.max(...claimTimes))
+    const result: LookupResult = { open: [], unreadable: [] }
+    const mismatched: OrderId[] = []
     for (const [i, orderId] of orderIds.entries()) {
       const [request, clientId = '', claimedAt = 0] = [requests[i], clientIds[i], claimTimes[i]]
       if (!request) continue
       const order = readable(() => unpackRequest(request, namesOf(orderId)))
-      if (order instanceof Error) answer.unreadable.push({ orderId, error: order })
-      else if (!areSame(lookupIdsOf(order), subjects[i])) misnamed.push(orderId)
+      if (order instanceof Error) result.unreadable.push({ orderId, error: order })
+      else if (!areSame(lookupIdsOf(order), subjects[i])) mismatched.push(orderId)
       else {
         const record = { orderId, order, clientId, claimedAt, jobId }
-        answer.open.push({ record, facts: factsOf(record, found, recents[i]) })
+        result.open.push({ record, facts: factsOf(record, found, recents[i]) })
       }
     }
-    if (misnamed.length === 0) return answer
-    // The job says of them what a repeat said, which is not what was claimed.
-    const { open, unreadable } = await this.#cluster({ shard, jobId }, misnamed, used)
-    return { open: [...answer.open, ...open], unreadable: [...answer.unreadable, ...unreadable] }
+    if (mismatched.length === 0) return result
+    // The job has the lookup ids of a repeat, which are not those of the claimed order.
+    const { open, unreadable } = await this.#cluster({ shard, jobId }, mismatched, used)
+    return { open: [...result.open, ...open], unreadable: [...result.unreadable, ...unreadable] }
   }
 
   async #cluster(
@@ -173,7 +175,10 @@ function factsOf(
   return { order, clientId, claimedAt, merchant, code, codeHeldBy, recent }
 }
 
-/** The orders' packed requests, clients and claim times (ms), '' and 0 for those left alone; and the counts. */
+/**
+ * The orders' packed requests, clients and claim times (ms), '' and 0 for those left out; and the
+ * counts.
+ */
 const Reply = z.tuple([
   z.array(z.string()),
   z.array(z.string()),

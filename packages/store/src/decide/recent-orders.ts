@@ -9,36 +9,35 @@ import { Script } from '../redis/script.ts'
 /** An order to be counted; `claimedAt` in ms. */
 export type OrderToCount = { order: PlaceOrderRequest; claimedAt: number }
 
-/** A kind of subjects, as the script is told of it. */
+/** A kind of subject: whose recent orders are counted, and in which windows. */
 type Kind = {
   /** 1 is the first. */
   number: number
   subject: keyof LookupIds
   counters: RecentCounter[]
-  /** How long after an order its set must be there (ms). */
+  /** How long after an order its set must exist (ms). */
   spanMs: number
 }
 
-/**
- * Orders to be counted in one set, by their position; `seenTo`: it is known to be there for as long as it must; `busy`: many were
- * counted in it since it was seen to.
- */
-type CountedSet = {
+/** A set of recent orders in Redis, and the positions of the orders to count in it. */
+type RecentSet = {
   shard: number
   key: string
   kind: Kind
-  seenTo: boolean
-  busy: boolean
+  /** It is known to be kept for as long as it must exist. */
+  isKept: boolean
+  /** Many orders were counted in it since its expiry was last prolonged. */
+  isBusy: boolean
   positions: number[]
 }
 
-/** Until when a set is there at least (ms), and how many orders were counted in it since that was seen to. */
-type SeenSet = { until: number; counted: number }
+/** Until when a set is kept at least (ms), and how many orders were counted in it since then. */
+type KnownExpiry = { until: number; counted: number }
 
-/** What the script is told of orders but for their claim times, and what becomes of its answer. */
+/** The keys and the first argument of the script, and how to read its reply. */
 export type CountPlan = {
   keys: string[]
-  told: string
+  sets: string
   /** `newest`: the latest claim time of the orders (ms). */
   recents: (counts: number[], newest: number) => Recent[]
 }
@@ -50,40 +49,50 @@ const windowMs = {
   '24h': 24 * 60 * MINUTE_MS,
 } as const
 
-/** An order that is run again up to this long (ms) after younger ones were counted still sees the whole of its windows. */
+/**
+ * An order that is judged again up to this long (ms) after younger ones were counted still has its
+ * whole windows.
+ */
 const LATE_MS_MAX = 10 * MINUTE_MS
 
-/** A set is seen to be there for so long (ms) beyond what it must: until then nobody need look again. */
+/**
+ * A set is kept for this long (ms) beyond what it must, so that few orders need to prolong its
+ * expiry.
+ */
 const SPARE_MS = 10 * MINUTE_MS
 
-/** Of so many sets it is known how long they are there: those of merchants and codes, which come again and again. */
-const SEEN_MAX = 50_000
+/**
+ * How many sets' expiries are remembered: those of merchants and codes, which come again and again.
+ */
+const EXPIRIES_MAX = 50_000
 
-/** A set is seen to after so many orders: then what is old is removed in small parts. */
+/** A set is maintained after this many orders, so that old ones are removed in small parts. */
 const COUNTED_MAX = 64
 
-/** So many large sets are unlinked in one call. */
+/** How many large sets are unlinked in one call. */
 const UNLINKED_MAX = 100
 
 const none = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent
 
-/** The subject and the window (ms) a counter's name stands for: `customerOrders10m` is a customer's last 10 min. */
+/**
+ * The subject and the window (ms) of a counter: `customerOrders10m` is a customer's last 10 min.
+ */
 const subjectOf = (counter: RecentCounter) =>
   counter.slice(0, counter.indexOf('Orders')) as keyof LookupIds
 const windowOf = (counter: RecentCounter) =>
   windowMs[counter.slice(counter.indexOf('Orders') + 6) as keyof typeof windowMs]
 
 /**
- * How many orders there were lately. Their `OrderId`s are kept, by claim time, and not a number: so each order is counted
- * once, however often it is run.
+ * Counts recent orders. The `OrderId`s are kept by claim time, and not a number, so that each order
+ * is counted once, however often it is judged.
  */
 export class RecentOrders {
   readonly #count = new Script('count-recent')
   readonly #unlinkDue = new Script('unlink-due')
   readonly #connection: RedisConnection
   readonly #shards: number
-  /** By key. */
-  readonly #seen = new Map<string, SeenSet>()
+  /** By the set's key. */
+  readonly #expiries = new Map<string, KnownExpiry>()
 
   constructor(connection: RedisConnection, shards: number) {
     this.#connection = connection
@@ -91,8 +100,8 @@ export class RecentOrders {
   }
 
   /**
-   * Counts orders in and resolves with what each of them has before it: the other orders up to its own claim time. Only
-   * counters in `used` (those that some rule mentions) are kept; the others are 0.
+   * Counts orders. Resolves with the number of other orders before each of them, up to its own
+   * claim time. Only counters in `used` (those that some rule mentions) are kept; the others are 0.
    */
   async count(orders: OrderToCount[], used: readonly RecentCounter[]): Promise<Recent[]> {
     const newest = Math.max(...orders.map(({ claimedAt }) => claimedAt))
@@ -108,8 +117,8 @@ export class RecentOrders {
       Map.groupBy(sets, ({ shard }) => shard)
         .values()
         .map(async (sets) => {
-          const { keys, told } = inWords(sets, kinds)
-          const reply = await this.#count.run(this.#connection, keys, [told, ...words])
+          const { keys, argument } = scriptInput(sets, kinds)
+          const reply = await this.#count.run(this.#connection, keys, [argument, ...words])
           this.#read(sets, Counts.parse(reply), newest, recents)
         }),
     )
@@ -117,14 +126,16 @@ export class RecentOrders {
   }
 
   /**
-   * How orders of these subjects are counted by a script that knows their claim times, all at once: where one node keeps all keys.
-   * None of them was claimed after `latest` (ms).
+   * Plans the counting of orders for a script that reads their claim times itself, where one node
+   * holds all keys. No order was claimed after `latest` (ms).
    */
   plan(subjects: LookupIds[], used: readonly RecentCounter[], latest: number): CountPlan {
     const kinds = kindsOf(used)
     const sets = this.#setsOf(subjects, kinds, latest)
+    const { keys, argument } = scriptInput(sets, kinds)
     return {
-      ...inWords(sets, kinds),
+      keys,
+      sets: argument,
       recents: (counts, newest) => {
         const recents = subjects.map(() => ({ ...none }))
         this.#read(sets, counts, newest, recents)
@@ -133,15 +144,15 @@ export class RecentOrders {
     }
   }
 
-  /** Reads what the script has counted in sets into the recents of their orders. */
+  /** Copies the script's counts into the recents of the orders, and remembers expiries. */
   #read(
-    sets: CountedSet[],
+    sets: RecentSet[],
     counts: number[],
     newest: number,
     recents: Record<RecentCounter, number>[],
   ): void {
     let at = 0
-    for (const { key, kind, seenTo, positions } of sets) {
+    for (const { key, kind, isKept, positions } of sets) {
       let others = 0
       for (const position of positions) {
         const recent = recents[position]
@@ -151,15 +162,15 @@ export class RecentOrders {
           others += count
         }
       }
-      const seen = this.#seen.get(key)
-      if (seenTo && seen !== undefined) seen.counted += positions.length
-      else if (others > 0) this.#noteSeen(key, newest + kind.spanMs + SPARE_MS)
+      const expiry = this.#expiries.get(key)
+      if (isKept && expiry !== undefined) expiry.counted += positions.length
+      else if (others > 0) this.#noteExpiry(key, newest + kind.spanMs + SPARE_MS)
     }
   }
 
-  /** The sets orders of these subjects are counted in. */
-  #setsOf(subjects: LookupIds[], kinds: Kind[], latest: number): CountedSet[] {
-    const sets = new Map<string, CountedSet>()
+  /** The sets in which orders with these ids are counted. */
+  #setsOf(subjects: LookupIds[], kinds: Kind[], latest: number): RecentSet[] {
+    const sets = new Map<string, RecentSet>()
     for (const kind of kinds) {
       for (const [position, { [kind.subject]: id }] of subjects.entries()) {
         if (id === undefined) continue
@@ -168,22 +179,22 @@ export class RecentOrders {
         const set = sets.get(key)
         if (set !== undefined) set.positions.push(position)
         else {
-          const { until, counted } = this.#seen.get(key) ?? { until: 0, counted: 0 }
-          const busy = counted >= COUNTED_MAX
-          const seenTo = until >= latest + kind.spanMs && !busy
-          sets.set(key, { shard, key, kind, seenTo, busy, positions: [position] })
+          const { until, counted } = this.#expiries.get(key) ?? { until: 0, counted: 0 }
+          const isBusy = counted >= COUNTED_MAX
+          const isKept = until >= latest + kind.spanMs && !isBusy
+          sets.set(key, { shard, key, kind, isKept, isBusy, positions: [position] })
         }
       }
     }
     return [...sets.values()]
   }
 
-  #noteSeen(key: string, until: number): void {
-    if (this.#seen.size >= SEEN_MAX) this.#seen.clear()
-    this.#seen.set(key, { until, counted: 0 })
+  #noteExpiry(key: string, until: number): void {
+    if (this.#expiries.size >= EXPIRIES_MAX) this.#expiries.clear()
+    this.#expiries.set(key, { until, counted: 0 })
   }
 
-  /** Frees a shard's large sets that no window can show any more at `now` (ms); the small ones expire. */
+  /** Frees a shard's large sets that are in no window any more at `now` (ms); small ones expire. */
   async unlinkLarge(shard: number, now: number): Promise<void> {
     const index = largeRecentKey(shard)
     const due = await this.#connection.zrangebyscore(index, 1, now, 'LIMIT', 0, UNLINKED_MAX)
@@ -191,25 +202,27 @@ export class RecentOrders {
   }
 }
 
-/** The keys and the first argument of the script. Of each order it has two after that, from the second on. */
-function inWords(sets: CountedSet[], kinds: Kind[]): { keys: string[]; told: string } {
+/** The keys and the first argument of the script; its contract says what they mean. */
+function scriptInput(sets: RecentSet[], kinds: Kind[]): { keys: string[]; argument: string } {
   const indexes = [...new Set(sets.map(({ shard }) => largeRecentKey(shard)))]
-  const told = JSON.stringify([
-    kinds.map(({ spanMs, counters }) => [spanMs, SPARE_MS, ...counters.map(windowOf)]),
-    sets.flatMap(({ shard, kind, seenTo, busy, positions }) => {
-      const index = sets.length + indexes.indexOf(largeRecentKey(shard)) + 1
-      return [
-        seenTo ? -kind.number : kind.number,
-        busy ? -index : index,
-        positions.length,
-        ...positions.map((position) => 2 * position + 2),
-      ]
-    }),
-  ])
-  return { keys: [...sets.map(({ key }) => key), ...indexes], told }
+  const argument = JSON.stringify({
+    kinds: kinds.map(({ spanMs, counters }) => ({
+      span: spanMs,
+      spare: SPARE_MS,
+      windows: counters.map(windowOf),
+    })),
+    sets: {
+      kind: sets.map(({ kind }) => kind.number),
+      index: sets.map(({ shard }) => sets.length + indexes.indexOf(largeRecentKey(shard)) + 1),
+      isKept: sets.map(({ isKept }) => isKept),
+      isBusy: sets.map(({ isBusy }) => isBusy),
+      orders: sets.map(({ positions }) => positions.map((position) => position + 1)),
+    },
+  })
+  return { keys: [...sets.map(({ key }) => key), ...indexes], argument }
 }
 
-/** What the script answers. Made once: making a schema takes longer than reading a reply with it. */
+/** The script's reply. Made once: making a schema takes longer than parsing a reply with it. */
 export const Counts = z.array(z.number())
 
 const kindsOf = (used: readonly RecentCounter[]): Kind[] =>
