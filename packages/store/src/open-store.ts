@@ -34,7 +34,7 @@ import { keepShards } from './redis/keep-shards.ts'
 export type StoreOptions = {
   address: RedisAddress
   shards: number
-  /** Told of what went wrong without an order being lost by it, e.g. a connection that is being opened again. */
+  /** Reports a fault by which no order is lost, such as a connection that is opened again. */
   onFault: (error: unknown, what: string) => void
 }
 
@@ -45,7 +45,7 @@ export type IngressStore = {
   orders: Orders
   durability: Durability
   connection: RedisConnection
-  /** How many orders are waited for. */
+  /** How many orders have listeners. */
   listening: () => number
   close: () => Promise<void>
 }
@@ -68,22 +68,22 @@ export type WorkerStore = {
   close: () => Promise<void>
 }
 
-/** As in the settings of an ingress, in ms. */
+/** The default of WAIT_MS in the ingress's settings. */
 const WAIT_MS = 3_000
 
-/** How often an ingress counts the open orders (ms), so that it takes orders again soon after a jam is over. */
+/** How often an ingress counts the open orders (ms), to accept orders again soon after a jam. */
 const COUNT_OPEN_MS = 500
 
-/** Opens what an ingress needs. Its commands fail fast while Redis is away. Waits for Redis the first time. */
+/** Opens an ingress's store. Its commands fail fast while Redis is away, except at the start. */
 export async function openIngressStore(
   options: StoreOptions & {
     replicasMin?: number
-    /** Below so many percent of free memory no new order is to be taken in. */
+    /** The percentage of free memory below which no new order is accepted. */
     memoryReservePercent?: number
     /** How long orders are waited for, in ms. */
     waitMs?: number
     onGroup?: (orders: number, claimMs: number) => void
-    /** Told of orders that a repeat has found without a job, and enqueued again. */
+    /** Reports orders that a repeat has requeued because their job was lost. */
     onRequeued?: (orderIds: OrderId[]) => void
     onAnnounced?: (ageMs: number) => void
   },
@@ -102,7 +102,7 @@ export async function openIngressStore(
     message: onAnnounced,
     order: (shard, orderId) => intake.announced(shard, orderId),
     unreadable: (error) =>
-      onFault(error, 'an announcement cannot be read; who waits reads the record'),
+      onFault(error, 'an announcement cannot be read; those who wait read the record'),
   })
   const orders = new Orders(connection, shards, announcements)
   const queues = new Queues(connection, shards)
@@ -112,7 +112,7 @@ export async function openIngressStore(
     if (outcome !== undefined) announcements.notify(orderId, outcome)
   }
   await announcements.open((orderIds) => void Promise.all(orderIds.map(look)))
-  const mend = async (shard: number, orderId: OrderId, jobId: string) => {
+  const requeueIfLost = async (shard: number, orderId: OrderId, jobId: string) => {
     onRequeued(await requeue.requeueLost(shard, [{ orderId, jobId }]))
   }
   const intake = new Intake({
@@ -120,7 +120,7 @@ export async function openIngressStore(
     queues,
     acquirers: new Acquirers(connection, shards),
     channels,
-    requeue: mend,
+    requeue: requeueIfLost,
     onFault,
     onGroup,
     lostMs: waitMs / 2,
@@ -143,7 +143,7 @@ export async function openIngressStore(
   }
 }
 
-/** Opens what a worker needs. Its commands wait for Redis, however long it is away; on a Cluster, some seconds. */
+/** Opens a worker's store. Its commands wait until Redis is back; on a Cluster, some seconds. */
 export async function openWorkerStore(
   options: StoreOptions & { replicasMin?: number },
 ): Promise<WorkerStore> {
@@ -188,7 +188,7 @@ export type ArchiverStore = {
   close: () => Promise<void>
 }
 
-/** Opens what an archiver needs. Its commands wait for Redis, however long it is away; on a Cluster, some seconds. */
+/** Opens an archiver's store. Its commands wait until Redis is back; on a Cluster, some seconds. */
 export async function openArchiverStore(
   options: StoreOptions & { replicasMin?: number },
 ): Promise<ArchiverStore> {
@@ -207,7 +207,7 @@ export async function openArchiverStore(
   }
 }
 
-/** What an operator asks of orders. */
+/** What the operator's commands use of the store. */
 export type OperatorStore = Pick<
   WorkerStore,
   'orders' | 'directory' | 'requeue' | 'deferral' | 'queues' | 'close'
@@ -221,7 +221,7 @@ export type OperatorStore = Pick<
   shards: number
 }
 
-/** Opens what an operator asks of orders. Its commands fail fast while Redis is away. */
+/** Opens what the operator's commands need. Its commands fail fast while Redis is away. */
 export async function openOperatorStore(options: StoreOptions): Promise<OperatorStore> {
   const { shards, onFault } = options
   const { open, ready } = opener(options)
@@ -249,19 +249,22 @@ export async function openOperatorStore(options: StoreOptions): Promise<Operator
   }
 }
 
-/** Opens the directory alone, with as many shards as the store has; as it stands before the first start: `shards`. */
+/**
+ * Opens the directory alone. Before the first start of the store, `shards` becomes its number of
+ * shards.
+ */
 export async function openDirectory(
   address: RedisAddress,
   shards: number,
 ): Promise<{ directory: Directory; close: () => Promise<void> }> {
-  // The command that fails says so.
+  // A failing command rejects.
   const { open, ready } = opener({ address, shards, onFault: () => {} })
   const connection = open('fail-fast')
   await ready(connection)
   return { directory: new Directory(connection, shards), close: () => disconnect(connection) }
 }
 
-/** Looks at a Redis once, before it is used for orders. */
+/** Inspects a Redis once, before it is used for orders. */
 export async function reportOn(address: RedisAddress, shards: number): Promise<RedisReport> {
   const { open, ready } = opener({ address, shards, onFault: () => {} })
   const connection = open('fail-fast')
@@ -271,7 +274,10 @@ export async function reportOn(address: RedisAddress, shards: number): Promise<R
     .finally(() => disconnect(connection))
 }
 
-/** Opens connections, and closes all of them if the shards cannot be kept: nothing is left of a start that fails. */
+/**
+ * Opens connections. `ready` closes all of them if the number of shards does not fit: a failed
+ * start leaves nothing open.
+ */
 function opener({ address, shards, onFault }: StoreOptions) {
   const opened: RedisConnection[] = []
   const open = (patience: Patience, how?: { listens: boolean }): RedisConnection => {

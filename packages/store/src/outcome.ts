@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { type FinalCode, finalCode, finalCodeIn } from '@placeorder/protocol'
 
 /**
- * How an order ended, as it is decided, kept and announced: a final code, and after a space what a check of the acquirer's
- * passes through to Alipay+ with it, if anything.
+ * How an order ended, as it is decided, stored and announced: a final code; and, after a space,
+ * what a check of the acquirer's passes through to Alipay+, if anything.
  */
 export type Outcome = FinalCode | `${FinalCode} ${string}`
 
@@ -14,7 +14,7 @@ export function outcomeOf(code: FinalCode, passThroughInfo: string | undefined):
   return passThroughInfo === undefined ? code : `${code} ${passThroughInfo}`
 }
 
-/** The final code that a kept outcome begins with; undefined for any other, which a newer version may know. */
+/** The final code at the start of a stored outcome; undefined if this version does not know it. */
 export function codeIn(text: string): FinalCode | undefined {
   const end = text.indexOf(' ')
   return finalCodeIn(end < 0 ? text : text.slice(0, end))
@@ -22,13 +22,12 @@ export function codeIn(text: string): FinalCode | undefined {
 
 export const isOutcome = (text: string): text is Outcome => codeIn(text) !== undefined
 
-/** Why what stands cannot be read. */
 export const unreadableOutcome = (): Error =>
-  new Error('what an order was decided to is of a newer version, or damaged')
+  new Error('the outcome of an order is of a newer version or damaged')
 
-/** Reads an outcome back from where it was kept; anything else there is our bug. */
+/** Reads a stored outcome; anything else in its place is our bug. */
 export function readOutcome(text: string): Outcome {
-  assert(isOutcome(text), 'what is kept is not an outcome')
+  assert(isOutcome(text), 'a stored outcome is not an outcome')
   return text
 }
 

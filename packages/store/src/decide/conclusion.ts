@@ -24,17 +24,22 @@ type Parts = {
   durability: Pick<Durability, 'openIn' | 'decisionsReplicated'>
 }
 
-/** Whoever wanted to decide has to try again: a master that is lost now would take with it what it was decided by. */
+/**
+ * Too few replicas have the orders or decisions: they would be lost with the master. The caller
+ * tries again.
+ */
 export class NotReplicated extends Error {
   override readonly name = 'NotReplicated'
 }
 
 /**
- * Decides orders and concludes them. Where one node keeps all keys it is one step, and one sync; on a Cluster, where decisions
- * and orders may be on different nodes, it is two, which both may run again.
+ * Decides orders and concludes them. Where one node holds all keys this is one step, with one sync
+ * of the append-only file. On a Cluster, where decisions and orders may be on different nodes, it
+ * is two steps, and both may run again.
  *
- * Either way nothing is reserved for an order whose record a lost master took with it: its repeat is a new order, and would
- * reserve again. In one step the record is looked at; between two, each is on the replicas before the next one begins.
+ * Nothing is reserved for an order whose record was lost with a master: its repeat is a new order,
+ * and would reserve again. The single step checks the record. Of the two steps, the replicas must
+ * have the orders before the first one, and the decisions before the second.
  */
 export class Conclusion {
   readonly #script = new Script('decide-and-conclude', ['reserve', 'conclude'])
@@ -42,7 +47,7 @@ export class Conclusion {
   readonly #parts: Parts
   readonly #oneNode: boolean
 
-  /** `oneNode`: it keeps all keys. */
+  /** `oneNode`: one node holds all keys. */
   constructor(
     connection: RedisConnection,
     parts: Parts,
@@ -54,11 +59,12 @@ export class Conclusion {
   }
 
   /**
-   * Concludes orders as they were judged in a job, or as they were decided before. Resolves with the outcomes that stand;
-   * undefined for an order that is not the job's any more, an Error for one of which this version cannot read what stands.
+   * Concludes orders as they were judged in a job, or as they were decided before. Resolves with
+   * the codes of the outcomes that stand; undefined for an order that is not in the job any more,
+   * an Error for an outcome that this version cannot read.
    *
-   * @param openAsOf what `LimitUsage.time` said before the orders were seen open
-   * @throws TooLate when that is longer than a minute ago
+   * @param openAsOf the result of `LimitUsage.time` before the orders were read as open
+   * @throws TooLate if that is longer than a minute ago
    * @throws NotReplicated
    */
   async conclude(job: Job, judged: JudgedOrder[], openAsOf: RedisTime): Promise<ConcludedCodes> {
@@ -112,7 +118,7 @@ export class Conclusion {
     const held = judged.filter((_, i) => open[i])
     const decided = await usage.decide(held, openAsOf)
     if (held.length > 0 && !(await durability.decisionsReplicated().catch(fail)))
-      throw new NotReplicated('too few replicas have what was decided')
+      throw new NotReplicated('too few replicas have the decisions')
     const outcomes = held.map(({ orderId }, i) => ({ orderId, outcome: readOf(decided[i]) }))
     const standing = await orders.concludeAll(shard, outcomes)
     const byId = new Map(
@@ -137,7 +143,7 @@ const readOf = <T>(decided: T | Error): T | undefined =>
 const errorOf = (decided: unknown): Error | undefined =>
   decided instanceof Error ? decided : undefined
 
-/** What the script answers of an order that a newer version has decided. */
+/** The script's reply for an order that a newer version has decided. */
 const UNREADABLE = 'UNREADABLE'
 
 const Reply = z.tuple([DecidedReply, ConcludedCodes])

@@ -11,30 +11,36 @@ import {
 } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 
-/** What the acquirer knows of the merchants and codes of a group of orders; an Error for a record that cannot be read. */
+/**
+ * The directory's records of the merchants and codes of a group of orders; an Error for a record
+ * that cannot be read.
+ */
 export type DirectoryRecords = {
   merchants: Map<string, MerchantRecord | Error>
   codes: Map<Digest, CodeRecord | Error>
-  /** The orders that order codes were placed with. */
+  /** The orders that hold order codes. */
   holders: Map<Digest, OrderId>
 }
 
-/** How many parsed records are kept. A record is parsed again when its text has changed, and fetched every time. */
+/**
+ * How many parsed records are cached. A record is fetched every time, and parsed again when its
+ * text has changed.
+ */
 const PARSED_MAX = 10_000
 
 /** The acquirer's merchants and codes, as imported. */
 export class Directory {
   readonly #connection: RedisConnection
   readonly #shards: number
-  readonly #merchants = new Parsed(MerchantRecord)
-  readonly #codes = new Parsed(CodeRecord)
+  readonly #merchants = new RecordParser(MerchantRecord)
+  readonly #codes = new RecordParser(CodeRecord)
 
   constructor(connection: RedisConnection, shards: number) {
     this.#connection = connection
     this.#shards = shards
   }
 
-  /** Fetches merchants by id and codes by digest, with who holds them, in one round trip. */
+  /** Fetches merchants by id, and codes by digest with their holders, in one round trip. */
   async find(
     merchantIds: Iterable<string>,
     codeDigests: Iterable<Digest>,
@@ -64,13 +70,13 @@ export class Directory {
     return orThrow((await this.find([], [code])).codes.get(code))
   }
 
-  /** The order that an order code was placed with. */
+  /** The order that holds an order code. */
   async holder(codeValue: string): Promise<OrderId | undefined> {
     const holder = await this.#connection.get(codeHolderKey(digestOf(codeValue)))
     return holder === null ? undefined : OrderId.parse(holder)
   }
 
-  /** Writes records, each over what was there. May be repeated. */
+  /** Writes records over earlier ones. May be repeated. */
   async put(merchants: MerchantRecord[], codes: CodeRecord[]): Promise<void> {
     await this.#write([
       ...merchants.map(
@@ -85,7 +91,7 @@ export class Directory {
     return (await this.#connection.del(this.#merchantKey(merchantId))) === 1
   }
 
-  /** Removes a code; false if there was none. Who holds it is remembered. */
+  /** Removes a code; false if there was none. Its holder is kept. */
   async removeCode(codeValue: string): Promise<boolean> {
     return (await this.#connection.del(this.#codeKey(codeValue))) === 1
   }
@@ -99,7 +105,7 @@ export class Directory {
     return codeKey(shardOf(code, this.#shards), code)
   }
 
-  /** The texts of keys of any shards, in order: one MGET for those of each slot. */
+  /** The values of keys of any shards, in order: one MGET for each slot. */
   async #fetch(keys: string[]): Promise<(string | null)[]> {
     const bySlot = groupBy(keys, (key) => key.slice(0, key.indexOf('}')))
     const found = new Map<string, string | null>()
@@ -120,8 +126,8 @@ export class Directory {
   }
 }
 
-/** Parses records, and only those whose text is new. */
-class Parsed<T> {
+/** Parses records, and caches them by their text. */
+class RecordParser<T> {
   readonly #schema: z.ZodType<T>
   readonly #kept = new Map<string, { text: string; record: T }>()
 

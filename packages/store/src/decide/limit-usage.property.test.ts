@@ -95,7 +95,10 @@ type Situation = typeof situations extends fc.Arbitrary<infer S> ? S : never
 
 const noneRecent = Object.fromEntries(recentCounters.map((counter) => [counter, 0])) as Recent
 
-/** The orders of a situation as they are judged, with merchants and customers that nobody used before. */
+/**
+ * The orders of a situation as they are judged, with merchants and customers that nobody used
+ * before.
+ */
 function judgedIn({ merchantDay, customerDay, own, orders }: Situation): JudgedOrder[] {
   const claimedAt = Date.now()
   const run = randomUUID().slice(0, 8)
@@ -182,7 +185,8 @@ test('whoever runs them and however many at once, each order is placed once and 
         )
         const amount = placed.reduce((sum, other) => sum + other.amount, 0n)
         expect(await usage.used(taking)).toEqual({ amount, count: BigInt(placed.length) })
-        // A customer's day may be worth more at one merchant than at another: the last order was within its own limit.
+        // A customer's day may be worth more at one merchant than at another: the last order was
+        // within its own limit.
         if (placed.length === 0) continue
         expect(placed.some(({ amountMax = amount }) => amount <= amountMax)).toBe(true)
         expect(placed.some(({ countMax = placed.length }) => placed.length <= countMax)).toBe(true)

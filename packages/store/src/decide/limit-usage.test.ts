@@ -60,7 +60,8 @@ test('decisions are kept while an order of their minute is open, and for two min
   expect(await usage.used(takingOf(customer))).toEqual({ amount: 100n, count: 1n })
   await usage.forget(undefined)
   await letPass(2 * MINUTE_MS)
-  await usage.forget(claimedAt) // Open again, as where a shard's clock is behind: nothing is forgotten, and all counts anew.
+  // Open again, as where a shard's clock is behind: nothing is forgotten, and all counts anew.
+  await usage.forget(claimedAt)
   await usage.forget(undefined)
   expect(await connection.exists(minuteKey)).toBe(1)
   await letPass(2 * MINUTE_MS)
@@ -225,7 +226,10 @@ test('the counters of a day are kept for three days after the last order, and th
   expect(await usage.used(taking)).toEqual({ amount: 0n, count: 0n })
 })
 
-/** Redis's clock is put, as the steady time sees it: what it said at the last call was so much earlier or later. */
+/**
+ * Redis's clock is put, as the steady time sees it: what it said at the last call was so much
+ * earlier or later.
+ */
 const putClock = (ms: number) => connection.hincrby(steadyTimeKey, 'at', -ms)
 
 test.each([

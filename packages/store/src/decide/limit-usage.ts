@@ -16,73 +16,76 @@ import { isOutcome, type Outcome, outcomeOf, unreadableOutcome } from '../outcom
 import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 
-/** An order as it was judged. What it takes counts only if it passed: `judged` is SUCCESS. */
+/** A judged order. It uses limits only if it passed: if `judged` is SUCCESS. */
 export type JudgedOrder = {
   orderId: OrderId
   /** In ms. */
   claimedAt: number
   judged: FinalCode
-  /** What is passed through to Alipay+ with that code. */
+  /** What a check passes through to Alipay+ with that code. */
   passThroughInfo?: string | undefined
   limitUses: LimitUse[]
-  /** The order code it is placed with, which then takes no other order. */
+  /** The order code that it is placed with, which then accepts no other order. */
   orderCode: string | undefined
 }
 
-/** Whose day is counted. */
+/** Identifies the day counter of a merchant or customer. */
 type UsageCounter = Pick<LimitUse, 'subject' | 'id' | 'day' | 'currency'>
 
-/** What a day's placed orders add up to; the amount in smallest units. */
+/** The sums of a day's placed orders; the amount in smallest units. */
 export type UsageTotals = { amount: bigint; count: bigint }
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
 
 /**
- * Redis's time in ms: what its clock says; and a time that goes on with it but takes part in none of its steps, so that what
- * goes by it is neither early nor forgotten. Both are of some moment not after now.
+ * Redis's time in ms: its clock, and the steady time, which follows the clock but not its steps
+ * (see list-forgettable.lua). Both were read at some moment up to now.
  */
 export type RedisTime = { now: number; steady: number }
 
 /**
- * For how long a day's counters are kept after an order was last counted in them (ms): orders are placed within a day of
- * their claim; two more are for an operator to look at.
+ * For how long a day's counters are kept after the last order was counted in them (ms): orders are
+ * placed within a day of their claim, and operators may look at the counters for two days more.
  */
 const COUNTER_MS = 3 * DAY_MS
 
 /**
- * Orders must be decided within this time of having been seen open (ms). It is what makes forgetting safe: a worker that
- * was stopped for longer, and so may be the last to believe that an order is open, is told to look again.
+ * Orders must be decided within this time after they were read as open (ms). It makes forgetting
+ * safe: a worker that was suspended for longer, and may be the last to take an order for open, must
+ * read it again.
  */
 const DECIDE_MS_MAX = MINUTE_MS
 
-/** Decisions are forgotten when this has passed since the last order of their minute was seen open (ms). */
+/** Decisions are forgotten when no order of their minute was open for this long (ms). */
 const FORGET_MS = 2 * DECIDE_MS_MAX
 
-/** So many keys are unlinked in one call. */
+/** How many keys are unlinked in one call. */
 const UNLINKED_MAX = 100
 
-/** The time told by Redis is asked for again when it is older than this (ms). */
+/** Redis's time is asked for again when it is older than this (ms). */
 const TIME_MS_MAX = 1_000
 
-/** A time (ms) that was still to come when `LimitUsage.time` gave this one. */
+/** A time (ms) that was in the future when `LimitUsage.time` returned this one. */
 export const laterThan = ({ now }: RedisTime): number => now + 2 * TIME_MS_MAX
 
-/** What limits and order codes have given to orders. */
+/** What orders have used of limits and order codes. */
 export class LimitUsage {
   readonly #reserve = new Script('reserve')
   readonly #time = new Script('time')
   readonly #listForgettable = new Script('list-forgettable')
   readonly #unlinkDue = new Script('unlink-due')
   readonly #connection: RedisConnection
-  /** What Redis last said the time is, and when it did by our own clock (ms). */
+  /** Redis's time as of its last reply, and when that came by our own clock (ms). */
   #lastTime: { time: RedisTime; at: number } | undefined
 
   constructor(connection: RedisConnection) {
     this.#connection = connection
   }
 
-  /** Redis's time: orders read from now on were open at it. */
+  /**
+   * Redis's time, perhaps a second old: orders that are read as open from now on were open then.
+   */
   async time(): Promise<RedisTime> {
     const told = this.#lastTime
     return told !== undefined && performance.now() - told.at <= TIME_MS_MAX ? told.time : this.now()
@@ -100,13 +103,14 @@ export class LimitUsage {
   }
 
   /**
-   * Fixes how orders are decided: those that passed take all they need from limits and codes or, if something stands in
-   * the way, nothing. The first decision on an order stands and is given again to every re-run, so an order
-   * takes once however often it is judged. Resolves with the outcomes, in order; an Error for an order of which a newer version
-   * has decided what this one cannot read.
+   * Decides orders: those that passed take all that they need from limits and codes, or nothing if
+   * one of them refuses. The first decision on an order stands and is returned to every later run,
+   * so an order uses limits once, however often it is judged. Resolves with the outcomes, in order;
+   * an Error for a decision that this version cannot read.
    *
-   * @param openAsOf what `time` said before the orders were seen open
-   * @throws TooLate when that is longer than a minute ago: they may be concluded, and their decisions forgotten
+   * @param openAsOf the result of `time` before the orders were read as open
+   * @throws TooLate if that is longer than a minute ago: the orders may be concluded by now, and
+   *   their decisions forgotten
    */
   async decide(orders: JudgedOrder[], openAsOf: RedisTime): Promise<(Outcome | Error)[]> {
     const byMinute = Map.groupBy(orders.entries(), ([, order]) => minuteOf(order.claimedAt))
@@ -136,7 +140,7 @@ export class LimitUsage {
     return decided.outcomes.map((text) => (isOutcome(text) ? text : unreadableOutcome()))
   }
 
-  /** What the script is told to decide orders of one minute. */
+  /** The script's keys and arguments to decide orders of one minute. */
   reserveCall(
     minute: number,
     orders: JudgedOrder[],
@@ -144,7 +148,7 @@ export class LimitUsage {
   ): { keys: string[]; args: (string | number)[] } {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
-    const told = orders.flatMap(({ orderId, judged, passThroughInfo, limitUses, orderCode }) => {
+    const flat = orders.flatMap(({ orderId, judged, passThroughInfo, limitUses, orderCode }) => {
       const parts = judged === 'SUCCESS' ? partsOf(limitUses, orderCode) : []
       return [
         orderId,
@@ -155,28 +159,28 @@ export class LimitUsage {
     })
     return {
       keys: [decidedKey(minute), decidedMinutesKey, usageDaysKey, steadyTimeKey, ...places.keys()],
-      args: [minute, openAsOf.steady, DECIDE_MS_MAX, JSON.stringify(told)],
+      args: [minute, openAsOf.steady, DECIDE_MS_MAX, JSON.stringify(flat)],
     }
   }
 
   /**
-   * Notes the time that the script has answered.
+   * Notes the time in the script's reply.
    *
-   * @throws TooLate when it has decided nothing
+   * @throws TooLate if it has decided nothing
    */
   noteReply({ time, outcomes }: z.output<typeof DecidedReply>): void {
     this.#noteTime(time)
     if (outcomes.length === 0)
-      throw new TooLate('orders were decided too long after they were seen open')
+      throw new TooLate('orders were decided too long after they were read as open')
   }
 
-  /** What was placed: by a merchant or a customer, on a day, in a currency. */
+  /** What a merchant or a customer has placed on a day in a currency. */
   async used(taking: UsageCounter): Promise<UsageTotals> {
     const [used = readUsed(null)] = await this.usedOf([taking])
     return used
   }
 
-  /** As `used`, of many at once, in the same order. */
+  /** As `used`, for many at once, in the same order. */
   async usedOf(limitUses: UsageCounter[]): Promise<UsageTotals[]> {
     const byDay = Map.groupBy(limitUses.entries(), ([, { day, currency }]) =>
       usageKey(day, currency),
@@ -194,9 +198,10 @@ export class LimitUsage {
   }
 
   /**
-   * Forgets decisions nobody can ask for any more: those of minutes without an open order for so long that nobody may
-   * decide them again; and the counters of days long past. `oldestOpen` is the oldest claim time of an open order (ms), asked for
-   * just before; undefined if there is none. Goes by the steady time, which goes on when this is called. Resolves with the time.
+   * Forgets decisions that nobody can need any more, because no order of their minute has been open
+   * for so long that no worker may decide one; and the counters of days long past. `oldestOpen` is
+   * the oldest claim time of an open order (ms), read just before; undefined if no order is open.
+   * Goes by the steady time, and advances it. Resolves with the time.
    */
   async forget(oldestOpen: number | undefined): Promise<RedisTime> {
     const { time, minutes, counters } = Forgettable.parse(
@@ -212,7 +217,10 @@ export class LimitUsage {
     return time
   }
 
-  /** Not by expiry: that would free millions of fields while everyone waits. */
+  /**
+   * Keys are unlinked, not expired: an expiry would free millions of fields while all other
+   * commands wait.
+   */
   async #unlink(index: string, until: number, members: string[], keys: string[]): Promise<void> {
     for (let at = 0; at < members.length; at += UNLINKED_MAX) {
       const end = at + UNLINKED_MAX
@@ -224,15 +232,18 @@ export class LimitUsage {
 
 const Ms = z.coerce.number()
 
-/** What the script answers: the time. */
+/** The reply of the script: the time. */
 const Time = z.tuple([Ms, Ms]).transform(([now, steady]): RedisTime => ({ now, steady }))
 
-/** What the script answers: the time, then the orders' codes. */
+/** The reply of the script: the time, then the orders' outcomes. */
 export const DecidedReply = z
   .tuple([Ms, Ms], z.string())
   .transform(([now, steady, ...outcomes]) => ({ time: { now, steady }, outcomes }))
 
-/** What the script answers: the time; how many minutes may be forgotten, which, and then which counters. */
+/**
+ * The reply of the script: the time; how many minutes may be forgotten; those minutes; then the
+ * counters.
+ */
 const Forgettable = z
   .tuple([Ms, Ms, z.number()], z.string())
   .transform(([now, steady, minutes, ...due]) => ({
@@ -246,7 +257,7 @@ function readUsed(value: string | null): UsageTotals {
   return { amount: BigInt(amount ?? '0'), count: BigInt(count ?? '0') }
 }
 
-/** Whoever wanted to decide has to look at the orders again. */
+/** The orders were read as open too long ago. The caller must read them again. */
 export class TooLate extends Error {
   override readonly name = 'TooLate'
 }
@@ -271,7 +282,10 @@ function partsOf(limitUses: LimitUse[], orderCode: string | undefined): Part[] {
     : [{ key: codeHolderKey(digestOf(orderCode)), words: ['HOLD', 0, false, false] }, ...fromLimits]
 }
 
-/** From here on the script, whose numbers are exact to 2^53, is told a number as its digits. */
+/**
+ * From here on a number is passed to the script as its digits: Lua's numbers are exact up to 2^53
+ * only.
+ */
 const DIGITS_FROM = 1e15
 
 const exactly = (value: bigint | number): number | string =>

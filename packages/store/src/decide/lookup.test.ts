@@ -11,7 +11,9 @@ import { Lookup } from './lookup.ts'
 const { ingress, worker, connection } = await openTestStore({ own: true })
 const { orders, directory, recent } = worker
 
-/** One round trip, where the job says whose orders they are; two on a Cluster, or where it does not. */
+/**
+ * One round trip, where the job says whose orders they are; two on a Cluster, or where it does not.
+ */
 const ways = {
   'in one round trip': { lookup: worker.lookup, named: true },
   'in two, of a job that names nobody': { lookup: worker.lookup, named: false },
@@ -165,5 +167,6 @@ test('orders of a job that names everybody are looked up with one script, whatev
     openAsOf,
   )
   expect(open).toHaveLength(32)
-  expect((await scripts()) - before).toBeLessThanOrEqual(2) // A second time with its text, where it was not known.
+  // A second time with its text, where it was not known.
+  expect((await scripts()) - before).toBeLessThanOrEqual(2)
 })

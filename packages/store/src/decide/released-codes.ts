@@ -3,13 +3,15 @@ import { codeHolderKey, Digest, OrderId, releasedCodesKey } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 
-/** An order code that an operator opened again: what it was placed with, why, and who did it. */
+/**
+ * The release of an order code by an operator: the order that held it, the reason, and who did it.
+ */
 type Release = { code: Digest; orderId: OrderId; reason: string; by: string }
 
-/** So many of them are kept, about: they are made by hand, and each takes some 200 bytes. */
+/** About how many are kept: operators make them one by one, and each takes some 200 bytes. */
 const RELEASES_MAX = 10_000
 
-/** The order codes that operators have opened again. */
+/** The order codes that operators have released. */
 export class ReleasedCodes {
   readonly #release = new Script('release-code')
   readonly #connection: RedisConnection
@@ -19,8 +21,9 @@ export class ReleasedCodes {
   }
 
   /**
-   * Opens a code again that this order holds, and notes it, in one step. Only for an order that is not open: a concluded
-   * one never takes the code again. Resolves with false, and does nothing, if the order does not hold it.
+   * Releases a code that this order holds, and records that, in one step. Only for an order that is
+   * not open: a concluded one never takes the code again. Resolves with false, and does nothing, if
+   * the order does not hold the code.
    */
   async release({ code, orderId, reason, by }: Release): Promise<boolean> {
     const entry = { code, orderId, reason, by }
@@ -40,7 +43,9 @@ export class ReleasedCodes {
 
 const Fields = z.object({ code: Digest, orderId: OrderId, reason: z.string(), by: z.string() })
 
-/** What XREVRANGE gives: ids, which begin with the time (ms), and fields and values in turn. */
+/**
+ * The reply of XREVRANGE: ids, which begin with the time (ms), and fields and values, alternating.
+ */
 const Entries = z.array(
   z.tuple([z.string(), z.array(z.string())]).transform(([id, words]) => {
     const pairs = words.flatMap((word, i) => (i % 2 === 0 ? [[word, words[i + 1]]] : []))

@@ -4,13 +4,16 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { z } from 'zod'
 import { type Outcome, readOutcome } from '../outcome.ts'
 
-/** How an order stands once it has been handed in. */
+/** The state of an order after `Intake.accept`. */
 export type Accepted =
   | { kind: 'OPEN'; paymentRequestId: string; repeated: boolean }
   | { kind: 'CONCLUDED'; paymentRequestId: string; outcome: Outcome }
   | { kind: 'INCONSISTENT' }
 
-/** How many orders are open, whether there was a job to join, and what there is to say of those that were taken in before. */
+/**
+ * The number of open orders, whether there was a joinable job, and the orders that were claimed
+ * before.
+ */
 export const ClaimReply = z.tuple(
   [z.coerce.number(), z.number()],
   z.union([z.string(), z.number()]),
@@ -38,7 +41,7 @@ export type Claim = Omit<z.output<typeof EarlierClaim>, 'position' | 'state'> & 
   state: 'NEW' | 'OPEN' | 'CONCLUDED' | 'INCONSISTENT' | 'UNREADABLE'
 }
 
-/** How an order stands if nobody has claimed it before. */
+/** The claim of an order that was not claimed before. */
 export const newClaim = (
   { paymentRequestId = randomUUID() }: PlaceOrderRequest,
   jobId: string,
@@ -51,7 +54,7 @@ export const newClaim = (
 })
 
 export function acceptedOf({ state, paymentRequestId, outcome }: Claim): Accepted {
-  assert(state !== 'UNREADABLE', 'the record is of a newer version, or damaged')
+  assert(state !== 'UNREADABLE', 'the record is of a newer version or damaged')
   if (state === 'INCONSISTENT') return { kind: 'INCONSISTENT' }
   if (state === 'CONCLUDED')
     return { kind: 'CONCLUDED', paymentRequestId, outcome: readOutcome(outcome) }

@@ -5,7 +5,7 @@ import { type PlaceOrderRequest, packRequest, termsOf } from '@placeorder/protoc
 import { joinableJobKey, type OrderId, openKey, orderIdOf, orderKey, shardOf } from '../keys.ts'
 import type { Acquirers } from '../orders/acquirers.ts'
 import { lookupIdsOf } from '../orders/lookup-ids.ts'
-import { type GroupData, JOB_VERSION, type JoiningGroup } from '../queue/job-rounds.ts'
+import { type GroupData, JOB_VERSION, type JoiningGroup, ROUND_MS } from '../queue/job-rounds.ts'
 import type { Queues } from '../queue/queues.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
@@ -21,28 +21,30 @@ import {
 import { SendWindow } from './send-window.ts'
 
 /**
- * A repeat looks after the job answerable for an open order only when the order is older than this (ms): a younger
- * one's job may still be on its way.
+ * A repeat checks that the job of its open order exists only if the order is older than this (ms):
+ * the job of a younger one may not be enqueued yet.
  */
 const JOB_ON_ITS_WAY_MS = 1_000
 
-/** An order on its way in, with what the claim stores of it. */
+/** An order to accept, with what the claim stores of it. */
 export type IncomingOrder = {
   order: PlaceOrderRequest
   clientId: string
   trace?: string | undefined
 }
 
-/** How far one group may grow. Measured: the longest of its scripts then holds up everybody else at Redis for 2 ms. */
+/** The most orders of a group. Measured: the longest of its scripts then blocks Redis for 2 ms. */
 const GROUP_ORDERS_MAX = 128
 
-/** A larger group has a job of its own: it would save little, and another worker may have time for it. */
+/**
+ * A larger group gets a job of its own: joining would save little, and another worker may be free.
+ */
 const JOINING_ORDERS_MAX = 32
 
 type Pending = IncomingOrder & {
   orderId: OrderId
   signal: AbortSignal
-  taken: PromiseWithResolvers<Accepted>
+  accepted: PromiseWithResolvers<Accepted>
 }
 
 type IntakeLane = {
@@ -51,9 +53,9 @@ type IntakeLane = {
   waiting: Pending[]
   sending: boolean
   open: number
-  /** Most orders of the last group were new; those of the next one then are too, most likely. */
+  /** Most orders of the last group were new, so most of the next one probably are, too. */
   mostlyNew: boolean
-  /** There was a job for the last group to join; there is one for the next, most likely. */
+  /** There was a joinable job for the last group, so there probably is one for the next. */
   joining: boolean
   window: SendWindow
 }
@@ -62,21 +64,24 @@ export type IntakeDeps = {
   connection: RedisConnection
   queues: Queues
   acquirers: Pick<Acquirers, 'note'>
-  /** The channel this ingress hears of each shard; its position is the shard. */
+  /** The channels of this ingress, by shard. */
   channels: string[]
-  /** Called with a repeat of an open order: makes sure that some job is answerable for it. */
+  /** Called for a repeat of an open order: requeues the order if its job is lost. */
   requeue: (shard: number, orderId: OrderId, jobId: string) => Promise<void>
-  /** A group of which nothing was heard for so long (ms) holds the next one back no longer. */
+  /**
+   * A group that is not announced within this time (ms) does not hold back the next one any longer.
+   */
   lostMs: number
-  /** Told of what went wrong without an order being lost by it. */
+  /** Reports a fault by which no order is lost. */
   onFault: (error: unknown, what: string) => void
-  /** Told of each group: how many orders it has and how long its claim took (ms). */
+  /** Reports each group: how many orders it has and how long its claim took (ms). */
   onGroup: (orders: number, claimMs: number) => void
 }
 
 /**
- * Takes orders in. Outside it is one call for one order; inside, those that arrive while an earlier group is on its way or
- * being decided travel together: one claim and one job for all of them. Alone, an order goes at once.
+ * Accepts orders, one call for each. Inside, the orders that arrive while an earlier group is in
+ * flight form the next group: one claim and one job for all of them. A single order is claimed at
+ * once.
  */
 export class Intake {
   readonly #claim = new Script('claim')
@@ -98,20 +103,21 @@ export class Intake {
   }
 
   /**
-   * Claims the order, or tells how the order that has it stands.
+   * Claims the order, or returns the state of the order that was claimed with this id before.
    *
-   * Rejects when Redis cannot tell, or `signal` aborts first: then the order may or may not have been taken in.
+   * Rejects when Redis does not answer, or `signal` aborts first: then the order may or may not
+   * have been claimed.
    */
   accept(incoming: IncomingOrder, signal: AbortSignal): Promise<Accepted> {
     const orderId = orderIdOf(incoming.order)
     const lane = this.#lane(shardOf(orderId, this.#lanes.length))
-    const pending: Pending = { ...incoming, orderId, signal, taken: Promise.withResolvers() }
-    const late = () => pending.taken.reject(signal.reason)
+    const pending: Pending = { ...incoming, orderId, signal, accepted: Promise.withResolvers() }
+    const late = () => pending.accepted.reject(signal.reason)
     signal.addEventListener('abort', late, { once: true })
     lane.waiting.push(pending)
     if (lane.waiting.length >= GROUP_ORDERS_MAX) lane.window.openNow()
     void this.#send(lane)
-    return pending.taken.promise.finally(() => signal.removeEventListener('abort', late))
+    return pending.accepted.promise.finally(() => signal.removeEventListener('abort', late))
   }
 
   /** The open orders of all shards, as of the last claims or the last `countOpen`. */
@@ -119,7 +125,10 @@ export class Intake {
     return this.#lanes.reduce((sum, lane) => sum + lane.open, 0)
   }
 
-  /** Counts the open orders. Claims tell how many there are, but none come while too many are open. */
+  /**
+   * Counts the open orders. Claims return the number, too, but there are none while too many are
+   * open.
+   */
   async countOpen(): Promise<void> {
     await Promise.all(
       this.#lanes.map(async (lane) => {
@@ -134,24 +143,24 @@ export class Intake {
     return lane
   }
 
-  /** Called with what a worker has announced: the next group of the shard need not be held back any longer. */
+  /** Called when a worker has announced an order: the next group of the shard may now be sent. */
   announced(shard: number, orderId: OrderId): void {
     this.#lanes[shard]?.window.noteAnnounced(orderId)
   }
 
-  /** Sends group after group while orders wait, as far as the window allows: the next one gathers meanwhile. */
+  /** Sends groups while orders wait and the window allows it; the next group grows meanwhile. */
   async #send(lane: IntakeLane): Promise<void> {
     if (lane.sending) return
     lane.sending = true
     while (lane.waiting.length > 0) {
-      await setImmediate() // Whatever this turn of the event loop brings travels together.
+      await setImmediate() // All orders of this turn of the event loop share a group.
       const group = lane.waiting
         .splice(0, GROUP_ORDERS_MAX)
-        .filter((pending) => !this.#tooLate(pending))
+        .filter((pending) => !this.#isTooLate(pending))
       if (group.length === 0) continue
       const sent = lane.window.noteSent(group.map(({ orderId }) => orderId))
       const claimed = await this.#acceptGroup(lane, group).catch((error: unknown) => {
-        for (const { taken } of group) taken.reject(error)
+        for (const { accepted } of group) accepted.reject(error)
         return 0
       })
       lane.window.noteClaimed(sent, claimed)
@@ -160,16 +169,17 @@ export class Intake {
     lane.sending = false
   }
 
-  /** Whoever waited for it was answered already: leaving it out keeps the promise that nothing is placed behind a U. */
-  #tooLate({ signal, taken }: Pending): boolean {
-    if (signal.aborted) taken.reject(signal.reason)
+  /** The caller has its answer, U, already: an order must not be claimed after that. */
+  #isTooLate({ signal, accepted }: Pending): boolean {
+    if (signal.aborted) accepted.reject(signal.reason)
     return signal.aborted
   }
 
   /**
-   * Claims a group, and sends its job right behind, so that Redis takes both in one go: the job names all orders of the
-   * group, and a worker leaves those alone that name another job. Where orders can join the job of others, or a group was mostly
-   * repeats, the claim is awaited first: most likely there is nothing to enqueue. Resolves with how many orders were new.
+   * Claims a group and enqueues its job right behind, in the same write to Redis: the job names all
+   * orders of the group, and a worker skips those that name another job. If the orders can join a
+   * running job, or the last group was mostly repeats, the claim is awaited first: there will
+   * probably be nothing to enqueue. Resolves with the number of new orders.
    */
   async #acceptGroup(lane: IntakeLane, group: Pending[]): Promise<number> {
     const jobId = `g-${randomUUID()}`
@@ -182,7 +192,8 @@ export class Intake {
     ])
     this.#deps.onGroup(group.length, performance.now() - startedAt)
     const claimed = group.filter((_, i) => claims[i]?.state === 'NEW')
-    // On a Cluster a claim that was cut off is sent again: it finds its own orders then, and has told no other job of them.
+    // A Cluster client sends a broken claim again: it then finds its own orders, which have joined
+    // no other job.
     const again = group.filter((_, i) => claims[i]?.state === 'OPEN' && claims[i]?.jobId === jobId)
     const toEnqueue = joining && joinable ? again : [...claimed, ...again]
     if (toEnqueue.length > 0 && !atOnce) await this.#enqueue(lane, toEnqueue, jobId)
@@ -192,19 +203,23 @@ export class Intake {
     return claimed.length
   }
 
-  #settleAccepted(lane: IntakeLane, { orderId, taken }: Pending, claim: Claim | undefined): void {
+  #settleAccepted(
+    lane: IntakeLane,
+    { orderId, accepted }: Pending,
+    claim: Claim | undefined,
+  ): void {
     assert(claim !== undefined, 'a claim has an answer for each of its orders')
-    const stands = readable(() => acceptedOf(claim))
-    if (stands instanceof Error) taken.reject(stands)
-    else taken.resolve(stands)
+    const state = readable(() => acceptedOf(claim))
+    if (state instanceof Error) accepted.reject(state)
+    else accepted.resolve(state)
     if (claim.state !== 'OPEN' || claim.ageMs < JOB_ON_ITS_WAY_MS) return
     const { requeue: mend, onFault } = this.#deps
     mend(lane.shard, orderId, claim.jobId).catch((error) =>
-      onFault(error, 'a repeat could not mend its order'),
+      onFault(error, 'a repeat could not requeue its order'),
     )
   }
 
-  /** `joinable`: there was a job that orders could join; with `joining`, they did. */
+  /** `joinable`: there was a joinable job; with `joining`, the group has joined it. */
   async #claimGroup(
     lane: IntakeLane,
     group: Pending[],
@@ -228,13 +243,20 @@ export class Intake {
       clientId,
       claims[i]?.paymentRequestId ?? '',
     ])
-    const told = joins === undefined ? '' : JSON.stringify(joins)
+    const joiningGroup = joins === undefined ? '' : JSON.stringify(joins)
     const { acquirers, connection, onFault } = this.#deps
     acquirers
       .note(group.map(({ order }) => order))
-      .catch((error) => onFault(error, 'an acquirer was not noted; its next order does it'))
+      .catch((error) => onFault(error, 'an acquirer was not noted; its next order will be'))
     const [open, joinable, ...words] = ClaimReply.parse(
-      await this.#claim.runNow(connection, keys, [jobId, channel, told, Date.now(), ...args]),
+      await this.#claim.runNow(connection, keys, [
+        jobId,
+        channel,
+        joiningGroup,
+        ROUND_MS,
+        Date.now(),
+        ...args,
+      ]),
     )
     lane.open = open
     for (let at = 0; at < words.length; at += 6) {
@@ -247,14 +269,14 @@ export class Intake {
   async #enqueue(lane: IntakeLane, claimed: Pending[], jobId: string): Promise<void> {
     await this.#deps.queues
       .enqueue(lane.shard, jobId, dataOf(claimed))
-      // They are claimed and name this job; mend enqueues them when it does not come to exist.
+      // The claimed orders name this job: if it is not enqueued, they are requeued.
       .catch((error) =>
         this.#deps.onFault(error, 'a group of claimed orders could not be enqueued'),
       )
   }
 }
 
-/** What a job is told of orders. */
+/** The data of a job for these orders. */
 function dataOf(group: Pending[]): GroupData & Pick<JoiningGroup, 'subjects'> {
   const traces = group.flatMap(({ orderId, trace }) =>
     trace === undefined ? [] : [[orderId, trace] as const],

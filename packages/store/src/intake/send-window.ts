@@ -1,22 +1,26 @@
 import type { OrderId } from '../keys.ts'
 
 /**
- * While a group is undecided, the next one is held back for so long (ms), unless it is full: so a worker that is behind
- * gets larger groups and not more of them. Measured with 64 signed orders in hand: groups of 33 orders instead of 14, a tenth more
- * orders a second, and no order waits longer.
+ * While a group is undecided, the next one is held back for this long (ms), unless it is full: a
+ * worker that is behind gets larger groups instead of more of them. Measured with 64 signed orders
+ * in flight: groups of 33 orders instead of 14, 10 % more orders a second, and no order waits
+ * longer.
  */
 const HOLD_MS = 50
 
-/** The most groups of an ingress that are undecided at once, but for full ones: as many as a worker works on by itself. */
+/**
+ * The most undecided groups of an ingress, not counting full ones: as many as one worker processes
+ * at once.
+ */
 const SIZE_MAX = 8
 
-/** A group that takes longer than the fastest by this factor has queued behind others. */
+/** A group that took longer than the fastest by this factor has queued behind others. */
 const QUEUED = 1.5
 
-/** By this factor the fastest is forgotten with each group: what made groups fast may have ended. */
-const FORGOTTEN = 1.05
+/** The fastest time grows by this factor with each group: what made groups fast may have ended. */
+const FORGETTING = 1.05
 
-/** A group on its way: sent, and not decided yet, but for `announced` of the `awaited` orders. Time in ms. */
+/** A group in flight: `announced` of its `awaited` orders are decided. Time in ms. */
 export type SentGroup = {
   at: number
   orderIds: OrderId[]
@@ -26,9 +30,10 @@ export type SentGroup = {
 }
 
 /**
- * How many groups of one shard an ingress has on their way undecided. One, while a group is decided within `HOLD_MS`;
- * beyond that as many as make none wait for another: workers may have slow checks and work on several at once. So the
- * window of TCP Vegas grows and shrinks, and for the same reason: whoever sends more only makes the queue longer.
+ * Bounds the groups of one shard that an ingress has in flight. One, while groups are decided
+ * within `HOLD_MS`. If they take longer, as many as do not wait for each other: workers may have
+ * slow checks and process several groups at once. It grows and shrinks like the window of TCP
+ * Vegas, for the same reason: beyond it, more groups only make the queue longer.
  */
 export class SendWindow {
   readonly #lostMs: number
@@ -39,17 +44,17 @@ export class SendWindow {
   #held = false
   #go = () => {}
 
-  /** `lostMs`: a group of which nothing was heard for so long (ms) is waited for no longer. */
+  /** `lostMs`: a group that is not announced within this time (ms) counts as decided. */
   constructor(lostMs: number) {
     this.#lostMs = lostMs
   }
 
-  /** How many groups may be undecided now. */
+  /** How many groups may be in flight now. */
   get size(): number {
     return Math.floor(this.#size)
   }
 
-  /** Notes that a group goes on its way. */
+  /** Notes that a group is sent. */
   noteSent(orderIds: OrderId[]): SentGroup {
     const lost = setTimeout(() => this.#decided(sent), this.#lostMs).unref()
     const sent = {
@@ -65,8 +70,9 @@ export class SendWindow {
   }
 
   /**
-   * Notes that an order was announced. With more than half of its orders a group counts as decided: the outcomes of a large one
-   * come in parts, and those that follow upon the first would make a small group; one slow order holds nobody back.
+   * Notes that an order was announced. A group counts as decided with more than half of its orders:
+   * the outcomes of a large group come in parts, and if the first part were enough, the next group
+   * would be small; and one slow order must not hold back the next group.
    */
   noteAnnounced(orderId: OrderId): void {
     const sent = this.#groupOf.get(orderId)
@@ -75,7 +81,10 @@ export class SendWindow {
     this.#concludeIfDue(sent)
   }
 
-  /** Notes how many of a group were taken in: nothing is announced of repeats. With none it came to nothing, and is forgotten. */
+  /**
+   * Notes how many orders of a group are new: repeats are not announced. A group without any is
+   * forgotten.
+   */
   noteClaimed(sent: SentGroup, orders: number): void {
     sent.awaited = orders
     if (orders === 0) this.#forget(sent)
@@ -94,7 +103,7 @@ export class SendWindow {
     this.#openIfDue()
   }
 
-  /** Resolves when the next group may go. */
+  /** Resolves when the next group may be sent. */
   async whenOpen(): Promise<void> {
     const room = Promise.withResolvers<void>()
     this.#go = room.resolve
@@ -108,15 +117,15 @@ export class SendWindow {
     clearTimeout(hold)
   }
 
-  /** Lets the next group go now: it is full, and to hold it back would gain nothing. */
+  /** Opens the window now: the next group is full, so that holding it back would gain nothing. */
   openNow(): void {
     this.#go()
   }
 
   #decided(sent: SentGroup): void {
-    if (!this.#sent.has(sent)) return // Its outcomes were quicker than the answer to its claim.
+    if (!this.#sent.has(sent)) return // Its outcomes came before the reply to its claim.
     const ms = performance.now() - sent.at
-    this.#fastestMs = Math.min(ms, this.#fastestMs * FORGOTTEN)
+    this.#fastestMs = Math.min(ms, this.#fastestMs * FORGETTING)
     this.#size =
       ms > QUEUED * this.#fastestMs
         ? Math.max(1, this.#size / 2)

@@ -1,6 +1,7 @@
--- Decides orders and gives them their outcomes in one step, where one node keeps all keys. `reserve` and `conclude` are
--- the scripts of these names, as functions of their KEYS and ARGV. Nothing is reserved for an order that has no record any
--- more, as when a master was lost with it; that names another job; or that is concluded.
+-- Decides orders and concludes them in one step, where one node holds all keys. `reserve` and
+-- `conclude` are the scripts of these names, as functions of their KEYS and ARGV. Nothing is
+-- reserved for an order that is concluded, that names another job, or whose record is gone because
+-- the master that held it was lost.
 --
 -- KEYS[1..]    those of `reserve`, then those of `conclude`
 -- ARGV[1]      the number of keys of `reserve`
@@ -8,8 +9,8 @@
 -- ARGV[6]      the job that the orders were judged in
 -- ARGV[7..]    the orderId of each order
 --
--- Returns      what `reserve` does; and for each order the outcome that stands, '' if none does. If it is too late to
---              decide, the latter is empty
+-- Returns      the reply of `reserve`; and for each order the outcome that stands, '' if none does:
+--              empty if it is too late to decide
 
 local reserveKeys = tonumber(ARGV[1])
 local concludeKeys = reserveKeys + 3 -- Up to the orders.

@@ -1,21 +1,22 @@
--- Defers open orders: a list becomes answerable for them, instead of their job, until they are due. Run twice it says the same.
+-- Defers open orders: moves them from their job to a list until they are due. It may run twice: the
+-- reply is the same.
 --
 -- KEYS[1]      the list, a sorted set by the time orders are due in ms
--- KEYS[2]      the set of the names of all lists that have orders
+-- KEYS[2]      the set of the names of all lists that hold orders
 -- KEYS[3..n]   the orders' hashes
 -- ARGV[1]      the list's name
--- ARGV[2]      what a record names as answerable for an order on the list
--- ARGV[3..5]   an order is due when it has been open for as long again (ms), but after the first of these at least and the
---              second at most; in any case when it has been open for the third
--- ARGV[6]      a code to announce to the ingresses that wait, who then stop waiting
--- ARGV[7..]    for each order three: orderId, the job it is taken from, its trace or ''
+-- ARGV[2]      what the record of an order on the list names instead of a job
+-- ARGV[3..5]   the pause until an order is due is its age (ms), but not less than ARGV[3] nor more
+--              than ARGV[4]; and an order is due at the latest when its age is ARGV[5]
+-- ARGV[6]      a code to announce to the ingresses that wait, which then stop waiting
+-- ARGV[7..]    for each order three: orderId, the job it is moved from, its trace or ''
 --
--- Returns      for each order 1 if the list is answerable now, else 0
+-- Returns      for each order 1 if it is on the list now, else 0
 
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local list, name, least, most, longest = unpack(ARGV, 1, 5)
-local deferred, due, news = {}, {}, {}
+local deferred, due, messages = {}, {}, {}
 
 for i = 3, #KEYS do
   local orderId, from, trace = unpack(ARGV, 7 + (i - 3) * 3, 9 + (i - 3) * 3)
@@ -30,10 +31,10 @@ for i = 3, #KEYS do
     redis.call('HSET', KEYS[i], 'job', name, 'waiting', '')
     if trace ~= '' then redis.call('HSET', KEYS[i], 'trace', trace) end
     for channel in string.gmatch(kept[3] or '', '%S+') do
-      local message = news[channel] or { 1, now } -- 1 is the version of a message.
+      local message = messages[channel] or { 1, now } -- 1 is the version of a message.
       message[#message + 1] = orderId
       message[#message + 1] = ARGV[6]
-      news[channel] = message
+      messages[channel] = message
     end
   end
 end
@@ -42,5 +43,7 @@ if #due > 0 then
   redis.call('ZADD', KEYS[1], unpack(due))
   redis.call('SADD', KEYS[2], list)
 end
-for channel, message in pairs(news) do redis.call('SPUBLISH', channel, cjson.encode(message)) end
+for channel, message in pairs(messages) do
+  redis.call('SPUBLISH', channel, cjson.encode(message))
+end
 return deferred

@@ -1,14 +1,16 @@
--- Takes what has joined a job, for its worker. Nothing is removed before it is done with: whoever runs the job again finds it. Run
--- twice, or beside another worker that has the job, it removes nothing that its caller has not done.
+-- Removes the groups that a job's worker has processed, and returns the ones that have joined
+-- since: see job-rounds.ts. A group is removed only after it was processed, so that a job that runs
+-- again still has it. This may run twice, or for two workers that run the job: it removes nothing
+-- that its caller has not processed.
 --
--- KEYS[1]      the id of the job that orders may join, while there is one
--- KEYS[2]      the list of what has joined the job
--- ARGV[1]      the job
--- ARGV[2]      how much of the list, from its head, is done with
--- ARGV[3]      the last of that; each is there once
--- ARGV[4]      for how long more may join from now on (ms), if any has; 0: no more may
+-- KEYS[1]      the id of the joinable job, while there is one
+-- KEYS[2]      the list of the groups that have joined the job
+-- ARGV[1]      the job's id
+-- ARGV[2]      how many groups at the head of the list were processed
+-- ARGV[3]      the last of those, as JSON; no group is on the list twice
+-- ARGV[4]      for how long more groups may join from now on (ms), if any has joined; 0: none may
 --
--- Returns      what is left of the list. If it is empty, no more joins the job
+-- Returns      the rest of the list. If it is empty, the job is no longer joinable
 
 if ARGV[2] ~= '0' and redis.call('LINDEX', KEYS[2], ARGV[2] - 1) == ARGV[3] then
   redis.call('LTRIM', KEYS[2], ARGV[2], -1)

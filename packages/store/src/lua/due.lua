@@ -1,8 +1,9 @@
--- Says which orders of a list are due.
+-- Returns the orders of a list that are due.
 --
 -- KEYS[1]      the list, a sorted set by the time orders are due in ms
 -- ARGV[1]      how many at most
--- ARGV[2]      no order is due later than in this time (ms): if one is, the clock was ahead when it was deferred, and it is due
+-- ARGV[2]      the longest pause there is (ms): an order with a longer one was deferred while the
+--              clock was ahead, and is due
 --
 -- Returns      their orderIds
 

@@ -1,13 +1,13 @@
--- Reads the open orders of a job and counts them in among the recent ones, in one step, where one node keeps all keys.
--- `countRecent` is the script of this name, as a function of its KEYS and ARGV.
+-- Reads the open orders of a job and counts them as recent orders, in one step, where one node
+-- holds all keys. `countRecent` is the script `count-recent` as a function of its KEYS and ARGV.
 --
 -- KEYS[1..]    the orders' hashes, then the keys of `count-recent`
 -- ARGV[1]      the job
 -- ARGV[2]      the first argument of `count-recent`
 -- ARGV[3..]    the orderId of each order
 --
--- Returns      each order's packed request, '' if it is concluded, or another job's; its client and
---              its claim time in ms, then '' as well; and what `count-recent` does
+-- Returns      four lists: each order's packed request, its client and its claim time in ms, each
+--              '' if the order is concluded or in another job; and the reply of `count-recent`
 
 local orders = #ARGV - 2
 local requests, clients, claimTimes, counted = {}, {}, {}, { ARGV[2] }

@@ -1,4 +1,5 @@
--- Notes what the archive has confirmed. Neither of both ever goes down: a slower archiver comes later with less.
+-- Notes what the archive has confirmed. Neither of both ever goes down: a slower archiver comes
+-- later with less.
 --
 -- KEYS[1]      what is known of the archive, a hash
 -- ARGV[1]      the UUID of the archive that has confirmed it

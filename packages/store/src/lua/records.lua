@@ -1,9 +1,10 @@
--- Reads orders: one command for a group, since each command of a pipeline costs its sender as much as reading its answer does.
+-- Reads fields of orders. One command for a group: each command of a pipeline costs its sender as
+-- much as parsing its reply.
 --
 -- KEYS[1..n]   the orders' hashes
 -- ARGV[..]     the fields
 --
--- Returns      for each order its fields, as HMGET does; none for a key of another type
+-- Returns      for each order its fields, as HMGET returns them; none for a key of another type
 
 local records = {}
 for i, key in ipairs(KEYS) do

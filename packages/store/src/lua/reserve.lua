@@ -1,27 +1,33 @@
--- Fixes how orders are decided, each once: with the code it was judged to, or, if it passed, by taking all it needs
--- from limits and order codes, or nothing. The first decision stands; who runs an order again is told that one.
+-- Decides orders, each once. An order that was judged to another code than SUCCESS is decided with
+-- that code. An order that passed takes all that it needs from limits and order codes, or nothing:
+-- then it is decided with the code that says what it lacked. The first decision stands: a later run
+-- gets the same one.
 --
--- A counter's value is two whole numbers, amount and count. Lua's own numbers are exact only to 2^53, so from 10^15 on they are
--- digits here, in a string, which are added and compared as such.
+-- A counter is two whole numbers, amount and count. Lua's numbers are exact up to 2^53 only, so
+-- from 10^15 on a number is a string of its digits here, and is added and compared as such.
 --
 -- KEYS[1]      the hash of decisions: a field for each orderId
--- KEYS[2]      the sorted set of minutes there are decisions of; see list-forgettable.lua
--- KEYS[3]      the sorted set of counters' hashes; see there
+-- KEYS[2]      the sorted set of minutes that have decisions; see list-forgettable.lua
+-- KEYS[3]      the sorted set of the counters' hashes; see there
 -- KEYS[4]      the steady time, a hash; see there
--- KEYS[5..n]   the hashes of counters and the code holders the orders need
--- ARGV[1]      the minute all the orders were claimed in
--- ARGV[2]      a steady time in ms at which all the orders were still open
--- ARGV[3]      for how many ms after that time they may be decided: past it, their decisions may be forgotten
--- ARGV[4]      a flat list in JSON, for each order three: its orderId; what it was judged to, a code (SUCCESS: passed) that
---              may have more after a space; how many parts follow, and for each part five: which of the keys, 1 is KEYS[5]; the counter's field, or HOLD for an order
---              code; amount; the most the amount may add up to; the most the count may (false for no limit; all three are
---              strings from 10^15 on). An order has one part of a field at most
---              A script that calls this one says in ARGV.leftOut of which orders nothing is to be decided
+-- KEYS[5..n]   the hashes of counters and the code holders that the orders need
+-- ARGV[1]      the minute in which all the orders were claimed
+-- ARGV[2]      a steady time in ms at which all the orders were open
+-- ARGV[3]      for how long after ARGV[2] the orders may be decided (ms): later, their decisions
+--              may be forgotten already
+-- ARGV[4]      a flat JSON list. Three values for each order: its orderId; the code it was judged
+--              to, perhaps with a space and more text after it; how many parts follow. Five values
+--              for each part: the position of its key (1 is KEYS[5]); the counter's field, or HOLD
+--              for an order code; the amount; the largest sum of amounts; the largest count. The
+--              last two are false where there is no limit; numbers are strings from 10^15 on. An
+--              order has at most one part for a field. A script that calls this one passes in
+--              ARGV.leftOut which orders are not to be decided
 --
--- Returns      the time and the steady time in ms, then for each order its outcome, '' if it is left out, UNREADABLE if a newer
---              version has decided it; nothing if it is too late
+-- Returns      the time and the steady time in ms; then for each order its outcome, '' if it was
+--              left out, UNREADABLE if a newer version has decided it. Only the times if it is too
+--              late
 
--- Begins each decision that is kept.
+-- The first character of each stored decision.
 local VERSION = '1'
 
 local time = redis.call('TIME')
@@ -37,17 +43,19 @@ local function add(a, b)
   local places, sums, carry = math.ceil(math.max(#a, #b) / 9), {}, 0
   for place = places, 1, -1 do
     local first, last = 9 * (place - places - 1), 9 * (place - places) - 1
-    local sum = (tonumber(string.sub(a, first, last)) or 0) + (tonumber(string.sub(b, first, last)) or 0) + carry
+    local digitsOfA, digitsOfB = string.sub(a, first, last), string.sub(b, first, last)
+    local sum = (tonumber(digitsOfA) or 0) + (tonumber(digitsOfB) or 0) + carry
     carry = sum >= 1e9 and 1 or 0
     sums[place] = string.format('%09d', sum - carry * 1e9)
   end
   return (string.gsub(carry .. table.concat(sums), '^0+(%d)', '%1'))
 end
 
--- More than any limit there may be: a counter stops here, however large the amounts are.
+-- Larger than any limit can be: a counter stops here, however large the amounts are.
 local MOST = '10000000000000000000'
 
--- What a number becomes with more, and whether that is more than `max`. Reckoned with, digits are about the number they say.
+-- The sum of two numbers, and whether it is more than `max`. Lua converts digits to a number for
+-- the first comparison: rounded, but close enough for that.
 local function total(kept, more, max)
   local sum = kept + more
   if sum < 1e15 then return sum, max and sum > max + 0 end
@@ -56,22 +64,22 @@ local function total(kept, more, max)
   return sum, max and (#sum > #max or (#sum == #max and sum > max))
 end
 
-local told = cjson.decode(ARGV[4])
+local flat = cjson.decode(ARGV[4])
 local orders, orderIds, fields = {}, {}, {}
-local at, size = 1, #told
+local at, size = 1, #flat
 while at < size do
-  orders[#orders + 1], orderIds[#orderIds + 1] = at, told[at]
+  orders[#orders + 1], orderIds[#orderIds + 1] = at, flat[at]
   at = at + 3
-  for part = at, at + 5 * (told[at - 1] - 1), 5 do
-    local place = told[part]
+  for part = at, at + 5 * (flat[at - 1] - 1), 5 do
+    local place = flat[part]
     local needed = fields[place] or {}
-    needed[#needed + 1] = told[part + 1]
+    needed[#needed + 1] = flat[part + 1]
     fields[place] = needed
   end
-  at = at + 5 * told[at - 1]
+  at = at + 5 * flat[at - 1]
 end
 
--- What is kept under each of the keys: who holds an order code, or each counter's amount and count.
+-- What each of the keys holds: the holder of an order code, or the amounts and counts of counters.
 local holders, amounts, counts, changed = {}, {}, {}, {}
 for place, needed in pairs(fields) do
   local key = KEYS[4 + place]
@@ -93,19 +101,20 @@ for place, needed in pairs(fields) do
   end
 end
 
--- What the parts of an order would make of its counters; and the first code in order of precedence that stands in the way.
+-- Calculates the counters as they would be with an order's parts. Returns the first code, in order
+-- of precedence, that refuses the order; nil if none does.
 local amountThen, countThen = {}, {}
 local function refusal(orderId, first, last)
   local closed, amountOver, countOver
   for part = first, last, 5 do
-    local place, field = told[part], told[part + 1]
+    local place, field = flat[part], flat[part + 1]
     if field == 'HOLD' then
       closed = closed or (holders[place] and holders[place] ~= orderId)
     else
       local isOver
-      amountThen[part], isOver = total(amounts[place][field], told[part + 2], told[part + 3])
+      amountThen[part], isOver = total(amounts[place][field], flat[part + 2], flat[part + 3])
       amountOver = amountOver or isOver
-      countThen[part], isOver = total(counts[place][field], 1, told[part + 4])
+      countThen[part], isOver = total(counts[place][field], 1, flat[part + 4])
       countOver = countOver or isOver
     end
   end
@@ -116,7 +125,7 @@ end
 
 local function take(orderId, first, last)
   for part = first, last, 5 do
-    local place, field = told[part], told[part + 1]
+    local place, field = flat[part], flat[part + 1]
     changed[place][field] = true
     if field == 'HOLD' then
       holders[place] = orderId
@@ -130,12 +139,13 @@ local decided = redis.call('HMGET', KEYS[1], unpack(orderIds))
 local here, fresh = {}, {}
 for n, orderId in ipairs(orderIds) do
   local stands = decided[n]
-  decided[n] = here[orderId] or (stands and (string.match(stands, '^' .. VERSION .. '(.*)') or 'UNREADABLE'))
+  local readable = stands and (string.match(stands, '^' .. VERSION .. '(.*)') or 'UNREADABLE')
+  decided[n] = here[orderId] or readable
   if ARGV.leftOut and ARGV.leftOut[n] then
     decided[n] = ''
   elseif not decided[n] then
     local order = orders[n]
-    local code, first, last = told[order + 1], order + 3, order + 5 * told[order + 2]
+    local code, first, last = flat[order + 1], order + 3, order + 5 * flat[order + 2]
     local passed = code == 'SUCCESS' or string.sub(code, 1, 8) == 'SUCCESS '
     local refused = passed and refusal(orderId, first, last)
     code = refused or code
@@ -155,7 +165,8 @@ for place, fieldsOf in pairs(changed) do
       local amount, count = amounts[place][field], counts[place][field]
       local exact = amount + 0 < 1e15 and count + 0 < 1e15
       counted[#counted + 1] = field
-      counted[#counted + 1] = exact and string.format('%d %d', amount, count) or digits(amount) .. ' ' .. digits(count)
+      counted[#counted + 1] = exact and string.format('%d %d', amount, count)
+        or digits(amount) .. ' ' .. digits(count)
     end
   end
   if #counted > 0 then

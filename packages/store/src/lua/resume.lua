@@ -1,15 +1,16 @@
--- Gives deferred orders to a job, which is to be enqueued then. Those that are not the list's any more only leave it. Run twice
--- it names the same orders.
+-- Moves deferred orders from their list to a job, which the caller enqueues afterwards. Orders
+-- whose record no longer names the list are only removed from it. It may run twice: the reply is
+-- the same.
 --
 -- KEYS[1]      the list, a sorted set
--- KEYS[2]      the set of the names of all lists that have orders
+-- KEYS[2]      the set of the names of all lists that hold orders
 -- KEYS[3..n]   the orders' hashes
 -- ARGV[1]      the list's name
--- ARGV[2]      what a record names as answerable for an order on the list
--- ARGV[3]      the job
+-- ARGV[2]      what the record of an order on the list names instead of a job
+-- ARGV[3]      the job's id
 -- ARGV[4..]    the orderId of each order
 --
--- Returns      for each order its trace or '' if the job is answerable now, else false
+-- Returns      for each order its trace, or '', if its record names the job now, else false
 
 local resumed = {}
 for i = 3, #KEYS do

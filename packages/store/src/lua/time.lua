@@ -1,4 +1,4 @@
--- Tells the time of the node that keeps a slot: on a Cluster, TIME alone may be any node's.
+-- Returns the time of the node that holds a slot: on a Cluster, plain TIME may run on any node.
 --
 -- KEYS[1]      the steady time, a hash; see list-forgettable.lua
 -- ARGV[]       nothing

@@ -1,5 +1,5 @@
--- Removes from the outbox what every group has acknowledged. The entry at `archivedTo` stays: by it a Redis that went back to
--- an older state is noticed. What has no group yet keeps all of it.
+-- Removes from the outbox what every group has acknowledged. The entry at `archivedTo` stays: by it
+-- a Redis that went back to an older state is noticed. What has no group yet keeps all of it.
 --
 -- KEYS[1]      the outbox, a stream
 -- KEYS[2]      what is known of the archive, a hash

@@ -1,9 +1,10 @@
--- Unlinks keys whose time has come, by the index they stand in. Freed by a thread of its own, so nobody waits for it.
+-- Unlinks keys that are due by their index, and removes them from it. UNLINK frees memory in a
+-- thread of its own, so that no other command waits for it.
 --
--- KEYS[1]      the index: a sorted set by time
+-- KEYS[1]      the index: a sorted set by the time (ms) at which a key is due
 -- KEYS[2..n]   the keys
--- ARGV[1]      the time: what has a score of 0, or a later one by now, stays
--- ARGV[2..n]   what stands in the index for each of the keys
+-- ARGV[1]      the time (ms): a key with a later score, or with 0, stays
+-- ARGV[2..n]   the members of the index that stand for the keys
 --
 -- Returns      how many were unlinked
 

@@ -8,7 +8,9 @@ import {
 } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 
-/** The acquirers that orders were claimed for: what finds an order of which only the paymentId is known. */
+/**
+ * The acquirers that orders were claimed for: with them, an order is found by its paymentId alone.
+ */
 export class Acquirers {
   readonly #connection: RedisConnection
   readonly #shards: number
@@ -19,7 +21,7 @@ export class Acquirers {
     this.#shards = shards
   }
 
-  /** Notes the acquirers of orders. Each costs a command once in the life of a process. */
+  /** Stores the acquirers of orders: one command for each acquirer in the life of a process. */
   async note(orders: readonly Pick<OrderNames, 'acquirerId'>[]): Promise<void> {
     const fresh = new Set(orders.map(({ acquirerId }) => acquirerId)).difference(this.#noted)
     if (fresh.size === 0) return
@@ -27,15 +29,15 @@ export class Acquirers {
     for (const acquirerId of fresh) this.#noted.add(acquirerId)
   }
 
-  /** The orders with this paymentId, one an acquirer at most. */
+  /** The orders with this paymentId, at most one for each acquirer. */
   async ordersOf(paymentId: string): Promise<OrderId[]> {
     const acquirerIds = (await this.#connection.smembers(acquirersKey)).sort()
     const orderIds = acquirerIds.map((acquirerId) => orderIdOf({ acquirerId, paymentId }))
-    const found = await Promise.all(orderIds.map((orderId) => this.#isThere(orderId)))
+    const found = await Promise.all(orderIds.map((orderId) => this.#exists(orderId)))
     return orderIds.filter((_, i) => found[i])
   }
 
-  async #isThere(orderId: OrderId): Promise<boolean> {
+  async #exists(orderId: OrderId): Promise<boolean> {
     return (await this.#connection.exists(orderKey(shardOf(orderId, this.#shards), orderId))) === 1
   }
 }

@@ -5,25 +5,35 @@ import { isOutcome, type Outcome, unreadableOutcome } from '../outcome.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 
-/** What a worker says of an order: its outcome, or UNKNOWN_EXCEPTION when it cannot be decided now. */
+/**
+ * Receives what a worker announces of an order: its outcome, or UNKNOWN_EXCEPTION if it cannot be
+ * decided now.
+ */
 export type Listener = (outcome: ResultCode | Outcome) => void
 
-/** Told of what is heard, whether or not somebody listens for it. */
+/** Called for all messages, whether or not anybody listens for their orders. */
 export type AnnouncementHandlers = {
-  /** How old a message is when it is heard, by two clocks (ms). */
+  /** The age of a message when it is received, by two clocks (ms). */
   message: (ageMs: number) => void
   order: (shard: number, orderId: OrderId) => void
-  /** A message, or an outcome in it, cannot be read: a newer version sent it, or it was damaged. Who waits reads the record. */
+  /**
+   * A message, or an outcome in it, cannot be read: a newer version sent it, or it was damaged.
+   * Those who wait read the record.
+   */
   unreadable: (error: Error) => void
 }
 
-/** The version, the time it was announced at (ms, by Redis's clock), then `OrderId` and outcome in turn. */
+/**
+ * The version; the time of the announcement (ms, by Redis's clock); then `OrderId`s and outcomes,
+ * alternating.
+ */
 const Message = z.tuple([z.literal(1), z.string()], z.string())
 
 /**
- * The outcomes announced to one ingress, on one channel of its own for each shard. An announcement is a hint that
- * comes fast; the record is the truth. Whatever is announced while a connection is down is not heard: `onGap` is called
- * when it is up again, so that those still waiting can look at the record.
+ * Receives the outcomes announced to one ingress, on a channel of its own for each shard. An
+ * announcement is a fast hint; the record is the truth. Messages that are sent while a connection
+ * is down are lost: `onGap` is called when it is up again, so that those who still wait can read
+ * the record.
  */
 export class Announcements {
   readonly #connection: RedisConnection
@@ -32,7 +42,7 @@ export class Announcements {
 
   readonly #handlers: AnnouncementHandlers
 
-  /** `channels`: the channel of each shard; its position is the shard. */
+  /** `channels`: by shard. */
   constructor(connection: RedisConnection, channels: string[], heard: AnnouncementHandlers) {
     this.#handlers = heard
     this.#connection = connection
@@ -42,15 +52,16 @@ export class Announcements {
     )
   }
 
-  /** Listens on the channels; resolves when Redis has confirmed all of them. */
+  /** Subscribes to the channels; resolves when Redis has confirmed all of them. */
   async open(onGap: (orderIds: OrderId[]) => void): Promise<void> {
     for (const channel of this.#channels) await this.#connection.ssubscribe(channel)
     const mayHaveMissed = () => onGap([...this.#listeners.keys()])
     this.#connection.on('ready', mayHaveMissed)
-    this.#connection.on('subscribersReady', mayHaveMissed) // So a Cluster calls it, which keeps connections of their own for this.
+    // A Cluster has connections of their own for channels, and this event for them.
+    this.#connection.on('subscribersReady', mayHaveMissed)
   }
 
-  /** Calls `listener` with all that is announced of an order until the returned function is called. */
+  /** Calls `listener` with all announcements of an order until the returned function is called. */
   listen(orderId: OrderId, listener: Listener): () => void {
     const listeners = this.#listeners.get(orderId) ?? new Set()
     listeners.add(listener)
@@ -62,12 +73,12 @@ export class Announcements {
     }
   }
 
-  /** Tells those who wait for an order; used for what came by another way than a channel. */
+  /** Calls the listeners of an order; also for outcomes that were read from a record. */
   notify(orderId: OrderId, outcome: ResultCode | Outcome): void {
     for (const listener of this.#listeners.get(orderId) ?? []) listener(outcome)
   }
 
-  /** How many orders are listened for. */
+  /** How many orders have listeners. */
   get size(): number {
     return this.#listeners.size
   }

@@ -1,12 +1,15 @@
 import { OrderId, openKey, orderKey } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 
-/** Open orders of each shard that are looked at. With so many, an eighth is known to a few per cent. */
+/**
+ * How many open orders of each shard are sampled. With these, a share of 1/8 is known to a few per
+ * cent.
+ */
 const SAMPLE = 64
 
 /**
- * How clients share the open orders, from a sample of them: who sends has nothing to count, and nothing can be counted
- * wrong. Nobody looks while nobody asks, and nobody asks while few orders are open.
+ * The clients' shares of the open orders, from a random sample. So there are no counters that could
+ * drift. Nothing is sampled while no share is asked for, which is so while few orders are open.
  */
 export class OpenShares {
   readonly #connection: RedisConnection
@@ -19,13 +22,13 @@ export class OpenShares {
     this.#shards = shards
   }
 
-  /** The client's share of the open orders as of the last look, 0 to 1. */
+  /** The client's share of the open orders as of the last refresh, 0 to 1. */
   of(clientId: string): number {
     this.#isWanted = true
     return this.#shares.get(clientId) ?? 0
   }
 
-  /** Looks at a sample, if somebody asked since the last look. */
+  /** Takes a new sample, if a share was asked for since the last one. */
   async refresh(): Promise<void> {
     if (!this.#isWanted) return
     this.#isWanted = false

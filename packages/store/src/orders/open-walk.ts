@@ -3,19 +3,24 @@ import { OrderId, openKey, openWalkKey } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 
-/** Younger orders than this (ms) are on their way; older ones may have lost their job. */
+/** Orders younger than this (ms) may not have their job yet; older ones may have lost it. */
 const AGE_MS = 5_000
 
-/** Orders of one page: reading it, and which jobs they name, holds Redis up for half a millisecond. */
+/**
+ * Orders of a page: reading it, and the jobs that they name, blocks Redis for half a millisecond.
+ */
 const PAGE_ORDERS = 500
 
-/** Once all were looked at, nobody begins again before this time (ms), however many workers there are. */
+/** The pause after a walk (ms), however many workers there are. */
 const PAUSE_MS = 3_000
 
-/** Some open orders; `more`: there are others after them. */
+/** Some open orders; `more`: there are more pages. */
 export type OpenPage = { orderIds: OrderId[]; more: boolean }
 
-/** A way through the open orders of each shard, oldest first, that all workers share: each is given another page. */
+/**
+ * A walk through the open orders of each shard, oldest first, shared by all workers: each gets
+ * another page.
+ */
 export class OpenWalk {
   readonly #nextOpen = new Script('next-open')
   readonly #connection: RedisConnection
@@ -24,7 +29,10 @@ export class OpenWalk {
     this.#connection = connection
   }
 
-  /** The page after the one that was given last, to whomever that was. What was open all the time is on one of them. */
+  /**
+   * The page after the last one that any worker got. An order that stays open is on one page of
+   * each walk.
+   */
   async next(shard: number): Promise<OpenPage> {
     const reply = await this.#nextOpen.run(
       this.#connection,

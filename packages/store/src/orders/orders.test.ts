@@ -121,7 +121,8 @@ test('an order is given over only from the job it names, and those who wait are 
     ).toEqual([])
     expect(await worker.orders.reassign(0, [over], 'UNKNOWN_EXCEPTION')).toEqual([over])
     expect(await announced).toBe('UNKNOWN_EXCEPTION')
-    expect(await worker.orders.reassign(0, [over])).toEqual([over]) // As when its answer was lost, and it is sent again.
+    // As when its answer was lost, and it is sent again.
+    expect(await worker.orders.reassign(0, [over])).toEqual([over])
     expect(await worker.orders.reassign(0, [{ ...over, to: 'r-late' }])).toEqual([])
   })
   expect(await worker.orders.record(orderIdOf(order))).toMatchObject({

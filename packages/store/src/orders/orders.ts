@@ -20,7 +20,7 @@ import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
 import type { Announcements } from './announcements.ts'
 
-/** A payment order as it is kept, for ever. `outcome` is absent while it is open. Times are in ms. */
+/** A stored payment order. `outcome` is undefined while it is open. Times are in ms. */
 export type OrderRecord = {
   order: PlaceOrderRequest
   clientId: string
@@ -32,7 +32,7 @@ export type OrderRecord = {
   concludedAt: number | undefined
 }
 
-/** An order given another job: it is taken from the job it names now and given to `to`. */
+/** Moves an order from the job that its record names to another. */
 export type Reassignment = { orderId: OrderId; from: string; to: string }
 
 const fields = [
@@ -45,7 +45,7 @@ const fields = [
   'concludedAt',
 ] as const
 
-/** The records of payment orders, and what is announced of them. */
+/** The records of payment orders, and the announcements of their outcomes. */
 export class Orders {
   readonly #records = new Script('records')
   readonly #conclude = new Script('conclude')
@@ -55,7 +55,7 @@ export class Orders {
   readonly #shards: number
   readonly #announcements: Announcements | undefined
 
-  /** `announcements`: only an ingress waits for outcomes. */
+  /** `announcements`: for an ingress, which waits for outcomes. */
   constructor(connection: RedisConnection, shards: number, announcements?: Announcements) {
     this.#connection = connection
     this.#shards = shards
@@ -63,8 +63,8 @@ export class Orders {
   }
 
   /**
-   * Runs `body` while what is announced of this order is listened for. The promise it is given resolves with the first
-   * outcome or code announced, and rejects with the reason of `signal`.
+   * Runs `body` while listening for announcements of this order. The promise passed to it resolves
+   * with the first announced outcome or code, and rejects with the reason of `signal`.
    */
   async during<T>(
     orderId: OrderId,
@@ -75,16 +75,16 @@ export class Orders {
     announced.promise.catch(() => {}) // `body` may return without ever awaiting it.
     const late = () => announced.reject(signal.reason)
     signal.addEventListener('abort', late, { once: true })
-    const forget = this.#announcements?.listen(orderId, announced.resolve)
+    const unlisten = this.#announcements?.listen(orderId, announced.resolve)
     try {
       return await body(announced.promise)
     } finally {
-      forget?.()
+      unlisten?.()
       signal.removeEventListener('abort', late)
     }
   }
 
-  /** What stands in the record of an order; undefined if it was never claimed. */
+  /** The record of an order; undefined if it was never claimed. */
   async record(orderId: OrderId): Promise<OrderRecord | undefined> {
     const [record] = await this.records(this.#shardOf(orderId), [orderId])
     if (record instanceof Error) throw record
@@ -92,8 +92,9 @@ export class Orders {
   }
 
   /**
-   * The records of orders of one shard, in one round trip and the same order; undefined for those never claimed, an
-   * Error for one that cannot be read: it is nobody else's.
+   * The records of orders of one shard, in the same order and one round trip; undefined for those
+   * that were never claimed. An unreadable record is an Error in its place, and does not fail the
+   * others.
    */
   async records(shard: number, orderIds: OrderId[]): Promise<(OrderRecord | Error | undefined)[]> {
     if (orderIds.length === 0) return []
@@ -111,15 +112,15 @@ export class Orders {
     return outcome ? readOutcome(outcome) : undefined
   }
 
-  /** When an open order was claimed (ms); undefined of any other. Its record is not read. */
+  /** When an open order was claimed (ms); undefined for any other. Does not read its record. */
   async claimedAt(orderId: OrderId): Promise<number | undefined> {
     const claimedAt = await this.#connection.zscore(openKey(this.#shardOf(orderId)), orderId)
     return claimedAt === null ? undefined : Number(claimedAt)
   }
 
   /**
-   * When orders of one shard were claimed by the clock of their ingress (ms), of those whose ingress's clock was ahead of Redis's;
-   * whatever else is wrong with their records.
+   * When orders of one shard were claimed by the clock of their ingress (ms), of those whose
+   * ingress's clock was ahead of Redis's; whatever else is wrong with their records.
    */
   async sentAt(shard: number, orderIds: OrderId[]): Promise<Map<OrderId, number>> {
     if (orderIds.length === 0) return new Map()
@@ -137,8 +138,9 @@ export class Orders {
   }
 
   /**
-   * Gives orders of one shard their outcomes and announces them. Resolves with the codes of those that stand: the first ones
-   * ever given; undefined for an order that was never claimed, an Error for an outcome that this version cannot read.
+   * Concludes orders of one shard and announces their outcomes. Resolves with the codes of the
+   * outcomes that stand, which are the first ones; undefined for an order that was never claimed,
+   * an Error for an outcome that this version cannot read.
    */
   async concludeAll(
     shard: number,
@@ -152,8 +154,9 @@ export class Orders {
   }
 
   /**
-   * Makes other jobs answerable for open orders of one shard, unless another job has become so meanwhile. With
-   * `announce`, those who wait are told that code and wait no longer. Resolves with those that were given over.
+   * Moves open orders of one shard to other jobs, unless they are in yet another job by now. With
+   * `announce`, announces that code to those who wait, who then stop waiting. Resolves with the
+   * orders that were moved.
    */
   async reassign(
     shard: number,
@@ -164,18 +167,21 @@ export class Orders {
     const keys = orders.map(({ orderId }) => orderKey(shard, orderId))
     const args = orders.flatMap(({ orderId, from, to }) => [orderId, from, to])
     const reply = await this.#reassign.run(this.#connection, keys, [announce ?? '', ...args])
-    const given = Given.parse(reply)
-    return orders.filter((_, i) => given[i] === 1)
+    const moved = Moved.parse(reply)
+    return orders.filter((_, i) => moved[i] === 1)
   }
 
-  /** The orderIds of a shard's open orders claimed before `before` (ms), oldest first, `max` at most. */
+  /**
+   * The orderIds of a shard's open orders claimed before `before` (ms), oldest first, `max` at
+   * most.
+   */
   async open(shard: number, before: number, max: number): Promise<OrderId[]> {
     return OrderIds.parse(
       await this.#connection.zrangebyscore(openKey(shard), '-inf', before, 'LIMIT', 0, max),
     )
   }
 
-  /** The jobs that orders of a shard name as answerable for them; undefined for those whose record says none, or is no record. */
+  /** The jobs that orders' records name; undefined for those that name none or are not records. */
   async jobsOf(shard: number, orderIds: OrderId[]): Promise<(string | undefined)[]> {
     if (orderIds.length === 0) return []
     const keys = orderIds.map((orderId) => orderKey(shard, orderId))
@@ -191,13 +197,15 @@ export class Orders {
     return { open, oldest: oldest === undefined ? undefined : Number(oldest) }
   }
 
-  /** Remembers that an order was given up at `at` (ms), for an operator to look at; the newest 10,000 of a shard. */
+  /**
+   * Lists an order as abandoned at `at` (ms), for operators; the newest 10,000 of a shard are kept.
+   */
   async noteAbandoned(orderId: OrderId, at: number): Promise<void> {
     const key = abandonedKey(this.#shardOf(orderId))
     await this.#connection.pipeline().zadd(key, at, orderId).zremrangebyrank(key, 0, -10_001).exec()
   }
 
-  /** The orders of a shard that were given up and when (ms), newest first, `max` at most. */
+  /** The abandoned orders of a shard with their times (ms), newest first, at most `max`. */
   async listAbandoned(shard: number, max: number): Promise<{ orderId: OrderId; at: number }[]> {
     const words = await this.#connection.zrevrange(abandonedKey(shard), 0, max - 1, 'WITHSCORES')
     return words.flatMap((word, i) =>
@@ -205,7 +213,7 @@ export class Orders {
     )
   }
 
-  /** When an order was given up (ms), if it was; known of the newest 10,000 of a shard. */
+  /** When an order was abandoned (ms), if it was; known for the newest 10,000 of a shard. */
   async abandonedAt(orderId: OrderId): Promise<number | undefined> {
     const at = await this.#connection.zscore(abandonedKey(this.#shardOf(orderId)), orderId)
     return at === null ? undefined : Number(at)
@@ -216,22 +224,24 @@ export class Orders {
   }
 }
 
-/** The codes of the outcomes that stand; undefined where none does, an Error for one that cannot be read. */
+/**
+ * The codes of the outcomes that stand; undefined where none does, an Error for one that cannot be
+ * read.
+ */
 export type ConcludedCodes = z.output<typeof ConcludedCodes>
 
-/**
- * What the scripts answer: the outcome that stands of each order, '' if there is none; whether each
- * was given over.
- */
+/** The reply of the script: for each order the outcome that stands, '' if none does. */
 export const ConcludedCodes = z.array(
   z.string().transform((text) => (text === '' ? undefined : (codeIn(text) ?? unreadableOutcome()))),
 )
-const Given = z.array(z.coerce.number())
+
+/** The reply of the script: 1 for each order that was moved. */
+const Moved = z.array(z.coerce.number())
 
 const OrderIds = z.array(OrderId)
 const Jobs = z.array(z.string().transform((job) => job || undefined))
 
-/** What HMGET gives for `fields`. Fields that an older version did not write are null. */
+/** The reply of HMGET for `fields`. Fields that an older version did not write are null. */
 const Fields = z.array(z.string().nullable()).length(fields.length)
 const Replies = z.array(Fields)
 

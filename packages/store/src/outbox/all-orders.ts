@@ -5,7 +5,10 @@ import type { RedisConnection } from '../redis/connection.ts'
 /** So many keys are looked at in one call. */
 const SCANNED_MAX = 1_000
 
-/** Every order that Redis holds, open or concluded. It takes as long as Redis is full: for an operator alone. */
+/**
+ * Every order that Redis holds, open or concluded. It takes as long as Redis is full: for an
+ * operator alone.
+ */
 export class AllOrders {
   readonly #connection: RedisConnection
 
@@ -13,7 +16,10 @@ export class AllOrders {
     this.#connection = connection
   }
 
-  /** A shard's orders, page by page. One that is there all the time is on some page, and may be on two. */
+  /**
+   * A shard's orders, page by page. One that is there all the time is on some page, and may be on
+   * two.
+   */
   async *of(shard: number): AsyncGenerator<OrderId[]> {
     const prefix = orderPrefix(shard)
     const match = `${prefix.replace(/[[\]*?\\]/g, '\\$&')}*`

@@ -14,7 +14,10 @@ export type ArchiveState = {
   archivedTo: string | undefined
 }
 
-/** What a shard's Redis knows of the archive, and whether outcomes are appended to the outbox at all. */
+/**
+ * What a shard's Redis knows of the archive, and whether outcomes are appended to the outbox at
+ * all.
+ */
 export class ArchiveStates {
   readonly #raise = new Script('raise-committed')
   readonly #connection: RedisConnection
@@ -46,8 +49,9 @@ export class ArchiveStates {
   }
 
   /**
-   * Switches a shard's outbox on for an archive: from the next conclusion on, every outcome is appended. The group comes
-   * first, since nothing is trimmed that it has not seen. May run again; an archive that is known stays.
+   * Switches a shard's outbox on for an archive: from the next conclusion on, every outcome is
+   * appended. The group comes first, since nothing is trimmed that it has not seen. May run again;
+   * an archive that is known stays.
    */
   async switchOn(shard: number, archiveId: string): Promise<void> {
     const [outbox, archive] = [outboxKey(shard), archiveKey(shard)]
@@ -58,7 +62,10 @@ export class ArchiveStates {
     await this.#connection.hset(archive, 'outbox', 'on')
   }
 
-  /** Lets a shard be copied no more: nothing is appended unless others read the outbox. What is known stays. */
+  /**
+   * Lets a shard be copied no more: nothing is appended unless others read the outbox. What is
+   * known stays.
+   */
   async switchOff(shard: number): Promise<void> {
     const outbox = outboxKey(shard)
     if ((await this.#connection.exists(outbox)) === 0) return
@@ -72,7 +79,10 @@ export class ArchiveStates {
     return (await this.#connection.hexists(archiveKey(shard), 'outbox')) === 1
   }
 
-  /** Notes what the archive has confirmed; resolves with false if the shard is another archive's by now. */
+  /**
+   * Notes what the archive has confirmed; resolves with false if the shard is another archive's by
+   * now.
+   */
   async raise(
     shard: number,
     { archiveId, version, archivedTo }: { archiveId: string; version: number; archivedTo: string },

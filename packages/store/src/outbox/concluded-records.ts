@@ -39,7 +39,10 @@ export class ConcludedRecords {
     this.#connection = connection
   }
 
-  /** The records of orders of one shard, in the same order; an Error for one that cannot be read or is not concluded. */
+  /**
+   * The records of orders of one shard, in the same order; an Error for one that cannot be read or
+   * is not concluded.
+   */
   async read(shard: number, orderIds: OrderId[]): Promise<(ConcludedRecord | Error)[]> {
     if (orderIds.length === 0) return []
     const keys = orderIds.map((orderId) => orderKey(shard, orderId))

@@ -21,7 +21,10 @@ export type OutboxEntry = {
 export type OutboxProgress = {
   /** Entries that are kept, archived or not. */
   entries: number
-  /** When the oldest entry was appended that is not archived (ms, by Redis's clock); undefined if all are. */
+  /**
+   * When the oldest entry was appended that is not archived (ms, by Redis's clock); undefined if
+   * all are.
+   */
   oldest: number | undefined
 }
 
@@ -40,7 +43,10 @@ export class Outbox {
     this.#connection = connection
   }
 
-  /** The next entries that no archiver has been given yet, `max` at most. They are this consumer's until acknowledged. */
+  /**
+   * The next entries that no archiver has been given yet, `max` at most. They are this consumer's
+   * until acknowledged.
+   */
   async read(shard: number, consumer: string, max: number): Promise<OutboxEntry[]> {
     const reply = await this.#connection.xreadgroup(
       'GROUP',
@@ -56,7 +62,10 @@ export class Outbox {
     return stream?.[1] ?? []
   }
 
-  /** Takes over entries that some archiver has had for `idleMs` without acknowledging them, `max` at most. */
+  /**
+   * Takes over entries that some archiver has had for `idleMs` without acknowledging them, `max` at
+   * most.
+   */
   async takeOver(
     shard: number,
     consumer: string,
@@ -97,13 +106,18 @@ export class Outbox {
     await this.#connection.xadd(outboxKey(shard), '*', BACKFILL, '1', ...words)
   }
 
-  /** Removes what every group of readers has acknowledged. Resolves with the number of entries removed. */
+  /**
+   * Removes what every group of readers has acknowledged. Resolves with the number of entries
+   * removed.
+   */
   async trim(shard: number): Promise<number> {
     const keys = [outboxKey(shard), archiveKey(shard)]
     return z.number().parse(await this.#trim.run(this.#connection, keys, [TRIMMED_MAX]))
   }
 
-  /** Removes consumers of archivers that are gone: idle for `idleMs`, with nothing to acknowledge. */
+  /**
+   * Removes consumers of archivers that are gone: idle for `idleMs`, with nothing to acknowledge.
+   */
   async removeIdle(shard: number, idleMs: number): Promise<void> {
     const key = outboxKey(shard)
     const consumers = Infos.parse(await this.#connection.xinfo('CONSUMERS', key, ARCHIVE_GROUP))
@@ -113,7 +127,10 @@ export class Outbox {
     }
   }
 
-  /** Leaves the group, unless something is still to be acknowledged: another archiver takes that over. */
+  /**
+   * Leaves the group, unless something is still to be acknowledged: another archiver takes that
+   * over.
+   */
   async leave(shard: number, consumer: string): Promise<void> {
     const key = outboxKey(shard)
     const pending = await this.#connection.xpending(key, ARCHIVE_GROUP, '-', '+', 1, consumer)

@@ -7,35 +7,38 @@ import type { Queues } from './queues.ts'
 import type { OrderInJob } from './requeue.ts'
 
 /**
- * Orders that cannot be decided now wait on a list of their shard, and no job is there for them. A record names its list
- * where else it names its job:
+ * Orders that cannot be decided now wait on a list of their shard and are in no job. Their records
+ * name the list in place of a job:
  *
  * - `later`: they are judged again after a pause, together.
- * - `check:<circuit>`: the circuit of a check they need is open. While it is, one of them is judged now and then, to find out
- *   whether the check is back; else none before its last time. Once it is closed they all are, so many at a time.
- * - `isolated`: a process died of each of them. They are judged after a pause, each in a job that says so.
+ * - `check:<circuit>`: the circuit breaker of a check that they need is open. While it is, one of
+ *   them is judged from time to time, as a probe; the others only when their time to be decided
+ *   runs out. Once the circuit is closed they are all judged again, a bounded number at a time.
+ * - `isolated`: a process died while it judged them. They are judged after a pause, each in a job
+ *   of its own, in a process of its own.
  *
- * Whatever happens to whoever defers or resumes them: an order that is on no list and in no job is requeued as any other.
+ * If a process dies while it defers or resumes orders, those that are on no list and in no job are
+ * requeued like any other.
  */
 export type DeferredList = 'later' | 'isolated' | `check:${string}`
 
-/** Pauses of those on `later` double with their age from the first of these to the second (ms). */
+/** The pause of an order on `later` is its age, between these (ms): so pauses double. */
 const PAUSE_MS_MIN = 500
 const PAUSE_MS_MAX = 30_000
 
-/** One worker resumes orders of a shard, once in this time (ms). */
+/** How often one of the workers resumes orders of a shard (ms). */
 export const RESUME_MS = 400
 
-/** So many are resumed at once, of all lists of a shard: those that come meanwhile are to notice nothing. */
+/** How many orders of a shard are resumed at once, of all lists: new orders must not be delayed. */
 const RESUMED_MAX = 512
 
-/** So many share a job, as many as a group of new ones at most. */
+/** How many resumed orders share a job: as many as a group of new orders at most. */
 const JOB_ORDERS_MAX = 128
 
-/** While so many jobs wait for a worker, no more orders are resumed than one job takes. */
+/** While this many jobs wait for a worker, only as many orders are resumed as one job takes. */
 const JOBS_WAITING_MAX = 16
 
-/** What a record names as answerable for an order on a list. No job is named so. */
+/** What the record of an order on a list names in place of a job. No job's id begins so. */
 const PREFIX = 'deferred:'
 const nameOf = (list: string): string => `${PREFIX}${list}`
 
@@ -49,7 +52,10 @@ export type ResumeOptions = {
   isOpen: (circuit: string) => boolean
 }
 
-/** Orders that cannot be decided now. All of it may run twice, or in two places. */
+/**
+ * Defers and resumes orders that cannot be decided now. All of it may run twice, or in two places
+ * at once.
+ */
 export class Deferral {
   readonly #defer = new Script('defer')
   readonly #due = new Script('due')
@@ -63,8 +69,8 @@ export class Deferral {
   }
 
   /**
-   * Defers those orders that still name the job that asks. Whoever waits for one of them is told UNKNOWN_EXCEPTION, so that nobody
-   * waits in vain. Resolves with the orderIds of those.
+   * Defers the orders that still name their given job. Announces UNKNOWN_EXCEPTION to those who
+   * wait for them, so that nobody waits in vain. Resolves with the orderIds of the deferred ones.
    */
   async defer(
     shard: number,
@@ -91,7 +97,10 @@ export class Deferral {
     return orders.flatMap(({ orderId }, i) => (deferred[i] === 1 ? [orderId] : []))
   }
 
-  /** Enqueues those orders of a shard that may be judged again, unless another worker has just done so. */
+  /**
+   * Enqueues the orders of a shard that may be judged again, unless another worker has just done
+   * so.
+   */
   async resume(shard: number, resuming: ResumeOptions): Promise<void> {
     const first = await this.#connection.set(resumingKey(shard), 1, 'PX', RESUME_MS, 'NX')
     if (first === null) return
@@ -109,7 +118,7 @@ export class Deferral {
     }
   }
 
-  /** When an order on a list is due, at the latest (ms); undefined if it is not on it. */
+  /** When an order on a list is due at the latest (ms); undefined if it is not on the list. */
   async dueAt(shard: number, list: string, orderId: OrderId): Promise<number | undefined> {
     const due = await this.#connection.zscore(deferredKey(shard, list), orderId)
     return due === null ? undefined : Number(due)
@@ -127,7 +136,7 @@ export class Deferral {
       return OrderIds.parse(await this.#connection.zrange(key, '0', String(max - 1)))
     const due = OrderIds.parse(await this.#due.run(this.#connection, [key], [max, decideWithinMs]))
     if (circuit === undefined || due.length > 0) return due
-    // Any of them: the check may fail of the oldest alone.
+    // A random one: the check may fail for the oldest alone.
     const probe = await this.#connection.zrandmember(key)
     return typeof probe === 'string' ? [OrderId.parse(probe)] : []
   }
@@ -141,13 +150,13 @@ export class Deferral {
       [list, nameOf(list), jobId, ...orderIds],
     )
     const traces = z.array(z.string().nullable()).parse(reply)
-    const given = orderIds.filter((_, i) => traces[i] !== null)
+    const moved = orderIds.filter((_, i) => traces[i] !== null)
     const traced = orderIds.flatMap((orderId, i) =>
       traces[i] ? [[orderId, traces[i]] as const] : [],
     )
-    if (given.length === 0) return
+    if (moved.length === 0) return
     await this.#queues.enqueue(shard, jobId, {
-      orderIds: given,
+      orderIds: moved,
       ...(traced.length > 0 ? { traces: Object.fromEntries(traced) } : {}),
       ...(list === 'isolated' ? { isolated: true } : {}),
     })
@@ -156,7 +165,7 @@ export class Deferral {
 
 const OrderIds = z.array(OrderId)
 
-/** How long orders on a list are left alone, at least and at most (ms). */
+/** The shortest and the longest pause of orders on a list (ms). */
 function pausesOf(list: DeferredList, decideWithinMs: number): [least: number, most: number] {
   if (list === 'later') return [PAUSE_MS_MIN, PAUSE_MS_MAX]
   return [list === 'isolated' ? PAUSE_MS_MIN : decideWithinMs, decideWithinMs]

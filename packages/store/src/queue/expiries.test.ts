@@ -37,7 +37,8 @@ test.each([
   await connection.set(key, 'kept', 'PX', DAYS_MS)
   expect(await expiries.shorten(0)).toBe(1)
   const leftMs = await connection.pttl(key)
-  expect(leftMs === -2 || (leftMs >= 0 && leftMs <= givenMs)).toBe(true) // -2: it has ended already.
+  // -2: it has ended already.
+  expect(leftMs === -2 || (leftMs >= 0 && leftMs <= givenMs)).toBe(true)
 })
 
 test('what ends in time is left alone, and nothing that is not there comes to be', async () => {

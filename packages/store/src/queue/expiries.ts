@@ -7,17 +7,19 @@ import { LOCK_MS, STALL_CHECK_MS } from './group-worker.ts'
 import { ROUND_MS } from './job-rounds.ts'
 
 /**
- * So many locks are looked at in one call, in some 0.3 ms. They are those of the jobs that were taken first, so none
- * hides behind others: a job whose lock is shortened is soon done with, or taken over.
+ * How many locks are checked in one call, in some 0.3 ms: those of the oldest active jobs. All are
+ * reached in time: a job whose lock was shortened soon ends or is taken over.
  */
 const LOCKS_MAX = 500
 
 /**
- * The keys of a shard that are given a time to live. After Redis's clock was ahead for a while it would be too long, and with it
- * a dead worker would keep its job, the stall check its turn, deferred orders their list.
+ * Shortens the expiries of a shard's keys. If Redis's clock was ahead for a while, keys that were
+ * set then live too long: a dead worker would keep its job's lock, no worker would look for stalled
+ * jobs, and deferred orders would not be resumed.
  *
- * Others expire, too, and are not looked at here: the pause of the walk through open orders looks at itself (`next-open`); a
- * list of what has joined a job (`claim`) only takes up room; recent orders (`count-recent`) go by the date of the last one.
+ * Other keys expire, too, and need none of this: `next-open` checks its own pause; a list of joined
+ * groups (`claim`) only takes up memory; sets of recent orders (`count-recent`) follow the claim
+ * time of their last order.
  */
 export class Expiries {
   readonly #shortenExpiries = new Script('shorten-expiries')
@@ -27,7 +29,9 @@ export class Expiries {
     this.#connection = connection
   }
 
-  /** Shortens what is to live longer than it is ever given. Resolves with the number of keys it did that to. */
+  /**
+   * Shortens expiries that are longer than any that is ever set. Resolves with the number of keys.
+   */
   async shorten(shard: number): Promise<number> {
     const bounds = [
       [joinableJobKey(shard), ROUND_MS],

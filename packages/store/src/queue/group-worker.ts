@@ -5,54 +5,61 @@ import { connect, type RedisAddress, type RedisConnection } from '../redis/conne
 import { type GroupData, JobData, type JoiningGroup, workInRounds } from './job-rounds.ts'
 import { retryDelayMs } from './queues.ts'
 
-/** A job's orders, or some that have joined it, as a worker gets them. Times are in ms; `signal` aborts when the worker is closed before it is done. */
+/**
+ * The orders of a job, or of groups that have joined it. Times are in ms; `signal` aborts when the
+ * worker is closed before it has finished.
+ */
 export type OrderGroup = Omit<GroupData, 'subjects'> & {
-  /** Whose orders they are, by `OrderId`, where the job says it. */
+  /** The orders' lookup ids by `OrderId`, if the job has them. */
   subjects?: ReadonlyMap<OrderId, LookupIds>
   jobId: string
   shard: number
-  /** When they could first be taken: a delayed job waits for that, and not for a worker. By their ingress's clock. */
+  /**
+   * When a worker could first take them: a delayed job waits until then. By the ingress's clock.
+   */
   dueAt: number
   takenAt: number
-  /** 1 when it is run for the first time. */
+  /** 1 for the job's first run. */
   attempt: number
-  /** How often a worker that had it did not live to finish it. */
+  /** How often a worker died while it ran the job. */
   stalled: number
-  /** They have joined the job, and it does not name them: run again, it may be without them. */
+  /** They have joined the job: its own data does not name them. */
   joined: boolean
   signal: AbortSignal
 }
 
-// A killed worker's job is taken over when its lock has run out and a stall check has seen it twice: at most
-// LOCK_MS + 2 × STALL_CHECK_MS. BullMQ's own 30 s each would leave an order undecided for a minute and a half.
+// Another worker takes over a killed worker's job once its lock has expired and two stall checks
+// have seen that: within LOCK_MS + 2 × STALL_CHECK_MS. With BullMQ's defaults of 30 s each, orders
+// would stay undecided for a minute and a half.
 export const LOCK_MS = 4_000
 export const STALL_CHECK_MS = 1_500
 
 /**
- * How long a worker with nothing to do waits in one call, in seconds: BullMQ gives up on a call that is a second late, so
- * a connection that has gone silent under it costs an order no more than a second and a half. What is asked on a connection
- * meanwhile is not answered before: it must not be taken for silent (see silence.ts).
+ * How long an idle worker blocks in one call (s). BullMQ aborts a call that is a second late, so a
+ * silent connection delays an order by a second and a half at most. Other commands on the
+ * connection wait for the blocking call: it must be short enough not to miss the heartbeat
+ * (heartbeat.ts).
  */
 const IDLE_S = 0.5
 
-/** While a job is delayed, BullMQ's own waits in one call for as long as that, up to 10 s. */
+/** BullMQ's own worker blocks for as long as the next job is delayed, up to 10 s. */
 class ShortPollWorker extends Worker {
   override get maximumBlockTimeout(): number {
     return IDLE_S
   }
 }
 
-/** However often a job's worker dies, it is not taken out of the queue: whoever processes it sees to that. */
+/** BullMQ never removes a job because its workers died: isolation in the worker handles that. */
 const STALLED_MAX = 1_000_000
 
 export type GroupWorkerOptions = {
   shards: number
-  /** Groups worked on at once, a shard. */
+  /** Groups processed at once, for each shard. */
   concurrency: number
   onError: (error: Error) => void
 }
 
-/** Works on groups as they come, until closed. */
+/** Processes the groups of all shards until it is closed. */
 export class GroupWorker {
   readonly #workers: Worker[]
   readonly #connections: RedisConnection[]
@@ -96,7 +103,7 @@ export class GroupWorker {
     const data = JobData.safeParse(job.data)
     const connection = this.#connections[shard]
     if (!data.success || connection === undefined) {
-      const what = `job ${job.id} is of a newer version, or damaged: its orders are requeued`
+      const what = `job ${job.id} is of a newer version or damaged: its orders are requeued`
       const error = new UnrecoverableError(what)
       this.#onError(error)
       throw error
@@ -131,14 +138,14 @@ export class GroupWorker {
     })
   }
 
-  /** True while every shard's worker is taking jobs. */
+  /** Whether every shard's worker takes jobs. */
   get isRunning(): boolean {
     return this.#workers.every((worker) => worker.isRunning() && !worker.isPaused())
   }
 
   /**
-   * Takes no more groups and waits for those in hand, `withinMs` at most: what is not done then is left to another
-   * worker, as after a kill.
+   * Takes no more groups and waits for those in flight, for `withinMs` at most. The rest is left to
+   * another worker, as after a kill.
    */
   async close(withinMs: number): Promise<void> {
     this.#closing = true
@@ -158,7 +165,7 @@ export class GroupWorker {
   }
 }
 
-/** A group may have an order twice: its first one was claimed. */
+/** A group may hold an order twice: the first one was claimed. */
 function subjectsById(orderIds: OrderId[], subjects: string[][]): Map<OrderId, LookupIds> {
   const byId = new Map<OrderId, LookupIds>()
   for (const [i, orderId] of orderIds.entries()) {
@@ -174,8 +181,9 @@ function subjectsById(orderIds: OrderId[], subjects: string[][]): Map<OrderId, L
 }
 
 /**
- * Groups as one, and when the first of them could be taken (ms). Orders that the job has `named` before are left out: a repeat that came
- * in another group may say of an order what was not claimed.
+ * Merges groups into one, with the time at which the first of them could be taken (ms). Leaves out
+ * orders that the job has named before: the lookup ids of a repeat need not be those of the claimed
+ * order.
  */
 function mergeGroups(groups: JoiningGroup[], named: Set<OrderId>): [GroupData, dueAt: number] {
   const orders = groups

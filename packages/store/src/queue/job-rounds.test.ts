@@ -35,7 +35,10 @@ const work = (
     open,
   })
 
-/** Takes orders in, each once the one before is told of: the ingress holds none of them back for another. */
+/**
+ * Takes orders in, each once the one before is told of: the ingress holds none of them back for
+ * another.
+ */
 async function acceptApart(...orders: PlaceOrderRequest[]): Promise<void> {
   for (const order of orders) {
     await accept(order)

@@ -4,10 +4,44 @@ import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
 
+// Joining a running job
+//
+// A worker's job can process more groups than the one it was made for: ingresses add the groups
+// that come while it runs. So one job, one lock and one round trip of BullMQ's serve many groups,
+// of many ingresses.
+//
+// Each shard has at most one joinable job. Its id is at `joinableJobKey`, which expires after
+// ROUND_MS; the groups that have joined it are in the list at `joinedKey`, as JSON
+// (`JoiningGroup`).
+//
+//   state      event                                                     next state   none
+// claim.lua: a group gets a job of its own                  joinable   joinable   claim.lua: a
+// group joins                                  joinable; none after the 64th   joinable
+// drain-joined.lua after a round: groups have joined        joinable for ROUND_MS more   joinable
+// drain-joined.lua after a round: no group has joined       none   joinable   the round failed or
+// was slow, or the job is JOB_MS_MAX              old, or its worker closes
+// none   joinable   ROUND_MS pass: its ingress or its worker died             none
+//
+// - The ingress (intake.ts) claims a group. If the last reply said that there was a joinable job,
+// the   claim carries the group's JSON. If there still is one, the new orders' records name that
+// job, the   JSON goes on its list, and nothing is enqueued. Otherwise the group's own job becomes
+// the   joinable one, and the ingress enqueues it. - The worker runs the job in rounds: its own
+// group first, then what has joined. After each round it   removes the processed groups from the
+// list and takes the rest. So the list always holds what is   not processed yet, and a job that
+// runs again has it again. - The job ends when no group has joined. In the same step it stops being
+// joinable, so no group   joins a job that has ended. - A round that fails, or takes longer than
+// ROUND_MS, is the last. What has joined by then is   processed beside it, and does not wait for
+// it. - If the ingress dies before it has enqueued the job, orders may have joined a job that does
+// not   exist: they are requeued (requeue.ts). If the worker dies, BullMQ runs the job again, with
+// its   list. ROUND_MS bounds for how long orders join such a job. - A claim that runs twice finds
+// its own orders open and naming its own job, and enqueues them. A   drain that runs twice, or for
+// two workers, removes only what its caller has processed.
+
 /**
- * The orders a job is answerable for; the record of each says the rest. `subjects` says of each whose it is (merchant, and the digests of its
- * code and of its customer, if it has one), so that what is kept of those can be looked up together with the records. `traces` carries each
- * order's trace on, by `OrderId`. `isolated`: processes have died of them, so they are judged elsewhere.
+ * The orders of a job; their records hold the rest. `subjects` has the lookup ids of each order
+ * (merchant, digest of the code, and digest of the customer if there is one), so that records and
+ * what they name can be read in one round trip. `traces` has the orders' traces by `OrderId`.
+ * `isolated`: a process died while it judged them, so they are judged in a process of their own.
  */
 export const GroupData = z.object({
   orderIds: z.array(OrderId).min(1),
@@ -17,48 +51,54 @@ export const GroupData = z.object({
 })
 export type GroupData = z.infer<typeof GroupData>
 
-/** Of the form of what a job is told: a worker leaves what is of another to requeueing. */
+/**
+ * The version of a job's data. A worker does not run jobs of other versions: their orders are
+ * requeued.
+ */
 export const JOB_VERSION = 1
 
-/** What is kept of a job. */
+/** The data of a job as it is stored. */
 export const JobData = GroupData.extend({ v: z.literal(JOB_VERSION) })
 
-/** A group that joins another's job, and when it did (ms, by its ingress's clock). */
+/** A group that joins another group's job, and when it did (ms, by its ingress's clock). */
 const JoiningGroup = JobData.required({ subjects: true }).extend({ at: z.number() })
 export type JoiningGroup = z.infer<typeof JoiningGroup>
 
 /**
- * What has joined a job waits for those before it in the job for no longer than this (ms): what takes longer is slow for reasons
- * that more orders at once do not help. It is also for how long more may join after each round.
+ * How long joined groups wait for a round at most, and for how long a job is joinable after its
+ * claim and after each round (ms). A round that takes longer is slow for reasons that larger rounds
+ * do not help with.
  */
 export const ROUND_MS = 50
 
-/** A job may be joined for so long (ms). Under steady load it could be for ever, and nobody would see it end. */
+/** How long a job may be joined (ms). Under steady load it would otherwise never end. */
 const JOB_MS_MAX = 1_000
 
 export type JobRounds = {
   connection: RedisConnection
   shard: number
   jobId: string
-  /** Works on the job's own group. */
+  /** Processes the job's own group. */
   own: () => Promise<void>
-  /** Works on groups that have joined it, as on one. */
+  /** Processes groups that have joined the job, as one group. */
   joined: (groups: JoiningGroup[]) => Promise<void>
-  /** Called with why a group that has joined it cannot be read: a newer version wrote it, or it was damaged. It is requeued. */
+  /**
+   * Called with why a group that has joined it cannot be read: a newer version wrote it, or it was
+   * damaged. It is requeued.
+   */
   onUnreadable: (error: Error) => void
-  /** Whether more may join. */
+  /** Whether more groups may join. */
   open: () => boolean
-  /** A round that takes longer (ms) is slow. */
+  /** How long a round may take (ms) before it counts as slow. */
   roundMs?: number
 }
 
 const drainJoined = new Script('drain-joined')
 
 /**
- * Works on a job in rounds: on its own group, then, while there are such, on those that have joined it meanwhile. So one job does
- * for many groups, of whichever ingress. What has joined is removed once it is done with: a job that is run again has it again.
+ * Runs a job in rounds: its own group first, then the groups that have joined it, until none has.
  *
- * Rejects with why a round failed; then the job is to be run again.
+ * Rejects with the reason of a failed round: then the job must run again.
  */
 export async function workInRounds({
   connection,
@@ -71,11 +111,11 @@ export async function workInRounds({
   roundMs = ROUND_MS,
 }: JobRounds): Promise<void> {
   const keys = [joinableJobKey(shard), joinedKey(shard, jobId)]
-  const take = async (done: string[], joinMs: number) => {
+  const drain = async (processed: string[], joinMs: number) => {
     const texts = await drainJoined.run(connection, keys, [
       jobId,
-      done.length,
-      done.at(-1) ?? '',
+      processed.length,
+      processed.at(-1) ?? '',
       joinMs,
     ])
     return z.array(z.string()).parse(texts)
@@ -84,24 +124,24 @@ export async function workInRounds({
   let round = own()
   let inFlight: string[] = []
   while (await isDoneWithin(roundMs, round)) {
-    const taken = await take(inFlight, open() && performance.now() < until ? roundMs : 0)
-    if (taken.length === 0) return
-    inFlight = taken
-    round = joined(groupsIn(taken, onUnreadable))
+    const joinedSince = await drain(inFlight, open() && performance.now() < until ? roundMs : 0)
+    if (joinedSince.length === 0) return
+    inFlight = joinedSince
+    round = joined(groupsIn(joinedSince, onUnreadable))
   }
-  // This round is slow, or failed: nothing more joins the job, and what has joined waits for it no longer.
-  const rest = (await take([], 0)).filter((text) => !inFlight.includes(text))
+  // This round is slow or has failed: nothing more joins, and what has joined runs beside it.
+  const rest = (await drain([], 0)).filter((text) => !inFlight.includes(text))
   const last = await Promise.allSettled([
     round,
     ...(rest.length > 0 ? [joined(groupsIn(rest, onUnreadable))] : []),
   ])
   const ofJoined = inFlight.length > 0 ? last : last.slice(1)
   if (ofJoined.length > 0 && ofJoined.every(({ status }) => status === 'fulfilled'))
-    await take([...inFlight, ...rest], 0)
+    await drain([...inFlight, ...rest], 0)
   for (const one of last) if (one.status === 'rejected') throw one.reason
 }
 
-/** What cannot be read says nothing of its orders: they are requeued. */
+/** Groups that cannot be parsed are left out: their orders are requeued. */
 const groupsIn = (texts: string[], onUnreadable: (error: Error) => void): JoiningGroup[] =>
   texts.flatMap((text) => {
     const group = readable(() => JoiningGroup.parse(JSON.parse(text)))
@@ -112,7 +152,7 @@ const groupsIn = (texts: string[], onUnreadable: (error: Error) => void): Joinin
     return []
   })
 
-/** Whether it has come to a good end within `ms`. */
+/** Whether the work succeeds within `ms`. */
 async function isDoneWithin(ms: number, work: Promise<void>): Promise<boolean> {
   const late = Promise.withResolvers<boolean>()
   const timer = setTimeout(late.resolve, ms, false)

@@ -29,7 +29,8 @@ test('a worker that waits for a delayed job waits in short calls, so that it is 
     onError: () => {},
   })
   await seen.promise
-  expect(Math.max(...waits)).toBeLessThanOrEqual(1) // BullMQ rounds up until it knows whom it talks to.
+  // BullMQ rounds up until it knows whom it talks to.
+  expect(Math.max(...waits)).toBeLessThanOrEqual(1)
   await taker.close(1_000)
   monitor.disconnect()
   looking.disconnect()

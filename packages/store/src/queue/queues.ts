@@ -4,35 +4,41 @@ import { delayedJobsKey, queueName, tagOf } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { type GroupData, JOB_VERSION, type JobData } from './job-rounds.ts'
 
-/** How a job stands, in BullMQ's words, with its times in ms. */
+/** The state of a job, in BullMQ's words. Times in ms. */
 export type JobStatus = {
   state: string
   enqueuedAt: number
   /** When a worker last took it. */
   startedAt: number | undefined
-  /** How often a worker took it. */
+  /** How often workers took it. */
   attempts: number
-  /** Not before then a worker takes it, about: it is delayed. */
+  /** If it is delayed: when a worker can take it, about. */
   dueAt: number | undefined
 }
 
-/** Retries double from the first delay to the last (ms), so an outage of seconds costs seconds and not minutes. */
+/**
+ * Retry delays double from the first to the second (ms): an outage of seconds costs seconds, not
+ * minutes.
+ */
 const RETRY_MS_MIN = 500
 const RETRY_MS_MAX = 30_000
 
 /**
- * BullMQ dates retries by the clock of the worker they failed at. What is due later than any can be (ms), by the clock of Redis,
- * was dated by a clock that was ahead.
+ * BullMQ dates a retry by the clock of the worker on which the job failed. A retry that is due
+ * later than this (ms), by the clock of Redis, was dated by a clock that is ahead.
  */
 const DUE_MS_MAX = 2 * RETRY_MS_MAX
 
-/** So many of these are made due at once. */
+/** How many of those are promoted in one call. */
 const PROMOTED_MAX = 100
 
-/** More attempts than fit into any DECIDE_WITHIN_MS: time ends an order, not the count. */
+/** More attempts than fit into any DECIDE_WITHIN_MS: time abandons an order, not a count. */
 const ATTEMPTS_MAX = 1_000_000
 
-/** BullMQ's scores of delayed jobs are of this part of a ms: it keeps those of one ms in order. */
+/**
+ * BullMQ's scores of delayed jobs are in units of 1/4096 ms, so that jobs of the same ms stay in
+ * order.
+ */
 const DUE_UNIT = 0x1000
 
 const jobOptions = {
@@ -40,15 +46,15 @@ const jobOptions = {
   backoff: { type: 'doubling' },
   removeOnComplete: true,
   removeOnFail: true,
-  // BullMQ keeps the stack of each attempt in the job: of an outage of hours, megabytes.
+  // BullMQ stores the stack of each attempt in the job: megabytes after an outage of hours.
   stackTraceLimit: 0,
 } as const
 
-/** The wait before attempt number `attempts` + 1, in ms. */
+/** The delay before attempt number `attempts` + 1, in ms. */
 export const retryDelayMs = (attempts: number): number =>
   Math.min(RETRY_MS_MIN * 2 ** Math.min(attempts - 1, 20), RETRY_MS_MAX)
 
-/** The BullMQ queues, one a shard. */
+/** The BullMQ queues, one for each shard. */
 export class Queues {
   readonly #connection: RedisConnection
   readonly #queues: Queue[]
@@ -61,15 +67,16 @@ export class Queues {
         connection,
         prefix: tagOf(shard),
         skipVersionCheck: true,
-        // Nobody reads BullMQ's event stream here; the default keeps 10,000 events a queue.
+        // Nobody reads BullMQ's event stream here; by default it keeps 10,000 events for each
+        // queue.
         streams: { events: { maxLen: 100 } },
       })
-      queue.on('error', () => {}) // Commands that fail say so to their callers.
+      queue.on('error', () => {}) // Failing commands reject at their callers.
       return queue
     })
   }
 
-  /** Makes a job answerable for orders. With an id already there nothing happens. */
+  /** Enqueues a job for orders. Does nothing if a job with this id exists. */
   async enqueue(shard: number, jobId: string, group: GroupData, delayMs = 0): Promise<void> {
     const data: z.input<typeof JobData> = { v: JOB_VERSION, ...group }
     await this.queue(shard).add('group', data, {
@@ -79,7 +86,7 @@ export class Queues {
     })
   }
 
-  /** Makes jobs of a shard due that a worker whose clock is ahead has put off. `now`: Redis's time (ms). */
+  /** Makes jobs due that a worker whose clock is ahead has delayed. `now`: Redis's time (ms). */
   async promoteLate(shard: number, now: number): Promise<void> {
     const from = (now + DUE_MS_MAX) * DUE_UNIT
     const key = delayedJobsKey(shard)
@@ -90,7 +97,7 @@ export class Queues {
     }
   }
 
-  /** How a job stands; undefined if it is not there (any more). */
+  /** The state of a job; undefined if it does not exist (any more). */
   async job(shard: number, jobId: string): Promise<JobStatus | undefined> {
     const job = await this.queue(shard).getJob(jobId)
     if (job === undefined) return undefined
@@ -110,7 +117,7 @@ export class Queues {
     return queue
   }
 
-  /** All of them, for showing. */
+  /** All queues, for the queue view. */
   get all(): readonly Queue[] {
     return this.#queues
   }

@@ -5,14 +5,17 @@ import type { RedisConnection } from '../redis/connection.ts'
 import { deferredListOf } from './deferral.ts'
 import type { Queues } from './queues.ts'
 
-/** An open order and the job its record names as answerable for it; `trace` goes with it to its next job. */
+/** An open order and the job that its record names; `trace` moves with it to its next job. */
 export type OrderInJob = {
   orderId: OrderId
   jobId: string | undefined
   trace?: string | undefined
 }
 
-/** Keeps the promise that some job is answerable for each open order. All of it may run twice, or in two places. */
+/**
+ * Makes sure that each open order is in some job. All of it may run twice, or in two places at
+ * once.
+ */
 export class Requeue {
   readonly #connection: RedisConnection
   readonly #orders: Orders
@@ -32,8 +35,8 @@ export class Requeue {
   }
 
   /**
-   * Enqueues again those orders whose job no longer exists, each in a job of its own: what ended their group (it may
-   * have been one of them) then ends none of the others. Resolves with the orderIds of those.
+   * Requeues the orders whose job does not exist any more, each in a job of its own: if one of them
+   * has crashed their job, it cannot crash the others again. Resolves with the orderIds of those.
    */
   async requeueLost(shard: number, orders: OrderInJob[]): Promise<OrderId[]> {
     if (orders.length === 0) return []
@@ -44,11 +47,11 @@ export class Requeue {
       else pipeline.zscore(deferredKey(shard, list), orderId)
     }
     const replies = (await pipeline.exec()) ?? []
-    const orphans = orders.filter((_, i) => replies[i]?.[1] === 0 || replies[i]?.[1] === null)
-    return this.requeueNow(shard, orphans, 'm')
+    const lost = orders.filter((_, i) => replies[i]?.[1] === 0 || replies[i]?.[1] === null)
+    return this.requeueNow(shard, lost, 'm')
   }
 
-  /** As `mend`, for open orders whose jobs are not known yet. */
+  /** As `requeueLost`, for open orders whose jobs are not known yet. */
   async requeueOpen(shard: number, orderIds: OrderId[]): Promise<OrderId[]> {
     if (orderIds.length === 0) return []
     const jobIds = await this.#orders.jobsOf(shard, orderIds)
@@ -64,7 +67,10 @@ export class Requeue {
     return this.requeueLost(shard, known)
   }
 
-  /** Of orders that name no job most have been concluded meanwhile. What is open is left to who can read it. */
+  /**
+   * Of orders that name no job most have been concluded meanwhile. What is open is left to who can
+   * read it.
+   */
   async #reportOpen(shard: number, orderIds: OrderId[]): Promise<void> {
     if (orderIds.length === 0) return
     const open = await this.#connection.zmscore(openKey(shard), ...orderIds)
@@ -75,14 +81,18 @@ export class Requeue {
   }
 
   /**
-   * Takes orders out of their group, each to a job of its own that runs after `delayMs`. Whoever waits for one of
-   * them is told UNKNOWN_EXCEPTION, so that nobody waits in vain.
+   * Moves orders out of their group, each to a job of its own that runs after `delayMs`. Announces
+   * UNKNOWN_EXCEPTION to those who wait for them, so that nobody waits in vain.
    */
   async postpone(shard: number, orders: OrderInJob[], delayMs: number): Promise<OrderId[]> {
     return this.requeueNow(shard, orders, 'r', { delayMs, announce: 'UNKNOWN_EXCEPTION' })
   }
 
-  /** Hands orders to new jobs now, whatever job they name. Resolves with the orderIds of those that were. */
+  /**
+   * Moves orders to new jobs of their own, whether or not their jobs exist. Resolves with the
+   * orderIds of those that were moved. `kind` begins the new jobs' ids: `m` for requeued, `r` for
+   * retried, `o` for an operator's.
+   */
   async requeueNow(
     shard: number,
     orders: OrderInJob[],
@@ -94,15 +104,15 @@ export class Requeue {
       from: jobId,
       to: `${kind}-${randomUUID()}`,
     }))
-    const given = await this.#orders.reassign(shard, reassigned, announce)
+    const moved = await this.#orders.reassign(shard, reassigned, announce)
     const traces = new Map(orders.map(({ orderId, trace }) => [orderId, trace]))
     await Promise.all(
-      given.map(({ orderId, to }) => {
+      moved.map(({ orderId, to }) => {
         const trace = traces.get(orderId)
         const traced = trace === undefined ? {} : { traces: { [orderId]: trace } }
         return this.#queues.enqueue(shard, to, { orderIds: [orderId], ...traced }, delayMs)
       }),
     )
-    return given.map(({ orderId }) => orderId)
+    return moved.map(({ orderId }) => orderId)
   }
 }

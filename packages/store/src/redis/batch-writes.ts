@@ -2,9 +2,9 @@ import type { Socket } from 'node:net'
 import type { Redis } from 'ioredis'
 
 /**
- * Sends the commands that one turn of the event loop brings in one write instead of one each, so that Redis reads, runs and
- * syncs them together. Nothing waits for it. Measured with 64 orders in hand: a group takes Redis 6 syncs instead of 8, and 12
- * reads instead of 16.
+ * Sends all commands of one turn of the event loop in one write, so that Redis reads, runs and
+ * syncs them together. No command is delayed. Measured with 64 orders in flight: a group takes
+ * Redis 6 syncs instead of 8, and 12 reads instead of 16.
  */
 export function batchWrites(node: Redis): void {
   node.on('connect', () => {
@@ -13,7 +13,7 @@ export function batchWrites(node: Redis): void {
     stream.write = (chunk: string | Uint8Array) => {
       if (stream.writableCorked === 0) {
         stream.cork()
-        process.nextTick(() => stream.uncork()) // Once all that has been promised until now has gone on.
+        process.nextTick(() => stream.uncork()) // After the microtasks of this turn.
       }
       return write(chunk)
     }

@@ -12,32 +12,37 @@ type RedisOptions = Omit<IoRedisOptions, 'replyMapping'>
 export type RedisConnection = Redis | Cluster
 
 /**
- * How a connection bears an outage. `fail-fast`: a command that cannot be answered now fails, so that the caller can
- * say so within its bound. `patient`: commands wait for Redis to come back, however long.
+ * What a connection does in an outage. `fail-fast`: commands reject, so that the caller can answer
+ * in time. `patient`: commands wait until Redis is back.
  */
 export type Patience = 'fail-fast' | 'patient'
 
-/** New attempts come at least this often (ms), so that an order is served again within 2 s of Redis being back. */
+/**
+ * The longest pause between attempts to connect (ms), so that orders are served within 2 s of Redis
+ * being back.
+ */
 const RECONNECT_MS_MAX = 250
 
-/** How long a server, or a sentinel, may take to be connected, and a sentinel to answer (ms). */
+/** How long a server or a sentinel may take to connect, and a sentinel to answer (ms). */
 const CONNECT_MS_MAX = 1_000
 
 /**
- * How long an end that is closed here waits for the other to close too (ms). BullMQ closes a connection that has gone silent in
- * this way, and takes no jobs meanwhile; the 2 s of ioredis would be all the time an order has to be served again.
+ * How long a connection that we close waits for the server to close it, too (ms). BullMQ closes a
+ * silent connection like this and takes no jobs until then: the 2 s of ioredis would use up all the
+ * time within which orders must be served again.
  */
 const DISCONNECT_MS_MAX = 250
 
 /**
- * While a slot moves, what needs several of its keys is sent again each 100 ms, for two redirections each: until those who wait
- * for a fail-fast answer have had theirs, and for half a minute where patience is asked for.
+ * While a slot migrates, a command on several of its keys is sent again every 100 ms, at the cost
+ * of two redirections. That suffices until the callers of a fail-fast connection have their
+ * answers, and for half a minute on a patient one.
  */
 const REDIRECTIONS_MAX = { 'fail-fast': 120, patient: 600 } as const
 
 /**
- * Opens one connection; it connects by itself, and again after every loss or silence, until it is closed. `listens`: it is for
- * channels.
+ * Opens a connection, which reconnects after every loss or missed heartbeat until it is closed.
+ * `listens`: it is for channels.
  */
 export function connect(
   address: RedisAddress,
@@ -47,7 +52,10 @@ export function connect(
   return prepared(open(address, patience, listens), address.heartbeatMs)
 }
 
-/** As all our connections are; those that BullMQ duplicates from it, to wait on, are so too. */
+/**
+ * Sets up a connection like all of ours, and those that BullMQ duplicates from it for blocking
+ * calls.
+ */
 function prepared<C extends RedisConnection>(connection: C, heartbeatMs: number | undefined): C {
   const prepare = (server: Redis) => {
     watchHeartbeat(server, heartbeatMs)
@@ -62,7 +70,8 @@ function prepared<C extends RedisConnection>(connection: C, heartbeatMs: number 
   return Object.assign(connection, {
     duplicate: (...args: unknown[]) => {
       const another = prepared(duplicate(...args), heartbeatMs)
-      another.on('error', () => {}) // BullMQ tells of those it is to tell of, and stops listening now and then.
+      // BullMQ reports errors itself, but removes its listener at times.
+      another.on('error', () => {})
       return another
     },
   })
@@ -78,15 +87,17 @@ function open(address: RedisAddress, patience: Patience, listens: boolean): Redi
   }
   const options: RedisOptions = {
     ...loginOf(address),
-    protocol: listens && !isCluster(address) ? 3 : 2, // With 2, a server that is listened to can be asked nothing.
+    // With RESP2, a subscribed connection cannot send the heartbeat's commands.
+    protocol: listens && !isCluster(address) ? 3 : 2,
     connectTimeout: CONNECT_MS_MAX,
     disconnectTimeout: DISCONNECT_MS_MAX,
     keepAlive: 5_000,
     maxRetriesPerRequest: isPatient ? null : 0,
-    // A script that was cut off may have run; its caller asks again rather than have it run behind its back. A Cluster sends it
-    // again nevertheless: all of ours may run twice.
+    // An interrupted script may have run. Callers retry themselves; it is not sent again without
+    // them. A Cluster client sends it again nevertheless: all our scripts may run twice.
     autoResendUnfulfilledCommands: isPatient,
-    // What a replica answers READONLY has changed nothing: it is sent again, to the master, by all who wait for it.
+    // READONLY, the reply of a replica, has changed nothing: the command is sent again, to the
+    // master.
     reconnectOnError: ({ message }: Error) => {
       if (!message.startsWith('READONLY')) return false
       demoted = true
@@ -136,13 +147,13 @@ function connectCluster(
 }
 
 /**
- * Closes a connection, telling the server if it is there to be told. Takes 500 ms at most: what waits for a server that is gone
- * is never told of the end, when it comes between two attempts to connect.
+ * Closes a connection, with QUIT if the server answers. Takes 500 ms at most: QUIT never settles if
+ * it is sent between two attempts to connect.
  */
 export async function disconnect(connection: RedisConnection): Promise<void> {
   const late = Promise.withResolvers<void>()
-  const giveUp = setTimeout(late.resolve, 500)
-  await Promise.race([connection.quit(), late.promise]).catch(() => {}) // It was not connected: there is nobody to tell.
-  clearTimeout(giveUp)
+  const timer = setTimeout(late.resolve, 500)
+  await Promise.race([connection.quit(), late.promise]).catch(() => {}) // It was not connected.
+  clearTimeout(timer)
   connection.disconnect()
 }

@@ -14,45 +14,45 @@ import type { Outcome } from '../outcome.ts'
 import type { RedisConnection } from './connection.ts'
 import { type InspectOptions, inspectRedis, type RedisReport } from './inspect-redis.ts'
 
-/** How long a fence waits for the replicas (ms); past it, it is not known whether they have it. */
+/** How long a fence waits for the replicas (ms). After that it is unknown what they have. */
 const REPLICAS_MS_MAX = 500
 
-/** How many orders one fence looks at. */
+/** How many orders one fence checks. */
 const FENCE_ORDERS_MAX = 512
 
-/** What is kept of an order. */
+/** The fields of an order's record that fences check. */
 type StoredOrder = { terms: string | null; outcome: string | null; job: string | null }
 
-/** Somebody who wants to know whether what fits is so on the replicas. */
+/** Asks whether a record that fits is on the replicas. */
 type FenceRequest = {
   /** The key of the order's record, and the shard's fence. */
   keys: { record: string; fence: string }
-  fits: (kept: StoredOrder) => boolean
+  fits: (stored: StoredOrder) => boolean
   result: PromiseWithResolvers<boolean | undefined>
 }
 
-/** One fence at a time; those who ask meanwhile share the next one. */
+/** Runs one fence at a time; the requests that come meanwhile share the next one. */
 type FenceLane = { asked: FenceRequest[]; isRunning: boolean }
 
 export type ReplicaOptions = {
   shards: number
-  /** How many replicas must have what is answered. */
+  /** How many replicas must have an outcome before it is answered. */
   replicasMin: number
-  /** A connection for the fences alone: whoever waits for replicas holds up what comes after him on his connection. */
+  /** A connection for fences alone: WAIT blocks all later commands on its connection. */
   fences?: RedisConnection | undefined
-  /** Below so many percent of free memory Redis counts as full. */
+  /** The percentage of free memory below which Redis counts as full. */
   memoryReservePercent?: number
 }
 
-/** Whether what Redis has said will still be so after it was killed, or its master was lost. */
+/** Checks whether data of Redis survives a crash of the server, or the loss of its master. */
 export class Durability {
   readonly #connection: RedisConnection
   readonly #fences: RedisConnection
   readonly #replicasMin: number
   readonly #shards: number
-  /** One for all shards that are sure to be on one master: whoever waits on a connection holds up the others on it. */
+  /** One for all shards that are on the same master: a WAIT blocks the others on its connection. */
   readonly #lanes: FenceLane[]
-  /** Of the slot that limits, order codes and decisions are in. */
+  /** For the slot of limits, order codes and decisions. */
   readonly #decisions: FenceLane
   readonly #inspecting: InspectOptions
   #waitAof = true
@@ -71,7 +71,10 @@ export class Durability {
     this.#decisions = { asked: [], isRunning: false }
   }
 
-  /** Looks at every master: its role, durability, memory and replicas. Rejects when Redis does not answer. */
+  /**
+   * Inspects every master: its role, durability, memory and replicas. Rejects when Redis does not
+   * answer.
+   */
   report(): Promise<RedisReport> {
     const masters =
       this.#connection instanceof Cluster ? this.#connection.nodes('master') : [this.#connection]
@@ -79,27 +82,27 @@ export class Durability {
   }
 
   /**
-   * Resolves with true once an order, taken in and with this outcome (undefined: whatever it is), is on as many
-   * replicas as are wanted; with false when that cannot be said now: too few replicas answer, or the master is another one
-   * by now, which does not know of it.
+   * Resolves with true once as many replicas as are required have an order with this outcome
+   * (undefined: any or none); with false if that is not known now: too few replicas answer, or the
+   * order is not on the current master.
    */
   async replicated(orderId: OrderId, outcome?: Outcome): Promise<boolean> {
-    const fits = (kept: StoredOrder) =>
-      kept.terms !== null && (outcome === undefined || outcome === kept.outcome)
+    const fits = (stored: StoredOrder) =>
+      stored.terms !== null && (outcome === undefined || outcome === stored.outcome)
     return (await this.#ask(orderId, fits)) === true
   }
 
   /**
-   * Resolves with true once it is sure that there is no such order: the master that says so has as many replicas as are
-   * wanted, so it is not one that another has taken the place of.
+   * Resolves with true once it is certain that there is no such order: the master that says so has
+   * as many replicas as are required, so it was not replaced by another.
    */
   async absent(orderId: OrderId): Promise<boolean> {
     return (await this.#ask(orderId, ({ terms }) => terms === null)) === true
   }
 
   /**
-   * Whether an order is open, names a job, and is so on as many replicas as are wanted; undefined when too few answer.
-   * Where none are wanted, nothing is looked at.
+   * Whether an order is open and in this job on as many replicas as are required; undefined if too
+   * few answer. If none are required, nothing is checked.
    */
   async openIn(orderId: OrderId, jobId: string): Promise<boolean | undefined> {
     const fits = ({ terms, outcome, job }: StoredOrder) =>
@@ -107,7 +110,7 @@ export class Durability {
     return this.#ask(orderId, fits)
   }
 
-  /** Resolves with true once all that was decided before is on as many replicas as are wanted. */
+  /** Resolves with true once as many replicas as are required have all decisions made before. */
   async decisionsReplicated(): Promise<boolean> {
     if (this.#replicasMin === 0) return true
     const keys = { record: steadyTimeKey, fence: decisionsFenceKey }
@@ -138,7 +141,7 @@ export class Durability {
     if (lane.isRunning) return
     lane.isRunning = true
     while (lane.asked.length > 0) {
-      await setImmediate() // Whoever asks in this turn of the event loop shares it.
+      await setImmediate() // All requests of this turn of the event loop share it.
       const asked = lane.asked.splice(0, FENCE_ORDERS_MAX)
       try {
         const answers = await this.#runFence(asked)
@@ -151,8 +154,9 @@ export class Durability {
   }
 
   /**
-   * Replication keeps the order of writes: when a write made now is on a replica, so is all that was read before it on
-   * the same master. One pipeline, so that reading and waiting cannot be of two masters.
+   * Replication keeps the order of writes: once a replica has a write made now, it has all data
+   * that was read before on the same master. One pipeline, so that the reads and WAIT go to the
+   * same master.
    */
   async #runFence(asked: FenceRequest[]): Promise<(boolean | undefined)[]> {
     const pipeline = this.#fences.pipeline()
@@ -160,11 +164,12 @@ export class Durability {
     for (const fence of new Set(asked.map(({ keys }) => keys.fence))) pipeline.set(fence, 1)
     const waitMs = REPLICAS_MS_MAX / (this.#waitAof ? 2 : 1)
     pipeline.call('WAIT', this.#replicasMin, waitMs)
-    // Asked at once, a replica would tell what it had synced before; by itself it tells once a second.
+    // WAIT first: asked by WAITAOF at once, a replica replies with what it had synced before, and
+    // after that only once a second.
     if (this.#waitAof) pipeline.call('WAITAOF', 1, this.#replicasMin, waitMs)
     const replies = (await pipeline.exec()) ?? []
     const [waitError, waited] = replies.at(-1) ?? []
-    // Redis before 7.2 has no WAITAOF, and one without an append-only file refuses it.
+    // Redis before 7.2 has no WAITAOF, and a Redis without an append-only file refuses it.
     if (waitError && this.#waitAof && /unknown command|appendonly/i.test(waitError.message)) {
       this.#waitAof = false
       return this.#runFence(asked)
@@ -174,13 +179,13 @@ export class Durability {
     const replicas = z.union([z.number(), z.tuple([z.number(), z.number()])]).parse(waited)
     const enough = (typeof replicas === 'number' ? replicas : replicas[1]) >= this.#replicasMin
     return asked.map(({ fits }, i) => {
-      const fields = KeptFields.safeParse(replies[i]?.[1])
+      const fields = StoredFields.safeParse(replies[i]?.[1])
       return enough && fields.success ? fits(fields.data) : undefined
     })
   }
 }
 
 const Field = z.string().nullable()
-const KeptFields = z
+const StoredFields = z
   .tuple([Field, Field, Field])
   .transform(([terms, outcome, job]): StoredOrder => ({ terms, outcome, job }))

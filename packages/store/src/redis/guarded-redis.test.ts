@@ -19,7 +19,10 @@ const tls = { ca: authority.cert, cert: ofClient.cert, key: ofClient.key }
 const app = ['--user', 'app', 'on', '>100%pure', '~*', '&*', '+@all']
 const login = 'app:100%25pure@'
 
-/** What the server at a plain port says of the clients that are the user `app`: the address each is connected to. */
+/**
+ * What the server at a plain port says of the clients that are the user `app`: the address each is
+ * connected to.
+ */
 async function addressesOf(port: number): Promise<Set<string>> {
   const looking = connect(one(`redis://127.0.0.1:${port}`), 'patient')
   const list = String(await looking.call('CLIENT', 'LIST'))

@@ -1,37 +1,46 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 
-/** How often the other end is asked whether it is there, in ms. */
+/** How often the server is asked for its role, in ms. */
 const ASK_MS = 250
 
-/** How long a connection may be silent by default until it counts as dead (ms): a black hole sends no reset. */
+/**
+ * How long a connection may be silent by default before it counts as dead (ms): a lost route sends
+ * no reset.
+ */
 export const SILENCE_MS_MAX = 2_500
 
 /**
- * While it is set up it is given less (ms): nothing is lost with it, and with the time between two attempts it is below the 2 s
- * within which orders are to be served again once Redis is back.
+ * The limit while a connection is set up (ms). It is shorter, because nothing is lost with such a
+ * connection; with the pause between two attempts it is below the 2 s within which orders must be
+ * served again once Redis is back.
  */
 const SETUP_MS_MAX = 1_000
 
 /**
- * The server is a replica: it takes no orders, and what it says may be old. Another one is master by now, to be found at the
- * same address (a name, a balancer) or by the sentinels: the connection is opened anew.
+ * The server is a replica by now: it accepts no orders, and its data may be old. The new master is
+ * found at the same address (a host name, a load balancer) or by the sentinels, so the connection
+ * is opened again.
  */
 export class Demoted extends Error {
   override readonly name = 'Demoted'
 
   constructor() {
-    super('Redis is a replica here, not the master: connecting anew')
+    super('Redis is a replica here, not the master: connecting again')
   }
 }
 
 /**
- * Keeps a connection from waiting for ever for one who is gone without a word, and from staying with a server that is master no
- * more: idle or not, while it is set up, and however often it is closed and opened.
+ * Ends a connection whose server is gone without closing it, or is not the master any more, so that
+ * it is opened again. Works while the connection is idle, busy or being set up, and each time it is
+ * opened.
  */
 export function watchHeartbeat(node: Redis, heartbeatMsMax = SILENCE_MS_MAX): void {
   let asking: NodeJS.Timeout | undefined
-  /** Looks since the question that is not answered yet. Time in which we did not run ourselves is not the other's silence. */
+  /**
+   * Checks since the unanswered question. Counted in checks, not in time: our own pauses are not
+   * the server's silence.
+   */
   let looks: number | undefined
   let bytesRead = 0
   const answered = () => {
@@ -47,16 +56,17 @@ export function watchHeartbeat(node: Redis, heartbeatMsMax = SILENCE_MS_MAX): vo
       }, answered)
       return
     }
-    looks = node.stream.bytesRead === bytesRead ? looks + 1 : 0 // Whoever sends is there.
+    looks = node.stream.bytesRead === bytesRead ? looks + 1 : 0 // A server that sends is alive.
     bytesRead = node.stream.bytesRead
     const msMax = node.status === 'ready' ? heartbeatMsMax : Math.min(heartbeatMsMax, SETUP_MS_MAX)
     if (looks * ASK_MS >= msMax)
       node.stream.destroy(new Error(`Redis has not answered for ${msMax} ms`))
   }
   node.on('connect', () => {
-    looks = 0 // While it is set up nothing may be sent: to be ready is the answer.
+    looks = 0 // Nothing can be asked during setup: `ready` is the answer.
     bytesRead = 0
-    // Whoever was stopped himself has read by then what came meanwhile: an answer, or that the connection is closed.
+    // setImmediate: after our own pause, what has arrived meanwhile is read first: an answer, or
+    // the end.
     asking ??= setInterval(() => setImmediate(look), ASK_MS).unref()
   })
   node.on('ready', answered)
@@ -69,11 +79,11 @@ export function watchHeartbeat(node: Redis, heartbeatMsMax = SILENCE_MS_MAX): vo
 const Hello = z.array(z.unknown())
 
 /**
- * What a server is: `master`, or `replica`; undefined if it does not say. HELLO tells it to whoever is logged in, where ROLE and
- * INFO may be forbidden.
+ * The role of a server, `master` or `replica`; undefined if it does not say. Every user may send
+ * HELLO, while ROLE and INFO may be forbidden.
  */
 export async function roleOf(node: Redis): Promise<string | undefined> {
-  const told = Hello.safeParse(await node.call('HELLO'))
-  const role = told.data?.[told.data.indexOf('role') + 1]
+  const { data } = Hello.safeParse(await node.call('HELLO'))
+  const role = data?.[data.indexOf('role') + 1]
   return typeof role === 'string' ? role : undefined
 }

@@ -2,30 +2,35 @@ import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { roleOf } from './heartbeat.ts'
 
-/** What is known of Redis: of all its masters together, each thing once. */
+/** What was found on all masters of a Redis, each finding once. */
 export type RedisReport = {
-  /** What keeps it from being durable. */
+  /** Why it is not durable. */
   faults: string[]
-  /** What of its durability is not shown to us at all. */
+  /** What of its durability cannot be checked at all. */
   unseen: string[]
-  /** What was assumed of it, since it hides its configuration. */
+  /** What was assumed, since its configuration is hidden. */
   assumed: string[]
-  /** Why it can take no new orders now, durable or not. */
+  /** Why it can accept no new orders now, durable or not. */
   unable: string[]
-  /** What will bring harm, though nothing is wrong yet. */
+  /** What will cause trouble, though nothing is wrong yet. */
   warnings: string[]
-  /** The part of `maxmemory` that is used, of the master with the least left; undefined without a maxmemory. */
+  /**
+   * The used part of `maxmemory`, of the master with the least left; undefined without a maxmemory.
+   */
   memoryUsed: number | undefined
 }
 
 export type InspectOptions = {
-  /** How many replicas have what is answered. */
+  /** How many replicas must have an outcome before it is answered. */
   replicasMin: number
-  /** Below so many percent of free memory new orders are refused: those that are open need it to be concluded. */
+  /**
+   * The percentage of free memory below which new orders are refused: open ones need it to be
+   * concluded.
+   */
   memoryReservePercent: number
 }
 
-/** Looks at masters. Rejects when one does not answer. */
+/** Inspects masters. Rejects when one does not answer. */
 export async function inspectRedis(
   masters: Redis[],
   options: InspectOptions,
@@ -88,7 +93,10 @@ function durabilityIn(info: string, policy: string | undefined, appendfsync: str
   return { faults, assumed }
 }
 
-/** The part of maxmemory that is used, as Redis counts it: without its buffers for replicas and the append-only file. */
+/**
+ * The used part of maxmemory, as Redis counts it: without its buffers for replicas and the
+ * append-only file.
+ */
 function memoryUsedIn(info: string): number | undefined {
   const bytes = (name: string) => Number(wordIn(info, name) ?? 0)
   const max = bytes('maxmemory')
@@ -98,10 +106,11 @@ function memoryUsedIn(info: string): number | undefined {
 
 const fullness = (used: number, reservePercent: number): string | undefined =>
   100 * (1 - used) < reservePercent
-    ? `its memory is full: less than ${reservePercent} % of maxmemory is left, which open orders may need: raise maxmemory`
+    ? `its memory is full: less than ${reservePercent} % of maxmemory is left, ` +
+      'which open orders may need: raise maxmemory'
     : undefined
 
-/** A failover makes one of the replicas master, perhaps one that does not have what was answered. */
+/** A failover may make a replica master that does not have all answered outcomes. */
 function replicasIn(info: string, replicasMin: number): string[] {
   const attached = Number(wordIn(info, 'connected_slaves') ?? 0)
   if (attached === replicasMin) return []
@@ -109,7 +118,8 @@ function replicasIn(info: string, replicasMin: number): string[] {
   if (attached < replicasMin)
     return [`${are}, REPLICAS_MIN is ${replicasMin}: no answer can be final`]
   return [
-    `${are}, REPLICAS_MIN is ${replicasMin}: a failover may lose orders, and answers that were given: set REPLICAS_MIN=${attached}`,
+    `${are}, REPLICAS_MIN is ${replicasMin}: a failover may lose orders, ` +
+      `and answers that were given: set REPLICAS_MIN=${attached}`,
   ]
 }
 
@@ -122,7 +132,7 @@ async function setting(master: Redis, name: string): Promise<string | undefined>
   return z.array(z.string()).parse(reply ?? [])[1]
 }
 
-/** What a command answers; undefined where there is none of that name, or it is not ours to use. */
+/** The reply of a command; undefined if it does not exist or is forbidden. */
 const unlessForbidden = <T>(answer: Promise<T>): Promise<T | undefined> =>
   answer.catch((error: unknown) => {
     if (error instanceof Error && /unknown|NOPERM|not allowed|disabled/i.test(error.message))

@@ -5,17 +5,17 @@ import { redisFaultOf } from './redis-fault.ts'
 import { checkShards, shardsText } from './shards.ts'
 import { tlsMismatchOf } from './tls-mismatch.ts'
 
-/** How long a start waits for Redis to be there, in ms. */
+/** How long a start waits for Redis, in ms. */
 const START_MS_MAX = 30_000
 
-/** Where connections say what is wrong with them, or with a Cluster's nodes. */
+/** The events with which connections report faults, their own or those of a Cluster's nodes. */
 const faultEvents = ['error', 'node error'] as const
 
 /**
- * Waits for Redis to be there, and keeps the number of shards on its first use. What an operator
- * must change first is not waited for.
+ * Waits for Redis, and stores the number of shards on its first use. Does not wait for what an
+ * operator must change first.
  *
- * @throws ShardsFault, RedisFault; an Error when Redis is not there in time
+ * @throws ShardsFault, RedisFault; an Error when Redis does not answer in time
  */
 export async function keepShards(
   connection: RedisConnection,
@@ -23,27 +23,27 @@ export async function keepShards(
   shards: number,
 ): Promise<void> {
   const failed = Promise.withResolvers<never>()
-  failed.promise.catch(() => {}) // It may fail while nobody waits for it.
+  failed.promise.catch(() => {}) // It may reject while nobody awaits it.
   let last: unknown
-  let isLooking = false
-  const look = async () => {
-    if (isLooking) return
-    isLooking = true
+  let isChecking = false
+  const checkTls = async () => {
+    if (isChecking) return
+    isChecking = true
     const fault = await tlsMismatchOf(address)
-    isLooking = false
+    isChecking = false
     if (fault !== undefined) failed.reject(fault)
   }
-  const hear = (error: unknown) => {
+  const note = (error: unknown) => {
     last = error
     const fault = redisFaultOf(error)
     if (fault !== undefined) failed.reject(fault)
-    else void look()
+    else void checkTls()
   }
-  for (const event of faultEvents) connection.on(event, hear)
+  for (const event of faultEvents) connection.on(event, note)
   const deadline = performance.now() + START_MS_MAX
   try {
     for (;;) {
-      const kept = await Promise.race([failed.promise, keep(connection, shards).catch(hear)])
+      const kept = await Promise.race([failed.promise, keep(connection, shards).catch(note)])
       if (kept !== undefined) return checkShards(kept, shards)
       if (performance.now() > deadline)
         throw new Error(`Redis did not answer within ${START_MS_MAX / 1_000} s: see REDIS_URL`, {
@@ -52,11 +52,13 @@ export async function keepShards(
       await Promise.race([failed.promise, wait(100)])
     }
   } finally {
-    for (const event of faultEvents) connection.off(event, hear)
+    for (const event of faultEvents) connection.off(event, note)
   }
 }
 
-/** What is kept. It is read first: a Redis that is full still lets a process start. */
+/**
+ * The stored value. It is read before it is written: a process can start with a Redis that is full.
+ */
 async function keep(connection: RedisConnection, shards: number): Promise<string | null> {
   const kept = await connection.get(shardsKey)
   if (kept !== null) return kept

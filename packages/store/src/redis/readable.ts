@@ -1,11 +1,11 @@
 /**
- * What something kept reads as; an Error for what cannot be read: it was damaged, or a newer version wrote it. Only the order
- * it is of is then undecided.
+ * The parsed form of a stored value; an Error if it cannot be parsed, because it is damaged or a
+ * newer version wrote it. Only its own order is then undecided.
  */
 export function readable<T>(read: () => T): T | Error {
   try {
     return read()
   } catch (cause) {
-    return new Error('what is kept cannot be read', { cause })
+    return new Error('a stored value cannot be read', { cause })
   }
 }

@@ -3,8 +3,9 @@ import type { Redis } from 'ioredis'
 type Done = (error: unknown, info?: unknown) => void
 
 /**
- * Lets a connection be ready for a user who may not ask INFO. ioredis asks it, since a server may still read its file, and prints a
- * warning of its own at each connection where it is forbidden; that is said once, by the report on Redis.
+ * Makes connections usable for a user who may not send INFO. ioredis sends it to learn whether the
+ * server is still loading its file, and prints a warning for each connection if it is forbidden.
+ * The report on Redis says that once.
  */
 export function allowNoInfo(node: Redis): void {
   const info = node.info.bind(node) as (...args: unknown[]) => Promise<string>

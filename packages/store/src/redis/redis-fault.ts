@@ -1,13 +1,19 @@
-/** Redis is there, and will not serve us until an operator has changed something: the message says what. */
+/**
+ * Redis answers but will not serve us until an operator changes something; the message says what.
+ */
 export class RedisFault extends Error {
   override readonly name = 'RedisFault'
 }
 
-/** What is in an error of a connection, and what it means. A sentinel's errors come as text in one of ours. */
+/**
+ * Patterns of connections' errors, and what they mean. Errors of sentinels come as text in another
+ * error.
+ */
 const meanings: readonly (readonly [RegExp, string])[] = [
   [
     /sentinel.*(WRONGPASS|NOAUTH|NOPERM)/is,
-    'a sentinel refuses our user or password: correct REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD',
+    'a sentinel refuses our user or password: ' +
+      'correct REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD',
   ],
   [
     /No such master with that name/,
@@ -34,15 +40,20 @@ const meanings: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /alert|handshake failure/i,
-    'Redis ends the TLS handshake, perhaps for want of a certificate: set REDIS_TLS_CERT_FILE and REDIS_TLS_KEY_FILE',
+    'Redis ends the TLS handshake, perhaps because it asks for a certificate: ' +
+      'set REDIS_TLS_CERT_FILE and REDIS_TLS_KEY_FILE',
   ],
   [
     /certificate|altnames|unable to verify/i,
-    'the certificate of Redis is not trusted: name its authority in REDIS_TLS_CA_FILE, and in REDIS_URL a host that the certificate has',
+    'the certificate of Redis is not trusted: name its authority in REDIS_TLS_CA_FILE, ' +
+      'and in REDIS_URL a host that the certificate names',
   ],
 ]
 
-/** The fault that an error of a connection is; undefined for what may pass by itself, such as a Redis that is not there yet. */
+/**
+ * The fault behind a connection's error; undefined for errors that may pass by themselves, such as
+ * a Redis that has not started yet.
+ */
 export function redisFaultOf(error: unknown): RedisFault | undefined {
   const text = textOf(error)
   const [, meaning] = meanings.find(([pattern]) => pattern.test(text)) ?? []
@@ -50,14 +61,14 @@ export function redisFaultOf(error: unknown): RedisFault | undefined {
   return new RedisFault(`${meaning} (${shortOf(text)})`, { cause: error })
 }
 
-/** A Cluster hides what the last of its nodes said. */
+/** A Cluster client hides the error of the last node. */
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return ''
   const hidden = 'lastNodeError' in error ? textOf(error.lastNodeError) : ''
   return hidden || error.message
 }
 
-/** The words of Redis or TLS, without what OpenSSL and ioredis put around them. */
+/** The reason that Redis or TLS gave, without what OpenSSL and ioredis add. */
 const shortOf = (text: string): string => {
   const [, reason] = /:error:[^:]*:[^:]*:([^:]+):/.exec(text) ?? []
   return (reason ?? text).replace(' Please report this.', '').trim().slice(0, 200)

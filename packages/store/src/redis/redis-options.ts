@@ -2,7 +2,10 @@ import { isIP } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls'
 import type { RedisOptions } from 'ioredis'
 
-/** Where Redis is. One url: a server; several, or `cluster`: a Cluster; `sentinels`: whoever is master now. */
+/**
+ * Where Redis is. One url: a server; several, or `cluster`: a Cluster; `sentinels`: whoever is
+ * master now.
+ */
 export type RedisAddress = {
   urls: string[]
   cluster: boolean
@@ -10,20 +13,23 @@ export type RedisAddress = {
   sentinelName: string
   sentinelUsername?: string | undefined
   sentinelPassword?: string | undefined
-  /** Whether sentinels are spoken to in TLS; if it is not said, as the master is. */
+  /** Whether sentinels use TLS; by default as the master does. */
   sentinelTls?: boolean | undefined
-  /** How long a connection may be silent until it is opened anew, in ms. */
+  /** How long a connection may be silent before it is opened again, in ms. */
   heartbeatMs?: number | undefined
-  /** In PEM, for TLS: who is trusted instead of the system's authorities, and the certificate we show. */
+  /** In PEM, for TLS: the trusted authority instead of the system's, and our own certificate. */
   tls?: { ca?: string | undefined; cert?: string | undefined; key?: string | undefined } | undefined
 }
 
-/** Host and port of a URL. A URL has an IPv6 address in brackets, a socket has it without. */
+/** Host and port of a URL. An IPv6 address is in brackets in a URL, but not for a socket. */
 export function hostOf(url: URL): { host: string; port: number } {
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 6379) }
 }
 
-/** How a connection to any server of this address logs in: user, database, and TLS where one URL asks for it. */
+/**
+ * How a connection to any server of this address logs in: user, database, and TLS where one URL
+ * asks for it.
+ */
 export function loginOf(address: RedisAddress): RedisOptions {
   const urls = address.urls.map((url) => new URL(url))
   const [url] = urls
@@ -37,7 +43,7 @@ export function loginOf(address: RedisAddress): RedisOptions {
   }
 }
 
-/** How the sentinels are asked who is master, and that it is spoken to as `loginOf` says. */
+/** How to ask the sentinels for the master, to which `loginOf` applies. */
 export function sentinelOptionsOf(address: RedisAddress): RedisOptions {
   const { sentinels, sentinelName: name, sentinelUsername, sentinelPassword } = address
   return {
@@ -50,17 +56,17 @@ export function sentinelOptionsOf(address: RedisAddress): RedisOptions {
   }
 }
 
-/** TLS is spoken everywhere or nowhere: a password never goes in clear beside it. */
+/** TLS is used for all URLs or for none: a password is never sent in clear beside it. */
 export const hasTls = ({ urls }: RedisAddress): boolean =>
   urls.some((url) => url.startsWith('rediss:'))
 
-/** The names that REDIS_URL gives the servers. Of Sentinel's servers it gives none. */
+/** The host names in REDIS_URL. With Sentinel they are not the servers'. */
 const namesOf = ({ sentinels }: RedisAddress, urls: URL[]): string[] =>
   sentinels.length > 0 ? [] : urls.map((url) => hostOf(url).host)
 
 /**
- * A server's certificate is to be valid for the host that was connected to, or one of `names`: nodes of a Cluster are found by
- * addresses that their certificates need not have.
+ * A server's certificate must be valid for the host that was connected to, or for one of `names`:
+ * nodes of a Cluster are found by addresses, which their certificates need not name.
  */
 function tlsTo({ tls = {} }: RedisAddress, names: string[]): ConnectionOptions {
   const [name = ''] = names

@@ -4,12 +4,15 @@ import type { RedisConnection } from './connection.ts'
 
 type Argument = string | number
 
-/** One Lua file of `lua/`: what must be atomic. Its contract stands on top of the file. */
+/** A Lua file of `lua/`, for what must be atomic. Its contract is at the top of the file. */
 export class Script {
   readonly #text: string
   readonly #sha: string
 
-  /** `uses`: scripts it calls, as functions of their KEYS and ARGV: `some-script` is `someScript` there. */
+  /**
+   * `uses`: scripts that it calls as functions of their KEYS and ARGV: `some-script` as
+   * `someScript`.
+   */
   constructor(name: string, uses: string[] = []) {
     const functions = uses.map(
       (used) => `local function ${inLua(used)}(KEYS, ARGV)\n${textOf(used)}\nend\n`,
@@ -18,7 +21,9 @@ export class Script {
     this.#sha = createHash('sha1').update(this.#text).digest('hex')
   }
 
-  /** Runs it; a server that does not know it yet (it is new, or was restarted) is given the text. */
+  /**
+   * Runs the script by its hash, or with its text if the server does not know it (after a restart).
+   */
   run(connection: RedisConnection, keys: string[], args: Argument[]): Promise<unknown> {
     return orAnew(connection.evalsha(this.#sha, keys.length, ...keys, ...args), () =>
       this.runNow(connection, keys, args),
@@ -26,15 +31,15 @@ export class Script {
   }
 
   /**
-   * Runs it with its text sent along: so it never has to be sent a second time, and what is sent right after it runs after it.
-   * For 2 KB and some 5 µs more.
+   * Runs the script with its text, so that it never needs a second attempt, and commands sent right
+   * after it run after it. Costs 2 KB and some 5 µs more.
    */
   runNow(connection: RedisConnection, keys: string[], args: Argument[]): Promise<unknown> {
     return connection.eval(this.#text, keys.length, ...keys, ...args)
   }
 }
 
-/** What `known` gives; if the server does not know the script, what `anew` does. */
+/** The result of `known`, or of `anew` if the server does not know the script. */
 const orAnew = (known: Promise<unknown>, anew: () => Promise<unknown>): Promise<unknown> =>
   known.catch((error: unknown) => {
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error

@@ -22,7 +22,8 @@ async function start(shards: number): Promise<void> {
 test('the number of shards is kept from the first start, in a form that no number is', async () => {
   await start(4)
   expect(await connection.get(shardsKey)).toBe('{"layout":3,"shards":4}')
-  expect(Number(await connection.get(shardsKey))).toBeNaN() // So versions that kept a number refuse it.
+  // So versions that kept a number refuse it.
+  expect(Number(await connection.get(shardsKey))).toBeNaN()
   await start(4)
 })
 

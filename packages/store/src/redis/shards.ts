@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { shardsKey } from '../keys.ts'
 
 /**
- * The version of all that Redis holds: it changes when another version of this program would read keys or values wrongly. What
- * changes for some orders alone has a version of its own in the value.
+ * The version of all data in Redis. It changes when another version of this program would read keys
+ * or values wrongly. Values that change for single orders have versions of their own.
  */
 const LAYOUT = 3
 
@@ -12,41 +12,44 @@ export class ShardsFault extends Error {
   override readonly name = 'ShardsFault'
 }
 
-/** What is kept from the first start on. It is no number, so that versions before 2, which kept one, refuse it. */
-const Kept = z.object({ layout: z.int(), shards: z.int() })
+/**
+ * The value stored at the first start. It is not a number, so that versions before 2, which stored
+ * one, refuse it.
+ */
+const StoredShards = z.object({ layout: z.int(), shards: z.int() })
 
 export const shardsText = (shards: number): string =>
-  JSON.stringify({ layout: LAYOUT, shards } satisfies z.output<typeof Kept>)
+  JSON.stringify({ layout: LAYOUT, shards } satisfies z.output<typeof StoredShards>)
 
 /**
- * Compares what the first start kept with what this process expects.
+ * Compares the value of the first start with what this process expects.
  *
- * @throws ShardsFault saying what to do when they differ
+ * @throws ShardsFault if they differ; its message says what to do
  */
 export function checkShards(text: string | null, shards: number): void {
   if (text === shardsText(shards)) return
-  const kept = keptOf(text)
-  if (/^\d+$/.test(text ?? '') || (kept?.layout ?? LAYOUT) < LAYOUT)
+  const stored = parseShards(text)
+  if (/^\d+$/.test(text ?? '') || (stored?.layout ?? LAYOUT) < LAYOUT)
     throw new ShardsFault(
-      'this Redis holds orders of an older version of placeorder, which this version cannot read: ' +
-        'start that version, or use an empty Redis',
+      'this Redis holds orders of an older version of placeorder, ' +
+        'which this version cannot read: start that version, or use an empty Redis',
     )
-  if (kept === undefined)
+  if (stored === undefined)
     throw new ShardsFault(`the value of ${shardsKey} in this Redis is not from placeorder: ${text}`)
-  if (kept.layout !== LAYOUT)
+  if (stored.layout !== LAYOUT)
     throw new ShardsFault(
-      `this Redis is used by a newer version of placeorder (layout ${kept.layout}, this version ` +
-        `knows ${LAYOUT}): start that version`,
+      `this Redis is used by a newer version of placeorder (layout ${stored.layout}, ` +
+        `this version knows ${LAYOUT}): start that version`,
     )
   throw new ShardsFault(
-    `SHARDS is ${shards}, but this Redis was first used with ${kept.shards}: ` +
-      `set SHARDS=${kept.shards}`,
+    `SHARDS is ${shards}, but this Redis was first used with ${stored.shards}: ` +
+      `set SHARDS=${stored.shards}`,
   )
 }
 
-function keptOf(text: string | null): z.output<typeof Kept> | undefined {
+function parseShards(text: string | null): z.output<typeof StoredShards> | undefined {
   try {
-    return Kept.parse(JSON.parse(text ?? ''))
+    return StoredShards.parse(JSON.parse(text ?? ''))
   } catch {
     return undefined
   }

@@ -9,9 +9,9 @@ const LOOK_MS_MAX = 1_000
 type Server = { host: string; port: number }
 
 /**
- * The fault of an address that says TLS where there is none, or the other way round. Redis does not say so: it waits for the
- * rest of a command, or resets the connection, as one does that is about to start. So each server is asked in the other way,
- * and is shown no password.
+ * The fault of an address that says TLS where there is none, or the other way round. Redis does not
+ * say so: it waits for the rest of a command, or resets the connection, as one does that is about
+ * to start. So each server is asked in the other way, and is shown no password.
  */
 export async function tlsMismatchOf(address: RedisAddress): Promise<RedisFault | undefined> {
   const { urls, sentinels, sentinelTls = hasTls(address) } = address

@@ -55,7 +55,7 @@ export const orders: Mutant[] = [
   {
     breaks: 'outcomes are not announced',
     file: conclude,
-    from: 'for channel, message in pairs(news) do',
+    from: 'for channel, message in pairs(messages) do',
     to: 'for channel, message in pairs({}) do',
     test: ordersTest,
   },
@@ -90,8 +90,8 @@ export const orders: Mutant[] = [
   {
     breaks: 'an outcome that the new master does not know passes the fence',
     file: durability,
-    from: '|| outcome === kept',
-    to: '|| outcome !== kept || outcome === kept',
+    from: '|| outcome === stored',
+    to: '|| outcome !== stored || outcome === stored',
     test: fenceTest,
   },
   {
