@@ -2,16 +2,17 @@ import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { z } from 'zod'
 
-// A check behind HTTP: refuses the merchants on a list. Run it with `node docs/examples/check-service.ts 4000`.
+// A check as an HTTP service: refuses the merchants on a list.
+// Run it with `node docs/examples/check-service.ts 4000`.
 
-const Question = z.object({
+const CheckRequest = z.object({
   order: z.object({ merchant: z.object({ referenceMerchantId: z.string() }) }),
 })
 const suspects = new Set(['M00000000099'])
 
 const server = createServer(async (request, response) => {
-  const { order } = Question.parse(await json(request))
-  // The same order may be asked about again, with the same key: a service that keeps what it did keeps it by this.
+  const { order } = CheckRequest.parse(await json(request))
+  // The same order may be sent again, always with the same key: store results under this key.
   const key = request.headers['idempotency-key']
   const resultCode = suspects.has(order.merchant.referenceMerchantId) ? 'RISK_REJECT' : 'SUCCESS'
   console.log(`${key}: ${resultCode}`)

@@ -1,7 +1,7 @@
 import type { Facts } from '@placeorder/decision'
 import type { FinalCode } from '@placeorder/protocol'
 
-// A check in a module: from 01:00 to 05:00 in Shanghai no payment above 10,000.00 CNY.
+// A check as a module: refuses payments above 10,000.00 CNY from 01:00 to 05:00 in Shanghai.
 
 const hourIn = new Intl.DateTimeFormat('en', {
   timeZone: 'Asia/Shanghai',
