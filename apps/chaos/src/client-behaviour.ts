@@ -1,11 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { isFinal, isResultCode, type PlaceOrderRequest } from '@placeorder/protocol'
 import type { Callers, IngressTarget } from './callers.ts'
-import type { Ending } from './history/history.ts'
+import type { CallEnding } from './history/history.ts'
 import type { Random } from './random.ts'
 import { withOtherTerms } from './workload.ts'
 
-/** How clients send an order, each as often as it says. A silent one never asks again, whatever it hears. */
+/**
+ * How clients send an order, by weight. A silent one never repeats or inquires, whatever the
+ * answer.
+ */
 const behaviours = {
   plain: 35,
   silent: 10,
@@ -14,36 +17,38 @@ const behaviours = {
   droppingAndRepeating: 23,
 }
 
-/** Alipay+ asks again after 4 s, 4 s, 30 s and so on; here time is short (ms). */
-const ASK_AGAIN_MS = [300, 700, 1_500, 3_000, 4_000]
+/** Alipay+ repeats after 4 s, 4 s, 30 s and so on; a run is too short for that (ms). */
+const REPEAT_AFTER_MS = [300, 700, 1_500, 3_000, 4_000]
 
-/** After a final answer a client may come back to it within this time (ms). */
-const COME_BACK_MS_MAX = 8_000
+/** After a final answer a client may repeat or inquire once more within this time (ms). */
+const LATE_REPEAT_MS_MAX = 8_000
 
-export type Placing = {
+/** How calls are made: by whom, to which ingresses, and with which random choices. */
+export type CallContext = {
   callers: Callers
   /** The ingresses that calls may be sent to now. */
-  endpoints: () => readonly IngressTarget[]
+  ingresses: () => readonly IngressTarget[]
   random: Random
-  /** Aborts when no more calls are to be made. */
-  signal: AbortSignal
 }
 
-/** Places an order as real clients do, and asks after it until its answer is final, unless the client is silent. */
+/** `signal` aborts when no more calls are to be made. */
+type Placing = CallContext & { signal: AbortSignal }
+
+/** Places an order as real clients do. Unless silent, they repeat or inquire until it is final. */
 export async function place(order: PlaceOrderRequest, placing: Placing): Promise<void> {
   const { random } = placing
   const behaviour = random.weighted(behaviours)
   const first = await placeAs[behaviour](order, placing)
   if (behaviour === 'silent') return
-  await askUntilFinal(order, first, placing)
+  await repeatUntilFinal(order, first, placing)
   if (!random.chance(0.3)) return
-  await pause(random.whole(0, COME_BACK_MS_MAX), placing)
-  await ask(order, placing)
+  await pause(random.whole(0, LATE_REPEAT_MS_MAX), placing)
+  await repeatOrInquire(order, placing)
 }
 
 const placeAs: Record<
   keyof typeof behaviours,
-  (order: PlaceOrderRequest, placing: Placing) => Promise<Ending | undefined>
+  (order: PlaceOrderRequest, placing: Placing) => Promise<CallEnding | undefined>
 > = {
   plain: (order, placing) => send(order, placing),
   silent: (order, placing) => send(order, placing),
@@ -72,37 +77,40 @@ const placeAs: Record<
   },
 }
 
-/** Whether asking again can bring nothing new. */
-const settles = (ending: Ending | undefined): boolean => {
+/** Whether no repeat can bring anything new. */
+const settles = (ending: CallEnding | undefined): boolean => {
   if (ending?.kind !== 'ANSWERED') return false
   const code = ending.orderCode ?? ending.code
   return isResultCode(code) && isFinal(code)
 }
 
-async function askUntilFinal(
+async function repeatUntilFinal(
   order: PlaceOrderRequest,
-  first: Ending | undefined,
+  first: CallEnding | undefined,
   placing: Placing,
 ): Promise<void> {
   let last = first
-  for (const ms of ASK_AGAIN_MS) {
+  for (const ms of REPEAT_AFTER_MS) {
     if (settles(last)) return
     await pause(ms, placing)
-    last = await ask(order, placing)
+    last = await repeatOrInquire(order, placing)
   }
 }
 
-const ask = (order: PlaceOrderRequest, placing: Placing): Promise<Ending | undefined> =>
+const repeatOrInquire = (
+  order: PlaceOrderRequest,
+  placing: Placing,
+): Promise<CallEnding | undefined> =>
   placing.random.chance(0.7) ? send(order, placing) : inquire(order, placing)
 
-/** Sends an order to some ingress; where nobody listens, to the next. */
+/** Sends an order to some ingress, or to another one if that refuses the connection. */
 async function send(
   order: PlaceOrderRequest,
-  { callers, endpoints, random, signal }: Placing,
+  { callers, ingresses, random, signal }: Placing,
   dropAfterMs?: number,
-): Promise<Ending | undefined> {
+): Promise<CallEnding | undefined> {
   for (let attempt = 0; attempt < 2; attempt += 1) {
-    const open = endpoints()
+    const open = ingresses()
     if (signal.aborted || open.length === 0) return undefined
     const ending = await callers.place(order, random.pick(open), dropAfterMs)
     if (ending.kind !== 'REFUSED') return ending
@@ -112,9 +120,9 @@ async function send(
 
 async function inquire(
   order: PlaceOrderRequest,
-  { callers, endpoints, random, signal }: Placing,
-): Promise<Ending | undefined> {
-  const open = endpoints()
+  { callers, ingresses, random, signal }: Placing,
+): Promise<CallEnding | undefined> {
+  const open = ingresses()
   return signal.aborted || open.length === 0 ? undefined : callers.inquire(order, random.pick(open))
 }
 

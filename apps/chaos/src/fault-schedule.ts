@@ -3,22 +3,23 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { FaultKind, Faults } from './faults.ts'
 import { History } from './history/history.ts'
 import type { Random } from './random.ts'
-import type { TestBed } from './test-bed.ts'
+import type { ChaosTestBed } from './test-bed.ts'
 
-/** So many faults are in force at a time, so that they meet. */
+/** So many faults are active at a time, so that they overlap. */
 const AT_A_TIME = 3
 
-/** The pause between two faults of a row (ms), at least and at most. */
+/** The pause between two faults of one row (ms), at least and at most. */
 const BETWEEN_MS = [200, 5_000] as const
 
-type Schedule = { testBed: TestBed; history: History; random: Random; signal: AbortSignal }
+type Schedule = { testBed: ChaosTestBed; history: History; random: Random; signal: AbortSignal }
 
 /**
- * Injects one fault after the other until `signal` aborts; then all of them are healed. Every kind comes once
- * before any comes again. A seed's order of kinds is always the same; what is hit also depends on what is whole.
+ * Injects one fault after the other until `signal` aborts, and heals all of them. Every kind comes
+ * once before any comes again. A seed always gives the same order of kinds; what is hit also
+ * depends on what is healthy at the time.
  */
 export async function injectFaults(
-  testBed: TestBed,
+  testBed: ChaosTestBed,
   options: Omit<Schedule, 'testBed'>,
 ): Promise<void> {
   const deck = new Deck(Object.keys(testBed.faults), options.random.fork(0))
@@ -35,7 +36,7 @@ async function injectInTurns(
     if (signal.aborted) return
     const name = deck.draw()
     const { holdMs, inject } = kindOf(name, testBed.faults)
-    const holds = random.whole(...holdMs)
+    const activeMs = random.whole(...holdMs)
     const at = History.now()
     const activeFault = await inject(testBed, random)
     if (activeFault === undefined) {
@@ -43,7 +44,7 @@ async function injectInTurns(
       continue
     }
     history.fault({ kind: name, on: activeFault.on, at })
-    await pause(holds, signal)
+    await pause(activeMs, signal)
     await activeFault.heal()
   }
 }
@@ -54,7 +55,7 @@ function kindOf(name: string, faults: Faults): FaultKind {
   return kind
 }
 
-/** All kinds of faults, shuffled, and again when all have come. */
+/** All kinds of faults, shuffled, and reshuffled once all have been drawn. */
 class Deck {
   readonly #kinds: string[]
   readonly #random: Random
@@ -68,11 +69,11 @@ class Deck {
   draw(): string {
     if (this.#names.length === 0) this.#names = this.#random.shuffled(this.#kinds)
     const name = this.#names.pop()
-    assert(name !== undefined, 'a deck has cards')
+    assert(name !== undefined, 'there is at least one kind of fault')
     return name
   }
 
-  /** For one that could not come now; it comes last. */
+  /** Puts back a kind that could not be injected now; it is drawn last. */
   putBack(name: string): void {
     this.#names.unshift(name)
   }

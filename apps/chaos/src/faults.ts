@@ -1,27 +1,29 @@
-import type { Member } from './member.ts'
+import type { ManagedProcess } from './managed-process.ts'
 import type { Random } from './random.ts'
-import type { TestBed } from './test-bed.ts'
+import type { ChaosTestBed } from './test-bed.ts'
 
-/** A fault in force: what it is on, and how it ends. */
+/** An active fault: what it hits, and how to heal it. */
 export type ActiveFault = { on: string; heal: () => Promise<unknown> | unknown }
 
-/** One kind of fault. `holdMs`: how long it lasts, at least and at most. */
+/** One kind of fault. `holdMs` is how long it is active, at least and at most. */
 export type FaultKind = {
   holdMs: readonly [min: number, max: number]
-  /** Injects it into something that is whole; undefined when there is nothing of that sort. */
-  inject: (testBed: TestBed, random: Random) => Promise<ActiveFault | undefined>
+  /** Injects it into something healthy; undefined if there is nothing of that kind. */
+  inject: (testBed: ChaosTestBed, random: Random) => Promise<ActiveFault | undefined>
 }
 
 export type Faults = Readonly<Record<string, FaultKind>>
 
-/** How long a process stays dead or stopped (ms): long past locks (4 s), or hardly noticed. */
+/**
+ * How long a process stays dead or stopped (ms): much longer than a lock (4 s), or hardly noticed.
+ */
 const SHORT = [0, 2_000] as const
 const LONG = [500, 5_000] as const
 
 /** Steps of a process's clock (s). */
 const STEPS_S = [-86_400, -3_600, -30, 30, 3_600, 86_400]
 
-/** What processes suffer, whatever Redis they run on. */
+/** The faults of ingresses and workers, with any Redis. */
 export const processFaults: Faults = {
   'kill an ingress': { holdMs: SHORT, inject: killed('ingress') },
   'kill a worker': { holdMs: SHORT, inject: killed('worker') },
@@ -31,51 +33,51 @@ export const processFaults: Faults = {
   'end a worker': { holdMs: SHORT, inject: ended('worker') },
 }
 
-/** What processes suffer whose clocks can be faked. */
+/** The faults of ingresses and workers whose clocks can be faked. */
 export const clockFaults: Faults = {
   'step the clock of a process': {
     holdMs: [1_500, 6_000],
     inject: async (testBed, random) => {
       const seconds = random.pick(STEPS_S)
-      const member = testBed.take(testBed.members, random)
-      if (member === undefined) return undefined
-      await member.clock?.step(seconds)
-      const heal = () => testBed.giveBack(member, () => member.clock?.step(0))
-      return { on: `${member.name} by ${seconds} s`, heal }
+      const target = testBed.take(testBed.processes, random)
+      if (target === undefined) return undefined
+      await target.clock?.step(seconds)
+      const heal = () => testBed.heal(target, () => target.clock?.step(0))
+      return { on: `${target.name} by ${seconds} s`, heal }
     },
   },
 }
 
-function killed(kind: Member['kind']): FaultKind['inject'] {
-  return onMember(kind, async (member) => {
-    await member.kill()
-    return () => member.start()
+function killed(kind: ManagedProcess['kind']): FaultKind['inject'] {
+  return onProcess(kind, async (target) => {
+    await target.kill()
+    return () => target.start()
   })
 }
 
-function stopped(kind: Member['kind']): FaultKind['inject'] {
-  return onMember(kind, async (member) => {
-    member.stop()
-    return () => member.goOn()
+function stopped(kind: ManagedProcess['kind']): FaultKind['inject'] {
+  return onProcess(kind, async (target) => {
+    target.stop()
+    return () => target.resume()
   })
 }
 
-function ended(kind: Member['kind']): FaultKind['inject'] {
-  return onMember(kind, async (member) => {
-    await member.end()
-    return () => member.start()
+function ended(kind: ManagedProcess['kind']): FaultKind['inject'] {
+  return onProcess(kind, async (target) => {
+    await target.end()
+    return () => target.start()
   })
 }
 
-function onMember(
-  kind: Member['kind'],
-  inject: (member: Member) => Promise<ActiveFault['heal']>,
+function onProcess(
+  kind: ManagedProcess['kind'],
+  inject: (target: ManagedProcess) => Promise<ActiveFault['heal']>,
 ): FaultKind['inject'] {
   return async (testBed, random) => {
-    const members = testBed.members.filter((one) => one.kind === kind)
-    const member = testBed.take(members, random)
-    if (member === undefined) return undefined
-    const heal = await inject(member)
-    return { on: member.name, heal: () => testBed.giveBack(member, heal) }
+    const processes = testBed.processes.filter((one) => one.kind === kind)
+    const target = testBed.take(processes, random)
+    if (target === undefined) return undefined
+    const heal = await inject(target)
+    return { on: target.name, heal: () => testBed.heal(target, heal) }
   }
 }

@@ -1,12 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import type { Callers, IngressTarget } from './callers.ts'
-import { place } from './client-behaviour.ts'
+import { type CallContext, place } from './client-behaviour.ts'
 import { CALLERS, History } from './history/history.ts'
-import type { Random } from './random.ts'
 import { ofOtherAcquirer, orderNumber } from './workload.ts'
 
-export type Progress = {
+export type ChaosProgress = {
   elapsedMs: number
   orders: number
   calls: number
@@ -14,39 +12,36 @@ export type Progress = {
   inFlight: number
 }
 
-export type LoadOptions = {
+export type GenerateLoadOptions = {
   seed: number
   ordersPerSecond: number
   /** Now and then a hundred orders and more come at once, by default. */
   bursts?: boolean
   signal: AbortSignal
-  onProgress: (progress: Progress) => void
+  onProgress: (progress: ChaosProgress) => void
 }
 
-/** Who asks, where, and by what chance. */
-export type Asking = { callers: Callers; endpoints: () => readonly IngressTarget[]; random: Random }
-
-/** More calls at once than this would test the callers' machine. */
+/** More calls at once than this would only test the callers' machine. */
 const IN_FLIGHT_MAX = 400
 
-/** When the callers' event loop comes later than this (ms), no new order is sent. */
+/** While the callers' event loop is later than this (ms), no new order is sent. */
 const LATE_MS_MAX = 50
 
-/** Bursts make full groups, parts and joined jobs: one about every so many seconds, of this many orders. */
+/** Bursts make full groups, parts and joined jobs: one about every so many seconds. */
 const BURST_EVERY_S = 6
 const BURST_ORDERS = [100, 250] as const
 
-/** Of this share of the orders another acquirer has one with the same paymentId. */
+/** For this share of the orders another acquirer sends one with the same paymentId. */
 const TWINS_SHARE = 0.1
 
-/** How many orders come in so many seconds, at most, about. */
+/** About how many orders are sent in so many seconds, at most. */
 export const ordersMax = (seconds: number, ordersPerSecond: number): number =>
   2 * seconds * (ordersPerSecond + BURST_ORDERS[1] / BURST_EVERY_S)
 
-/** Sends orders until `signal` aborts, and waits for all calls. Resolves with the orders. */
+/** Sends orders until `signal` aborts, and waits for all calls. Resolves with the orders sent. */
 export async function generateLoad(
-  { seed, ordersPerSecond, bursts = true, signal, onProgress }: LoadOptions,
-  { callers, endpoints, random, history }: Asking & { history: History },
+  { seed, ordersPerSecond, bursts = true, signal, onProgress }: GenerateLoadOptions,
+  { callers, ingresses, random, history }: CallContext & { history: History },
 ): Promise<PlaceOrderRequest[]> {
   const startedAt = performance.now()
   const sent: PlaceOrderRequest[] = []
@@ -75,7 +70,7 @@ export async function generateLoad(
       for (const { order, outcomes } of both) {
         sent.push(order)
         history.expects(order, outcomes)
-        placing.push(place(order, { callers, endpoints, random: each, signal }))
+        placing.push(place(order, { callers, ingresses, random: each, signal }))
       }
     }
   }
@@ -84,7 +79,7 @@ export async function generateLoad(
   return sent
 }
 
-/** Whether the callers themselves have no processor to spare: more calls would then only test the machine. */
+/** Whether the callers themselves lack CPU time: more calls would then only test the machine. */
 function isLate({ pauses }: History): boolean {
   const last = pauses.findLast(({ who }) => who === CALLERS)
   return last !== undefined && last.ms > LATE_MS_MAX && last.to > History.now() - LATE_MS_MAX

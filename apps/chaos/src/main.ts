@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readArguments, usage } from './options.ts'
-import { excerpt, progressLine, summary } from './report.ts'
+import { chaosSummary, excerpt, progressLine } from './report.ts'
 import { runChaos } from './run-chaos.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -43,12 +43,12 @@ for (const topology of topologies) {
     },
   })
   if (process.stdout.isTTY) console.log()
-  console.log(summary(report))
+  console.log(chaosSummary(report))
   if (report.violations.length + report.processFailures.length === 0) {
     await rm(dir, { recursive: true, force: true })
   } else {
     failed = true
-    console.error(`\n${excerpt(report)}\n\nseed ${seed}; all of it is in ${dir}`)
+    console.error(`\n${excerpt(report)}\n\nseed ${seed}; history and logs are in ${dir}`)
   }
 }
-process.exit(failed ? 1 : 0) // A connection that was cut at the very end may take long to notice.
+process.exit(failed ? 1 : 0) // A connection that was cut at the very end may take long to close.

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest'
 import { readArguments } from './options.ts'
 import { topologyNames } from './topologies/topology.ts'
 
-test('without arguments: a minute, some seed', () => {
+test('without arguments a run has a random seed and lasts a minute', () => {
   const args = readArguments([])
   expect(args).toMatchObject({ seed: expect.any(Number), minutes: 1, rate: 40 })
 })
 
-test('seed, minutes and rate are taken', () => {
+test('seed, minutes and rate are read', () => {
   const args = readArguments(['--seed', '7', '--minutes', '20', '--rate', '60'])
   expect(args).toMatchObject({ seed: 7, minutes: 20, rate: 60 })
 })
@@ -17,7 +17,7 @@ const topologiesOf = (...args: string[]) => {
   return read === 'help' ? [] : read.topologies
 }
 
-test('the seed decides on the topology, unless one is named', () => {
+test('the seed chooses the topology, unless one is named', () => {
   const bySeed = ['0', '1', '2'].flatMap((seed) => topologiesOf('--seed', seed))
   expect(bySeed.toSorted()).toEqual([...topologyNames].sort())
   expect(topologiesOf('--seed', '0', '--topology', 'cluster')).toEqual(['cluster'])
@@ -27,7 +27,7 @@ test('the seed decides on the topology, unless one is named', () => {
 test.each([
   ['an unknown option', ['--hours', '1'], /hours/],
   ['a word for a number', ['--minutes', 'many'], '--minutes must be a number'],
-  ['a rate of nothing', ['--rate', '0'], '--rate must be a number from 1'],
+  ['a rate of 0', ['--rate', '0'], '--rate must be a number from 1'],
   ['a seed below zero', ['--seed=-1'], '--seed must be a number from 0'],
   ['an unknown topology', ['--topology', 'ring'], '--topology must be one of single, sentinel'],
 ])('%s is refused with what is wrong', (_name, args, message) => {

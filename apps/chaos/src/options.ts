@@ -3,25 +3,26 @@ import { type TopologyName, topologyNames } from './topologies/topology.ts'
 
 export const usage = `npm run chaos -- [--seed S] [--minutes M] [--rate R] [--topology T]
 
-Runs ingresses and workers on durable Redis, breaks all of it in many ways while orders come, and checks that
-every promise was kept.
+Runs ingresses and workers on a durable Redis, injects faults into all of them while orders are sent,
+and checks that every promise was kept.
 
-  --seed S      the same seed breaks the same things at the same times (default: a random one)
-  --minutes M   for how long (default: 1)
-  --rate R      new orders a second (default: 40)
-  --topology T  single, sentinel (a failover may lose what no replica has), cluster, or mixed: each of them in turn
-                for a third of the time (default: the seed decides on one)
+  --seed S      the same seed injects the same faults at the same times (default: random)
+  --minutes M   how long faults are injected (default: 1)
+  --rate R      new orders per second (default: 40)
+  --topology T  single, sentinel (a failover may lose what no replica has), cluster,
+                or mixed: each of them in turn for a third of the time
+                (default: chosen by the seed)
 `
 
 export type Arguments = {
   seed: number
   minutes: number
   rate: number
-  /** One after the other. */
+  /** They are run one after the other. */
   topologies: readonly TopologyName[]
 }
 
-/** Reads the command line. Throws, saying what is wrong, for one that cannot be understood. */
+/** Reads the command line. Throws with what is wrong if it is not valid. */
 export function readArguments(args: string[]): Arguments | 'help' {
   const { values } = parseArgs({
     args,
@@ -34,20 +35,26 @@ export function readArguments(args: string[]): Arguments | 'help' {
     },
   })
   if (values.help) return 'help'
-  const number = (name: string, text: string, min: number, max: number) => {
-    const value = Number(text)
-    if (text.trim() === '' || !(value >= min && value <= max))
-      throw new Error(`--${name} must be a number from ${min} to ${max}`)
-    return value
-  }
   const seed = values.seed ?? String(Math.floor(Math.random() * 1_000_000))
-  const wholeSeed = Math.floor(number('seed', seed, 0, 2 ** 32 - 1))
+  const wholeSeed = Math.floor(numberOption('seed', seed, 0, 2 ** 32 - 1))
   return {
     seed: wholeSeed,
-    minutes: number('minutes', values.minutes, 0.1, 24 * 60),
-    rate: number('rate', values.rate, 1, 1_000),
+    minutes: numberOption('minutes', values.minutes, 0.1, 24 * 60),
+    rate: numberOption('rate', values.rate, 1, 1_000),
     topologies: topologiesOf(values.topology, wholeSeed),
   }
+}
+
+/**
+ * Reads a number of the command line.
+ *
+ * @throws if it is not a number from `min` to `max`
+ */
+export function numberOption(name: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= min && value <= max))
+    throw new Error(`--${name} must be a number from ${min} to ${max}`)
+  return value
 }
 
 function topologiesOf(name: string | undefined, seed: number): readonly TopologyName[] {

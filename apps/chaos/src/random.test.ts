@@ -8,7 +8,7 @@ test('the same seed gives the same numbers, another seed others', () => {
   expect(some(new Random(7))).not.toEqual(some(new Random(8)))
 })
 
-test('a part has the same chance of its own, however the others were used before', () => {
+test('a fork gives the same numbers, however other forks were used', () => {
   const random = new Random(7)
   const used = random.fork(1)
   some(used)
@@ -22,13 +22,13 @@ test('whole numbers are within their bounds, and reach both', () => {
   expect([...drawn].sort()).toEqual([3, 4, 5, 6])
 })
 
-test('each choice comes as often as its weight says', () => {
+test('choices come in proportion to their weights', () => {
   const random = new Random(1)
   const drawn = Array.from({ length: 4_000 }, () => random.weighted({ often: 3, seldom: 1 }))
   expect(drawn.filter((name) => name === 'often').length / 4_000).toBeCloseTo(0.75, 1)
 })
 
-test('shuffled keeps all, in another order', () => {
+test('shuffling keeps all items, in another order', () => {
   const items = Array.from({ length: 50 }, (_, i) => i)
   const shuffled = new Random(1).shuffled(items)
   expect(shuffled).not.toEqual(items)

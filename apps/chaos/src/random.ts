@@ -1,4 +1,4 @@
-/** Chance that can be had again: the same seed gives the same numbers. (mulberry32) */
+/** Reproducible random numbers: the same seed gives the same ones. (mulberry32) */
 export class Random {
   #state: number
 
@@ -20,7 +20,7 @@ export class Random {
     return min + Math.floor(this.next() * (max - min + 1))
   }
 
-  /** True in so many of all cases. */
+  /** True with this probability. */
   chance(share: number): boolean {
     return this.next() < share
   }
@@ -31,7 +31,7 @@ export class Random {
     return picked
   }
 
-  /** One of the names, each as often as its weight says. */
+  /** One of the names, in proportion to their weights. */
   weighted<N extends string>(weights: Readonly<Record<N, number>>): N {
     const entries = Object.entries<number>(weights) as [N, number][]
     let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0)
@@ -47,7 +47,7 @@ export class Random {
     return order.sort((a, b) => a.at - b.at).map(({ item }) => item)
   }
 
-  /** Chance of its own for part `n`, which is the same however the parts take turns. */
+  /** An independent generator for part `n`, the same in whatever order the parts take turns. */
   fork(n: number): Random {
     return new Random(Math.imul(this.#state ^ Math.imul(n + 1, 0x9e3779b1), 0x85ebca6b))
   }

@@ -1,54 +1,66 @@
-import type { Progress } from './generate-load.ts'
+import type { ChaosProgress } from './generate-load.ts'
 import type { Violation } from './history/check-history.ts'
-import type { Call, Pause } from './history/history.ts'
+import type { Pause, RecordedCall } from './history/history.ts'
 import { Pauses } from './history/pauses.ts'
 import type { ChaosReport } from './run-chaos.ts'
 import { WAIT_MS } from './test-bed.ts'
 
-/** So many violations are shown in full. */
+/** How many violations are shown in full. */
 const SHOWN_MAX = 5
 
-export const progressLine = ({ elapsedMs, orders, calls, faults, inFlight }: Progress): string =>
-  `${Math.round(elapsedMs / 1_000)} s  ${orders} orders  ${calls} calls, ${inFlight} in flight  ${faults} faults`
+export const progressLine = ({
+  elapsedMs,
+  orders,
+  calls,
+  faults,
+  inFlight,
+}: ChaosProgress): string =>
+  `${Math.round(elapsedMs / 1_000)} s  ${orders} orders  ` +
+  `${calls} calls, ${inFlight} in flight  ${faults} faults`
 
-/** Violations that mean an order was lost: it is not kept, or has no outcome. */
-const lost = (violations: Violation[]): number =>
+/** Counts the orders that were lost: not stored, or without an outcome. */
+const lostOrders = (violations: Violation[]): number =>
   new Set(
     violations.flatMap(({ rule, orderId }) =>
-      ['acceptedIsKept', 'everyOrderEnds', 'noneIsOpen', 'concludedUnasked'].includes(rule)
+      ['acceptedIsStored', 'everyOrderEnds', 'noOpenOrders', 'concludedWithoutCalls'].includes(rule)
         ? [orderId]
         : [],
     ),
   ).size
 
-/** The longest answers (ms): as the callers saw it, and less the time in which somebody was kept from running. */
+/**
+ * The longest answers (ms): as measured, and less the time in which ingress or callers could not
+ * run.
+ */
 export function longestMs(
-  calls: readonly Call[],
+  calls: readonly RecordedCall[],
   pauses: readonly Pause[],
 ): { seen: number; net: number; excused: number } {
-  const away = new Pauses(pauses)
+  const index = new Pauses(pauses)
   const longest = { seen: 0, net: 0, excused: 0 }
   for (const call of calls) {
     if (call.ending.kind !== 'ANSWERED') continue
     const seen = call.endedAt - call.sentAt
     longest.seen = Math.max(longest.seen, seen)
-    longest.net = Math.max(longest.net, away.netMs(call))
+    longest.net = Math.max(longest.net, index.netMs(call))
     if (seen > WAIT_MS + 200) longest.excused += 1
   }
   return longest
 }
 
-/** The table a run ends with. */
-export function summary(report: ChaosReport): string {
+/** The table that is printed at the end of a run. */
+export function chaosSummary(report: ChaosReport): string {
   const { history, violations } = report
   const longest = longestMs(history.calls, history.pauses)
   const rows: [string, string | number][] = [
     ['seed', report.seed],
     ['topology', report.topology],
     ['orders sent', report.orders],
-    ['orders stored', report.kept],
+    ['orders stored', report.stored],
     ['calls', history.calls.length],
-    ...counted(history.calls.map(({ endpoint, ending }) => `  ${endpoint}: ${sayOf(ending)}`)),
+    ...counted(
+      history.calls.map(({ endpoint, ending }) => `  ${endpoint}: ${describeEnding(ending)}`),
+    ),
     ['faults', history.faults.length],
     ...report.faultKinds.map((name): [string, string | number] => [
       `  ${name}`,
@@ -57,12 +69,12 @@ export function summary(report: ChaosReport): string {
     ['open orders concluded after the last fault', `${Math.round(report.concludedAfterMs)} ms`],
     ['longest answer', `${Math.round(longest.seen)} ms`],
     [
-      '  less what the machine did not let run',
+      '  less pauses and CPU starvation',
       `${Math.round(longest.net)} ms, at most ${WAIT_MS + 200} ms`,
     ],
-    ['  later than that for such a pause', longest.excused],
+    ['  answers later than that, all excused', longest.excused],
     ['wrong answers', violations.length],
-    ['lost orders', lost(violations)],
+    ['lost orders', lostOrders(violations)],
     ['process failures', report.processFailures.length],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
@@ -75,16 +87,17 @@ function counted(names: string[]): [string, number][] {
   return [...counts].toSorted(([a], [b]) => a.localeCompare(b))
 }
 
-function sayOf(ending: Call['ending']): string {
+function describeEnding(ending: RecordedCall['ending']): string {
   if (ending.kind !== 'ANSWERED') return ending.kind.toLowerCase()
   return ending.orderCode ?? ending.code
 }
 
-/** Violations with the calls that show them, and what was broken at the time. */
+/** Describes violations with the calls that show them and the faults before them. */
 export function excerpt({ violations, processFailures, history }: ChaosReport): string {
   const at = (ms: number) => (ms - (history.calls[0]?.sentAt ?? ms)).toFixed(0).padStart(8)
-  const line = ({ sentAt, endedAt, endpoint, ingress, ending, terms }: Call) =>
-    `  ${at(sentAt)} ${at(endedAt)} ms  ${ingress} ${endpoint} ${sayOf(ending)}  ${terms} ${'why' in ending ? ending.why : ''}`
+  const line = ({ sentAt, endedAt, endpoint, ingress, ending, terms }: RecordedCall) =>
+    `  ${at(sentAt)} ${at(endedAt)} ms  ${ingress} ${endpoint} ${describeEnding(ending)}  ` +
+    `${terms} ${'why' in ending ? ending.why : ''}`
   const shown = violations.slice(0, SHOWN_MAX).flatMap(({ rule, orderId, what, calls }) => {
     const own = history.calls.filter((call) => orderId !== undefined && call.orderId === orderId)
     const last = Math.max(...calls.map(({ endedAt }) => endedAt))

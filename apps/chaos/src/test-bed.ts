@@ -4,7 +4,7 @@ import { freePort } from '@placeorder/local-services/redis'
 import { openSystem, type System } from '@placeorder/testkit'
 import { clockFaults, type Faults, processFaults } from './faults.ts'
 import type { History } from './history/history.ts'
-import { Member } from './member.ts'
+import { ManagedProcess } from './managed-process.ts'
 import type { Random } from './random.ts'
 import { openCluster } from './topologies/cluster.ts'
 import { openFakeClock } from './topologies/fake-clock.ts'
@@ -13,38 +13,40 @@ import { openSentinel } from './topologies/sentinel.ts'
 import { openSingle } from './topologies/single.ts'
 import type { Link, Topology, TopologyName } from './topologies/topology.ts'
 
-/** A system with two ingresses and two workers, and all that can be broken of it. */
-export type TestBed = {
+/** A system with two ingresses and two workers, and the faults that can be injected into it. */
+export type ChaosTestBed = {
   system: System
   topology: Topology
   /** The Redis server, or the first of several. */
   redis: RedisNode
-  members: Member[]
+  processes: ManagedProcess[]
   links: Link[]
   faults: Faults
-  /** Takes one that is whole, to be broken; undefined when all are broken. */
+  /** Picks a healthy one and marks it as faulty; undefined if none is healthy. */
   take: <T extends { name: string }>(choices: readonly T[], random: Random) => T | undefined
-  /** Heals it; it is then whole. */
-  giveBack: (taken: { name: string }, heal: () => unknown) => Promise<void>
+  /** Runs `heal` and marks it as healthy. */
+  heal: (taken: { name: string }, heal: () => unknown) => Promise<void>
   takeLink: (link: Link) => boolean
   healLink: (link: Link) => Promise<void>
   close: () => Promise<void>
 }
 
-/** The wait for an outcome, in ms: shorter than in production, so that more waits run out. */
+/** WAIT_MS of the ingresses: shorter than in production, so that more waits time out. */
 export const WAIT_MS = 1_500
 
-/** Two, so that orders of one group of callers are spread over tags as on a Cluster. */
+/** Two, so that the orders of one ingress are spread over hash tags as on a Cluster. */
 export const SHARDS = 2
 
-export type TestBedOptions = {
+export type ChaosTestBedOptions = {
   history: History
   random: Random
   onProcessFailure: (what: string) => void
   topology?: TopologyName
-  /** The processes; whose name begins with `ingress` is one. */
+  /**
+   * The names of the processes; those that begin with `ingress` are ingresses, the others workers.
+   */
   names?: readonly string[]
-  /** Settings that are to be other than those of chaos. */
+  /** Settings that override those of the test bed. */
   settings?: Readonly<Record<string, string>>
 }
 
@@ -56,46 +58,49 @@ const openTopology: Record<TopologyName, (dir: string, random: Random) => Promis
   cluster: openCluster,
 }
 
-/** Starts Redis, with its files below `dir`. The processes are not started yet. */
-export async function openTestBed(dir: string, options: TestBedOptions): Promise<TestBed> {
+/** Starts Redis with its files in `dir`. The processes are not started yet. */
+export async function openChaosTestBed(
+  dir: string,
+  options: ChaosTestBedOptions,
+): Promise<ChaosTestBed> {
   const { history, random, onProcessFailure, names = allProcesses, settings = {} } = options
   await mkdir(join(dir, 'logs'), { recursive: true })
   const topology = await openTopology[options.topology ?? 'single'](dir, random)
   const env = { WAIT_MS: String(WAIT_MS), SHARDS: String(SHARDS), ...topology.env, ...settings }
   const system = await openSystem({ env })
-  const members: Member[] = []
+  const processes: ManagedProcess[] = []
   for (const name of names) {
     const kind = name.startsWith('ingress') ? 'ingress' : 'worker'
     const log = join(dir, 'logs', `${name}.log`)
     const clock = await openFakeClock(dir, name)
     const { env, link } = await topology.connect(name)
     const deps = { system, history, env, link, clock, log, onProcessFailure }
-    members.push(new Member(kind, name, await freePort(), deps))
+    processes.push(new ManagedProcess(kind, name, await freePort(), deps))
   }
-  const clocked = members.every(({ clock }) => clock !== undefined)
-  const broken = new Set<string>()
+  const clocked = processes.every(({ clock }) => clock !== undefined)
+  const faulty = new Set<string>()
   return {
     system,
     topology,
     redis: topology.nodes[0],
-    members,
+    processes,
     links: topology.links,
     faults: { ...processFaults, ...(clocked ? clockFaults : {}), ...topology.faults },
     take: (choices, by) => {
-      const whole = choices.filter(({ name }) => !broken.has(name))
-      if (whole.length === 0) return undefined
-      const taken = by.pick(whole)
-      broken.add(taken.name)
+      const healthy = choices.filter(({ name }) => !faulty.has(name))
+      if (healthy.length === 0) return undefined
+      const taken = by.pick(healthy)
+      faulty.add(taken.name)
       return taken
     },
-    giveBack: async ({ name }, heal) => {
+    heal: async ({ name }, heal) => {
       await heal()
-      broken.delete(name)
+      faulty.delete(name)
     },
-    takeLink: ({ name }) => !broken.has(name) && broken.add(name) !== undefined,
+    takeLink: ({ name }) => !faulty.has(name) && faulty.add(name) !== undefined,
     healLink: async ({ name, proxy }) => {
       await proxy.heal()
-      broken.delete(name)
+      faulty.delete(name)
     },
     close: async () => {
       await system.close()

@@ -3,11 +3,12 @@ import type { FinalCode, PlaceOrderRequest } from '@placeorder/protocol'
 import { aPlaceOrder, otherAcquirerId } from '@placeorder/testkit'
 import type { Random } from './random.ts'
 
-// Who orders what of whom. Merchants, customers and order codes come by turns, and each is wanted by more orders
-// than its limits allow, so that at any moment some order stands at the edge of a limit. Beside them come orders of
-// which only one outcome is right, whatever happens: they show what a neighbour in a group must not change.
+// The orders of a run. Merchants, customers and order codes take turns, and each gets more orders
+// than its limits allow, so that some order is always close to a limit. For other orders only one
+// outcome is right, whatever happens: they show that an order does not depend on others in its
+// group.
 
-/** About so many orders go to a merchant, and so many to a customer, before it is the next one's turn. */
+/** About how many orders a merchant and a customer get until the next one's turn. */
 const ORDERS_A_MERCHANT = 100
 const ORDERS_A_CUSTOMER = 5
 
@@ -15,13 +16,13 @@ const ORDER_CODES_A_MERCHANT = 5
 
 const merchantId = (at: number) => `M${String(at).padStart(8, '0')}`
 const entryCode = (merchant: number) => `ENTRY-${merchant}`
-/** Merchants that nothing limits, for orders of which only one outcome is right. */
+/** A merchant without limits, for orders for which only one outcome is right. */
 const UNLIMITED = 'M-unlimited'
 const SUSPENDED = 'M-suspended'
 
 const orderCode = (merchant: number, at: number) => `ORDER-${merchant}-${at}`
 
-export const policy = {
+export const chaosPolicy = {
   kyb: { levelMin: 1, tiers: [] },
   settlementToleranceUnits: '1',
   limits: {
@@ -37,7 +38,7 @@ export const policy = {
   checks: [],
 } satisfies Policy
 
-/** The acquirer's records for `orders` orders. */
+/** The merchants and codes for so many orders. */
 export function directoryFor(orders: number): { merchants: MerchantRecord[]; codes: CodeRecord[] } {
   const turns = Array.from({ length: Math.ceil(orders / ORDERS_A_MERCHANT) + 2 }, (_, at) => at)
   const contract = {
@@ -79,11 +80,11 @@ export function directoryFor(orders: number): { merchants: MerchantRecord[]; cod
   }
 }
 
-/** An order, and the outcomes that are right for it: of many one, whatever happens. */
+/** An order, and the outcomes that are right for it: for many orders only one. */
 export type WorkloadOrder = { order: PlaceOrderRequest; outcomes: readonly FinalCode[] }
 
-/** What sets an order apart, each as often as it says; most compete for limits and order codes. */
-const kinds = {
+/** Kinds of orders, by weight; most compete for limits and order codes. */
+const kindWeights = {
   competing: 66,
   unlimited: 20,
   unregistered: 3,
@@ -96,7 +97,7 @@ const kinds = {
 
 /** Order number `at` of a run. */
 export function orderNumber(at: number, run: string, random: Random): WorkloadOrder {
-  const kind = random.weighted(kinds)
+  const kind = random.weighted(kindWeights)
   const competing = competingOrder(at, run, random)
   if (kind === 'competing') return competing
   const alone = aloneOrder(at, run, random)
@@ -122,7 +123,7 @@ export function orderNumber(at: number, run: string, random: Random): WorkloadOr
   }
 }
 
-/** One that may be placed, or come too late for a limit or a code. */
+/** An order that may be placed, or be too late for a limit or a code. */
 function competingOrder(at: number, run: string, random: Random): WorkloadOrder {
   const merchant = Math.floor(at / ORDERS_A_MERCHANT) + random.whole(0, 1)
   const forOne = random.chance(0.2)
@@ -145,7 +146,7 @@ function competingOrder(at: number, run: string, random: Random): WorkloadOrder 
   }
 }
 
-/** One that competes with no other: a customer of its own, and a merchant that nothing limits. */
+/** An order that competes with no other: its own customer, and a merchant without limits. */
 function aloneOrder(at: number, run: string, random: Random): WorkloadOrder {
   const amount = { value: String(random.whole(50, 300)), currency: 'CNY' }
   const order = aPlaceOrder({
@@ -176,13 +177,13 @@ function paidIn(currency: string, order: PlaceOrderRequest): PlaceOrderRequest {
   return { ...order, paymentAmount: amount, settlementAmount: amount }
 }
 
-/** Another acquirer's order that happens to have the same paymentId. */
+/** Another acquirer's order with the same paymentId. */
 export function ofOtherAcquirer({ order, outcomes }: WorkloadOrder): WorkloadOrder {
   const customerId = `${order.customerId}-other`
   return { order: { ...order, acquirerId: otherAcquirerId, customerId }, outcomes }
 }
 
-/** The same order with other terms: a repeat that does not agree with it. */
+/** The same order with other terms: an inconsistent repeat. */
 export function withOtherTerms(order: PlaceOrderRequest, random: Random): PlaceOrderRequest {
   const other = { ...order.paymentAmount, value: `${order.paymentAmount.value}1` }
   return random.pick([

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { excerpt, summary } from '../src/report.ts'
+import { chaosSummary, excerpt } from '../src/report.ts'
 import { runChaos } from '../src/run-chaos.ts'
 
 const FOR_MS = 60_000
@@ -20,7 +20,7 @@ test('everything breaks for a minute, and no promise does', {
     signal: AbortSignal.timeout(FOR_MS + 120_000),
     onProgress: () => {},
   })
-  console.log(summary(report))
+  console.log(chaosSummary(report))
   expect(excerpt(report)).toBe('')
   expect(report.orders).toBeGreaterThan(500)
   const seen = new Set(report.history.faults.map(({ kind }) => kind))

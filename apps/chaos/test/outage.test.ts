@@ -8,11 +8,11 @@ import { aPlaceOrder, type FaultProxy } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Callers } from '../src/callers.ts'
 import { watchCpuStarvation } from '../src/cpu-starvation.ts'
-import { type Call, History } from '../src/history/history.ts'
+import { History, type RecordedCall } from '../src/history/history.ts'
 import { Pauses } from '../src/history/pauses.ts'
-import type { Member } from '../src/member.ts'
+import type { ManagedProcess } from '../src/managed-process.ts'
 import { Random } from '../src/random.ts'
-import { openTestBed, type TestBed, WAIT_MS } from '../src/test-bed.ts'
+import { type ChaosTestBed, openChaosTestBed, WAIT_MS } from '../src/test-bed.ts'
 
 /** Once Redis is back, orders are served again within this time (ms). */
 const GOOD_AGAIN_MS_MAX = 2_000
@@ -24,23 +24,23 @@ const history = new History()
 const processFailures: string[] = []
 const watching = new AbortController()
 let dir: string
-let testBed: TestBed
+let testBed: ChaosTestBed
 let callers: Callers
-let ingress: Member
+let ingress: ManagedProcess
 let watched: Promise<void>
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'placeorder-outage-'))
-  testBed = await openTestBed(dir, {
+  testBed = await openChaosTestBed(dir, {
     history,
     random: new Random(1),
     onProcessFailure: (what) => void processFailures.push(what),
     names: ['ingress-1', 'worker-1'],
   })
   callers = new Callers(testBed.system, history)
-  ingress = testBed.members[0] as Member
-  await Promise.all(testBed.members.map((member) => member.start()))
-  watched = watchCpuStarvation(history, () => testBed.members, watching.signal)
+  ingress = testBed.processes[0] as ManagedProcess
+  await Promise.all(testBed.processes.map((managed) => managed.start()))
+  watched = watchCpuStarvation(history, () => testBed.processes, watching.signal)
 })
 afterAll(async () => {
   watching.abort()
@@ -59,13 +59,13 @@ function anOrder(): PlaceOrderRequest {
   return order
 }
 
-const netMs = (call: Pick<Call, 'ingress' | 'sentAt' | 'endedAt'>) =>
+const netMs = (call: Pick<RecordedCall, 'ingress' | 'sentAt' | 'endedAt'>) =>
   new Pauses(history.pauses).netMs(call)
 
 /** Places an order and tells how that went: its code, and how long it took (ms) less what the machine held up. */
 async function place(order: PlaceOrderRequest = anOrder()) {
   await callers.place(order, ingress)
-  const call = history.calls.findLast(({ orderId }) => orderId === orderIdOf(order)) as Call
+  const call = history.calls.findLast(({ orderId }) => orderId === orderIdOf(order)) as RecordedCall
   return {
     code: call.ending.kind === 'ANSWERED' ? call.ending.code : call.ending.kind,
     ms: netMs(call),
@@ -147,19 +147,19 @@ test.each(outages.slice(1, 2))(
     await untilServed(History.now(), WAIT_MS)
     await begin()
     await place()
-    await Promise.all(testBed.members.map((member) => member.end()))
+    await Promise.all(testBed.processes.map((managed) => managed.end()))
     await end()
-    await Promise.all(testBed.members.map((member) => member.start()))
+    await Promise.all(testBed.processes.map((managed) => managed.start()))
     await untilServed(History.now(), WAIT_MS)
   },
 )
 
 test('processes that are started into a black hole work once it is over', async () => {
-  await Promise.all(testBed.members.map((member) => member.end()))
+  await Promise.all(testBed.processes.map((managed) => managed.end()))
   await everyLink((proxy) => proxy.blackHole())
   const swallowed = () => testBed.links.map(({ proxy }) => proxy.swallowedBytes)
   const before = swallowed()
-  const started = Promise.all(testBed.members.map((member) => member.start()))
+  const started = Promise.all(testBed.processes.map((managed) => managed.start()))
   const allTried = () => swallowed().every((bytes, i) => bytes > (before[i] ?? 0))
   await expect.poll(allTried, { timeout: 30_000 }).toBe(true)
   await everyLink((proxy) => proxy.heal())

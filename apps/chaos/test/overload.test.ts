@@ -7,9 +7,9 @@ import { aPlaceOrder, type SignedMessage, sendSigned, signMessage } from '@place
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { History } from '../src/history/history.ts'
-import type { Member } from '../src/member.ts'
+import type { ManagedProcess } from '../src/managed-process.ts'
 import { Random } from '../src/random.ts'
-import { openTestBed, type TestBed } from '../src/test-bed.ts'
+import { type ChaosTestBed, openChaosTestBed } from '../src/test-bed.ts'
 
 const refusedCode = 'REQUEST_TRAFFIC_EXCEED_LIMIT'
 const ClientsFile = z.object({ clients: z.array(z.looseObject({ clientId: z.string() })) })
@@ -22,18 +22,18 @@ const agent = new Agent({ keepAlive: true, maxSockets: 2_000 })
 const TIMEOUT_MS = 240_000
 
 let dir: string
-let testBed: TestBed
-let ingress: Member
-let worker: Member
+let testBed: ChaosTestBed
+let ingress: ManagedProcess
+let worker: ManagedProcess
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'placeorder-overload-'))
   const options = { history: new History(), random: new Random(1), onProcessFailure: () => {} }
   // One group at a time: a worker that works on more waits less, and this machine would be what is tested.
   const settings = { CONCURRENCY: '1' }
-  testBed = await openTestBed(dir, { ...options, names: ['ingress-1', 'worker-1'], settings })
-  ;[ingress, worker] = testBed.members as [Member, Member]
-  await Promise.all(testBed.members.map((member) => member.start()))
+  testBed = await openChaosTestBed(dir, { ...options, names: ['ingress-1', 'worker-1'], settings })
+  ;[ingress, worker] = testBed.processes as [ManagedProcess, ManagedProcess]
+  await Promise.all(testBed.processes.map((managed) => managed.start()))
 })
 afterAll(async () => {
   agent.destroy()

@@ -7,7 +7,6 @@ import { connect, disconnect, type RedisConnection } from '@placeorder/store'
 import { openKey } from '@placeorder/store/keys'
 import { aPlaceOrder, signedCall } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { untilQuiet } from '../src/aftermath.ts'
 import { Callers } from '../src/callers.ts'
 import { watchCpuStarvation } from '../src/cpu-starvation.ts'
 import { generateLoad } from '../src/generate-load.ts'
@@ -15,10 +14,11 @@ import { checkHistory } from '../src/history/check-history.ts'
 import { History } from '../src/history/history.ts'
 import { Pauses } from '../src/history/pauses.ts'
 import { readStoredState } from '../src/history/stored-state.ts'
-import type { Member } from '../src/member.ts'
+import type { ManagedProcess } from '../src/managed-process.ts'
 import { Random } from '../src/random.ts'
-import { openTestBed, type TestBed, WAIT_MS } from '../src/test-bed.ts'
-import { directoryFor, policy } from '../src/workload.ts'
+import { untilRecovered } from '../src/recovery.ts'
+import { type ChaosTestBed, openChaosTestBed, WAIT_MS } from '../src/test-bed.ts'
+import { chaosPolicy, directoryFor } from '../src/workload.ts'
 
 /** An order that a killed worker had in hand is decided by another within this time (ms). */
 const DECIDED_BY_ANOTHER_MS_MAX = 10_000
@@ -30,24 +30,24 @@ const history = new History()
 const processFailures: string[] = []
 const watching = new AbortController()
 let dir: string
-let testBed: TestBed
+let testBed: ChaosTestBed
 let callers: Callers
-let ingresses: Member[]
-let workers: Member[]
+let ingresses: ManagedProcess[]
+let workers: ManagedProcess[]
 let watched: Promise<void>
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'placeorder-restarts-'))
   const onProcessFailure = (what: string) => void processFailures.push(what)
-  testBed = await openTestBed(dir, { history, random: new Random(1), onProcessFailure })
-  await writeFile(join(testBed.system.dir, 'policy.json'), JSON.stringify(policy))
+  testBed = await openChaosTestBed(dir, { history, random: new Random(1), onProcessFailure })
+  await writeFile(join(testBed.system.dir, 'policy.json'), JSON.stringify(chaosPolicy))
   const { merchants, codes } = directoryFor(10_000)
   await testBed.system.put(merchants, codes)
-  await Promise.all(testBed.members.map((member) => member.start()))
+  await Promise.all(testBed.processes.map((managed) => managed.start()))
   callers = new Callers(testBed.system, history)
-  ingresses = testBed.members.filter(({ kind }) => kind === 'ingress')
-  workers = testBed.members.filter(({ kind }) => kind === 'worker')
-  watched = watchCpuStarvation(history, () => testBed.members, watching.signal)
+  ingresses = testBed.processes.filter(({ kind }) => kind === 'ingress')
+  workers = testBed.processes.filter(({ kind }) => kind === 'worker')
+  watched = watchCpuStarvation(history, () => testBed.processes, watching.signal)
 })
 afterAll(async () => {
   watching.abort()
@@ -62,8 +62,8 @@ function anOrder(): PlaceOrderRequest {
   return order
 }
 
-/** How long it is since then (ms), less what the machine kept the callers and this member from running. */
-function sinceMs(from: number, { name }: Member): number {
+/** How long it is since then (ms), less what the machine stored the callers and this managed from running. */
+function sinceMs(from: number, { name }: ManagedProcess): number {
   return new Pauses(history.pauses).netMs({
     ingress: name,
     sentAt: from,
@@ -82,27 +82,27 @@ const activeJobs = () =>
 const openOrders = () => sumOfShards((connection, shard) => connection.zcard(openKey(shard)))
 
 /** Checks the whole history; nothing may be wrong with it. */
-async function expectPromisesKept(quietFrom: number): Promise<void> {
-  const kept = await readStoredState(testBed.system, JSON.stringify(policy))
-  const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom })
+async function expectPromisesKept(recoveredAt: number): Promise<void> {
+  const stored = await readStoredState(testBed.system, JSON.stringify(chaosPolicy))
+  const violations = checkHistory(history, stored, { waitMs: WAIT_MS, recoveredAt })
   expect(violations.map(({ rule, orderId, what }) => `${rule}: ${orderId} ${what}`)).toEqual([])
 }
 
 test('every process is restarted in turn under load: no order is lost, no answer broken, each ends cleanly', async () => {
   const over = new AbortController()
-  const endpoints = () => ingresses.filter(({ isOffered }) => isOffered)
+  const inRotation = () => ingresses.filter(({ isInRotation }) => isInRotation)
   const coming = generateLoad(
     { seed: 9, ordersPerSecond: 60, signal: over.signal, onProgress: () => {} },
-    { callers, endpoints, random: new Random(2), history },
+    { callers, ingresses: inRotation, random: new Random(2), history },
   )
-  for (const member of testBed.members) {
-    await member.end()
-    await member.start()
+  for (const managed of testBed.processes) {
+    await managed.end()
+    await managed.start()
   }
   over.abort()
   await coming
-  const { quietFrom } = await untilQuiet(testBed.system, ingresses, callers, new Random(3))
-  await expectPromisesKept(quietFrom)
+  const { recoveredAt } = await untilRecovered(testBed.system, ingresses, callers, new Random(3))
+  await expectPromisesKept(recoveredAt)
   expect(processFailures).toEqual([])
   expect(history.calls.filter(({ ending }) => ending.kind === 'ANSWERED').length).toBeGreaterThan(
     100,
@@ -110,21 +110,21 @@ test('every process is restarted in turn under load: no order is lost, no answer
 }, 120_000)
 
 test('orders that a killed worker had in hand are decided by another within 10 s', async () => {
-  const [victim, other] = workers as [Member, Member]
+  const [victim, other] = workers as [ManagedProcess, ManagedProcess]
   other.stop()
   victim.link.slow(300) // So that it still has them in hand when it is killed.
   const orders = Array.from({ length: 20 }, anOrder)
   const placed = Promise.all(
-    orders.map((order, i) => callers.place(order, ingresses[i % 2] as Member)),
+    orders.map((order, i) => callers.place(order, ingresses[i % 2] as ManagedProcess)),
   )
   await expect.poll(activeJobs, { timeout: 20_000, interval: 10 }).toBeGreaterThan(0)
   await victim.kill()
-  other.goOn()
+  other.resume()
   const killedAt = History.now()
   await placed
   for (const order of orders) {
     for (;;) {
-      const ending = await callers.inquire(order, ingresses[0] as Member)
+      const ending = await callers.inquire(order, ingresses[0] as ManagedProcess)
       if (ending.kind === 'ANSWERED' && ending.orderCode === 'SUCCESS') break
       expect(sinceMs(killedAt, other)).toBeLessThan(DECIDED_BY_ANOTHER_MS_MAX)
       await wait(20)
@@ -136,7 +136,7 @@ test('orders that a killed worker had in hand are decided by another within 10 s
 }, 120_000)
 
 test('a second signal ends an ingress at once, with an order in hand', async () => {
-  const [ingress] = ingresses as [Member]
+  const [ingress] = ingresses as [ManagedProcess]
   await Promise.all(workers.map((worker) => worker.kill()))
   const waiting = callers.place(anOrder(), ingress)
   await expect.poll(openOrders).toBe(1)
@@ -144,11 +144,11 @@ test('a second signal ends an ingress at once, with an order in hand', async () 
   expect(how).toBe(1)
   expect(sinceMs(from, ingress)).toBeLessThan(AT_ONCE_MS_MAX)
   expect(await waiting).toMatchObject({ kind: 'BROKEN' })
-  await Promise.all([ingress, ...workers].map((member) => member.start()))
+  await Promise.all([ingress, ...workers].map((managed) => managed.start()))
 }, 60_000)
 
 test('a second signal ends a worker at once', async () => {
-  const [worker] = workers as [Member]
+  const [worker] = workers as [ManagedProcess]
   worker.link.stall() // It would wait for Redis to finish what it has in hand.
   const { how, from } = await worker.endTwice()
   expect(how).toBe(1)
@@ -158,7 +158,7 @@ test('a second signal ends a worker at once', async () => {
 }, 60_000)
 
 test('an ingress that could not run answers all that came meanwhile', async () => {
-  const [ingress] = ingresses as [Member]
+  const [ingress] = ingresses as [ManagedProcess]
   const { acquirerId, pspId, paymentId } = anOrder()
   const url = `${ingress.origin}/aps/api/v1/payments/inquiryOrder`
   let sent = 0
@@ -171,7 +171,7 @@ test('an ingress that could not run answers all that came meanwhile', async () =
     }),
   )
   await expect.poll(() => sent, { timeout: 30_000 }).toBe(calls.length)
-  ingress.goOn()
+  ingress.resume()
   const answers = await Promise.all(calls)
   expect(answers.filter(({ verified }) => !verified)).toEqual([])
   // Inquiries pass admission as orders do, and so many at once are more than it lets wait.

@@ -2,16 +2,16 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Ingress, openSystem, type Running } from '@placeorder/testkit'
-import { askOnceMore, isFinalAnswer, untilQuiet } from '../src/aftermath.ts'
 import { Callers } from '../src/callers.ts'
 import { watchCpuStarvation } from '../src/cpu-starvation.ts'
 import { generateLoad } from '../src/generate-load.ts'
 import { checkHistory, type Violation } from '../src/history/check-history.ts'
-import { type Call, History } from '../src/history/history.ts'
+import { type RecordedCall, History } from '../src/history/history.ts'
 import { readStoredState } from '../src/history/stored-state.ts'
 import { Random } from '../src/random.ts'
+import { checkAgain, isFinalAnswer, untilRecovered } from '../src/recovery.ts'
 import { WAIT_MS } from '../src/test-bed.ts'
-import { directoryFor, policy } from '../src/workload.ts'
+import { chaosPolicy, directoryFor } from '../src/workload.ts'
 
 export type Scenario = {
   seed: number
@@ -45,7 +45,7 @@ export async function runScenario({
   const random = new Random(seed)
   const watching = new AbortController()
   try {
-    await writeFile(join(system.dir, 'policy.json'), JSON.stringify(policy))
+    await writeFile(join(system.dir, 'policy.json'), JSON.stringify(chaosPolicy))
     const { merchants, codes } = directoryFor(10_000)
     await system.put(merchants, codes)
     const [one, two] = await Promise.all([system.startIngress(), system.startIngress()])
@@ -58,27 +58,26 @@ export async function runScenario({
     }))
     const watched = watchCpuStarvation(history, () => ingresses, watching.signal)
     const callers = new Callers(system, history)
-    const endpoints = () => ingresses
     const over = new AbortController()
     const [sent] = await Promise.all([
       generateLoad(
         { seed, ordersPerSecond, bursts, signal: over.signal, onProgress: () => {} },
-        { callers, endpoints, random: random.fork(1), history },
+        { callers, ingresses: () => ingresses, random: random.fork(1), history },
       ),
       meanwhile(
         (orders) => untilMore(history, orders, ({ ending }) => isFinalAnswer(ending)),
         (code) => untilMore(history, 1, isOrderAnswered(code)),
       ).finally(() => over.abort()),
     ])
-    const { quietFrom, concludedAfterMs, stillOpen } = await untilQuiet(
+    const { recoveredAt, concludedAfterMs, stillOpen } = await untilRecovered(
       system,
       ingresses,
       callers,
       random.fork(2),
     )
-    await askOnceMore(sent, history, {
+    await checkAgain(sent, history, {
       callers,
-      endpoints,
+      ingresses: () => ingresses,
       random: random.fork(3),
       signal: AbortSignal.timeout(60_000),
     })
@@ -87,8 +86,8 @@ export async function runScenario({
     const ends = await Promise.all(all.map(({ exited }) => exited))
     watching.abort()
     await watched
-    const kept = await readStoredState(system, JSON.stringify(policy))
-    const violations = checkHistory(history, kept, { waitMs: WAIT_MS, quietFrom, stillOpen })
+    const stored = await readStoredState(system, JSON.stringify(chaosPolicy))
+    const violations = checkHistory(history, stored, { waitMs: WAIT_MS, recoveredAt, stillOpen })
     const badly = all.flatMap(({ name, lines }, i) => [
       ...(ends[i] === 0 ? [] : [`${name} ended with ${ends[i]}`]),
       ...lines.filter((line) => /unhandled|uncaught|closing after an error/i.test(line)),
@@ -116,7 +115,7 @@ const SERVED_MS_MAX = 60_000
 async function untilMore(
   history: History,
   more: number,
-  counts: (call: Call) => boolean,
+  counts: (call: RecordedCall) => boolean,
 ): Promise<void> {
   const deadline = History.now() + SERVED_MS_MAX
   const counted = () => history.calls.filter(counts).length
@@ -130,7 +129,7 @@ async function untilMore(
 
 const isOrderAnswered =
   (code: string) =>
-  ({ endpoint, ending }: Call): boolean =>
+  ({ endpoint, ending }: RecordedCall): boolean =>
     endpoint === 'place' && ending.kind === 'ANSWERED' && ending.code === code
 
 /** What processes said at last that was not in order: where to look first for why something is wrong. */

@@ -1,121 +1,130 @@
 import { isFinal, isResultCode } from '@placeorder/protocol'
-import type { Call, Ending, Expected, Pause } from './history.ts'
+import type { CallEnding, ExpectedOutcomes, Pause, RecordedCall } from './history.ts'
 import { Pauses } from './pauses.ts'
 
-/** What an order takes from one counter if it is placed. */
-export type Take = {
+/** What an order adds to one counter if it is placed. */
+export type CounterUse = {
   counter: string
   amount: bigint
   amountMax: bigint | undefined
   countMax: number | undefined
 }
 
-/** An order as it is kept at the end. */
+/** An order as it is stored at the end. */
 export type StoredOrder = {
   orderId: string
   terms: string
   paymentRequestId: string
   /** Undefined while it is open. */
   outcome: string | undefined
-  takes: Take[]
-  /** The name its order code's holder is kept under; undefined for an order with a code for many. */
+  uses: CounterUse[]
+  /** The key of its order code's holder; undefined if its code is an entry code. */
   orderCode: string | undefined
 }
 
 /** What Redis holds at the end. */
 export type StoredState = {
   orders: StoredOrder[]
-  /** The orderIds of the sets of open orders. */
+  /** The orderIds in the sets of open orders. */
   open: string[]
   counters: Map<string, { amount: bigint; count: bigint }>
-  /** Who holds each order code, by the holder's name. */
+  /** The orderIds that hold the order codes, by the holder's key. */
   holders: Map<string, string>
-  /** How orderIds were decided, as far as that is still kept. */
+  /** The decisions by orderId, as far as they are still stored. */
   decisions: Map<string, string>
 }
 
 export type Bounds = {
   /** WAIT_MS of the ingresses. */
   waitMs: number
-  /** From this time on (ms) nothing was broken any more, and every order could be concluded. */
-  quietFrom: number
-  /** Orders that were still open a bounded time after the last fault, with nobody asking. */
+  /** From this time on (ms) no fault was active, and every order could be concluded. */
+  recoveredAt: number
+  /**
+   * Orders that were still open a bounded time after the last fault, without any calls for them.
+   */
   stillOpen?: readonly string[]
 }
 
-/** A promise that was broken, with the calls that show it. */
-export type Violation = { rule: Rule; orderId: string | undefined; what: string; calls: Call[] }
+/** A broken promise, with the calls that show it. */
+export type Violation = {
+  rule: Rule
+  orderId: string | undefined
+  what: string
+  calls: RecordedCall[]
+}
 
-/** P4: an answer takes `WAIT_MS` and this much more at most (ms). */
+/** P4: an answer takes this much longer than `WAIT_MS` at most (ms). */
 const GRACE_MS = 200
 
-type Answered = Extract<Ending, { kind: 'ANSWERED' }>
-type AnsweredCall = Call & { ending: Answered }
+type Answered = Extract<CallEnding, { kind: 'ANSWERED' }>
+type AnsweredCall = RecordedCall & { ending: Answered }
 
-/** All there is to know of one orderId. */
-type Story = {
+/** All that is known of one orderId. */
+type OrderHistory = {
   orderId: string
-  calls: Call[]
+  calls: RecordedCall[]
   answered: AnsweredCall[]
-  kept: StoredOrder | undefined
+  stored: StoredOrder | undefined
 }
 
-type World = {
-  kept: StoredState
+type CheckContext = {
+  stored: StoredState
   bounds: Bounds
   pauses: Pauses
-  /** What is right, by `OrderId`. */
-  expected: ReadonlyMap<string, Expected>
+  /** The right outcomes, by `OrderId`. */
+  expected: ReadonlyMap<string, ExpectedOutcomes>
 }
 
-type Found = { what: string; calls?: Call[] }
+type Breach = { what: string; calls?: RecordedCall[] }
 
-const isAnswered = (call: Call): call is AnsweredCall => call.ending.kind === 'ANSWERED'
+const isAnswered = (call: RecordedCall): call is AnsweredCall => call.ending.kind === 'ANSWERED'
 
-/** The order's own code that an answer tells: of a repeat its result, of an inquiry its orderResult. */
-function toldOf({ endpoint, ending }: AnsweredCall): string | undefined {
+/** The order's own code in an answer: `result` of placeOrder, `orderResult` of an inquiry. */
+function orderCodeOf({ endpoint, ending }: AnsweredCall): string | undefined {
   if (endpoint === 'place') return ending.code
   return ending.code === 'SUCCESS' ? ending.orderCode : undefined
 }
 
-/** The final code an answer gives the order. An inconsistent repeat is refused, which decides nothing of the order. */
-function finalOf(call: AnsweredCall): string | undefined {
-  const told = toldOf(call)
-  if (told === undefined || told === 'REPEAT_REQ_INCONSISTENT') return undefined
-  return isResultCode(told) && isFinal(told) ? told : undefined
+/**
+ * The final code that an answer gives the order. Refusing an inconsistent repeat decides nothing.
+ */
+function finalCodeOf(call: AnsweredCall): string | undefined {
+  const code = orderCodeOf(call)
+  if (code === undefined || code === 'REPEAT_REQ_INCONSISTENT') return undefined
+  return isResultCode(code) && isFinal(code) ? code : undefined
 }
 
 /**
- * What an answer says of how far its order had come while the call was under way, from `least` to `most`: 0 never
- * taken in, 1 open, 2 concluded. UNKNOWN_EXCEPTION and REQUEST_TRAFFIC_EXCEED_LIMIT say nothing of it.
+ * Which states an order may have had during a call according to its answer, from `least` to `most`:
+ * 0 unknown, 1 open, 2 concluded. UNKNOWN_EXCEPTION and REQUEST_TRAFFIC_EXCEED_LIMIT exclude none.
  */
-function reachOf(call: AnsweredCall): { least: number; most: number } {
-  const told = toldOf(call)
-  if (finalOf(call) !== undefined) return { least: 2, most: 2 }
-  if (told === 'PAYMENT_IN_PROCESS') return { least: 1, most: 1 }
-  if (told === 'REPEAT_REQ_INCONSISTENT') return { least: 1, most: 2 }
+function progressOf(call: AnsweredCall): { least: number; most: number } {
+  const code = orderCodeOf(call)
+  if (finalCodeOf(call) !== undefined) return { least: 2, most: 2 }
+  if (code === 'PAYMENT_IN_PROCESS') return { least: 1, most: 1 }
+  if (code === 'REPEAT_REQ_INCONSISTENT') return { least: 1, most: 2 }
   if (call.ending.code === 'ORDER_NOT_EXIST') return { least: 0, most: 0 }
   return { least: 0, most: 2 }
 }
 
 /**
- * P1 and P5. The order's outcome is a register that is written once. Every final answer, from any endpoint and at any time,
- * is the outcome that is kept, and every paymentRequestId the one that is kept; SUCCESS never comes without one.
+ * P1 and P5: an order's outcome is written once. Every final answer of any endpoint at any time is
+ * the stored outcome, and every paymentRequestId is the stored one; SUCCESS always has one.
  */
-function oneAnswer({ answered, kept }: Story): Found[] {
-  return answered.flatMap((call): Found[] => {
-    const final = finalOf(call)
+function oneAnswer({ answered, stored }: OrderHistory): Breach[] {
+  return answered.flatMap((call): Breach[] => {
+    const final = finalCodeOf(call)
     const { paymentRequestId } = call.ending
-    if (final !== undefined && kept?.outcome !== final)
+    if (final !== undefined && stored?.outcome !== final)
       return [
-        { what: `${final} was answered, ${kept?.outcome ?? 'nothing'} is kept`, calls: [call] },
+        { what: `${final} was answered, ${stored?.outcome ?? 'nothing'} is stored`, calls: [call] },
       ]
     if (final === 'SUCCESS' && paymentRequestId === undefined)
       return [{ what: 'SUCCESS without a paymentRequestId', calls: [call] }]
-    if (paymentRequestId !== undefined && paymentRequestId !== kept?.paymentRequestId)
+    if (paymentRequestId !== undefined && paymentRequestId !== stored?.paymentRequestId)
       return [
         {
-          what: `paymentRequestId ${paymentRequestId}, kept is ${kept?.paymentRequestId}`,
+          what: `paymentRequestId ${paymentRequestId}, but ${stored?.paymentRequestId} is stored`,
           calls: [call],
         },
       ]
@@ -124,97 +133,100 @@ function oneAnswer({ answered, kept }: Story): Found[] {
 }
 
 /**
- * P1 and P2 in time. Unknown, open, concluded: an order only ever goes forward. An answer to a request that was
- * sent after another answer had been received never says less than that one did: after a final answer nobody hears
- * PAYMENT_IN_PROCESS, and after any answer that shows the order was taken in, nobody hears ORDER_NOT_EXIST. A U that
- * says nothing of the order (something broke; too much traffic) contradicts nothing.
+ * P1 and P2 over time: an order only goes forward, from unknown to open to concluded. The answer to
+ * a request that was sent after another answer was received never says less than that answer: no
+ * PAYMENT_IN_PROCESS after a final answer, and no ORDER_NOT_EXIST after an answer that shows that
+ * the order was accepted. A U that does not report the order's state (an outage, overload)
+ * contradicts nothing.
  */
-function neverBack({ answered }: Story): Found[] {
+function neverBackwards({ answered }: OrderHistory): Breach[] {
   return answered.flatMap((later) => {
-    const { most } = reachOf(later)
+    const { most } = progressOf(later)
     const earlier = answered.find(
-      (call) => call.endedAt <= later.sentAt && reachOf(call).least > most,
+      (call) => call.endedAt <= later.sentAt && progressOf(call).least > most,
     )
     return earlier === undefined
       ? []
       : [
           {
-            what: `${sayOf(later)} to a request sent after ${sayOf(earlier)} was received`,
+            what: `${describeAnswer(later)} to a request sent after ${describeAnswer(earlier)} was received`,
             calls: [earlier, later],
           },
         ]
   })
 }
 
-/** Inconsistent repeats are refused, consistent ones never; what is told of the order is told to who agrees with it. */
-function inconsistentExactly({ answered, kept }: Story): Found[] {
-  return answered.flatMap((call): Found[] => {
+/** Inconsistent repeats are refused, consistent ones never; only those get the order's state. */
+function inconsistentExactly({ answered, stored }: OrderHistory): Breach[] {
+  return answered.flatMap((call): Breach[] => {
     if (call.endpoint !== 'place') return []
-    const agrees = kept === undefined || call.terms === kept.terms
+    const isConsistent = stored === undefined || call.terms === stored.terms
     const refused = call.ending.code === 'REPEAT_REQ_INCONSISTENT'
-    if (agrees && refused)
-      return [{ what: 'a repeat that agrees was called inconsistent', calls: [call] }]
-    if (!agrees && !refused && reachOf(call).least > 0)
-      return [{ what: `${call.ending.code} to a repeat that does not agree`, calls: [call] }]
+    if (isConsistent && refused)
+      return [{ what: 'a consistent repeat was refused as inconsistent', calls: [call] }]
+    if (!isConsistent && !refused && progressOf(call).least > 0)
+      return [{ what: `${call.ending.code} to an inconsistent repeat`, calls: [call] }]
     return []
   })
 }
 
-/** P2: what an answer shows to be taken in is kept, as it was sent; and nothing is kept that nobody sent. */
-function acceptedIsKept({ calls, answered, kept }: Story): Found[] {
-  if (kept === undefined) {
-    const shows = answered.find((call) => reachOf(call).least > 0)
+/** P2: an order that an answer shows to be accepted is stored as it was sent, and no other is. */
+function acceptedIsStored({ calls, answered, stored }: OrderHistory): Breach[] {
+  if (stored === undefined) {
+    const shows = answered.find((call) => progressOf(call).least > 0)
     return shows === undefined
       ? []
-      : [{ what: `${sayOf(shows)}, but no order is kept`, calls: [shows] }]
+      : [{ what: `${describeAnswer(shows)}, but no order is stored`, calls: [shows] }]
   }
   const sent = calls.filter(
     ({ endpoint, ending }) => endpoint === 'place' && ending.kind !== 'REFUSED',
   )
-  return sent.some(({ terms }) => terms === kept.terms)
+  return sent.some(({ terms }) => terms === stored.terms)
     ? []
-    : [{ what: `an order is kept with terms that nobody sent: ${kept.terms}` }]
+    : [{ what: `an order is stored with terms that nobody sent: ${stored.terms}` }]
 }
 
-/** P2: every order that was taken in has an outcome. */
-function everyOrderEnds({ kept }: Story): Found[] {
-  return kept === undefined || kept.outcome !== undefined
+/** P2: every accepted order has an outcome. */
+function everyOrderEnds({ stored }: OrderHistory): Breach[] {
+  return stored === undefined || stored.outcome !== undefined
     ? []
     : [{ what: 'the order is still open' }]
 }
 
-/** P6: who only ever heard REQUEST_TRAFFIC_EXCEED_LIMIT was refused before anything was stored. */
-function refusedLeavesNothing({ calls, kept }: Story): Found[] {
+/**
+ * P6: an order that only got REQUEST_TRAFFIC_EXCEED_LIMIT was refused before anything was stored.
+ */
+function refusedLeavesNothing({ calls, stored }: OrderHistory): Breach[] {
   const places = calls.filter(({ endpoint }) => endpoint === 'place')
   const refused = places.every(
     ({ ending }) =>
       ending.kind === 'REFUSED' ||
       (ending.kind === 'ANSWERED' && ending.code === 'REQUEST_TRAFFIC_EXCEED_LIMIT'),
   )
-  return kept !== undefined && places.length > 0 && refused
-    ? [{ what: 'every request was refused at the endpoint, and yet the order is kept' }]
+  return stored !== undefined && places.length > 0 && refused
+    ? [{ what: 'every request was refused, but the order is stored' }]
     : []
 }
 
-/** P4: HTTP 200, signed, and one of the 27 codes; an inquiry may besides say that there is no such order. */
-function inOurWords({ answered }: Story): Found[] {
-  return answered.flatMap((call): Found[] => {
+/** P4: HTTP 200, signed, and one of the 27 codes; for an inquiry also ORDER_NOT_EXIST. */
+function inTheProtocol({ answered }: OrderHistory): Breach[] {
+  return answered.flatMap((call): Breach[] => {
     const { status, verified, code, orderCode } = call.ending
     if (status !== 200) return [{ what: `HTTP ${status}`, calls: [call] }]
-    if (!verified) return [{ what: 'the answer is not signed by us', calls: [call] }]
+    if (!verified) return [{ what: 'the answer is not signed by the acquirer', calls: [call] }]
     const known = isResultCode(code) || (call.endpoint === 'inquire' && code === 'ORDER_NOT_EXIST')
-    if (!known) return [{ what: `${code} is no result code`, calls: [call] }]
+    if (!known) return [{ what: `${code} is not a result code`, calls: [call] }]
     if (call.endpoint === 'inquire' && code === 'SUCCESS' && !isResultCode(orderCode ?? ''))
-      return [{ what: `${orderCode} is no result code of an order`, calls: [call] }]
+      return [{ what: `${orderCode} is not a result code of an order`, calls: [call] }]
     return []
   })
 }
 
 /**
- * P4: within WAIT_MS + 200 ms, not counting the time in which ingress or callers were kept from running. Who gave up
- * waiting shows that no answer had come by then.
+ * P4: within WAIT_MS + 200 ms, not counting the time in which ingress or callers could not run. A
+ * caller that aborted its call shows that no answer had come by then.
  */
-function inTime({ calls }: Story, { bounds, pauses }: World): Found[] {
+function inTime({ calls }: OrderHistory, { bounds, pauses }: CheckContext): Breach[] {
   return calls.flatMap((call) => {
     if (call.ending.kind !== 'ANSWERED' && call.ending.kind !== 'SILENT') return []
     const ms = pauses.netMs(call)
@@ -231,102 +243,114 @@ function inTime({ calls }: Story, { bounds, pauses }: World): Found[] {
 }
 
 /**
- * P4: a request that is not dropped by its caller is answered, unless its ingress was killed. One that was told to end
- * may refuse new connections, and breaks none.
+ * P4: a request that its caller does not drop is answered, unless its ingress was killed. An
+ * ingress that is ending may refuse new connections, but breaks none.
  */
-function answeredUnlessKilled({ calls }: Story, { pauses }: World): Found[] {
+function answeredUnlessKilled({ calls }: OrderHistory, { pauses }: CheckContext): Breach[] {
   return calls.flatMap((call) => {
     const { ending } = call
     if (ending.kind !== 'BROKEN' && ending.kind !== 'REFUSED') return []
-    const gone = [...pauses.of(call.ingress, call.sentAt, call.endedAt)].some(
+    const isExcused = [...pauses.of(call.ingress, call.sentAt, call.endedAt)].some(
       ({ why }) => why === 'KILLED' || (why === 'ENDED' && ending.kind === 'REFUSED'),
     )
     const what = ending.kind === 'BROKEN' ? ending.why : 'the connection was refused'
-    return gone
+    return isExcused
       ? []
-      : [{ what: `no answer from an ingress that was there: ${what}`, calls: [call] }]
+      : [{ what: `no answer from an ingress that was not killed: ${what}`, calls: [call] }]
   })
 }
 
-/** With nothing broken, who asks until he knows gets to know: the last answer is final, or does not concern the outcome. */
-function finalWhenQuiet({ answered }: Story, { bounds }: World): Found[] {
+/** With no active fault, the last answer is final, or is not about the outcome. */
+function finalAfterRecovery({ answered }: OrderHistory, { bounds }: CheckContext): Breach[] {
   const last = answered
-    .filter(({ sentAt }) => sentAt >= bounds.quietFrom)
+    .filter(({ sentAt }) => sentAt >= bounds.recoveredAt)
     .toSorted((a, b) => a.endedAt - b.endedAt)
     .at(-1)
   if (last === undefined) return []
-  const told = toldOf(last) ?? last.ending.code
-  const fits =
-    finalOf(last) !== undefined || ['REPEAT_REQ_INCONSISTENT', 'ORDER_NOT_EXIST'].includes(told)
-  return fits ? [] : [{ what: `${told} with nothing broken`, calls: [last] }]
+  const code = orderCodeOf(last) ?? last.ending.code
+  const isAllowed =
+    finalCodeOf(last) !== undefined || ['REPEAT_REQ_INCONSISTENT', 'ORDER_NOT_EXIST'].includes(code)
+  return isAllowed ? [] : [{ what: `${code} with no active fault`, calls: [last] }]
 }
 
-/** P3: a placed order, and only a placed order, was decided so; and an order's outcome is its decision. */
-function decidedOnce({ orderId, kept }: Story, { kept: { decisions } }: World): Found[] {
+/** P3: an order's outcome is its decision. */
+function decidedOnce(
+  { orderId, stored }: OrderHistory,
+  { stored: { decisions } }: CheckContext,
+): Breach[] {
   const decision = decisions.get(orderId)
-  if (decision === undefined || decision === kept?.outcome) return []
-  return [{ what: `decided ${decision}, but ${kept?.outcome ?? 'nothing'} is kept` }]
+  if (decision === undefined || decision === stored?.outcome) return []
+  return [{ what: `decided ${decision}, but ${stored?.outcome ?? 'nothing'} is stored` }]
 }
 
-/** P3: an order refused for a limit did not fit. Counters only grow, so that still shows at the end. */
-function refusedForAReason({ kept }: Story, { kept: { counters, holders } }: World): Found[] {
-  const counterOf = ({ counter }: Take) => counters.get(counter) ?? { amount: 0n, count: 0n }
+/**
+ * P3: an order refused for a limit did not fit. Counters only grow, so this still shows at the end.
+ */
+function refusedForAReason(
+  { stored }: OrderHistory,
+  { stored: { counters, holders } }: CheckContext,
+): Breach[] {
+  const counterOf = ({ counter }: CounterUse) => counters.get(counter) ?? { amount: 0n, count: 0n }
   const reasons: Record<string, (order: StoredOrder) => boolean> = {
-    PAYMENT_AMOUNT_EXCEED_LIMIT: ({ takes }) =>
-      takes.some(
+    PAYMENT_AMOUNT_EXCEED_LIMIT: ({ uses }) =>
+      uses.some(
         (take) =>
           take.amountMax !== undefined && counterOf(take).amount + take.amount > take.amountMax,
       ),
-    PAYMENT_COUNT_EXCEED_LIMIT: ({ takes }) =>
-      takes.some(
+    PAYMENT_COUNT_EXCEED_LIMIT: ({ uses }) =>
+      uses.some(
         (take) => take.countMax !== undefined && counterOf(take).count + 1n > take.countMax,
       ),
     ORDER_IS_CLOSED: ({ orderId, orderCode = '' }) =>
       ![undefined, orderId].includes(holders.get(orderCode)),
   }
-  if (kept?.outcome === undefined) return []
-  const reason = reasons[kept.outcome]
-  return reason === undefined || reason(kept)
+  if (stored?.outcome === undefined) return []
+  const reason = reasons[stored.outcome]
+  return reason === undefined || reason(stored)
     ? []
-    : [{ what: `${kept.outcome}, for which there was no reason` }]
+    : [{ what: `${stored.outcome} without a reason` }]
 }
 
-/** An order that was stored as it was meant has an outcome that is right for it, and no other order's. */
-function rightOutcome({ orderId, kept }: Story, { expected }: World): Found[] {
+/** An order that was stored with its expected terms has one of its right outcomes. */
+function rightOutcome({ orderId, stored }: OrderHistory, { expected }: CheckContext): Breach[] {
   const right = expected.get(orderId)
-  if (kept?.outcome === undefined || right === undefined || right.terms !== kept.terms) return []
-  return right.outcomes.some((outcome) => outcome === kept.outcome)
+  if (stored?.outcome === undefined || right === undefined || right.terms !== stored.terms)
+    return []
+  return right.outcomes.some((outcome) => outcome === stored.outcome)
     ? []
-    : [{ what: `${kept.outcome} is stored, right would be ${right.outcomes.join(' or ')}` }]
+    : [{ what: `${stored.outcome} is stored, expected was ${right.outcomes.join(' or ')}` }]
 }
 
-/** P2: with nothing broken, an order is concluded in bounded time, and needs nobody to ask for that. */
-const concludedUnasked = ({ orderId }: Story, { bounds: { stillOpen = [] } }: World): Found[] =>
+/** P2: with no active fault, an order is concluded in bounded time without further calls. */
+const concludedWithoutCalls = (
+  { orderId }: OrderHistory,
+  { bounds: { stillOpen = [] } }: CheckContext,
+): Breach[] =>
   stillOpen.includes(orderId) ? [{ what: 'still open long after the last fault' }] : []
 
-/** What holds for each orderId by itself. */
-const storyRules = {
+/** The rules for each orderId by itself. */
+const orderRules = {
   oneAnswer,
-  neverBack,
+  neverBackwards,
   inconsistentExactly,
-  acceptedIsKept,
+  acceptedIsStored,
   everyOrderEnds,
   refusedLeavesNothing,
-  inOurWords,
+  inTheProtocol,
   inTime,
   answeredUnlessKilled,
-  finalWhenQuiet,
+  finalAfterRecovery,
   decidedOnce,
   refusedForAReason,
   rightOutcome,
-  concludedUnasked,
-} satisfies Record<string, (story: Story, world: World) => Found[]>
+  concludedWithoutCalls,
+} satisfies Record<string, (order: OrderHistory, context: CheckContext) => Breach[]>
 
-/** P3: each counter is exactly what was placed, and nothing is counted that was not. */
-function countersExact({ orders, counters }: StoredState): Found[] {
+/** P3: each counter is exactly the sum of the placed orders. */
+function countersExact({ orders, counters }: StoredState): Breach[] {
   const placed = new Map<string, { amount: bigint; count: bigint }>()
-  for (const { outcome, takes } of orders) {
-    for (const { counter, amount } of outcome === 'SUCCESS' ? takes : []) {
+  for (const { outcome, uses } of orders) {
+    for (const { counter, amount } of outcome === 'SUCCESS' ? uses : []) {
       const sum = placed.get(counter) ?? { amount: 0n, count: 0n }
       placed.set(counter, { amount: sum.amount + amount, count: sum.count + 1n })
     }
@@ -334,32 +358,32 @@ function countersExact({ orders, counters }: StoredState): Found[] {
   const none = { amount: 0n, count: 0n }
   return [...new Set([...placed.keys(), ...counters.keys()])].flatMap((name) => {
     const sum = placed.get(name) ?? none
-    const kept = counters.get(name) ?? none
-    return sum.amount === kept.amount && sum.count === kept.count
+    const stored = counters.get(name) ?? none
+    return sum.amount === stored.amount && sum.count === stored.count
       ? []
       : [
           {
-            what: `${name} is ${kept.amount} in ${kept.count}, placed were ${sum.amount} in ${sum.count}`,
+            what: `${name} is ${stored.amount} in ${stored.count}, placed were ${sum.amount} in ${sum.count}`,
           },
         ]
   })
 }
 
-/** P3: no limit was passed. */
-function limitsHold({ orders, counters }: StoredState): Found[] {
-  return orders.flatMap(({ outcome, takes }) =>
-    (outcome === 'SUCCESS' ? takes : []).flatMap(({ counter, amountMax, countMax }) => {
+/** P3: no limit was exceeded. */
+function limitsHold({ orders, counters }: StoredState): Breach[] {
+  return orders.flatMap(({ outcome, uses }) =>
+    (outcome === 'SUCCESS' ? uses : []).flatMap(({ counter, amountMax, countMax }) => {
       const { amount, count } = counters.get(counter) ?? { amount: 0n, count: 0n }
       const over = (amountMax ?? amount) < amount || (countMax ?? count) < count
       return over
-        ? [{ what: `${counter} is ${amount} in ${count}, past ${amountMax} in ${countMax}` }]
+        ? [{ what: `${counter} is ${amount} in ${count}, above ${amountMax} in ${countMax}` }]
         : []
     }),
   )
 }
 
-/** An order code is held by the one order it was placed with, and by none that was not placed. */
-function oneOrderACode({ orders, holders }: StoredState): Found[] {
+/** An order code is held by the one order placed with it, and by none that was not placed. */
+function oneOrderPerCode({ orders, holders }: StoredState): Breach[] {
   const placed = orders.filter(
     ({ outcome, orderCode }) => outcome === 'SUCCESS' && orderCode !== undefined,
   )
@@ -376,56 +400,59 @@ function oneOrderACode({ orders, holders }: StoredState): Found[] {
 }
 
 /** The sets of open orders are empty at the end. */
-const noneIsOpen = ({ open }: StoredState): Found[] =>
+const noOpenOrders = ({ open }: StoredState): Breach[] =>
   open.map((orderId) => ({ what: `${orderId} is in the set of open orders` }))
 
-/** What holds for all that is kept. */
-const keptRules = { countersExact, limitsHold, oneOrderACode, noneIsOpen } satisfies Record<
+/** The rules for all that is stored. */
+const storedRules = { countersExact, limitsHold, oneOrderPerCode, noOpenOrders } satisfies Record<
   string,
-  (kept: StoredState) => Found[]
+  (stored: StoredState) => Breach[]
 >
 
-export type Rule = keyof typeof storyRules | keyof typeof keptRules
-export const rules = [...Object.keys(storyRules), ...Object.keys(keptRules)] as readonly Rule[]
+export type Rule = keyof typeof orderRules | keyof typeof storedRules
+export const ruleNames = [
+  ...Object.keys(orderRules),
+  ...Object.keys(storedRules),
+] as readonly Rule[]
 
-/** Decides whether the promises were kept, from all that was asked and answered and what is kept at the end. */
+/** Checks the promises against all calls and what is stored at the end. */
 export function checkHistory(
   {
     calls,
     pauses,
     expected = new Map(),
   }: {
-    calls: readonly Call[]
+    calls: readonly RecordedCall[]
     pauses: readonly Pause[]
-    expected?: ReadonlyMap<string, Expected>
+    expected?: ReadonlyMap<string, ExpectedOutcomes>
   },
-  kept: StoredState,
+  stored: StoredState,
   bounds: Bounds,
 ): Violation[] {
-  const world: World = { kept, bounds, pauses: new Pauses(pauses), expected }
-  const keptById = new Map(kept.orders.map((order) => [order.orderId, order]))
+  const context: CheckContext = { stored, bounds, pauses: new Pauses(pauses), expected }
+  const storedById = new Map(stored.orders.map((order) => [order.orderId, order]))
   const callsById = Map.groupBy(calls, ({ orderId }) => orderId)
-  const orderIds = new Set([...callsById.keys(), ...keptById.keys(), ...kept.decisions.keys()])
+  const orderIds = new Set([...callsById.keys(), ...storedById.keys(), ...stored.decisions.keys()])
   const violations: Violation[] = []
   for (const orderId of orderIds) {
     const own = callsById.get(orderId) ?? []
-    const story = {
+    const order = {
       orderId,
       calls: own,
       answered: own.filter(isAnswered),
-      kept: keptById.get(orderId),
+      stored: storedById.get(orderId),
     }
-    for (const [rule, find] of Object.entries(storyRules))
-      for (const { what, calls: shown = own } of find(story, world))
+    for (const [rule, find] of Object.entries(orderRules))
+      for (const { what, calls: shown = own } of find(order, context))
         violations.push({ rule: rule as Rule, orderId, what, calls: shown })
   }
-  for (const [rule, find] of Object.entries(keptRules))
-    for (const { what } of find(kept))
+  for (const [rule, find] of Object.entries(storedRules))
+    for (const { what } of find(stored))
       violations.push({ rule: rule as Rule, orderId: undefined, what, calls: [] })
   return violations
 }
 
-function sayOf(call: AnsweredCall): string {
+function describeAnswer(call: AnsweredCall): string {
   const { code, orderCode } = call.ending
-  return orderCode === undefined ? code : `${orderCode} (told to an inquiry)`
+  return orderCode === undefined ? code : `${orderCode} (to an inquiry)`
 }

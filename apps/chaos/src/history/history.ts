@@ -2,8 +2,8 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { type FinalCode, type PlaceOrderRequest, termsOf } from '@placeorder/protocol'
 import { orderIdOf } from '@placeorder/store'
 
-/** How a call ended for who called. */
-export type Ending =
+/** How a call ended for its caller. */
+export type CallEnding =
   | {
       kind: 'ANSWERED'
       status: number
@@ -17,15 +17,15 @@ export type Ending =
     }
   /** Nobody listened: the request was never sent. */
   | { kind: 'REFUSED' }
-  /** The caller gave up and closed the connection. */
+  /** The caller closed the connection early, on purpose. */
   | { kind: 'DROPPED' }
-  /** The caller had waited long enough, and heard nothing. */
+  /** The caller aborted the call, since no answer came in time. */
   | { kind: 'SILENT' }
   /** The connection broke before the answer. */
   | { kind: 'BROKEN'; why: string }
 
 /** One request and how it ended. Times in ms, by the callers' one clock. */
-export type Call = {
+export type RecordedCall = {
   endpoint: 'place' | 'inquire'
   orderId: string
   /** The name of the ingress it was sent to. */
@@ -34,15 +34,15 @@ export type Call = {
   terms: string
   sentAt: number
   endedAt: number
-  ending: Ending
+  ending: CallEnding
 }
 
-/** The callers' process itself, as an absentee. */
+/** The name of the callers' own process in pauses. */
 export const CALLERS = 'callers'
 
 /**
- * A time in which an ingress, or the callers, could not run for `ms`, through no fault of theirs: it was killed, or told
- * to end, and not yet back; it was stopped; or the machine gave it no processor. Times in ms.
+ * A time in which an ingress, or the callers, could not run for `ms`: killed or ended and not
+ * started again yet; stopped; or starved of CPU time. Times in ms.
  */
 export type Pause = {
   who: string
@@ -52,26 +52,29 @@ export type Pause = {
   ms: number
 }
 
-/** A fault that was brought about, for those who read a history. */
+/** A fault that was injected, for those who read a history. */
 export type Fault = { kind: string; on: string; at: number }
 
-/** What is right for an order whose terms these are: any of these outcomes. */
-export type Expected = { terms: string; outcomes: readonly FinalCode[] }
+/** The outcomes that are right for an order with these terms. */
+export type ExpectedOutcomes = { terms: string; outcomes: readonly FinalCode[] }
 
-/** All that was asked, answered and done to a system, in the order of its end. Optionally written to a file, a JSON line each. */
+/**
+ * All calls, pauses and faults of a run, in the order in which they ended. Optionally also written
+ * to a file of JSON lines.
+ */
 export class History {
-  readonly calls: Call[] = []
+  readonly calls: RecordedCall[] = []
   readonly pauses: Pause[] = []
   readonly faults: Fault[] = []
   /** By `OrderId`. */
-  readonly expected = new Map<string, Expected>()
+  readonly expected = new Map<string, ExpectedOutcomes>()
   readonly #file: WriteStream | undefined
 
   constructor(path?: string) {
     this.#file = path === undefined ? undefined : createWriteStream(path)
   }
 
-  /** Now, in ms, by the clock all entries are timed with. It never goes back. */
+  /** Now (ms), by the monotonic clock that all entries use. */
   static now(): number {
     return performance.timeOrigin + performance.now()
   }
@@ -80,7 +83,7 @@ export class History {
     this.expected.set(orderIdOf(order), { terms: termsOf(order), outcomes })
   }
 
-  called(call: Call): void {
+  called(call: RecordedCall): void {
     this.calls.push(call)
     this.#file?.write(`${JSON.stringify({ call })}\n`)
   }

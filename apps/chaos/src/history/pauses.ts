@@ -1,13 +1,13 @@
-import { CALLERS, type Call, type Pause } from './history.ts'
+import { CALLERS, type Pause, type RecordedCall } from './history.ts'
 
-type Away = { byEnd: Pause[]; longestMs: number }
+type PausesOfOne = { byEnd: Pause[]; longestMs: number }
 
-/** Pauses, found quickly by who was away and when: a long run has many. */
+/** An index of pauses by who and when: a long run has many. */
 export class Pauses {
-  readonly #away: Map<string, Away>
+  readonly #pauses: Map<string, PausesOfOne>
 
   constructor(pauses: readonly Pause[]) {
-    this.#away = new Map(
+    this.#pauses = new Map(
       [...Map.groupBy(pauses, ({ who }) => who)].map(([who, own]) => [
         who,
         {
@@ -18,9 +18,9 @@ export class Pauses {
     )
   }
 
-  /** Those of somebody that have some time in common with that from `from` to `to` (ms). */
+  /** Yields the pauses of `who` that overlap the time from `from` to `to` (ms). */
   *of(who: string, from: number, to: number): Generator<Pause> {
-    const { byEnd, longestMs } = this.#away.get(who) ?? { byEnd: [], longestMs: 0 }
+    const { byEnd, longestMs } = this.#pauses.get(who) ?? { byEnd: [], longestMs: 0 }
     for (let at = firstEndingFrom(byEnd, from); at < byEnd.length; at += 1) {
       const pause = byEnd[at]
       if (pause === undefined || pause.to - longestMs > to) return
@@ -29,10 +29,14 @@ export class Pauses {
   }
 
   /**
-   * How long a call took (ms), less the time in which its ingress or the callers were stopped or kept from running. Of a
-   * moment in which both were, no more than that moment is taken.
+   * How long a call took (ms), less the time in which its ingress or the callers were stopped or
+   * starved. Overlapping pauses count once.
    */
-  netMs({ ingress, sentAt, endedAt }: Pick<Call, 'ingress' | 'sentAt' | 'endedAt'>): number {
+  netMs({
+    ingress,
+    sentAt,
+    endedAt,
+  }: Pick<RecordedCall, 'ingress' | 'sentAt' | 'endedAt'>): number {
     const turns: { at: number; share: number }[] = []
     for (const who of [ingress, CALLERS]) {
       for (const { why, from, to, ms } of this.of(who, sentAt, endedAt)) {
@@ -43,18 +47,18 @@ export class Pauses {
       }
     }
     let net = endedAt - sentAt
-    let away = 0
+    let paused = 0
     let since = sentAt
     for (const { at, share } of turns.sort((a, b) => a.at - b.at)) {
-      net -= (at - since) * Math.min(1, away)
-      away += share
+      net -= (at - since) * Math.min(1, paused)
+      paused += share
       since = at
     }
     return net
   }
 }
 
-/** Where the first pause stands that ends at `from` or later. */
+/** The index of the first pause that ends at `from` or later. */
 function firstEndingFrom(byEnd: Pause[], from: number): number {
   let low = 0
   let high = byEnd.length

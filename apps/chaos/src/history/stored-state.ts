@@ -14,12 +14,14 @@ import {
 } from '@placeorder/store'
 import { codeHolderKey, openKey, orderPrefix, usageField, usageKey } from '@placeorder/store/keys'
 import { Cluster, type Redis } from 'ioredis'
-import type { StoredOrder, StoredState, Take } from './check-history.ts'
+import type { CounterUse, StoredOrder, StoredState } from './check-history.ts'
 
-/** Orders fetched in one round trip. */
+/** How many orders are read in one round trip. */
 const ORDERS_AT_ONCE = 1_000
 
-/** Reads what Redis holds: all orders, counters, code holders and decisions. `policy` is the text of `policy.json`. */
+/**
+ * Reads all orders, counters, code holders and decisions. `policy` is the text of `policy.json`.
+ */
 export async function readStoredState(
   { address, shards }: { address: RedisAddress; shards: number },
   policy: string,
@@ -28,19 +30,19 @@ export async function readStoredState(
   try {
     const orders: StoredOrder[] = []
     const open: string[] = []
-    const toKept = await keptBy(connection, shards, policy)
+    const readOrders = await storedOrderReader(connection, shards, policy)
     for (let shard = 0; shard < shards; shard += 1) {
       const keys = await keysLike(connection, `${orderPrefix(shard)}*`)
       const orderIds = keys.map((key) => OrderId.parse(key.slice(orderPrefix(shard).length)))
       for (let at = 0; at < orderIds.length; at += ORDERS_AT_ONCE)
-        orders.push(...(await toKept(shard, orderIds.slice(at, at + ORDERS_AT_ONCE))))
+        orders.push(...(await readOrders(shard, orderIds.slice(at, at + ORDERS_AT_ONCE))))
       open.push(...(await connection.zrangebyscore(openKey(shard), '-inf', '+inf')))
     }
     return {
       orders,
       open,
       counters: await countersOf(connection),
-      holders: await textsLike(connection, '{u}:code-holder:*'),
+      holders: await stringsLike(connection, '{u}:code-holder:*'),
       decisions: await decisionsOf(connection),
     }
   } finally {
@@ -48,7 +50,7 @@ export async function readStoredState(
   }
 }
 
-async function keptBy(connection: RedisConnection, shards: number, policyText: string) {
+async function storedOrderReader(connection: RedisConnection, shards: number, policyText: string) {
   const orders = new Orders(connection, shards)
   const directory = new Directory(connection, shards)
   const policy = compilePolicy(Policy.parse(JSON.parse(policyText)))
@@ -65,7 +67,7 @@ async function keptBy(connection: RedisConnection, shards: number, policyText: s
       read.map(({ order }) => order.merchant.referenceMerchantId),
       read.map(({ order }) => digestOf(order.codeValue)),
     )
-    const takesOf = ({ order, clientId, claimedAt }: OrderRecord): Take[] => {
+    const usesOf = ({ order, clientId, claimedAt }: OrderRecord): CounterUse[] => {
       const merchant = merchants.get(order.merchant.referenceMerchantId)
       if (merchant instanceof Error) throw merchant
       const none = { code: undefined, codeHeldBy: undefined }
@@ -89,7 +91,7 @@ async function keptBy(connection: RedisConnection, shards: number, policyText: s
         terms: termsOf(order),
         paymentRequestId,
         outcome,
-        takes: takesOf(record),
+        uses: usesOf(record),
         orderCode: forOne ? codeHolderKey(digest) : undefined,
       }
     })
@@ -113,20 +115,20 @@ async function decisionsOf(connection: RedisConnection): Promise<Map<string, str
   const decisions = new Map<string, string>()
   for (const key of await keysLike(connection, '{u}:decided:*'))
     for (const [orderId, code] of Object.entries(await connection.hgetall(key)))
-      decisions.set(orderId, code.slice(1)) // After its version.
+      decisions.set(orderId, code.slice(1)) // The first character is a version.
   return decisions
 }
 
-async function textsLike(
+async function stringsLike(
   connection: RedisConnection,
   pattern: string,
 ): Promise<Map<string, string>> {
   const keys = await keysLike(connection, pattern)
-  const texts = keys.length === 0 ? [] : await connection.mget(keys) // All of them have the tag {u}.
+  const texts = keys.length === 0 ? [] : await connection.mget(keys) // They share the tag {u}.
   return new Map(keys.flatMap((key, i) => (texts[i] ? [[key, texts[i]]] : [])))
 }
 
-/** All keys of a pattern, on all masters. A `*` in a tag of ours stands for nothing, so patterns are safe. */
+/** Finds all keys that match a pattern, on all masters. */
 async function keysLike(connection: RedisConnection, pattern: string): Promise<string[]> {
   const masters: Redis[] = connection instanceof Cluster ? connection.nodes('master') : [connection]
   const keys = new Set<string>()

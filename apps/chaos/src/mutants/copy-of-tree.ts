@@ -27,7 +27,10 @@ export type CopyOfTree = {
   remove: () => Promise<void>
 }
 
-/** Makes a copy of a repository's last commit, which uses the packages that are installed in the repository. */
+/**
+ * Makes a copy of a repository's last commit, which uses the packages that are installed in the
+ * repository.
+ */
 export async function copyOfTree(root: string, ending: AbortSignal): Promise<CopyOfTree> {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' })
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-mutants-'))
@@ -54,7 +57,10 @@ export async function copyOfTree(root: string, ending: AbortSignal): Promise<Cop
   }
 }
 
-/** Links all that is installed, but our own packages to those of the copy: as npm has them, by a relative path. */
+/**
+ * Links all that is installed, but our own packages to those of the copy: as npm has them, by a
+ * relative path.
+ */
 async function linkModules(from: string, to: string): Promise<void> {
   await mkdir(join(to, OURS), { recursive: true })
   for (const name of await readdir(from)) {

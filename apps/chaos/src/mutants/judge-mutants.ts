@@ -1,24 +1,30 @@
 import { type CopyOfTree, copyOfTree } from './copy-of-tree.ts'
 import { DoesNotApply, type Mutant } from './mutant.ts'
-import type { Judged, Result } from './report.ts'
+import type { JudgedMutant, MutantResult } from './report.ts'
 
-/** So many copies are worked in at once: tests wait for servers and processes for much of their time. */
+/**
+ * So many copies are worked in at once: tests wait for servers and processes for much of their
+ * time.
+ */
 const COPIES = 3
 
 export type Judging = {
   signal: AbortSignal
   onStart: (commit: string) => void
-  onResult: (judged: Judged) => void
+  onResult: (judged: JudgedMutant) => void
 }
 
-/** Runs the test of each mutant with it, and each test once without. Resolves with the results, in the mutants' order. */
+/**
+ * Runs the test of each mutant with it, and each test once without. Resolves with the results, in
+ * the mutants' order.
+ */
 export async function judgeMutants(
   root: string,
   mutants: readonly Mutant[],
   { signal, onStart, onResult }: Judging,
-): Promise<Judged[]> {
+): Promise<JudgedMutant[]> {
   const copies: CopyOfTree[] = []
-  const judged: Judged[] = []
+  const judged: JudgedMutant[] = []
   const left = mutants.entries()
   const sound = new Map<string, Promise<boolean>>()
   const work = async (copy: CopyOfTree) => {
@@ -44,7 +50,7 @@ async function resultOf(
   mutant: Mutant,
   copy: CopyOfTree,
   sound: Map<string, Promise<boolean>>,
-): Promise<Result> {
+): Promise<MutantResult> {
   const name = mutant.test.join(' ')
   const passes = sound.get(name) ?? isSound(mutant.test, copy)
   sound.set(name, passes)

@@ -1,12 +1,12 @@
 import type { Mutant } from './mutant.ts'
 
 /** How a mutant ended. Only the first is good. */
-export type Result = 'caught' | 'survived' | 'does not apply' | 'its test fails without it'
+export type MutantResult = 'caught' | 'survived' | 'does not apply' | 'its test fails without it'
 
-export type Judged = { mutant: Mutant; result: Result }
+export type JudgedMutant = { mutant: Mutant; result: MutantResult }
 
 /** The page that `npm run mutants` writes. */
-export function tableOf(judged: Judged[]): string {
+export function tableOf(judged: JudgedMutant[]): string {
   const rows = judged.map(({ mutant: { breaks, file, test }, result }) => {
     const [workspace, path, title] = test
     const named = title === undefined ? '' : `: ${title}`

@@ -9,10 +9,12 @@ import type { Topology } from './topology.ts'
 
 const MASTERS = 3
 
-/** How long the masters may take to agree again (ms). */
+/** How long the masters may take until all report `cluster_state:ok` again (ms). */
 const AGREE_MS_MAX = 40_000
 
-/** Between two batches of keys of a slot that moves (ms), so that orders meet it half moved. */
+/**
+ * The pause between two batches of keys of a moving slot (ms), so that orders meet it half moved.
+ */
 const BATCH_MS = 20
 
 /** Tags whose slots move: limits and decisions, and two shards. */
@@ -49,14 +51,17 @@ export async function openCluster(dir: string): Promise<Topology> {
   }
 }
 
-/** A slot moves while nothing else is wrong with the masters, for what half a move means is another topic. */
+/**
+ * A slot moves only while no other fault of a master is active: a move that fails half way is not
+ * tested.
+ */
 const migrations = (nodes: readonly RedisNode[]): Faults => ({
   'migrate a slot': {
     holdMs: [0, 1_000],
     inject: async (testBed, random) => {
       const taken = nodes.flatMap((node) => testBed.take([node], random) ?? [])
       const giveBack = async () => {
-        for (const node of taken) await testBed.giveBack(node, () => {})
+        for (const node of taken) await testBed.heal(node, () => {})
       }
       if (taken.length < nodes.length) {
         await giveBack()

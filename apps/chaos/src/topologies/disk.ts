@@ -4,20 +4,25 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** A disk of its own for the append-only file, in memory, of this size in MiB: some minutes of orders and a rewrite. */
+/**
+ * The size of the in-memory disk for the append-only file: some minutes of orders and a rewrite.
+ */
 const SIZE_MIB = 768
 
-/** The data must not grow between looking at it and cutting off the rest: it is tried until that is so. */
+/** Attempts to shrink the disk to its data: the data may grow between measuring and shrinking. */
 const FILL_ATTEMPTS_MAX = 100
 
-/** A directory whose disk can be made full; `close` takes the disk away. */
+/** A directory whose disk can be filled; `close` unmounts it. */
 export type Disk = {
   fill: () => Promise<void>
   empty: () => Promise<void>
   close: () => Promise<void>
 }
 
-/** Puts a disk of its own at `dir`; undefined where that is not allowed: it takes root and the right to mount. */
+/**
+ * Mounts a disk at `dir`; undefined where that is not allowed: it needs root and the right to
+ * mount.
+ */
 export async function mountDisk(dir: string): Promise<Disk | undefined> {
   await mkdir(dir, { recursive: true })
   try {
@@ -27,7 +32,7 @@ export async function mountDisk(dir: string): Promise<Disk | undefined> {
   }
   const resize = (size: string) => run('mount', ['-o', `remount,size=${size}`, dir])
   return {
-    // A disk that ends where its data ends is full, and nothing has to be written for it. Data goes on growing meanwhile.
+    // A disk that is shrunk to its data is full, without writing anything.
     fill: async () => {
       for (let attempt = 1; ; attempt += 1) {
         const { blocks, bfree, bsize } = await statfs(dir)

@@ -5,9 +5,9 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** A wall clock that can be stepped while a process runs by it. Its monotonic clock goes on as it was. */
+/** A process's wall clock that can be stepped while it runs. Its monotonic clock is unchanged. */
 export type FakeClock = {
-  /** For the environment of the process. */
+  /** Set in the environment of the process. */
   env: Readonly<Record<string, string>>
   /** Sets the clock so many seconds ahead of the machine's, or behind it; 0 sets it right. */
   step: (seconds: number) => Promise<void>
@@ -25,14 +25,16 @@ export async function openFakeClock(dir: string, name: string): Promise<FakeCloc
   const path = join(dir, `${name}.clock`)
   await writeFile(path, new Uint8Array(8))
   const step = async (seconds: number) => {
-    const file = await open(path, 'r+') // In place: the process has mapped this very file.
+    const file = await open(path, 'r+') // In place: the process has mapped this file.
     await file.write(new BigInt64Array([BigInt(seconds)]), 0, 8, 0)
     await file.close()
   }
   return { env: { LD_PRELOAD: library, FAKE_CLOCK_FILE: path }, step }
 }
 
-/** Writes a program into `dir` that runs `command` with this environment; resolves with its path. */
+/**
+ * Writes a program into `dir` that runs `command` with this environment; resolves with its path.
+ */
 export async function withEnvironment(
   dir: string,
   command: string,

@@ -1,6 +1,6 @@
 import type { ActiveFault, Faults } from '../faults.ts'
 import type { Random } from '../random.ts'
-import type { TestBed } from '../test-bed.ts'
+import type { ChaosTestBed } from '../test-bed.ts'
 import type { RedisNode } from './redis-node.ts'
 
 /** Steps of a clock (s): NTP after a bad boot, a wrong time zone, a wrong day. */
@@ -12,14 +12,14 @@ const MEMORY_LEFT = 32_768
 /** Breaks one of these servers that nothing else has broken; undefined when there is none. */
 export async function onNode(
   nodes: readonly RedisNode[],
-  testBed: TestBed,
+  testBed: ChaosTestBed,
   random: Random,
   inject: (node: RedisNode) => Promise<ActiveFault['heal']>,
 ): Promise<ActiveFault | undefined> {
   const node = testBed.take([...nodes], random)
   if (node === undefined) return undefined
   const heal = await inject(node)
-  return { on: node.name, heal: () => testBed.giveBack(node, heal) }
+  return { on: node.name, heal: () => testBed.heal(node, heal) }
 }
 
 /** What any Redis server may suffer. */

@@ -11,17 +11,19 @@ import {
 import { Redis } from 'ioredis'
 import { type FakeClock, openFakeClock, withEnvironment } from './fake-clock.ts'
 
-/** Between two attempts to start it (ms). */
+/** The pause between two attempts to start it (ms). */
 const RETRY_MS = 200
 
 /** How long a command waits for a server that does not answer (ms). */
 const COMMAND_MS_MAX = 5_000
 
-/** A Redis server that dies and is started again on the same port with the same append-only file. */
+/**
+ * A Redis server that is killed and started again on the same port with the same append-only file.
+ */
 export class RedisNode {
   readonly name: string
   readonly port: number
-  /** The clock it runs by; undefined where none can be faked. */
+  /** Its wall clock; undefined where clocks cannot be faked. */
   readonly clock: FakeClock | undefined
   readonly #dir: string
   readonly #args: string[]
@@ -62,7 +64,9 @@ export class RedisNode {
     return this.#server?.process.pid
   }
 
-  /** Starts it, and again whenever it dies by itself: with its disk full it dies of its first write. */
+  /**
+   * Starts it, and again whenever it ends by itself: with a full disk it ends at its first write.
+   */
   start(): Promise<void> {
     this.#wanted = true
     this.#starting ??= this.#start().finally(() => {
@@ -73,7 +77,7 @@ export class RedisNode {
 
   async #start(): Promise<void> {
     while (this.#wanted && !this.#runs) {
-      await this.#sweep()
+      await this.#removeTemporaryFiles()
       try {
         const place = { dir: this.#dir, port: this.port, args: this.#args }
         this.#server = await startLocalRedis(this.#binary, place)
@@ -92,15 +96,15 @@ export class RedisNode {
     return process !== undefined && process.exitCode === null && process.signalCode === null
   }
 
-  /** Removes what a killed server left of a rewrite it had begun: it is never used again. */
-  async #sweep(): Promise<void> {
+  /** Removes the temporary files of a killed server's rewrite. */
+  async #removeTemporaryFiles(): Promise<void> {
     const names = await readdir(join(this.#dir, 'appendonlydir')).catch(() => [])
     const all = [...names.map((name) => join('appendonlydir', name)), ...(await readdir(this.#dir))]
     for (const name of all)
       if (name.includes('temp-')) await rm(join(this.#dir, name), { force: true })
   }
 
-  /** Sends it one command. Rejects when it is not there, or does not answer in time. */
+  /** Sends one command. Rejects if the server does not run or does not answer in time. */
   async command(...words: [string, ...(string | number)[]]): Promise<unknown> {
     const [name, ...args] = words
     const connection = new Redis({
@@ -119,7 +123,7 @@ export class RedisNode {
     }
   }
 
-  /** Resolves with the first INFO of a section that fits. */
+  /** Waits until a section of INFO fulfils `fits`. */
   async until(section: string, fits: (info: string) => boolean, withinMs: number): Promise<void> {
     const deadline = performance.now() + withinMs
     for (;;) {

@@ -7,13 +7,15 @@ import { nodeFaults } from './node-faults.ts'
 import { RedisNode } from './redis-node.ts'
 import type { Topology } from './topology.ts'
 
-/** How long a failover, and a replica's way back, may take (ms). */
+/** How long a failover, and a replica's resynchronization, may take (ms). */
 const CHANGE_MS_MAX = 40_000
 
-/** For how long orders come that no replica has, before their master dies (ms). */
+/** For how long the master accepts orders that no replica has before it is killed (ms). */
 const TAIL_MS = [300, 1_500] as const
 
-/** A master and its replica, with a sentinel that makes the replica master when the master is gone. */
+/**
+ * A master and its replica, with a sentinel that makes the replica master when the master is gone.
+ */
 export async function openSentinel(dir: string): Promise<Topology> {
   const args = ['--repl-diskless-sync-delay', '0']
   const one = await RedisNode.open('redis-1', join(dir, 'redis-1'), args)
@@ -42,7 +44,7 @@ export async function openSentinel(dir: string): Promise<Topology> {
     disk: undefined,
     env,
     connect: async () => ({ env }),
-    // Stopped for longer than the sentinel waits, a master comes back as one too many.
+    // A master that is stopped for longer than the sentinel waits comes back as a second one.
     faults: { ...nodeFaults(nodes, 8_000), ...failovers(nodes, settle) },
     settle,
     close: async () => {
@@ -58,18 +60,18 @@ function failovers(nodes: readonly RedisNode[], settle: () => Promise<void>): Fa
       holdMs: [0, 3_000],
       inject: async (testBed, random) => {
         const taken = nodes.map((node) => testBed.take([node], random))
-        const giveAllBack = async (heal: () => Promise<void>) => {
+        const healAll = async (heal: () => Promise<void>) => {
           const [first, ...others] = taken.flatMap((node) => node ?? [])
-          for (const node of others) await testBed.giveBack(node, () => {})
-          if (first) await testBed.giveBack(first, heal)
+          for (const node of others) await testBed.heal(node, () => {})
+          if (first) await testBed.heal(first, heal)
         }
         const pair = taken.includes(undefined) ? undefined : await rolesOf(nodes)
         if (pair === undefined) {
-          await giveAllBack(async () => {})
+          await healAll(async () => {})
           return undefined
         }
         const { master, replica } = pair
-        // Stopped and cut off, it does not get what its master takes from now on.
+        // Stopped and disconnected, it does not get what its master accepts from now on.
         replica.signal('SIGSTOP')
         await master.command('CLIENT', 'KILL', 'TYPE', 'replica').catch(() => {})
         await wait(random.whole(...TAIL_MS))
@@ -80,7 +82,7 @@ function failovers(nodes: readonly RedisNode[], settle: () => Promise<void>): Fa
           await master.start()
           await settle()
         }
-        return { on: `${master.name} to ${replica.name}`, heal: () => giveAllBack(heal) }
+        return { on: `${master.name} to ${replica.name}`, heal: () => healAll(heal) }
       },
     },
   }
@@ -91,7 +93,7 @@ const isComplete = (info: string): boolean => /role:master/.test(info) && /state
 const infoOf = (node: RedisNode): Promise<string> =>
   node.command('INFO', 'replication').then(String, () => '')
 
-/** Who is master and who its replica; undefined while that is not clear. */
+/** The master and its replica; undefined while the roles are not clear. */
 async function rolesOf(
   nodes: readonly RedisNode[],
 ): Promise<{ master: RedisNode; replica: RedisNode } | undefined> {

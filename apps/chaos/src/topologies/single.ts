@@ -6,7 +6,7 @@ import { nodeFaults } from './node-faults.ts'
 import { RedisNode } from './redis-node.ts'
 import type { Link, Topology } from './topology.ts'
 
-/** One durable Redis on a disk of its own, and a way to it for each process that can be broken. */
+/** One durable Redis on a disk of its own, and a network link to it for each process. */
 export async function openSingle(dir: string, random: () => number): Promise<Topology> {
   const redisDir = join(dir, 'redis')
   const disk = await mountDisk(redisDir)
@@ -18,7 +18,7 @@ export async function openSingle(dir: string, random: () => number): Promise<Top
       const taken = testBed.take([redis], by)
       if (taken === undefined || disk === undefined) return undefined
       await disk.fill()
-      return { on: taken.name, heal: () => testBed.giveBack(taken, () => disk.empty()) }
+      return { on: taken.name, heal: () => testBed.heal(taken, () => disk.empty()) }
     },
   }
   return {
@@ -47,7 +47,7 @@ export async function openSingle(dir: string, random: () => number): Promise<Top
   }
 }
 
-/** A fault of the way to Redis: of one process, or of all. */
+/** Injects a fault into the network links of one process, or of all. */
 function onLinks(inject: (link: FaultProxy, random: () => number) => Promise<void> | void) {
   const onSome: FaultKind['inject'] = async (testBed, random) => {
     const { links: all } = testBed.topology
@@ -63,7 +63,9 @@ function onLinks(inject: (link: FaultProxy, random: () => number) => Promise<voi
   return onSome
 }
 
-/** How long the network is cut or slow (ms): long past heartbeats (2 s), or hardly noticed. */
+/**
+ * How long the network is cut or slow (ms): much longer than a heartbeat (2 s), or hardly noticed.
+ */
 const SHORT = [0, 2_000] as const
 const LONG = [500, 5_000] as const
 

@@ -6,48 +6,50 @@ import { History, type Pause } from './history/history.ts'
 import type { FakeClock } from './topologies/fake-clock.ts'
 import type { Link } from './topologies/topology.ts'
 
-export type MemberDeps = {
+export type ManagedProcessDeps = {
   system: System
   history: History
-  /** Where it finds Redis. */
+  /** The environment by which it finds Redis. */
   env: Readonly<Record<string, string>>
-  /** Its own way to Redis, where there is one. */
+  /** Its own network link to Redis, where it has one. */
   link?: Link | undefined
-  /** The clock it runs by; undefined where none can be faked. */
+  /** Its wall clock; undefined where clocks cannot be faked. */
   clock?: FakeClock | undefined
-  /** Where its log goes. */
+  /** The file that its log is written to. */
   log: string
-  /** Told of what a process must never do: end by itself, or end badly. */
+  /** Called when a process does what it must never do: end by itself, or end with an error. */
   onProcessFailure: (what: string) => void
 }
 
-/** A process that was told to end, and has not within this time (ms), hangs. */
+/** A process that has not ended within this time after SIGTERM (ms) hangs. */
 const END_MS_MAX = 10_000
 
-/** When a process that was told to end cuts itself off (ms). */
+/** How long after SIGTERM a process exits with an error of its own (ms). */
 const DEADLINE_MS = { ingress: 3_000, worker: 4_000 }
 
-/** One that the machine has kept from running for longer (ms) while it ended may be cut off by its own deadline. */
+/**
+ * A process that starved for longer than this (ms) while it ended may have hit its own deadline.
+ */
 const STARVED_MS_MAX = 300
 
-/** What no process may ever log: an error that nobody planned reached the top. */
+/** What no process may ever log: an unexpected error reached the top. */
 const processFailure = /unhandled|uncaught|closing after an error/i
 
-/** An ingress or a worker, which dies and is started again under its name. */
-export class Member {
+/** An ingress or a worker that is ended, killed or stopped, and started again under its name. */
+export class ManagedProcess {
   readonly name: string
   readonly kind: 'ingress' | 'worker'
   readonly clock: FakeClock | undefined
-  readonly #deps: MemberDeps
-  /** Calls to it that are not on their way yet. */
+  readonly #deps: ManagedProcessDeps
+  /** Calls to it that were not sent yet. */
   connecting = 0
   readonly #port: number
   readonly #log: WriteStream
   #process: Operated | undefined
-  #away: { why: Pause['why']; from: number } | undefined
+  #pause: { why: Pause['why']; from: number } | undefined
   #expectedToEnd = false
 
-  constructor(kind: Member['kind'], name: string, port: number, deps: MemberDeps) {
+  constructor(kind: ManagedProcess['kind'], name: string, port: number, deps: ManagedProcessDeps) {
     this.kind = kind
     this.name = name
     this.#port = port
@@ -60,10 +62,10 @@ export class Member {
     return `http://127.0.0.1:${this.#port}`
   }
 
-  /** Its own way to Redis. */
+  /** Its own network link to Redis. */
   get link(): FaultProxy {
     const { link } = this.#deps
-    assert(link !== undefined, `${this.name} has no way of its own to Redis`)
+    assert(link !== undefined, `${this.name} has no link of its own to Redis`)
     return link.proxy
   }
 
@@ -72,9 +74,9 @@ export class Member {
     return this.#process?.pid
   }
 
-  /** Whether a balancer would send it anything: one that was told to end says that it is not ready. */
-  get isOffered(): boolean {
-    return this.#away?.why !== 'ENDED'
+  /** Whether a balancer would send it requests: after SIGTERM it reports that it is not ready. */
+  get isInRotation(): boolean {
+    return this.#pause?.why !== 'ENDED'
   }
 
   async start(): Promise<void> {
@@ -94,20 +96,23 @@ export class Member {
       this.#process = undefined
       if (!this.#expectedToEnd) onProcessFailure(`${this.name} ended by itself: ${how}`)
     })
-    this.#isBack()
+    this.#endPause()
   }
 
   async kill(): Promise<void> {
-    this.#isAway('KILLED')
+    this.#beginPause('KILLED')
     this.#expectedToEnd = true
     this.#process?.kill('SIGKILL')
     await this.#process?.exited
   }
 
-  /** Tells it to end and waits until it has. As with a balancer before it, calls to it have left or go elsewhere by then. */
+  /**
+   * Sends SIGTERM and waits for the end. As with a balancer, all calls to it have been sent before,
+   * and new ones go elsewhere.
+   */
   async end(): Promise<void> {
     const { onProcessFailure } = this.#deps
-    this.#isAway('ENDED')
+    this.#beginPause('ENDED')
     while (this.connecting > 0) await wait(1)
     this.#expectedToEnd = true
     const process = this.#process
@@ -117,16 +122,19 @@ export class Member {
     const how = await process?.exited
     clearTimeout(killing)
     const ms = Math.round(History.now() - from)
-    // A deadline of its own that came late was late for want of a processor.
+    // A late exit is excused if the process got no CPU time.
     const isStarved =
       ms > DEADLINE_MS[this.kind] + STARVED_MS_MAX || this.#starvedMs(from) > STARVED_MS_MAX
     if (how !== undefined && how !== 0 && !isStarved)
       onProcessFailure(`${this.name} ended with ${how} ${ms} ms after SIGTERM`)
   }
 
-  /** Tells it to end, and to end again once it says that it is ending; resolves with how it did, and when it was told again. */
+  /**
+   * Sends SIGTERM, and SIGINT once it reports that it is ending. Resolves with how it ended and
+   * when the second signal was sent.
+   */
   async endTwice(): Promise<{ how: number | NodeJS.Signals | undefined; from: number }> {
-    this.#isAway('KILLED')
+    this.#beginPause('KILLED')
     this.#expectedToEnd = true
     const process = this.#process
     process?.kill('SIGTERM')
@@ -138,7 +146,7 @@ export class Member {
     return { how: await process?.exited, from }
   }
 
-  /** For how long the machine has kept it from running since then. */
+  /** How long it has starved since then (ms). */
   #starvedMs(from: number): number {
     const starved = this.#deps.history.pauses.filter(
       ({ who, why, to }) => who === this.name && why === 'STARVED' && to > from,
@@ -147,23 +155,23 @@ export class Member {
   }
 
   stop(): void {
-    this.#isAway('STOPPED')
+    this.#beginPause('STOPPED')
     this.#process?.kill('SIGSTOP')
   }
 
-  goOn(): void {
+  resume(): void {
     this.#process?.kill('SIGCONT')
-    this.#isBack()
+    this.#endPause()
   }
 
-  #isAway(why: Pause['why']): void {
-    this.#away = { why, from: History.now() }
+  #beginPause(why: Pause['why']): void {
+    this.#pause = { why, from: History.now() }
   }
 
-  #isBack(): void {
+  #endPause(): void {
     const to = History.now()
-    if (this.#away !== undefined)
-      this.#deps.history.paused({ who: this.name, ...this.#away, to, ms: to - this.#away.from })
-    this.#away = undefined
+    if (this.#pause !== undefined)
+      this.#deps.history.paused({ who: this.name, ...this.#pause, to, ms: to - this.#pause.from })
+    this.#pause = undefined
   }
 }

@@ -3,40 +3,44 @@ import { isFinal, isResultCode, type PlaceOrderRequest } from '@placeorder/proto
 import { connect, disconnect, Orders, orderIdOf } from '@placeorder/store'
 import type { System } from '@placeorder/testkit'
 import type { Callers, IngressTarget } from './callers.ts'
-import type { Asking } from './generate-load.ts'
-import { type Ending, History } from './history/history.ts'
+import type { CallContext } from './client-behaviour.ts'
+import { type CallEnding, History } from './history/history.ts'
 import type { Random } from './random.ts'
 import { orderNumber } from './workload.ts'
 
 /**
- * With all healed, every open order is concluded within this time (ms) with nobody asking: a retry waits 30 s at most,
- * and a killed worker's job is taken over within 7 s. Every ingress answers well by then.
+ * Once all faults are healed, every open order is concluded within this time (ms) without further
+ * calls: a retry waits 30 s at most, and another worker takes over a killed worker's job within 7
+ * s. Every ingress gives final answers by then.
  */
 const CONCLUDED_MS_MAX = 45_000
 
-/** Of orders that have their answer, this share is asked after once more at the end. */
-const LAST_ASKS_SHARE = 0.1
-const LAST_ASKS_AT_ONCE = 16
+/** This share of the orders that have a final answer is checked again at the end. */
+const CHECKED_AGAIN_SHARE = 0.1
+const CHECKS_AT_ONCE = 16
 
-/** With nothing broken, nobody has to repeat an order more often than this until its answer is final. */
+/** With no active fault, an order has a final answer after this many repeats at most. */
 const REPEATS_MAX = 5
 
-export type Quiet = {
-  /** From then on only final answers are right. */
-  quietFrom: number
+export type Recovery = {
+  /** From this time on only final answers are right. */
+  recoveredAt: number
   /** How long after the last fault the last open order was concluded (ms). */
   concludedAfterMs: number
-  /** What was still open when that had taken too long. */
+  /** The orders that were still open when that took too long. */
   stillOpen: string[]
 }
 
-/** Waits until no order is open, without asking, and until every ingress gives a new order a final answer. */
-export async function untilQuiet(
+/**
+ * Waits, without repeating any, until no order is open and every ingress gives new orders final
+ * answers.
+ */
+export async function untilRecovered(
   { address, shards }: Pick<System, 'address' | 'shards'>,
   ingresses: readonly IngressTarget[],
   callers: Callers,
   random: Random,
-): Promise<Quiet> {
+): Promise<Recovery> {
   const startedAt = History.now()
   const connection = connect(address, 'patient')
   const orders = new Orders(connection, shards)
@@ -67,20 +71,20 @@ export async function untilQuiet(
   }
   while (probing() && (await openOrders()) > 0) await wait(50)
   await disconnect(connection)
-  return { quietFrom: History.now(), concludedAfterMs, stillOpen }
+  return { recoveredAt: History.now(), concludedAfterMs, stillOpen }
 }
 
-/** Whether an answer is final, for its order or for the call alone. */
-export function isFinalAnswer(ending: Ending): boolean {
+/** Whether a call got a final answer, be it for the order or for the call alone. */
+export function isFinalAnswer(ending: CallEnding): boolean {
   if (ending.kind !== 'ANSWERED') return false
   const code = ending.orderCode ?? ending.code
   return isResultCode(code) && isFinal(code)
 }
 
-/** Between two repeats of an order, in ms: nobody repeats at once who was just told that there is too much. */
+/** The pause between two repeats of an order (ms): the first may have been refused for overload. */
 const REPEAT_MS = 200
 
-/** Places an order, and again while its answer is not final. */
+/** Places an order, and repeats it while its answer is not final. */
 export async function placeUntilFinal(
   order: PlaceOrderRequest,
   callers: Callers,
@@ -92,25 +96,27 @@ export async function placeUntilFinal(
   }
 }
 
-/** Repeats, and asks after, every order that has no final answer yet, and some of those that have. */
-export async function askOnceMore(
+/**
+ * Inquires and repeats every order that has no final answer yet, and some of those that have one.
+ */
+export async function checkAgain(
   sent: PlaceOrderRequest[],
   history: History,
-  { callers, endpoints, random, signal }: Asking & { signal: AbortSignal },
+  { callers, ingresses, random, signal }: CallContext & { signal: AbortSignal },
 ): Promise<void> {
   const known = new Set(
     history.calls.flatMap(({ orderId, ending }) => (isFinalAnswer(ending) ? [orderId] : [])),
   )
-  const asked = sent.filter(
-    (order) => !known.has(orderIdOf(order)) || random.chance(LAST_ASKS_SHARE),
+  const unchecked = sent.filter(
+    (order) => !known.has(orderIdOf(order)) || random.chance(CHECKED_AGAIN_SHARE),
   )
-  const next = asked.values()
-  const askers = Array.from({ length: LAST_ASKS_AT_ONCE }, async () => {
+  const next = unchecked.values()
+  const checkers = Array.from({ length: CHECKS_AT_ONCE }, async () => {
     for (const order of next) {
       if (signal.aborted) return
-      await callers.inquire(order, random.pick(endpoints()))
-      await placeUntilFinal(order, callers, () => random.pick(endpoints()))
+      await callers.inquire(order, random.pick(ingresses()))
+      await placeUntilFinal(order, callers, () => random.pick(ingresses()))
     }
   })
-  await Promise.all(askers)
+  await Promise.all(checkers)
 }
