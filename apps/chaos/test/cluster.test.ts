@@ -8,7 +8,7 @@ beforeAll(async () => {
 })
 afterAll(() => cluster.close())
 
-test('on a Cluster of three masters every promise holds, also when one of them is killed and comes back', async () => {
+test('a Cluster of three masters keeps every promise when one is killed and returns', async () => {
   const { wrong, answers } = await runScenario({
     seed: 3,
     env: { REDIS_URL: cluster.urls.join(','), SHARDS: '6' },

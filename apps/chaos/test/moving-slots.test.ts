@@ -5,7 +5,10 @@ import { runScenario } from './scenario.ts'
 const cluster = await startCluster()
 afterAll(() => cluster.close())
 
-/** A shard's slot and that of all limits, with what an order is answered that its half moved slot keeps for too long. */
+/**
+ * The slot of a shard and that of all limits, with the answer to an order that waits too long for a
+ * half moved slot.
+ */
 const SLOTS = [
   { key: '{s0}', keysAtOnce: 100, code: 'UNKNOWN_EXCEPTION' },
   { key: '{u}', keysAtOnce: 5, code: 'PAYMENT_IN_PROCESS' },
@@ -14,7 +17,7 @@ const SLOTS = [
 /** The last order is concluded this soon after the last move (ms). */
 const CONCLUDED_MS_MAX = 10_000
 
-test('every promise holds while the slots of a shard and of limits move under load', async () => {
+test('every promise is kept while the slots of a shard and of limits move under load', async () => {
   const { ports, urls } = cluster
   const { wrong, answers, concludedAfterMs } = await runScenario({
     seed: 7,
@@ -26,7 +29,8 @@ test('every promise holds while the slots of a shard and of limits move under lo
       for (const { key, keysAtOnce, code } of SLOTS)
         for (const to of ports) {
           let met: Promise<void> | undefined
-          const between = () => (met ??= answered(code)) // It stays half moved until an order has met it.
+          // It stays half moved until an order has hit it.
+          const between = () => (met ??= answered(code))
           await migrateSlot({ ports, key, to, keysAtOnce, between })
           await served(20)
         }

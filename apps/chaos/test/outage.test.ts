@@ -14,11 +14,11 @@ import type { ManagedProcess } from '../src/managed-process.ts'
 import { Random } from '../src/random.ts'
 import { type ChaosTestBed, openChaosTestBed, WAIT_MS } from '../src/test-bed.ts'
 
-/** Once Redis is back, orders are served again within this time (ms). */
-const GOOD_AGAIN_MS_MAX = 2_000
+/** Once Redis is back, orders are served within this time (ms). */
+const SERVED_AGAIN_MS_MAX = 2_000
 
-/** How long Redis is away in each of these tests (ms): longer than an answer may take. */
-const AWAY_MS = 1_800
+/** How long an outage lasts in each of these tests (ms): longer than an answer may take. */
+const OUTAGE_MS = 1_800
 
 const history = new History()
 const processFailures: string[] = []
@@ -39,7 +39,7 @@ beforeAll(async () => {
   })
   callers = new Callers(testBed.system, history)
   ingress = testBed.processes[0] as ManagedProcess
-  await Promise.all(testBed.processes.map((managed) => managed.start()))
+  await Promise.all(testBed.processes.map((one) => one.start()))
   watched = watchCpuStarvation(history, () => testBed.processes, watching.signal)
 })
 afterAll(async () => {
@@ -53,7 +53,7 @@ afterEach(() => {
   expect(fresh).toEqual([])
 })
 
-/** An order that no limit stands in the way of. */
+/** An order that no limit applies to. */
 function anOrder(): PlaceOrderRequest {
   const { customerId: _, ...order } = aPlaceOrder()
   return order
@@ -62,7 +62,7 @@ function anOrder(): PlaceOrderRequest {
 const netMs = (call: Pick<RecordedCall, 'ingress' | 'sentAt' | 'endedAt'>) =>
   new Pauses(history.pauses).netMs(call)
 
-/** Places an order and tells how that went: its code, and how long it took (ms) less what the machine held up. */
+/** Places an order. Returns its code and how long it took (ms), less pauses and CPU starvation. */
 async function place(order: PlaceOrderRequest = anOrder()) {
   await callers.place(order, ingress)
   const call = history.calls.findLast(({ orderId }) => orderId === orderIdOf(order)) as RecordedCall
@@ -73,15 +73,18 @@ async function place(order: PlaceOrderRequest = anOrder()) {
   }
 }
 
-/** Sends orders, 20 a second, until one is SUCCESS within `withinMs`; resolves with how long after `from` that was (ms, net). */
+/**
+ * Sends 20 orders a second until one is SUCCESS within `withinMs`. Resolves with how long after
+ * `from` that was (ms, net).
+ */
 async function untilServed(from: number, withinMs: number): Promise<number> {
   let servedAfterMs: number | undefined
   const calls: Promise<void>[] = []
   while (servedAfterMs === undefined) {
-    const told = place().then(({ code, ms, call }) => {
+    const call = place().then(({ code, ms, call }) => {
       if (code === 'SUCCESS' && ms < withinMs) servedAfterMs ??= netMs({ ...call, sentAt: from })
     })
-    calls.push(told)
+    calls.push(call)
     await wait(50)
     expect(History.now() - from, 'ms without an order served').toBeLessThan(30_000)
   }
@@ -89,8 +92,8 @@ async function untilServed(from: number, withinMs: number): Promise<number> {
   return servedAfterMs
 }
 
-const everyLink = (bring: (proxy: FaultProxy) => Promise<void> | void) =>
-  Promise.all(testBed.links.map(({ proxy }) => bring(proxy)))
+const everyLink = (inject: (proxy: FaultProxy) => Promise<void> | void) =>
+  Promise.all(testBed.links.map(({ proxy }) => inject(proxy)))
 
 const outages: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
   [
@@ -113,13 +116,13 @@ const outages: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
 ]
 
 test.each(outages)(
-  'while Redis %s every answer is a U in time; once it is back, orders are served again within 2 s',
+  'while Redis %s, answers are U in time; orders are served 2 s after its return',
   async (_outage, begin, end) => {
     await untilServed(History.now(), WAIT_MS)
     await begin()
-    const awayFrom = History.now()
+    const outageFrom = History.now()
     const during: { order: PlaceOrderRequest; code: string }[] = []
-    while (History.now() - awayFrom < AWAY_MS) {
+    while (History.now() - outageFrom < OUTAGE_MS) {
       const order = anOrder()
       const { code, ms } = await place(order)
       expect(['UNKNOWN_EXCEPTION', 'PAYMENT_IN_PROCESS']).toContain(code)
@@ -128,38 +131,38 @@ test.each(outages)(
     }
     expect(during.map(({ code }) => code)).toContain('UNKNOWN_EXCEPTION')
     await end()
-    expect(await untilServed(History.now(), WAIT_MS / 2)).toBeLessThan(GOOD_AGAIN_MS_MAX)
+    expect(await untilServed(History.now(), WAIT_MS / 2)).toBeLessThan(SERVED_AGAIN_MS_MAX)
   },
 )
 
 test.each(['server', 'client'] as const)(
-  'when every connection to Redis is half-open, its %s gone, orders are served again within 4 s',
+  'with every connection half-open, its %s gone, orders are served within 4 s',
   async (gone) => {
     await untilServed(History.now(), WAIT_MS)
     await everyLink((proxy) => proxy.halfOpen(gone))
-    expect(await untilServed(History.now(), WAIT_MS / 2)).toBeLessThan(2 * GOOD_AGAIN_MS_MAX)
+    expect(await untilServed(History.now(), WAIT_MS / 2)).toBeLessThan(2 * SERVED_AGAIN_MS_MAX)
   },
 )
 
 test.each(outages.slice(1, 2))(
-  'while Redis %s, processes that are told to end do so in time, and cleanly',
+  'while Redis %s, processes end in time and cleanly after SIGTERM',
   async (_name, begin, end) => {
     await untilServed(History.now(), WAIT_MS)
     await begin()
     await place()
-    await Promise.all(testBed.processes.map((managed) => managed.end()))
+    await Promise.all(testBed.processes.map((one) => one.end()))
     await end()
-    await Promise.all(testBed.processes.map((managed) => managed.start()))
+    await Promise.all(testBed.processes.map((one) => one.start()))
     await untilServed(History.now(), WAIT_MS)
   },
 )
 
-test('processes that are started into a black hole work once it is over', async () => {
-  await Promise.all(testBed.processes.map((managed) => managed.end()))
+test('processes that start while Redis is a black hole work once it is reachable', async () => {
+  await Promise.all(testBed.processes.map((one) => one.end()))
   await everyLink((proxy) => proxy.blackHole())
   const swallowed = () => testBed.links.map(({ proxy }) => proxy.swallowedBytes)
   const before = swallowed()
-  const started = Promise.all(testBed.processes.map((managed) => managed.start()))
+  const started = Promise.all(testBed.processes.map((one) => one.start()))
   const allTried = () => swallowed().every((bytes, i) => bytes > (before[i] ?? 0))
   await expect.poll(allTried, { timeout: 30_000 }).toBe(true)
   await everyLink((proxy) => proxy.heal())

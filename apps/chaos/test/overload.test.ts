@@ -18,7 +18,7 @@ const ClientsFile = z.object({ clients: z.array(z.looseObject({ clientId: z.stri
 const TICK_MS = 10
 
 const agent = new Agent({ keepAlive: true, maxSockets: 2_000 })
-/** They place a number of orders, however long that takes here; the bounds are in the tests. */
+/** The tests place a fixed number of orders, however long that takes. */
 const TIMEOUT_MS = 240_000
 
 let dir: string
@@ -29,7 +29,7 @@ let worker: ManagedProcess
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'placeorder-overload-'))
   const options = { history: new History(), random: new Random(1), onProcessFailure: () => {} }
-  // One group at a time: a worker that works on more waits less, and this machine would be what is tested.
+  // One group at a time: a more concurrent worker would test this machine instead.
   const settings = { CONCURRENCY: '1' }
   testBed = await openChaosTestBed(dir, { ...options, names: ['ingress-1', 'worker-1'], settings })
   ;[ingress, worker] = testBed.processes as [ManagedProcess, ManagedProcess]
@@ -43,13 +43,13 @@ afterAll(async () => {
 
 const placeOrderUrl = () => `${ingress.origin}/aps/api/v1/payments/placeOrder`
 
-/** An order that no limit stands in the way of. */
+/** An order that no limit applies to. */
 function signedOrder(): Promise<SignedMessage> {
   const { customerId: _, ...order } = aPlaceOrder()
   return signMessage(placeOrderUrl(), order, testBed.system.caller)
 }
 
-/** Places an order; tells its code and how long it took (ms). */
+/** Places an order. Returns its code and how long it took (ms). */
 async function place(signed?: SignedMessage): Promise<{ code: string; ms: number }> {
   const order = signed ?? (await signedOrder())
   const { code, tookMs } = await sendSigned(placeOrderUrl(), order, testBed.system.caller, {
@@ -58,37 +58,42 @@ async function place(signed?: SignedMessage): Promise<{ code: string; ms: number
   return { code, ms: tookMs }
 }
 
-type Told = { code: string; ms: number; at: number }
+type Placed = { code: string; ms: number; at: number }
 
-/** So many callers, each with its next order as soon as the last one is answered. */
-async function inTurns(callers: number, forMs: number): Promise<Told[]> {
-  const told: Told[] = []
+/** So many callers, each of which places its next order once the last one is answered. */
+async function inTurns(callers: number, forMs: number): Promise<Placed[]> {
+  const placed: Placed[] = []
   const until = performance.now() + forMs
   const call = async () => {
-    while (performance.now() < until) told.push({ ...(await place()), at: performance.now() })
+    while (performance.now() < until) placed.push({ ...(await place()), at: performance.now() })
   }
   await Promise.all(Array.from({ length: callers }, call))
-  return told
+  return placed
 }
 
-/** Orders at this rate, whatever becomes of those before. They are signed ahead: to sign five times what can be served takes a core. */
-async function atRate(ordersPerSecond: number, forMs: number): Promise<Told[]> {
+/**
+ * Sends orders at this rate, whatever happens to those before. They are signed ahead: signing five
+ * times the capacity takes a core.
+ */
+async function atRate(ordersPerSecond: number, forMs: number): Promise<Placed[]> {
   const count = Math.ceil((ordersPerSecond * forMs) / 1_000)
   const signed = await Promise.all(Array.from({ length: count }, signedOrder))
-  const told: Promise<Told>[] = []
+  const placed: Promise<Placed>[] = []
   const startedAt = performance.now()
   for (let elapsed = 0; elapsed < forMs; elapsed = performance.now() - startedAt) {
-    while (told.length < (elapsed * ordersPerSecond) / 1_000)
-      told.push(place(signed[told.length]).then((answer) => ({ ...answer, at: performance.now() })))
+    while (placed.length < (elapsed * ordersPerSecond) / 1_000)
+      placed.push(
+        place(signed[placed.length]).then((answer) => ({ ...answer, at: performance.now() })),
+      )
     await wait(5)
   }
-  return Promise.all(told)
+  return Promise.all(placed)
 }
 
-/** Orders with a final answer, a second, among those answered from `fromMs` after the first on. */
-function goodput(told: Told[], fromMs: number): number {
-  const from = Math.min(...told.map(({ at }) => at)) + fromMs
-  const late = told.filter(({ at }) => at >= from)
+/** Placed orders per second, among those answered later than `fromMs` after the first. */
+function goodput(placed: Placed[], fromMs: number): number {
+  const from = Math.min(...placed.map(({ at }) => at)) + fromMs
+  const late = placed.filter(({ at }) => at >= from)
   const seconds = (Math.max(...late.map(({ at }) => at)) - from) / 1_000
   return late.filter(({ code }) => code === 'SUCCESS').length / seconds
 }
@@ -106,7 +111,7 @@ async function cpuMs(): Promise<number> {
   return ticks.reduce((sum, tick) => sum + Number(tick) * TICK_MS, 0)
 }
 
-/** How many orders a second the client may send; undefined: any number. */
+/** Sets how many orders a second the client may send; undefined: any number. */
 async function limitRate(ordersPerSecondMax: number | undefined): Promise<void> {
   const file = join(testBed.system.dir, 'clients.json')
   const { clients } = ClientsFile.parse(JSON.parse(await readFile(file, 'utf8')))
@@ -114,14 +119,17 @@ async function limitRate(ordersPerSecondMax: number | undefined): Promise<void> 
   await writeFile(file, JSON.stringify({ clients: limited }))
 }
 
-/** CPU time that ingress, worker and Redis use by themselves, as a share of a processor. */
+/** CPU time that ingress, worker and Redis use when idle, as a share of a processor. */
 async function idleShare(): Promise<number> {
   const [before, startedAt] = [await cpuMs(), performance.now()]
   await wait(4_000)
   return ((await cpuMs()) - before) / (performance.now() - startedAt)
 }
 
-/** What an order costs that is answered so, in ms of CPU time beyond what an idle system uses: 20 callers place 100 each, one after the other. */
+/**
+ * The CPU time of an order with this answer beyond that of an idle system (ms): 20 callers place
+ * 100 orders each, one after the other.
+ */
 async function costOf(code: string, idle: number): Promise<number> {
   const callers = 20
   const orders = callers * 100
@@ -131,13 +139,15 @@ async function costOf(code: string, idle: number): Promise<number> {
     for (let n = 0; n < orders / callers; n += 1) if ((await place()).code !== code) others += 1
   }
   await Promise.all(Array.from({ length: callers }, inOrder))
-  expect(others).toBeLessThan(0.05 * orders) // One a second is let through where nearly all are refused.
+  // One a second is admitted where nearly all are refused.
+  expect(others).toBeLessThan(0.05 * orders)
   return ((await cpuMs()) - before - idle * (performance.now() - startedAt)) / orders
 }
 
 /**
- * What served and refused orders cost (ms of CPU time), by turns, so that whatever slows the machine down for a while slows both. In
- * the first turn code is compiled; of the others the least counts, since other work on the machine only adds to it.
+ * The CPU time of served and refused orders (ms), measured in turns, so that whatever slows the
+ * machine down for a while slows both down. In the first turn code is compiled; of the others the
+ * lowest counts, since other work on the machine only adds to it.
  */
 async function costs(): Promise<{ served: number; refused: number }> {
   const idle = await idleShare()
@@ -157,23 +167,24 @@ async function costs(): Promise<{ served: number; refused: number }> {
   return { served: least(served), refused: least(refused) }
 }
 
-test('five times of what callers in step are served: goodput stays above 80 %, and 5 s later nothing is left of it', {
+test('at five times the capacity goodput stays above 80 %, and it recovers within 5 s', {
   timeout: TIMEOUT_MS,
 }, async () => {
-  // The way of the worker to Redis is so slow that little can be served: callers and ingress have to keep up with five times of it.
+  // The worker's link to Redis is so slow that callers and ingress can keep up with five times the
+  // capacity.
   testBed.links[1]?.proxy.slow(45)
-  // In step with its callers the worker waits for them too, and does more when orders come whatever becomes of those before.
+  // With callers that wait for answers the worker waits for them, too: its true capacity is higher.
   const capacity = goodput(await inTurns(128, 5_000), 1_000)
-  const told = await atRate(5 * capacity, 6_000)
-  const refused = told.filter(({ code }) => code === refusedCode).length
-  const fallenAt = performance.now()
-  expect(goodput(told, 1_000)).toBeGreaterThan(0.8 * capacity)
-  expect(refused).toBeGreaterThan(told.length / 4)
+  const placed = await atRate(5 * capacity, 6_000)
+  const refused = placed.filter(({ code }) => code === refusedCode).length
+  const overloadEndedAt = performance.now()
+  expect(goodput(placed, 1_000)).toBeGreaterThan(0.8 * capacity)
+  expect(refused).toBeGreaterThan(placed.length / 4)
   while ((await atRate(capacity / 2, 500)).some(({ code }) => code !== 'SUCCESS'))
-    expect(performance.now() - fallenAt).toBeLessThan(5_000)
+    expect(performance.now() - overloadEndedAt).toBeLessThan(5_000)
 })
 
-test('a refused order costs less than a fifth of a served one, in CPU time', {
+test('a refused order costs less than a fifth of the CPU time of a served one', {
   timeout: TIMEOUT_MS,
 }, async () => {
   await testBed.links[1]?.proxy.heal()

@@ -4,14 +4,15 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 /**
- * Runs this process, and what it starts from now on, before all other work on the machine, until the function that is
- * returned is called: a latency that is measured is then the system's own. Where that is not allowed nothing changes.
+ * Schedules this process, and what it starts from now on, before all other work on the machine
+ * until the returned function is called: a measured latency is then the system's own. Where that is
+ * not allowed, nothing changes.
  */
 export async function takePrecedence(): Promise<() => Promise<void>> {
   const schedule = (...policy: string[]) =>
     run('chrt', [...policy, String(process.pid)]).then(
       () => {},
-      () => {}, // There is no such command, or this user may not.
+      () => {}, // The command is missing, or this user is not allowed to.
     )
   await schedule('--rr', '--pid', '1')
   return () => schedule('--other', '--pid', '0')

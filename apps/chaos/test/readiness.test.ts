@@ -13,7 +13,7 @@ const closeAll = async () => {
   for (const close of closing.splice(0).reverse()) await close()
 }
 
-/** A system on a durable Redis that has these settings besides. */
+/** A system on a durable Redis with these additional settings. */
 async function systemWith(...settings: string[]): Promise<System> {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-readiness-'))
   closing.push(() => rm(dir, { recursive: true, force: true }))
@@ -24,7 +24,7 @@ async function systemWith(...settings: string[]): Promise<System> {
   return system
 }
 
-/** What a process says of its readiness: 200, or why not. */
+/** The status of /readyz if a process is ready, else the reason. */
 async function readinessOf({ admin }: Operated): Promise<number | string> {
   const response = await fetch(`${admin}/readyz`)
   const { reasons } = Readiness.parse(await response.json())
@@ -50,12 +50,12 @@ describe('on a Redis whose settings change', () => {
     ['appendfsync', 'everysec', 'always'],
     ['maxmemory-policy', 'allkeys-lru', 'noeviction'],
   ])(
-    'with %s %s no process is ready, says to set %s, and is ready once it is set',
+    'with %s %s no process is ready, /readyz says to set %s, and it is ready once set',
     async (name, bad, good) => {
       await connection.call('CONFIG', 'SET', name, bad)
-      for (const told of await Promise.all(strict.map(readinessOf)))
-        expect(told).toContain(`set ${name} ${good}`)
-      expect(await readinessOf(relaxed)).toBe(200) // DURABILITY=relaxed takes any.
+      for (const reason of await Promise.all(strict.map(readinessOf)))
+        expect(reason).toContain(`set ${name} ${good}`)
+      expect(await readinessOf(relaxed)).toBe(200) // DURABILITY=relaxed accepts any.
       await connection.call('CONFIG', 'SET', name, good)
       expect(await Promise.all(strict.map(readinessOf))).toEqual([200, 200])
     },
@@ -65,7 +65,7 @@ describe('on a Redis whose settings change', () => {
 describe('on a Redis that hides its configuration', () => {
   afterEach(closeAll)
 
-  test('a process is ready, and says in its log what it assumes', async () => {
+  test('a process is ready, and logs what it assumes', async () => {
     const system = await systemWith('--rename-command', 'CONFIG', '')
     const ingress = await system.startIngress()
     expect(await readinessOf(ingress)).toBe(200)

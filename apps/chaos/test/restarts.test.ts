@@ -20,10 +20,10 @@ import { untilRecovered } from '../src/recovery.ts'
 import { type ChaosTestBed, openChaosTestBed, WAIT_MS } from '../src/test-bed.ts'
 import { chaosPolicy, directoryFor } from '../src/workload.ts'
 
-/** An order that a killed worker had in hand is decided by another within this time (ms). */
+/** Another worker decides the orders in flight at a killed one within this time (ms). */
 const DECIDED_BY_ANOTHER_MS_MAX = 10_000
 
-/** What ends at once has ended within this time (ms). */
+/** "At once" (ms). */
 const AT_ONCE_MS_MAX = 300
 
 const history = new History()
@@ -43,7 +43,7 @@ beforeAll(async () => {
   await writeFile(join(testBed.system.dir, 'policy.json'), JSON.stringify(chaosPolicy))
   const { merchants, codes } = directoryFor(10_000)
   await testBed.system.put(merchants, codes)
-  await Promise.all(testBed.processes.map((managed) => managed.start()))
+  await Promise.all(testBed.processes.map((one) => one.start()))
   callers = new Callers(testBed.system, history)
   ingresses = testBed.processes.filter(({ kind }) => kind === 'ingress')
   workers = testBed.processes.filter(({ kind }) => kind === 'worker')
@@ -56,13 +56,13 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-/** An order that no limit stands in the way of. */
+/** An order that no limit applies to. */
 function anOrder(): PlaceOrderRequest {
   const { customerId: _, ...order } = aPlaceOrder()
   return order
 }
 
-/** How long it is since then (ms), less what the machine stored the callers and this managed from running. */
+/** How long ago that was (ms), less the time in which the callers or this process could not run. */
 function sinceMs(from: number, { name }: ManagedProcess): number {
   return new Pauses(history.pauses).netMs({
     ingress: name,
@@ -71,35 +71,35 @@ function sinceMs(from: number, { name }: ManagedProcess): number {
   })
 }
 
-const looking = <T>(look: (connection: RedisConnection) => Promise<T>): Promise<T> => {
+const withRedis = <T>(read: (connection: RedisConnection) => Promise<T>): Promise<T> => {
   const connection = connect(testBed.system.address, 'patient')
-  return look(connection).finally(() => disconnect(connection))
+  return read(connection).finally(() => disconnect(connection))
 }
 const sumOfShards = (count: (connection: RedisConnection, shard: number) => Promise<number>) =>
-  looking(async (connection) => (await count(connection, 0)) + (await count(connection, 1)))
+  withRedis(async (connection) => (await count(connection, 0)) + (await count(connection, 1)))
 const activeJobs = () =>
   sumOfShards((connection, shard) => connection.llen(`{s${shard}}:orders:active`))
 const openOrders = () => sumOfShards((connection, shard) => connection.zcard(openKey(shard)))
 
-/** Checks the whole history; nothing may be wrong with it. */
+/** Checks the whole history against the promises. */
 async function expectPromisesKept(recoveredAt: number): Promise<void> {
   const stored = await readStoredState(testBed.system, JSON.stringify(chaosPolicy))
   const violations = checkHistory(history, stored, { waitMs: WAIT_MS, recoveredAt })
   expect(violations.map(({ rule, orderId, what }) => `${rule}: ${orderId} ${what}`)).toEqual([])
 }
 
-test('every process is restarted in turn under load: no order is lost, no answer broken, each ends cleanly', async () => {
-  const over = new AbortController()
+test('a rolling restart under load loses no order, breaks no answer and ends cleanly', async () => {
+  const ending = new AbortController()
   const inRotation = () => ingresses.filter(({ isInRotation }) => isInRotation)
   const coming = generateLoad(
-    { seed: 9, ordersPerSecond: 60, signal: over.signal, onProgress: () => {} },
+    { seed: 9, ordersPerSecond: 60, signal: ending.signal, onProgress: () => {} },
     { callers, ingresses: inRotation, random: new Random(2), history },
   )
-  for (const managed of testBed.processes) {
-    await managed.end()
-    await managed.start()
+  for (const one of testBed.processes) {
+    await one.end()
+    await one.start()
   }
-  over.abort()
+  ending.abort()
   await coming
   const { recoveredAt } = await untilRecovered(testBed.system, ingresses, callers, new Random(3))
   await expectPromisesKept(recoveredAt)
@@ -109,10 +109,10 @@ test('every process is restarted in turn under load: no order is lost, no answer
   )
 }, 120_000)
 
-test('orders that a killed worker had in hand are decided by another within 10 s', async () => {
+test('orders in flight at a killed worker are decided by another within 10 s', async () => {
   const [victim, other] = workers as [ManagedProcess, ManagedProcess]
   other.stop()
-  victim.link.slow(300) // So that it still has them in hand when it is killed.
+  victim.link.slow(300) // So the orders are still in flight when it is killed.
   const orders = Array.from({ length: 20 }, anOrder)
   const placed = Promise.all(
     orders.map((order, i) => callers.place(order, ingresses[i % 2] as ManagedProcess)),
@@ -135,7 +135,7 @@ test('orders that a killed worker had in hand are decided by another within 10 s
   await victim.start()
 }, 120_000)
 
-test('a second signal ends an ingress at once, with an order in hand', async () => {
+test('a second signal ends an ingress at once, with an order in flight', async () => {
   const [ingress] = ingresses as [ManagedProcess]
   await Promise.all(workers.map((worker) => worker.kill()))
   const waiting = callers.place(anOrder(), ingress)
@@ -144,12 +144,12 @@ test('a second signal ends an ingress at once, with an order in hand', async () 
   expect(how).toBe(1)
   expect(sinceMs(from, ingress)).toBeLessThan(AT_ONCE_MS_MAX)
   expect(await waiting).toMatchObject({ kind: 'BROKEN' })
-  await Promise.all([ingress, ...workers].map((managed) => managed.start()))
+  await Promise.all([ingress, ...workers].map((one) => one.start()))
 }, 60_000)
 
 test('a second signal ends a worker at once', async () => {
   const [worker] = workers as [ManagedProcess]
-  worker.link.stall() // It would wait for Redis to finish what it has in hand.
+  worker.link.stall() // It would wait for Redis before it ends.
   const { how, from } = await worker.endTwice()
   expect(how).toBe(1)
   expect(sinceMs(from, worker)).toBeLessThan(AT_ONCE_MS_MAX)
@@ -157,7 +157,7 @@ test('a second signal ends a worker at once', async () => {
   await worker.start()
 }, 60_000)
 
-test('an ingress that could not run answers all that came meanwhile', async () => {
+test('an ingress that was stopped answers all requests that came meanwhile', async () => {
   const [ingress] = ingresses as [ManagedProcess]
   const { acquirerId, pspId, paymentId } = anOrder()
   const url = `${ingress.origin}/aps/api/v1/payments/inquiryOrder`
@@ -174,7 +174,7 @@ test('an ingress that could not run answers all that came meanwhile', async () =
   ingress.resume()
   const answers = await Promise.all(calls)
   expect(answers.filter(({ verified }) => !verified)).toEqual([])
-  // Inquiries pass admission as orders do, and so many at once are more than it lets wait.
+  // Inquiries pass admission as orders do, and so many at once are more than may wait.
   const refused = answers.filter(({ code }) => code === 'REQUEST_TRAFFIC_EXCEED_LIMIT')
   const found = answers.filter(({ code }) => code === 'ORDER_NOT_EXIST')
   expect(found.length + refused.length).toBe(calls.length)

@@ -6,7 +6,7 @@ import { Callers } from '../src/callers.ts'
 import { watchCpuStarvation } from '../src/cpu-starvation.ts'
 import { generateLoad } from '../src/generate-load.ts'
 import { checkHistory, type Violation } from '../src/history/check-history.ts'
-import { type RecordedCall, History } from '../src/history/history.ts'
+import { History, type RecordedCall } from '../src/history/history.ts'
 import { readStoredState } from '../src/history/stored-state.ts'
 import { Random } from '../src/random.ts'
 import { checkAgain, isFinalAnswer, untilRecovered } from '../src/recovery.ts'
@@ -15,13 +15,13 @@ import { chaosPolicy, directoryFor } from '../src/workload.ts'
 
 export type Scenario = {
   seed: number
-  /** Where Redis is, and what else the processes need to know. */
+  /** The environment of the processes: where Redis is, and other settings. */
   env: Record<string, string>
   ordersPerSecond: number
   bursts?: boolean
   /**
-   * What happens while orders come; they come until it is over. `served` waits until so many more have a final answer,
-   * `answered` until one more order is answered with this code.
+   * Runs while orders are sent, which end with it. `served` waits until so many more orders have a
+   * final answer, `answered` until one more order is answered with this code.
    */
   meanwhile: (
     served: (orders: number) => Promise<void>,
@@ -29,17 +29,23 @@ export type Scenario = {
   ) => Promise<void>
 }
 
-/** What is wrong, in words, how the calls ended, by code, and how long after it all the last open order was concluded. */
-export type Verdict = { wrong: string[]; answers: Map<string, number>; concludedAfterMs: number }
+/** What is wrong, the number of calls by code, and when the last open order was concluded (ms). */
+export type ScenarioResult = {
+  wrong: string[]
+  answers: Map<string, number>
+  concludedAfterMs: number
+}
 
-/** Runs two ingresses and two workers on this Redis while orders come, and checks what they promised. */
+/**
+ * Runs two ingresses and two workers on this Redis while orders are sent, and checks the promises.
+ */
 export async function runScenario({
   seed,
   env,
   ordersPerSecond,
   bursts = true,
   meanwhile,
-}: Scenario): Promise<Verdict> {
+}: Scenario): Promise<ScenarioResult> {
   const system = await openSystem({ env: { WAIT_MS: String(WAIT_MS), ...env } })
   const history = new History()
   const random = new Random(seed)
@@ -58,16 +64,16 @@ export async function runScenario({
     }))
     const watched = watchCpuStarvation(history, () => ingresses, watching.signal)
     const callers = new Callers(system, history)
-    const over = new AbortController()
+    const ending = new AbortController()
     const [sent] = await Promise.all([
       generateLoad(
-        { seed, ordersPerSecond, bursts, signal: over.signal, onProgress: () => {} },
+        { seed, ordersPerSecond, bursts, signal: ending.signal, onProgress: () => {} },
         { callers, ingresses: () => ingresses, random: random.fork(1), history },
       ),
       meanwhile(
         (orders) => untilMore(history, orders, ({ ending }) => isFinalAnswer(ending)),
         (code) => untilMore(history, 1, isOrderAnswered(code)),
-      ).finally(() => over.abort()),
+      ).finally(() => ending.abort()),
     ])
     const { recoveredAt, concludedAfterMs, stillOpen } = await untilRecovered(
       system,
@@ -88,7 +94,7 @@ export async function runScenario({
     await watched
     const stored = await readStoredState(system, JSON.stringify(chaosPolicy))
     const violations = checkHistory(history, stored, { waitMs: WAIT_MS, recoveredAt, stillOpen })
-    const badly = all.flatMap(({ name, lines }, i) => [
+    const processFailures = all.flatMap(({ name, lines }, i) => [
       ...(ends[i] === 0 ? [] : [`${name} ended with ${ends[i]}`]),
       ...lines.filter((line) => /unhandled|uncaught|closing after an error/i.test(line)),
     ])
@@ -97,9 +103,9 @@ export async function runScenario({
       const name = ending.kind === 'ANSWERED' ? (ending.orderCode ?? ending.code) : ending.kind
       answers.set(name, (answers.get(name) ?? 0) + 1)
     }
-    const wrong = [...violations.map(sayOf), ...badly]
+    const wrong = [...violations.map(describe), ...processFailures]
     return {
-      wrong: wrong.length === 0 ? [] : [...wrong, ...lastWords(all)],
+      wrong: wrong.length === 0 ? [] : [...wrong, ...lastWarnings(all)],
       answers,
       concludedAfterMs,
     }
@@ -132,8 +138,8 @@ const isOrderAnswered =
   ({ endpoint, ending }: RecordedCall): boolean =>
     endpoint === 'place' && ending.kind === 'ANSWERED' && ending.code === code
 
-/** What processes said at last that was not in order: where to look first for why something is wrong. */
-const lastWords = (processes: Running[]): string[] =>
+/** The last warnings and errors of the processes: the first place to look for a cause. */
+const lastWarnings = (processes: Running[]): string[] =>
   processes.flatMap(({ name, pid, lines }) =>
     lines
       .filter((line) => !/"level":(?:[123]0|"info")/.test(line))
@@ -141,5 +147,5 @@ const lastWords = (processes: Running[]): string[] =>
       .map((line) => `${name} ${pid}: ${line}`),
   )
 
-const sayOf = ({ rule, orderId, what, calls }: Violation): string =>
+const describe = ({ rule, orderId, what, calls }: Violation): string =>
   `${rule}: ${orderId} ${what} ${JSON.stringify(calls)}`

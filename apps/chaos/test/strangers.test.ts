@@ -20,7 +20,10 @@ import { takePrecedence } from './precedence.ts'
 
 const STRANGERS_PER_SECOND = 2_000
 const ORDERS_PER_SECOND = 40
-/** How long orders are placed alone, or among strangers, in a turn (ms): whatever slows the machine down slows both. */
+/**
+ * How long orders are placed alone, or among strangers, in a turn (ms): whatever slows the machine
+ * down slows both.
+ */
 const WINDOW_MS = 1_000
 const TURNS = 8
 /** In this time (ms) the code that refuses strangers is compiled. */
@@ -52,7 +55,10 @@ afterAll(async () => {
 
 const url = () => `${ingress.origin}/aps/api/v1/payments/placeOrder`
 
-/** Orders that no limit stands in the way of. They are signed ahead, since signing takes the processors that are measured. */
+/**
+ * Orders that no limit stands in the way of. They are signed ahead, since signing takes the
+ * processors that are measured.
+ */
 function signedOrders(count: number): Promise<SignedMessage[]> {
   const sign = () => {
     const { customerId: _, ...order } = aPlaceOrder()
@@ -75,7 +81,10 @@ async function placeAtRate(orders: readonly SignedMessage[]): Promise<Placed[]> 
   return Promise.all(placing)
 }
 
-/** What a client's orders got, and how many strangers were sent and answered meanwhile, in each second. */
+/**
+ * What a client's orders got, and how many strangers were sent and answered meanwhile, in each
+ * second.
+ */
 async function placeAmongStrangers(orders: readonly SignedMessage[]) {
   const startedAt = performance.now()
   const before = await flood.flow(true)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 const root = join(import.meta.dirname, '../../..')
 
-test('every test that docs/when-things-die.md names is there', async () => {
+test('every test that docs/when-things-die.md names exists', async () => {
   const text = await readFile(join(root, 'docs/when-things-die.md'), 'utf8')
   const named = [...text.matchAll(/\]\(\.\.\/([\w/.-]+\.test\.ts) "([^"]*)"\)/g)]
   const missing: string[] = []

@@ -149,7 +149,7 @@ function neverBackwards({ answered }: OrderHistory): Breach[] {
       ? []
       : [
           {
-            what: `${describeAnswer(later)} to a request sent after ${describeAnswer(earlier)} was received`,
+            what: `${describeAnswer(later)} to a request after ${describeAnswer(earlier)}`,
             calls: [earlier, later],
           },
         ]
@@ -363,7 +363,9 @@ function countersExact({ orders, counters }: StoredState): Breach[] {
       ? []
       : [
           {
-            what: `${name} is ${stored.amount} in ${stored.count}, placed were ${sum.amount} in ${sum.count}`,
+            what:
+              `${name} is ${stored.amount} in ${stored.count}, ` +
+              `placed were ${sum.amount} in ${sum.count}`,
           },
         ]
   })

@@ -13,10 +13,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Mutant, mutated } from './mutant.ts'
 
-/** A test that takes longer than this (ms) is ended: a mutant has made it hang. */
+/** A test that takes longer than this (ms) is stopped: the mutant made it hang. */
 const TEST_MS_MAX = 180_000
 
-/** Where npm links our workspaces to. */
+/** The scope that npm links our workspaces in. */
 const OURS = '@placeorder'
 
 /** A copy of the last commit in which tests can be run. */
@@ -27,10 +27,7 @@ export type CopyOfTree = {
   remove: () => Promise<void>
 }
 
-/**
- * Makes a copy of a repository's last commit, which uses the packages that are installed in the
- * repository.
- */
+/** Copies a repository's last commit. The copy uses the packages installed in the repository. */
 export async function copyOfTree(root: string, ending: AbortSignal): Promise<CopyOfTree> {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' })
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-mutants-'))
@@ -57,10 +54,7 @@ export async function copyOfTree(root: string, ending: AbortSignal): Promise<Cop
   }
 }
 
-/**
- * Links all that is installed, but our own packages to those of the copy: as npm has them, by a
- * relative path.
- */
+/** Links all installed packages; our own ones to those of the copy, by npm's relative paths. */
 async function linkModules(from: string, to: string): Promise<void> {
   await mkdir(join(to, OURS), { recursive: true })
   for (const name of await readdir(from)) {

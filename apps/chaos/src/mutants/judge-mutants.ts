@@ -2,10 +2,7 @@ import { type CopyOfTree, copyOfTree } from './copy-of-tree.ts'
 import { DoesNotApply, type Mutant } from './mutant.ts'
 import type { JudgedMutant, MutantResult } from './report.ts'
 
-/**
- * So many copies are worked in at once: tests wait for servers and processes for much of their
- * time.
- */
+/** How many copies are used at once: tests mostly wait for servers and processes. */
 const COPIES = 3
 
 export type Judging = {
@@ -15,8 +12,7 @@ export type Judging = {
 }
 
 /**
- * Runs the test of each mutant with it, and each test once without. Resolves with the results, in
- * the mutants' order.
+ * Runs each mutant's test with it, and each test once without. Resolves with the results in order.
  */
 export async function judgeMutants(
   root: string,
@@ -26,12 +22,12 @@ export async function judgeMutants(
   const copies: CopyOfTree[] = []
   const judged: JudgedMutant[] = []
   const left = mutants.entries()
-  const sound = new Map<string, Promise<boolean>>()
+  const passing = new Map<string, Promise<boolean>>()
   const work = async (copy: CopyOfTree) => {
     for (const [place, mutant] of left) {
       if (signal.aborted) return
-      const result = await resultOf(mutant, copy, sound)
-      if (signal.aborted) return // Its test was ended.
+      const result = await resultOf(mutant, copy, passing)
+      if (signal.aborted) return // Its test was stopped.
       judged[place] = { mutant, result }
       onResult({ mutant, result })
     }
@@ -49,13 +45,13 @@ export async function judgeMutants(
 async function resultOf(
   mutant: Mutant,
   copy: CopyOfTree,
-  sound: Map<string, Promise<boolean>>,
+  passing: Map<string, Promise<boolean>>,
 ): Promise<MutantResult> {
   const name = mutant.test.join(' ')
-  const passes = sound.get(name) ?? isSound(mutant.test, copy)
-  sound.set(name, passes)
+  const passes = passing.get(name) ?? passesUnchanged(mutant.test, copy)
+  passing.set(name, passes)
   try {
-    // Without it the test must pass: else it would seem to catch each.
+    // The test must pass without the mutant, or it would seem to catch every mutant.
     if (!(await passes)) return 'its test fails without it'
     return (await copy.passes(mutant.test, mutant)) ? 'survived' : 'caught'
   } catch (error) {
@@ -64,6 +60,6 @@ async function resultOf(
   }
 }
 
-/** On a busy machine a test may fail for want of time. */
-const isSound = async (test: Mutant['test'], copy: CopyOfTree): Promise<boolean> =>
+/** On a busy machine a test may time out, so it has two attempts. */
+const passesUnchanged = async (test: Mutant['test'], copy: CopyOfTree): Promise<boolean> =>
   (await copy.passes(test)) || copy.passes(test)

@@ -7,10 +7,10 @@ import { mutants } from './table/index.ts'
 
 const help = `npm run mutants -- [--only TEXT]
 
-Breaks promises one by one in a copy of the last commit, and runs the test that must notice. Takes some minutes.
-Writes docs/mutants.md, unless only some are asked for.
+Applies mutants, changes that break a promise, one by one to a copy of the last commit, and runs the
+test that must fail. Takes some minutes. Writes docs/mutants.md, unless --only is given.
 
-  --only TEXT   those whose name or file contains this; may be given more than once
+  --only TEXT   only mutants whose name or file contains TEXT; may be repeated
 `
 
 function readWords() {

@@ -12,18 +12,18 @@ test('a mutant changes the one place it names', () => {
 })
 
 test.each([
-  ['is not there', 'if (is > max) go()'],
-  ['is there twice', 'is < max && is < max'],
+  ['is missing', 'if (is > max) go()'],
+  ['is found twice', 'is < max && is < max'],
 ])('a mutant whose place %s does not apply', (_what, text) => {
   expect(() => mutated(text, change)).toThrow(DoesNotApply)
 })
 
-test('each mutant has a name of its own, and changes something', () => {
+test('each mutant has a unique name and changes something', () => {
   expect(new Set(mutants.map(({ breaks }) => breaks)).size).toBe(mutants.length)
   for (const { from, to, breaks } of mutants) expect(to, breaks).not.toBe(from)
 })
 
-test('each mutant applies to its file, and its test is there', () => {
+test('each mutant applies to its file, and its test exists', () => {
   const root = join(import.meta.dirname, '../../../..')
   for (const mutant of mutants) {
     mutated(readFileSync(join(root, mutant.file), 'utf8'), mutant)

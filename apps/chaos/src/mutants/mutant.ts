@@ -1,25 +1,25 @@
-/** A change that breaks a promise, and the smallest test that must notice. */
+/** A change that breaks a promise, and the smallest test that must fail with it. */
 export type Mutant = {
-  /** What it breaks, as a sentence; names it. */
+  /** What it breaks, which is also its name. */
   breaks: string
   /** From the repository's root. */
   file: string
-  /** Stands in the file exactly once. */
+  /** The text to replace, which must be in the file exactly once. */
   from: string
   to: string
-  /** A workspace, a test file of it, and perhaps a part of the tests' titles. */
+  /** A workspace, a test file in it, and optionally a part of the tests' titles. */
   test: [workspace: string, file: string, title?: string]
 }
 
-/** A mutant's change cannot be made: the code is another by now. */
+/** A mutant cannot be applied: the code has changed. */
 export class DoesNotApply extends Error {
   override readonly name = 'DoesNotApply'
 }
 
 /**
- * The text of a file with the mutant's change.
+ * Applies a mutant to the text of its file.
  *
- * @throws DoesNotApply where what it changes is not there once
+ * @throws DoesNotApply if `from` is not in the text exactly once
  */
 export function mutated(text: string, { file, from, to }: Pick<Mutant, 'file' | 'from' | 'to'>) {
   const [before, after, ...more] = text.split(from)

@@ -15,8 +15,9 @@ export function tableOf(judged: JudgedMutant[]): string {
   const caught = judged.filter(({ result }) => result === 'caught').length
   return `# Mutants
 
-Each of these changes breaks a promise on purpose. \`npm run mutants\` makes one after the other in a copy of the last commit,
-runs the test that has to notice, and writes this page: ${caught} of ${judged.length} caught.
+Each of these changes breaks a promise on purpose. \`npm run mutants\` applies them one after the
+other to a copy of the last commit, runs the test that must fail, and writes this page:
+${caught} of ${judged.length} caught.
 
 | what is broken | where | what catches it | result |
 | --- | --- | --- | --- |

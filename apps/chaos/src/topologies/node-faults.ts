@@ -6,10 +6,10 @@ import type { RedisNode } from './redis-node.ts'
 /** Steps of a clock (s): NTP after a bad boot, a wrong time zone, a wrong day. */
 const STEPS_S = [5, -5, 90, -90, 3_600, -3_600, 86_400, -86_400, 3 * 86_400, -3 * 86_400]
 
-/** Redis that is this close to its limit (bytes) refuses to write soon. */
+/** A Redis that has this much memory left (bytes) soon refuses writes. */
 const MEMORY_LEFT = 32_768
 
-/** Breaks one of these servers that nothing else has broken; undefined when there is none. */
+/** Injects a fault into one of these servers that has none; undefined if all have one. */
 export async function onNode(
   nodes: readonly RedisNode[],
   testBed: ChaosTestBed,
@@ -22,7 +22,7 @@ export async function onNode(
   return { on: node.name, heal: () => testBed.heal(node, heal) }
 }
 
-/** What any Redis server may suffer. */
+/** The faults of any Redis server. */
 export function nodeFaults(nodes: readonly RedisNode[], pauseMsMax = 5_000): Faults {
   return {
     'kill Redis': {
