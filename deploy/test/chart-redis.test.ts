@@ -73,7 +73,10 @@ async function mounted<T>(
   }
 }
 
-/** An ingress's orders in flight and the open ones, and how many each second are claimed and refused. */
+/**
+ * An ingress's orders in flight and the open ones, and how many each second are claimed and
+ * refused.
+ */
 const loads = {
   idle: { inFlight: 0, open: 0, claimed: 0, refused: 0, waitMs: 0 },
   'as much as workers decide': { inFlight: 8, open: 6, claimed: 1_000, refused: 0, waitMs: 8 },

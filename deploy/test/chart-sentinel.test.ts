@@ -64,7 +64,10 @@ const Deployment = z.object({
   }),
 })
 
-/** The environment of a container as Kubernetes makes it: secrets are read, and `$(NAME)` is what came before. */
+/**
+ * The environment of a container as Kubernetes makes it: secrets are read, and `$(NAME)` is what
+ * came before.
+ */
 function environmentOf(manifests: Manifest[], name: string): Record<string, string> {
   const env: Record<string, string> = {}
   for (const manifest of manifests) {

@@ -2,14 +2,20 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { dashboardText } from '../src/dashboard/dashboard.ts'
-import { decisions, machines, now, orders, traffic } from '../src/dashboard/shown.ts'
+import {
+  decisionPanels,
+  machinePanels,
+  nowPanels,
+  orderPanels,
+  trafficPanels,
+} from '../src/dashboard/panels.ts'
 import { knownMetrics, namesIn } from './known-metrics.ts'
 import { parseAll } from './promtool.ts'
 
-const shown = [now, traffic, orders, decisions, machines].flat()
-const expressions = shown.flatMap(({ queries }) => queries.map(([expr]) => expr))
+const panels = [nowPanels, trafficPanels, orderPanels, decisionPanels, machinePanels].flat()
+const expressions = panels.flatMap(({ queries }) => queries.map(([expr]) => expr))
 
-test('the file Grafana reads is what dashboard.ts makes; `npm run dashboard` writes it', async () => {
+test('the dashboard file is up to date; `npm run dashboard` writes it', async () => {
   const file = join(import.meta.dirname, '../grafana/dashboards/placeorder.json')
   expect(await readFile(file, 'utf8')).toBe(dashboardText())
 })
@@ -19,7 +25,7 @@ test('Prometheus can parse every query', async () => {
   await expect(parseAll(['sum(rate('])).rejects.toThrow()
 })
 
-test('every query is of metrics that our processes have', async () => {
+test('every query uses metrics that ingress and worker export', async () => {
   const known = await knownMetrics()
   const names = expressions.flatMap(namesIn)
   expect(names.filter((name) => !known.has(name))).toEqual([])
@@ -32,10 +38,10 @@ test.each([
   ['the oldest open order', 'placeorder_oldest_open_order_age_seconds', 'max'],
   ['limits near exhaustion', 'placeorder_limit_used_ratio', 'by (kind)'],
   ['Redis durability', 'placeorder_redis_durable', 'min'],
-])('it shows %s', (_what, metric, how) => {
+])('the dashboard shows %s', (_what, metric, how) => {
   expect(expressions.filter((expr) => expr.includes(metric) && expr.includes(how))).not.toEqual([])
 })
 
-test('each panel says what to make of it', () => {
-  expect(shown.filter(({ description }) => description === '')).toEqual([])
+test('each panel has a description', () => {
+  expect(panels.filter(({ description }) => description === '')).toEqual([])
 })

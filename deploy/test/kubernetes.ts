@@ -11,7 +11,7 @@ const Model = z.custom<new (manifest: Manifest) => { validate: () => void }>(
   (made) => typeof made === 'function',
 )
 
-/** Where the schema of a kind is: Kubernetes' own, KEDA's or prometheus-operator's. */
+/** The module with a kind's schema: Kubernetes' own, KEDA's or prometheus-operator's. */
 function moduleOf({ apiVersion, kind }: Manifest): string {
   if (apiVersion.startsWith('keda.sh/')) return `@kubernetes-models/keda/${apiVersion}/${kind}`
   if (apiVersion.startsWith('monitoring.coreos.com/'))
@@ -19,14 +19,14 @@ function moduleOf({ apiVersion, kind }: Manifest): string {
   return `kubernetes-models/${apiVersion}/${kind}`
 }
 
-/** Rejects when a field that must be there is missing, or one has a value its schema does not allow. */
+/** Rejects if a required field is missing or a value is not allowed by the schema. */
 export async function validate(manifest: Manifest): Promise<void> {
   const module = z.record(z.string(), z.unknown()).parse(await import(moduleOf(manifest)))
   const Kind = Model.parse(module[manifest.kind])
   new Kind(manifest).validate()
 }
 
-/** Rejects when a manifest has a field that its kind does not know: the compiler compares it with the kind's type. */
+/** Rejects if a manifest has an unknown field: the compiler compares it with the kind's type. */
 export async function knowsAllFields(manifests: Manifest[]): Promise<void> {
   const lines = manifests.flatMap((manifest, at) => [
     `import type { I${manifest.kind} as Kind${at} } from '${moduleOf(manifest)}'`,

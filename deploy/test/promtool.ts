@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Prometheus's own checker (Debian: prometheus). Rejects with what it found wrong. */
+/** Runs Prometheus's own checker (Debian: prometheus). Rejects with its errors. */
 export const promtool = (...args: string[]) => run('promtool', args, { timeout: 30_000 })
 
-/** Rejects unless Prometheus can parse every expression. */
+/** Rejects unless Prometheus can parse all expressions. */
 export async function parseAll(expressions: string[]): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-promql-'))
   const rules = expressions.map((expr, at) => ({ record: `expression:${at}`, expr }))
@@ -22,7 +22,7 @@ export async function parseAll(expressions: string[]): Promise<void> {
   }
 }
 
-/** Rejects unless Prometheus makes this value, after 3 minutes, of an expression over these series. */
+/** Rejects unless an expression has this value after 3 minutes of these series. */
 export async function evaluate(
   expr: string,
   { interval, series, value }: { interval: string; series: Record<string, string>; value: number },

@@ -3,32 +3,32 @@ import {
   DashboardBuilder,
   RowBuilder,
 } from '@grafana/grafana-foundation-sdk/dashboard'
-import { graphOf, type Shown, statOf } from './panel.ts'
-import { decisions, machines, now, orders, traffic } from './shown.ts'
+import { graphOf, type PanelContent, statOf } from './panel.ts'
+import { decisionPanels, machinePanels, nowPanels, orderPanels, trafficPanels } from './panels.ts'
 
-/** The dashboard as Grafana reads it, made with Grafana's own SDK, whose types are its schema. */
+/** Builds the dashboard with Grafana's own SDK, whose types are its schema. */
 export function buildDashboard(): Dashboard {
   const dashboard = new DashboardBuilder('placeorder')
     .uid('placeorder')
-    .description('Orders, their answers, and what they rest on.')
+    .description('Orders, their answers, and what they depend on.')
     .tags(['placeorder'])
     .timezone('browser')
     .time({ from: 'now-30m', to: 'now' })
     .refresh('10s')
     .readonly()
-  for (const shown of now) dashboard.withPanel(statOf(shown, now.length))
-  const rows: [string, Shown[], across: number][] = [
-    ['Callers', traffic, 2],
-    ['Orders', orders, 3],
-    ['Decisions', decisions, 2],
-    ['Processes and Redis', machines, 3],
+  for (const panel of nowPanels) dashboard.withPanel(statOf(panel, nowPanels.length))
+  const rows: [string, PanelContent[], across: number][] = [
+    ['Callers', trafficPanels, 2],
+    ['Orders', orderPanels, 3],
+    ['Decisions', decisionPanels, 2],
+    ['Processes and Redis', machinePanels, 3],
   ]
   for (const [title, panels, across] of rows) {
     dashboard.withRow(new RowBuilder(title))
-    for (const shown of panels) dashboard.withPanel(graphOf(shown, across))
+    for (const panel of panels) dashboard.withPanel(graphOf(panel, across))
   }
   return dashboard.build()
 }
 
-/** Its file: `npm run dashboard` writes it, and a test fails when it is stale. */
+/** The dashboard's file: `npm run dashboard` writes it, and a test fails if it is stale. */
 export const dashboardText = (): string => `${JSON.stringify(buildDashboard(), null, 2)}\n`

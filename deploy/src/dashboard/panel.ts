@@ -11,17 +11,17 @@ import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 
-/** A PromQL expression and what its lines are called; `{{label}}` stands for a label's value. */
+/** A PromQL expression and the name of its lines; `{{label}}` stands for a label's value. */
 export type Query = [expr: string, legend: string]
 
 /** What a panel shows. `unit` is one of Grafana's: s, percentunit, reqps, short. */
-export type Shown = {
+export type PanelContent = {
   title: string
-  /** What to make of it, for who looks at it at night. */
+  /** What it means, for those on call. */
   description: string
   unit: string
   queries: Query[]
-  /** From this value on it is red; with `badBelow` it is red below. */
+  /** It is red from this value on, or below `badBelow`. */
   badFrom?: number
   badBelow?: number
   stacked?: boolean
@@ -32,8 +32,8 @@ const GRID_COLUMNS = 24
 const STAT_ROWS = 4
 const GRAPH_ROWS = 8
 
-/** One number, as it is now, and its way there in the background. */
-export function statOf(shown: Shown, across: number): StatBuilder {
+/** A panel with the current value and its history in the background. */
+export function statOf(shown: PanelContent, across: number): StatBuilder {
   const panel = new StatBuilder()
     .title(shown.title)
     .description(shown.description)
@@ -48,8 +48,8 @@ export function statOf(shown: Shown, across: number): StatBuilder {
   return panel
 }
 
-/** Lines over time. */
-export function graphOf(shown: Shown, across: number): TimeseriesBuilder {
+/** A panel with lines over time. */
+export function graphOf(shown: PanelContent, across: number): TimeseriesBuilder {
   const panel = new TimeseriesBuilder()
     .title(shown.title)
     .description(shown.description)
@@ -73,7 +73,7 @@ const targetsOf = (queries: Query[]) =>
       .range(),
   )
 
-function thresholdsOf({ badFrom, badBelow }: Shown) {
+function thresholdsOf({ badFrom, badBelow }: PanelContent) {
   const steps: Threshold[] = [{ value: null, color: badBelow === undefined ? 'green' : 'red' }]
   if (badFrom !== undefined) steps.push({ value: badFrom, color: 'red' })
   if (badBelow !== undefined) steps.push({ value: badBelow, color: 'green' })

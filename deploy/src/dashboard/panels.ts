@@ -1,5 +1,5 @@
 import type { ResultCode } from '@placeorder/protocol'
-import type { Shown } from './panel.ts'
+import type { PanelContent } from './panel.ts'
 
 const rateOf = (selector: string, by: string) =>
   `sum by (${by}) (rate(${selector}[$__rate_interval]))`
@@ -8,9 +8,11 @@ const quantileOf = (q: number, bucket: string, by = '') =>
 
 const placed = 'placeorder_answers_total{endpoint="place"}'
 const placeSeconds = 'placeorder_answer_seconds_bucket{endpoint="place"}'
-const uShare = `sum(rate(placeorder_answers_total{endpoint="place",status="U"}[$__rate_interval])) / sum(rate(${placed}[$__rate_interval]))`
+const answeredU = 'placeorder_answers_total{endpoint="place",status="U"}'
+const uShare =
+  `sum(rate(${answeredU}[$__rate_interval])) / ` + `sum(rate(${placed}[$__rate_interval]))`
 
-/** What a request is answered before anything is stored, in the order of the checks. */
+/** The codes of requests that are refused before anything is stored, in the order of the checks. */
 const refusals: ResultCode[] = [
   'NO_INTERFACE_DEF',
   'METHOD_NOT_SUPPORTED',
@@ -23,13 +25,13 @@ const refusals: ResultCode[] = [
   'REQUEST_TRAFFIC_EXCEED_LIMIT',
 ]
 
-/** WAIT_MS as it comes, and the 200 ms that P4 grants beyond it, in s. */
+/** The default WAIT_MS plus the 200 ms that P4 allows (s). */
 const ANSWER_S_MAX = 3.2
-/** Older than this (s) no order should be open: the alert OldestOpenOrder. */
+/** No order should be open for longer than this (s): the alert OldestOpenOrder. */
 const OPEN_S_MAX = 30
 
-/** How it stands now, in a line. */
-export const now: Shown[] = [
+/** The current state, in one row. */
+export const nowPanels: PanelContent[] = [
   {
     title: 'Orders answered',
     description: 'Answers of placeOrder a second.',
@@ -39,14 +41,14 @@ export const now: Shown[] = [
   {
     title: 'Answered U',
     description:
-      'Share of placeOrder answers that are not final, those refused for too much traffic included.',
+      'Share of placeOrder answers that are not final, including those refused for traffic.',
     unit: 'percentunit',
     queries: [[uShare, 'U']],
     badFrom: 0.01,
   },
   {
     title: 'Answer time, p99',
-    description: 'Bound by WAIT_MS and 200 ms: 3.2 s.',
+    description: 'At most WAIT_MS + 200 ms: 3.2 s by default.',
     unit: 's',
     queries: [[quantileOf(0.99, placeSeconds), 'p99']],
     badFrom: ANSWER_S_MAX,
@@ -60,7 +62,7 @@ export const now: Shown[] = [
   },
   {
     title: 'Oldest open order',
-    description: 'Its age. Above 30 s somebody is woken.',
+    description: 'Its age. Above 30 s an alert pages.',
     unit: 's',
     queries: [['max(placeorder_oldest_open_order_age_seconds)', 'age']],
     badFrom: OPEN_S_MAX,
@@ -68,15 +70,15 @@ export const now: Shown[] = [
   {
     title: 'Redis is durable',
     description:
-      '1: it answers, syncs each write to disk and evicts nothing. Everything rests on it.',
+      '1: it answers, syncs each write to disk and evicts nothing. Every answer depends on it.',
     unit: 'short',
     queries: [['min(placeorder_redis_durable)', 'durable']],
     badBelow: 1,
   },
 ]
 
-/** What callers get. */
-export const traffic: Shown[] = [
+/** The answers that callers get. */
+export const trafficPanels: PanelContent[] = [
   {
     title: 'Answers by code',
     description: 'Answers of placeOrder a second, by result code.',
@@ -86,7 +88,7 @@ export const traffic: Shown[] = [
   },
   {
     title: 'Time to an answer, against its bound',
-    description: 'From a request to its signed answer. The bound is WAIT_MS and 200 ms.',
+    description: 'From a request to its signed answer. The bound is WAIT_MS + 200 ms.',
     unit: 's',
     queries: [
       [quantileOf(0.5, placeSeconds), 'p50'],
@@ -96,9 +98,9 @@ export const traffic: Shown[] = [
     ],
   },
   {
-    title: 'Refused at the endpoint',
+    title: 'Requests refused by code',
     description:
-      'Requests that became no order, a second: what is wrong with them, or too much traffic.',
+      'Requests a second that were refused before an order was stored: invalid, or overload.',
     unit: 'reqps',
     queries: [
       [rateOf(`placeorder_answers_total{code=~"${refusals.join('|')}"}`, 'code'), '{{code}}'],
@@ -107,18 +109,17 @@ export const traffic: Shown[] = [
   },
   {
     title: 'Bad signatures and keys, by client',
-    description:
-      'A second. All of one client from one moment on: its key was changed on one side only.',
+    description: 'A second. If all are of one client: its key was changed on one side only.',
     unit: 'reqps',
     queries: [[rateOf('placeorder_signature_failures_total', 'client'), '{{client}}']],
   },
 ]
 
-/** What lies between request and outcome. */
-export const orders: Shown[] = [
+/** What happens between request and outcome. */
+export const orderPanels: PanelContent[] = [
   {
     title: 'Orders open and in flight',
-    description: 'Open: accepted, not concluded. In flight: an ingress is to answer them.',
+    description: 'Open: accepted, not concluded. In flight: an ingress has to answer them.',
     unit: 'short',
     queries: [
       ['max(placeorder_open_orders{job="placeorder-worker"})', 'open'],
@@ -127,24 +128,24 @@ export const orders: Shown[] = [
   },
   {
     title: 'Oldest open order',
-    description: 'Its age. It grows while a check cannot answer, and while no worker works.',
+    description: 'Its age. It grows while a check fails, and while no worker runs.',
     unit: 's',
     queries: [['max(placeorder_oldest_open_order_age_seconds)', 'age']],
   },
   {
     title: 'Time in each stage, p95',
-    description: 'Which stage an answer waits for.',
+    description: 'Where answers spend their time.',
     unit: 's',
     queries: [[quantileOf(0.95, 'placeorder_stage_seconds_bucket', ', stage'), '{{stage}}']],
   },
   {
     title: 'Orders in a group',
-    description:
-      'How many travel together, on average: few when it is quiet, up to 128 under load.',
+    description: 'How many orders are processed together, on average: up to 128 under load.',
     unit: 'short',
     queries: [
       [
-        `${rateOf('placeorder_group_orders_sum', 'kind')} / ${rateOf('placeorder_group_orders_count', 'kind')}`,
+        `${rateOf('placeorder_group_orders_sum', 'kind')} / ` +
+          rateOf('placeorder_group_orders_count', 'kind'),
         '{{kind}}',
       ],
     ],
@@ -161,24 +162,24 @@ export const orders: Shown[] = [
   },
   {
     title: 'Signatures in flight',
-    description: 'Being made, or waiting for a thread. Many: more ingresses are needed.',
+    description: 'Being made, or waiting for a thread. If many, add ingresses.',
     unit: 'short',
     queries: [['sum(placeorder_signatures_in_flight)', 'signatures']],
   },
 ]
 
-/** What orders are decided by. */
-export const decisions: Shown[] = [
+/** What decides orders. */
+export const decisionPanels: PanelContent[] = [
   {
     title: 'Limits near exhaustion',
-    description: 'How far the most used limit of a kind is used today.',
+    description: 'How much of the most used limit of a kind is used today.',
     unit: 'percentunit',
     queries: [['max by (kind) (placeorder_limit_used_ratio)', '{{kind}}']],
     badFrom: 0.9,
   },
   {
     title: "The acquirer's own checks",
-    description: 'Failures a second; 1 where a check is not called since it kept failing.',
+    description: 'Failures a second; 1 where a check is not called because it kept failing.',
     unit: 'short',
     queries: [
       [rateOf('placeorder_check_failures_total', 'check'), '{{check}} failures'],
@@ -187,18 +188,18 @@ export const decisions: Shown[] = [
   },
 ]
 
-/** What it runs on. */
-export const machines: Shown[] = [
+/** Processes and Redis. */
+export const machinePanels: PanelContent[] = [
   {
     title: 'Redis durability',
-    description: 'As each process finds it: 1, or 0.',
+    description: 'As each process reports it: 1 or 0.',
     unit: 'short',
     queries: [['min by (job) (placeorder_redis_durable)', '{{job}}']],
     badBelow: 1,
   },
   {
     title: 'Redis round trip',
-    description: 'Of a claim, or of the records of a group. The disk sync is in it.',
+    description: 'Of a claim, or of the records of a group, including the disk sync.',
     unit: 's',
     queries: [
       [quantileOf(0.5, 'placeorder_redis_round_trip_seconds_bucket'), 'p50'],
@@ -207,7 +208,7 @@ export const machines: Shown[] = [
   },
   {
     title: 'Event loop delay, p99',
-    description: 'An ingress whose mean is past 250 ms refuses orders.',
+    description: 'An ingress whose mean exceeds 250 ms refuses orders.',
     unit: 's',
     queries: [['max by (job) (nodejs_eventloop_lag_p99_seconds)', '{{job}}']],
   },
@@ -219,7 +220,7 @@ export const machines: Shown[] = [
   },
   {
     title: 'Processes up',
-    description: 'As Prometheus finds them.',
+    description: 'As Prometheus sees them.',
     unit: 'short',
     queries: [['sum by (job) (up{job=~"placeorder-.+"})', '{{job}}']],
   },

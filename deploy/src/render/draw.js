@@ -33,7 +33,8 @@ for (const panel of shown.panels) {
   box.className = panel.type
   const width = (w / 24) * WIDTH - GAP_PX
   const height = h * ROW_PX - GAP_PX
-  box.style.cssText = `left:${(x / 24) * WIDTH}px;top:${y * ROW_PX}px;width:${width}px;height:${height}px`
+  const place = `left:${(x / 24) * WIDTH}px;top:${y * ROW_PX}px`
+  box.style.cssText = `${place};width:${width}px;height:${height}px`
   const title = document.createElement('h2')
   title.textContent = panel.title
   box.append(title)

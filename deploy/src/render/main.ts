@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { pageOf } from './page.ts'
 
-// Draws the dashboard's panels from what a Prometheus knows, for the docs and for where no Grafana is.
+// Renders the dashboard's panels from a Prometheus' data, for the docs and for places without
+// Grafana.
 const { values } = parseArgs({
   options: {
     prometheus: { type: 'string', default: 'http://127.0.0.1:9090' },
@@ -15,10 +16,10 @@ const { values } = parseArgs({
   },
 })
 
-/** The dashboard's 24 columns and its rows, as draw.js lays them out, in px. */
+/** The size of draw.js's layout (px). */
 const SIZE = '1600,2176'
 
-/** Chromium may take so long (ms) to start and to draw. */
+/** How long Chromium may take to start and to render (ms). */
 const CHROMIUM_MS_MAX = 60_000
 
 const to = Math.floor(Date.now() / 1000)
@@ -27,7 +28,7 @@ const dashboard = await readFile(
   join(import.meta.dirname, '../../grafana/dashboards/placeorder.json'),
   'utf8',
 )
-const dir = await mkdtemp(join(tmpdir(), 'placeorder-picture-'))
+const dir = await mkdtemp(join(tmpdir(), 'placeorder-render-'))
 try {
   const page = join(dir, 'page.html')
   await writeFile(page, await pageOf(dashboard, values.prometheus, span))
@@ -45,7 +46,7 @@ try {
     ],
     { timeout: CHROMIUM_MS_MAX },
   )
-  console.log(`drew ${values.out}`)
+  console.log(`rendered ${values.out}`)
 } finally {
   await rm(dir, { recursive: true, force: true })
 }

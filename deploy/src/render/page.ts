@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { type Line, linesOf, type Span, timesOf } from './queried.ts'
+import { type ChartLine, linesOf, type Span, timesOf } from './query.ts'
 
 const { resolve } = createRequire(import.meta.url)
 const uplot = dirname(resolve('uplot/package.json'))
 
-/** Of a dashboard what is drawn; the rest is Grafana's business. */
+/** The parts of a dashboard that are rendered; the others are for Grafana alone. */
 const Dashboard = z.object({
   title: z.string(),
   panels: z.array(
@@ -32,15 +32,15 @@ const Dashboard = z.object({
 })
 type Panel = z.infer<typeof Dashboard>['panels'][number]
 
-/** A panel with what Prometheus says of it: what the script of the page draws. */
+/** A panel with its data from Prometheus, as the page's script draws it. */
 type Drawn = Omit<Panel, 'targets' | 'fieldConfig'> & {
-  lines: Line[]
+  lines: ChartLine[]
   unit: string
   stacked: boolean
   steps: { value: number | null; color: string }[]
 }
 
-/** Makes the page that draws a dashboard's panels as they were in a span of time. */
+/** Makes a page that draws a dashboard's panels for a span of time. */
 export async function pageOf(
   dashboardJson: string,
   prometheus: string,
@@ -59,7 +59,9 @@ export async function pageOf(
     '\\u003c',
   )
   return `<!doctype html><meta charset="utf-8"><title>${title}</title><style>${css}${style}</style>
-<main></main><script>${chart}</script><script>globalThis.shown = ${data}</script><script type="module">${draw}</script>`
+<main></main><script>${chart}</script>
+<script>globalThis.shown = ${data}</script>
+<script type="module">${draw}</script>`
 }
 
 async function drawnOf(

@@ -1,9 +1,12 @@
 import { z } from 'zod'
 
-/** A line: what it is called, and its value at each of the picture's times, in order; null where there is none. */
-export type Line = { name: string; values: (number | null)[] }
+/**
+ * A line of a chart: its name, and its value at each of the chart's times; null where there is
+ * none.
+ */
+export type ChartLine = { name: string; values: (number | null)[] }
 
-/** From when to when (s since 1970), and how many seconds lie between two points. */
+/** Start and end (s since 1970), and the seconds between two points. */
 export type Span = { from: number; to: number; stepS: number }
 
 const Reply = z.object({
@@ -17,23 +20,23 @@ const Reply = z.object({
   }),
 })
 
-/** How long a rate looks back in a picture; Grafana works it out from the width of the panel. */
+/** The window of a rate; Grafana calculates it from the width of the panel. */
 const RATE_INTERVAL = '20s'
 
-/** The times of a picture's points, in s since 1970. */
+/** The times of a chart's points (s since 1970). */
 export const timesOf = ({ from, to, stepS }: Span): number[] =>
   Array.from({ length: Math.floor((to - from) / stepS) + 1 }, (_, at) => from + at * stepS)
 
 /**
- * Asks Prometheus for the lines of one of the dashboard's queries.
+ * Queries Prometheus for the lines of one of the dashboard's expressions.
  *
- * @throws when Prometheus does not answer, or does not understand the expression
+ * @throws if Prometheus does not answer or cannot parse the expression
  */
 export async function linesOf(
   prometheus: string,
   { expr, legendFormat }: { expr: string; legendFormat: string },
   span: Span,
-): Promise<Line[]> {
+): Promise<ChartLine[]> {
   const query = expr.replaceAll('$__rate_interval', RATE_INTERVAL)
   const url = `${prometheus}/api/v1/query_range?${new URLSearchParams({
     query,
@@ -54,6 +57,6 @@ export async function linesOf(
   })
 }
 
-/** JSON has no NaN: a share of nothing is no value. */
+/** JSON has no NaN: a ratio over zero has no value. */
 const finite = (value: number | undefined): number | null =>
   value === undefined || !Number.isFinite(value) ? null : value
