@@ -1,2 +1,2 @@
-/** The state that a case needs first did not come about; the message says what happened instead. */
+/** A step before the one under test failed; the message says how. */
 export class UnmetPrecondition extends Error {}

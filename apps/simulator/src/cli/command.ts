@@ -50,7 +50,7 @@ export async function untilInterrupted<T>(
   }
 }
 
-/** The exit code after a run that ended without a result; what nobody planned is thrown again. */
+/** The exit code of a run that ended without a result; rethrows any other error. */
 export function noResult(error: unknown, terminal: Terminal): number {
   if (!(error instanceof NoAnswerError) && !(error instanceof StoppedError)) throw error
   terminal.note(terminal.paint('red', error.message))

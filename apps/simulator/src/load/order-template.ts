@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { UsageError } from '../cli/command.ts'
 import type { LoadKind, PlannedRequest } from './mix.ts'
 
-/** What the bodies of a run are generated from, at any time again, so that none has to be kept. */
+/** Generates the bodies of a run; they are generated again when needed, so none is stored. */
 export type OrderTemplate = {
   fields: Record<string, unknown>
   /** The prefix of every paymentId and customerId, so that runs do not share orders or limits. */

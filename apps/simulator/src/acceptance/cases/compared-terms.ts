@@ -101,7 +101,7 @@ export const changes: AcceptanceCase[] = [
   },
 ]
 
-/** What may differ in a repeat: everything else. */
+/** Some of the fields that may differ in a repeat. */
 const ignored: readonly (readonly [string, string, Change])[] = [
   ['merchant', 'the merchant', set('merchant.referenceMerchantId', 'M-ANOTHER')],
   ['merchant-name', 'the name of the merchant', set('merchant.merchantName', 'Another')],

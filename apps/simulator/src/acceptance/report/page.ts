@@ -84,7 +84,7 @@ function caseHtml({ case: one, verdict, got, tookMs, recorded }: CaseOutcome): s
   const facts: [string, string][] = [
     ['What breaks', one.breaks],
     ['Source', describeSource(one)],
-    ['Expectation', one.expected.text],
+    ['Expected', one.expected.text],
     ['Got', got],
     ...(tookMs > 0 ? [['Took', `${Math.round(tookMs)} ms`] satisfies [string, string]] : []),
   ]
