@@ -27,4 +27,5 @@ export {
   otherAcquirerId,
   type System,
 } from './system.ts'
+export { type TestPostgres, testPostgres } from './test-postgres.ts'
 export { testRedis } from './test-redis.ts'

@@ -21,17 +21,27 @@ const mayImport: Record<string, string[]> = {
   'packages/config': [],
   'packages/telemetry': [],
   'packages/store': ['protocol', 'decision', 'telemetry'],
+  'packages/archive': ['protocol', 'decision', 'telemetry'],
   'packages/local-services': [],
-  'packages/testkit': ['protocol', 'decision', 'store', 'config', 'telemetry', 'local-services'],
+  'packages/testkit': [
+    'protocol',
+    'decision',
+    'store',
+    'archive',
+    'config',
+    'telemetry',
+    'local-services',
+  ],
   'apps/simulator': ['protocol'],
   'apps/standalone': ['protocol', 'decision', 'store', 'config', 'telemetry', 'local-services'],
 }
-const everything = ['protocol', 'decision', 'store', 'config', 'telemetry']
+const everything = ['protocol', 'decision', 'store', 'archive', 'config', 'telemetry']
 
 /** The folders of the store: each may import from those after it, and from the files above them. */
 const storeFolders = ['intake', 'decide', 'queue', 'outbox', 'orders', 'redis']
 const folderOf = (path: string) => /^packages\/store\/src\/([a-z-]+)\//.exec(path)?.[1]
 const speaksToRedis = ['packages/store', 'packages/testkit', 'apps/bench', 'apps/chaos']
+const speaksToPostgres = ['packages/archive', 'packages/testkit', 'apps/bench', 'apps/chaos']
 const forTests = ({ path }: File) =>
   /\.test\.ts$|\/test\//.test(path) || /^(packages\/testkit|apps\/(bench|chaos))\//.test(path)
 const roomOf = ({ path }: File) => path.split('/').slice(0, 2).join('/')
@@ -60,6 +70,10 @@ const rules: Record<string, (file: File) => string | undefined> = {
     speaksToRedis.includes(roomOf(file))
       ? undefined
       : /from '(ioredis|bullmq)/.exec(file.text)?.[1],
+  'only the archive speaks to PostgreSQL': (file) =>
+    speaksToPostgres.includes(roomOf(file))
+      ? undefined
+      : /from '(pg|kysely)['/]/.exec(file.text)?.[1],
   'the environment is read in main.ts': (file) =>
     forTests(file) || /(^|\/)(main|vitest\.config)\.ts$/.test(file.path)
       ? undefined
@@ -119,6 +133,8 @@ describe('each rule finds what breaks it', () => {
       "import { x } from '../queue/queues.ts'",
     ],
     ['only the store speaks to Redis', 'apps/worker/src/a.ts', "import { Queue } from 'bullmq'"],
+    ['only the archive speaks to PostgreSQL', 'apps/worker/src/a.ts', "import { Pool } from 'pg'"],
+    ['only the archive speaks to PostgreSQL', 'packages/store/src/a.ts', "from 'kysely/migration'"],
     ['the environment is read in main.ts', 'apps/worker/src/a.ts', 'const a = process.env.PORT'],
     ['no module-level state', 'apps/worker/src/a.ts', 'let count = 0'],
     ['names say what is inside', 'apps/worker/src/utils.ts', ''],

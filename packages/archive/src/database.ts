@@ -1,0 +1,107 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import { Pool, type PoolClient } from 'pg'
+
+/** How the tables look to kysely. Numbers of 64 bits and numerics come as text. */
+export type Tables = {
+  orders: {
+    acquirer_id: string
+    payment_id: string
+    payment_request_id: string
+    terms: string
+    outcome: string
+    psp_id: string
+    client_id: string
+    merchant_id: string
+    claimed_at: Date
+    concluded_at: Date
+    archived_at: Date
+    shard: number
+    version: string
+  }
+  order_requests: {
+    acquirer_id: string
+    payment_id: string
+    claimed_at: Date
+    merchant_id: string
+    store_id: string | null
+    amount: string
+    currency: string
+    code_digest: string
+    customer_digest: string | null
+    request: string
+  }
+}
+
+/** How long a statement, a wait for a lock and a pause within a transaction may take (ms). */
+const STATEMENT_MS_MAX = 10_000
+
+/** The same as seen from here: a database that is gone without a word cancels nothing. */
+const SILENCE_MS_MAX = STATEMENT_MS_MAX + 2_000
+const CONNECT_MS_MAX = 5_000
+
+export type DatabaseOptions = {
+  url: string
+  /** How many connections are open at most. */
+  connectionsMax?: number
+  /** Called with what befell a connection that nobody was using. */
+  onFault?: (error: unknown, what: string) => void
+  /** For migrations, which may take long. */
+  unbounded?: boolean
+}
+
+/** Opens connections to a PostgreSQL as they are needed. */
+export function openPool({
+  url,
+  connectionsMax = 4,
+  onFault = () => {},
+  unbounded = false,
+}: DatabaseOptions): Pool {
+  const bounds = {
+    statement_timeout: STATEMENT_MS_MAX,
+    lock_timeout: STATEMENT_MS_MAX,
+    idle_in_transaction_session_timeout: STATEMENT_MS_MAX,
+    query_timeout: SILENCE_MS_MAX,
+  }
+  const pool = new Pool({
+    connectionString: url,
+    max: connectionsMax,
+    application_name: 'placeorder',
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    keepAlive: true,
+    ...(unbounded ? {} : bounds),
+  })
+  pool.on('error', (error) =>
+    onFault(error, 'a connection to PostgreSQL failed and is opened again'),
+  )
+  return pool
+}
+
+/** The same pool for searches and migrations, which are composed. */
+export const kyselyOn = (pool: Pool): Kysely<Tables> =>
+  new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+
+/** Runs `body` in a transaction; what it throws takes all back. */
+export async function transaction<T>(
+  pool: Pool,
+  body: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect()
+  let failure: Error | undefined
+  try {
+    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
+    const result = await body(client)
+    await client.query('COMMIT')
+    return result
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error))
+    await client.query('ROLLBACK').then(
+      () => {
+        failure = undefined
+      },
+      () => {}, // The connection is of no more use: it is closed below.
+    )
+    throw error
+  } finally {
+    client.release(failure)
+  }
+}

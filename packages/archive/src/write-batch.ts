@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict'
+import type { Pool, PoolClient, QueryResult } from 'pg'
+import {
+  ArchiveBehind,
+  isDataError,
+  isSerializationFailure,
+  RedisWentBack,
+} from './archive-fault.ts'
+import type { OrderToArchive } from './archived-order.ts'
+import { transaction } from './database.ts'
+
+/** A shard of one installation: several may share a database. */
+export type ShardOfArchive = { archiveId: string; shard: number }
+
+/** An entry of the outbox: its id, and a digest of what is in it. */
+export type EntryMark = { id: string; digest: string }
+
+/** What Redis says when the shard's row is locked. */
+export type RedisSide = {
+  /** The highest version that the archive has confirmed. */
+  committed: number
+  /** The entry that is there at the id that was asked for; undefined if none is. */
+  entry: EntryMark | undefined
+}
+
+export type Batch = {
+  /** Of one shard, each once. */
+  orders: OrderToArchive[]
+  /** The last entry of the outbox that they are of. */
+  last: EntryMark
+  /** Asks Redis what the archive is compared with; `at`: the id of the entry that the archive names. */
+  redisSide: (at: string | undefined) => Promise<RedisSide>
+}
+
+export type Written = {
+  version: number
+  /** How many orders the archive did not have before. */
+  inserted: number
+  /** Orders that the archive has otherwise. */
+  contradictions: OrderToArchive[]
+  /** Orders that it cannot keep, and why. */
+  unkeepable: { order: OrderToArchive; reason: string }[]
+}
+
+/** A transaction that met another one is tried again so often. */
+const ATTEMPTS_MAX = 5
+
+/**
+ * Copies a batch in one transaction, or none of it. The shard's row is locked and compared with Redis first: an archive that is
+ * behind is not written to, since an old backup would catch up by it and be believed; nor is anything copied from a Redis
+ * that went back, whose revived orders may end otherwise. What the archive has already is compared with what was
+ * to be written. A row that PostgreSQL cannot keep is found by halving the batch.
+ *
+ * @throws ArchiveBehind, RedisWentBack; whatever else is retried as a whole
+ */
+export async function writeBatch(
+  pool: Pool,
+  shard: ShardOfArchive,
+  batch: Batch,
+): Promise<Written> {
+  try {
+    return await again(() => transaction(pool, (client) => write(client, shard, batch)))
+  } catch (error) {
+    if (!isDataError(error)) throw error
+    const { orders } = batch
+    const [order] = orders
+    if (order !== undefined && orders.length === 1)
+      return setAside(pool, shard, batch, order, error)
+    const middle = Math.ceil(orders.length / 2)
+    const first = await writeBatch(pool, shard, { ...batch, orders: orders.slice(0, middle) })
+    const second = await writeBatch(pool, shard, { ...batch, orders: orders.slice(middle) })
+    return {
+      version: second.version,
+      inserted: first.inserted + second.inserted,
+      contradictions: [...first.contradictions, ...second.contradictions],
+      unkeepable: [...first.unkeepable, ...second.unkeepable],
+    }
+  }
+}
+
+async function setAside(
+  pool: Pool,
+  shard: ShardOfArchive,
+  batch: Batch,
+  order: OrderToArchive,
+  error: unknown,
+): Promise<Written> {
+  const written = await writeBatch(pool, shard, { ...batch, orders: [] })
+  const reason = error instanceof Error ? error.message : String(error)
+  return { ...written, unkeepable: [{ order, reason }] }
+}
+
+async function again<T>(body: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await body()
+    } catch (error) {
+      if (attempt >= ATTEMPTS_MAX || !isSerializationFailure(error)) throw error
+    }
+  }
+}
+
+async function write(client: PoolClient, shard: ShardOfArchive, batch: Batch): Promise<Written> {
+  const locked = await lockShard(client, shard)
+  const { committed, entry } = await batch.redisSide(locked.archivedTo)
+  compare(shard, locked, { committed, entry })
+  const version = locked.version + 1
+  const { orders } = batch
+  const inserted = await insertOrders(client, orders, shard.shard, version)
+  const contradictions =
+    inserted.size === orders.length
+      ? []
+      : await contradicted(
+          client,
+          orders.filter((order) => !inserted.has(keyOf(order))),
+        )
+  await insertRequests(
+    client,
+    orders.filter((order) => inserted.has(keyOf(order))),
+  )
+  await raise(
+    client,
+    shard,
+    version,
+    isAfter(batch.last.id, locked.archivedTo) ? batch.last : undefined,
+  )
+  return { version, inserted: inserted.size, contradictions, unkeepable: [] }
+}
+
+type LockedShard = {
+  version: number
+  archivedTo: string | undefined
+  archivedEntry: string | undefined
+}
+
+async function lockShard(
+  client: PoolClient,
+  { archiveId, shard }: ShardOfArchive,
+): Promise<LockedShard> {
+  const { rows } = await client.query({
+    name: 'lock-shard',
+    text: `SELECT version, archived_to, archived_entry FROM archive_shards
+           WHERE archive_id = $1 AND shard = $2 FOR UPDATE`,
+    values: [archiveId, shard],
+  })
+  const [row] = rows
+  if (row === undefined)
+    throw new ArchiveBehind(`the database knows nothing of shard ${shard} of archive ${archiveId}`)
+  return {
+    version: Number(row.version),
+    archivedTo: row.archived_to ?? undefined,
+    archivedEntry: row.archived_entry ?? undefined,
+  }
+}
+
+function compare(
+  { shard }: ShardOfArchive,
+  locked: LockedShard,
+  { committed, entry }: RedisSide,
+): void {
+  if (locked.version < committed)
+    throw new ArchiveBehind(
+      `the database is at version ${locked.version} of shard ${shard}, and has confirmed ${committed}`,
+    )
+  if (locked.archivedTo === undefined) return
+  const what = `entry ${locked.archivedTo} of the outbox of shard ${shard}`
+  if (entry === undefined) throw new RedisWentBack(`${what} is archived, and not in Redis`)
+  if (entry.digest !== locked.archivedEntry)
+    throw new RedisWentBack(`${what} is archived, and another one in Redis`)
+}
+
+/** Whether an id of the outbox comes after another. */
+export function isAfter(id: string, other: string | undefined): boolean {
+  if (other === undefined) return true
+  const [[ms = 0n, n = 0n], [otherMs = 0n, otherN = 0n]] = [id, other].map((one) =>
+    one.split('-').map(BigInt),
+  ) as [bigint[], bigint[]]
+  return ms === otherMs ? n > otherN : ms > otherMs
+}
+
+const keyOf = ({ acquirerId, paymentId }: { acquirerId: string; paymentId: string }): string =>
+  JSON.stringify([acquirerId, paymentId])
+
+const time = (ms: number): string => new Date(ms).toISOString()
+
+/** The columns of `orders` that are compared, and their types. */
+const compared = {
+  acquirer_id: 'text',
+  payment_id: 'text',
+  payment_request_id: 'text',
+  terms: 'text',
+  outcome: 'text',
+  psp_id: 'text',
+  client_id: 'text',
+  merchant_id: 'text',
+  claimed_at: 'timestamptz',
+  concluded_at: 'timestamptz',
+} as const
+const columns = Object.keys(compared).join(', ')
+const given = `unnest(${Object.values(compared)
+  .map((type, i) => `$${i + 1}::${type}[]`)
+  .join(', ')}) AS given(${columns})`
+
+const listsOf = (orders: OrderToArchive[]): string[][] => [
+  orders.map(({ acquirerId }) => acquirerId),
+  orders.map(({ paymentId }) => paymentId),
+  orders.map(({ paymentRequestId }) => paymentRequestId),
+  orders.map(({ terms }) => terms),
+  orders.map(({ outcome }) => outcome),
+  orders.map(({ pspId }) => pspId),
+  orders.map(({ clientId }) => clientId),
+  orders.map(({ merchantId }) => merchantId),
+  orders.map(({ claimedAt }) => time(claimedAt)),
+  orders.map(({ concludedAt }) => time(concludedAt)),
+]
+
+/** Resolves with the keys of the orders that were not there. */
+async function insertOrders(
+  client: PoolClient,
+  orders: OrderToArchive[],
+  shard: number,
+  version: number,
+): Promise<Set<string>> {
+  if (orders.length === 0) return new Set()
+  const { rows } = await client.query({
+    name: 'insert-orders',
+    text: `INSERT INTO orders (${columns}, shard, version)
+           SELECT ${columns}, $11::integer, $12::bigint FROM ${given}
+           ON CONFLICT (acquirer_id, payment_id) DO NOTHING RETURNING acquirer_id, payment_id`,
+    values: [...listsOf(orders), shard, version],
+  })
+  return new Set(
+    rows.map((row) => keyOf({ acquirerId: row.acquirer_id, paymentId: row.payment_id })),
+  )
+}
+
+/** Resolves with those of orders that are there which are not equal to what is there. */
+async function contradicted(
+  client: PoolClient,
+  orders: OrderToArchive[],
+): Promise<OrderToArchive[]> {
+  const row = (name: string) =>
+    `(${Object.keys(compared)
+      .map((column) => `${name}.${column}`)
+      .join(', ')})`
+  const { rows }: QueryResult = await client.query({
+    name: 'compare-orders',
+    text: `SELECT given.acquirer_id, given.payment_id, ${row('kept')} IS NOT DISTINCT FROM ${row('given')} AS equal
+           FROM ${given} JOIN orders AS kept
+           ON kept.acquirer_id = given.acquirer_id AND kept.payment_id = given.payment_id`,
+    values: listsOf(orders),
+  })
+  assert(rows.length === orders.length, 'an order that was not inserted is there')
+  const equal = new Set(
+    rows.flatMap((row) =>
+      row.equal ? [keyOf({ acquirerId: row.acquirer_id, paymentId: row.payment_id })] : [],
+    ),
+  )
+  return orders.filter((order) => !equal.has(keyOf(order)))
+}
+
+async function insertRequests(client: PoolClient, orders: OrderToArchive[]): Promise<void> {
+  if (orders.length === 0) return
+  await client.query({
+    name: 'insert-requests',
+    text: `INSERT INTO order_requests (acquirer_id, payment_id, claimed_at, merchant_id, store_id,
+             amount, currency, code_digest, customer_digest, request)
+           SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[],
+             $6::numeric[], $7::text[], $8::text[], $9::text[], $10::text[])
+           ON CONFLICT (acquirer_id, payment_id, claimed_at) DO NOTHING`,
+    values: [
+      orders.map(({ acquirerId }) => acquirerId),
+      orders.map(({ paymentId }) => paymentId),
+      orders.map(({ claimedAt }) => time(claimedAt)),
+      orders.map(({ merchantId }) => merchantId),
+      orders.map(({ storeId }) => storeId ?? null),
+      orders.map(({ amount }) => amount),
+      orders.map(({ currency }) => currency),
+      orders.map(({ codeDigest }) => codeDigest),
+      orders.map(({ customerDigest }) => customerDigest ?? null),
+      orders.map(({ request }) => request),
+    ],
+  })
+}
+
+async function raise(
+  client: PoolClient,
+  { archiveId, shard }: ShardOfArchive,
+  version: number,
+  last: EntryMark | undefined,
+): Promise<void> {
+  await client.query({
+    name: 'raise-version',
+    text: `UPDATE archive_shards SET version = $3, archived_to = COALESCE($4, archived_to),
+             archived_entry = COALESCE($5, archived_entry)
+           WHERE archive_id = $1 AND shard = $2`,
+    values: [archiveId, shard, version, last?.id ?? null, last?.digest ?? null],
+  })
+}
