@@ -32,7 +32,7 @@ describe('correction for coordinated omission', () => {
     expect([...corrected([8000, 1], Number.POSITIVE_INFINITY)]).toEqual([1, 8000])
   })
 
-  test('no percentile becomes lower', () => {
+  test('the maximum stays, and no latency above the interval is dropped', () => {
     const latencies = fc.array(fc.double({ min: 0.01, max: 10_000, noNaN: true }), {
       minLength: 1,
       maxLength: 50,
