@@ -3,8 +3,8 @@ import type { ProcessDeps } from './process-deps.ts'
 import { abandonedOrder, ageAt, type Undecidable } from './verdict.ts'
 
 /**
- * Gives an order up if it had all its time, whatever it is that fails: its record, or what it counts in, may be damaged. So nothing
- * is read of it but when it was claimed.
+ * Abandons an order that was not decided within DECIDE_WITHIN_MS, whatever it is that fails: its
+ * record or its counters may be damaged, so nothing of it is read but when it was claimed.
  */
 export async function abandonIfOverdue(
   group: OrderGroup,
@@ -23,7 +23,10 @@ export async function abandonIfOverdue(
   return true
 }
 
-/** Once it is its outcome: an order that is given up may have been placed by whoever had it before. */
+/**
+ * Called once PROCESS_FAIL is the outcome: an order that is abandoned may have been placed by the
+ * worker that had it before.
+ */
 export async function reportAbandoned(
   orderId: OrderId,
   reason: unknown,

@@ -7,15 +7,17 @@ import type { Admin } from '@placeorder/telemetry'
 
 export type BoardOptions = {
   queues: Pick<Queues, 'all'>
-  /** What its readers show: as a Bearer token, or as the password of any user. */
+  /** The secret of its readers: a Bearer token, or the password of any user. */
   token: string
-  /** Whether jobs may be changed. Orders are safe from it: a job that is removed is made again by requeue. */
+  /**
+   * Whether jobs may be changed. This cannot harm an order: requeue replaces a job that is removed.
+   */
   writes: boolean
 }
 
 const PREFIX = '/board'
 
-/** Adds Bull Board, a view of the queues of all shards, to an admin server; before it listens. */
+/** Adds Bull Board, a view of the queues of all shards, to an admin server, before it listens. */
 export function addBoard(
   { app }: Pick<Admin, 'app'>,
   { queues, token, writes }: BoardOptions,
@@ -31,23 +33,23 @@ export function addBoard(
   pages.setBasePath(PREFIX)
   app.register(async (board) => {
     board.addHook('onRequest', async ({ method, headers }, reply) => {
-      if (!shows(headers.authorization, token))
+      if (!hasToken(headers.authorization, token))
         return reply
           .code(401)
           .header('www-authenticate', 'Basic realm="placeorder", charset="UTF-8"')
           .send()
       if (method === 'GET' || method === 'HEAD') return
-      // A browser that knows the token would send it with another site's form, too.
+      // A browser that knows the token would also send it with another site's form.
       const own = headers['sec-fetch-site'] ?? 'same-origin'
       if (!writes || own !== 'same-origin')
-        return reply.code(403).send({ error: 'this board only shows' })
+        return reply.code(403).send({ error: 'this board is read-only' })
     })
     await board.register(pages.registerPlugin(), { prefix: PREFIX })
   })
 }
 
-/** Whether an Authorization header shows the token. Takes as long for a wrong one as for the right one. */
-function shows(authorization: string | undefined, token: string): boolean {
+/** Whether an Authorization header has the token, in constant time. */
+function hasToken(authorization: string | undefined, token: string): boolean {
   const [scheme = '', value = ''] = (authorization ?? '').split(' ')
   const basic = () =>
     Buffer.from(value, 'base64')

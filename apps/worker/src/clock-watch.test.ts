@@ -9,19 +9,19 @@ const DIFFER: ClockFact =
 
 const DAY_MS = 86_400_000
 
-/** By how much the clocks were put before a look (ms), and how long Redis took to answer it. */
-type Look = { redis?: number; own?: number; takesMs?: number }
+/** By how much the clocks were set before a reading (ms), and how long Redis took to answer it. */
+type Step = { redis?: number; own?: number; takesMs?: number }
 
-/** What is said of looks, 5 s one after the other. */
-async function saidOf(looks: Look[]): Promise<[ClockFact, number][]> {
-  const said: [ClockFact, number][] = []
+/** What is reported for readings that are 5 s apart. */
+async function reportsOf(readings: Step[]): Promise<[ClockFact, number][]> {
+  const reports: [ClockFact, number][] = []
   let [ticks, redisAhead, ownAhead] = [1_000, 0, 0]
   const wall = () => DAY_MS + ticks + ownAhead
-  const watch = new ClockWatch((fact, byMs) => void said.push([fact, byMs]), {
+  const watch = new ClockWatch((fact, byMs) => void reports.push([fact, byMs]), {
     wall,
     ticks: () => ticks,
   })
-  for (const { redis = 0, own = 0, takesMs = 1 } of [{}, ...looks]) {
+  for (const { redis = 0, own = 0, takesMs = 1 } of [{}, ...readings]) {
     ticks += 5_000
     redisAhead += redis
     ownAhead += own
@@ -31,15 +31,15 @@ async function saidOf(looks: Look[]): Promise<[ClockFact, number][]> {
       return { now, steady: now }
     })
   }
-  return said
+  return reports
 }
 
-test.each<[string, Look[], [ClockFact, number][]]>([
-  ['nothing, while all clocks go', [{}, {}, {}], []],
+test.each<[string, Step[], [ClockFact, number][]]>([
+  ['nothing, while all clocks run', [{}, {}, {}], []],
   ['nothing, when Redis answers late', [{ takesMs: 9_000 }, {}, { takesMs: 60_000 }, {}], []],
-  ['nothing, of a second less 1 ms', [{ redis: 998 }, { redis: -998 }], []],
+  ['nothing, for a step below a second', [{ redis: 998 }, { redis: -998 }], []],
   [
-    'that Redis’s was put ahead, and back',
+    'that Redis’s was set ahead, and back',
     [{ redis: 3 * DAY_MS }, { redis: -3 * DAY_MS }],
     [
       [REDIS, 3 * DAY_MS - 1],
@@ -48,7 +48,7 @@ test.each<[string, Look[], [ClockFact, number][]]>([
     ],
   ],
   [
-    'that the worker’s own was put ahead, once',
+    'that the worker’s own was set ahead, once',
     [{ own: DAY_MS }, {}, {}],
     [
       [OWN, DAY_MS],
@@ -56,13 +56,13 @@ test.each<[string, Look[], [ClockFact, number][]]>([
     ],
   ],
   [
-    'that the worker’s own was put back',
+    'that the worker’s own was set back',
     [{ own: -DAY_MS }],
     [
       [OWN, -DAY_MS],
       [DIFFER, 1 - DAY_MS],
     ],
   ],
-])('of clocks a worker says %s', async (_, looks, said) => {
-  expect(await saidOf(looks)).toEqual(said)
+])('a worker reports of clocks: %s', async (_, readings, reports) => {
+  expect(await reportsOf(readings)).toEqual(reports)
 })

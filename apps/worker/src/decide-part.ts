@@ -33,7 +33,8 @@ export async function decidePart(
   deps.observer.redisAnswered(performance.now() - startedAt)
   const ageSince = (claimedAt: number) =>
     ageAt(openAsOf.now + performance.now() - startedAt, claimedAt)
-  // Redis's clock may have been behind when an order was claimed. Its ingress's is asked only where age may soon matter.
+  // Redis's clock may have been behind when an order was claimed. The time of its ingress is read
+  // only where its age may soon matter.
   const old = open.filter(({ record }) => ageSince(record.claimedAt) >= deps.decideWithinMs / 2)
   const sentAt = await deps.store.orders.sentAt(
     group.shard,
@@ -41,7 +42,7 @@ export async function decidePart(
   )
   const ageMs = ({ orderId, claimedAt }: OpenOrder) =>
     ageSince(Math.max(claimedAt, sentAt.get(orderId) ?? 0))
-  // Only the acquirer's checks take time; without any, a timer for each group would be waste.
+  // Only the acquirer's checks take long; without any, a timer for each group would be a waste.
   const signal =
     rulebook.checks.length === 0
       ? group.signal
@@ -76,7 +77,10 @@ export async function decidePart(
   return undecided
 }
 
-/** The decision is fixed first, with what it takes; then it becomes the outcome. Both keep what was first. */
+/**
+ * First the decision is fixed, with its limit uses; then it becomes the outcome. For both, the
+ * first one stands.
+ */
 async function conclude(
   group: OrderGroup,
   verdicts: DecidedOrder[],
@@ -100,7 +104,7 @@ async function conclude(
       continue
     }
     observer.concluded(orderId, outcome, group)
-    // A check of the acquirer's may say PROCESS_FAIL, too: that is no giving up.
+    // A check of the acquirer's may answer PROCESS_FAIL, too: such an order is not abandoned.
     if ('reason' in verdict && outcome === 'PROCESS_FAIL')
       await reportAbandoned(orderId, verdict.reason, deps)
   }

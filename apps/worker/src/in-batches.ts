@@ -1,6 +1,7 @@
 /**
- * Gives results in batches as they come: all that are there by the time the batch before was dealt with. What comes
- * late holds nothing up, and what comes together is dealt with together.
+ * Yields results in batches as they arrive: all that are there when the previous batch has been
+ * processed. A late result delays no other, and results that arrive together are processed
+ * together.
  */
 export async function* inBatches<T>(promises: Promise<T>[]): AsyncGenerator<T[], void> {
   let ready: T[] = []

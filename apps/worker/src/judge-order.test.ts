@@ -23,13 +23,17 @@ const good: Facts = {
   code: { codeValue: order.codeValue, type: 'ENTRY_CODE', merchantId, status: 'OPEN' },
 }
 
-type Asked = { after?: StepName; answers: Outcome }
+type CheckAnswer = { after?: StepName; answers: Outcome }
 
-test.each<[string, Asked[], Outcome, Facts?]>([
-  ['the first of two that pass', [{ answers: 'SUCCESS a' }, { answers: 'SUCCESS b' }], 'SUCCESS a'],
-  ['the only one', [{ answers: 'SUCCESS' }, { answers: 'SUCCESS b' }], 'SUCCESS b'],
+test.each<[string, CheckAnswer[], Outcome, Facts?]>([
   [
-    'that of the check that is asked first',
+    'that of the first of two checks that pass',
+    [{ answers: 'SUCCESS a' }, { answers: 'SUCCESS b' }],
+    'SUCCESS a',
+  ],
+  ['the only one there is', [{ answers: 'SUCCESS' }, { answers: 'SUCCESS b' }], 'SUCCESS b'],
+  [
+    'that of the check that is given first',
     [{ answers: 'SUCCESS a', after: 'risk' }, { answers: 'SUCCESS b' }],
     'SUCCESS b',
   ],
@@ -49,8 +53,8 @@ test.each<[string, Asked[], Outcome, Facts?]>([
     'INVALID_CODE',
     { ...good, code: undefined },
   ],
-])('what is passed through is %s', async (_, asked, outcome, facts = good) => {
-  const checks = asked.map(({ after = 'merchant', answers }, i) => ({
+])('the passThroughInfo answered is %s', async (_, given, outcome, facts = good) => {
+  const checks = given.map(({ after = 'merchant', answers }, i) => ({
     name: `own-${i}`,
     after,
     run: async () => answers,

@@ -1,22 +1,26 @@
 import { type Facts, type JudgingPolicy, judge, ladder, type StepName } from '@placeorder/decision'
 import { type Outcome, outcomeOf, partsOf } from '@placeorder/store'
 
-/** A check of the acquirer's own. It rejects when it cannot tell: the order is then undecided, never approved. */
+/**
+ * A check of the acquirer's own. It rejects when it cannot decide: the order is then undecided,
+ * never approved.
+ */
 export type Check = {
   name: string
   after: StepName
   run: (facts: Facts, signal: AbortSignal) => Promise<Outcome>
-  /** Whether it has this circuit, and does not call what it asks as long as that is open. */
+  /** Whether this circuit is one of its own and open, so that it does not call its service. */
   isOpen?: (circuit: string) => boolean
 }
 
-/** What orders are judged by: the policy, and the acquirer's own checks between its stages. */
+/** What orders are judged by: the policy, and the acquirer's own checks between its steps. */
 export type Rulebook = { policy: JudgingPolicy; checks: readonly Check[] }
 
 /**
- * Judges one order, stage by stage; after each stage the acquirer's checks that stand there. The first code that is
- * not SUCCESS is the answer. What the first of the checks passes through goes with SUCCESS; a check that refuses passes its own
- * through. Rejects when a rule or a check cannot tell, or `signal` aborts.
+ * Judges one order, step by step; after each step run the acquirer's checks that belong there. The
+ * first code that is not SUCCESS is the answer. SUCCESS carries the passThroughInfo of the first
+ * check that gave one; a check that refuses gives its own. Rejects when a rule or a check cannot
+ * decide, or `signal` aborts.
  */
 export async function judgeOrder(
   facts: Facts,

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { LimitUseMetric } from './limit-use-metric.ts'
 
 const today = '20260301'
-const taking = (changes: Partial<LimitUse> = {}): LimitUse => ({
+const useOf = (changes: Partial<LimitUse> = {}): LimitUse => ({
   subject: 'merchant',
   id: 'M1',
   currency: 'CNY',
@@ -15,7 +15,7 @@ const taking = (changes: Partial<LimitUse> = {}): LimitUse => ({
   ...changes,
 })
 
-/** How far limits are used after these limitUses, with what each subject has used. */
+/** Reads the gauge after limit uses were noted; `used` is what each subject has used. */
 function limitsUsed(used: Record<string, { amount: bigint; count: bigint }>) {
   const { limitUsed } = openMetrics('worker')
   const asked: string[][] = []
@@ -39,15 +39,15 @@ test('the most used limit of each kind counts, by its amount or its count', asyn
     M2: { amount: 900n, count: 2n },
     C1: { amount: 10n, count: 7n },
   })
-  for (const id of ['M1', 'M2']) use.note(taking({ id }))
-  use.note(taking({ subject: 'customer', id: 'C1' }))
+  for (const id of ['M1', 'M2']) use.note(useOf({ id }))
+  use.note(useOf({ subject: 'customer', id: 'C1' }))
   await use.look(today)
   expect(await ratios()).toEqual({ merchantDay: 0.9, customerDay: 0.7 })
 })
 
-test('it stays until the day is over, and is asked for once however often it was taken from', async () => {
+test('it stays until the day is over, and is read once per round', async () => {
   const { use, ratios, asked } = limitsUsed({ M1: { amount: 500n, count: 1n } })
-  for (let i = 0; i < 50; i += 1) use.note(taking())
+  for (let i = 0; i < 50; i += 1) use.note(useOf())
   await use.look(today)
   await use.look(today)
   expect(await ratios()).toMatchObject({ merchantDay: 0.5 })
@@ -56,17 +56,17 @@ test('it stays until the day is over, and is asked for once however often it was
   expect(await ratios()).toMatchObject({ merchantDay: 0 })
 })
 
-test('amounts past the numbers a computer is exact in are still a share', async () => {
+test('amounts past the safe integers are still a share', async () => {
   const amountMax = 10n ** 18n
   const { use, ratios } = limitsUsed({ M1: { amount: amountMax - 1n, count: 1n } })
-  use.note(taking({ amountMax, countMax: undefined }))
+  use.note(useOf({ amountMax, countMax: undefined }))
   await use.look(today)
   expect(await ratios()).toMatchObject({ merchantDay: 0.9999 })
 })
 
-test('of more than it can look at it looks at a bounded part, the newest', async () => {
+test('of too many limits, the newest are read', async () => {
   const { use, asked } = limitsUsed({})
-  for (let i = 0; i < 5_000; i += 1) use.note(taking({ id: `M${i}` }))
+  for (let i = 0; i < 5_000; i += 1) use.note(useOf({ id: `M${i}` }))
   await use.look(today)
   expect(asked[0]).toHaveLength(1_000)
   expect(asked[0]).toContain('M4999')

@@ -2,18 +2,18 @@ import type { LimitUse } from '@placeorder/decision'
 import type { LimitUsage } from '@placeorder/store'
 import type { Metrics } from '@placeorder/telemetry'
 
-/** What a limit's name is in policy.json. */
+/** The name of each kind of limit in policy.json. */
 const kindOf = { merchant: 'merchantDay', customer: 'customerDay' } as const
 
 /**
- * Counters looked at in one round: of busier rounds a part, and one that fills up is taken from often enough to be
- * in it. One HMGET of so many fields takes Redis about a millisecond.
+ * Counters read in one round. Of busier rounds only a part is read, but a limit that fills up is
+ * used often enough to be in it. One HMGET of so many fields takes Redis about a millisecond.
  */
 const COUNTERS_MAX = 1_000
 
 /**
- * How far the most used limit of each kind is used today. Deciding only notes what was taken from; how much of it is
- * left is looked up now and then, since what a day has used only grows.
+ * The used share of the most used limit of each kind today. Deciding only notes which limits were
+ * used; their counters are read now and then, since what a day has used only grows.
  */
 export class LimitUseMetric {
   readonly #usage: Pick<LimitUsage, 'usedOf'>
@@ -28,34 +28,37 @@ export class LimitUseMetric {
     this.#gauge = gauge
   }
 
-  /** Notes what an order has taken from. Costs nothing but an assignment. */
-  note(taking: LimitUse): void {
-    this.#noted[this.#next % COUNTERS_MAX] = taking
+  /** Notes that an order has used a limit. Costs no more than an assignment. */
+  note(use: LimitUse): void {
+    this.#noted[this.#next % COUNTERS_MAX] = use
     this.#next += 1
   }
 
-  /** Looks up what was noted since the last time, and says so. `day` is today, yyyymmdd in the limits' time zone. */
+  /**
+   * Reads the counters of the limits noted since the last time, and sets the gauge. `day` is today,
+   * yyyymmdd in the limits' time zone.
+   */
   async look(day: string): Promise<void> {
     const byCounter = new Map(
-      this.#noted.map((taking) => [`${taking.subject} ${taking.currency} ${taking.id}`, taking]),
+      this.#noted.map((use) => [`${use.subject} ${use.currency} ${use.id}`, use]),
     )
     this.#noted = []
     this.#next = 0
     if (day !== this.#day) this.#ratios = { merchantDay: 0, customerDay: 0 }
     this.#day = day
-    const limitUses = [...byCounter.values()].filter((taking) => taking.day === day)
+    const limitUses = [...byCounter.values()].filter((use) => use.day === day)
     const used = await this.#usage.usedOf(limitUses)
-    for (const [i, taking] of limitUses.entries()) {
-      const kind = kindOf[taking.subject]
+    for (const [i, use] of limitUses.entries()) {
+      const kind = kindOf[use.subject]
       const { amount = 0n, count = 0n } = used[i] ?? {}
-      const ratios = [ratioOf(amount, taking.amountMax), ratioOf(count, taking.countMax)]
+      const ratios = [ratioOf(amount, use.amountMax), ratioOf(count, use.countMax)]
       this.#ratios[kind] = Math.max(this.#ratios[kind], ...ratios)
     }
     for (const [kind, ratio] of Object.entries(this.#ratios)) this.#gauge.set({ kind }, ratio)
   }
 }
 
-/** To four places; nothing can be taken from a limit of 0, so it is used up. */
+/** To four decimal places; a limit of 0 counts as used up. */
 function ratioOf(used: bigint, max: bigint | number | undefined): number {
   if (max === undefined) return 0
   return BigInt(max) === 0n ? 1 : Number((used * 10_000n) / BigInt(max)) / 10_000

@@ -21,13 +21,16 @@ import { keepRequeueing } from './requeue.ts'
 import { keepResuming } from './resume.ts'
 import { parseRulebook } from './rulebook.ts'
 
-/** A round of requeue or resuming that waits for a Redis that is away is given up after this time (ms): all of it may run again. */
+/**
+ * On shutdown, a round of requeueing or resuming that waits for Redis is abandoned after this time
+ * (ms): all of it may run again.
+ */
 const ROUND_MS_MAX = 500
 
 const help = `npm run worker
 
-Decides orders. It takes no arguments: docs/configuration.md lists the variables that configure it, and .env.example has
-their defaults.
+Decides orders. It takes no arguments: docs/configuration.md lists the variables that configure it,
+and .env.example has their defaults.
 `
 
 const { started } = beginStartup({ name: 'worker', help, args: process.argv.slice(2) })
@@ -62,7 +65,7 @@ const taker = new GroupWorker(
     processGroup(group, {
       store,
       rulebook: () => rulebook.current,
-      judgeIsolated: (...asked) => isolated.judge(...asked),
+      judgeIsolated: (...args) => isolated.judge(...args),
       checksMs: env.CHECKS_MS,
       decideWithinMs: env.DECIDE_WITHIN_MS,
       observer,
@@ -70,7 +73,7 @@ const taker = new GroupWorker(
   {
     shards: env.SHARDS,
     concurrency: env.CONCURRENCY,
-    onError: (err) => onFault(err, 'taking groups failed; going on'),
+    onError: (err) => onFault(err, 'taking groups from the queue failed; it is tried again'),
   },
 )
 const admin = buildAdminServer({
@@ -83,7 +86,7 @@ const admin = buildAdminServer({
   taking: () => taker.isRunning,
 })
 if (env.ADMIN_TOKEN !== undefined) {
-  const { addBoard } = await import('./board.ts') // Not loaded by those who do not look.
+  const { addBoard } = await import('./board.ts') // Loaded only where the board is used.
   addBoard(admin, { queues: store.queues, token: env.ADMIN_TOKEN, writes: env.BOARD_WRITES })
 }
 const logRequeued = reportRequeued(metrics, log)
@@ -100,9 +103,9 @@ const requeue = keepRequeueing(
     onLateExpiries: (keys) =>
       log.warn(
         { keys },
-        'the clock of Redis was put back: what was to expire too late was shortened',
+        'the clock of Redis was set back: keys that would expire too late were given less time',
       ),
-    onFault: (err) => onFault(err, 'a round of requeue failed; the next one comes'),
+    onFault: (err) => onFault(err, 'a round of requeueing failed; the next one follows'),
   },
   ending.signal,
 )
@@ -112,7 +115,7 @@ const resuming = keepResuming(
     shards: env.SHARDS,
     rulebook: () => rulebook.current,
     decideWithinMs: env.DECIDE_WITHIN_MS,
-    onFault: (err) => onFault(err, 'resuming deferred orders failed; the next round comes'),
+    onFault: (err) => onFault(err, 'resuming deferred orders failed; the next round follows'),
   },
   ending.signal,
 )
@@ -121,7 +124,8 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   admin.drain()
   ending.abort()
-  await taker.close(env.CHECKS_MS + 1_000) // Groups in hand are finished; what is not in time is left to others.
+  // Groups in flight are finished; what is not done in time is left to other workers.
+  await taker.close(env.CHECKS_MS + 1_000)
   isolated.close()
   await Promise.race([Promise.all([requeue, resuming]), wait(ROUND_MS_MAX)])
   await store.close()

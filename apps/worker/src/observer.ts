@@ -15,10 +15,13 @@ import type { ChecksObserver } from './checks/guard.ts'
 import type { LimitUseMetric } from './limit-use-metric.ts'
 import type { Observer } from './process-deps.ts'
 
-/** An order of a newer version comes again every 5 s, and there may be many: one of them is logged once in so many ms. */
+/**
+ * An order of a newer version comes back every 5 s, and there may be many: one of them is logged
+ * once in this time (ms).
+ */
 const UNREADABLE_LOGGED_MS = 10_000
 
-export type ObserverDeps = {
+type ObserverDeps = {
   metrics: Metrics
   log: Pick<Logger, 'info' | 'warn' | 'error'>
   tracing: Pick<Tracing, 'startSpan'>
@@ -27,8 +30,8 @@ export type ObserverDeps = {
 
 /** Counts, logs and traces what happens to the orders of a group. */
 export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Observer {
-  /** Tells an order's way through this worker, if its ingress began to tell it. */
-  const tell = (
+  /** Sends the spans of an order in this worker, if its ingress began a trace. */
+  const trace = (
     orderId: OrderId,
     { traces, attempt, dueAt, takenAt }: OrderGroup,
     outcome?: FinalCode,
@@ -52,12 +55,12 @@ export function observe({ metrics, log, tracing, limitUse }: ObserverDeps): Obse
     decided: (judged) => noteLimitUses(judged, limitUse),
     concluded: (orderId, outcome, group) => {
       log.info({ ...namesOf(orderId), outcome }, 'concluded')
-      tell(orderId, group, outcome)
+      trace(orderId, group, outcome)
     },
     undecided: (orderId, err, group) => {
       metrics.retries.inc()
       log.warn({ ...namesOf(orderId), err }, 'the order cannot be decided now and is retried later')
-      tell(orderId, group)
+      trace(orderId, group)
     },
     unreadable: (orderId, err) => {
       const more = unreadable.due(err.message)
@@ -95,10 +98,10 @@ export function reportChecks({
 }
 
 function noteLimitUses(judged: JudgedOrder[], limitUse: Pick<LimitUseMetric, 'note'>): void {
-  for (const { limitUses } of judged) for (const taking of limitUses) limitUse.note(taking)
+  for (const { limitUses } of judged) for (const use of limitUses) limitUse.note(use)
 }
 
-export type AdminServerDeps = {
+type AdminServerDeps = {
   host: string
   port: number
   metrics: Metrics
@@ -109,7 +112,7 @@ export type AdminServerDeps = {
   taking: () => boolean
 }
 
-/** The worker's admin server, with gauges that are read when somebody looks. */
+/** The worker's admin server, with gauges that are read on a scrape. */
 export function buildAdminServer({
   host,
   port,

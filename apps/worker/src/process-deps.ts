@@ -7,7 +7,7 @@ import type { Rulebook } from './judge-order.ts'
 export type ProcessDeps = {
   store: Pick<WorkerStore, 'orders' | 'lookup' | 'usage' | 'conclusion' | 'requeue' | 'deferral'>
   rulebook: () => Rulebook
-  /** Judges an order where this process does not die of it. */
+  /** Judges an order in another process, so that this one does not die of it. */
   judgeIsolated: (facts: Facts, rulebook: Rulebook, signal: AbortSignal) => Promise<Outcome>
   /** How long the acquirer's checks of one group may take (ms). */
   checksMs: number
@@ -16,20 +16,20 @@ export type ProcessDeps = {
   observer: Observer
 }
 
-/** What an operator is told of. */
+/** Is notified of what happens to orders, for log, metrics and traces. */
 export type Observer = {
   taken: (group: OrderGroup) => void
-  /** How long Redis took to give what orders are judged by (ms). */
+  /** How long Redis took to return what orders are judged by (ms). */
   redisAnswered: (ms: number) => void
-  /** How long orders of a group were in a stage (s). */
+  /** How long the orders of a group were in a stage (s). */
   stage: (stage: 'decide' | 'conclude', seconds: number) => void
-  /** Decisions stand, and with them what each has taken. */
+  /** Decisions are fixed, and with them their limit uses. */
   decided: (judged: JudgedOrder[]) => void
   concluded: (orderId: OrderId, outcome: FinalCode, group: OrderGroup) => void
-  /** An order cannot be decided now and is tried again later. */
+  /** An order cannot be decided now and is retried later. */
   undecided: (orderId: OrderId, reason: unknown, group: OrderGroup) => void
   /** What an order was decided to cannot be read here: it is left to a newer version. */
   unreadable: (orderId: OrderId, error: Error) => void
-  /** An order could not be decided in all the time it had, and was concluded PROCESS_FAIL. */
+  /** An order was not decided within DECIDE_WITHIN_MS, and was concluded PROCESS_FAIL. */
   abandoned: (orderId: OrderId, reason: unknown) => void
 }

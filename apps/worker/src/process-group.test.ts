@@ -18,7 +18,7 @@ test('a group is decided, each order by itself', async () => {
   expect(await store.orders.outcomeOf(orderIdOf(unknown))).toBe('INVALID_CODE')
 })
 
-test('orders of a group are judged by their own merchant category, whoever is beside them', async () => {
+test('orders of a group are each judged by their own merchant category', async () => {
   const { merchant } = aPlaceOrder()
   const orders = ['5411', '7995', '5812', '6211'].map((merchantMCC) =>
     aPlaceOrder({ customerId: randomUUID(), merchant: { ...merchant, merchantMCC } }),
@@ -72,7 +72,10 @@ async function resumed(order: PlaceOrderRequest): Promise<string> {
   return (await resume()) ?? ''
 }
 
-/** Makes the store fail for a customer: a key that counts its orders is of another type, whatever has damaged it. */
+/**
+ * Makes the store fail for a customer: replaces a key that counts its orders by one of another
+ * type.
+ */
 async function damage(customerId: string): Promise<void> {
   const customers = () => store.connection.keys('*:recent:customer:*')
   const others = await customers()
@@ -100,7 +103,7 @@ test('an order that makes the store fail leaves its neighbours to jobs of their 
   )
 })
 
-test('a large group is decided in parts: what fails in one of them leaves the others’ orders alone', async () => {
+test('a failure in one part of a large group leaves the other parts alone', async () => {
   const orders = Array.from({ length: 70 }, () => aPlaceOrder({ customerId: randomUUID() }))
   const bad = aPlaceOrder({ customerId: 'C-damaged-too' })
   await damage('C-damaged-too')
@@ -110,7 +113,7 @@ test('a large group is decided in parts: what fails in one of them leaves the ot
     orders.map((order) => store.orders.outcomeOf(orderIdOf(order))),
   )
   expect(outcomes.slice(30)).toEqual(outcomes.slice(30).map(() => 'SUCCESS'))
-  // Those of its part, and it, are each in a job of its own now; nobody else is.
+  // It and the orders of its part each have a job of their own now; no other order has.
   const jobIds = await store.orders.jobsOf(group.shard, group.orderIds)
   const open = group.orderIds.filter((_, i) => jobIds[i] !== undefined)
   expect(open).toContain(orderIdOf(bad))
@@ -118,7 +121,7 @@ test('a large group is decided in parts: what fails in one of them leaves the ot
   expect(open.length + outcomes.filter((outcome) => outcome === 'SUCCESS').length).toBe(71)
 })
 
-test('an order whose worker died of it after all its time is given up without being judged once more', async () => {
+test('an overdue order whose worker died is abandoned without being judged again', async () => {
   const order = aPlaceOrder()
   const group = { ...(await groupOf(order)), stalled: 1 }
   const judged: unknown[] = []
@@ -133,7 +136,7 @@ test('an order whose worker died of it after all its time is given up without be
   expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('PROCESS_FAIL')
 })
 
-test('an order that cannot be decided in all its time is PROCESS_FAIL; before, it is undecided', async () => {
+test('an undecided order becomes PROCESS_FAIL once it is overdue, not before', async () => {
   const order = aPlaceOrder()
   const group = await groupOf(order)
   const check = {
@@ -155,7 +158,7 @@ const DAY_AND_MORE_MS = 25 * 3_600_000
 test.each([
   ['the worker’s is a day ahead', 0, DAY_AND_MORE_MS],
   ['the worker’s is a day behind', 0, -DAY_AND_MORE_MS],
-  // As when it is put ahead after the claim, and the worker's is right.
+  // As when it is set ahead after the claim, and the worker's is right.
   ['Redis’s is put a day ahead', DAY_AND_MORE_MS, -DAY_AND_MORE_MS],
 ])('no order ends for its age by one wrong clock: %s', async (_, claimedBeforeMs, aheadMs) => {
   const order = aPlaceOrder()
@@ -186,7 +189,7 @@ test.each([
   expect(await store.orders.abandonedAt(orderId)).toBeUndefined()
 })
 
-test('an order whose record or counters are damaged ends, too, once it had all its time', async () => {
+test('an order whose record or counters are damaged is abandoned once overdue', async () => {
   const [unreadable, uncountable, good] = [
     aPlaceOrder(),
     aPlaceOrder({ customerId: 'C-ends' }),
@@ -209,7 +212,7 @@ test('an order whose record or counters are damaged ends, too, once it had all i
   }
 })
 
-test('a group that was decided too long after it was looked at stays one, and is run again', async () => {
+test('a group decided too long after it was read is processed again as a whole', async () => {
   const orders = [aPlaceOrder(), aPlaceOrder()]
   const group = await groupOf(...orders)
   const usage = Object.assign(Object.create(store.usage), {
@@ -226,7 +229,7 @@ test('a group that was decided too long after it was looked at stays one, and is
   for (const order of orders) expect(await store.orders.outcomeOf(orderIdOf(order))).toBe('SUCCESS')
 })
 
-test('an order that a newer version has decided is reported, and its neighbour concluded', async () => {
+test('an order that a newer version decided is reported; its neighbour is concluded', async () => {
   const [strange, good] = [aPlaceOrder(), aPlaceOrder()]
   const group = await groupOf(strange, good)
   const claimedAt = (await store.orders.claimedAt(orderIdOf(strange))) ?? 0
@@ -244,7 +247,7 @@ test('an order that a newer version has decided is reported, and its neighbour c
   expect(await store.orders.outcomeOf(orderIdOf(good))).toBe('SUCCESS')
 })
 
-test('a worker that was stopped for minutes takes nothing, and the outcome of another stands', async () => {
+test('a worker that was paused for minutes uses no limit; another’s outcome stands', async () => {
   const order = aPlaceOrder({ customerId: randomUUID() })
   const group = await groupOf(order)
   const [stopped, goesOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
@@ -283,7 +286,7 @@ async function forgetDecisions(): Promise<void> {
   expect(await store.connection.keys('{u}:decided:*')).toEqual([])
 }
 
-test('an order that is given up and was placed before is told as placed', async () => {
+test('an abandoned order that was placed before is answered as placed', async () => {
   const order = aPlaceOrder()
   const group = await groupOf(order)
   const { claimedAt = 0 } = (await store.orders.record(orderIdOf(order))) ?? {}
@@ -315,7 +318,7 @@ test('an order that is given up and was placed before is told as placed', async 
   expect(abandoned).toEqual([])
 })
 
-test('an order whose key is no record leaves its neighbours to jobs of their own', async () => {
+test('an order whose key is not a record leaves its neighbours to jobs of their own', async () => {
   const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
   const group = await groupOf(good, bad)
   await store.connection.set(`{s0}:order:${orderIdOf(bad)}`, 'damaged')
@@ -326,7 +329,7 @@ test('an order whose key is no record leaves its neighbours to jobs of their own
   expect(await store.requeue.requeueOpen(0, group.orderIds)).toEqual([])
 })
 
-test('a check’s PROCESS_FAIL is an answer as any other: nobody gave up', async () => {
+test('a check’s PROCESS_FAIL is an answer like any other, not an abandonment', async () => {
   const order = aPlaceOrder()
   const group = await groupOf(order)
   const check = { name: 'no', after: 'merchant' as const, run: async () => 'PROCESS_FAIL' as const }

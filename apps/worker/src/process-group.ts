@@ -15,23 +15,28 @@ import type { ProcessDeps } from './process-deps.ts'
 import type { Undecidable } from './verdict.ts'
 
 /**
- * A larger group is decided in parts, so that Redis works on one of them while the next is judged. Measured with 64 orders in hand:
- * a twentieth more orders a second than in one part; with parts half as large it is gone again.
+ * A larger group is decided in parts, so that Redis works on one part while the next is judged.
+ * Measured with 64 orders in flight: a twentieth more orders a second than in one part; parts half
+ * as large gain nothing.
  */
 const PART_ORDERS_MAX = 32
 
-/** An order that made its group fail is tried again after this many ms, alone; then after twice as many, and so on. */
+/**
+ * An order that made its group fail is retried alone after this time (ms), then after twice as
+ * long, and so on.
+ */
 const ALONE_MS = 500
 
 /**
- * Decides the orders of one job: fetches what they need, judges each purely, takes from limits for those that passed,
- * and concludes them. Each order is judged and retried on its own; those that can be concluded do not wait for the rest.
+ * Decides the orders of one job: fetches what they need, judges each of them, reserves the limits
+ * of those that passed, and concludes them. Each order is judged and retried on its own; those that
+ * can be concluded do not wait for the rest.
  */
 export async function processGroup(group: OrderGroup, deps: ProcessDeps): Promise<void> {
   deps.observer.taken(group)
   const orderIds = [...new Set(group.orderIds)]
   if (isDeadly(group)) {
-    await endOrDefer(group, orderIds, new Error('workers died while they had it'), deps)
+    await endOrDefer(group, orderIds, new Error('workers died while they had it in flight'), deps)
     return
   }
   if (isIsolated(group)) {
@@ -39,7 +44,8 @@ export async function processGroup(group: OrderGroup, deps: ProcessDeps): Promis
     return
   }
   const parts = partsOf(orderIds).map(async (part, before) => {
-    for (let n = 0; n < before; n += 1) await setImmediate() // Those before it are on their way then.
+    // By then the parts before it have been sent.
+    for (let n = 0; n < before; n += 1) await setImmediate()
     await processPart(group, part, deps)
   })
   for (const part of await Promise.allSettled(parts))
@@ -55,13 +61,15 @@ async function processPart(
   try {
     await defer(group, await decidePart(group, orderIds, deps), deps)
   } catch (reason) {
-    // None of them is to blame: all are looked at again.
+    // No single order is the cause: all of them are processed again.
     if (reason instanceof TooLate || reason instanceof NotReplicated) throw reason
     await separate(group, orderIds, reason, deps)
   }
 }
 
-/** One of them may be what they failed of. So each is tried again alone, until it had all its time. */
+/**
+ * Any one of them may be the cause of the failure, so each is retried alone, until it is abandoned.
+ */
 async function separate(
   group: OrderGroup,
   orderIds: OrderId[],
@@ -75,7 +83,7 @@ async function separate(
   await store.requeue.postpone(group.shard, answerable(group, open), ALONE_MS)
 }
 
-/** Ends those that had all their time. The others are tried again, each alone as it is now. */
+/** Abandons those that are overdue. The others are retried, each alone as it is now. */
 async function endOrDefer(
   group: OrderGroup,
   orderIds: OrderId[],
@@ -88,21 +96,22 @@ async function endOrDefer(
     const ended = await abandonIfOverdue(group, { orderId, openAsOf, reason }, deps)
     if (!ended) undecided.push({ orderId, reason })
   }
-  if (undecided.length > 0 && !isIsolated(group)) throw reason // Its job runs again after BullMQ's back-off.
+  // Its job runs again after BullMQ's back-off.
+  if (undecided.length > 0 && !isIsolated(group)) throw reason
   await defer(group, undecided, deps)
 }
 
-/** Whether it is all that its job is answerable for. */
+/** Whether its job has only this order. */
 const isAlone = ({ orderIds, joined }: OrderGroup): boolean => orderIds.length === 1 && !joined
 
-/** As few parts as can be, of about one size. */
+/** As few parts as possible, of about equal size. */
 function partsOf(orderIds: OrderId[]): OrderId[][] {
   const parts = Math.ceil(orderIds.length / PART_ORDERS_MAX)
   const size = Math.ceil(orderIds.length / parts)
   return Array.from({ length: parts }, (_, n) => orderIds.slice(n * size, (n + 1) * size))
 }
 
-/** Those orders that the job is still answerable for: an order that is concluded names no job. */
+/** The orders that still belong to the job: a concluded order names no job. */
 async function stillOpen(
   { shard, jobId }: OrderGroup,
   orderIds: OrderId[],
@@ -112,11 +121,11 @@ async function stillOpen(
   return orderIds.filter((_, i) => jobIds[i] === jobId)
 }
 
-/** Orders as the job that is answerable for them. */
+/** The orders, each with its job and trace. */
 const answerable = ({ jobId, traces }: OrderGroup, orderIds: OrderId[]): OrderInJob[] =>
   orderIds.map((orderId) => ({ orderId, jobId, trace: traces?.[orderId] }))
 
-/** Orders that cannot be decided now leave their group, for the list where they wait for what they need. */
+/** Moves orders that cannot be decided now from their group to the list where they wait. */
 async function defer(
   group: OrderGroup,
   undecided: Undecidable[],

@@ -23,7 +23,7 @@ const depsOf = (store: Partial<RequeueDeps['store']>): RequeueDeps => ({
 test.each([
   ['all pages there are', 3, 3],
   ['ten pages at most', 40, 10],
-])('a round looks at %s', async (_, pages, looked) => {
+])('a round reads %s', async (_, pages, looked) => {
   const requeued: string[] = []
   const deps = depsOf({
     openWalk: {
@@ -44,7 +44,7 @@ test.each([
 test.each([
   ['the oldest open order of all shards', [7_000, 3_000, undefined], 3_000],
   ['no order, where none is open', [undefined, undefined, undefined], undefined],
-])('what is forgotten is told of %s', async (_, oldest, oldestOpen) => {
+])('forgetting goes by %s', async (_, oldest, oldestOpen) => {
   const forgotten: (number | undefined)[] = []
   const deps = depsOf({
     orders: { backlog: async (shard) => ({ open: 0, oldest: oldest[shard] }) },
@@ -59,7 +59,7 @@ test.each([
   expect(forgotten).toEqual([oldestOpen])
 })
 
-test('expiries that a wrong clock has made too long are reported once a round, if there are any', async () => {
+test('expiries that a wrong clock made too long are reported once a round', async () => {
   const reported: number[] = []
   const left = [2, 0, 3, 0, 0, 0]
   const deps = {

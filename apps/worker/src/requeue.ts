@@ -14,20 +14,25 @@ export type RequeueDeps = {
   }
   clocks: Pick<ClockWatch, 'look'>
   shards: number
-  /** Told which orders a round has enqueued again; the round ends with it. */
+  /** Notified of the orders that a round has requeued; the round ends when it resolves. */
   onRound: (requeued: OrderId[]) => Promise<void>
-  /** Called with the number of keys that were to live longer than they are ever given: Redis's clock was ahead when they were set. */
+  /**
+   * Notified of the number of keys with a longer expiry than is ever set: Redis's clock was ahead
+   * when they were set.
+   */
   onLateExpiries: (keys: number) => void
   onFault: (error: unknown) => void
 }
 
-/** A round comes every 5 s, give or take a fifth, so that many workers do not all look at once. */
+/** The time between rounds, plus or minus a fifth, so that workers do not all run at once. */
 const ROUND_MS = 5_000
 
-/** A worker looks at so many pages of a shard in one round. The workers share the pages. */
+/**
+ * Pages of a shard's open orders that a worker checks in one round. The workers share the pages.
+ */
 const ROUND_PAGES_MAX = 10
 
-/** Goes round, until `signal` aborts, looking for open orders that no job is answerable for. */
+/** Requeues, round after round until `signal` aborts, open orders that have no job. */
 export async function keepRequeueing(deps: RequeueDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await wait(ROUND_MS * (0.8 + 0.4 * Math.random()), undefined, { signal }).catch(() => {})
@@ -35,7 +40,10 @@ export async function keepRequeueing(deps: RequeueDeps, signal: AbortSignal): Pr
   }
 }
 
-/** One round over all shards. May run anywhere, any number of times at once. No clock of this machine has a part in it. */
+/**
+ * One round over all shards. It may run in several workers at once, and uses no clock of this
+ * machine.
+ */
 export async function requeueRound({
   store,
   clocks,
@@ -62,7 +70,7 @@ export async function requeueRound({
   await onRound(requeued)
 }
 
-/** Enqueues again what no job is answerable for, of the next pages of a shard's open orders. */
+/** Requeues the orders without a job on the next pages of a shard's open orders. */
 async function requeueLost(store: RequeueDeps['store'], shard: number): Promise<OrderId[]> {
   const requeued: OrderId[] = []
   let [pages, more] = [0, true]

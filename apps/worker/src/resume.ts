@@ -10,10 +10,10 @@ export type ResumeDeps = {
   onFault: (error: unknown) => void
 }
 
-/** A round comes twice a second, give or take a fifth: the workers share the shards' rounds among themselves. */
+/** The time between rounds, plus or minus a fifth; the workers share the rounds of each shard. */
 const ROUND_MS = 500
 
-/** Resumes deferred orders, round after round, until `signal` aborts. */
+/** Resumes deferred orders, round after round until `signal` aborts. */
 export async function keepResuming(deps: ResumeDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await wait(ROUND_MS * (0.8 + 0.4 * Math.random()), undefined, { signal }).catch(() => {})
@@ -21,7 +21,7 @@ export async function keepResuming(deps: ResumeDeps, signal: AbortSignal): Promi
   }
 }
 
-/** One round over all shards. A check that the policy has no more has no open circuit. */
+/** One round over all shards. A check that the policy no longer has counts as closed. */
 export async function resumeRound({
   store,
   shards,

@@ -23,7 +23,7 @@ const dayLimit = (amountMax: string) => ({
   limits: { timeZone: 'UTC', merchantDay: [{ currency: 'CNY', amountMax }] },
 })
 
-test('a limit up to the largest signed 64-bit number is good, and one beyond it stops the start', async () => {
+test('a limit past the largest signed 64-bit number stops the start', async () => {
   const largest = JSON.stringify({ ...policy, ...dayLimit('9223372036854775807') })
   await expect(parseRulebook(largest, 'policy.json', noOpChecksObserver)).resolves.toBeDefined()
   expect(await faultsOf(dayLimit('9223372036854775808'))).toEqual([
@@ -33,7 +33,7 @@ test('a limit up to the largest signed 64-bit number is good, and one beyond it 
   ])
 })
 
-test('every fault is named with the file and its place: of the schema, of rules, of checks', async () => {
+test('every fault is named with file and place: of schema, rules and checks', async () => {
   expect(
     await faultsOf({ kyb: { levelMin: -1 }, risk: [{ name: 'a b', reject: 'true' }] }),
   ).toEqual([
@@ -55,7 +55,7 @@ test('every fault is named with the file and its place: of the schema, of rules,
   ])
 })
 
-test('what is no JSON is a fault', async () => {
+test('text that is not JSON is a fault', async () => {
   await expect(parseRulebook('{', 'policy.json', noOpChecksObserver)).rejects.toThrow(
     /policy\.json: is not JSON/,
   )

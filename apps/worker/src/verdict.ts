@@ -11,7 +11,7 @@ import { isIsolated } from './isolation/stalls.ts'
 import type { Rulebook } from './judge-order.ts'
 import type { ProcessDeps } from './process-deps.ts'
 
-/** An open order, and what it was judged to, or why it could not be judged; both, if it is given up. */
+/** An open order and its judgement, or the reason why it has none; both, if it is abandoned. */
 export type OrderVerdict = DecidedOrder | { record: OpenOrder; reason: unknown }
 export type DecidedOrder = { record: OpenOrder; judged: JudgedOrder; reason?: unknown }
 
@@ -19,21 +19,22 @@ export type DecidedOrder = { record: OpenOrder; judged: JudgedOrder; reason?: un
 export type Undecidable = { orderId: OrderId; reason: unknown }
 
 /**
- * Older orders (ms) are not judged any more: nobody has waited for an answer for long, and what the limits of their
- * day have given is not kept for ever.
+ * Older orders (ms) are not judged any more: no caller waits, and the limit usage of their day is
+ * not kept for ever.
  */
 const AGE_MS_MAX = 24 * 3_600_000
 
 /**
- * How old an order is at a time (ms) by Redis's clock, as its claim is, or by this machine's, whichever says less: for its
- * age an order may end, and one wrong clock is to end none.
+ * The age of an order (ms) by Redis's clock, which its claim is dated by, or by this machine's,
+ * whichever is less: an order may be abandoned for its age, and one wrong clock must not cause
+ * that.
  */
 export const ageAt = (redisNow: number, claimedAt: number): number =>
   Math.min(redisNow, Date.now()) - claimedAt
 
 /**
- * Whether an order has to end without being judged once more: it is very old, or had all its time and a worker died with
- * it in hand, perhaps of it.
+ * Whether an order must end without being judged again: it is very old, or is overdue and a worker
+ * died with it in flight, perhaps because of it.
  */
 export function isOverdue(
   ageMs: number,
@@ -76,7 +77,7 @@ function judgedOf(
   }
 }
 
-/** So that every order ends: one that had all its time and is still undecided was not placed. */
+/** Every order ends: one that is overdue and still undecided was not placed. */
 export function orAbandon(
   verdict: OrderVerdict,
   ageMs: number,

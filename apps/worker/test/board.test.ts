@@ -55,7 +55,7 @@ describe('the board', () => {
     ['a beginning of the token', `Bearer ${token.slice(0, -1)}`],
     ['the token with more', `Bearer ${token}x`],
     ['another password', `Basic ${Buffer.from(`admin:${randomUUID()}`).toString('base64')}`],
-  ])('is closed to who shows %s', async (_what, authorization) => {
+  ])('rejects %s', async (_what, authorization) => {
     for (const path of ['/', '/api/queues', '/static/images/logo.svg']) {
       const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
       expect((await call(shown.admin, path, { headers })).status).toBe(401)
@@ -65,7 +65,7 @@ describe('the board', () => {
   test.each([
     ['a Bearer token', bearer.authorization],
     ['a password', `Basic ${Buffer.from(`whoever:${token}`).toString('base64')}`],
-  ])('is open to who shows the token as %s', async (_how, authorization) => {
+  ])('accepts the token as %s', async (_how, authorization) => {
     const page = await call(shown.admin, '/', { headers: { authorization } })
     expect(page.status).toBe(200)
     expect(await page.text()).toContain('placeorder')
@@ -84,7 +84,7 @@ describe('the board', () => {
     ])
   })
 
-  test('changes nothing unless it is told to, and then not for another site', async () => {
+  test('changes jobs only if configured to, and never for another site', async () => {
     expect((await promote(shown.admin, bearer)).status).toBe(403)
     expect(
       (await promote(written.admin, { ...bearer, 'sec-fetch-site': 'cross-site' })).status,
@@ -96,7 +96,7 @@ describe('the board', () => {
       .toBeUndefined()
   })
 
-  test('is not there without a token', async () => {
+  test('does not exist without a token', async () => {
     expect((await call(off.admin, '/')).status).toBe(404)
   })
 })

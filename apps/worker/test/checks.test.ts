@@ -30,7 +30,7 @@ async function startExample(port: number): Promise<Running> {
   return service
 }
 
-/** The policy's part that docs/checks.md shows. */
+/** The part of the policy that docs/checks.md shows. */
 async function checksInDoc(): Promise<unknown[]> {
   const doc = await readFile(join(examples, '../checks.md'), 'utf8')
   const [, shown = ''] = /```json\n([\s\S]*?)```/.exec(doc) ?? []
@@ -71,7 +71,7 @@ test('the checks of docs/checks.md, a service and a module, decide orders as it 
   expect(await ingress.place(suspect)).toMatchObject({ code: 'RISK_REJECT' })
 })
 
-test('what a check passes through is answered by every endpoint, to each alike', {
+test('a check’s passThroughInfo is answered by every endpoint alike', {
   timeout: 60_000,
 }, async () => {
   const info = '{"coupon": "漢字 A-1"}'
@@ -102,15 +102,15 @@ test('what a check passes through is answered by every endpoint, to each alike',
     for (const ingress of [one, other]) {
       const textOf = async () => JSON.stringify((await ingress.place(order)).body)
       await expect.poll(textOf, patiently).toBe(JSON.stringify(body))
-      const told = { orderResult: { resultCode: code }, passThroughInfo: info }
+      const expected = { orderResult: { resultCode: code }, passThroughInfo: info }
       await expect
         .poll(async () => (await ingress.inquire({ acquirerId, pspId, paymentId })).body, patiently)
-        .toMatchObject(told)
+        .toMatchObject(expected)
     }
   }
 })
 
-test('an order that a check cannot decide is UNKNOWN_EXCEPTION at once, and decided when the check is back', {
+test('an order that a check cannot decide is U at once, and decided later', {
   timeout: 90_000,
 }, async () => {
   const port = await freePort()
@@ -131,18 +131,19 @@ test('an order that a check cannot decide is UNKNOWN_EXCEPTION at once, and deci
     .toBe('SUCCESS')
 })
 
-test('one order whose check hangs holds up none of its neighbours', {
+test('an order whose check hangs delays none of its neighbours', {
   timeout: 90_000,
 }, async () => {
   const hanging = `
-    export default ({ order }) => (order.passThroughInfo === 'hang' ? new Promise(() => {}) : 'SUCCESS')`
+    export default ({ order }) =>
+      order.passThroughInfo === 'hang' ? new Promise(() => {}) : 'SUCCESS'`
   const check = { name: 'hanging', module: './hanging.mjs', timeoutMs: 30_000, after: 'amount' }
   const system = await systemWith([check], { CHECKS_MS: '30000' })
   await writeFile(join(system.dir, 'hanging.mjs'), hanging)
   const ingress = await system.startIngress()
   const neighbours = Array.from({ length: 20 }, () => aPlaceOrder({ customerId: randomUUID() }))
   const hung = aPlaceOrder({ passThroughInfo: 'hang' })
-  // Without a worker, all of them are taken in and wait for one: the hanging one in the midst of them.
+  // Without a worker, all of them are accepted and wait: the hanging one in the midst of them.
   const together = [...neighbours.slice(0, 10), hung, ...neighbours.slice(10)]
   const taken = await Promise.all(together.map((order) => ingress.place(order)))
   expect(new Set(taken.map(({ code }) => code))).toEqual(new Set(['PAYMENT_IN_PROCESS']))
@@ -156,8 +157,8 @@ test('one order whose check hangs holds up none of its neighbours', {
   }
   await expect.poll(codes, { timeout: 20_000 }).toEqual(['SUCCESS'])
   const { acquirerId, pspId, paymentId } = hung
-  const told = await ingress.inquire({ acquirerId, pspId, paymentId })
-  expect(told.body).toMatchObject({ orderResult: { resultStatus: 'U' } })
+  const found = await ingress.inquire({ acquirerId, pspId, paymentId })
+  expect(found.body).toMatchObject({ orderResult: { resultStatus: 'U' } })
 })
 
 test('a check module that cannot be loaded stops the start, and is named', {

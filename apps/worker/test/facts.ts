@@ -1,7 +1,7 @@
 import { type Facts, type Recent, recentCounters } from '@placeorder/decision'
 import { aPlaceOrder } from '@placeorder/testkit'
 
-/** An order as it is judged, of an active merchant without contracts. */
+/** The facts of an order of an active merchant without contracts. */
 export const factsOf = (order = aPlaceOrder(), clientId = 'C-1'): Facts => ({
   order,
   clientId,

@@ -16,8 +16,8 @@ class Killed extends Error {
 }
 
 /**
- * The store as a worker sees it that is killed at a moment: each call has two, before it is sent and after it was done.
- * What is dead asks for nothing more.
+ * The store of a worker that is killed at a moment: each call has two moments, before it is sent
+ * and after it is done. A killed worker makes no more calls.
  */
 function killedAt(
   moment: number,
@@ -69,10 +69,13 @@ function killedAt(
   }
 }
 
-const houses = ['one node', 'a Cluster'] as const
+const topologies = ['one node', 'a Cluster'] as const
 
-/** A merchant whose day has room for two of three payments in CNY, and its order code, which two orders want. */
-async function situation(): Promise<{ merchantId: string; orders: PlaceOrderRequest[] }> {
+/**
+ * A merchant whose daily limit allows two of three payments in CNY, and its order code, which two
+ * orders use.
+ */
+async function fixture(): Promise<{ merchantId: string; orders: PlaceOrderRequest[] }> {
   const merchantId = `M-${randomUUID().slice(0, 8)}`
   const merchant: MerchantRecord = {
     merchantId,
@@ -119,12 +122,12 @@ const outcomesOf = (orders: PlaceOrderRequest[]) =>
 const usedBy = (id: string) =>
   store.usage.used({ subject: 'merchant', id, day: policy.dayOf(Date.now()), currency: 'CNY' })
 
-test.each(houses)(
-  'with %s a worker may be killed between any two steps: run again, the group is decided as if it had not been',
+test.each(topologies)(
+  'with %s, a group whose worker is killed between any two steps is decided once',
   async (nodes) => {
     let moments = 0
     for (let killed = true; killed; moments += 1) {
-      const { merchantId, orders } = await situation()
+      const { merchantId, orders } = await fixture()
       const group = await groupOf(...orders)
       const dying = killedAt(moments, nodes)
       await processGroup(group, { ...deps, store: dying.store }).catch((error) =>
@@ -145,19 +148,20 @@ test.each(houses)(
       expect(await outcomesOf(orders)).toEqual(outcomes)
       expect(await usedBy(merchantId)).toEqual({ amount: 200n, count: 2n })
     }
-    expect(moments).toBeGreaterThan(nodes === 'one node' ? 6 : 10) // Before and after each step, and once not at all.
+    // Before and after each step, and once without a kill.
+    expect(moments).toBeGreaterThan(nodes === 'one node' ? 6 : 10)
   },
 )
 
-test.each(houses)(
-  'with %s, whatever the policy has become when a group is run again, what was decided stands and nothing else was taken',
+test.each(topologies)(
+  'with %s, a policy change between two runs of a group changes no decision',
   async (nodes) => {
     const strict = {
       ...deps.rulebook(),
       policy: { ...policy, kyb: { levelMin: 9, tiersOf: new Map() } },
     }
     for (let moment = 0, killed = true; killed; moment += 1) {
-      const { merchantId, orders } = await situation()
+      const { merchantId, orders } = await fixture()
       const group = await groupOf(...orders)
       const dying = killedAt(moment, nodes)
       await processGroup(group, { ...deps, store: dying.store }).catch(() => {})

@@ -24,10 +24,13 @@ const CUSTOMERS = 100
 const merchantId = 'M-limited'
 const target = '/aps/api/v1/payments/placeOrder'
 
-/** Where it is not midnight for hours: the orders of a run are of one day. */
+/** A time zone where midnight is hours away: all orders of a run are of one day. */
 const timeZone = new Date().getUTCHours() < 12 ? 'Asia/Shanghai' : 'America/New_York'
 
-/** Both the merchant's day and the days of all customers together admit exactly 1,000 payments of 1.00 CNY. */
+/**
+ * Both the merchant's daily limit and those of all customers together admit exactly 1,000 payments
+ * of 1.00 CNY.
+ */
 const policy = {
   kyb: { levelMin: 1 },
   limits: {
@@ -58,7 +61,7 @@ let signed: Signed[]
 let caller: Caller
 let callersKey: Buffer
 
-/** Each order is signed once, ahead, on all cores: a signature costs more than all else of sending it. */
+/** Each order is signed once, ahead, on all cores: a signature costs more than sending it. */
 async function signOrder(at: number): Promise<Signed> {
   const order = aPlaceOrder({
     paymentId: `P-${at}-${randomUUID()}`,
@@ -86,7 +89,7 @@ beforeAll(async () => {
   signed = await Promise.all(Array.from({ length: ORDERS }, (_, at) => signOrder(at)))
 }, 120_000)
 
-/** A system that knows our caller and judges by the policy above. */
+/** A system that knows our caller and has the policy above. */
 async function limitedSystem(env: Record<string, string>): Promise<System> {
   const system = await openSystem({ env: { LOG_LEVEL: 'info', ...env } })
   onTestFinished(() => system.close())
@@ -98,7 +101,7 @@ async function limitedSystem(env: Record<string, string>): Promise<System> {
 
 const Answer = z.object({ result: z.object({ resultCode: z.string().refine(isResultCode) }) })
 
-/** Places all orders from 64 connections, and those that were answered U again until they are final. */
+/** Places all orders from 64 connections, and repeats those answered U until they are final. */
 async function placeAll(origin: string): Promise<Map<ResultCode, number>> {
   const pool = new Pool(origin, { connections: CONNECTIONS, pipelining: 1 })
   onTestFinished(() => pool.destroy())
@@ -125,7 +128,7 @@ async function placeAll(origin: string): Promise<Map<ResultCode, number>> {
   return counts
 }
 
-/** What the counters say, by a store of the test's own. */
+/** The counters, read by a store of the test's own. */
 async function counters({ redisUrl }: System) {
   const address = { urls: [redisUrl], cluster: false, sentinels: [], sentinelName: '' }
   const store = await openWorkerStore({ address, shards: 1, onFault: () => {} })

@@ -5,7 +5,7 @@ import { aPlaceOrder, openSystem } from '@placeorder/testkit'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 
-/** How many orders share a job with the one that kills, about. */
+/** About how many orders share a job with the one that kills. */
 const NEIGHBOURS = 20
 
 test('an order that kills its worker kills two, and its neighbours are placed', {
@@ -39,7 +39,8 @@ test('an order that kills its worker kills two, and its neighbours are placed', 
   )
   const placing = [...neighbours, deadly].map((order) => ingress.place(order))
   const codes = (await Promise.all(placing)).map(({ code }) => code)
-  expect(new Set(codes)).toEqual(new Set(['PAYMENT_IN_PROCESS'])) // Nobody works yet: they share a job or two.
+  // No worker runs yet: they share a job or two.
+  expect(new Set(codes)).toEqual(new Set(['PAYMENT_IN_PROCESS']))
   const working = keepWorking()
   const store = await openWorkerStore({ address: system.address, shards: 1, onFault: () => {} })
   onTestFinished(() => store.close())
@@ -48,7 +49,7 @@ test('an order that kills its worker kills two, and its neighbours are placed', 
   await expect.poll(outcomes, { timeout: 90_000 }).toEqual(new Set(['SUCCESS']))
   const jobOf = async () => (await store.orders.jobsOf(0, [orderIdOf(deadly)]))[0]
   await expect.poll(jobOf, { timeout: 90_000 }).toBe('deferred:isolated')
-  // It is judged once more, and again no worker dies of it.
+  // It is judged again, and again no worker dies of it.
   await expect.poll(jobOf, { timeout: 90_000 }).not.toBe('deferred:isolated')
   await expect.poll(jobOf, { timeout: 90_000 }).toBe('deferred:isolated')
   isOver = true

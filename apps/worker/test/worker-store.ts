@@ -19,18 +19,21 @@ import { parseRulebook } from '../src/rulebook.ts'
 
 const config = join(import.meta.dirname, '../../../config')
 
-/** For who does not look at how checks do. */
+/** An observer of checks that does nothing. */
 export const noOpChecksObserver: ChecksObserver = {
   inForce: () => {},
   failed: () => {},
   circuit: () => {},
 }
 
-/** A worker's store on a Redis of its own, with the sample directory and policy, closed after the file's tests. */
+/**
+ * A worker's store on a Redis of its own, with the sample directory and policy; closed after the
+ * file's tests.
+ */
 export type TestWorker = {
   store: WorkerStore
   deps: ProcessDeps
-  /** Takes orders in and gives the group a worker would get of them. */
+  /** Accepts orders and returns the group that a worker would get. */
   groupOf: (...orders: PlaceOrderRequest[]) => Promise<OrderGroup>
 }
 

@@ -2,7 +2,7 @@ import { finalCode, PassThroughInfo } from '@placeorder/protocol'
 import { type Outcome, outcomeOf } from '@placeorder/store'
 import { z } from 'zod'
 
-/** What a check says of an order; further fields are its own business. */
+/** A check's answer about an order; it may have further fields of its own. */
 const Answer = z
   .object({
     resultCode: z.string().transform(finalCode),

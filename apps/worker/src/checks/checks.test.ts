@@ -50,7 +50,7 @@ async function checkAt(
   return (facts = factsOf(), signal = never) => check.run(facts, signal)
 }
 
-/** A module with this text, in a directory of its own beside which the policy is. */
+/** A module with this text, in a directory of its own that also has the policy. */
 async function moduleOf(text: string, name = 'check.mjs') {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-check-'))
   open.push(() => rm(dir, { recursive: true }))
@@ -66,17 +66,17 @@ async function moduleOf(text: string, name = 'check.mjs') {
   return { path, write, load }
 }
 
-test('a service is posted order and merchant as JSON, with the order as idempotency key', async () => {
-  const heard: { body: unknown; headers: IncomingHttpHeaders; method: string | undefined }[] = []
+test('a service gets order and merchant as JSON, and an idempotency key', async () => {
+  const received: { body: unknown; headers: IncomingHttpHeaders; method: string | undefined }[] = []
   const check = await checkAt(
     await serve(async (request, response) => {
-      heard.push({ body: await json(request), headers: request.headers, method: request.method })
+      received.push({ body: await json(request), headers: request.headers, method: request.method })
       response.end('{"resultCode":"SUCCESS","note":"whatever"}')
     }),
   )
   const facts = factsOf(aPlaceOrder({ passThroughInfo: '漢字' }))
   expect(await check(facts)).toBe('SUCCESS')
-  expect(heard).toMatchObject([
+  expect(received).toMatchObject([
     {
       method: 'POST',
       body: { order: facts.order, merchant: facts.merchant },
@@ -89,7 +89,7 @@ test('a service is posted order and merchant as JSON, with the order as idempote
 })
 
 test.each(['with space', 'co:lon', 'line\nbreak', '漢字😀', 'half \ud800 of a pair'])(
-  'any text is an id and goes as a header: %j',
+  'an id may be any text and is sent as a header: %j',
   async (text) => {
     const keys: string[] = []
     const check = await checkAt(
@@ -116,7 +116,7 @@ test.each([
   ['null', { passThroughInfo: null }, 'SUCCESS'],
   ['some', { passThroughInfo: '{"a": "b"}' }, 'SUCCESS {"a": "b"}'],
   ['2,000 characters', { passThroughInfo: characters }, `SUCCESS ${characters}`],
-])('a check may answer with %s to pass through', async (_, given, outcome) => {
+])('a check may answer with passThroughInfo: %s', async (_, given, outcome) => {
   const answer = JSON.stringify({ resultCode: 'SUCCESS', ...given })
   const { load } = await moduleOf(`export default async () => (${answer})`)
   const [fromModule] = await load()
@@ -129,10 +129,10 @@ test.each([
   ['nothing', ''],
   ['2,001 characters', 'x'.repeat(2_001)],
   ['U+0000', 'a\u0000b'],
-  ['half of a pair', 'a\ud800'],
+  ['an unpaired surrogate', 'a\ud800'],
   ['an object', { a: 'b' }],
   ['a number', 5],
-])('an answer that passes %s through leaves the order undecided', async (_, passThroughInfo) => {
+])('an answer with passThroughInfo %s leaves the order undecided', async (_, passThroughInfo) => {
   const answer = JSON.stringify({ resultCode: 'SUCCESS', passThroughInfo })
   const [fromModule] = await (await moduleOf(`export default () => (${answer})`)).load()
   await expect(fromModule?.run(factsOf(), never)).rejects.toThrow(CheckFault)
@@ -155,14 +155,14 @@ test('connections are kept open from call to call', async () => {
 test.each<[string, RequestListener]>([
   ['another status', answering('{"resultCode":"SUCCESS"}', 201)],
   ['a failure', answering('{"resultCode":"SUCCESS"}', 500)],
-  ['another place', (_, response) => void response.writeHead(302, { location: '/yes' }).end()],
-  ['no JSON', answering('yes')],
+  ['a redirect', (_, response) => void response.writeHead(302, { location: '/yes' }).end()],
+  ['text', answering('yes')],
   ['nothing', answering('')],
   ['no code', answering('{"result":"SUCCESS"}')],
-  ['a code that is none', answering('{"resultCode":"OK"}')],
-  ['a code that is no text', answering('{"resultCode":["SUCCESS"]}')],
+  ['an unknown code', answering('{"resultCode":"OK"}')],
+  ['a code that is not a string', answering('{"resultCode":["SUCCESS"]}')],
   ['a code that is not final', answering('{"resultCode":"PAYMENT_IN_PROCESS"}')],
-  ['more than it may', answering(`{"resultCode":"SUCCESS","note":"${'x'.repeat(40_000)}"}`)],
+  ['too long an answer', answering(`{"resultCode":"SUCCESS","note":"${'x'.repeat(40_000)}"}`)],
   [
     'half an answer',
     (request, response) =>
@@ -174,16 +174,20 @@ test.each<[string, RequestListener]>([
   await expect(check()).rejects.toThrow(CheckFault)
 })
 
-test('a service that nobody listens for leaves the order undecided', async () => {
+test('a service that is down leaves the order undecided', async () => {
   const url = await serve(answering(''))
   for (const close of open.splice(0)) await close()
-  await expect((await checkAt(url))()).rejects.toThrow(/^check own could not tell: .*ECONNREFUSED/)
+  await expect((await checkAt(url))()).rejects.toThrow(
+    /^check own could not decide: .*ECONNREFUSED/,
+  )
 })
 
-test('a service that is slow is given its time and no more', async () => {
+test('a slow service is given its time and no more', async () => {
   const check = await checkAt(await serve(() => {}), { timeoutMs: 50 })
   const started = performance.now()
-  await expect(check()).rejects.toThrow('check own could not tell: Operation timed out after 50ms')
+  await expect(check()).rejects.toThrow(
+    'check own could not decide: Operation timed out after 50ms',
+  )
   expect(performance.now() - started).toBeLessThan(1_000)
 })
 
@@ -193,14 +197,14 @@ test('a check ends with the time of its group', async () => {
   await expect(check?.run(factsOf(), AbortSignal.timeout(20))).rejects.toThrow(CheckFault)
 })
 
-test('a service that keeps failing is not called for a while, and is called again when it is back', async () => {
+test('a service that keeps failing is not called until it is back', async () => {
   let down = true
   let calls = 0
-  const told: (string | boolean)[] = []
+  const events: (string | boolean)[] = []
   const observer: ChecksObserver = {
-    inForce: (names) => told.push(...names),
-    failed: () => told.push('failed'),
-    circuit: ({ open }) => told.push(open),
+    inForce: (names) => events.push(...names),
+    failed: () => events.push('failed'),
+    circuit: ({ open }) => events.push(open),
   }
   const url = await serve((_request, response) => {
     calls += 1
@@ -209,11 +213,11 @@ test('a service that keeps failing is not called for a while, and is called agai
   const check = await checkAt(url, { observer })
   for (let call = 0; call < 20; call += 1) await expect(check()).rejects.toThrow(CheckFault)
   expect(calls).toBe(5)
-  expect(told).toEqual(['own', 'failed', 'failed', 'failed', 'failed', 'failed', true])
+  expect(events).toEqual(['own', 'failed', 'failed', 'failed', 'failed', 'failed', true])
   down = false
   await expect.poll(() => check().catch(() => 'undecided'), { timeout: 5_000 }).toBe('SUCCESS')
   expect(calls).toBe(6)
-  expect(told.at(-1)).toBe(false)
+  expect(events.at(-1)).toBe(false)
 })
 
 type Served = { fails: string[]; calls: string; called: Record<string, number>; open: string[] }
@@ -252,7 +256,7 @@ test.each<[string, Served]>([
       entry,
       async ({ clientId }) => {
         called[clientId] = (called[clientId] ?? 0) + 1
-        if (served.fails.includes(clientId)) throw new Error('cannot tell')
+        if (served.fails.includes(clientId)) throw new Error('cannot decide')
         return 'SUCCESS'
       },
       { ...noOpChecksObserver, circuit: (change) => changes.push(change) },
@@ -272,7 +276,7 @@ test.each<[string, Served]>([
   },
 )
 
-test('one answer between failures keeps a service called', async () => {
+test('a service with answers between failures stays called', async () => {
   let calls = 0
   const url = await serve((_request, response) => {
     calls += 1
@@ -283,7 +287,7 @@ test('one answer between failures keeps a service called', async () => {
   expect(calls).toBe(20)
 })
 
-test('a module is asked with facts and a signal; its answer may be a promise or not', async () => {
+test('a module gets facts and a signal; its answer may be a promise', async () => {
   const { load } = await moduleOf(`
     export default ({ order }, signal) =>
       signal instanceof AbortSignal && order.pspId === '1' ? 'RISK_REJECT' : 'SUCCESS'`)
@@ -295,9 +299,9 @@ test('a module is asked with facts and a signal; its answer may be a promise or 
 test.each([
   ['throws', `export default () => { throw new Error('lost') }`],
   ['rejects', `export default async () => { throw new Error('lost') }`],
-  ['says nothing', 'export default () => {}'],
-  ['says a code that is none', `export default () => 'OK'`],
-  ['says a code that is not final', `export default () => 'UNKNOWN_EXCEPTION'`],
+  ['returns nothing', 'export default () => {}'],
+  ['returns an unknown code', `export default () => 'OK'`],
+  ['returns a code that is not final', `export default () => 'UNKNOWN_EXCEPTION'`],
 ])('a module that %s leaves the order undecided', async (_name, text) => {
   const [check] = await (await moduleOf(text)).load()
   await expect(check?.run(factsOf(), never)).rejects.toThrow(CheckFault)
@@ -313,11 +317,11 @@ test('a module loaded again is its newest version', async () => {
 })
 
 test.each([
-  ['is not there', undefined, /no such file/],
+  ['does not exist', undefined, /no such file/],
   ['cannot be read', 'export default (', /checks\.0 own: the module cannot be used: /],
   ['fails when it is loaded', 'throw new Error("no list")', /no list/],
-  ['exports no function', 'export default 5', /its default export is no function/],
-  ['exports nothing', 'const a = 1', /its default export is no function/],
+  ['exports no function', 'export default 5', /its default export is not a function/],
+  ['exports nothing', 'const a = 1', /its default export is not a function/],
 ])('a module that %s is a named fault at start', async (_name, text, fault) => {
   const { path, load } = await moduleOf(text ?? '')
   if (text === undefined) await rm(path)

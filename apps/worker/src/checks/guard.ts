@@ -13,16 +13,16 @@ import {
 } from 'cockatiel'
 import type { Check } from '../judge-order.ts'
 
-/** Asks one check about one order. May reject, hang or throw: it is somebody else's. */
+/** Calls one check for one order. It is foreign code: it may reject, hang or throw. */
 export type Ask = (facts: Facts, signal: AbortSignal) => Promise<Outcome>
 
-/** What an operator is told of the acquirer's checks. */
+/** Is notified of how the acquirer's checks do. */
 export type ChecksObserver = {
   /** These checks are in force from now on, none of them with an open circuit. */
   inForce: (names: readonly string[]) => void
-  /** A call gave no code that can be relied on. */
+  /** A call returned no valid final code. */
   failed: (name: string, reason: unknown) => void
-  /** A check is no longer called for a client since it kept failing, or is called again. */
+  /** A check is no longer called for a client because it kept failing, or is called again. */
   circuit: (changed: CircuitChange) => void
 }
 
@@ -34,18 +34,23 @@ export type CircuitChange = {
   openFor: number
 }
 
-/** So many failing calls in a row for one client open its circuit: one alone may be chance. */
+/**
+ * This many failing calls in a row for one client open its circuit: a single failure may be chance.
+ */
 const FAILURES_IN_A_ROW = 5
 
-/** With an open circuit, one call is tried this long (ms) after the last: a check that is back is noticed as soon. */
+/**
+ * With an open circuit, one call is tried this long (ms) after the last, so a check that works
+ * again is soon noticed.
+ */
 const TRY_AGAIN_MS = 1_000
 
-/** A check gave no code that can be relied on: the order is undecided. */
+/** A check returned no valid final code: the order is undecided. */
 export class CheckFault extends Error {
-  /** The circuit that kept the check from being called; undefined if it was called. */
+  /** The open circuit that kept the check from being called; undefined if it was called. */
   readonly circuit: string | undefined
   constructor(name: string, circuit: string, cause: unknown) {
-    super(`check ${name} could not tell: ${cause instanceof Error ? cause.message : cause}`, {
+    super(`check ${name} could not decide: ${cause instanceof Error ? cause.message : cause}`, {
       cause,
     })
     this.name = 'CheckFault'
@@ -54,9 +59,9 @@ export class CheckFault extends Error {
 }
 
 /**
- * Makes a check of something that answers: it is given `timeoutMs` for an order, and while it keeps
- * failing for the orders of a client it is not called for them, so that they are undecided at once
- * and hold nothing up. Each client has a circuit of its own: its orders may be why the check fails.
+ * Guards a check: it has `timeoutMs` for each order, and while it keeps failing for a client it is
+ * not called for that client's orders, which are undecided at once and delay nothing. Each client
+ * has its own circuit: its orders may be why the check fails.
  */
 export function guard(
   { name, after, timeoutMs }: CheckEntry,
@@ -83,7 +88,7 @@ export function guard(
 
 type Circuit = { name: string; breaker: CircuitBreakerPolicy }
 
-/** The circuits of one check: no more than there are clients whose orders are judged. */
+/** The circuits of one check: at most one for each client whose orders are judged. */
 class Circuits {
   readonly #check: string
   readonly #observer: ChecksObserver
@@ -109,7 +114,7 @@ class Circuits {
     return breaker !== undefined && breaker.state !== CircuitState.Closed
   }
 
-  /** Neither half may hold a slash. */
+  /** Neither part may contain a slash. */
   #nameOf(clientId: string): string {
     return `${this.#check}/${clientId}`
   }
@@ -127,7 +132,7 @@ class Circuits {
     return breaker
   }
 
-  /** A call that is tried with an open circuit and fails changes nothing. */
+  /** A failed attempt while the circuit is open changes nothing. */
   #note(clientId: string, open: boolean): void {
     if (open === this.#open.has(clientId)) return
     if (open) this.#open.add(clientId)

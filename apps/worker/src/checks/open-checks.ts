@@ -8,10 +8,10 @@ import { type Ask, type ChecksObserver, guard } from './guard.ts'
 import { askOverHttp, openAgent } from './over-http.ts'
 
 /**
- * Makes the checks of a policy ready to be asked.
+ * Opens the checks of a policy.
  *
- * @param policyPath modules are looked for beside it
- * @param read has them watched
+ * @param policyPath modules are looked up beside it
+ * @param read reads the modules, and has them watched
  * @throws ConfigFault naming every module that cannot be loaded
  */
 export async function openChecks(

@@ -13,7 +13,7 @@ const config = join(import.meta.dirname, '../../../../config/policy.json')
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-isolated-'))
 const policyFile = join(dir, 'policy.json')
 
-/** What its check does with an order is the order's paymentId. */
+/** The paymentId says what the check does with the order. */
 const check = `export default ({ order }) => {
   if (order.paymentId.startsWith('abort')) process.abort()
   if (order.paymentId.startsWith('exit')) process.exit(3)
@@ -49,7 +49,7 @@ test.each([
   ['aborts', JudgeDied, 'SIGABRT'],
   ['exits', JudgeDied, 'exit 3'],
   ['hangs', JudgeDied, 'did not answer in 1500 ms'],
-  ['throws', Error, 'check own could not tell: lost'],
+  ['throws', Error, 'check own could not decide: lost'],
 ])(
   'an order whose check %s is undecided, and the next one is judged',
   async (what, kind, why) => {

@@ -8,23 +8,28 @@ import { JudgeReply, type JudgeRequest } from './messages.ts'
 
 const PROGRAM = join(import.meta.dirname, 'judge-process.ts')
 
-/** How long a process may take to start (ms), on a machine that has much else to do. */
+/** How long a process may take to start (ms), on a busy machine. */
 const START_MS_MAX = 20_000
 
-/** How much longer than its checks an order may take (ms): past it, something in it never ends. */
+/**
+ * How much longer than its checks an order may take (ms): past this, something in it never ends.
+ */
 const OVERTIME_MS = 1_000
 
-/** A process with nothing to do is ended after this time (ms): most workers never need one. */
+/** An idle process is ended after this time (ms): most workers never need one. */
 const IDLE_MS = 10_000
 
-/** The process that judged an order gave no answer: it died, or had to be ended. */
+/** The process that judged an order did not answer: it died, or had to be killed. */
 export class JudgeDied extends Error {
   override readonly name = 'JudgeDied'
 }
 
 export type IsolatedJudgeOptions = { policyFile: string; checksMs: number }
 
-/** Judges orders in a process of its own, one at a time: an order that kills or blocks whoever judges it ends nothing but that. */
+/**
+ * Judges orders in a separate process, one at a time: an order that kills or blocks it affects no
+ * worker.
+ */
 export class IsolatedJudge {
   readonly #options: IsolatedJudgeOptions
   #last: Promise<unknown> = Promise.resolve()
@@ -37,9 +42,10 @@ export class IsolatedJudge {
   }
 
   /**
-   * Judges an order by the policy file. With another `rulebook` than the last time the file is read again.
+   * Judges an order by the policy file, which is read again when `rulebook` has changed since the
+   * last order.
    *
-   * @throws JudgeDied if the process died of it; an Error if it could not tell
+   * @throws JudgeDied if the process died of it; an Error if it could not decide
    */
   judge(facts: Facts, rulebook: Rulebook, signal: AbortSignal): Promise<Outcome> {
     const judging = this.#last.then(() => this.#judge(facts, rulebook, signal))
@@ -54,11 +60,11 @@ export class IsolatedJudge {
     try {
       const child = this.#child ?? (await this.#start(signal))
       const { checksMs } = this.#options
-      const verdict = await this.#answer(child, checksMs + OVERTIME_MS, signal, () =>
+      const verdict = await this.#reply(child, checksMs + OVERTIME_MS, signal, () =>
         child.send({ facts, checksMs } satisfies JudgeRequest),
       )
       if ('outcome' in verdict) return verdict.outcome
-      throw new Error('reason' in verdict ? verdict.reason : 'it judged nothing')
+      throw new Error('reason' in verdict ? verdict.reason : 'it returned no outcome')
     } finally {
       this.#idle = setTimeout(() => this.close(), IDLE_MS).unref()
     }
@@ -73,13 +79,13 @@ export class IsolatedJudge {
     child.once('exit', () => {
       if (this.#child === child) this.#child = undefined
     })
-    child.on('error', () => {}) // Whoever waits for its answer learns that none comes.
-    await this.#answer(child, START_MS_MAX, signal)
+    child.on('error', () => {}) // The call that waits for an answer rejects.
+    await this.#reply(child, START_MS_MAX, signal)
     return child
   }
 
-  /** What the process says next, once it was asked. If it says nothing in time, it is ended. */
-  async #answer(
+  /** The next message of the process after `ask`. If none comes in time, the process is killed. */
+  async #reply(
     child: ChildProcess,
     ms: number,
     signal: AbortSignal,
@@ -88,21 +94,21 @@ export class IsolatedJudge {
     signal.throwIfAborted()
     const done = new AbortController()
     const exited = once(child, 'exit', { signal: done.signal }).then(([code, by]) => {
-      throw new JudgeDied(`the process that judged it ended by itself: ${by ?? `exit ${code}`}`)
+      throw new JudgeDied(`the process that judged it ended unexpectedly: ${by ?? `exit ${code}`}`)
     })
     const late = once(AbortSignal.any([AbortSignal.timeout(ms), signal]), 'abort', {
       signal: done.signal,
     }).then(() => {
       this.close()
-      throw new JudgeDied(`the process that judged it did not answer in ${ms} ms and was ended`)
+      throw new JudgeDied(`the process that judged it did not answer in ${ms} ms and was killed`)
     })
-    const said = once(child, 'message', { signal: done.signal })
+    const replied = once(child, 'message', { signal: done.signal })
     try {
       ask()
-      const [message] = await Promise.race([said, exited, late])
+      const [message] = await Promise.race([replied, exited, late])
       return JudgeReply.parse(message)
     } finally {
-      for (const other of [said, exited, late]) other.catch(() => {})
+      for (const other of [replied, exited, late]) other.catch(() => {})
       done.abort()
     }
   }

@@ -4,7 +4,7 @@ import { judgeOrder } from '../judge-order.ts'
 import { parseRulebook } from '../rulebook.ts'
 import { type JudgeReply, JudgeRequest } from './messages.ts'
 
-// Judges orders for a worker, one at a time, as long as the worker is there. It may die of one.
+// Judges orders for a worker, one at a time, as long as the worker runs. An order may kill it.
 
 const [, , policyFile = ''] = process.argv
 const reply = (verdict: JudgeReply) => void process.send?.(verdict)

@@ -2,7 +2,7 @@ import type { Facts } from '@placeorder/decision'
 import { isOutcome } from '@placeorder/store'
 import { z } from 'zod'
 
-// What a worker and the process that judges for it say to each other. Both are of one version.
+// The messages between a worker and its judging process. Both run the same version.
 
 /** An order to judge. */
 export const JudgeRequest = z.object({
@@ -12,7 +12,7 @@ export const JudgeRequest = z.object({
 })
 export type JudgeRequest = z.output<typeof JudgeRequest>
 
-/** What it was judged to, or why it could not be judged. The first message only says that the policy was read. */
+/** The outcome, or why there is none. The first message only says that the policy was read. */
 export const JudgeReply = z.union([
   z.object({ ready: z.literal(true) }),
   z.object({ outcome: z.string().refine(isOutcome) }),

@@ -7,7 +7,9 @@ import { processGroup } from '../process-group.ts'
 
 const { store, deps, groupOf } = await openTestWorker()
 
-/** A group of two with whose job workers died so often, and which of its orders were judged where. */
+/**
+ * A group of two orders whose job has stalled this often; records which of them were judged where.
+ */
 async function stalledGroup(stalled: number, isolated = false) {
   const [deadly, good] = [aPlaceOrder(), aPlaceOrder()]
   const group = { ...(await groupOf(deadly, good)), stalled, ...(isolated ? { isolated } : {}) }
@@ -57,7 +59,7 @@ test.each([
 test.each([
   ['with whose job three workers died', 3, false],
   ['that was resumed as deadly, and one more worker died', 1, true],
-])('a group %s is not looked at for a while', async (_what, stalled, isolated) => {
+])('a group %s is deferred unjudged', async (_what, stalled, isolated) => {
   const { ids, here, elsewhere, process, outcomes } = await stalledGroup(stalled, isolated)
   await process()
   expect([here, elsewhere]).toEqual([[], []])
@@ -68,7 +70,7 @@ test.each([
 test.each([
   ['two', 2],
   ['three', 3],
-])('when %s workers died, orders that had all their time end unjudged', async (_who, stalled) => {
+])('when %s workers died, overdue orders end unjudged', async (_who, stalled) => {
   const { here, elsewhere, process, outcomes } = await stalledGroup(stalled)
   await process(-2_000)
   expect([here, elsewhere]).toEqual([[], []])

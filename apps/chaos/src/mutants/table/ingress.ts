@@ -86,7 +86,7 @@ export const ingress: Mutant[] = [
   {
     breaks: 'a connection that never speaks TLS is kept',
     file: 'apps/ingress/src/connection/raw-server.ts',
-    from: '? https.createServer({ ...options, ...bounds,',
+    from: '? https.createServer({ ...options, ...limits,',
     to: '? https.createServer({ ...options,',
     test: ['apps/ingress', 'src/connection/silent-connections.test.ts', 'TCP where TLS is spoken'],
   },

@@ -132,8 +132,8 @@ export const workers: Mutant[] = [
   {
     breaks: 'a process that judges an order is waited for without end',
     file: 'apps/worker/src/isolation/isolated-judge.ts',
-    from: 'await Promise.race([said, exited, late])',
-    to: 'await Promise.race([said, exited])',
+    from: 'await Promise.race([replied, exited, late])',
+    to: 'await Promise.race([replied, exited])',
     test: ['apps/worker', 'src/isolation/isolated-judge.test.ts', 'hangs'],
   },
 ]
