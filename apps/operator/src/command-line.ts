@@ -2,19 +2,22 @@ import { parseArgs } from 'node:util'
 import { ConfigFault } from '@placeorder/config'
 import { ShardsFault } from '@placeorder/store'
 
-/** What the process exits with. */
+/** The exit codes of the commands. */
 export const exitCode = {
   good: 0,
-  /** What was asked for is bad or is not there, or Redis did not do what it was asked. */
+  /** A record is bad or does not exist, or Redis could not do what was asked. */
   missed: 1,
-  /** The arguments, a file's name or the environment make no sense. */
+  /** The arguments, a file's name or the environment are invalid. */
   usage: 2,
 } as const
 
 /** The part of a stream that a command writes to. */
 export type Screen = { write: (text: string) => unknown; isTTY?: boolean | undefined }
 
-/** A command line: its words, undefined if it makes no sense; its flags; and its options that have a value. */
+/**
+ * A parsed command line: its words, undefined if it is invalid; its flags; and its options with a
+ * value.
+ */
 export type CommandLine = {
   words: string[] | undefined
   asksForHelp: boolean
@@ -22,7 +25,10 @@ export type CommandLine = {
   values: ReadonlyMap<string, string>
 }
 
-/** Reads a command line that has words and, besides --help, these flags and options. After `--` all are words. */
+/**
+ * Parses a command line with words and, besides --help, these flags and options. After `--` all are
+ * words.
+ */
 export function readWords(
   args: string[],
   flags: readonly string[] = [],
@@ -53,19 +59,16 @@ export function readWords(
   }
 }
 
-/** After this many ms without Redis, who waits is told why. */
-const PATIENCE_MS = 1_000
+/** After this time (ms) without Redis, the reason for the wait is printed. */
+const SLOW_MS = 1_000
 
-/** Says what is waited for when opening takes long. */
+/** Prints what it is waiting for if opening takes long. */
 export async function warnWhenSlow<T>(opening: Promise<T>, err: Screen): Promise<T> {
-  const waiting = setTimeout(
-    () => err.write('waiting for Redis: is REDIS_URL right?\n'),
-    PATIENCE_MS,
-  )
+  const waiting = setTimeout(() => err.write('waiting for Redis: is REDIS_URL right?\n'), SLOW_MS)
   return opening.finally(() => clearTimeout(waiting))
 }
 
-/** Runs a command, tells what went wrong in a line, and resolves with the exit code. */
+/** Runs a command, prints an error in one line, and resolves with the exit code. */
 export async function runCommand(run: () => Promise<number>, err: Screen): Promise<number> {
   try {
     return await run()

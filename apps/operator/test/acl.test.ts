@@ -24,13 +24,13 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-/** Makes a user of this rule, and gives the environment of a process that is this user. */
+/** Makes a user with this rule, and returns the environment of a process that is this user. */
 async function userOf(name: string, rule: string): Promise<Record<string, string>> {
   await connection.call('ACL', 'SETUSER', name, 'reset', 'on', '>secret', ...rule.split(' '))
   return { REDIS_URL: `redis://${name}:secret@127.0.0.1:${redis.port}` }
 }
 
-/** What was denied to whom, as Redis counts it. */
+/** What Redis has denied, and to whom. */
 const denied = async () => JSON.stringify(await connection.call('ACL', 'LOG'))
 
 test('the rules of docs/security.md are all that processes and commands need', async () => {
@@ -68,13 +68,13 @@ test('the rules of docs/security.md are all that processes and commands need', a
   expect(await denied()).toBe('[]')
 }, 120_000)
 
-test('a user without INFO and CONFIG is enough with DURABILITY=relaxed, and is warned of once', async () => {
+test('with DURABILITY=relaxed, a user without INFO and CONFIG is enough', async () => {
   const user = await userOf('plain', '~* &* +@all -@dangerous')
   const relaxed = { ...user, DURABILITY: 'relaxed' }
   const ingress = await system.startIngress(relaxed)
   const worker = await system.startWorker(relaxed)
   for (const { admin, lines } of [ingress, worker]) {
-    for (let look = 0; look < 3; look += 1)
+    for (let round = 0; round < 3; round += 1)
       expect((await fetch(`${admin}/readyz`)).status).toBe(200)
     expect(lines.filter((line) => /\+info|INFO/.test(line))).toEqual([
       expect.stringContaining('allow +info'),

@@ -20,7 +20,7 @@ afterAll(() => system.close())
 
 const directory = (args: string[], env?: Record<string, string>) => command('directory', args, env)
 
-/** Runs `npm run <name> -- …`, without npm's own second. The last line says how much memory (KB) it took at most. */
+/** Runs `npm run <name> -- …` without npm's own second. The last line has its peak memory (KB). */
 async function command(
   name: 'directory' | 'orders',
   args: string[],
@@ -40,7 +40,7 @@ async function command(
   })
 }
 
-test('a running worker judges by a change within 2 s of its import, and of its removal', async () => {
+test('a running worker applies an import or a removal within 2 s', async () => {
   const [ingress] = await Promise.all([system.startIngress(), system.startWorker()])
   expect(await ingress.place(aPlaceOrder())).toMatchObject({ code: 'SUCCESS' })
   const before = await directory(['show', 'merchant', 'M00000000001'])
@@ -56,7 +56,7 @@ test('a running worker judges by a change within 2 s of its import, and of its r
   expect(performance.now() - removed).toBeLessThan(2_000)
 })
 
-test('an order code shows the payment it was placed with, and stays closed when it is removed and imported again', async () => {
+test('an order code shows its payment, and stays closed if imported again', async () => {
   const ingress = await system.startIngress()
   await directory(['import', 'config/directory.json'])
   const codeValue = 'https://pay.example/281004040001'
@@ -71,7 +71,7 @@ test('an order code shows the payment it was placed with, and stays closed when 
   expect(await ingress.place(aPlaceOrder({ codeValue }))).toMatchObject({ code: 'ORDER_IS_CLOSED' })
 })
 
-test('a released order code is placed once more; its first order stays placed', async () => {
+test('a released order code can be placed once more; its first order stays placed', async () => {
   const ingress = await system.startIngress()
   await directory(['import', 'config/directory.json'])
   const codeValue = 'https://pay.example/281004040001'
@@ -88,7 +88,7 @@ test('a released order code is placed once more; its first order stays placed', 
   expect((await ingress.place(first)).body).toEqual(answer.body)
 })
 
-test('another number of shards than Redis was first used with is refused, and told', async () => {
+test('another number of shards than Redis was first used with is refused', async () => {
   expect(await directory(['show', 'merchant', 'M1'], { SHARDS: '2' })).toMatchObject({
     exit: 2,
     err: expect.stringContaining('set SHARDS=1'),

@@ -26,7 +26,7 @@ afterAll(async () => {
   await proxy.close()
 })
 
-/** What Redis is set to as long as a test does not change it. */
+/** The settings of Redis as long as a test does not change them. */
 const durable = [
   ['appendonly', 'yes'],
   ['appendfsync', 'always'],
@@ -62,9 +62,9 @@ describe.each(both)('%s', (_name, { admin }) => {
     })
   })
 
-  test('is live but not ready while Redis does not answer, and ready again when it does', async () => {
+  test('is live but not ready while Redis does not answer', async () => {
     proxy.stall()
-    // Either the check or the connection is the first to have waited for long enough.
+    // Either the check or the connection times out first.
     const reasons = {
       redis: expect.stringMatching(/^no answer within 1000 ms$|^Redis cannot be asked: /),
     }
@@ -89,9 +89,10 @@ test('relaxed, a process is ready on a Redis that is not durable', async () => {
   await redis.config('SET', 'appendfsync', 'always')
 })
 
-test('an ingress told to end is not ready at once, and still takes new connections and orders', async () => {
+test('an ingress that drains is not ready, and still accepts orders', async () => {
   const placed = async () => (await ingress.place(aPlaceOrder())).code
-  await expect.poll(placed, { timeout: 10_000 }).toBe('SUCCESS') // It has seen Redis durable again.
+  // It knows again that Redis is durable.
+  await expect.poll(placed, { timeout: 10_000 }).toBe('SUCCESS')
   ingress.kill('SIGTERM')
   await expect
     .poll(() => health(ingress.admin, '/readyz'), { timeout: 10_000, interval: 20 })
@@ -100,8 +101,8 @@ test('an ingress told to end is not ready at once, and still takes new connectio
   expect(await ingress.exited).toBe(0)
 })
 
-test('a worker told to end is not ready at once, finishes and ends', async () => {
-  proxy.stall() // It cannot end before it has told Redis, or waited to.
+test('a worker that drains is not ready, finishes and exits', async () => {
+  proxy.stall() // It cannot end before Redis answers, or its wait is over.
   worker.kill('SIGTERM')
   await expect
     .poll(() => health(worker.admin, '/readyz'), { timeout: 10_000, interval: 20 })

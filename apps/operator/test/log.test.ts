@@ -13,7 +13,7 @@ const marks = {
 const mark = /M4RKED|-----BEGIN|PRIVATE/
 const ourCode = { type: 'ENTRY_CODE', merchantId: 'M00000000001', status: 'OPEN' } as const
 
-/** A real system at its most talkative, with a rule that fails for the orders that ask for it. */
+/** A real system at log level trace, with a rule that fails for certain orders. */
 const system = await openSystem({
   env: { LOG_LEVEL: 'trace', DECIDE_WITHIN_MS: '3000', WAIT_MS: '2800' },
 })
@@ -60,12 +60,12 @@ const orders = {
   notOurs: marked(),
 }
 
-/** Damages the record of this order, and makes a record of the directory unreadable. */
+/** Damages the record of an order, and one of the directory. */
 async function breakThings() {
   await redis.set(`{s0}:order:${orderIdOf(orders.notOurs)}`, 'not a hash')
   for (const key of await redis.keys('{s0}:code:*')) {
     if ((await redis.get(key))?.includes('-broken'))
-      await redis.set(key, `${marks.codeValue} is no JSON`)
+      await redis.set(key, `${marks.codeValue} is not JSON`)
   }
 }
 
@@ -90,15 +90,15 @@ beforeAll(async () => {
     await worker.waitFor(new RegExp(`${paymentId}.*abandoned the order`))
 })
 
-describe('the log of real processes at its most talkative', () => {
+describe('the log of real processes at level trace', () => {
   const withPaymentId = ['placed', 'refused', 'undecided', 'damaged', 'notOurs'] as const
   test.each(withPaymentId)('names the paymentId of an order that is %s', (kind) => {
     expect(linesOf(orders[kind].paymentId)).not.toEqual([])
   })
 
-  test('tells the way of an order in its order', () => {
-    const said = linesOf(orders.placed.paymentId).map(({ name, msg }) => `${name} ${msg}`)
-    expect(said).toEqual(expect.arrayContaining(['worker concluded', 'ingress answered']))
+  test('has the events of an order', () => {
+    const events = linesOf(orders.placed.paymentId).map(({ name, msg }) => `${name} ${msg}`)
+    expect(events).toEqual(expect.arrayContaining(['worker concluded', 'ingress answered']))
   })
 
   test('says why an order is not answered or not decided', () => {

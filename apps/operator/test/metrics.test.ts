@@ -18,9 +18,9 @@ const system = await openSystem({
 })
 afterAll(() => system.close())
 
-/** A check that cannot tell of orders that ask for it; so many in a row that it is not called any more. */
+/** A check that fails for certain orders; this many in a row open its circuit. */
 const ownCheck = `export default ({ order }) => {
-  if (order.passThroughInfo === 'fail') throw new Error('cannot tell')
+  if (order.passThroughInfo === 'fail') throw new Error('cannot decide')
   return 'SUCCESS'
 }`
 const FAILING = 6
@@ -28,7 +28,7 @@ const FAILING = 6
 const anotherOrder = (changes = {}) =>
   aPlaceOrder({ customerId: `customer-${Math.random()}`, ...changes })
 
-/** What was shown: before any order, while orders waited for a worker, while orders poured in, and after all of it. */
+/** Scrapes before any order, while orders waited for a worker, under load, and at the end. */
 const shown = {
   before: new Map(),
   waiting: new Map(),
@@ -40,8 +40,8 @@ const shownByWorker = { before: new Map(), failing: new Map(), after: new Map() 
   Scraped
 >
 
-/** Orders that nobody decides, as long as no worker runs; one of them loses its job. */
-async function waitForNobody(ingress: Ingress) {
+/** Orders that stay open because no worker runs; all of them lose their jobs. */
+async function leaveOpen(ingress: Ingress) {
   const orders = [anotherOrder(), anotherOrder(), anotherOrder()]
   await Promise.all(orders.map(ingress.place))
   shown.waiting = await scrape(ingress.admin)
@@ -54,11 +54,11 @@ async function waitForNobody(ingress: Ingress) {
   await store.close()
 }
 
-/** Keeps many orders in hand until a scrape has seen them, their signatures too. */
-async function pourIn(ingress: Ingress) {
-  let pouring = true
+/** Keeps many orders in flight until a scrape has counted them, and their signatures. */
+async function load(ingress: Ingress) {
+  let loading = true
   const callers = Array.from({ length: 40 }, async () => {
-    while (pouring) await ingress.place(anotherOrder())
+    while (loading) await ingress.place(anotherOrder())
   })
   try {
     await vi.waitFor(
@@ -70,7 +70,7 @@ async function pourIn(ingress: Ingress) {
       { timeout: 20_000, interval: 5 },
     )
   } finally {
-    pouring = false
+    loading = false
     await Promise.all(callers)
   }
 }
@@ -79,10 +79,10 @@ const ingress = await system.startIngress()
 
 async function run(startWorker: () => Promise<Operated>) {
   shown.before = await scrape(ingress.admin)
-  await waitForNobody(ingress)
+  await leaveOpen(ingress)
   const worker = await startWorker()
   shownByWorker.before = await scrape(worker.admin)
-  await pourIn(ingress)
+  await load(ingress)
   const placed = anotherOrder()
   await vi.waitFor(async () => expect((await ingress.place(placed)).code).toBe('SUCCESS'), 20_000)
   await Promise.all(
@@ -141,14 +141,14 @@ describe('an ingress under load shows', () => {
     expect(moved(shown.before, shown.after, name)).toBeGreaterThan(0)
   })
 
-  test('orders in hand and signatures on their way, while they are', () => {
+  test('orders and signatures in flight', () => {
     for (const name of ['placeorder_orders_in_flight', 'placeorder_signatures_in_flight']) {
       expect(shown.loaded.get(name)).toBeGreaterThan(0)
       expect(shown.after.get(name)).toBe(0)
     }
   })
 
-  test('open orders and the age of the oldest, as long as nobody decides them', () => {
+  test('open orders and the age of the oldest until they are decided', () => {
     expect(shown.waiting.get('placeorder_open_orders')).toBe(3)
     expect(shown.waiting.get('placeorder_oldest_open_order_age_seconds')).toBeGreaterThan(
       (WAIT_MS - 50) / 1000,
@@ -157,13 +157,13 @@ describe('an ingress under load shows', () => {
     expect(shown.after.get('placeorder_oldest_open_order_age_seconds')).toBe(0)
   })
 
-  test('that an answer which waits to the end lies between the wait and its bound', () => {
+  test('an answer at the deadline between the wait and its bound', () => {
     const upTo = (seconds: number) =>
       shown.waiting.get(`placeorder_answer_seconds_bucket{le="${seconds}",endpoint="place"}`)
     expect([upTo(0.3), upTo(5)]).toEqual([0, 3])
   })
 
-  test('each group with its orders: more of them than groups', () => {
+  test('more orders than groups', () => {
     const orders = moved(shown.before, shown.after, 'placeorder_group_orders_sum{kind="intake"}')
     expect(orders).toBeGreaterThan(
       moved(shown.before, shown.after, 'placeorder_group_orders_count{kind="intake"}'),
@@ -198,12 +198,12 @@ describe('a worker under load shows', () => {
     expect(shownByWorker.after.get('placeorder_redis_durable')).toBe(1)
   })
 
-  test('that a check is not called while it keeps failing, and is as long as it does not', () => {
+  test('whether the circuit of a check is open', () => {
     expect(shownByWorker.before.get('placeorder_check_circuit_open{check="own"}')).toBe(0)
     expect(shownByWorker.failing.get('placeorder_check_circuit_open{check="own"}')).toBe(1)
   })
 
-  test('limits of each kind as far as the most used of them is used', () => {
+  test('the used share of the most used limit of each kind', () => {
     const ratios = ['merchantDay', 'customerDay'].map((kind) =>
       shownByWorker.after.get(`placeorder_limit_used_ratio{kind="${kind}"}`),
     )
@@ -211,7 +211,7 @@ describe('a worker under load shows', () => {
   })
 })
 
-test('whoever calls, with whatever names, cannot make up series', async () => {
+test('callers cannot create series by the names they send', async () => {
   const headers = (i: number) => ({
     'client-id': `made-up-${i}`,
     signature: `keyVersion=${i}, signature=x`,

@@ -1,4 +1,4 @@
-/** What a process shows to Prometheus: a number for each name with its labels, as it writes them. */
+/** The metrics of a process: the value of each name with its labels, as exposed. */
 export type Scraped = ReadonlyMap<string, number>
 
 /** Scrapes a process, as Prometheus does. */

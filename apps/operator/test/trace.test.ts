@@ -3,7 +3,7 @@ import { aPlaceOrder, openSystem } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 
-/** What an OTLP receiver is runCommand, as far as we look at it. Times are in ns, in a text. */
+/** What an OTLP receiver gets, as far as the tests use it. Times are in ns, as text. */
 const Span = z.object({
   name: z.string(),
   traceId: z.string(),
@@ -13,19 +13,19 @@ const Span = z.object({
   endTimeUnixNano: z.coerce.bigint(),
   attributes: z.array(z.object({ key: z.string(), value: z.looseObject({}) })),
 })
-const Told = z.object({
+const ExportRequest = z.object({
   resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(Span) })) })),
 })
 
 const spans: z.output<typeof Span>[] = []
-let said = ''
+let received = ''
 const receiver = createServer((request, response) => {
   const chunks: Buffer[] = []
   request.on('data', (chunk: Buffer) => chunks.push(chunk))
   request.on('end', () => {
     const text = Buffer.concat(chunks).toString()
-    said += text
-    const { resourceSpans } = Told.parse(JSON.parse(text))
+    received += text
+    const { resourceSpans } = ExportRequest.parse(JSON.parse(text))
     spans.push(
       ...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)),
     )
@@ -81,7 +81,7 @@ test.each([
   },
 )
 
-test('a trace tells what took how long: the way through the queue lies within the call, and deciding after it', () => {
+test('the queue’s span lies within the call’s, and deciding follows it', () => {
   const [place, queue, decide] = ['place order', 'queue', 'decide'].map((name) =>
     spanOf(placed.paymentId, name),
   )
@@ -95,6 +95,6 @@ test('a trace tells what took how long: the way through the queue lies within th
   expect(decide?.startTimeUnixNano).toBe(queue?.endTimeUnixNano)
 })
 
-test('a trace tells nothing personal', () => {
-  expect(said).not.toContain('M4RKED')
+test('a trace has nothing personal', () => {
+  expect(received).not.toContain('M4RKED')
 })

@@ -43,7 +43,7 @@ async function fileOf(name: string, ...lines: unknown[]): Promise<string> {
   return path
 }
 
-test('good lines are imported, each bad one is told with its number and reason, and the exit code is 1', async () => {
+test('good lines are imported, bad ones reported by number; the exit code is 1', async () => {
   const path = await fileOf('bad.ndjson', { merchant }, '{"code":', code, {
     ...code,
     status: 'GONE',
@@ -53,11 +53,11 @@ test('good lines are imported, each bad one is told with its number and reason, 
   expect(first.out).toMatch(/^imported 1 merchant and 1 code in \d+\.\d s, [\d,]+ records\/s\n$/)
   expect(first.err).toContain(`${path}: line 2: is not JSON\n`)
   expect(first.err).toMatch(/line 4: status: .*\n/)
-  expect(first.err).toContain('left out 2 bad records: mend the file and import it again')
+  expect(first.err).toContain('left out 2 bad records: fix the file and import it again')
   expect((await run(['show', 'code', 'C1'])).exit).toBe(0)
 })
 
-test('lines are imported from standard input too, since a container has no file of yours', async () => {
+test('lines are imported from standard input, too', async () => {
   const { exit, out } = await run(['import', '-'], {
     input: JSON.stringify({ ...merchant, merchantId: 'M9' }),
   })
@@ -66,7 +66,7 @@ test('lines are imported from standard input too, since a container has no file 
   expect((await run(['show', 'merchant', 'M9'])).exit).toBe(0)
 })
 
-test('an import may be repeated, and a later version stands', async () => {
+test('an import may be repeated, and the later version stands', async () => {
   const path = await fileOf(
     'again.ndjson',
     { ...merchant, merchantId: 'M2' },
@@ -88,7 +88,7 @@ test('what is shown can be imported', async () => {
   expect((await run(['import', again])).out).toContain('imported 1 merchant and 0 codes')
 })
 
-test('what is removed is there no more', async () => {
+test('a removed record does not exist any more', async () => {
   await run([
     'import',
     await fileOf('gone.ndjson', { ...merchant, merchantId: 'M4' }, { ...code, codeValue: '-C4' }),
@@ -111,7 +111,7 @@ test('what is removed is there no more', async () => {
   })
 })
 
-test('a bar is drawn on a terminal, and taken away', async () => {
+test('a progress bar is drawn on a terminal, and removed', async () => {
   const codes = Array.from({ length: 20_000 }, (_, i) => ({ ...code, codeValue: `bar-${i}` }))
   const { err } = await run(['import', await fileOf('many.ndjson', ...codes)], { isTTY: true })
   expect(err.startsWith('\r\x1b[2K[')).toBe(true)
@@ -119,7 +119,7 @@ test('a bar is drawn on a terminal, and taken away', async () => {
   expect(err.endsWith('\r\x1b[2K')).toBe(true)
 })
 
-test('--help tells every command', async () => {
+test('--help lists every command', async () => {
   const { exit, out } = await run(['--help'])
   expect(exit).toBe(0)
   for (const word of [
@@ -138,15 +138,15 @@ test.each([
   [['import', 'a.json', 'b.json']],
   [['import', 'a.csv']],
   [['show', 'M1']],
-  [['show', 'shop', 'M1']],
+  [['show', 'person', 'M1']],
   [['remove', 'code']],
   [['export', 'a.json']],
   [['--verbose']],
-])('%j makes no sense, and exits with 2', async (args) => {
+])('%j is invalid, and exits with 2', async (args) => {
   expect(await run(args)).toMatchObject({ exit: 2, out: '' })
 })
 
-test('a file that is not there is told', async () => {
+test('a missing file is reported', async () => {
   await expect(run(['import', join(dir, 'nowhere.json')])).rejects.toThrow('no such file')
 })
 
@@ -156,7 +156,7 @@ test.each(['[]', '{}', 'null', '', '[[]]', '{"merchants":[],"codes":[]}'])(
     for (const name of ['empty.json', 'empty.ndjson']) {
       const { exit, err } = await run(['import', await fileOf(name, text)])
       expect(exit).toBe(1)
-      expect(err).toMatch(/holds no merchant and no code|left out|cut off|no object/)
+      expect(err).toMatch(/holds no merchant and no code|left out|cut off|not an object/)
     }
   },
 )

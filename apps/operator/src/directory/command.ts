@@ -5,7 +5,7 @@ import { ProgressLine, rateOf } from './progress-line.ts'
 import { SHAPE } from './read-document.ts'
 
 export type CommandDeps = {
-  /** Opens the directory; only what uses it waits for Redis. */
+  /** Opens the directory; only commands that use it wait for Redis. */
   open: () => Promise<{ directory: Directory; close: () => Promise<void> }>
   out: Screen
   err: Screen
@@ -14,23 +14,27 @@ export type CommandDeps = {
 
 const help = `directory <command>
 
-Keeps the merchants and codes that orders are judged by. Workers see a change at once.
+Manages the merchants and codes that orders are judged by. Workers see a change at once.
 
-  import <file>          puts the records of a .json or .ndjson file in, each over what was there; may be repeated.
-                         -: lines as of an .ndjson file, from standard input
+  import <file>          imports the records of a .json or .ndjson file; each replaces an earlier
+                         version, and an import may be repeated. -: NDJSON from standard input
   show merchant <id>     prints a merchant
-  show code <value>      prints a code; and the payment that an order code was placed with
+  show code <value>      prints a code, and the payment that an order code was placed with
   remove merchant <id>   removes a merchant
   remove code <value>    removes a code; an order code that was placed stays closed
   --help                 this text
 
-A .json file is { "merchants": [ … ], "codes": [ … ] }; a line of an .ndjson file is one merchant or one code. Redis and
-SHARDS are read from the environment. docs/directory.md says what each field is.
+A .json file is { "merchants": [ … ], "codes": [ … ] }; a line of an .ndjson file is one merchant
+or code. Redis and SHARDS are read from the environment. docs/directory.md describes each field.
 
-Exits 0 when all was done; 1 when a record was bad or is not there, or Redis did not answer; 2 when the arguments make no sense.
+Exits 0 when all was done; 1 when a record was bad or does not exist, or Redis did not answer;
+2 when the arguments are invalid.
 `
 
-/** Runs the command that the arguments name, and resolves with the exit code. What Redis or the disk fails of is thrown. */
+/**
+ * Runs the command that the arguments name, and resolves with the exit code. Failures of Redis or
+ * the disk are thrown.
+ */
 export async function runDirectory(args: string[], deps: CommandDeps): Promise<number> {
   const { words, asksForHelp } = readWords(args)
   if (asksForHelp) {
@@ -45,7 +49,9 @@ export async function runDirectory(args: string[], deps: CommandDeps): Promise<n
   if (verb === 'remove' && named)
     return withDirectory(deps, (directory) => remove(directory, kind, id, deps))
   deps.err.write(
-    `${words === undefined || verb === undefined ? '' : `I do not know what to do with: ${args.join(' ')}\n\n`}${help}`,
+    words === undefined || verb === undefined
+      ? help
+      : `there is no such command: ${args.join(' ')}\n\n${help}`,
   )
   return exitCode.usage
 }
@@ -84,12 +90,11 @@ async function importInto(path: string, deps: CommandDeps): Promise<number> {
       }
       const seconds = (line.elapsedMs / 1000).toFixed(1)
       out.write(
-        `imported ${counted(done.merchants, 'merchant')} and ${counted(done.codes, 'code')} in ${seconds} s, ${rateOf(done, line.elapsedMs)}\n`,
+        `imported ${counted(done.merchants, 'merchant')} and ${counted(done.codes, 'code')} ` +
+          `in ${seconds} s, ${rateOf(done, line.elapsedMs)}\n`,
       )
       if (done.bad > 0)
-        err.write(
-          `left out ${counted(done.bad, 'bad record')}: mend the file and import it again\n`,
-        )
+        err.write(`left out ${counted(done.bad, 'bad record')}: fix the file and import it again\n`)
       return done.bad > 0 ? exitCode.missed : exitCode.good
     } finally {
       line.clear()

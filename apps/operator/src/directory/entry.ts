@@ -1,6 +1,6 @@
 import { CodeRecord, MerchantRecord } from '@placeorder/decision'
 
-/** What a file says about one merchant or code, or why it cannot be used. `where` is the place in the file. */
+/** One merchant or code of a file, or why it cannot be used. `where` is the place in the file. */
 export type Entry =
   | { where: string; merchant: MerchantRecord }
   | { where: string; code: CodeRecord }
@@ -8,10 +8,13 @@ export type Entry =
 
 type Kind = 'merchant' | 'code'
 
-/** Reads one record. Without a `kind`, it says itself what it is: by its name around it, or by having a codeValue. */
+/**
+ * Parses one record. Without a `kind`, the record itself says what it is: by the name around it, or
+ * by having a codeValue.
+ */
 export function entryOf(where: string, value: unknown, kind?: Kind): Entry {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { where, fault: 'is no object' }
+    return { where, fault: 'is not an object' }
   if (kind === undefined) {
     if ('merchant' in value) return entryOf(where, value.merchant, 'merchant')
     if ('code' in value) return entryOf(where, value.code, 'code')

@@ -6,7 +6,7 @@ import type { Entry } from './entry.ts'
 import { readDocument } from './read-document.ts'
 import { readLines } from './read-lines.ts'
 
-/** How far an import has come. */
+/** The progress of an import. */
 export type ImportProgress = {
   bytes: number
   bytesTotal: number
@@ -17,29 +17,36 @@ export type ImportProgress = {
 
 export type ImportDeps = {
   directory: Pick<Directory, 'put'>
-  /** Read in place of the file `-`, as lines: a container has no file of yours. */
+  /** Read instead of a file if its name is `-`, as lines: a container may not have the file. */
   input: AsyncIterable<Buffer>
   onProgress: (progress: ImportProgress) => void
-  /** Told of each record that is left out. */
+  /** Notified of each record that is left out. */
   onBad: (where: string, fault: string) => void
 }
 
-/** The largest record there can be is some 3 MB: 10,000 stores, and 100 contracts with 200 wallets each. */
+/**
+ * The largest possible record has some 3 MB: 10,000 stores, and 100 contracts with 200 wallets
+ * each.
+ */
 const RECORD_BYTES_MAX = 8 * 1024 * 1024
 
 const CHUNK_BYTES = 128 * 1024
 
-/** Records written at once: enough that a sync to disk costs little for each, few enough that Redis is soon free again. */
+/**
+ * Records in one write: enough to spread the cost of a sync to disk, and few enough not to block
+ * Redis.
+ */
 const BATCH_RECORDS = 500
 
-/** Batches on their way while the file is read on; with them, memory is bounded. */
+/** Batches in flight while the file is read on; they bound the memory. */
 const BATCHES_IN_FLIGHT = 4
 
 type Batch = { merchants: MerchantRecord[]; codes: CodeRecord[] }
 
 /**
- * Puts the records of a file into the directory, each over what was there; may be repeated. Records that are bad are told
- * and left out. Resolves with what was imported; rejects when the file cannot be read or Redis does not answer.
+ * Imports the records of a file into the directory; each replaces an earlier version, and an import
+ * may be repeated. Bad records are reported and left out. Resolves with what was imported; rejects
+ * when the file cannot be read or Redis does not answer.
  */
 export async function importFile(path: string, deps: ImportDeps): Promise<ImportProgress> {
   const bytesTotal = path === '-' ? 0 : (await stat(path)).size
@@ -83,7 +90,7 @@ async function* counted(
   }
 }
 
-/** Gathers records; of one that comes twice, the later is written later. */
+/** Collects records in batches; of a record that occurs twice, the later one is written later. */
 async function* batches(
   entries: AsyncIterable<Entry>,
   progress: ImportProgress,

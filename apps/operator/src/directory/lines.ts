@@ -1,9 +1,11 @@
-/** A line of a file, by number from 1; `bytes` is undefined for one that is too long to be a record. */
+/** A line of a file, numbered from 1; `bytes` is undefined if it is too long to be a record. */
 export type FileLine = { number: number; bytes: Uint8Array | undefined }
 
 const LINE_FEED = 0x0a
 
-/** Cuts chunks of bytes into lines. Holds no more than one line, and of one that is too long nothing. */
+/**
+ * Splits chunks of bytes into lines. Holds at most one line, and nothing of one that is too long.
+ */
 export class Lines {
   readonly #bytesMax: number
   #rest: Uint8Array[] = []
@@ -15,7 +17,7 @@ export class Lines {
   }
 
   /** The lines that end in this chunk. */
-  *take(chunk: Uint8Array): Generator<FileLine, void> {
+  *push(chunk: Uint8Array): Generator<FileLine, void> {
     let from = 0
     for (;;) {
       const to = chunk.indexOf(LINE_FEED, from)

@@ -1,13 +1,13 @@
 import type { Screen } from '../command-line.ts'
 import type { ImportProgress } from './import-file.ts'
 
-/** A terminal is drawn on this often (ms), and a pipe or file is told this often. */
+/** How often (ms) the bar is drawn on a terminal, and a line is printed elsewhere. */
 const DRAW_MS = 100
 const PRINT_MS = 5_000
 
 const BAR_CHARACTERS = 30
 
-/** Shows how far an import is: a bar in place on a terminal, a plain line now and then elsewhere. */
+/** Shows the progress of an import: a bar on a terminal, otherwise a line now and then. */
 export class ProgressLine {
   readonly #screen: Screen
   readonly #startedAt = performance.now()
@@ -22,22 +22,22 @@ export class ProgressLine {
     const now = performance.now()
     if (now - this.#shownAt < (this.#screen.isTTY ? DRAW_MS : PRINT_MS)) return
     this.#shownAt = now
-    const words = wordsOf(progress, now - this.#startedAt)
+    const status = statusOf(progress, now - this.#startedAt)
     if (!this.#screen.isTTY) {
-      this.#screen.write(`${words}\n`)
+      this.#screen.write(`${status}\n`)
       return
     }
-    this.#screen.write(`\r\x1b[2K${barOf(progress)} ${words}`)
+    this.#screen.write(`\r\x1b[2K${barOf(progress)} ${status}`)
     this.#drawn = true
   }
 
-  /** Writes a line where the bar is; the bar is drawn anew below it. */
+  /** Prints a line in place of the bar, which is drawn again below it. */
   printAbove(line: string): void {
     this.clear()
     this.#screen.write(`${line}\n`)
   }
 
-  /** Takes the bar away. */
+  /** Removes the bar. */
   clear(): void {
     if (this.#drawn) this.#screen.write('\r\x1b[2K')
     this.#drawn = false
@@ -48,17 +48,21 @@ export class ProgressLine {
   }
 }
 
-/** How many records a second, in words. */
+/** The rate in records a second, as text. */
 export const rateOf = ({ merchants, codes }: ImportProgress, elapsedMs: number): string =>
-  `${Math.round(((merchants + codes) / Math.max(elapsedMs, 1)) * 1000).toLocaleString('en')} records/s`
+  `${perSecond(merchants + codes, elapsedMs).toLocaleString('en')} records/s`
+
+const perSecond = (records: number, elapsedMs: number): number =>
+  Math.round((records / Math.max(elapsedMs, 1)) * 1000)
 
 const shareOf = ({ bytes, bytesTotal }: ImportProgress): number =>
   bytesTotal === 0 ? 1 : Math.min(1, bytes / bytesTotal)
 
-function wordsOf(progress: ImportProgress, elapsedMs: number): string {
+function statusOf(progress: ImportProgress, elapsedMs: number): string {
   const records = (progress.merchants + progress.codes).toLocaleString('en')
   const bad = progress.bad === 0 ? '' : `, ${progress.bad.toLocaleString('en')} bad`
-  return `${Math.floor(shareOf(progress) * 100)} %  ${records} records${bad}  ${rateOf(progress, elapsedMs)}`
+  const percent = Math.floor(shareOf(progress) * 100)
+  return `${percent} %  ${records} records${bad}  ${rateOf(progress, elapsedMs)}`
 }
 
 function barOf(progress: ImportProgress): string {

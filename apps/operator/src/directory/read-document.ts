@@ -1,13 +1,13 @@
 import { JSONParser } from '@streamparser/json'
 import { type Entry, entryOf } from './entry.ts'
 
-/** What a .json file has in it. */
+/** The form of a .json file. */
 export const SHAPE = 'a directory is { "merchants": [ … ], "codes": [ … ] }'
 const kinds = { merchants: 'merchant', codes: 'code' } as const
 
 /**
- * Reads a JSON document with lists of merchants and codes, record by record: no more than one is held. What is not JSON
- * ends it; what came before that is good all the same.
+ * Reads a JSON document with lists of merchants and codes, record by record; it holds one record at
+ * a time. Reading ends at what is not JSON; the records before it are good.
  */
 export async function* readDocument(
   chunks: AsyncIterable<Uint8Array>,
@@ -66,6 +66,6 @@ function faultOf(read: () => void): string | undefined {
   }
 }
 
-/** A byte order mark is no JSON, and some editors write one. */
+/** Drops a byte order mark: it is not JSON, but some editors write one. */
 const withoutMark = (chunk: Uint8Array): Uint8Array =>
   chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf ? chunk.subarray(3) : chunk

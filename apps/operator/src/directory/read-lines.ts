@@ -3,14 +3,14 @@ import { type FileLine, Lines } from './lines.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Reads NDJSON: a record a line. Empty lines are passed over. */
+/** Reads NDJSON: one record a line. Empty lines are skipped. */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array>,
   recordBytesMax: number,
 ): AsyncGenerator<Entry, void> {
   const lines = new Lines(recordBytesMax)
   for await (const chunk of chunks) {
-    for (const line of lines.take(chunk)) yield* entryOn(line, recordBytesMax)
+    for (const line of lines.push(chunk)) yield* entryOn(line, recordBytesMax)
   }
   for (const line of lines.end()) yield* entryOn(line, recordBytesMax)
 }
@@ -36,7 +36,7 @@ function entryOr(where: string, text: string): Entry {
 
 function textOf(bytes: Uint8Array): string | undefined {
   try {
-    return utf8.decode(bytes) // It takes a byte order mark away.
+    return utf8.decode(bytes) // It drops a byte order mark.
   } catch {
     return undefined
   }

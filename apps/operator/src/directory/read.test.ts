@@ -52,7 +52,7 @@ const ndjson = [
   JSON.stringify(code),
 ].join('\n')
 
-test('a line is a merchant or a code, by itself or under its name; empty lines are passed over', async () => {
+test('a line is a merchant or a code, bare or under its name; empty ones are skipped', async () => {
   const entries = await entriesOf(readLines, `\ufeff${ndjson}`)
   expect(entries).toEqual([
     { where: 'line 1', merchant },
@@ -63,26 +63,18 @@ test('a line is a merchant or a code, by itself or under its name; empty lines a
 })
 
 test.each<[string, string, string]>([
-  ['no JSON', '{"merchantId"', 'line 2: is not JSON'],
-  ['no object', '[1]', 'line 2: is no object'],
-  ['a name around nothing', '{"code":null}', 'line 2: is no object'],
-  [
-    'a field that is none',
-    JSON.stringify({ ...merchant, kyb: 1 }),
-    'line 2: Unrecognized key: "kyb"',
-  ],
+  ['text that is not JSON', '{"merchantId"', 'line 2: is not JSON'],
+  ['an array', '[1]', 'line 2: is not an object'],
+  ['a name around nothing', '{"code":null}', 'line 2: is not an object'],
+  ['an unknown field', JSON.stringify({ ...merchant, kyb: 1 }), 'line 2: Unrecognized key: "kyb"'],
   ['an empty object', '{}', 'line 2: merchantId: '],
   [
     'two faults',
     JSON.stringify({ ...code, status: 'open', type: 'ENTRY_CODE', merchantId: '' }),
     'line 2: merchantId: ',
   ],
-  [
-    'more bytes than a record has',
-    `{"codeValue":"${'x'.repeat(10_000)}"}`,
-    'line 2: is longer than 10000 bytes',
-  ],
-])('%s is a bad line, and those around it are good', async (_name, line, fault) => {
+  ['too many bytes', `{"codeValue":"${'x'.repeat(10_000)}"}`, 'line 2: is longer than 10000 bytes'],
+])('%s is a bad line, and the lines around it are good', async (_name, line, fault) => {
   const entries = await entriesOf(
     readLines,
     [JSON.stringify(merchant), line, JSON.stringify(code)].join('\n'),
@@ -107,7 +99,7 @@ test('a line that is not UTF-8 is bad', async () => {
   ])
 })
 
-test('however a file is cut into chunks, its lines are the same', () => {
+test('lines are the same however a file is split into chunks', () => {
   const aText = fc
     .array(fc.constantFrom('a', '\n', 'long line ', '漢', '😀'))
     .map((parts) => parts.join(''))
@@ -122,7 +114,7 @@ test('however a file is cut into chunks, its lines are the same', () => {
         let from = 0
         for (let at = 0; from < bytes.length; at += 1) {
           const to = from + (sizes[at % sizes.length] ?? 1)
-          for (const line of lines.take(bytes.subarray(from, to)))
+          for (const line of lines.push(bytes.subarray(from, to)))
             taken.push(Buffer.from(line.bytes ?? []).toString())
           from = to
         }
@@ -141,7 +133,7 @@ const document = JSON.stringify(
   2,
 )
 
-test('a document has lists of merchants and codes; bad records are named by their place', async () => {
+test('a document has merchants and codes; bad records are named by their place', async () => {
   for (const sizes of [[1], [3, 11], [100_000]]) {
     const entries = await entriesOf(readDocument, `\ufeff${document}`, sizes)
     expect(entries.map(kindOf)).toEqual([
@@ -158,8 +150,8 @@ test.each<[string, string, (string | RegExp)[]]>([
   ['empty lists', '{"merchants":[],"codes":[]}', []],
   [
     'another list',
-    '{"shops":[{},{}]}',
-    ['shops: is neither list: a directory is { "merchants": [ … ], "codes": [ … ] }'],
+    '{"stores":[{},{}]}',
+    ['stores: is neither list: a directory is { "merchants": [ … ], "codes": [ … ] }'],
   ],
   ['a list by itself', JSON.stringify([code]), [/^0: is neither list/]],
   ['records by name', JSON.stringify({ codes: { a: code } }), [/^codes: is neither list/]],
@@ -173,12 +165,12 @@ test.each<[string, string, (string | RegExp)[]]>([
   )
 })
 
-test('what comes before the fault of a document is good', async () => {
+test('records before the fault of a document are good', async () => {
   const entries = await entriesOf(readDocument, `{"codes":[${JSON.stringify(code)},nonsense`, [20])
   expect(entries.map(kindOf)).toEqual(['codes.0: code', expect.stringMatching(/is not JSON/)])
 })
 
-test('a document that is not UTF-8, or one without an end of a record, is given up', async () => {
+test('reading stops at bytes that are not UTF-8, and at an endless record', async () => {
   const broken = Buffer.concat([
     Buffer.from('{"codes":["'),
     Buffer.from([0xc0, 0xaf]),

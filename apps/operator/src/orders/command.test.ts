@@ -48,7 +48,7 @@ const shardOfJob = async (jobId: string) => {
 }
 
 describe('show', () => {
-  test('tells an open order’s way, its job and nothing personal', async () => {
+  test('shows an open order’s history, its job and nothing personal', async () => {
     const { paymentId } = await taken()
     const { jobId, paymentRequestId } = (await recordOf(paymentId)) ?? {}
     const { exit, out } = await run('show', paymentId)
@@ -63,7 +63,7 @@ describe('show', () => {
       expect(out).not.toContain(personal)
   })
 
-  test('tells the request as it came when all is asked for', async () => {
+  test('shows the request as received with --full', async () => {
     const order = await taken()
     const { out } = await run('show', order.paymentId, '--full')
     expect(JSON.parse(out.slice(out.indexOf('\n{')))).toEqual(order)
@@ -79,31 +79,31 @@ describe('show', () => {
     expect(out).toMatch(/\+\d+ ms +abandoned/m)
   })
 
-  test('tells when a postponed order is taken again', async () => {
+  test('shows when a postponed order is retried', async () => {
     const { paymentId } = await taken()
     const { jobId } = (await recordOf(paymentId)) ?? {}
     const shard = await shardOfJob(jobId ?? '')
     await worker.requeue.postpone(shard, [{ orderId: idOf(paymentId), jobId }], 60_000)
     const { out } = await run('show', paymentId)
     expect(out).toContain('delayed')
-    expect(out).toMatch(/\+(1\.0 min|\d+\.\d s|\d+ ms) +to be taken again, not before$/m)
+    expect(out).toMatch(/\+(1\.0 min|\d+\.\d s|\d+ ms) +to be retried, not before$/m)
   })
 
   test.each<[DeferredList, words: string]>([
     ['later', 'deferred, to be judged again'],
     ['isolated', 'deferred, to be judged in a process of its own: workers have died of it'],
     ['check:suspects', 'deferred, until check suspects answers again'],
-  ])('tells what an order on the list %s waits for', async (list, words) => {
+  ])('shows what an order on the list %s waits for', async (list, words) => {
     const { paymentId } = await taken()
     const { jobId } = (await recordOf(paymentId)) ?? {}
     const shard = await shardOfJob(jobId ?? '')
     await worker.deferral.defer(shard, list, [{ orderId: idOf(paymentId), jobId }], 60_000)
     const { out } = await run('show', paymentId)
     expect(out).toContain(words)
-    expect(out).toMatch(/to be taken again, by then at the latest$/m)
+    expect(out).toMatch(/to be retried by then at the latest$/m)
   })
 
-  test('tells of a job that is gone', async () => {
+  test('shows that a job is gone', async () => {
     const { paymentId } = await taken()
     const { jobId = '' } = (await recordOf(paymentId)) ?? {}
     await worker.queues.queue(await shardOfJob(jobId)).remove(jobId)
@@ -149,11 +149,11 @@ describe('retry', () => {
     expect(await shardOfJob(jobId)).not.toBe(-1)
   })
 
-  test('leaves a concluded order alone, and says so', async () => {
+  test('does not change a concluded order', async () => {
     const { paymentId } = await taken()
     await worker.orders.conclude(idOf(paymentId), 'EXPIRED_CODE')
     const { exit, err } = await run('retry', paymentId)
-    expect([exit, err]).toEqual([1, 'it is concluded, EXPIRED_CODE: nothing is left to do\n'])
+    expect([exit, err]).toEqual([1, 'it is concluded, EXPIRED_CODE: there is nothing to retry\n'])
   })
 })
 
@@ -166,17 +166,17 @@ describe.each(['show', 'retry'])(
       return paymentId
     }
 
-    test('asks whose is meant', async () => {
+    test('asks which one is meant', async () => {
       expect(await run(verb, await twice())).toEqual({
         exit: 2,
         out: '',
         err:
           '2 acquirers have an order with this paymentId: A-1, A:2 {s0}\n' +
-          'say whose is meant: --acquirer <id>\n',
+          'say which one is meant: --acquirer <id>\n',
       })
     })
 
-    test('is of the one that is named', async () => {
+    test('uses the one that is named', async () => {
       const paymentId = await twice()
       const { exit } = await run(verb, paymentId, '--acquirer', 'A:2 {s0}')
       expect(exit).toBe(0)
@@ -196,12 +196,9 @@ describe.each(['show', 'retry'])(
   },
 )
 
-test.each(['show', 'retry'])(
-  '%s of an order that nobody placed says that there is none',
-  async (verb) => {
-    expect(await run(verb, 'P-none')).toEqual({ exit: 1, out: '', err: 'there is no such order\n' })
-  },
-)
+test.each(['show', 'retry'])('%s of an unknown order says that there is none', async (verb) => {
+  expect(await run(verb, 'P-none')).toEqual({ exit: 1, out: '', err: 'there is no such order\n' })
+})
 
 test.each([
   [[]],
@@ -210,7 +207,7 @@ test.each([
   [['open', 'P-1']],
   [['conclude', 'P-1']],
   [['open', '--soon']],
-])('arguments that make no sense (%j) are answered with what does', async (args) => {
+])('invalid arguments (%j) are answered with the help', async (args) => {
   const { exit, err } = await run(...args)
   expect(exit).toBe(2)
   expect(err).toContain('orders <command>')
@@ -227,7 +224,7 @@ test.each([
   ['escapes', 'P-\u001b[2J\u009b2J', 'P-\\u001b[2J\\u009b2J'],
   ['line breaks', 'P-a\r\n1 open', 'P-a\\u000d\\u000a1 open'],
   ['marks of direction', 'P-\u202ea', 'P-\\u202ea'],
-])('%s in a paymentId are written out, wherever it is printed', async (_what, paymentId, shown) => {
+])('%s in a paymentId are escaped wherever it is printed', async (_what, paymentId, shown) => {
   await taken(aPlaceOrder({ paymentId }))
   const printed = await Promise.all([run('open'), run('show', paymentId, '--full')])
   for (const { out } of printed) {

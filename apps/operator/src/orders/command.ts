@@ -5,40 +5,43 @@ import { listReleased, reasonFault, releaseCode } from './release-code.ts'
 import { showOrder } from './show.ts'
 
 export type OrdersDeps = {
-  /** Opens the store; only what uses it waits for Redis. */
+  /** Opens the store; only commands that use it wait for Redis. */
   open: () => Promise<OperatorStore>
   out: Screen
   err: Screen
-  /** Who runs it, for what is noted of it. */
+  /** The person who runs it, for the record of released codes. */
   who: () => string
 }
 
-/** Orders named in one list, by all shards together: what is wrong with more of them is wrong with these. */
+/** The most orders in one list, of all shards together: more would hardly add information. */
 const LISTED_MAX = 100
 
 const help = `orders <command>
 
-Tells how orders stand, and sets them going again.
+Shows the state of orders, and retries them.
 
-  show <paymentId>    an order's whole way, with times; code and customer only with --full
-  open                the oldest ${LISTED_MAX} of the orders that are not decided yet
+  show <paymentId>    an order's history, with times; code and customer only with --full
+  open                the oldest ${LISTED_MAX} orders that are not decided yet
   abandoned           the newest ${LISTED_MAX} orders that ended PROCESS_FAIL, not decided within
                       DECIDE_WITHIN_MS
-  retry <paymentId>   gives an open order to a new job now, instead of when its turn comes
+  retry <paymentId>   gives an open order to a new job now, without waiting for its retry
   release-code <codeValue> --reason <why> [--yes]
-                      lets an order code be placed again, as when the payer's payment failed after it was
-                      placed; names the order it was placed with, and does nothing without --yes
-  released-codes      the newest ${LISTED_MAX} of the codes released so, with reason and who did it
+                      lets an order code be placed again, e.g. when the payer's payment failed after
+                      it was placed; names that order, and does nothing without --yes
+  released-codes      the newest ${LISTED_MAX} released codes, with reason and person
   --acquirer <id>     whose order is meant, when two acquirers have the paymentId
   --help              this text
 
 Redis and SHARDS are read from the environment.
 
-Exits 0 when all was done; 1 when there is no such order, it needs nothing, no order holds the code, --yes is missing,
-or Redis did not answer; 2 when the arguments make no sense, or leave open which of two orders is meant.
+Exits 0 when all was done; 1 when there is no such order, it is concluded, no order holds the code,
+--yes is missing, or Redis did not answer; 2 when the arguments are invalid, or fit two orders.
 `
 
-/** Runs the command that the arguments name, and resolves with the exit code. What Redis fails of is thrown. */
+/**
+ * Runs the command that the arguments name, and resolves with the exit code. Failures of Redis are
+ * thrown.
+ */
 export async function runOrders(args: string[], deps: OrdersDeps): Promise<number> {
   const { words, asksForHelp, flags, values } = readWords(
     args,
@@ -51,10 +54,10 @@ export async function runOrders(args: string[], deps: OrdersDeps): Promise<numbe
   }
   const [verb, paymentId, ...more] = words ?? []
   if (paymentId !== undefined && more.length === 0) {
-    const asked = { acquirerId: values.get('acquirer'), paymentId }
+    const order = { acquirerId: values.get('acquirer'), paymentId }
     if (verb === 'show')
-      return withOrder(asked, deps, (id, store) => show(id, flags.has('full'), store, deps))
-    if (verb === 'retry') return withOrder(asked, deps, (id, store) => retry(id, store, deps))
+      return withOrder(order, deps, (id, store) => show(id, flags.has('full'), store, deps))
+    if (verb === 'retry') return withOrder(order, deps, (id, store) => retry(id, store, deps))
     if (verb === 'release-code') {
       const reason = values.get('reason')
       const release = { codeValue: paymentId, reason, yes: flags.has('yes') }
@@ -70,8 +73,9 @@ export async function runOrders(args: string[], deps: OrdersDeps): Promise<numbe
     return withStore(deps, (store) => listAbandoned(store, deps))
   if (verb === 'released-codes' && paymentId === undefined)
     return withStore(deps, (store) => listReleased(store, LISTED_MAX, deps))
-  const shown = args.includes('release-code') ? 'release-code …' : args.join(' ') // No code in clear.
-  const unknown = args.length === 0 ? '' : `I do not know what to do with: ${shown}\n\n`
+  // The code is not printed.
+  const shown = args.includes('release-code') ? 'release-code …' : args.join(' ')
+  const unknown = args.length === 0 ? '' : `there is no such command: ${shown}\n\n`
   deps.err.write(`${unknown}${help}`)
   return exitCode.usage
 }
@@ -88,7 +92,7 @@ async function withStore(
   }
 }
 
-/** Runs `body` with the one order that is meant. */
+/** Runs `body` with the order that is meant. */
 function withOrder(
   { acquirerId, paymentId }: { acquirerId: string | undefined; paymentId: string },
   deps: OrdersDeps,
@@ -105,7 +109,7 @@ function withOrder(
     const whose = [orderId, ...others].map((id) => namesOf(id).acquirerId)
     deps.err.write(
       `${whose.length} acquirers have an order with this paymentId: ${whose.join(', ')}\n` +
-        'say whose is meant: --acquirer <id>\n',
+        'say which one is meant: --acquirer <id>\n',
     )
     return exitCode.usage
   })
@@ -137,11 +141,11 @@ async function retry(
   }
   if (record === undefined) return fail(noSuchOrder)
   if (record.outcome !== undefined)
-    return fail(`it is concluded, ${record.outcome}: nothing is left to do`)
+    return fail(`it is concluded, ${record.outcome}: there is nothing to retry`)
   const shard = shardOf(orderId, store.shards)
   const given = await store.requeue.requeueNow(shard, [{ orderId, jobId: record.jobId }], 'o')
   if (given.length === 0)
-    return fail('it was given to another job, or concluded, at this very moment: look again')
+    return fail('it was given to another job, or concluded, just now: look again')
   out.write('given to a new job\n')
   return exitCode.good
 }
@@ -161,7 +165,7 @@ async function listOpen({ orders, shards }: OperatorStore, { out }: OrdersDeps):
     .map(({ orderId, record }) => {
       const { acquirerId, paymentId } = namesOf(orderId)
       if (record === undefined || record instanceof Error)
-        return { at: 0, row: ['?', 'what is kept cannot be read', '', acquirerId, paymentId] }
+        return { at: 0, row: ['?', 'its record cannot be read', '', acquirerId, paymentId] }
       const { claimedAt, jobId = 'no job' } = record
       return {
         at: claimedAt,

@@ -11,13 +11,13 @@ const open = async () => {
     z.object(redisEnvironment),
     withStandalone(process.env, (line) => err.write(`${line}\n`)),
   )
-  // The command that fails says so.
+  // The failing command reports it.
   return warnWhenSlow(
     openOperatorStore({ address: addressOf(env), shards: env.SHARDS, onFault: () => {} }),
     err,
   )
 }
-/** The user and the host, as the system names them; a container's user may have a number alone. */
+/** User and host, as the system names them; a container's user may have only a number. */
 const who = () => {
   try {
     return `${userInfo().username}@${hostname()}`

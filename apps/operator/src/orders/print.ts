@@ -1,7 +1,7 @@
-/** A moment (ms since 1970): ISO 8601 in UTC. */
+/** A moment (ms since 1970), in ISO 8601 and UTC. */
 export const momentOf = (ms: number): string => new Date(ms).toISOString()
 
-/** A span of time (ms) in the unit that a person would say it in. */
+/** A duration (ms) in a readable unit. */
 export function ageOf(ms: number): string {
   if (ms < 1_000) return `${ms} ms`
   if (ms < 120_000) return `${(ms / 1_000).toFixed(1)} s`
@@ -9,8 +9,9 @@ export function ageOf(ms: number): string {
 }
 
 /**
- * What a caller wrote, as a terminal may be shown it: what nobody sees and a terminal may obey (controls, marks of direction,
- * separators of lines) is written out, in JSON's way. Line breaks are kept by `visibleLines` alone.
+ * A caller's text, safe for a terminal: characters that are invisible or that a terminal obeys
+ * (controls, marks of direction, separators of lines) are escaped as in JSON. Only `visibleLines`
+ * keeps line breaks.
  */
 export const visible = (text: string): string =>
   text.replace(
@@ -19,7 +20,7 @@ export const visible = (text: string): string =>
   )
 export const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n')
 
-/** Rows under their heads, in columns; nothing where there are none. */
+/** A table of rows under their heads; empty if there are no rows. */
 export function tableOf(heads: string[], rows: string[][]): string {
   if (rows.length === 0) return ''
   const lines = [heads, ...rows.map((row) => row.map(visible))]

@@ -60,7 +60,7 @@ async function decide(order: { acquirerId: string; paymentId: string }, orderCod
 }
 const claimedAt = Date.now()
 
-test('a released code is placed once more, and its first order keeps its answer', async () => {
+test('a released code can be placed once more; its first order keeps its answer', async () => {
   const code = aCode()
   const first = await place(code)
   expect([first.outcome, (await place(code)).outcome]).toEqual(['SUCCESS', 'ORDER_IS_CLOSED'])
@@ -68,7 +68,7 @@ test('a released code is placed once more, and its first order keeps its answer'
   expect([exit, err, out.trimEnd().split('\n')]).toEqual([0, '', [expect.any(String)]])
   expect(out).toMatch(`paymentId ${first.order.paymentId}`)
   expect(out).toMatch(`paymentRequestId ${first.paymentRequestId}`)
-  expect(await decide(first.order, code)).toBe('SUCCESS') // Run again, it takes nothing.
+  expect(await decide(first.order, code)).toBe('SUCCESS') // Deciding it again takes nothing.
   const again = await ingress.intake.accept(
     { order: first.order, clientId: 'C-1' },
     AbortSignal.timeout(5_000),
@@ -78,7 +78,7 @@ test('a released code is placed once more, and its first order keeps its answer'
   expect((await place(code)).outcome).toBe('ORDER_IS_CLOSED')
 })
 
-test('without --yes nothing is released, and what was placed with the code is named', async () => {
+test('without --yes nothing is released, and the order of the code is named', async () => {
   const code = aCode()
   const { order, paymentRequestId } = await place(code)
   const { exit, out, err } = await run('release-code', code, ...why)
@@ -99,7 +99,7 @@ test('a code is not released while its order is open', async () => {
   expect(await worker.directory.holder(code)).toBe(orderIdOf(order))
 })
 
-test('a code whose order has no record any more can be released', async () => {
+test('a code whose order has no record can be released', async () => {
   const code = aCode()
   await decide(aPlaceOrder(), code)
   const { exit, out } = await run('release-code', code, ...why, '--yes')
@@ -122,7 +122,7 @@ test('released-codes lists who released what and why, newest first', async () =>
   )
 })
 
-test('an order that holds the code no more releases nothing from the one that does', async () => {
+test('a release of a former order’s code leaves the new order’s hold', async () => {
   const store = await openOperatorStore(options)
   const codeValue = aCode()
   const [first, code] = [await place(codeValue), digestOf(codeValue)]
@@ -157,5 +157,5 @@ test('a code that the directory knows and no order holds needs no release', asyn
   const merchantId = 'M00000000001'
   await worker.directory.put([], [{ codeValue, type: 'ENTRY_CODE', merchantId, status: 'OPEN' }])
   const { exit, err } = await run('release-code', codeValue, ...why, '--yes')
-  expect([exit, err]).toEqual([1, 'no order holds this code: nothing is left to do\n'])
+  expect([exit, err]).toEqual([1, 'no order holds this code: there is nothing to release\n'])
 })

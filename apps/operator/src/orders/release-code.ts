@@ -3,13 +3,13 @@ import { exitCode } from '../command-line.ts'
 import type { OrdersDeps } from './command.ts'
 import { momentOf, tableOf, visible } from './print.ts'
 
-/** A reason is a sentence, and a list of them is to be read. */
+/** A reason is a sentence that is listed with others. */
 const REASON_LENGTH_MAX = 500
 
-/** What is asked for: `codeValue` is not printed again, not even where it makes no sense. */
+/** A release to make; `codeValue` is never printed, even if it is invalid. */
 export type ReleaseRequest = { codeValue: string; reason: string | undefined; yes: boolean }
 
-/** Lets an order code be placed again, or says why not. Its order keeps its outcome. */
+/** Lets an order code be placed again, or prints why not. Its order keeps its outcome. */
 export async function releaseCode(
   { codeValue, reason = '', yes }: ReleaseRequest,
   { directory, orders, releasedCodes }: OperatorStore,
@@ -24,7 +24,7 @@ export async function releaseCode(
   const orderId = holders.get(code)
   if (orderId === undefined) {
     const known = codes.has(code) ? '' : ', and the directory has no such code'
-    return fail(`no order holds this code${known}: nothing is left to do`)
+    return fail(`no order holds this code${known}: there is nothing to release`)
   }
   const record = await orders.record(orderId)
   const placed = Object.entries({ ...namesOf(orderId), ...endOf(record) })
@@ -39,7 +39,7 @@ export async function releaseCode(
     return fail('nothing was done: to let it be placed again, repeat the command with --yes')
   }
   if (!(await releasedCodes.release({ code, orderId, reason: reason.trim(), by: who() })))
-    return fail('that order holds the code no more: look again, and at released-codes')
+    return fail('that order does not hold the code any more: see released-codes')
   const facts = placed.map(([name, value]) => `${name} ${visible(value)}`).join(', ')
   out.write(`released: the code can be placed once more; its order keeps its answer: ${facts}\n`)
   return exitCode.good
@@ -48,7 +48,7 @@ export async function releaseCode(
 /** What is wrong with a reason, if anything. */
 export function reasonFault(reason: string | undefined): string | undefined {
   const length = reason?.trim().length ?? 0
-  if (length === 0) return 'say why, for who reads it later: --reason "the payment failed, case 17"'
+  if (length === 0) return 'say why, for later readers: --reason "the payment failed, case 17"'
   if (length > REASON_LENGTH_MAX) return `--reason is longer than ${REASON_LENGTH_MAX} characters`
   return undefined
 }
@@ -56,14 +56,14 @@ export function reasonFault(reason: string | undefined): string | undefined {
 /** How an order ended. */
 const endOf = (record: OrderRecord | undefined): Record<string, string> =>
   record === undefined
-    ? { outcome: 'not known, since Redis has no record of it' }
+    ? { outcome: 'not known: Redis has no record of it' }
     : {
         paymentRequestId: record.paymentRequestId,
         outcome: record.outcome ?? 'none yet',
         concluded: momentOf(record.concludedAt ?? record.claimedAt),
       }
 
-/** Lists what was released, newest first. */
+/** Lists the released codes, newest first. */
 export async function listReleased(
   { releasedCodes }: OperatorStore,
   max: number,

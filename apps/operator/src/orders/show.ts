@@ -8,17 +8,20 @@ import {
 } from '@placeorder/store'
 import { ageOf, momentOf, tableOf, visible, visibleLines } from './print.ts'
 
-/** One thing that happened to an order, or is to happen. */
+/** An event of an order, past or future. */
 type Event = { at: number; what: string }
 
-/** Before the claim by a clock that is late: a job's times are its ingress's and its worker's. */
+/**
+ * The time since the claim; negative if a clock is late: a job's times are its ingress's and its
+ * worker's.
+ */
 const afterOf = (ms: number): string => (ms < 0 ? `-${ageOf(-ms)}` : `+${ageOf(ms)}`)
 
 type Fact = [name: string, value: string]
 
 /**
- * An order's whole way with its times, for a person to read; undefined if there is no such order. `full`: also its
- * request as it came, which is personal.
+ * An order's history with its times, for a person to read; undefined if there is no such order.
+ * `full` adds its request as received, which is personal.
  */
 export async function showOrder(
   orderId: OrderId,
@@ -36,8 +39,8 @@ export async function showOrder(
     list === undefined ? undefined : store.deferral.dueAt(shard, list, orderId),
   ])
   const now = Date.now()
-  const way = wayOf(record, job, { abandonedOrder, dueAt }).sort((a, b) => a.at - b.at)
-  const rows = way.map(({ at, what }) => [momentOf(at), afterOf(at - record.claimedAt), what])
+  const history = historyOf(record, job, { abandonedOrder, dueAt }).sort((a, b) => a.at - b.at)
+  const rows = history.map(({ at, what }) => [momentOf(at), afterOf(at - record.claimedAt), what])
   return [
     ...factsOf(record, job, now).map(([name, value]) => `${name.padEnd(18)}${visible(value)}\n`),
     '\n',
@@ -84,22 +87,23 @@ function waitsFor(list: string): string {
   return `until ${list.replace(/^check:/, 'check ')} answers again`
 }
 
-function wayOf(
+function historyOf(
   { claimedAt, concludedAt, outcome, jobId }: OrderRecord,
   job: JobStatus | undefined,
   { abandonedOrder, dueAt }: { abandonedOrder: number | undefined; dueAt: number | undefined },
 ): Event[] {
-  const way: Event[] = [{ at: claimedAt, what: 'claimed' }]
+  const history: Event[] = [{ at: claimedAt, what: 'claimed' }]
   if (job !== undefined) {
-    // A job is made while its claim is on its way: by the ingress's clock, and maybe before it.
-    way.push({ at: Math.max(claimedAt, job.enqueuedAt), what: `job ${jobId} enqueued` })
+    // A job is made while its claim is in flight: dated by the ingress's clock, maybe before the
+    // claim.
+    history.push({ at: Math.max(claimedAt, job.enqueuedAt), what: `job ${jobId} enqueued` })
     if (job.startedAt !== undefined)
-      way.push({ at: job.startedAt, what: `taken by a worker, the last of ${job.attempts} times` })
-    if (job.dueAt !== undefined) way.push({ at: job.dueAt, what: 'to be taken again, not before' })
+      history.push({ at: job.startedAt, what: `taken by a worker, attempt ${job.attempts}` })
+    if (job.dueAt !== undefined) history.push({ at: job.dueAt, what: 'to be retried, not before' })
   }
-  if (dueAt !== undefined) way.push({ at: dueAt, what: 'to be taken again, by then at the latest' })
+  if (dueAt !== undefined) history.push({ at: dueAt, what: 'to be retried by then at the latest' })
   if (abandonedOrder !== undefined)
-    way.push({ at: abandonedOrder, what: 'abandoned: it could not be decided in time' })
-  if (concludedAt !== undefined) way.push({ at: concludedAt, what: `concluded ${outcome}` })
-  return way
+    history.push({ at: abandonedOrder, what: 'abandoned: it could not be decided in time' })
+  if (concludedAt !== undefined) history.push({ at: concludedAt, what: `concluded ${outcome}` })
+  return history
 }
