@@ -88,7 +88,7 @@ beforeAll(async () => {
   await helmOf(version)
 }, FETCH_MS_MAX)
 
-test('with Sentinel and TLS, what the chart renders speaks TLS to the master, as its user', async () => {
+test('with Sentinel and TLS, pods of the chart use TLS to the master, as its user', async () => {
   const mounted = join(dir, 'redis-tls')
   await mkdir(mounted)
   await copyFile(authority.certFile, join(mounted, 'ca.crt'))

@@ -37,7 +37,7 @@ test('every variable it sets is one that an ingress or a worker reads', () => {
   }
 })
 
-test('nobody is killed while closing: grace periods are longer than DRAIN_MS or CHECKS_MS and 3 s', () => {
+test('grace periods are longer than DRAIN_MS or CHECKS_MS plus 3 s', () => {
   const { DRAIN_MS } = services.ingress?.environment ?? {}
   expect(graceMs('ingress')).toBeGreaterThan(Number(DRAIN_MS) + 3_000)
   expect(graceMs('worker')).toBeGreaterThan(

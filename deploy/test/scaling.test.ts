@@ -7,8 +7,8 @@ import { freePort } from '@placeorder/local-services/redis'
 import {
   aPlaceOrder,
   type Ingress,
-  type Operated,
   openSystem,
+  type RunningApp,
   type System,
 } from '@placeorder/testkit'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -55,7 +55,7 @@ async function scaledBy() {
 async function startPrometheus(dir: string) {
   const file = join(dir, 'prometheus.json') // JSON is YAML too.
   const targetsFile = join(dir, 'targets.json')
-  const scrape = async (processes: Operated[]) => {
+  const scrape = async (processes: RunningApp[]) => {
     const targets = processes.map(({ admin }) => new URL(admin).host)
     await writeFile(
       `${targetsFile}.new`,

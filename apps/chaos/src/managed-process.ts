@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { FaultProxy, Operated, System } from '@placeorder/testkit'
+import type { FaultProxy, RunningApp, System } from '@placeorder/testkit'
 import { History, type Pause } from './history/history.ts'
 import type { FakeClock } from './topologies/fake-clock.ts'
 import type { Link } from './topologies/topology.ts'
@@ -45,7 +45,7 @@ export class ManagedProcess {
   connecting = 0
   readonly #port: number
   readonly #log: WriteStream
-  #process: Operated | undefined
+  #process: RunningApp | undefined
   #pause: { why: Pause['why']; from: number } | undefined
   #expectedToEnd = false
 

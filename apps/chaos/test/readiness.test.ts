@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findRedisServer, startLocalRedis } from '@placeorder/local-services/redis'
 import { connect, disconnect, type RedisConnection } from '@placeorder/store'
-import { type Operated, openSystem, type System } from '@placeorder/testkit'
+import { openSystem, type RunningApp, type System } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 
@@ -25,15 +25,15 @@ async function systemWith(...settings: string[]): Promise<System> {
 }
 
 /** The status of /readyz if a process is ready, else the reason. */
-async function readinessOf({ admin }: Operated): Promise<number | string> {
+async function readinessOf({ admin }: RunningApp): Promise<number | string> {
   const response = await fetch(`${admin}/readyz`)
   const { reasons } = Readiness.parse(await response.json())
   return response.ok ? response.status : (reasons.redis ?? '')
 }
 
 describe('on a Redis whose settings change', () => {
-  let strict: Operated[]
-  let relaxed: Operated
+  let strict: RunningApp[]
+  let relaxed: RunningApp
   let connection: RedisConnection
 
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Ingress, openSystem, type Running } from '@placeorder/testkit'
+import { type Ingress, openSystem, type RunningProcess } from '@placeorder/testkit'
 import { Callers } from '../src/callers.ts'
 import { watchCpuStarvation } from '../src/cpu-starvation.ts'
 import { generateLoad } from '../src/generate-load.ts'
@@ -139,7 +139,7 @@ const isOrderAnswered =
     endpoint === 'place' && ending.kind === 'ANSWERED' && ending.code === code
 
 /** The last warnings and errors of the processes: the first place to look for a cause. */
-const lastWarnings = (processes: Running[]): string[] =>
+const lastWarnings = (processes: RunningProcess[]): string[] =>
   processes.flatMap(({ name, pid, lines }) =>
     lines
       .filter((line) => !/"level":(?:[123]0|"info")/.test(line))

@@ -1,7 +1,13 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { aPlaceOrder, type Heard, type Ingress, openSystem, signedCall } from '@placeorder/testkit'
+import {
+  aPlaceOrder,
+  type Ingress,
+  openSystem,
+  type SignedAnswer,
+  signedCall,
+} from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 
 const system = await openSystem()
@@ -55,7 +61,7 @@ test('our key and its version change at once under load, and every answer is goo
   const ingress = await system.startIngress({ SIGNING_KEY_FILE: pathOf('signing.json') })
   const serverKey = (version: string | undefined) =>
     version === '7' ? keys[7].publicKey : version === '8' ? keys[8].publicKey : undefined
-  const answers: Heard[] = []
+  const answers: SignedAnswer[] = []
   const versions = () => new Set(answers.slice(-20).map(({ keyVersion }) => keyVersion))
   let calling = true
   const callers = Array.from({ length: 5 }, async () => {

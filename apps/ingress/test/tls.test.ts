@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import {
   aPlaceOrder,
-  type Calling,
+  type CallOptions,
   type Ingress,
   openAuthority,
   openSystem,
@@ -25,7 +25,7 @@ const [caller, impostor] = [await theirs.issue('caller'), await stranger.issue('
 
 const theFirst = { TLS_CERT_FILE: first.certFile, TLS_KEY_FILE: first.keyFile }
 
-const place = (ingress: Ingress, tls?: Calling['tls']) =>
+const place = (ingress: Ingress, tls?: CallOptions['tls']) =>
   signedCall(
     `${ingress.origin}/aps/api/v1/payments/placeOrder`,
     aPlaceOrder(),

@@ -5,8 +5,8 @@ import { openWorkerStore, orderIdOf } from '@placeorder/store'
 import {
   aPlaceOrder,
   type Ingress,
-  type Operated,
   openSystem,
+  type RunningApp,
   signedCall,
 } from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -77,7 +77,7 @@ async function load(ingress: Ingress) {
 
 const ingress = await system.startIngress()
 
-async function run(startWorker: () => Promise<Operated>) {
+async function run(startWorker: () => Promise<RunningApp>) {
   shown.before = await scrape(ingress.admin)
   await leaveOpen(ingress)
   const worker = await startWorker()

@@ -1,20 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { spawnBound } from '@placeorder/local-services/bound-process'
+import { eachLine, endOf, ownChild } from '@placeorder/local-services/child-process'
+import { repositoryRoot } from '@placeorder/local-services/repository-root'
 
 /** One program of this repository, running. */
 export type Child = {
   name: string
   pid: number
   /**
-   * Resolves with the line by which it says that it is ready.
+   * Resolves with the line that says that it is ready.
    *
-   * @throws when it ends before, with what it said
+   * @throws if it ends before, with its output
    */
   ready: Promise<string>
-  /** Resolves with why it ended. */
+  /** Resolves with how it ended. */
   ended: Promise<string>
-  /** Requests its end and waits for it, `withinMs` at most; then it is killed. */
+  /** Sends SIGTERM and waits for the end, `withinMs` at most; then it is killed. */
   stop: (withinMs: number) => Promise<void>
 }
 
@@ -23,29 +25,25 @@ export type StartChild = {
   /** Its main file, from the repository's root. */
   entry: string
   env: Record<string, string>
-  /** What a line has in it that says it is ready. */
+  /** A part of the line that says that it is ready. */
   ready: string
   onLine: (line: string) => void
-  /** Processes that end before it when we are gone. */
+  /** Processes that end before it when this process has ended. */
   endsAfter: number[]
   keepOpen: number
 }
 
-const root = join(import.meta.dirname, '../../..')
-
-/** Starts a program whose end is bound to ours. */
+/** Starts a program that ends when this process has ended. */
 export function startChild({ name, entry, env, ready, onLine, ...bound }: StartChild): Child {
   const { endsAfter, keepOpen } = bound
-  const args = [...process.execArgv, join(root, entry)]
+  const args = [...process.execArgv, join(repositoryRoot, entry)]
   const { process: child, endsAfter: nameFirst } = spawnBound(process.execPath, args, {
-    cwd: root,
+    cwd: repositoryRoot,
     env,
     keepOpen,
   })
   for (const pid of endsAfter) nameFirst(pid)
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
-  const ended = endOf(child).finally(() => process.off('exit', kill))
+  const { ended, stop } = ownChild(child)
   const lines: string[] = []
   const isReady = new Promise<string>((resolve) => {
     eachLine(child, (line) => {
@@ -56,7 +54,7 @@ export function startChild({ name, entry, env, ready, onLine, ...bound }: StartC
     })
   })
   const early = ended.then((why) => {
-    throw new Error(`${name} did not start (${why}):\n${toRead(lines)}`)
+    throw new Error(`${name} did not start (${why}):\n${readable(lines)}`)
   })
   const up = Promise.race([isReady, early])
   up.catch(() => {}) // It matters only until the program is ready.
@@ -65,51 +63,27 @@ export function startChild({ name, entry, env, ready, onLine, ...bound }: StartC
     pid: child.pid ?? -1,
     ready: up,
     ended,
-    stop: (withinMs) => stop(child, ended, withinMs),
+    stop,
   }
 }
 
-/** What a program wrote for people; if it wrote nothing but its log, that. */
-function toRead(lines: string[]): string {
-  const words = lines.filter((line) => !line.startsWith('{'))
-  return (words.length > 0 ? words : lines).join('\n')
+/** The lines that a program wrote for people; its log if there are none. */
+function readable(lines: string[]): string {
+  const texts = lines.filter((line) => !line.startsWith('{'))
+  return (texts.length > 0 ? texts : lines).join('\n')
 }
 
-/** Runs a program to its end with our terminal; resolves with its exit code. */
+/** Runs a program on our terminal until its end; resolves with its exit code. */
 export async function runChild(
   entry: string,
   args: string[],
   env: Record<string, string>,
 ): Promise<number> {
-  const child = spawn(process.execPath, [join(root, entry), ...args], {
-    cwd: root,
+  const child = spawn(process.execPath, [join(repositoryRoot, entry), ...args], {
+    cwd: repositoryRoot,
     env,
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   await endOf(child)
   return child.exitCode ?? 1
-}
-
-const endOf = (child: ChildProcess): Promise<string> =>
-  new Promise((resolve) => {
-    child.once('error', (error) => resolve(error.message))
-    child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`))
-  })
-
-function eachLine(child: ChildProcess, onLine: (line: string) => void): void {
-  for (const stream of [child.stdout, child.stderr]) {
-    let rest = ''
-    stream?.setEncoding('utf8').on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n')
-      rest = lines.pop() ?? ''
-      lines.forEach(onLine)
-    })
-  }
-}
-
-async function stop(child: ChildProcess, ended: Promise<string>, withinMs: number): Promise<void> {
-  child.kill('SIGTERM')
-  const killing = setTimeout(() => child.kill('SIGKILL'), withinMs)
-  await ended
-  clearTimeout(killing)
 }

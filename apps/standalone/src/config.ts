@@ -1,18 +1,18 @@
 import { DATA_DIR, host, port, redisEnvironment } from '@placeorder/config'
 import { z } from 'zod'
 
-/** Where an ingress listens by default, which is where the simulator looks. */
+/** The default port and path of an ingress, which are also the simulator's. */
 export const PORT = 3_000
 export const PLACE_ORDER_PATH = '/aps/api/v1/payments/placeOrder'
 
-/** What the standalone app reads from its environment; the rest goes through to ingress and worker. */
+/** The environment of the standalone app; all of it is passed on to ingress and worker. */
 export const StandaloneEnvironment = z.object({
   ...redisEnvironment,
-  /** Without it, Cluster and Sentinels a Redis is started. */
+  /** Without it, a Cluster or Sentinels a Redis is started. */
   REDIS_URL: redisEnvironment.REDIS_URL.unwrap().optional(),
   HOST: host.default('0.0.0.0'),
   PORT: port.default(PORT),
-  /** Where keys, Redis's files and standalone.json are kept. */
+  /** The folder of keys, Redis's files and standalone.json. */
   DATA_DIR: z.string().min(1).default(DATA_DIR),
   PLACE_ORDER_PATH: z.string().default(PLACE_ORDER_PATH),
   TLS_CERT_FILE: z.string().optional(),

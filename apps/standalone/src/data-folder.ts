@@ -1,7 +1,10 @@
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Makes the folder if it is not there, and it and all in it their owner's alone: keys and orders are in it. */
+/**
+ * Makes the data folder if it is missing, and closes it and its files to other users: it has keys
+ * and orders.
+ */
 export function prepareData(dir: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   chmodSync(dir, 0o700)
@@ -10,7 +13,7 @@ export function prepareData(dir: string): void {
     try {
       chmodSync(join(entry.parentPath, entry.name), entry.isFile() ? 0o600 : 0o700)
     } catch {
-      // A Redis in Docker has files of another owner; the folder around them is closed.
+      // Files of a Redis in Docker have another owner; the folder around them is closed.
     }
   }
 }

@@ -5,18 +5,22 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { isAlive, runningStandalone } from '@placeorder/config'
 
 /**
- * Who owns a folder of data: the kernel holds the lock for as long as one of those is alive who have the file open. We hand it to
- * all we start, so nobody else owns the folder while a Redis, an ingress or a worker of ours is left.
+ * The lock of a data folder: the kernel holds it for as long as any process has the file open. All
+ * started programs inherit it, so the folder stays locked while a Redis, an ingress or a worker is
+ * left.
  */
 export type DataLock = { file: number }
 
-/** What a killed owner started ends within this time (ms): 15 s for what ends before it, 10 s by itself. */
+/**
+ * Programs of a killed owner end within this time (ms): Redis waits 15 s for others, and takes 10
+ * s.
+ */
 const LEFTOVERS_MS_MAX = 30_000
 const LOOK_MS = 100
 
 /**
- * Locks descriptor 3 with flock(2), which belongs to the open file and not to the process: it stays with us when this
- * program ends. Linux has flock, macOS has perl.
+ * Locks descriptor 3 with flock(2). The lock belongs to the open file and not to the process, so we
+ * still hold it when this shell ends. Linux has flock, macOS has perl.
  */
 const script = `
 command -v flock >/dev/null && exec flock -n 3
@@ -24,9 +28,10 @@ command -v perl >/dev/null || { echo 'install flock (util-linux) or perl' >&2; e
 exec perl -MFcntl=:flock -e 'open(F, "+<&=", 3) or die; exit(flock(F, LOCK_EX | LOCK_NB) ? 0 : 1)'`
 
 /**
- * Makes this process the one owner of a folder. What is left of an owner that was killed is waited for.
+ * Locks a data folder for this process and what it starts. Waits for programs of an owner that was
+ * killed.
  *
- * @throws when another one lives, with its pid
+ * @throws DataInUse if another owner is alive, with its pid
  */
 export async function lockData(dir: string, say: (line: string) => void): Promise<DataLock> {
   const path = join(dir, 'lock')
@@ -35,10 +40,11 @@ export async function lockData(dir: string, say: (line: string) => void): Promis
   let said = false
   while (!(await locked(file))) {
     const owner = Number(readFileSync(path, 'utf8')) || undefined
-    // Without a pid it has the lock, and is about to say who it is.
+    // Without a pid the owner has just taken the lock, and is about to write its pid.
     if ((owner !== undefined && isAlive(owner)) || performance.now() > until)
       throw new DataInUse(dir, owner)
-    if (owner !== undefined && !said) say(`waiting for what npm start with pid ${owner} left …`)
+    if (owner !== undefined && !said)
+      say(`waiting for programs of npm start (pid ${owner}) to end …`)
     said ||= owner !== undefined
     await wait(LOOK_MS)
   }
@@ -47,7 +53,7 @@ export async function lockData(dir: string, say: (line: string) => void): Promis
   return { file }
 }
 
-/** Somebody else owns the folder. */
+/** Another npm start uses the folder. */
 export class DataInUse extends Error {
   readonly pid: number | undefined
 
@@ -56,7 +62,7 @@ export class DataInUse extends Error {
     const where = runningStandalone(dir)?.placeOrder
     const use = where === undefined ? 'Use it' : `Place orders at ${where}`
     const end = pid === undefined ? '' : `: kill ${pid}`
-    super(`${who} is running on ${dir}. ${use}, or end it first${end}`)
+    super(`${who} is running on ${dir}. ${use}, or stop it first${end}`)
     this.name = 'DataInUse'
     this.pid = pid
   }
@@ -72,5 +78,5 @@ async function locked(file: number): Promise<boolean> {
     child.once('error', reject).once('close', resolve),
   )
   if (code === 0 || code === 1) return code === 0
-  throw new Error(`the folder of data cannot be locked: ${said.trim() || `exit code ${code}`}`)
+  throw new Error(`the data folder cannot be locked: ${said.trim() || `exit code ${code}`}`)
 }

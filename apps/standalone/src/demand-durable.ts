@@ -2,9 +2,9 @@ import { ConfigFault } from '@placeorder/config'
 import { type RedisAddress, reportOn } from '@placeorder/store'
 
 /**
- * Refuses a Redis that is seen not to keep what it answers, unless that was accepted.
+ * Refuses a Redis that is not durable, unless DURABILITY=relaxed.
  *
- * @throws ConfigFault with what to set there, and how to accept it as it is
+ * @throws ConfigFault with what to set in Redis, and how to accept it as it is
  */
 export async function demandDurable(
   address: RedisAddress,

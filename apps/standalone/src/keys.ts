@@ -4,15 +4,15 @@ import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 
 /**
- * Makes an RSA key pair, if its private half is not there yet: `<stem>.pem`, for its owner alone, and `<stem>.pub.pem`.
- * Resolves with whether it was made now.
+ * Makes an RSA key pair if its private key is missing: `<stem>.pem`, for its owner alone, and
+ * `<stem>.pub.pem`. Resolves with whether it was made now.
  */
 export async function makeKeysOnce(stem: string): Promise<boolean> {
-  const there = await access(`${stem}.pem`).then(
+  const exists = await access(`${stem}.pem`).then(
     () => true,
     () => false,
   )
-  if (there) return false
+  if (exists) return false
   const pair = await promisify(generateKeyPair)('rsa', {
     modulusLength: 2048,
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },

@@ -4,24 +4,27 @@ import { startupFaults } from '@placeorder/telemetry'
 import { StandaloneEnvironment } from './config.ts'
 import { runAll } from './run-all.ts'
 
-/** A signal within this time (ms) is the same one again: a terminal sends Ctrl-C to npm and to us, and npm passes its own on. */
-const TWIN_MS = 1_000
+/**
+ * A signal within this time (ms) is a duplicate: a terminal sends Ctrl-C to npm and to us, and npm
+ * passes it on.
+ */
+const DUPLICATE_MS = 1_000
 
-/** How often we look whether npm is still there (ms). */
+/** How often to check whether npm still runs (ms). */
 const LOOK_MS = 500
 
 const help = `npm start [-- options]
 
-Runs all of placeorder on this machine: a Redis, an ingress, a worker; places the order of placeOrder.txt, and stays up.
+Runs all of placeorder on this machine: a Redis, an ingress and a worker. It places the order of
+placeOrder.txt, and keeps running.
 
-  --once   end after the first order
-  --help   this text
+  --once   exit after the first order
+  --help   print this help
 
-PORT=<port> takes another port than 3000, REDIS_URL=redis://… another Redis, DATA_DIR=<folder> another folder than .data for
-keys and orders. docs/configuration.md names the other variables.
+PORT=<port> sets another port than 3000, REDIS_URL=redis://… uses another Redis, DATA_DIR=<folder>
+stores keys and orders in another folder than .data. docs/configuration.md lists all variables.
 
-Exits 0 when it was ended in order (Ctrl-C, SIGTERM, SIGHUP), 1 when something kept it from running, 2 when the arguments
-make no sense.
+Exits with 0 when it is stopped (Ctrl-C, SIGTERM, SIGHUP), 1 on an error, 2 for invalid arguments.
 `
 
 function readFlags() {
@@ -42,13 +45,14 @@ if (asksForHelp) {
   process.stdout.write(help)
   process.exit(0)
 }
-process.umask(0o077) // Keys and orders are their owner's alone, whoever of us writes them.
-// A terminal that is closed takes no more words; what runs still ends in order.
+process.umask(0o077) // Keys and orders are readable by their owner alone.
+// Writing to a closed terminal fails; everything still ends in order.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 const ending = new AbortController()
 let endingSince = Number.POSITIVE_INFINITY
 const end = () => {
-  if (performance.now() - endingSince > TWIN_MS) process.exit(1) // The second time: at once.
+  // A second signal: exit at once.
+  if (performance.now() - endingSince > DUPLICATE_MS) process.exit(1)
   if (!ending.signal.aborted) endingSince = performance.now()
   ending.abort()
 }
@@ -65,4 +69,4 @@ try {
     process.exitCode = 1
   }
 }
-process.exit() // What was on its way when we were ended is not waited for.
+process.exit() // Does not wait for what was still starting.

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { addressOf, type Standalone, standaloneFile } from '@placeorder/config'
 import { DirectoryFile } from '@placeorder/decision'
+import { repositoryRoot } from '@placeorder/local-services/repository-root'
 import { openDirectory, type RedisAddress } from '@placeorder/store'
 import type { Child } from './child.ts'
 import type { StandaloneEnvironment } from './config.ts'
@@ -13,31 +14,31 @@ import { demandDurable } from './demand-durable.ts'
 import { makeKeysOnce } from './keys.ts'
 import { startApps, whereIs } from './run-apps.ts'
 import { hintFor, placeOrderUrl, placeSample } from './sample.ts'
-import { type KeptRedis, keepRedis } from './supervised-redis.ts'
+import { type SupervisedRedis, superviseRedis } from './supervised-redis.ts'
 
 export type RunAll = {
   environment: StandaloneEnvironment
-  /** What ingress and worker get besides. */
+  /** Environment that is passed on to ingress and worker. */
   passed: Record<string, string | undefined>
-  /** End after the first order. */
+  /** Exit after the first order. */
   once: boolean
 }
 
 type Closers = (() => Promise<void> | void)[]
 
-const root = join(import.meta.dirname, '../../..')
-const directoryFile = join(root, 'config/directory.json')
+const directoryFile = join(repositoryRoot, 'config/directory.json')
 
-/** Longer than an ingress or worker takes to end by itself (ms). */
+/** Longer than an ingress or worker takes to end after SIGTERM (ms). */
 const STOP_MS_MAX = 10_000
 
 const say = (line: string) => console.log(`• ${line}`)
 
 /**
- * Runs all of placeorder on this machine and places the order of placeOrder.txt. Stays up until `signal` aborts, unless
- * it runs once. Resolves with the exit code: 0 after a verified SUCCESS, and when it was ended in order.
+ * Runs all of placeorder on this machine and places the order of placeOrder.txt. Keeps running
+ * until `signal` aborts, unless `once`. Resolves with the exit code: 0 after a verified SUCCESS,
+ * and when it was stopped.
  *
- * @throws what kept one of them from starting, in words for the person who started it
+ * @throws why one of the programs could not start, written for the user
  */
 export async function runAll(run: RunAll, signal: AbortSignal): Promise<number> {
   const closers: Closers = []
@@ -57,7 +58,7 @@ async function untilEnded(
   closers: Closers,
   signal: AbortSignal,
 ): Promise<number> {
-  const data = resolve(root, environment.DATA_DIR)
+  const data = resolve(repositoryRoot, environment.DATA_DIR)
   prepareData(data)
   const { file } = await lockData(data, say)
   await demandFree(environment.PORT)
@@ -77,7 +78,7 @@ async function untilEnded(
   signal.throwIfAborted()
   const samples = {
     CLIENTS_FILE: await sampleClients(data),
-    POLICY_FILE: join(root, 'config/policy.json'),
+    POLICY_FILE: join(repositoryRoot, 'config/policy.json'),
     SIGNING_KEY_FILE: `${keys.acquirer}.pem`,
   }
   const env = environmentOf(redis.address, samples, environment, passed)
@@ -105,28 +106,31 @@ async function untilEnded(
   const code = await placeSample(environment, placeOrder, keys, env, say)
   if (once || code !== 0) return code
   const { origin } = new URL(placeOrder)
-  say(`placeorder is up on ${origin}; Ctrl-C ends it.`)
-  say(`another order: ${hintFor(environment, placeOrder, keys)}`)
-  return whoEnds([apps.ingress, apps.worker], signal)
+  say(`placeorder is up on ${origin}; Ctrl-C stops it.`)
+  say(`place another order: ${hintFor(environment, placeOrder, keys)}`)
+  return untilOneEnds([apps.ingress, apps.worker], signal)
 }
 
-type FoundRedis = { address: RedisAddress; own: KeptRedis | undefined }
+type UsedRedis = { address: RedisAddress; own: SupervisedRedis | undefined }
 
-/** The Redis that the environment names; one of our own if it names none. */
+/** The Redis in the environment; if there is none, one that is started here. */
 async function redisFor(
   environment: StandaloneEnvironment,
   closers: Closers,
-  where: Parameters<typeof keepRedis>[0],
-): Promise<FoundRedis> {
+  where: Parameters<typeof superviseRedis>[0],
+): Promise<UsedRedis> {
   const { REDIS_URL, REDIS_CLUSTER, REDIS_SENTINELS } = environment
   const isNamed = REDIS_URL !== undefined || REDIS_CLUSTER || REDIS_SENTINELS.length > 0
-  const own = isNamed ? undefined : await keepRedis(where)
+  const own = isNamed ? undefined : await superviseRedis(where)
   if (own !== undefined) closers.push(own.close)
   const started = own === undefined ? [] : [own.url]
   return { address: addressOf({ ...environment, REDIS_URL: REDIS_URL ?? started }), own }
 }
 
-/** What ingress and worker run with: what the operator set, else the samples of this repository. */
+/**
+ * The environment of ingress and worker: what the operator set, else the samples of this
+ * repository.
+ */
 function environmentOf(
   { urls }: RedisAddress,
   samples: Record<string, string>,
@@ -147,17 +151,19 @@ function environmentOf(
   }
 }
 
-/** config/clients.json names the key in `.data`; another folder of data has a copy that names its own. */
+/**
+ * config/clients.json names the key in `.data`; another data folder gets a copy with its own path.
+ */
 async function sampleClients(data: string): Promise<string> {
-  const sample = join(root, 'config/clients.json')
-  if (data === join(root, '.data')) return sample
+  const sample = join(repositoryRoot, 'config/clients.json')
+  if (data === join(repositoryRoot, '.data')) return sample
   const copy = join(data, 'clients.json')
   const text = await readFile(sample, 'utf8')
   writeFileSync(copy, text.replaceAll('../.data/keys/', 'keys/'))
   return copy
 }
 
-/** The variables by which a command finds the same Redis. */
+/** The variables by which commands find the same Redis. */
 const redisVariables = (env: Record<string, string>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(env).filter(([name]) => name.startsWith('REDIS_') || name === 'SHARDS'),
@@ -176,8 +182,8 @@ async function importDirectory(address: RedisAddress, shards: number): Promise<v
   }
 }
 
-/** Resolves with 1 when one of the programs ended by itself. */
-async function whoEnds(children: Child[], signal: AbortSignal): Promise<number> {
+/** Resolves with 1 when one of the programs ends by itself. */
+async function untilOneEnds(children: Child[], signal: AbortSignal): Promise<number> {
   const name = await Promise.race(
     children.map(async ({ name, ended }) => `${name} ended by itself: ${await ended}`),
   )

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type Child, startChild } from './child.ts'
 
-/** Where a child listens, as the line says by which it tells that it is ready. */
+/** Where a child listens, as its ready line says. */
 const Ready = z.object({
   address: z.object({ port: z.int() }).optional(),
   admin: z.url(),
@@ -11,17 +11,17 @@ export type Where = z.output<typeof Ready>
 /** Ingress and worker, running. */
 export type Apps = { ingress: Child; worker: Child }
 
-/** pino's numbers of the levels; what has no number is no line of a log, and shown. */
+/** pino's level numbers. A line without one is not of the log, and always shown. */
 const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: 100 }
 export type Level = keyof typeof levels
 const Line = z.object({ level: z.number() })
 
-/** Starts ingress and worker. What they log at `level` or above, and what is no log, is shown. */
+/** Starts ingress and worker. Shows what they log at `level` or above, and all other output. */
 export function startApps(env: Record<string, string>, level: Level, keepOpen: number): Apps {
   const onLine = (line: string) => {
     if (levelOf(line) >= levels[level]) console.log(line)
   }
-  // By a line of level info they say that they are ready.
+  // Their ready line has the level info.
   const LOG_LEVEL = levels[level] < levels.info ? level : 'info'
   const shared = { env: { ...env, LOG_LEVEL }, onLine, keepOpen }
   const ingress = startChild({

@@ -44,7 +44,7 @@ test.each([
     `http://127.0.0.1:3000${path}`,
     `${place} --key /d/keys/alipay-1.pem --server-key /d/keys/acquirer.pub.pem`,
   ],
-])('with %s set, the next command names where orders are taken', (_what, env, port, url, hint) => {
+])('with %s set, the hint has the URL and keys of placeOrder', (_what, env, port, url, hint) => {
   const environment = readEnvironment(StandaloneEnvironment, env)
   expect(placeOrderUrl(environment, port)).toBe(url)
   expect(hintFor(environment, url, keys)).toBe(hint)

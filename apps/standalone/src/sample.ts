@@ -2,10 +2,10 @@ import { DATA_DIR } from '@placeorder/config'
 import { runChild } from './child.ts'
 import { PLACE_ORDER_PATH, PORT, type StandaloneEnvironment } from './config.ts'
 
-/** The key files of both sides, without their endings. */
-export type Keys = { acquirer: string; caller: string }
+/** The key files of both sides, without their extensions. */
+export type KeyStems = { acquirer: string; caller: string }
 
-/** Where an ingress of this environment takes orders, as this machine reaches it. */
+/** The URL of placeOrder for this machine. */
 export function placeOrderUrl(
   { HOST, TLS_CERT_FILE, PLACE_ORDER_PATH }: StandaloneEnvironment,
   port: number,
@@ -19,12 +19,12 @@ export function placeOrderUrl(
 export async function placeSample(
   environment: StandaloneEnvironment,
   placeOrder: string,
-  keys: Keys,
+  keys: KeyStems,
   env: Record<string, string>,
   say: (line: string) => void,
 ): Promise<number> {
   if (environment.TLS_CLIENT_CA_FILE !== undefined) {
-    say('callers need a certificate of TLS_CLIENT_CA_FILE: no order is placed by itself')
+    say('callers need a certificate of TLS_CLIENT_CA_FILE: the sample order is not placed')
     return 0
   }
   say('placing the order of placeOrder.txt\n')
@@ -32,11 +32,14 @@ export async function placeSample(
   return runChild('apps/simulator/src/main.ts', args, env)
 }
 
-/** The command that places another order, run from the repository's root: with what differs from the simulator's own defaults. */
+/**
+ * The command that places another order, with the options that differ from the simulator's
+ * defaults.
+ */
 export function hintFor(
   environment: StandaloneEnvironment,
   placeOrder: string,
-  keys: Keys,
+  keys: KeyStems,
 ): string {
   const { origin, pathname } = new URL(placeOrder)
   const url = pathname === PLACE_ORDER_PATH ? origin : placeOrder
@@ -47,11 +50,14 @@ export function hintFor(
   return ['npm run simulator -- place', ...options, ...mutual].join(' ')
 }
 
-const keyOptions = (keys: Keys) => [
+const keyOptions = (keys: KeyStems) => [
   ...['--key', `${keys.caller}.pem`],
   ...['--server-key', `${keys.acquirer}.pub.pem`],
 ]
 
-/** A certificate is of a name that callers know, not of this machine's address; the answer's signature is verified all the same. */
+/**
+ * The certificate is for the callers' host name, not this machine's address. The signature of the
+ * answer is verified nevertheless.
+ */
 const tlsOptions = ({ TLS_CERT_FILE }: StandaloneEnvironment) =>
   TLS_CERT_FILE === undefined ? [] : ['--insecure']

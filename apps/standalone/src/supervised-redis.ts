@@ -8,36 +8,40 @@ import {
   startLocalRedis,
 } from '@placeorder/local-services/redis'
 
-/** A Redis of our own, that is started again when it ends by itself. */
-export type KeptRedis = {
+/** A Redis that is started again whenever it ends by itself. */
+export type SupervisedRedis = {
   url: string
   port: number
-  /** Of the server that runs now. */
+  /** The process id of the current server. */
   readonly pid: number
-  /** Names a process that ends before Redis when we are gone. */
+  /** Names a process that ends before Redis when this process has ended. */
   endsAfter: (pid: number) => void
   close: () => Promise<void>
 }
 
-export type KeepRedis = {
+export type SuperviseOptions = {
   dir: string
   keepOpen: number
   say: (line: string) => void
   onRestart: () => void
 }
 
-/** Between two attempts to start it again (ms): twice as long each time. */
-const AGAIN_MS = { first: 500, max: 30_000 } as const
+/** The pause between attempts to restart it (ms), doubled each time. */
+const RESTART_MS = { first: 500, max: 30_000 } as const
 
-/** As much as one line says of why a server ended. */
+/** How many lines of a server's last output are shown. */
 const WHY_LINES = 4
 
 /**
- * Starts a Redis and keeps one running, at the same address and with the same password, until it is closed.
+ * Starts a Redis and keeps it running at the same address and with the same password until `close`.
  *
- * @throws when it cannot be started the first time
+ * @throws if it cannot be started the first time
  */
-export async function keepRedis({ say, onRestart, ...where }: KeepRedis): Promise<KeptRedis> {
+export async function superviseRedis({
+  say,
+  onRestart,
+  ...where
+}: SuperviseOptions): Promise<SupervisedRedis> {
   const onProgress = (step: string) => say(`${step} …`)
   const server = await findRedisServer(onProgress)
   const options = { ...where, password: randomBytes(24).toString('hex'), onProgress }
@@ -46,12 +50,12 @@ export async function keepRedis({ say, onRestart, ...where }: KeepRedis): Promis
   let redis = await startLocalRedis(server, options)
   const { url, port } = redis
   say(`started ${nameOf(server)} on port ${port}, durable, in ${where.dir}`)
-  const keeping = (async () => {
+  const supervising = (async () => {
     for (;;) {
       const how = await redis.ended
       if (closing.signal.aborted) return
-      say(`Redis ended by itself (${why(how)}); starting it again`)
-      const started = await startAgain(server, { ...options, port }, say, closing.signal)
+      say(`Redis ended by itself (${why(how)}); restarting it`)
+      const started = await restart(server, { ...options, port }, say, closing.signal)
       if (started === undefined) return
       redis = started
       for (const pid of first) redis.endsAfter(pid)
@@ -72,26 +76,26 @@ export async function keepRedis({ say, onRestart, ...where }: KeepRedis): Promis
     close: async () => {
       closing.abort()
       await redis.stop()
-      await keeping
+      await supervising
     },
   }
 }
 
-/** Tries until it is up, or until it is to be closed. */
-async function startAgain(
+/** Retries until it is up or `signal` aborts. */
+async function restart(
   server: RedisServer,
   options: LocalRedisOptions,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<LocalRedis | undefined> {
-  for (let ms: number = AGAIN_MS.first; ; ms = Math.min(2 * ms, AGAIN_MS.max)) {
+  for (let ms: number = RESTART_MS.first; ; ms = Math.min(2 * ms, RESTART_MS.max)) {
     await wait(ms, undefined, { signal }).catch(() => {})
     if (signal.aborted) return undefined
     try {
       return await startLocalRedis(server, options)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      say(`Redis cannot be started (${why(reason)}); trying again`)
+      say(`Redis cannot be restarted (${why(reason)}); retrying`)
     }
   }
 }
@@ -102,7 +106,7 @@ const nameOf = (server: RedisServer): string => {
 }
 
 /** The first line and the last ones. */
-function why(said: string): string {
-  const [head = '', ...rest] = said.trim().split('\n')
+function why(output: string): string {
+  const [head = '', ...rest] = output.trim().split('\n')
   return [head, ...rest.slice(-WHY_LINES)].join('\n    ')
 }

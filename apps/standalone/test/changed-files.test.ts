@@ -8,7 +8,10 @@ import { z } from 'zod'
 const PolicyFile = z.looseObject({ kyb: z.looseObject({ levelMin: z.number() }) })
 const ClientsFile = z.object({ clients: z.array(z.looseObject({ clientId: z.string() })) })
 
-/** A change is in force within a second or two on a quiet machine; a loaded one is given longer (ms). */
+/**
+ * A change is in force within a second or two on a quiet machine; a loaded one is given longer
+ * (ms).
+ */
 const inTime = { timeout: 20_000, interval: 100 }
 
 vi.setConfig({ testTimeout: 90_000 })
@@ -19,13 +22,13 @@ beforeEach(async () => {
 })
 afterEach(() => system.close())
 
-/** An order of a customer who has placed none. */
+/** An order of a customer without other orders. */
 const anOrder = () => aPlaceOrder({ customerId: randomUUID() })
 
 const placed = (ingress: Awaited<ReturnType<System['startIngress']>>) => async () =>
   (await ingress.place(anOrder())).code
 
-test('a running worker judges by a changed policy; a broken one changes nothing, and is told with every fault', async () => {
+test('a worker uses a changed policy; a broken one changes nothing and is logged', async () => {
   const [ingress, worker] = await Promise.all([system.startIngress(), system.startWorker()])
   const place = placed(ingress)
   const path = join(system.dir, 'policy.json')
@@ -44,17 +47,17 @@ test('a running worker judges by a changed policy; a broken one changes nothing,
     risk: [{ name: 'typo', reject: 'order.mcc == 1' }],
   }
   await writeFile(path, JSON.stringify(faulty))
-  const told = await worker.waitFor(/no time zone/)
-  expect(told).toContain('the version before stays in force')
-  expect(told).toMatch(/risk\[0\] typo: .*order has no field mcc/)
+  const line = await worker.waitFor(/no time zone/)
+  expect(line).toContain('the version before stays in force')
+  expect(line).toMatch(/risk\[0\] typo: .*order has no field mcc/)
   expect(await place()).toBe('MERCHANT_KYB_NOT_QUALIFIED')
 
   await writeFile(`${path}.new`, JSON.stringify(policy))
-  await rename(`${path}.new`, path) // As editors and Kubernetes put a file in another's place.
+  await rename(`${path}.new`, path) // As editors and Kubernetes replace a file.
   await expect.poll(place, inTime).toBe('SUCCESS')
 })
 
-test('a running ingress knows changed clients; broken ones change nothing, and are told with every fault', async () => {
+test('an ingress uses changed clients; broken ones change nothing and are logged', async () => {
   const [ingress] = await Promise.all([system.startIngress(), system.startWorker()])
   const path = join(system.dir, 'clients.json')
   const { clients } = ClientsFile.parse(JSON.parse(await readFile(path, 'utf8')))
@@ -86,9 +89,9 @@ test('a running ingress knows changed clients; broken ones change nothing, and a
       ],
     }),
   )
-  const told = await ingress.waitFor(/lost\.pem/)
-  expect(told).toContain('the version before stays in force')
-  for (const at of [0, 1]) expect(told).toContain(`clients.${at}.keys.0.publicKeyFile: `)
+  const line = await ingress.waitFor(/lost\.pem/)
+  expect(line).toContain('the version before stays in force')
+  for (const at of [0, 1]) expect(line).toContain(`clients.${at}.keys.0.publicKeyFile: `)
   expect(await placeAsSecond()).toBe('SUCCESS')
   expect(await placed(ingress)()).toBe('SUCCESS')
 

@@ -9,7 +9,7 @@ afterAll(async () => {
   await cluster.close()
 })
 
-test('all that is started goes to the Redis that REDIS_URL names, also when that is a Cluster', async () => {
+test('npm start uses the Redis in REDIS_URL, also if it is a Cluster', async () => {
   const standalone = folder.start({
     args: ['--once'],
     env: { REDIS_URL: cluster.urls.join(','), PORT: String(await freePort()) },

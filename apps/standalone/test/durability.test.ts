@@ -2,7 +2,7 @@ import { findRedisServer, freePort, startLocalRedis } from '@placeorder/local-se
 import { standaloneFolder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 
-test('npm start refuses a Redis that is not durable, unless that is accepted', async () => {
+test('npm start refuses a Redis that is not durable, unless DURABILITY=relaxed', async () => {
   const folder = await standaloneFolder()
   const args = ['--appendonly', 'no']
   const redis = await startLocalRedis(await findRedisServer(), { dir: folder.dir, args })
@@ -10,9 +10,9 @@ test('npm start refuses a Redis that is not durable, unless that is accepted', a
     const env = { REDIS_URL: redis.url, PORT: String(await freePort()) }
     const refused = folder.start({ env })
     expect(await refused.exited).toBe(1)
-    const said = refused.lines.join('\n')
-    expect(said).toMatch(/REDIS_URL: .*append-only file is off: set appendonly yes/)
-    expect(said).toMatch(/DURABILITY=relaxed npm start/)
+    const output = refused.lines.join('\n')
+    expect(output).toMatch(/REDIS_URL: .*append-only file is off: set appendonly yes/)
+    expect(output).toMatch(/DURABILITY=relaxed npm start/)
     await folder.start({ env: { ...env, DURABILITY: 'relaxed' } }).waitFor(/imported/)
   } finally {
     await folder.close()

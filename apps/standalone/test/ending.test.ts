@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
-/** The caller that the sample files of `npm start` know. */
+/** The caller in the sample files of `npm start`. */
 async function callerOf(dir: string): Promise<Caller> {
   const [key, serverKey] = await Promise.all(
     ['alipay-1.pem', 'acquirer.pub.pem'].map((name) => readFile(join(dir, 'keys', name))),
@@ -32,8 +32,8 @@ async function endsOf(pids: Record<string, number>): Promise<string[]> {
   const ended: string[] = []
   const names = Object.keys(pids)
   while (ended.length < names.length) {
-    const gone = names.filter((name) => !ended.includes(name) && !isAlive(pids[name] ?? -1))
-    ended.push(...gone)
+    const newlyEnded = names.filter((name) => !ended.includes(name) && !isAlive(pids[name] ?? -1))
+    ended.push(...newlyEnded)
     await wait(2)
   }
   return ended
@@ -49,7 +49,7 @@ const inOrder = ['ingress', 'worker', 'redis']
 
 type Started = Awaited<ReturnType<StandaloneFolder['startUp']>>
 
-/** Ends a start, and expects that all of it ends in order. */
+/** Ends `npm start`, and expects that all its processes end in order. */
 async function expectToEnd(
   { kill, exited }: Pick<Started, 'kill' | 'exited'>,
   up: Standalone,
@@ -61,7 +61,7 @@ async function expectToEnd(
   expect(await ends).toEqual(inOrder)
 }
 
-// Starts take most of the time: the tests of a block go on with what the one before has left.
+// Starts take most of the time: each test of a block continues where the one before ended.
 describe('a start that runs', () => {
   let folder: StandaloneFolder
   let first: Started
@@ -88,7 +88,7 @@ describe('a start that runs', () => {
     expect(orders.lines).toContain(`using the Redis of npm start (pid ${first.pid})`)
   })
 
-  test('a Redis that dies is named and started again; what is kept is its owner’s alone', async () => {
+  test('a killed Redis is reported and restarted, and data files are private', async () => {
     const { up, waitFor } = first
     process.kill(up.redis?.pid ?? -1, 'SIGKILL')
     await waitFor(/Redis ended by itself \(SIGKILL/)
@@ -101,15 +101,15 @@ describe('a start that runs', () => {
       (await signedCall(up.placeOrder, aPlaceOrder({ customerId: randomUUID() }), caller)).code
     await expect.poll(code, { timeout: 30_000 }).toBe('SUCCESS')
 
-    const kept = ['', 'keys', 'redis', 'lock', 'standalone.json', 'keys/acquirer.pem']
+    const files = ['', 'keys', 'redis', 'lock', 'standalone.json', 'keys/acquirer.pem']
     const more = ['keys/alipay-1.pub.pem', 'redis/password.conf', 'redis/appendonlydir']
     const open = await Promise.all(
-      [...kept, ...more].map(async (name) => [name, (await stat(join(folder.dir, name))).mode]),
+      [...files, ...more].map(async (name) => [name, (await stat(join(folder.dir, name))).mode]),
     )
     expect(open.filter(([, mode]) => Number(mode) & 0o077)).toEqual([])
   })
 
-  test('Ctrl-C, which npm passes on once more, ends ingress, worker and Redis in order', async () => {
+  test('Ctrl-C, which npm repeats, ends ingress, worker and Redis in order', async () => {
     await expectToEnd(first, await folder.written(), ['SIGINT', 'SIGINT'])
   })
 
@@ -127,7 +127,7 @@ describe('a start that is killed', () => {
   })
   afterAll(() => folder.close())
 
-  test('takes its children with it, and the next waits for them', async () => {
+  test('ends its children, and the next start waits for them', async () => {
     const first = await folder.startUp()
     const ends = endsOf(pidsOf(first.up))
     first.kill('SIGKILL')
@@ -136,7 +136,7 @@ describe('a start that is killed', () => {
     expect(next.up.pid).toBe(next.pid)
   })
 
-  test('a closed terminal ends the next one in order, with code 0', async () => {
+  test('a closed terminal ends the next start in order, with code 0', async () => {
     await expectToEnd(next, next.up, ['SIGHUP'])
   })
 })

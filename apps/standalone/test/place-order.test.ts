@@ -6,7 +6,7 @@ import {
   aPlaceOrder,
   type Ingress,
   openSystem,
-  type Running,
+  type RunningProcess,
   type System,
 } from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -25,7 +25,7 @@ describe('two ingresses and two workers on one Redis', () => {
   })
   afterAll(() => system.close())
 
-  test('the sample of placeOrder.txt, signed by OpenSSL and sent by curl, is SUCCESS with a signature OpenSSL verifies', async () => {
+  test('the sample order, signed by OpenSSL and sent by curl, gets a signed SUCCESS', async () => {
     const path = '/aps/api/v1/payments/placeOrder'
     const time = '2026-01-02T03:04:05+08:00'
     const body = await readFile(join(import.meta.dirname, '../../../config/sample-order.json'))
@@ -63,7 +63,7 @@ describe('two ingresses and two workers on one Redis', () => {
     expect(verified.stdout).toContain('Verified OK')
   })
 
-  test('fifty simultaneous copies over two ingresses are one order with one paymentRequestId', async () => {
+  test('fifty simultaneous copies at two ingresses are one order', async () => {
     const order = aPlaceOrder()
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, i) => (i % 2 ? one : two).place(order)),
@@ -106,7 +106,7 @@ describe('two ingresses and two workers on one Redis', () => {
     })
   })
 
-  test('one paymentId of two acquirers is two orders, each with answers of its own', async () => {
+  test('one paymentId of two acquirers is two orders with separate answers', async () => {
     const order = aPlaceOrder()
     const amount = { value: '70', currency: 'CNY' }
     const other = {
@@ -150,13 +150,13 @@ describe('two ingresses and two workers on one Redis', () => {
     expect(await two.place(order)).toMatchObject({ code, verified: true })
   })
 
-  test('an inquiry at the other ingress tells the outcome; of an order that never was, ORDER_NOT_EXIST', async () => {
+  test('an inquiry at another ingress gets the outcome, or ORDER_NOT_EXIST', async () => {
     const order = aPlaceOrder()
     const { paymentRequestId } = await one.place(order)
     const { acquirerId, pspId, paymentId } = order
-    const told = await two.inquire({ acquirerId, pspId, paymentId })
-    expect(told).toMatchObject({ code: 'SUCCESS', verified: true })
-    expect(told.body).toMatchObject({ orderResult: { resultCode: 'SUCCESS' }, paymentRequestId })
+    const answer = await two.inquire({ acquirerId, pspId, paymentId })
+    expect(answer).toMatchObject({ code: 'SUCCESS', verified: true })
+    expect(answer.body).toMatchObject({ orderResult: { resultCode: 'SUCCESS' }, paymentRequestId })
     expect(await one.inquire({ acquirerId, pspId, paymentId: 'never' })).toMatchObject({
       code: 'ORDER_NOT_EXIST',
       verified: true,
@@ -176,7 +176,7 @@ describe('with no worker running', () => {
   })
   afterAll(() => system.close())
 
-  test('the answer is PAYMENT_IN_PROCESS in time; once a worker is there, repeat and inquiry give the outcome', async () => {
+  test('the answer is PAYMENT_IN_PROCESS in time, and the outcome once a worker runs', async () => {
     const order = aPlaceOrder()
     const first = await ingress.place(order)
     expect(first).toMatchObject({
@@ -194,18 +194,18 @@ describe('with no worker running', () => {
     })
     await system.startWorker()
     expect(await ingress.place(order)).toMatchObject({ code: 'SUCCESS' })
-    const told = await ingress.inquire({ acquirerId, pspId, paymentId })
-    expect(told.body).toMatchObject({ orderResult: { resultCode: 'SUCCESS', resultStatus: 'S' } })
+    const answer = await ingress.inquire({ acquirerId, pspId, paymentId })
+    expect(answer.body).toMatchObject({ orderResult: { resultCode: 'SUCCESS', resultStatus: 'S' } })
   })
 })
 
-test('both processes end within 2 s of SIGTERM, with every order in hand answered', async () => {
+test('both processes end within 2 s of SIGTERM with every order in flight answered', async () => {
   const system = await openSystem({ env: { WAIT_MS: '1500' } })
   const ingress = await system.startIngress()
   const worker = await system.startWorker()
   const inFlight = Array.from({ length: 200 }, () => ingress.place(aPlaceOrder()))
   await Promise.race(inFlight)
-  const ended = (process: Running) => {
+  const ended = (process: RunningProcess) => {
     const started = performance.now()
     process.kill('SIGTERM')
     return process.exited.then((how) => ({ how, ms: performance.now() - started }))

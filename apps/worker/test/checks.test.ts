@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '@placeorder/local-services/redis'
-import { aPlaceOrder, openSystem, type Running, startProcess } from '@placeorder/testkit'
+import { aPlaceOrder, openSystem, type RunningProcess, startProcess } from '@placeorder/testkit'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 
@@ -19,7 +19,7 @@ async function systemWith(checks: unknown[], env: Record<string, string> = {}) {
   return system
 }
 
-async function startExample(port: number): Promise<Running> {
+async function startExample(port: number): Promise<RunningProcess> {
   const service = startProcess({
     name: 'check service',
     entry: 'docs/examples/check-service.ts',

@@ -5,10 +5,10 @@ import { promisify } from 'node:util'
 
 const openssl = (args: string[], cwd: string) => promisify(execFile)('openssl', args, { cwd })
 
-/** A certificate and its key: their files, and what is in them. */
+/** A certificate and its key: their files and their content. */
 export type Certificate = { certFile: string; keyFile: string; cert: string; key: string }
 
-/** Makes certificates with OpenSSL in `dir`, each under a name of its own. */
+/** Makes certificates with OpenSSL in `dir`, each with its own name. */
 export async function openAuthority(dir: string, name: string) {
   const files = (of: string) => ({
     certFile: join(dir, `${of}.pem`),

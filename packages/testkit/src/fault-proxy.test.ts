@@ -8,18 +8,18 @@ const echo = createServer((socket) => {
   accepted.push(socket)
   socket.on('error', () => {})
   socket.on('data', (data) => {
-    heard += data.toString()
+    received += data.toString()
     socket.write(data)
   })
 })
-let heard = ''
+let received = ''
 let proxy: FaultProxy
 const clients: Socket[] = []
 
 beforeAll(() => once(echo.listen(0, '127.0.0.1'), 'listening'))
 afterAll(() => void echo.close())
 beforeEach(async () => {
-  heard = ''
+  received = ''
   const address = echo.address()
   proxy = await FaultProxy.open({ port: typeof address === 'object' ? (address?.port ?? 0) : 0 })
 })
@@ -31,7 +31,7 @@ afterEach(async () => {
 
 const closeOf = (socket: Socket) => new Promise((resolve) => socket.once('close', resolve))
 
-/** A client of the proxy that is connected through it, and what it has heard. */
+/** Connects a client through the proxy. */
 async function client(): Promise<{ socket: Socket; said: () => string; closed: Promise<string> }> {
   const socket = connect({ port: proxy.port, host: '127.0.0.1' })
   clients.push(socket)
@@ -50,7 +50,7 @@ async function client(): Promise<{ socket: Socket; said: () => string; closed: P
   return { socket, said: () => said, closed }
 }
 
-/** A client that has heard its first word back. */
+/** Connects a client and waits for its first echo. */
 async function talking() {
   const one = await client()
   one.socket.write('hello')
@@ -58,23 +58,24 @@ async function talking() {
   return one
 }
 
-test('in clear weather all goes through, in both directions and in order', async () => {
+test('without a fault all data passes in both directions and in order', async () => {
   const { socket, said } = await client()
   const words = Array.from({ length: 2_000 }, (_, i) => `word ${i};`)
   for (const word of words) socket.write(word)
   await expect.poll(said).toBe(words.join(''))
 })
 
-test('slow: an answer takes the delay of both directions, and order is kept', async () => {
+test('slow: an answer is delayed in both directions, and stays in order', async () => {
   const { socket, said } = await talking()
   proxy.slow(60, 20)
   const started = performance.now()
   for (const word of ['a', 'b', 'c', 'd']) socket.write(word)
   await expect.poll(said, { interval: 1 }).toBe('helloabcd')
-  expect(performance.now() - started).toBeGreaterThan(75) // 2 × (60 - 20), less what timers round off.
+  // 2 × (60 - 20), less what timers round off.
+  expect(performance.now() - started).toBeGreaterThan(75)
 })
 
-test('stalled: nothing goes through until it heals, and then all of it does', async () => {
+test('stalled: no data passes until it is healed, and then all of it does', async () => {
   const one = await talking()
   proxy.stall()
   one.socket.write(' held')
@@ -87,7 +88,7 @@ test('stalled: nothing goes through until it heals, and then all of it does', as
   await expect.poll(two.said).toBe('held too')
 })
 
-test('a black hole swallows without a word, and what it swallowed from never works again', async () => {
+test('black hole: data is dropped silently, and its connections never work again', async () => {
   const one = await talking()
   proxy.blackHole()
   const two = await client()
@@ -97,11 +98,11 @@ test('a black hole swallows without a word, and what it swallowed from never wor
   one.socket.write('lost')
   await talking()
   await expect.poll(() => proxy.swallowedBytes).toBe(12)
-  expect([one.said(), two.said(), heard]).toEqual(['hello', '', 'hellohello'])
+  expect([one.said(), two.said(), received]).toEqual(['hello', '', 'hellohello'])
   expect([one.socket.destroyed, two.socket.destroyed]).toEqual([false, false])
 })
 
-test('refusing: connections are reset and new ones refused; healed, the same port answers', async () => {
+test('refusing: connections are reset, new ones refused; once healed, all is served', async () => {
   const { closed } = await talking()
   const { port } = proxy
   await proxy.refuse()
@@ -114,7 +115,7 @@ test('refusing: connections are reset and new ones refused; healed, the same por
   await talking()
 })
 
-test('cut: both ends are told', async () => {
+test('cut: both ends are notified', async () => {
   const { closed } = await talking()
   const ended = accepted.map(closeOf)
   proxy.cut()
@@ -127,27 +128,27 @@ test('cut midway: half of what the client sends arrives, or half of the answer',
   proxy.cutMidway('client')
   one.socket.write('12345678')
   await one.closed
-  expect(heard).toBe('hello1234')
+  expect(received).toBe('hello1234')
   const two = await talking()
   proxy.cutMidway('server')
   two.socket.write('12345678')
   await two.closed
-  expect(heard).toBe('hello1234hello12345678')
+  expect(received).toBe('hello1234hello12345678')
   expect(two.said()).toMatch(/^hello(1234)?$/)
 })
 
 test.each(['client', 'server'] as const)(
-  'half-open: with the %s gone, the other end is told nothing',
+  'half-open: with the %s gone, the other end is not notified',
   async (gone) => {
     const { socket, closed } = await talking()
     const served = accepted[0] as Socket
-    const told = gone === 'client' ? closed : closeOf(served)
+    const notified = gone === 'client' ? closed : closeOf(served)
     proxy.halfOpen(gone)
-    await told
+    await notified
     const left = gone === 'client' ? served : socket
     left.write('into the void')
     await talking() // New connections work, and by now the void would have answered.
     expect(left.destroyed).toBe(false)
-    expect(heard).toBe('hellohello')
+    expect(received).toBe('hellohello')
   },
 )

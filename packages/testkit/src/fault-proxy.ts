@@ -1,27 +1,27 @@
 import { connect, createServer, type Server, Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
-/** Where a proxy leads. */
+/** Where a proxy connects to. */
 export type Target = { host?: string; port: number }
 
-/** Who of a connection's two ends: `client` opened it, `server` accepted it. */
+/** One end of a connection: `client` opened it, `server` accepted it. */
 export type End = 'client' | 'server'
 
-type Weather =
-  | { kind: 'CLEAR' }
+type NetworkFault =
+  | { kind: 'NONE' }
   | { kind: 'SLOW'; ms: number; jitterMs: number }
   | { kind: 'STALLED'; over: PromiseWithResolvers<void> }
   | { kind: 'BLACK_HOLE' }
   | { kind: 'REFUSING' }
 
-/** One connection through the proxy. `lost`: nothing goes through it any more, and nobody is told. */
+/** One connection through the proxy. If `lost`, it silently drops all data. */
 type Link = { client: Socket; server: Socket; lost: boolean; cutAfter: End | undefined }
 
-const clear: Weather = { kind: 'CLEAR' }
+const none: NetworkFault = { kind: 'NONE' }
 
 /**
- * A TCP connection's bad days, between a client and its server on this machine. What is said of connections holds for
- * those open now and those to come, until `heal`; `cut`, `cutMidway` and `halfOpen` hit those open now, once.
+ * Injects network faults between a client and its server on this machine. Faults hold for open and
+ * new connections until `heal`; `cut`, `cutMidway` and `halfOpen` hit the open ones, once.
  */
 export class FaultProxy {
   readonly #server: Server
@@ -30,7 +30,7 @@ export class FaultProxy {
   readonly #links = new Set<Link>()
   #port = 0
   #swallowedBytes = 0
-  #weather: Weather = clear
+  #fault: NetworkFault = none
 
   private constructor(target: Target, random: () => number) {
     this.#target = { host: '127.0.0.1', ...target }
@@ -56,49 +56,49 @@ export class FaultProxy {
     return [...this.#links].filter(({ client }) => !client.destroyed).length
   }
 
-  /** How much went into black holes and to ends that are gone. */
+  /** How many bytes went into black holes and to ends that are gone. */
   get swallowedBytes(): number {
     return this.#swallowedBytes
   }
 
-  /** New connections lead elsewhere; those open now stay where they are, as behind a name or a balancer. */
+  /** New connections go to another target; open ones stay, as behind a DNS name or a balancer. */
   leadTo(target: Target): void {
     this.#target = { host: '127.0.0.1', ...target }
   }
 
-  /** All data takes `ms` longer, give or take `jitterMs`, in each direction and in order. */
+  /** Delays all data by `ms` ± `jitterMs` in each direction, in order. */
   slow(ms: number, jitterMs = 0): void {
     this.#change({ kind: 'SLOW', ms, jitterMs })
   }
 
-  /** Data is held, and goes on after `heal`: a network that recovers. Connections are accepted. */
+  /** Holds all data until `heal`: a network that recovers. Connections are accepted. */
   stall(): void {
     this.#change({ kind: 'STALLED', over: Promise.withResolvers() })
   }
 
-  /** Data is swallowed. A connection that lost some never works again; neither end is told, not even of the other's end. */
+  /** Drops all data. A connection that lost some never works again, and neither end is notified. */
   blackHole(): void {
     this.#change({ kind: 'BLACK_HOLE' })
   }
 
-  /** Connections are reset and new ones refused: nobody listens. */
+  /** Resets connections and refuses new ones: nothing listens. */
   async refuse(): Promise<void> {
     this.#change({ kind: 'REFUSING' })
     this.cut()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
 
-  /** Resets the connections that are open. */
+  /** Resets the open connections. */
   cut(): void {
     for (const link of this.#links) reset(link)
   }
 
-  /** Resets each connection in the middle of the next data that this end sends: half of it arrives. */
+  /** Resets each connection when half of the next data that this end sends has arrived. */
   cutMidway(from: End): void {
     for (const link of this.#links) link.cutAfter = from
   }
 
-  /** Ends each connection for `gone`; its other end is told nothing and never hears anything again. */
+  /** Resets each connection for `gone`; its other end is not notified and gets no more data. */
   halfOpen(gone: End): void {
     for (const link of this.#links) {
       link.lost = true
@@ -106,23 +106,23 @@ export class FaultProxy {
     }
   }
 
-  /** Ends what bad weather there is. */
+  /** Ends the active fault. */
   async heal(): Promise<void> {
-    this.#change(clear)
+    this.#change(none)
     if (!this.#server.listening) await this.#listen()
   }
 
-  /** Ends all connections and listens no more. */
+  /** Closes all connections and stops listening. */
   async close(): Promise<void> {
-    this.#change(clear)
+    this.#change(none)
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const link of this.#links) reset(link)
     await closed
   }
 
-  #change(weather: Weather): void {
-    if (this.#weather.kind === 'STALLED') this.#weather.over.resolve()
-    this.#weather = weather
+  #change(fault: NetworkFault): void {
+    if (this.#fault.kind === 'STALLED') this.#fault.over.resolve()
+    this.#fault = fault
   }
 
   async #listen(): Promise<void> {
@@ -136,7 +136,7 @@ export class FaultProxy {
   }
 
   #accept(client: Socket): void {
-    const lost = this.#weather.kind === 'BLACK_HOLE'
+    const lost = this.#fault.kind === 'BLACK_HOLE'
     const server = lost
       ? new Socket().destroy()
       : connect({ ...this.#target, allowHalfOpen: true, noDelay: true })
@@ -186,16 +186,16 @@ export class FaultProxy {
   }
 
   #swallows(link: Link): boolean {
-    if (this.#weather.kind === 'BLACK_HOLE') link.lost = true
+    if (this.#fault.kind === 'BLACK_HOLE') link.lost = true
     return link.lost
   }
 
   #delay(): Promise<void> | undefined {
-    const weather = this.#weather
-    if (weather.kind === 'STALLED') return weather.over.promise
-    if (weather.kind !== 'SLOW') return undefined
-    const jitter = (2 * this.#random() - 1) * weather.jitterMs
-    return wait(Math.max(0, weather.ms + jitter))
+    const fault = this.#fault
+    if (fault.kind === 'STALLED') return fault.over.promise
+    if (fault.kind !== 'SLOW') return undefined
+    const jitter = (2 * this.#random() - 1) * fault.jitterMs
+    return wait(Math.max(0, fault.ms + jitter))
   }
 }
 

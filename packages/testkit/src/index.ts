@@ -11,20 +11,20 @@ export {
 } from './redis-sentinel.ts'
 export {
   type Caller,
-  type Calling,
-  type Heard,
+  type CallOptions,
+  type SignedAnswer,
   type SignedMessage,
   sendSigned,
   signedCall,
   signMessage,
 } from './signed-call.ts'
 export { type StandaloneFolder, standaloneFolder } from './standalone.ts'
-export { type Running, type StartProcess, startProcess } from './start-process.ts'
+export { type RunningProcess, type StartProcess, startProcess } from './start-process.ts'
 export {
   type Ingress,
-  type Operated,
   openSystem,
   otherAcquirerId,
+  type RunningApp,
   type System,
 } from './system.ts'
 export { type TestPostgres, testPostgres } from './test-postgres.ts'

@@ -22,7 +22,7 @@ export type RedisCluster = {
 
 const SLOTS = 16_384
 
-/** How long the masters may take to agree (ms). */
+/** How long the masters may take until all report `cluster_state:ok` (ms). */
 const AGREE_MS_MAX = 30_000
 
 export type ClusterOptions = {
@@ -99,7 +99,8 @@ export async function joinCluster(nodes: { port: number; busPort: number }[]): P
       return info.includes('cluster_state:ok') && info.includes(`cluster_size:${nodes.length}`)
     }
     while (!(await Promise.all(connections.map(agrees))).every((agreed) => agreed)) {
-      if (performance.now() > deadline) throw new Error('the masters of a Cluster did not agree')
+      if (performance.now() > deadline)
+        throw new Error('the masters did not form a Cluster in time')
       await wait(50)
     }
   } finally {

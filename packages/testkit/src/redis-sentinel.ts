@@ -11,17 +11,22 @@ import {
 } from '@placeorder/local-services/redis'
 import { Redis } from 'ioredis'
 
-/** A master and its replica, both durable, with a sentinel that makes the replica master when the master is gone. */
+/**
+ * A durable master and replica, with a sentinel that promotes the replica when the master fails.
+ */
 export type SentinelPair = {
-  /** For REDIS_SENTINELS. */
+  /** The value of REDIS_SENTINELS. */
   sentinel: string
-  /** The ports of the server that is master at first: one for looking, and the one that clients are sent to. */
+  /**
+   * The ports of the server that is master at first: one for looking, and the one that clients are
+   * sent to.
+   */
   master: { plain: number; seen: number }
-  /** For REDIS_SENTINEL_NAME. */
+  /** The value of REDIS_SENTINEL_NAME. */
   name: string
-  /** Kills the master; resolves when the other one is master. */
+  /** Kills the master; resolves when the replica is master. */
   failOver: () => Promise<void>
-  /** Starts the one that was killed again, as a replica of the other. */
+  /** Starts the killed server again, as a replica of the other. */
   bringBack: () => Promise<void>
   close: () => Promise<void>
 }
@@ -30,17 +35,19 @@ export type SentinelPair = {
 export const sentinelMaster = 'orders'
 
 /**
- * How long a master may be silent until it counts as down (ms). A sentinel asks once a second, and for the first time a second
- * after it took a new master: with 1,000 here it takes that one for dead now and then, and for 10 s there are two masters.
+ * How long a master may be silent until it counts as down (ms). A sentinel asks once a second, and
+ * for the first time a second after it took a new master: with 1,000 here it takes that one for
+ * dead now and then, and for 10 s there are two masters.
  */
 const DOWN_AFTER_MS = 2_000
 
-/** How long a replica may take to be in step, and a failover to be done (ms). */
+/** How long a resynchronization or a failover may take (ms). */
 const CHANGE_MS_MAX = 30_000
 
 /**
- * How the pair is guarded. Whoever asks the sentinel who is master must be `sentinelUser`. With `tls` all of them speak it, at
- * ports of their own, and ask for a certificate; the plain ports are for looking.
+ * How the pair is guarded. Whoever asks the sentinel who is master must be `sentinelUser`. With
+ * `tls` all of them speak it, at ports of their own, and ask for a certificate; the plain ports are
+ * for looking.
  */
 export type Guarded = {
   sentinelUser?: { name: string; password: string }
@@ -112,7 +119,7 @@ function sentinelLines(port: number, { tls, sentinelUser }: Guarded): string[] {
   return [...(tls ? settingsOf(port, tls).map((words) => words.join(' ')) : []), ...(user ?? [])]
 }
 
-/** Starts a sentinel that watches the master on port `master`, with its file in `dir`. */
+/** Starts a sentinel that monitors the master on port `master`, with its file in `dir`. */
 export async function startSentinel(
   dir: string,
   port: number,
@@ -138,7 +145,7 @@ export async function startSentinel(
   return child
 }
 
-/** Waits until INFO of a server says so. */
+/** Waits until a section of a server's INFO fulfils `fits`. */
 async function until(
   port: number,
   fits: (info: string) => boolean,
@@ -151,7 +158,7 @@ async function until(
     for (;;) {
       const info = await connection.info(section)
       if (fits(info)) return
-      if (performance.now() > deadline) throw new Error(`a change did not come:\n${info}`)
+      if (performance.now() > deadline) throw new Error(`timed out waiting for a change:\n${info}`)
       await wait(20)
     }
   } finally {

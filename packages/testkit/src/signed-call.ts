@@ -12,21 +12,21 @@ import {
 } from '@placeorder/protocol'
 import { z } from 'zod'
 
-/** Who calls, and whose answers are expected. */
+/** A client, and the acquirer whose answers it expects. */
 export type Caller = {
   clientId: string
   key: KeyObject
-  /** The version our key is known by; else 1. */
+  /** The version of the client's key; by default 1. */
   keyVersion?: string
-  /** The acquirer's key, or the one of each version. */
+  /** The acquirer's key, or its key of each version. */
   serverKey: KeyObject | ((version: string | undefined) => KeyObject | undefined)
 }
 
-export type Heard = {
+export type SignedAnswer = {
   status: number
   /** Whether the answer's signature is good. */
   verified: boolean
-  /** The version of the key it is signed with. */
+  /** The version of the key that signed it. */
   keyVersion: string | undefined
   code: string
   paymentRequestId: string | undefined
@@ -34,23 +34,23 @@ export type Heard = {
   tookMs: number
 }
 
-export type Calling = {
-  /** Aborts when the caller gives up: the connection is dropped. */
+export type CallOptions = {
+  /** Aborts the call by closing the connection. */
   signal?: AbortSignal
-  /** Called when the request leaves: all before it, signing and connecting, is the caller's own time. */
+  /** Called when the request is sent, after signing and connecting. */
   onSend?: () => void
-  /** Where connections come from; without one each call has its own. */
+  /** Supplies connections; without one each call opens its own. */
   agent?: Agent
-  /** Headers besides those of the protocol. */
+  /** Additional headers. */
   headers?: Record<string, string>
-  /** Speaks TLS: whom to trust, and our certificate with its key. */
+  /** Uses TLS: the trusted authority, and the client's certificate with its key. */
   tls?: { ca: string; cert?: string; key?: string }
 }
 
 /** A message with its headers, ready to be sent. */
 export type SignedMessage = { body: Buffer; headers: Record<string, string | number> }
 
-/** Signs a message, for a call that is to cost its caller nothing any more. */
+/** Signs a message ahead of its call. */
 export async function signMessage(
   url: string,
   message: unknown,
@@ -69,25 +69,29 @@ export async function signMessage(
   return { body, headers }
 }
 
-/** Sends one signed message, as Alipay+ does. Rejects when the connection breaks, or `signal` aborts. */
+/**
+ * Sends one signed message, as Alipay+ does. Rejects when the connection breaks, or `signal`
+ * aborts.
+ */
 export const signedCall = async (
   url: string,
   message: unknown,
   caller: Caller,
-  calling: Calling = {},
-): Promise<Heard> => sendSigned(url, await signMessage(url, message, caller), caller, calling)
+  calling: CallOptions = {},
+): Promise<SignedAnswer> =>
+  sendSigned(url, await signMessage(url, message, caller), caller, calling)
 
-/** As `signedCall`, of a message that is signed already. */
+/** As `signedCall`, for a message that is signed already. */
 export async function sendSigned(
   url: string,
   { body, headers }: SignedMessage,
   { serverKey }: Caller,
-  { signal, onSend = () => {}, agent, headers: more, tls }: Calling = {},
-): Promise<Heard> {
+  { signal, onSend = () => {}, agent, headers: more, tls }: CallOptions = {},
+): Promise<SignedAnswer> {
   const { pathname: target, hostname, port } = new URL(url)
   const socket =
     agent === undefined ? await connected(Number(port), hostname, signal, tls) : undefined
-  const { promise, resolve, reject } = Promise.withResolvers<Heard>()
+  const { promise, resolve, reject } = Promise.withResolvers<SignedAnswer>()
   onSend()
   const started = performance.now()
   const call = httpRequest(
@@ -124,7 +128,7 @@ export async function sendSigned(
             verified,
             keyVersion,
             tookMs,
-            ...saidIn(body),
+            ...parsedFrom(body),
           })
         } catch (error) {
           reject(error)
@@ -137,12 +141,12 @@ export async function sendSigned(
   return promise
 }
 
-/** A connection of a call's own. */
+/** Opens a connection for one call. */
 async function connected(
   port: number,
   host: string,
   signal: AbortSignal | undefined,
-  tls: Calling['tls'],
+  tls: CallOptions['tls'],
 ): Promise<Socket> {
   const to = { port, host, noDelay: true }
   const socket = tls === undefined ? connect(to) : connectTls({ ...to, ...tls })
@@ -155,12 +159,12 @@ async function connected(
   }
 }
 
-const Said = z.looseObject({
+const AnswerBody = z.looseObject({
   result: z.looseObject({ resultCode: z.string() }),
   paymentRequestId: z.string().optional(),
 })
 
-function saidIn(text: Buffer): Pick<Heard, 'code' | 'paymentRequestId' | 'body'> {
-  const body = Said.parse(JSON.parse(text.toString()))
+function parsedFrom(text: Buffer): Pick<SignedAnswer, 'code' | 'paymentRequestId' | 'body'> {
+  const body = AnswerBody.parse(JSON.parse(text.toString()))
   return { code: body.result.resultCode, paymentRequestId: body.paymentRequestId, body }
 }

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Standalone, standaloneFile } from '@placeorder/config'
 import { freePort } from '@placeorder/local-services/redis'
-import { type Running, startProcess } from './start-process.ts'
+import { type RunningProcess, startProcess } from './start-process.ts'
 
-/** `npm start` on a folder of data of its own. */
+/** `npm start` on its own data folder. */
 export type StandaloneFolder = {
   dir: string
-  start: (options?: { args?: string[]; env?: Record<string, string> }) => Running
-  /** Starts it, and resolves when it is up, with what it says of itself. */
-  startUp: (env?: Record<string, string>) => Promise<Running & { up: Standalone }>
-  /** What it says of itself now. */
+  start: (options?: { args?: string[]; env?: Record<string, string> }) => RunningProcess
+  /** Starts it, and resolves when it is up, with the content of standalone.json. */
+  startUp: (env?: Record<string, string>) => Promise<RunningProcess & { up: Standalone }>
+  /** Reads standalone.json. */
   written: () => Promise<Standalone>
   /** Ends what was started here and removes the folder. */
   close: () => Promise<void>
@@ -20,7 +20,7 @@ export type StandaloneFolder = {
 /** Makes the folder; nothing runs yet. */
 export async function standaloneFolder(): Promise<StandaloneFolder> {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-standalone-'))
-  const all: Running[] = []
+  const all: RunningProcess[] = []
   const start: StandaloneFolder['start'] = ({ args = [], env = {} } = {}) => {
     const entry = 'apps/standalone/src/main.ts'
     const started = startProcess({ name: 'npm start', entry, args, env: { DATA_DIR: dir, ...env } })

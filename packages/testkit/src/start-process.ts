@@ -4,7 +4,7 @@ import { eachLine, ownChild } from '@placeorder/local-services/child-process'
 import { repositoryRoot } from '@placeorder/local-services/repository-root'
 
 /** A program of this repository, running for a test. */
-export type Running = {
+export type RunningProcess = {
   name: string
   pid: number
   /** What it has logged so far: all of it, or the newest 10,000 lines at least. */
@@ -34,8 +34,8 @@ const LINE_MS_MAX = 60_000
 const LINES_KEPT = 10_000
 
 /**
- * The part of our environment that a program gets: PATH, HOME and where Node keeps compiled code. So
- * two runs are alike, whatever else is set.
+ * The part of our environment that a program gets: PATH, HOME and where Node keeps compiled code.
+ * So two runs are alike, whatever else is set.
  */
 export function inheritedEnvironment(): Record<string, string> {
   const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env
@@ -49,7 +49,7 @@ export function startProcess({
   args = [],
   env = {},
   onLine = () => {},
-}: StartProcess): Running {
+}: StartProcess): RunningProcess {
   const child = spawn(process.execPath, [join(repositoryRoot, entry), ...args], {
     cwd: repositoryRoot,
     env: { ...inheritedEnvironment(), ...env },

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { addressOf, readEnvironment, redisEnvironment } from '@placeorder/config'
 import { type CodeRecord, DirectoryFile, type MerchantRecord } from '@placeorder/decision'
 import { freePort } from '@placeorder/local-services/redis'
+import { repositoryRoot } from '@placeorder/local-services/repository-root'
 import { openDirectory, type RedisAddress } from '@placeorder/store'
 import { z } from 'zod'
-import { type Caller, type Heard, signedCall } from './signed-call.ts'
-import { type Running, startProcess } from './start-process.ts'
+import { type Caller, type SignedAnswer, signedCall } from './signed-call.ts'
+import { type RunningProcess, startProcess } from './start-process.ts'
 import { testRedis } from './test-redis.ts'
 
 /** Real ingress and worker processes on a real Redis, with keys and files of their own. */
@@ -16,39 +17,43 @@ export type System = {
   redisUrl: string
   address: RedisAddress
   shards: number
-  /** Where its files are; `clients.json` and `policy.json` may be changed. */
+  /** The folder of its files; `clients.json` and `policy.json` may be changed. */
   dir: string
   caller: Caller
-  /** A second client, which calls for `otherAcquirerId` alone. */
+  /** A second client, for `otherAcquirerId` alone. */
   otherCaller: Caller
   startIngress: (env?: Record<string, string>, onLine?: (line: string) => void) => Promise<Ingress>
-  startWorker: (env?: Record<string, string>, onLine?: (line: string) => void) => Promise<Operated>
-  /** Puts records into the directory, beside those of the sample. */
+  startWorker: (
+    env?: Record<string, string>,
+    onLine?: (line: string) => void,
+  ) => Promise<RunningApp>
+  /** Adds records to the directory, which has those of the sample. */
   put: (merchants: MerchantRecord[], codes: CodeRecord[]) => Promise<void>
   close: () => Promise<void>
 }
 
-/** `admin` is where its health and metrics are. */
-export type Operated = Running & { admin: string }
+/** `admin` is the URL of its health and metrics. */
+export type RunningApp = RunningProcess & { admin: string }
 
-export type Ingress = Operated & {
+export type Ingress = RunningApp & {
   origin: string
-  place: (message: unknown) => Promise<Heard>
-  inquire: (message: unknown) => Promise<Heard>
+  place: (message: unknown) => Promise<SignedAnswer>
+  inquire: (message: unknown) => Promise<SignedAnswer>
 }
 
-const root = join(import.meta.dirname, '../../..')
 const clientId = 'SANDBOX_5Y00000000000001'
 const otherClientId = 'SANDBOX_5Y00000000000002'
 
-/** The acquirer that the second client calls for, and the first one may too. Its id is an odd one. */
+/**
+ * The acquirer of the second client, which the first may call for, too. Its id has odd characters.
+ */
 export const otherAcquirerId = 'A:2 {s0}'
 const acquirerIds = ['1020000000000000001', otherAcquirerId]
 const Started = z.object({ admin: z.string() })
 
 /**
- * Prepares a system; nothing runs yet but Redis. `env` goes to every process; where it says nothing of Redis, and no
- * `redisUrl` is given, the system has a Redis of its own.
+ * Prepares a system; only Redis runs yet. Every process gets `env`; if neither that nor `redisUrl`
+ * names a Redis, the system has its own.
  */
 export async function openSystem({
   env = {},
@@ -61,7 +66,7 @@ export async function openSystem({
   const given = redisUrl ?? env.REDIS_URL ?? (env.REDIS_SENTINELS && 'redis://127.0.0.1')
   const redis = given ? { url: given, close: async () => {} } : await testRedis({ own: true })
   const { caller, otherCaller } = await writeFiles(dir)
-  const running: Running[] = []
+  const running: RunningProcess[] = []
   const all = {
     REDIS_URL: redis.url,
     CLIENTS_FILE: join(dir, 'clients.json'),
@@ -80,7 +85,7 @@ export async function openSystem({
     await close()
   }
   const sample = DirectoryFile.parse(
-    JSON.parse(await readFile(join(root, 'config/directory.json'), 'utf8')),
+    JSON.parse(await readFile(join(repositoryRoot, 'config/directory.json'), 'utf8')),
   )
   await put(sample.merchants, sample.codes)
   return {
@@ -148,7 +153,7 @@ async function writeFiles(dir: string): Promise<{ caller: Caller; otherCaller: C
     writeFile(join(dir, 'acquirer.pem'), acquirer.privateKey.export(secretPem)),
     writeFile(join(dir, 'acquirer.pub.pem'), acquirer.publicKey.export(pem)),
     writeFile(join(dir, 'clients.json'), JSON.stringify({ clients })),
-    writeFile(join(dir, 'policy.json'), await readFile(join(root, 'config/policy.json'))),
+    writeFile(join(dir, 'policy.json'), await readFile(join(repositoryRoot, 'config/policy.json'))),
   ])
   const serverKey = acquirer.publicKey
   return {

@@ -11,36 +11,41 @@ import {
 } from '@placeorder/local-services/postgres'
 import { PostgreSqlContainer } from '@testcontainers/postgresql'
 import { Client } from 'pg'
-import type { Way } from './test-redis.ts'
+import type { TestServerSource } from './test-redis.ts'
 
-/** A database of its own in a real PostgreSQL, as durable as production's is. */
+/** A new database in a real PostgreSQL, as durable as production's. */
 export type TestPostgres = {
   url: string
-  way: Way
+  source: TestServerSource
   /** The server, where it is of this machine and nobody else's. */
   local: LocalPostgres | undefined
-  /** Runs statements behind everybody's back. */
+  /** Runs a statement directly. */
   query: (sql: string, values?: unknown[]) => Promise<Record<string, unknown>[]>
-  /** Makes another database beside it, and gives its URL. */
+  /** Makes another database in the same server, and returns its URL. */
   another: () => Promise<string>
   close: () => Promise<void>
 }
 
-type Server = { url: string; way: Way; local?: LocalPostgres; close: () => Promise<void> }
+type Server = {
+  url: string
+  source: TestServerSource
+  local?: LocalPostgres
+  close: () => Promise<void>
+}
 
 const run = promisify(execFile)
 
-/** The image Testcontainers runs; a machine that can pull none names one of its own. */
+/** The image for Testcontainers; where none can be pulled, the environment names a local one. */
 const imageOf = (env: NodeJS.ProcessEnv) => env.TESTKIT_POSTGRES_IMAGE ?? 'postgres:17-alpine'
 
 /**
- * Gives a test file a new database: in the PostgreSQL at ARCHIVE_URL; else in a container, where a Docker engine answers; else
- * in a server process of this machine. TESTKIT_POSTGRES (url, testcontainers, local) chooses. `own`: a local server that
- * nobody else uses.
+ * Opens a new database for a test file: in the PostgreSQL at ARCHIVE_URL; else in a container, if a
+ * Docker engine answers; else in a server process of this machine. TESTKIT_POSTGRES (url,
+ * testcontainers, local) chooses. `own`: a local server that nobody else uses.
  */
 export async function testPostgres({ own = false } = {}): Promise<TestPostgres> {
-  const way = own ? 'local' : await wayOf(process.env)
-  const server = await serverOf(way, process.env)
+  const source = own ? 'local' : await sourceOf(process.env)
+  const server = await serverOf(source, process.env)
   const made: string[] = []
   const another = async () => {
     const name = `test_${randomBytes(8).toString('hex')}`
@@ -53,12 +58,12 @@ export async function testPostgres({ own = false } = {}): Promise<TestPostgres> 
   const url = await another()
   return {
     url,
-    way,
+    source,
     local: server.local,
     query: (sql, values = []) => query(url, sql, values),
     another,
     close: async () => {
-      if (way === 'url')
+      if (source === 'url')
         for (const name of made) await query(server.url, `DROP DATABASE ${name} WITH (FORCE)`)
       await server.close()
     },
@@ -79,7 +84,7 @@ async function query(
   }
 }
 
-async function wayOf(env: NodeJS.ProcessEnv): Promise<Way> {
+async function sourceOf(env: NodeJS.ProcessEnv): Promise<TestServerSource> {
   const { TESTKIT_POSTGRES: chosen } = env
   if (chosen === 'testcontainers' || chosen === 'local') return chosen
   if (env.ARCHIVE_URL !== undefined) return 'url'
@@ -91,11 +96,11 @@ async function wayOf(env: NodeJS.ProcessEnv): Promise<Way> {
   return engine ? 'testcontainers' : 'local'
 }
 
-async function serverOf(way: Way, env: NodeJS.ProcessEnv): Promise<Server> {
-  if (way === 'url') return { url: env.ARCHIVE_URL ?? '', way, close: async () => {} }
-  if (way === 'local') return localServer()
+async function serverOf(source: TestServerSource, env: NodeJS.ProcessEnv): Promise<Server> {
+  if (source === 'url') return { url: env.ARCHIVE_URL ?? '', source, close: async () => {} }
+  if (source === 'local') return localServer()
   const started = await new PostgreSqlContainer(imageOf(env)).start()
-  return { url: started.getConnectionUri(), way, close: async () => void (await started.stop()) }
+  return { url: started.getConnectionUri(), source, close: async () => void (await started.stop()) }
 }
 
 async function localServer(): Promise<Server> {
@@ -105,7 +110,7 @@ async function localServer(): Promise<Server> {
   const local = await startLocalPostgres(await findPostgresServer(dir), { dir, quick: true })
   return {
     url: local.url,
-    way: 'local',
+    source: 'local',
     local,
     close: async () => {
       await local.stop()

@@ -7,27 +7,28 @@ import { findRedisServer, startLocalRedis } from '@placeorder/local-services/red
 import { RedisContainer } from '@testcontainers/redis'
 
 /** A real Redis for tests, durable as production's is. */
-export type TestRedis = { url: string; way: Way; close: () => Promise<void> }
+export type TestRedis = { url: string; source: TestServerSource; close: () => Promise<void> }
 
-/** Where a test's Redis comes from. */
-export type Way = 'url' | 'testcontainers' | 'local'
+/** Where a test's server comes from. */
+export type TestServerSource = 'url' | 'testcontainers' | 'local'
 
 const run = promisify(execFile)
 
-/** The image Testcontainers runs; a machine that can pull none names one of its own. */
+/** The image for Testcontainers; where none can be pulled, the environment names a local one. */
 const imageOf = (env: NodeJS.ProcessEnv) => env.TESTKIT_REDIS_IMAGE ?? 'redis:7-alpine'
 
 /**
- * Gives a test file its Redis: the one at REDIS_URL; else a container, where a Docker engine answers; else a server process
- * of this machine. TESTKIT_REDIS (url, testcontainers, local) chooses. `own`: a server that nobody else uses.
+ * Opens a Redis for a test file: the one at REDIS_URL; else a container, if a Docker engine
+ * answers; else a server process on this machine. TESTKIT_REDIS (url, testcontainers, local)
+ * overrides this. With `own` nobody else uses the server.
  */
 export async function testRedis({ own = false }: { own?: boolean } = {}): Promise<TestRedis> {
-  const way = await wayOf(process.env, own)
-  if (way === 'url') return { url: process.env.REDIS_URL ?? '', way, close: async () => {} }
-  return way === 'testcontainers' ? container(imageOf(process.env)) : localServer()
+  const source = await sourceOf(process.env, own)
+  if (source === 'url') return { url: process.env.REDIS_URL ?? '', source, close: async () => {} }
+  return source === 'testcontainers' ? container(imageOf(process.env)) : localServer()
 }
 
-async function wayOf(env: NodeJS.ProcessEnv, own: boolean): Promise<Way> {
+async function sourceOf(env: NodeJS.ProcessEnv, own: boolean): Promise<TestServerSource> {
   const { TESTKIT_REDIS: chosen } = env
   if (chosen === 'testcontainers' || chosen === 'local') return chosen
   if (env.REDIS_URL !== undefined && !own) return 'url'
@@ -55,7 +56,7 @@ async function container(image: string): Promise<TestRedis> {
   const started = await new RedisContainer(image).withCommand(durable).start()
   return {
     url: started.getConnectionUrl(),
-    way: 'testcontainers',
+    source: 'testcontainers',
     close: async () => void (await started.stop()),
   }
 }
@@ -65,7 +66,7 @@ async function localServer(): Promise<TestRedis> {
   const redis = await startLocalRedis(await findRedisServer(), { dir })
   return {
     url: redis.url,
-    way: 'local',
+    source: 'local',
     close: async () => {
       await redis.stop()
       await rm(dir, { recursive: true, force: true })

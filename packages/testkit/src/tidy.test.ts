@@ -14,7 +14,7 @@ const files = tracked
 
 type File = { path: string; text: string }
 
-/** What each room may import of ours; tests may import testkit besides. */
+/** The workspaces that each workspace may import; tests may also import testkit. */
 const mayImport: Record<string, string[]> = {
   'packages/protocol': [],
   'packages/decision': ['protocol'],
@@ -44,14 +44,14 @@ const speaksToRedis = ['packages/store', 'packages/testkit', 'apps/bench', 'apps
 const speaksToPostgres = ['packages/archive', 'packages/testkit', 'apps/bench', 'apps/chaos']
 const forTests = ({ path }: File) =>
   /\.test\.ts$|\/test\//.test(path) || /^(packages\/testkit|apps\/(bench|chaos))\//.test(path)
-const roomOf = ({ path }: File) => path.split('/').slice(0, 2).join('/')
+const workspaceOf = ({ path }: File) => path.split('/').slice(0, 2).join('/')
 
 /** Each rule gives what is wrong with a file, or nothing. */
 const rules: Record<string, (file: File) => string | undefined> = {
   'imports go one way': (file) => {
     const allowed = [
-      ...(mayImport[roomOf(file)] ?? everything),
-      basename(roomOf(file)),
+      ...(mayImport[workspaceOf(file)] ?? everything),
+      basename(workspaceOf(file)),
       ...(forTests(file) ? ['testkit', 'local-services'] : []),
     ]
     const taken = [...file.text.matchAll(/from '@placeorder\/([a-z-]+)/g)].map(
@@ -67,17 +67,18 @@ const rules: Record<string, (file: File) => string | undefined> = {
       .find((name) => storeFolders.indexOf(name) < own)
   },
   'only the store speaks to Redis': (file) =>
-    speaksToRedis.includes(roomOf(file))
+    speaksToRedis.includes(workspaceOf(file))
       ? undefined
       : /from '(ioredis|bullmq)/.exec(file.text)?.[1],
   'only the archive speaks to PostgreSQL': (file) =>
-    speaksToPostgres.includes(roomOf(file))
+    speaksToPostgres.includes(workspaceOf(file))
       ? undefined
       : /from '(pg|kysely)['/]/.exec(file.text)?.[1],
   'the environment is read in main.ts': (file) =>
     forTests(file) || /(^|\/)(main|vitest\.config)\.ts$/.test(file.path)
       ? undefined
-      : /process\.env(?!\.\w+ \?\?= )/.exec(file.text)?.[0], // What is meant for Node or libuv may be set elsewhere.
+      : // What is meant for Node or libuv may be set elsewhere.
+        /process\.env(?!\.\w+ \?\?= )/.exec(file.text)?.[0],
   'no module-level state': (file) =>
     forTests(file) || basename(file.path) === 'main.ts'
       ? undefined
@@ -107,7 +108,7 @@ const rules: Record<string, (file: File) => string | undefined> = {
 const broken = (name: string, all: File[]) =>
   all.flatMap((file) => rules[name]?.(file) ?? []).length
 
-describe('the house is tidy', () => {
+describe('the repository follows its rules', () => {
   const tree = files.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
   test.each(Object.keys(rules))('%s', (name) => {
     const found = tree.flatMap((file) =>

@@ -8,9 +8,9 @@ import {
   aPlaceOrder,
   type Caller,
   type Ingress,
-  type Operated,
   openAuthority,
   openSystem,
+  type RunningApp,
   type System,
 } from '@placeorder/testkit'
 import { z } from 'zod'
@@ -36,10 +36,10 @@ export type Attacked = {
   /** A client that may call from one address alone, and it is not ours. */
   elsewhere: Caller
   ingress: Ingress
-  worker: Operated
+  worker: RunningApp
   /** Opens the worker's board. */
   adminToken: string
-  processes: readonly (Operated & Watched)[]
+  processes: readonly (RunningApp & Watched)[]
   /** Whether a good order still gets an answer that may be its own: under attack it may be a U. */
   isWell: () => Promise<boolean>
   /** Ends the processes while a caller of TLS holds its connection and says nothing; gives the exit code of each. */

@@ -25,7 +25,7 @@ const commands = [
 ]
 
 test.each([...processes, ...commands])(
-  '%s --help explains it, and starts nothing',
+  '%s --help prints a help, and starts nothing',
   async (entry) => {
     const { code, lines, text } = await run(entry, ['--help'], { REDIS_URL: 'no', PORT: 'no' })
     expect(code).toBe(0)
@@ -48,20 +48,23 @@ const Line = z.object({
 test.each([
   ['bad variables', { PORT: 'x', SHARDS: '0' }, ['PORT: must be', 'SHARDS: must be']],
   ['a file that is not there', { CLIENTS_FILE: '/nowhere.json' }, ['/nowhere.json']],
-])('an ingress with %s names every fault in one block and one line', async (_what, env, faults) => {
-  const { code, lines, text } = await run('apps/ingress/src', [], env)
-  expect(code).toBe(1)
-  const json = lines.filter((line) => line.startsWith('{'))
-  const block = lines.filter((line) => !line.startsWith('{'))
-  expect(json).toHaveLength(1)
-  expect(Line.parse(JSON.parse(json[0] ?? '')).faults).toHaveLength(faults.length)
-  expect(block[0]).toBe('ingress did not start:')
-  expect(block).toHaveLength(1 + faults.length)
-  for (const fault of faults) expect(block.join('\n')).toContain(`  - ${fault}`)
-  expect(text).not.toMatch(/\n {4}at |Node\.js v\d/)
-})
+])(
+  'an ingress with %s reports every fault in one block and one line',
+  async (_what, env, faults) => {
+    const { code, lines, text } = await run('apps/ingress/src', [], env)
+    expect(code).toBe(1)
+    const json = lines.filter((line) => line.startsWith('{'))
+    const block = lines.filter((line) => !line.startsWith('{'))
+    expect(json).toHaveLength(1)
+    expect(Line.parse(JSON.parse(json[0] ?? '')).faults).toHaveLength(faults.length)
+    expect(block[0]).toBe('ingress did not start:')
+    expect(block).toHaveLength(1 + faults.length)
+    for (const fault of faults) expect(block.join('\n')).toContain(`  - ${fault}`)
+    expect(text).not.toMatch(/\n {4}at |Node\.js v\d/)
+  },
+)
 
-test('an ingress whose port is taken names port and cure', async () => {
+test('an ingress whose port is taken reports the port and what to do', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
