@@ -94,24 +94,21 @@ export function requestTarget({ raw: { url = '/' } }: FastifyRequest): string {
 
 /**
  * Signs a reply and reports it. Returns its body, as a string: Node then sends it in one piece with
- * the headers. If a stranger's answer could not be signed in time, its connection is closed.
+ * the headers. Undefined if a stranger's answer could not be signed in time: it gets none.
  */
 export async function signReply(
   request: FastifyRequest,
   reply: FastifyReply,
   text: string,
   deps: ReplyDeps,
-): Promise<string> {
+): Promise<string | undefined> {
   const { clients, onAnswer, stage, draining } = deps
   const { state } = request
   const signingAt = performance.now()
   const signed = await signByDeadline(request, text, deps).finally(() =>
     state.release?.(!isResultCode(state.code) || statusOf[state.code] !== 'U'),
   )
-  if (signed === undefined) {
-    reply.raw.destroy()
-    return text
-  }
+  if (signed === undefined) return undefined
   reply.code(200).headers({ 'content-type': 'application/json; charset=UTF-8', ...signed.headers })
   if (draining()) reply.header('connection', 'close')
   state.span?.end({ attributes: { resultCode: state.code } })

@@ -13,6 +13,7 @@ import type { Admission } from './admission.ts'
 import type { Client } from './clients.ts'
 import { addressIn, inRanges } from './connection/addresses.ts'
 import type { Connections } from './connection/connections.ts'
+import { Exchanges } from './connection/exchanges.ts'
 import { createListener } from './connection/raw-server.ts'
 import type { TlsOptions } from './connection/tls.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
@@ -61,6 +62,7 @@ const BODY_BYTES_MAX = 65_536
 /** The public server: it answers every request with HTTP 200, signed, in the protocol's words. */
 export function buildServer(deps: ServerDeps): FastifyInstance {
   const isTrusted = inRanges(deps.trustProxy)
+  const exchanges = new Exchanges()
   const app = Fastify({
     // We log one line for each answer; a child logger for each request would cost more.
     logger: false,
@@ -71,13 +73,14 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     trustProxy: (hop) => isTrusted(addressIn(hop)),
     // The listener sends a signed answer; Fastify would send its own first.
     clientErrorHandler: () => {},
-    frameworkErrors: (_error, request, reply) => refuseTarget(request, reply, deps),
+    frameworkErrors: (_error, request, reply) => refuseTarget(request, reply, deps, exchanges),
     serverFactory: (handler) =>
       createListener(handler, {
         signer: deps.signer,
         waitMs: deps.use.waitMs,
         tls: deps.tls,
         connections: deps.connections,
+        exchanges,
         onNonHttp: (code, reason) => deps.onAnswer({ ...notHttp, code, reason }),
         onTlsError: (err) => deps.log.debug({ err }, 'TLS handshake with a caller failed'),
       }),
@@ -89,13 +92,13 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     if (request.is404) throw noEndpoint(request, deps)
     done()
   })
-  answerInProtocol(app, deps)
+  answerInProtocol(app, deps, exchanges)
   addEndpoints(app, deps)
   return app
 }
 
 /** Every reply, of a handler or an error, is sent as HTTP 200 with our signature. */
-function answerInProtocol(app: FastifyInstance, deps: ServerDeps): void {
+function answerInProtocol(app: FastifyInstance, deps: ServerDeps, exchanges: Exchanges): void {
   app.setErrorHandler(async (error, request) => {
     const code = codeOf(error)
     const { state } = request
@@ -107,9 +110,13 @@ function answerInProtocol(app: FastifyInstance, deps: ServerDeps): void {
     else state.reason = messageOf(error)
     return sharedAnswer(request, code)
   })
-  app.addHook('onSend', (request, reply, payload) =>
-    signReply(request, reply, String(payload), deps),
-  )
+  app.addHook('onSend', (request, reply, payload, done) => {
+    signReply(request, reply, String(payload), deps).then((text) => {
+      // Without `done` Fastify writes nothing.
+      if (text === undefined) exchanges.closeInstead(reply.raw)
+      else done(null, text)
+    }, done)
+  })
 }
 
 /** Why there is no endpoint for a request. */
@@ -125,11 +132,19 @@ function noEndpoint(request: FastifyRequest, { paths }: ServerDeps): Refusal {
  * Answers a request whose target the router cannot decode, such as `/%zz`: Fastify runs no hook for
  * it.
  */
-function refuseTarget(request: FastifyRequest, reply: FastifyReply, deps: ServerDeps): void {
+function refuseTarget(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deps: ServerDeps,
+  exchanges: Exchanges,
+): void {
   request.state = { ...newRequestState(deps.use.waitMs), reason: 'its path cannot be decoded' }
   signReply(request, reply, sharedAnswer(request, 'NO_INTERFACE_DEF'), deps)
-    .then((text) => void reply.send(text))
-    .catch(() => reply.raw.destroy())
+    .then((text) => {
+      if (text === undefined) exchanges.closeInstead(reply.raw)
+      else reply.send(text)
+    })
+    .catch(() => exchanges.closeInstead(reply.raw))
 }
 
 /** The protocol's two endpoints, behind the same hooks, so that no request bypasses them. */

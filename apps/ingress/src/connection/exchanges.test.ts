@@ -9,7 +9,8 @@ import { connect as connectTls } from 'node:tls'
 import { aPlaceOrder, openAuthority } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { answerCodesIn } from '../../test/answer-codes-in.ts'
-import { path, signedHeaders, testServer, testUse } from '../../test/test-server.ts'
+import { path, signedHeaders, signerOf, testServer, testUse } from '../../test/test-server.ts'
+import { SigningQueue } from '../signing/signing-queue.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-exchanges-'))
 const authority = await openAuthority(dir, 'authority')
@@ -68,6 +69,8 @@ const expectAnswers = (bytes: string, answers: Answers) =>
     answers.map(([code]) => code),
   )
 
+const latch = <T = void>() => Promise.withResolvers<T>()
+
 const placed = ['SUCCESS'] as const
 const noMethod = ['METHOD_NOT_SUPPORTED', '/'] as const
 const illegal = ['PARAM_ILLEGAL', '/'] as const
@@ -93,6 +96,42 @@ describe('an order in flight is answered before what comes after it', () => {
   ])('%s', async (_what, first, rest, answers) => {
     expectAnswers(await send(first + rest), answers)
   })
+})
+
+test('an order is answered before a stranger that is not signed for is cut off', async () => {
+  const queue = new SigningQueue(4)
+  const [signed, accepted, decided] = [latch<string>(), latch(), latch()]
+  // One stranger is signed for at a time: the others wait for it, and in vain.
+  const turn = { rank: 'stranger', flow: '', deadlineAt: Number.POSITIVE_INFINITY } as const
+  queue.add(() => signed.promise, turn)
+  const use = {
+    ...testUse,
+    intake: {
+      accept: async (...[incoming, signal]: Parameters<typeof testUse.intake.accept>) => {
+        accepted.resolve()
+        await decided.promise
+        return testUse.intake.accept(incoming, signal)
+      },
+    },
+  }
+  const app = testServer({ signer: signerOf(queue), use })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
+  const received = text(socket).catch(String)
+  try {
+    socket.write(order())
+    await accepted.promise
+    use.waitMs = 1
+    socket.write('GET /x HTTP/1.1\r\n\r\n'.repeat(2))
+    await expect.poll(() => queue.size, { interval: 1 }).toBe(2)
+    await expect.poll(() => queue.size).toBe(1)
+    decided.resolve()
+    expectAnswers(await received, [placed])
+  } finally {
+    signed.resolve('')
+    socket.destroy()
+    await app.close()
+  }
 })
 
 describe.each([

@@ -28,6 +28,7 @@ class Exchange {
   readonly #socket: Duplex
   readonly #inFlight = new Set<ServerResponse>()
   readonly #waiting: (() => void)[] = []
+  readonly #unanswered = new Set<ServerResponse>()
   #last: ServerResponse | undefined
   #ending = false
   #drained = () => {}
@@ -66,6 +67,18 @@ class Exchange {
       if (this.#waiting.length === 0) this.#socket.resume()
     }
     if (this.#ending && this.#isDrained()) this.#drained()
+    this.#closeIfDue()
+  }
+
+  /** Closes the connection instead of this answer, after the answers before it. */
+  closeInstead(response: ServerResponse): void {
+    this.#unanswered.add(response)
+    this.#closeIfDue()
+  }
+
+  #closeIfDue(): void {
+    const [next] = this.#inFlight
+    if (next !== undefined && this.#unanswered.has(next)) this.#socket.destroy()
   }
 
   /**
@@ -117,6 +130,15 @@ export class Exchanges {
     (request: IncomingMessage, response: ServerResponse) => {
       this.#exchange(request.socket).begin(response, () => handler(request, response))
     }
+
+  /**
+   * Closes the connection of a request instead of answering it, after the answers to the requests
+   * before it. Nothing of the answer may be written: of a response whose turn has not come, Node
+   * sends the headers even after `destroy`, and goes on to the next.
+   */
+  closeInstead(response: ServerResponse): void {
+    this.#exchange(response.req.socket).closeInstead(response)
+  }
 
   /** As `Exchange.end`; if the answer cannot be made, the connection is closed. */
   end(socket: Duplex, answer: (last: IncomingMessage | undefined) => Promise<Buffer>): void {

@@ -7,7 +7,7 @@ import { answer, type ResultCode } from '@placeorder/protocol'
 import { addresseeOf } from '../addressee.ts'
 import type { Signer } from '../signing/signer.ts'
 import type { Connections } from './connections.ts'
-import { Exchanges } from './exchanges.ts'
+import type { Exchanges } from './exchanges.ts'
 import type { TlsOptions } from './tls.ts'
 
 // Alipay+ sends an order in one piece, within milliseconds; a caller that takes longer only holds a
@@ -34,6 +34,7 @@ const HEADER_BYTES_MAX = 16_384
 
 export type ListenerDeps = {
   connections: Connections
+  exchanges: Exchanges
   signer: Signer
   /** How long an answer may take, in ms. */
   waitMs: number
@@ -71,8 +72,7 @@ export function createListener(
   deps: ListenerDeps,
   limits: typeof timeouts = timeouts,
 ): Server {
-  const { tls, connections, onTlsError } = deps
-  const exchanges = new Exchanges()
+  const { tls, connections, exchanges, onTlsError } = deps
   const counted = exchanges.counted(handler)
   const server = tls
     ? https.createServer({ ...options, ...limits, ...mutual(tls) }, counted)

@@ -10,6 +10,7 @@ import { openAuthority } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { signerOf } from '../../test/test-server.ts'
 import { Connections } from './connections.ts'
+import { Exchanges } from './exchanges.ts'
 import { createListener, timeouts } from './raw-server.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-silence-'))
@@ -32,7 +33,11 @@ const connections = new Connections(
 )
 const listen = async (tls?: { cert: string; key: string }) => {
   const raw = { signer: signerOf(), waitMs: 3_000, onNonHttp: () => {}, onTlsError: () => {} }
-  const server = createListener(() => {}, { ...raw, tls, connections }, short)
+  const server = createListener(
+    () => {},
+    { ...raw, tls, connections, exchanges: new Exchanges() },
+    short,
+  )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return server
