@@ -83,3 +83,19 @@ test.each<[string, Buffer, Partial<typeof outcome>, RegExp]>([
 ])('%s is a fault', (_what, received, more, fault) => {
   expect(faults(received, more)).toMatch(fault)
 })
+
+test('a HEAD that is sent in pieces may get an answer without a body', () => {
+  const pieces = ['HEA', 'D /place HTTP/1.1\r\n\r\n'].map((piece) => Buffer.from(piece))
+  const head = answered().subarray(0, answered().indexOf('{'))
+  const cut = { ...shot, pieces, placed: [], answersInAll: false }
+  expect(faultsOf(cut, { ...outcome, received: head }, known, () => {})).toEqual([])
+})
+
+test.each<[string, Buffer, number]>([
+  ['may wait for its next request', Buffer.from('HTTP/1.1 417 Expectation Failed\r\n'), 0],
+  ['may not be open without an answer', Buffer.alloc(0), 1],
+])('a silent connection of an admin port %s', (_what, received, count) => {
+  const silent: Shot = { ...shot, port: 'worker admin', leaving: { how: 'silence' } }
+  const open = { ...outcome, received, isOpen: true }
+  expect(faultsOf(silent, open, known, () => {})).toHaveLength(count)
+})

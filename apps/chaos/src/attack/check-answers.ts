@@ -32,7 +32,7 @@ export function faultsOf(
   if (outcome.isOpen && !isIdle(shot, outcome))
     return [`the connection is still open after ${outcome.tookMs} ms`]
   if (!shot.port.startsWith('orders')) return []
-  const mayLackBodies = shot.pieces.some((piece) => piece.includes('HEAD'))
+  const mayLackBodies = Buffer.concat(shot.pieces).includes('HEAD')
   const { answers, rest } = answersIn(outcome.received, mayLackBodies)
   const targets = targetsIn(shot.pieces)
   const faults = answers.flatMap((answer, at) => {
@@ -50,9 +50,11 @@ export function faultsOf(
 }
 
 /** Whether a connection waits for its next request: for that it has 75 s. */
-function isIdle({ leaving }: Shot, { received }: Outcome): boolean {
+function isIdle({ leaving, port }: Shot, { received }: Outcome): boolean {
+  if (leaving.how !== 'silence') return false
+  if (!port.startsWith('orders')) return received.length > 0 // Its answers may come in chunks.
   const { answers, rest } = answersIn(received, true)
-  return leaving.how === 'silence' && answers.length > 0 && rest.length === 0
+  return answers.length > 0 && rest.length === 0
 }
 
 function faultsOfPlaced(
