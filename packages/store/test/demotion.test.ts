@@ -75,12 +75,19 @@ const follow = (replica: LocalRedis, { port }: LocalRedis) =>
     )
   })
 
-/** How many clients are connected to a server, besides its replica and whoever asks. */
+/**
+ * How many clients are connected to a server and have sent it a command, besides its replica and whoever asks. One that gave up
+ * connecting, since this process could not run for a second, has sent none.
+ */
 const clientsOf = (of: LocalRedis) =>
   ask(of, async (connection) => {
     const list = String(await connection.call('CLIENT', 'LIST', 'TYPE', 'NORMAL'))
     const subscribed = String(await connection.call('CLIENT', 'LIST', 'TYPE', 'PUBSUB'))
-    return `${list}${subscribed}`.split('\n').filter((line) => line !== '').length - 1
+    return (
+      `${list}${subscribed}`
+        .split('\n')
+        .filter((line) => line !== '' && !line.includes(' cmd=NULL ')).length - 1
+    )
   })
 
 /** Places an order and waits until its outcome is announced, as often as it takes. */
