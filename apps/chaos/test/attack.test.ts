@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { cases } from '../src/attack/cases.ts'
-import { summary } from '../src/attack/report.ts'
+import { attackSummary } from '../src/attack/report.ts'
 import { runAttack } from '../src/attack/run-attack.ts'
 
 test('strangers and clients send anything for some seconds, and every promise is kept', {
@@ -13,7 +13,7 @@ test('strangers and clients send anything for some seconds, and every promise is
     signal: AbortSignal.timeout(120_000),
     onProgress: () => {},
   })
-  console.log(summary(report))
+  console.log(attackSummary(report))
   expect(report.faults).toEqual([])
   expect(report.cases).toHaveLength(cases.length)
   expect(report.connections).toBeGreaterThan(50)

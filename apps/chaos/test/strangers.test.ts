@@ -10,8 +10,8 @@ import {
   signMessage,
 } from '@placeorder/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { answersIn } from '../src/attack/answers.ts'
-import { fire } from '../src/attack/fire.ts'
+import { splitAnswers } from '../src/attack/answers.ts'
+import { sendShot } from '../src/attack/send-shot.ts'
 import { type Port, ports } from '../src/attack/shot.ts'
 import { shotOf } from '../src/attack/signing-cases.ts'
 import { type Flood, openFlood } from '../src/flood/flood.ts'
@@ -105,8 +105,8 @@ const p50 = (placed: readonly Placed[]): number =>
 async function codesOf(bytes: Buffer): Promise<(string | undefined)[]> {
   const port = Number(new URL(ingress.origin).port)
   const numbers = Object.fromEntries(ports.map((name) => [name, port])) as Record<Port, number>
-  const { received } = await fire(shotOf('stranger', bytes), { numbers, ca: '' })
-  return answersIn(received, false).answers.map(
+  const { received } = await sendShot(shotOf('stranger', bytes), { numbers, ca: '' })
+  return splitAnswers(received, false).answers.map(
     ({ body }) => /"resultCode":"(\w+)"/.exec(body.toString())?.[1],
   )
 }

@@ -10,10 +10,11 @@ export type RawAnswers = {
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 /**
- * Takes the bytes of a connection apart into answers. An interim `100 Continue` is none. With `mayLackBodies`, which is what
- * a HEAD has, an answer may be followed by the next one where its body should be.
+ * Takes the bytes of a connection apart into answers. An interim `100 Continue` is none. With
+ * `mayLackBodies`, which is what a HEAD has, an answer may be followed by the next one where its
+ * body should be.
  */
-export function answersIn(bytes: Buffer, mayLackBodies: boolean): RawAnswers {
+export function splitAnswers(bytes: Buffer, mayLackBodies: boolean): RawAnswers {
   const answers: RawAnswer[] = []
   let rest = bytes
   for (;;) {

@@ -1,4 +1,4 @@
-import type { Attacked } from './attacked.ts'
+import type { AttackTestBed } from './attack-test-bed.ts'
 import {
   bytesAfterAnOrder,
   closedHalf,
@@ -16,17 +16,17 @@ import {
 } from './order-cases.ts'
 import { strangersTexts } from './signing-cases.ts'
 
-/** An attack by hand, which was found to work once. */
-export type Case = {
+/** An attack that succeeded once. */
+export type AttackCase = {
   number: number
   title: string
-  /** Attacks, and says what was wrong: nothing, if every promise was kept. */
-  attack: (attacked: Attacked) => Promise<string[]>
-  /** Whether it mostly waits: then it goes on during what follows. */
+  /** Attacks, and resolves with the faults: none if every promise was kept. */
+  attack: (testBed: AttackTestBed) => Promise<string[]>
+  /** Whether it mostly waits: then it runs beside the following ones. */
   waits?: true
 }
 
-export const cases: readonly Case[] = [
+export const cases: readonly AttackCase[] = [
   { number: 1, title: 'what leaves HTTP, or is cut off, ends no process', attack: strangeSockets },
   { number: 2, title: 'no text of a stranger is signed', attack: strangersTexts },
   { number: 4, title: 'who begins TLS and is silent is not kept', attack: silentTls, waits: true },
@@ -41,14 +41,17 @@ export const cases: readonly Case[] = [
   { number: 11, title: 'of an amount of 29,000 digits a counter keeps a few', attack: hugeAmount },
 ]
 
-export type CaseResult = Pick<Case, 'number' | 'title'> & { tookMs: number; faults: string[] }
+export type AttackCaseResult = Pick<AttackCase, 'number' | 'title'> & {
+  tookMs: number
+  faults: string[]
+}
 
-/** Tries one case. What it throws is what was wrong. */
+/** Runs one case. An error counts as a fault. */
 export async function tryCase(
-  { number, title, attack }: Case,
-  attacked: Attacked,
-): Promise<CaseResult> {
+  { number, title, attack }: AttackCase,
+  testBed: AttackTestBed,
+): Promise<AttackCaseResult> {
   const startedAt = performance.now()
-  const faults = await attack(attacked).catch((error: unknown) => [String(error)])
+  const faults = await attack(testBed).catch((error: unknown) => [String(error)])
   return { number, title, tookMs: Math.round(performance.now() - startedAt), faults }
 }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { answer, formatSignatureHeader, type ResultCode, signedText } from '@placeorder/protocol'
 import { expect, test } from 'vitest'
-import { faultsOf } from './check-answers.ts'
+import { faultsInAnswers } from './check-answers.ts'
 import type { Placed, Shot } from './shot.ts'
 
 const acquirer = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -51,7 +51,7 @@ function answered({ code = 'SUCCESS', id = 'R-1', ...given }: Given = {}): Buffe
 
 const outcome = { isReset: false, isOpen: false, tookMs: 1 }
 const faults = (received: Buffer, more: Partial<typeof outcome> = {}) =>
-  faultsOf(shot, { ...outcome, received, ...more }, known, () => {}).join('; ')
+  faultsInAnswers(shot, { ...outcome, received, ...more }, known, () => {}).join('; ')
 
 test.each<[string, Given]>([
   ['the answer it had', {}],
@@ -88,7 +88,7 @@ test('a HEAD that is sent in pieces may get an answer without a body', () => {
   const pieces = ['HEA', 'D /place HTTP/1.1\r\n\r\n'].map((piece) => Buffer.from(piece))
   const head = answered().subarray(0, answered().indexOf('{'))
   const cut = { ...shot, pieces, placed: [], answersInAll: false }
-  expect(faultsOf(cut, { ...outcome, received: head }, known, () => {})).toEqual([])
+  expect(faultsInAnswers(cut, { ...outcome, received: head }, known, () => {})).toEqual([])
 })
 
 test.each<[string, Buffer, number]>([
@@ -97,5 +97,5 @@ test.each<[string, Buffer, number]>([
 ])('a silent connection of an admin port %s', (_what, received, count) => {
   const silent: Shot = { ...shot, port: 'worker admin', leaving: { how: 'silence' } }
   const open = { ...outcome, received, isOpen: true }
-  expect(faultsOf(silent, open, known, () => {})).toHaveLength(count)
+  expect(faultsInAnswers(silent, open, known, () => {})).toHaveLength(count)
 })

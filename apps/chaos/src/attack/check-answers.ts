@@ -8,8 +8,8 @@ import {
   verify,
 } from '@placeorder/protocol'
 import { z } from 'zod'
-import { answersIn, type RawAnswer } from './answers.ts'
-import type { Outcome } from './fire.ts'
+import { type RawAnswer, splitAnswers } from './answers.ts'
+import type { ShotResult } from './send-shot.ts'
 import type { Placed, Shot } from './shot.ts'
 
 export type Known = { clientId: string; serverKey: KeyObject }
@@ -22,10 +22,13 @@ const Body = z.looseObject({
 /** A target that may enter a signed text: origin form, of the characters of RFC 3986. */
 const isPlain = (target: string) => /^\/[\w.~:/?@!$&'()*+,;=%-]*$/.test(target)
 
-/** What is wrong with the answers that a shot got; empty if they are what was promised. Codes are counted by `onCode`. */
-export function faultsOf(
+/**
+ * What is wrong with the answers that a shot got; empty if they are what was promised. Codes are
+ * counted by `onCode`.
+ */
+export function faultsInAnswers(
   shot: Shot,
-  outcome: Outcome,
+  outcome: ShotResult,
   known: Known,
   onCode: (code: string) => void,
 ): string[] {
@@ -33,7 +36,7 @@ export function faultsOf(
     return [`the connection is still open after ${outcome.tookMs} ms`]
   if (!shot.port.startsWith('orders')) return []
   const mayLackBodies = Buffer.concat(shot.pieces).includes('HEAD')
-  const { answers, rest } = answersIn(outcome.received, mayLackBodies)
+  const { answers, rest } = splitAnswers(outcome.received, mayLackBodies)
   const targets = targetsIn(shot.pieces)
   const faults = answers.flatMap((answer, at) => {
     const placed = shot.placed[at]
@@ -41,7 +44,8 @@ export function faultsOf(
       ? faultsOfOne(answer, targets, known, onCode)
       : faultsOfPlaced(answer, placed, known, onCode)
   })
-  // What a reset cuts off is lost on the way; TLS where none is spoken gets an alert, which is not HTTP.
+  // What a reset cuts off is lost on the way; TLS where none is spoken gets an alert, which is not
+  // HTTP.
   const isCut = outcome.isReset || shot.leaving.how === 'reset' || shot.bare
   if (rest.length > 0 && !isCut) faults.push(`it got what is no answer: ${excerpt(rest)}`)
   if (shot.answersInAll && !isCut && answers.length !== shot.requests)
@@ -50,10 +54,10 @@ export function faultsOf(
 }
 
 /** Whether a connection waits for its next request: for that it has 75 s. */
-function isIdle({ leaving, port }: Shot, { received }: Outcome): boolean {
+function isIdle({ leaving, port }: Shot, { received }: ShotResult): boolean {
   if (leaving.how !== 'silence') return false
   if (!port.startsWith('orders')) return received.length > 0 // Its answers may come in chunks.
-  const { answers, rest } = answersIn(received, true)
+  const { answers, rest } = splitAnswers(received, true)
   return answers.length > 0 && rest.length === 0
 }
 
@@ -99,8 +103,8 @@ function faultsOfOne(
 }
 
 /**
- * Targets that may be signed: every word that could be one, in the pieces as they were sent or grown together. Of one in absolute
- * form it is the path and query.
+ * Targets that may be signed: every word that could be one, in the pieces as they were sent or
+ * grown together. Of one in absolute form it is the path and query.
  */
 function targetsIn(pieces: readonly Buffer[]): string[] {
   const found = new Set<string>()

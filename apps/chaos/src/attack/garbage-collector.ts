@@ -2,7 +2,10 @@ import { once } from 'node:events'
 import { freePort } from '@placeorder/local-services/redis'
 import { z } from 'zod'
 
-/** Has a process collect its garbage. Node puts that off while there is memory: what it holds says little of what it keeps. */
+/**
+ * Has a process collect its garbage. Node puts that off while there is memory: what it holds says
+ * little of what it keeps.
+ */
 export type GarbageCollector = {
   /** What the process is to be started with. */
   env: Record<string, string>
@@ -14,7 +17,10 @@ const COLLECT_MS_MAX = 30_000
 
 const Targets = z.tuple([z.object({ webSocketDebuggerUrl: z.string() })])
 
-/** Asks for it by Node's inspector, at a port of its own; the process does not write on stderr where that is. */
+/**
+ * Asks for it by Node's inspector, at a port of its own; the process does not write on stderr where
+ * that is.
+ */
 export async function openGarbageCollector(): Promise<GarbageCollector> {
   const port = await freePort()
   return {

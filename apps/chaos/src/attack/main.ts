@@ -1,15 +1,15 @@
-import { readArguments, usage } from './options.ts'
-import { sum, summary } from './report.ts'
+import { attackUsage, readAttackArguments } from './options.ts'
+import { attackSummary, sum } from './report.ts'
 import { runAttack } from './run-attack.ts'
 
 function argumentsOrExit() {
   try {
-    const args = readArguments(process.argv.slice(2))
+    const args = readAttackArguments(process.argv.slice(2))
     if (args !== 'help') return args
-    console.log(usage)
+    console.log(attackUsage)
     process.exit(0)
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`)
+    console.error(`${error instanceof Error ? error.message : error}\n\n${attackUsage}`)
     process.exit(2)
   }
 }
@@ -32,5 +32,5 @@ const report = await runAttack({
   },
 })
 if (process.stdout.isTTY) console.log()
-console.log(summary(report))
+console.log(attackSummary(report))
 process.exit(report.faults.length === 0 ? 0 : 1)

@@ -28,7 +28,7 @@ afterAll(async () => {
   for (const { child } of await Promise.all(children)) child.kill()
 })
 
-test('memory that is kept is told from garbage, however much that is', async () => {
+test('memory in use is distinguished from garbage', async () => {
   const processes = await Promise.all(children)
   const watch = new MemoryWatch(processes)
   try {

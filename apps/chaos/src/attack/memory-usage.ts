@@ -17,7 +17,10 @@ export type Watched = { name: string; pid: number; collectGarbage: () => Promise
 
 /** How often memory is read, in ms. */
 const READ_MS = 1_000
-/** How much more a process may keep at the end than when it had warmed up: its allocator has gaps in what it holds. */
+/**
+ * How much more a process may keep at the end than when it had warmed up: its allocator has gaps in
+ * what it holds.
+ */
 const GROWTH_MAX = 1.25
 
 /** What a process has in memory, in MiB; undefined where nobody says it. */

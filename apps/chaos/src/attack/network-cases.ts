@@ -1,10 +1,10 @@
 import { parseSignatureHeader, signedText, UNKNOWN_CLIENT, verify } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
-import { answersIn, type RawAnswer } from './answers.ts'
-import type { Attacked } from './attacked.ts'
-import { faultsOf } from './check-answers.ts'
-import { fire } from './fire.ts'
+import { type RawAnswer, splitAnswers } from './answers.ts'
+import type { AttackTestBed } from './attack-test-bed.ts'
+import { faultsInAnswers } from './check-answers.ts'
 import { memoryOf } from './memory-usage.ts'
+import { sendShot } from './send-shot.ts'
 import { type Leaving, ports } from './shot.ts'
 import { signedBytes } from './signed-bytes.ts'
 import { shotOf } from './signing-cases.ts'
@@ -21,7 +21,11 @@ const strange = [
 ]
 
 /** To every port, with and without a handshake first; afterwards every process is alive. */
-export async function strangeSockets({ targets, known, processes }: Attacked): Promise<string[]> {
+export async function strangeSockets({
+  targets,
+  known,
+  processes,
+}: AttackTestBed): Promise<string[]> {
   const shots = ports.flatMap((port) =>
     strange.flatMap((text) =>
       resets.flatMap((leaving) =>
@@ -32,7 +36,7 @@ export async function strangeSockets({ targets, known, processes }: Attacked): P
     ),
   )
   const faults = shots.map(async (shot) =>
-    faultsOf(shot, await fire(shot, targets), known, () => {}),
+    faultsInAnswers(shot, await sendShot(shot, targets), known, () => {}),
   )
   const alive = async (admin: string) => (await fetch(`${admin}/livez`)).ok
   return [
@@ -51,11 +55,11 @@ export async function strangeSockets({ targets, known, processes }: Attacked): P
 const HANDSHAKE_MS_MAX = 20_000
 
 /** Nothing, and half a greeting, from callers that wait and from those that close their half. */
-export async function silentTls({ targets }: Attacked): Promise<string[]> {
+export async function silentTls({ targets }: AttackTestBed): Promise<string[]> {
   const to = { port: 'orders over TLS', bare: true } as const
   const outcomes = ['', '\x16\x03\x01\x00\xc8\x01'].flatMap((text) =>
     (['silence', 'end'] as const).map((how) =>
-      fire(shotOf('silent', text, { ...to, leaving: { how } }), targets),
+      sendShot(shotOf('silent', text, { ...to, leaving: { how } }), targets),
     ),
   )
   return (await Promise.all(outcomes))
@@ -68,8 +72,11 @@ const BUDGET = 50
 const CONNECTIONS = 8
 const REQUESTS_OF_EACH = 60
 
-/** Past the budget they share an answer for `/` and UNKNOWN, or their connection is closed. Orders are placed meanwhile. */
-export async function manyRequests({ targets, known, isWell }: Attacked): Promise<string[]> {
+/**
+ * Past the budget they share an answer for `/` and UNKNOWN, or their connection is closed. Orders
+ * are placed meanwhile.
+ */
+export async function manyRequests({ targets, known, isWell }: AttackTestBed): Promise<string[]> {
   const startedAt = performance.now()
   const requests = (of: number) =>
     Array.from({ length: REQUESTS_OF_EACH }, (_, n) =>
@@ -78,11 +85,11 @@ export async function manyRequests({ targets, known, isWell }: Attacked): Promis
         : `GET / HTTP/1.1\r\nClient-Id: C-${of}-${n}\r\n\r\n`,
     )
   const firing = Array.from({ length: CONNECTIONS }, (_, of) =>
-    fire(shotOf('many', requests(of).join('')), targets),
+    sendShot(shotOf('many', requests(of).join('')), targets),
   )
   const well = await isWell()
   const answers = (await Promise.all(firing)).flatMap(
-    ({ received }) => answersIn(received, false).answers,
+    ({ received }) => splitAnswers(received, false).answers,
   )
   const seconds = Math.ceil((performance.now() - startedAt) / 1000) + 1
   const own = new Set(
@@ -97,25 +104,31 @@ export async function manyRequests({ targets, known, isWell }: Attacked): Promis
   ]
 }
 
-const isShared = ({ headers, body }: RawAnswer, { serverKey }: Attacked['known']): boolean => {
+const isShared = ({ headers, body }: RawAnswer, { serverKey }: AttackTestBed['known']): boolean => {
   const { signature } = parseSignatureHeader(headers.get('signature') ?? '') ?? {}
   const text = signedText('/', UNKNOWN_CLIENT, headers.get('response-time') ?? '', body)
   return signature !== undefined && verify(text, serverKey, signature)
 }
 
 const PACKET_BYTES = 1_800_000
-/** What a process may take for it (MiB): it took 400 once, and a heap that is collected late takes some 50. */
+/**
+ * What a process may take for it (MiB): it took 400 once, and a heap that is collected late takes
+ * some 50.
+ */
 const MEMORY_MIB_MAX = 120
 
 /** Requests without a body, and bodies of nobody, sent at once over one connection. */
-export async function oneBigPacket({ targets, ingress: { pid } }: Attacked): Promise<string[]> {
+export async function oneBigPacket({
+  targets,
+  ingress: { pid },
+}: AttackTestBed): Promise<string[]> {
   const faults: string[] = []
   for (const request of [
     'GET / HTTP/1.1\r\n\r\n',
     `POST /aps/api/v1/payments/placeOrder HTTP/1.1\r\nContent-Length: 60000\r\n\r\n${'x'.repeat(60_000)}`,
   ]) {
     const packet = request.repeat(Math.ceil(PACKET_BYTES / request.length))
-    const grew = await growthDuring(pid, fire(shotOf('big packet', packet), targets))
+    const grew = await growthDuring(pid, sendShot(shotOf('big packet', packet), targets))
     if (grew > MEMORY_MIB_MAX)
       faults.push(`the ingress took ${Math.round(grew)} MiB for one packet`)
   }
@@ -148,14 +161,14 @@ const tails: readonly [string, readonly string[]][] = [
 ]
 
 /** A new order is answered first, as it was decided, whatever comes after it. */
-export async function bytesAfterAnOrder({ targets, signing }: Attacked): Promise<string[]> {
+export async function bytesAfterAnOrder({ targets, signing }: AttackTestBed): Promise<string[]> {
   const faults = tails.map(async ([tail, more]) => {
     const { paymentId: customerId } = aPlaceOrder()
     const body = Buffer.from(JSON.stringify(aPlaceOrder({ customerId })))
     const order = signedBytes(target, body, signing, { more })
     const packet = Buffer.concat([order, Buffer.from(tail, 'latin1')])
-    const { received } = await fire(shotOf('order and more', packet), targets)
-    const [first] = answersIn(received, false).answers
+    const { received } = await sendShot(shotOf('order and more', packet), targets)
+    const [first] = splitAnswers(received, false).answers
     const code = /"resultCode":"(\w+)"/.exec(first?.body.toString() ?? '')?.[1]
     return code === 'SUCCESS' ? [] : [`an order with ${JSON.stringify(tail)} after it got ${code}`]
   })
@@ -172,10 +185,10 @@ const sent = [
 ]
 
 /** Whatever it has sent, also what is not HTTP. */
-export async function closedHalf({ targets, known }: Attacked): Promise<string[]> {
+export async function closedHalf({ targets, known }: AttackTestBed): Promise<string[]> {
   const faults = sent.map(async (text) => {
     const shot = shotOf('closed half', text, { answersInAll: true })
-    return faultsOf(shot, await fire(shot, targets), known, () => {})
+    return faultsInAnswers(shot, await sendShot(shot, targets), known, () => {})
   })
   return (await Promise.all(faults)).flat()
 }

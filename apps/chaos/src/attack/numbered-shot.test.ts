@@ -5,7 +5,10 @@ import { poolRequest } from './pool-request.ts'
 
 const NUMBERS = Array.from({ length: 300 }, (_, n) => n)
 
-/** The shots of a run: it has a key of its own, and so other signatures, and it is made at another time. */
+/**
+ * The shots of a run: it has a key of its own, and so other signatures, and it is made at another
+ * time.
+ */
 function shotsOf(seed: number) {
   const { privateKey: key } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const signing = { clientId: 'CLIENT', key }
@@ -19,7 +22,9 @@ function shotsOf(seed: number) {
 /** What a signature or a time is made of. */
 const signed = /[\w%.:-]/
 
-/** How many bytes differ; undefined where one differs that is not of a signature or a time in both. */
+/**
+ * How many bytes differ; undefined where one differs that is not of a signature or a time in both.
+ */
 function differing(one: Buffer, other: Buffer): number | undefined {
   let count = 0
   for (const [at, byte] of one.entries()) {

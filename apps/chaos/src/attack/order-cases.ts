@@ -2,8 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { connect, disconnect, openWorkerStore } from '@placeorder/store'
 import { aPlaceOrder, type Caller, otherAcquirerId, signedCall } from '@placeorder/testkit'
-import { type Attacked, elsewhereAddress, likeOther } from './attacked.ts'
-import { fire } from './fire.ts'
+import { type AttackTestBed, elsewhereAddress, likeOther } from './attack-test-bed.ts'
+import { sendShot } from './send-shot.ts'
 import { signedBytes } from './signed-bytes.ts'
 import { shotOf } from './signing-cases.ts'
 
@@ -19,8 +19,11 @@ function anOrder(changes: Partial<PlaceOrderRequest> = {}): PlaceOrderRequest {
 const expected = (what: string, got: unknown, wanted: unknown): string[] =>
   got === wanted ? [] : [`${what}: ${got}, and not ${wanted}`]
 
-/** Two clients send one paymentId, also where one acquirer's id is like the other's with a part of the paymentId. */
-export async function anotherAcquirer({ ingress, system }: Attacked): Promise<string[]> {
+/**
+ * Two clients send one paymentId, also where one acquirer's id is like the other's with a part of
+ * the paymentId.
+ */
+export async function anotherAcquirer({ ingress, system }: AttackTestBed): Promise<string[]> {
   const { caller, otherCaller } = system
   const call = (by: Caller, path: string, order: PlaceOrderRequest) =>
     signedCall(`${ingress.origin}${path}`, order, by)
@@ -53,7 +56,7 @@ export async function anotherAcquirer({ ingress, system }: Attacked): Promise<st
 }
 
 /** With nobody in TRUST_PROXY, what a caller says of its address is not believed. */
-export async function ownAddress({ ingress, elsewhere }: Attacked): Promise<string[]> {
+export async function ownAddress({ ingress, elsewhere }: AttackTestBed): Promise<string[]> {
   const codes = ['x-forwarded-for', 'x-real-ip', 'forwarded'].map(async (name) => {
     const value = name === 'forwarded' ? `for=${elsewhereAddress}` : elsewhereAddress
     const order = anOrder({ acquirerId: otherAcquirerId })
@@ -75,7 +78,11 @@ const LINE_LENGTH_MAX = 8_000
 const LINE_MS_MAX = 5_000
 
 /** Values of ids, headers and targets with escapes in them, or as long as a request may be. */
-export async function strangeWords({ ingress, targets, signing }: Attacked): Promise<string[]> {
+export async function strangeWords({
+  ingress,
+  targets,
+  signing,
+}: AttackTestBed): Promise<string[]> {
   const from = ingress.lines.length
   const long = 'x'.repeat(15_000)
   const signed = (
@@ -98,7 +105,7 @@ export async function strangeWords({ ingress, targets, signing }: Attacked): Pro
     const until = Date.now() + LINE_MS_MAX
     // Refusals of strangers share a line a second: such a packet is sent until it has its own.
     while (ingress.lines.length === before && Date.now() < until) {
-      await fire(shotOf('strange words', packet), targets)
+      await sendShot(shotOf('strange words', packet), targets)
       await wait(100)
     }
     if (ingress.lines.length === before) unlogged.push(at)
@@ -124,13 +131,16 @@ const wordsIn = (value: unknown): string[] =>
 /** How long a job may take to be there, in ms. */
 const JOB_MS_MAX = 5_000
 
-/** Orders whose jobs nobody takes: neither Redis's record of a job nor the board shows whose they are. */
+/**
+ * Orders whose jobs nobody takes: neither Redis's record of a job nor the board shows whose they
+ * are.
+ */
 export async function personalData({
   ingress,
   worker,
   system,
   adminToken,
-}: Attacked): Promise<string[]> {
+}: AttackTestBed): Promise<string[]> {
   const store = await openWorkerStore({ ...system, onFault: () => {} })
   const each = <T>(act: (queue: (typeof store.queues.all)[number]) => Promise<T>) =>
     Promise.all(store.queues.all.map(act))
@@ -185,8 +195,10 @@ const DIGITS = 29_000
 /** What one value of a counter may have: an amount and a count of at most 20 digits. */
 const COUNTER_LENGTH_MAX = 64
 
-/** It is placed where no limit is of amounts; what is kept for limits of it is bounded all the same. */
-export async function hugeAmount({ ingress, system }: Attacked): Promise<string[]> {
+/**
+ * It is placed where no limit is of amounts; what is kept for limits of it is bounded all the same.
+ */
+export async function hugeAmount({ ingress, system }: AttackTestBed): Promise<string[]> {
   const amount = { value: '9'.repeat(DIGITS), currency: 'USD' }
   const { code } = await ingress.place(anOrder({ paymentAmount: amount, settlementAmount: amount }))
   const redis = connect(system.address, 'patient')

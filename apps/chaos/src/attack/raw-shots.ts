@@ -76,12 +76,15 @@ const tokens: readonly string[] = [
   '0\r\n\r\n',
 ]
 
-/** So many bytes of requests are sent at once by some: past the bound of a connection it is closed. */
+/**
+ * So many bytes of requests are sent at once by some: past the bound of a connection it is closed.
+ */
 const MANY = 320
 
 /**
- * A connection whose start is good, orders that are placed already, and whose rest is an attack: known ones, and good requests
- * that are changed, cut or sent many times over. Any piece of it may be cut anywhere.
+ * A connection whose start is good, orders that are placed already, and whose rest is an attack:
+ * known ones, and good requests that are changed, cut or sent many times over. Any piece of it may
+ * be cut anywhere.
  */
 export function rawShot(random: Random, pool: readonly Placed[]): Shot {
   const port = random.weighted<Port>({
@@ -131,7 +134,10 @@ export function pieces(random: Random, all: Buffer): Buffer[] {
   return [0, ...cuts].map((from, at) => all.subarray(from, cuts[at] ?? all.length))
 }
 
-/** Good bytes with one to four changes: a byte, a token more, a part less, a part twice, or the end cut off. */
+/**
+ * Good bytes with one to four changes: a byte, a token more, a part less, a part twice, or the end
+ * cut off.
+ */
 function changed(random: Random, good: Buffer): Buffer {
   let bytes = good
   for (let left = random.whole(1, 4); left > 0; left -= 1) {

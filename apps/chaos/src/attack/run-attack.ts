@@ -1,45 +1,49 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Attacked, openAttacked } from './attacked.ts'
-import { type Case, type CaseResult, cases, tryCase } from './cases.ts'
-import { faultsOf } from './check-answers.ts'
-import { fire } from './fire.ts'
+import { type AttackTestBed, openAttackTestBed } from './attack-test-bed.ts'
+import { type AttackCase, type AttackCaseResult, cases, tryCase } from './cases.ts'
+import { faultsInAnswers } from './check-answers.ts'
 import { type MemoryUsage, MemoryWatch } from './memory-usage.ts'
 import { numberedShot } from './numbered-shot.ts'
+import { sendShot } from './send-shot.ts'
 import type { Shot } from './shot.ts'
 
-/** Connections that are attacked with at a time. */
+/** How many connections attack at a time. */
 const AT_ONCE = 24
-/** How often somebody looks whether orders are still placed, in ms. */
-const LOOK_MS = 1_000
-/** In this time (ms) the processes compile their code, and have room made for so many connections. */
+/** How often to check whether orders are still placed (ms). */
+const CHECK_MS = 1_000
+/**
+ * In this time (ms) the processes compile their code, and have room made for so many connections.
+ */
 const WARM_UP_MS = 60_000
-/** Faults that are kept; of a system that breaks at once there would be millions. */
+/** How many faults are recorded: a broken system would give millions. */
 const FAULTS_MAX = 20
 
 export type AttackOptions = {
   seed: number
   forMs: number
-  /** The only shot that is fired, of one that was found; else all of them until the time is up. */
+  /**
+   * The number of the only shot to send, to reproduce a fault; undefined: all until the time is up.
+   */
   only: number | undefined
   signal: AbortSignal
   onProgress: (report: Pick<AttackReport, 'connections' | 'requests' | 'faults'>) => void
 }
 
 export type AttackReport = {
-  /** The attacks by hand, in the order they were done with. */
-  cases: CaseResult[]
+  /** The attack cases, in the order in which they ended. */
+  cases: AttackCaseResult[]
   connections: number
   requests: Record<string, number>
   answers: Record<string, number>
-  /** Connections that were reset under us. */
+  /** Connections that the system reset. */
   resets: number
   memory: MemoryUsage[]
   faults: string[]
 }
 
-/** Attacks a system of its own, and reports what came of it: no fault, if every promise was kept. */
+/** Starts a system and attacks it. The report has no fault if every promise was kept. */
 export async function runAttack(options: AttackOptions): Promise<AttackReport> {
-  const attacked = await openAttacked()
+  const testBed = await openAttackTestBed()
   const report: AttackReport = {
     cases: [],
     connections: 0,
@@ -49,43 +53,43 @@ export async function runAttack(options: AttackOptions): Promise<AttackReport> {
     memory: [],
     faults: [],
   }
-  const memory = new MemoryWatch(attacked.processes)
+  const memory = new MemoryWatch(testBed.processes)
   let warmingUp: NodeJS.Timeout | undefined
   try {
     const dead = new AbortController()
-    for (const { name, exited } of attacked.processes)
+    for (const { name, exited } of testBed.processes)
       void exited.then((how) => {
         if (!dead.signal.aborted) fault(report, `${name} ended: ${how}`)
         dead.abort()
       })
-    const waiting = options.only === undefined ? await tryCases(attacked, report) : undefined
+    const waiting = options.only === undefined ? await tryCases(testBed, report) : undefined
     warmingUp = setTimeout(() => void memory.warmedUp(), WARM_UP_MS)
     const until = AbortSignal.any([options.signal, AbortSignal.timeout(options.forMs)])
-    await attack(attacked, options, report, AbortSignal.any([until, dead.signal]))
+    await attack(testBed, options, report, AbortSignal.any([until, dead.signal]))
     await waiting?.done
     report.memory = await memory.report()
     for (const { name, isFlat } of report.memory)
       if (!isFlat) fault(report, `the memory of ${name} grew after the first minute`)
     if (!dead.signal.aborted) {
       dead.abort()
-      const codes = await attacked.end()
+      const codes = await testBed.end()
       if (codes.some((code) => code !== 0)) fault(report, `ended with ${codes.join(', ')}`)
     }
     return report
   } finally {
     clearTimeout(warmingUp)
     memory.close()
-    await attacked.close()
+    await testBed.close()
   }
 }
 
 /** Tries the cases one after the other; those that mostly wait are `done` later. */
 async function tryCases(
-  attacked: Attacked,
+  testBed: AttackTestBed,
   report: AttackReport,
 ): Promise<{ done: Promise<unknown> }> {
-  const tried = async (one: Case) => {
-    const result = await tryCase(one, attacked)
+  const tried = async (one: AttackCase) => {
+    const result = await tryCase(one, testBed)
     report.cases.push(result)
     for (const what of result.faults) fault(report, `case ${one.number} (${one.title}): ${what}`)
   }
@@ -95,40 +99,42 @@ async function tryCases(
 }
 
 async function attack(
-  attacked: Attacked,
+  testBed: AttackTestBed,
   { seed, only, onProgress }: AttackOptions,
   report: AttackReport,
   until: AbortSignal,
 ): Promise<void> {
-  if (only !== undefined) return fireOne(attacked, seed, only, report)
+  if (only !== undefined) return sendNumberedShot(testBed, seed, only, report)
   let next = 0
   const shooters = Array.from({ length: AT_ONCE }, async () => {
     while (!until.aborted) {
       next += 1
-      await fireOne(attacked, seed, next, report)
+      await sendNumberedShot(testBed, seed, next, report)
     }
   })
   const look = async () => {
     while (!until.aborted) {
       onProgress(report)
-      const isWell = await attacked.isWell().catch(() => false)
-      if (!isWell && !until.aborted) fault(report, 'a good order got no answer that may be its own')
-      await wait(LOOK_MS, undefined, { signal: until }).catch(() => {})
+      const isWell = await testBed.isWell().catch(() => false)
+      if (!isWell && !until.aborted) fault(report, 'a good order got no valid answer')
+      await wait(CHECK_MS, undefined, { signal: until }).catch(() => {})
     }
   }
   await Promise.all([...shooters, look()])
 }
 
-/** Fires the shot that has this number under this seed, and judges what came back. */
-async function fireOne(
-  attacked: Attacked,
+/** Sends the shot with this number of this seed, and checks the answers. */
+async function sendNumberedShot(
+  testBed: AttackTestBed,
   seed: number,
   number: number,
   report: AttackReport,
 ): Promise<void> {
-  const shot = numberedShot(seed, number, attacked)
-  const outcome = await fire(shot, attacked.targets)
-  const faults = faultsOf(shot, outcome, attacked.known, (code) => count(report.answers, code, 1))
+  const shot = numberedShot(seed, number, testBed)
+  const outcome = await sendShot(shot, testBed.targets)
+  const faults = faultsInAnswers(shot, outcome, testBed.known, (code) =>
+    count(report.answers, code, 1),
+  )
   report.connections += 1
   if (outcome.isReset && shot.leaving.how !== 'reset') report.resets += 1
   count(report.requests, shot.kind, shot.requests)

@@ -10,8 +10,8 @@ export const ports = ['orders', 'orders over TLS', 'ingress admin', 'worker admi
 export type Port = (typeof ports)[number]
 
 /**
- * How a caller leaves: it closes its half and reads until the end, resets the connection once so many bytes have left, or
- * says nothing any more and keeps its half open.
+ * How a caller leaves: it closes its half and reads until the end, resets the connection once so
+ * many bytes have left, or says nothing any more and keeps its half open.
  */
 export type Leaving = { how: 'end' } | { how: 'reset'; afterMs: number } | { how: 'silence' }
 
@@ -24,9 +24,15 @@ export type Shot = {
   /** How many requests these are, as far as they are any. */
   requests: number
   leaving: Leaving
-  /** The first requests of it, all of them good: each gets the answer it had, or a U, before anything else is answered. */
+  /**
+   * The first requests of it, all of them good: each gets the answer it had, or a U, before
+   * anything else is answered.
+   */
   placed: readonly Placed[]
-  /** Whether each of its requests comes whole, from a known client: then each of them is answered, in order. */
+  /**
+   * Whether each of its requests comes whole, from a known client: then each of them is answered,
+   * in order.
+   */
   answersInAll: boolean
   /** Sends the bytes of a handshake instead of making one. */
   bare: boolean

@@ -1,7 +1,7 @@
 import { type KeyObject, sign as signBytes } from 'node:crypto'
 import { signedText } from '@placeorder/protocol'
 
-export type Signing = { clientId: string; key: KeyObject }
+export type ShotSigner = { clientId: string; key: KeyObject }
 
 /** Changes to a request that is signed otherwise as it should be. */
 export type Changes = {
@@ -18,7 +18,7 @@ export type Changes = {
 export function signedBytes(
   target: string,
   body: Buffer,
-  { clientId, key }: Signing,
+  { clientId, key }: ShotSigner,
   {
     clientId: named = clientId,
     time = new Date().toISOString(),
@@ -44,8 +44,9 @@ export function signedBytes(
 const ENCODED = 80
 
 /**
- * A Signature header whose length is the same for every signature, so that a part of a request, drawn at random, is the same
- * part in every run: as many characters are percent-encoded as it takes.
+ * A Signature header whose length is the same for every signature, so that a part of a request,
+ * drawn at random, is the same part in every run: as many characters are percent-encoded as it
+ * takes.
  */
 function signatureHeader(signature: Buffer): string {
   const text = signature.toString('base64')

@@ -1,6 +1,6 @@
-import type { Attacked } from './attacked.ts'
-import { faultsOf } from './check-answers.ts'
-import { fire } from './fire.ts'
+import type { AttackTestBed } from './attack-test-bed.ts'
+import { faultsInAnswers } from './check-answers.ts'
+import { sendShot } from './send-shot.ts'
 import type { Shot } from './shot.ts'
 
 /** A shot at the public port, which closes its half when it has sent all. */
@@ -35,10 +35,10 @@ const texts = [
 ]
 
 /** Each is answered, for who is known or for `UNKNOWN`, and for a plain target or `/`. */
-export async function strangersTexts({ targets, known }: Attacked): Promise<string[]> {
+export async function strangersTexts({ targets, known }: AttackTestBed): Promise<string[]> {
   const faults = texts.map(async (text) => {
     const shot = shotOf('stranger', text, { answersInAll: true, leaving: { how: 'silence' } })
-    const faults = faultsOf(shot, await fire(shot, targets), known, () => {})
+    const faults = faultsInAnswers(shot, await sendShot(shot, targets), known, () => {})
     return faults.map((fault) => `${JSON.stringify(text.slice(0, 100))}: ${fault}`)
   })
   return (await Promise.all(faults)).flat()

@@ -2,7 +2,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import type { Random } from '../random.ts'
 import { pieces } from './raw-shots.ts'
 import type { Shot } from './shot.ts'
-import { type Changes, type Signing, signedBytes } from './signed-bytes.ts'
+import { type Changes, type ShotSigner, signedBytes } from './signed-bytes.ts'
 
 const placeOrder = '/aps/api/v1/payments/placeOrder'
 const inquiryOrder = '/aps/api/v1/payments/inquiryOrder'
@@ -46,7 +46,7 @@ const bodies: readonly string[] = ['', '{', '[]', 'null', '""', '{}{}', '\ufeff{
 const BODY_BYTES_MAX = 65_536
 
 /** Requests of a known client, each signed over the bytes it has, with any structure inside. */
-export function structureShot(random: Random, signing: Signing): Shot {
+export function structureShot(random: Random, signing: ShotSigner): Shot {
   const count = random.whole(1, 6)
   const signed = Array.from({ length: count }, () => oneRequest(random, signing))
   return {
@@ -61,7 +61,7 @@ export function structureShot(random: Random, signing: Signing): Shot {
   }
 }
 
-function oneRequest(random: Random, signing: Signing): { bytes: Buffer; isKnown: boolean } {
+function oneRequest(random: Random, signing: ShotSigner): { bytes: Buffer; isKnown: boolean } {
   const target = random.chance(0.8) ? placeOrder : inquiryOrder
   const body = random.chance(0.05)
     ? Buffer.from(random.pick(bodies))
@@ -83,7 +83,10 @@ function structure(random: Random): string {
   return text
 }
 
-/** Changes one `"name":value` of a text of JSON; where the value is a whole object, only its first field is in it. */
+/**
+ * Changes one `"name":value` of a text of JSON; where the value is a whole object, only its first
+ * field is in it.
+ */
 function changedField(random: Random, text: string): string {
   const fields = [...text.matchAll(/"\w+":(?:"[^"\\]*"|\{[^{}]*\})/g)]
   if (fields.length === 0) return text
@@ -106,7 +109,10 @@ function withBytes(random: Random, text: string): Buffer {
   return bytes
 }
 
-/** What makes a request one of nobody: it may get the answer that strangers share, or lose its connection. */
+/**
+ * What makes a request one of nobody: it may get the answer that strangers share, or lose its
+ * connection.
+ */
 function someChange(random: Random): Changes {
   const how = random.weighted({ client: 1, time: 1, signature: 3, more: 1 })
   return {

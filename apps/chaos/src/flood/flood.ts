@@ -8,7 +8,10 @@ export type Flood = {
   close: () => Promise<void>
 }
 
-/** Sends requests that nobody has signed to a port, at a steady rate, from a thread of its own. Stopped at first. */
+/**
+ * Sends requests that nobody has signed to a port, at a steady rate, from a thread of its own.
+ * Stopped at first.
+ */
 export function openFlood(options: FloodOptions): Flood {
   const thread = new Worker(new URL('./flooding-thread.ts', import.meta.url), {
     workerData: options,

@@ -14,11 +14,17 @@ export type FloodOptions = z.infer<typeof FloodOptions>
 /** How many requests were sent, and how many answers came, so far. */
 export type FloodCount = { sent: number; answered: number }
 
-/** Connections that are kept alive and take turns, so that no answer waits long for another on its connection. */
+/**
+ * Connections that are kept alive and take turns, so that no answer waits long for another on its
+ * connection.
+ */
 const CONNECTIONS = 16
 /** One of so many is not HTTP, and ends its connection: it has one of its own. */
 const BROKEN_EVERY = 50
-/** More than are sent in a second, in which equal answers share a signature; made before the first is sent. */
+/**
+ * More than are sent in a second, in which equal answers share a signature; made before the first
+ * is sent.
+ */
 const DIFFERENT = 12_000
 
 const ANSWER = Buffer.from('HTTP/1.1 200 ')
@@ -52,7 +58,10 @@ function sendOne(): void {
   socket.write(requests[n % DIFFERENT] ?? '')
 }
 
-/** Sends what is due each millisecond: requests come one by one, as from many callers, and not in heaps. */
+/**
+ * Sends what is due each millisecond: requests come one by one, as from many callers, and not in
+ * heaps.
+ */
 function begin(): void {
   const [startedAt, before] = [performance.now(), count.sent]
   timer = setInterval(() => {

@@ -32,7 +32,9 @@ const bytesOf = ({ method = 'POST', path = target, headers = {}, body = '' }: Re
     ].join('\r\n'),
   )
 
-/** The headers of a signed request, but for the signature: it has the length of one and is random. */
+/**
+ * The headers of a signed request, but for the signature: it has the length of one and is random.
+ */
 const signedBy = (clientId: string): Record<string, string> => ({
   'Client-Id': clientId,
   'Request-Time': new Date().toISOString(),
@@ -40,7 +42,9 @@ const signedBy = (clientId: string): Record<string, string> => ({
   'Content-Type': 'application/json; charset=UTF-8',
 })
 
-/** A target of its own, so that its answer has nothing in common with others and costs a signature. */
+/**
+ * A target of its own, so that its answer has nothing in common with others and costs a signature.
+ */
 const own = (n: number): string => `${target}?n=${n}`
 
 /** One kind each; `n` makes a request different from the others of its kind. */

@@ -14,41 +14,41 @@ import {
   type System,
 } from '@placeorder/testkit'
 import { z } from 'zod'
-import { answersIn } from './answers.ts'
+import { splitAnswers } from './answers.ts'
 import type { Known } from './check-answers.ts'
-import { fire, type Targets } from './fire.ts'
 import { openGarbageCollector } from './garbage-collector.ts'
 import type { Watched } from './memory-usage.ts'
 import { poolRequest } from './pool-request.ts'
+import { sendShot, type Targets } from './send-shot.ts'
 import type { Placed } from './shot.ts'
-import type { Signing } from './signed-bytes.ts'
+import type { ShotSigner } from './signed-bytes.ts'
 
-/** So many orders are placed before the attack, and sent again and again in it. */
+/** How many orders are placed before the attack and repeated in it. */
 const POOL_ORDERS = 100
 
-/** A system that is attacked: its processes, where they listen, and orders that it has placed. */
-export type Attacked = {
+/** The system under attack: its processes, where they listen, and orders that it has placed. */
+export type AttackTestBed = {
   targets: Targets
-  signing: Signing
+  signing: ShotSigner
   known: Known
   pool: readonly Placed[]
   system: Pick<System, 'redisUrl' | 'address' | 'shards' | 'caller' | 'otherCaller'>
-  /** A client that may call from one address alone, and it is not ours. */
+  /** A client that may call from one address alone, which is not ours. */
   elsewhere: Caller
   ingress: Ingress
   worker: RunningApp
   /** Opens the worker's board. */
   adminToken: string
   processes: readonly (RunningApp & Watched)[]
-  /** Whether a good order still gets an answer that may be its own: under attack it may be a U. */
+  /** Whether a good order still gets a valid answer: under attack it may be a U. */
   isWell: () => Promise<boolean>
-  /** Ends the processes while a caller of TLS holds its connection and says nothing; gives the exit code of each. */
+  /** Ends the processes while a silent TLS connection is open; resolves with their exit codes. */
   end: () => Promise<(number | NodeJS.Signals)[]>
   close: () => Promise<void>
 }
 
 /** Starts two ingresses, one of them over TLS, and a worker, and places the orders of the pool. */
-export async function openAttacked(): Promise<Attacked> {
+export async function openAttackTestBed(): Promise<AttackTestBed> {
   const system = await openSystem({ env: { LOG_LEVEL: 'warn' } })
   const authority = await openAuthority(system.dir, 'authority')
   const { certFile, keyFile } = await authority.issue('ingress')
@@ -96,7 +96,8 @@ export async function openAttacked(): Promise<Attacked> {
     adminToken,
     processes,
     isWell: async () => {
-      const { paymentId: customerId } = aPlaceOrder() // One customer alone would soon be a risk.
+      // The orders of one customer would soon be RISK_REJECT.
+      const { paymentId: customerId } = aPlaceOrder()
       const { code, verified } = await plain.place(aPlaceOrder({ customerId }))
       return verified && isResultCode(code) && statusOf[code] !== 'F'
     },
@@ -117,13 +118,19 @@ const Clients = z.object({
 })
 const Policy = z.looseObject({ limits: z.looseObject({ customerDay: z.array(z.unknown()) }) })
 
-/** Acquirers whose ids, put before a colon, are like the beginning of `otherAcquirerId`, which is `A:2 {s0}`. */
+/**
+ * Acquirers whose ids, put before a colon, are like the beginning of `otherAcquirerId`, which is
+ * `A:2 {s0}`.
+ */
 export const likeOther = { beginning: 'A', encoded: 'A%3A2 {s0}' }
 
 /** A day's limit that counts payments, whatever their amount. */
 const countLimit = { currency: 'USD', countMax: 1_000_000 }
 
-/** Gives the first client acquirers with odd ids, adds a limit and a client that may not call from here. */
+/**
+ * Gives the first client acquirers with odd ids, adds a limit and a client that may not call from
+ * here.
+ */
 async function writeFiles({ dir, otherCaller }: System): Promise<Caller> {
   const changed = async <T>(name: string, schema: z.ZodType<T>, change: (file: T) => void) => {
     const file = schema.parse(JSON.parse(await readFile(join(dir, name), 'utf8')))
@@ -141,14 +148,14 @@ async function writeFiles({ dir, otherCaller }: System): Promise<Caller> {
   return elsewhere
 }
 
-/** From where that client may call. */
+/** The address from which that client may call. */
 export const elsewhereAddress = '203.0.113.7'
 
-async function placeAll(targets: Targets, signing: Signing): Promise<Placed[]> {
+async function placeAll(targets: Targets, signing: ShotSigner): Promise<Placed[]> {
   const pool: Placed[] = []
   for (let number = 0; number < POOL_ORDERS; number += 1) {
     const request = poolRequest(number, signing)
-    const { received } = await fire(
+    const { received } = await sendShot(
       {
         kind: 'good order',
         port: 'orders',
@@ -161,7 +168,7 @@ async function placeAll(targets: Targets, signing: Signing): Promise<Placed[]> {
       },
       targets,
     )
-    const body = answersIn(received, false).answers[0]?.body.toString() ?? ''
+    const body = splitAnswers(received, false).answers[0]?.body.toString() ?? ''
     const [, paymentRequestId] = /"paymentRequestId":"([^"]+)"/.exec(body) ?? []
     if (paymentRequestId === undefined) throw new Error(`an order could not be placed: ${body}`)
     pool.push({ ...request, paymentRequestId })

@@ -3,23 +3,29 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Port, Shot } from './shot.ts'
 
-export type Outcome = {
+export type ShotResult = {
   received: Buffer
   /** Whether the other side reset the connection: what it had sent may be lost on the way. */
   isReset: boolean
-  /** Whether it is open after the longest time that one may be. */
+  /** Whether the connection is still open after the longest allowed time. */
   isOpen: boolean
   tookMs: number
 }
 
-/** Where the ports of the attacked processes are. */
+/** The ports of the processes under attack. */
 export type Targets = { numbers: Record<Port, number>; ca: string }
 
-/** The longest that a connection may be open: 15 s for a request that never comes whole, an answer, and a busy machine. */
+/**
+ * The longest that a connection may be open: 15 s for a request that never comes whole, an answer,
+ * and a busy machine.
+ */
 const OPEN_MS_MAX = 30_000
 
-/** Sends a shot over a connection of its own, and reads what comes back until the connection is closed. */
-export async function fire(shot: Shot, { numbers, ca }: Targets): Promise<Outcome> {
+/**
+ * Sends a shot over a connection of its own, and reads what comes back until the connection is
+ * closed.
+ */
+export async function sendShot(shot: Shot, { numbers, ca }: Targets): Promise<ShotResult> {
   const startedAt = performance.now()
   const to = { host: '127.0.0.1', port: numbers[shot.port], noDelay: true, allowHalfOpen: true }
   const isTls = shot.port === 'orders over TLS' && !shot.bare
@@ -32,7 +38,7 @@ export async function fire(shot: Shot, { numbers, ca }: Targets): Promise<Outcom
   })
   const closed = new Promise<boolean>((resolve) => {
     socket.once('close', () => resolve(false))
-    // Who keeps its own half open learns by this that the other has closed.
+    // With its own half still open, the caller learns by this that the other side has closed.
     socket.once('end', () => socket.end(() => resolve(false)))
   })
   const late = new AbortController()
