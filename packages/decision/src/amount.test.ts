@@ -357,7 +357,7 @@ const rates = fc
 
 const ten = (decimals: number) => 10n ** BigInt(decimals)
 
-test('settled follows from paid and the rate, in both directions, to the last digit of any amount', () => {
+test('settled follows from paid and the rate, both ways, to the last digit', () => {
   const cases = fc.record({
     paidUnits: units,
     rate: rates,

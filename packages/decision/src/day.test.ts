@@ -26,7 +26,7 @@ test.each([
   expect(calendarOf(timeZone)(Date.parse(moment))).toBe(day)
 })
 
-test('what was asked before never changes the answer', () => {
+test('earlier calls never change the answer', () => {
   const zones = [
     'Asia/Shanghai',
     'America/St_Johns',

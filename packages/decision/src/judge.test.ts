@@ -105,11 +105,11 @@ test('all causes but the first so many: the next one is the answer', () => {
   }
 })
 
-test('the rooms of the ladder are those that checks can name, in their order', () => {
+test('the steps of the ladder are those that checks can name, in their order', () => {
   expect(ladder.map(({ name }) => name)).toEqual([...stepNames])
 })
 
-test('judging room by room, as between checks, comes to the same', () => {
+test('judging step by step, as between checks, comes to the same', () => {
   for (const { code, spoil } of causes) {
     const codes = ladder.map((stage) => stage.judge(spoil(good), samplePolicy))
     expect(codes.find((found) => found !== 'SUCCESS')).toBe(code)

@@ -34,7 +34,7 @@ test('a currency without limits has none', () => {
   expect(limitUses(facts, samplePolicy)).toEqual([])
 })
 
-test('what no day could hold is refused before anything is taken', () => {
+test('an amount above a day’s limit is refused before any limit is used', () => {
   const limits = { ...zone, customerDay: [{ currency: 'CNY', amountMax: '5000' }] }
   expect(judgePerPayment(factsWith({ order: anOrderOf('5000') }), policyWith({ limits }))).toBe(
     'SUCCESS',
@@ -165,7 +165,7 @@ test('amounts keep every digit on their way to the counters', () => {
   expect(judgePerPayment(more, policyWith({ limits }))).toBe('PAYMENT_AMOUNT_EXCEED_LIMIT')
 })
 
-test('an amount as long as a body is judged by its digits: it costs about as much as a short one', () => {
+test('an amount as long as a body costs about as much as a short one', () => {
   const costMs = (value: string) => {
     const facts = factsWith({ order: anOrderOf(value) })
     const rounds = Array.from({ length: 20 }, () => {

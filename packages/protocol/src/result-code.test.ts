@@ -12,7 +12,7 @@ test('each code has a message of its own', () => {
 })
 
 describe.each(resultCodes)('%s', (code) => {
-  test('answers with its own status and message, and a paymentRequestId only with SUCCESS', () => {
+  test('has its own status and message, and a paymentRequestId only with SUCCESS', () => {
     expect(answer(code, 'R-1')).toEqual({
       result: { resultCode: code, resultStatus: statusOf[code], resultMessage: messageOf[code] },
       ...(code === 'SUCCESS' ? { paymentRequestId: 'R-1' } : {}),

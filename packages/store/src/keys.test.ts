@@ -26,9 +26,12 @@ test.each([
   expect(orderIdOf(ids)).toBe(orderId)
 })
 
-test.each(['', 'P-1', '%3A'])('a text that is no OrderId is an order of nobody: %j', (text) => {
-  expect(namesOf(OrderId.parse(text))).toEqual({ acquirerId: '', paymentId: text })
-})
+test.each(['', 'P-1', '%3A'])(
+  'a text that is not an OrderId is a paymentId without an acquirer: %j',
+  (text) => {
+    expect(namesOf(OrderId.parse(text))).toEqual({ acquirerId: '', paymentId: text })
+  },
+)
 
 test('an OrderId of usual ids is one byte longer than they are', () => {
   const ids = { acquirerId: '1020000000000000001', paymentId: '2010000000000000000000000007771' }

@@ -42,14 +42,18 @@ test.each(cases)(
     const orderId = orderIdOf(order)
     const [jobId = ''] = await orders.jobsOf(0, [orderId])
     const judged = judgedOf(order, { judged: code, passThroughInfo: info })
-    const heard = ingress.orders.during(orderId, AbortSignal.timeout(5_000), async (announced) => {
-      await ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
-      expect(await conclusion.conclude({ shard: 0, jobId }, [judged], await usage.now())).toEqual([
-        code,
-      ])
-      return announced
-    })
-    expect(await heard).toBe(`${code} ${info}`)
+    const announcedOutcome = ingress.orders.during(
+      orderId,
+      AbortSignal.timeout(5_000),
+      async (announced) => {
+        await ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
+        expect(await conclusion.conclude({ shard: 0, jobId }, [judged], await usage.now())).toEqual(
+          [code],
+        )
+        return announced
+      },
+    )
+    expect(await announcedOutcome).toBe(`${code} ${info}`)
     const again = judgedOf(order, { judged: 'EXPIRED_CODE', passThroughInfo: 'another' })
     await conclusion.conclude({ shard: 0, jobId }, [again], await usage.now())
     await orders.conclude(orderId, 'PROCESS_FAIL another')
@@ -60,7 +64,7 @@ test.each(cases)(
   },
 )
 
-test('an order with something to pass through takes from limits, and a refusal drops it', async () => {
+test('an order with pass-through info uses limits, and a refusal drops the info', async () => {
   const taking = {
     subject: 'customer' as const,
     id: crypto.randomUUID(),

@@ -70,7 +70,7 @@ test('when a master of a Cluster becomes a replica, orders go on at the new mast
   const taker = new GroupWorker(address, decide, taking)
   closing.push(() => taker.close(1_000))
 
-  /** Places an order and waits until its outcome is announced, as often as it takes. */
+  /** Places orders until the outcome of one is announced. */
   const placed = () =>
     expect
       .poll(

@@ -13,7 +13,8 @@ import { type IngressStore, openIngressStore, openWorkerStore } from '../src/ope
 import { GroupWorker } from '../src/queue/group-worker.ts'
 import { connect, type RedisAddress, type RedisConnection } from '../src/redis/connection.ts'
 
-// A name or a balancer in front of two servers: when they swap roles, connections that are open stay with the demoted one.
+// A host name or a load balancer in front of two servers: when they swap roles, open connections
+// stay with the demoted one.
 
 const at = (port: number): RedisAddress => ({
   urls: [`redis://127.0.0.1:${port}`],
@@ -60,7 +61,7 @@ async function server(): Promise<LocalRedis> {
   return started
 }
 
-/** Asks a server behind the front's back. */
+/** Runs commands on a server, not through the front. */
 async function ask<T>({ port }: LocalRedis, body: (connection: RedisConnection) => Promise<T>) {
   const connection = connect(at(port), 'patient')
   return body(connection).finally(() => connection.disconnect())
@@ -76,8 +77,9 @@ const follow = (replica: LocalRedis, { port }: LocalRedis) =>
   })
 
 /**
- * How many clients are connected to a server and have sent it a command, besides its replica and whoever asks. One that gave up
- * connecting, since this process could not run for a second, has sent none.
+ * How many clients are connected to a server and have sent it a command, without its replica and
+ * our own connection. A client that stopped connecting, because this process did not run for a
+ * second, has sent none.
  */
 const clientsOf = (of: LocalRedis) =>
   ask(of, async (connection) => {
@@ -90,7 +92,7 @@ const clientsOf = (of: LocalRedis) =>
     )
   })
 
-/** Places an order and waits until its outcome is announced, as often as it takes. */
+/** Places orders until the outcome of one is announced. */
 const placed = () =>
   expect
     .poll(
@@ -108,20 +110,22 @@ const placed = () =>
     )
     .toBe('SUCCESS')
 
-/** Makes the other server master, and leads the front to it; what is connected already stays where it is. */
+/**
+ * Makes the other server master, and points the front to it; open connections stay where they are.
+ */
 async function swap(old: LocalRedis, next: LocalRedis): Promise<void> {
   await ask(next, (connection) => connection.call('REPLICAOF', 'NO', 'ONE'))
   await follow(old, next)
   front.leadTo({ port: next.port })
 }
 
-/** Waits until all who were connected to `old` are connected to `next` instead. */
+/** Waits until all clients of `old` are connected to `next` instead. */
 async function moved(old: LocalRedis, next: LocalRedis, clients: number): Promise<void> {
   await expect.poll(() => clientsOf(old), { timeout: 10_000 }).toBe(0)
   await expect.poll(() => clientsOf(next), { timeout: 10_000 }).toBe(clients)
 }
 
-test('when the servers behind one address swap roles, all connections go to the new master', async () => {
+test('when servers behind one address swap roles, all connections go to the new master', async () => {
   const [one, other] = servers
   await placed()
   const clients = await clientsOf(one)
@@ -130,6 +134,6 @@ test('when the servers behind one address swap roles, all connections go to the 
   await placed()
   await moved(one, other, clients)
   await swap(other, one)
-  await moved(other, one, clients) // No order came meanwhile.
+  await moved(other, one, clients) // Without an order meanwhile.
   await placed()
 }, 60_000)

@@ -32,7 +32,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true })
 })
 
-/** One step where one node keeps all keys; two on a Cluster. */
+/** One step where one node holds all keys; two on a Cluster. */
 const ways = {
   'in one step': worker.conclusion,
   'in two steps': new Conclusion(connection, { usage, orders, durability }, false),
@@ -51,7 +51,7 @@ async function claimed(
   return { order, jobId }
 }
 
-/** How an order was judged: it is to take from a limit of its own, and an order code. */
+/** A judged order that uses a limit of its own and an order code. */
 function judgedOf(order: PlaceOrderRequest, claimedAt = Date.now()): JudgedOrder {
   const taking: LimitUse = {
     subject: 'merchant',
@@ -93,7 +93,8 @@ describe.each(Object.entries(ways))('%s', (_, conclusion) => {
     expect(await reservedFor(judged)).toEqual({ amount: 7n, holder: orderIdOf(order) })
   })
 
-  // As after a failover that lost its tail: the worker has looked the order up on the master that is gone.
+  // As after a failover that lost the last writes: the worker has read the order on the lost
+  // master.
   test.each([
     ['is gone', lose],
     [
@@ -137,7 +138,7 @@ describe.each(Object.entries(ways))('%s', (_, conclusion) => {
   })
 })
 
-test('in two steps nothing is reserved while no replica has the order, and all once one has', async () => {
+test('in two steps nothing is reserved until a replica has the order', async () => {
   const { order, jobId } = await claimed()
   const judged = judgedOf(order)
   const conclude = async () =>
@@ -162,7 +163,7 @@ test('in two steps no order is concluded whose decision no replica has', async (
   expect(await orders.outcomeOf(orderIdOf(order))).toBeUndefined()
 })
 
-test('where no replicas are wanted, none are asked: a worker has no connection for that', async () => {
+test('where no replicas are required, none are asked', async () => {
   const plain = await openWorkerStore(options)
   const id = orderIdOf(aPlaceOrder())
   expect(await plain.durability.openIn(id, 'g-1')).toBe(true)

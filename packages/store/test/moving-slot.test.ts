@@ -41,9 +41,9 @@ test('an order that comes while its shard is half moved is claimed once it has m
   await moving
 }, 60_000)
 
-test('outcomes are heard of a shard that has moved', async () => {
+test('outcomes of a moved shard are received', async () => {
   await move(0)
-  const hears = async () => {
+  const receives = async () => {
     const order = aPlaceOrder()
     const orderId = orderIdOf(order)
     return ingress.orders.during(orderId, AbortSignal.timeout(1_000), async (announced) => {
@@ -52,5 +52,5 @@ test('outcomes are heard of a shard that has moved', async () => {
       return announced.catch(() => 'nothing')
     })
   }
-  await expect.poll(hears, { timeout: 10_000 }).toBe('SUCCESS')
+  await expect.poll(receives, { timeout: 10_000 }).toBe('SUCCESS')
 }, 60_000)

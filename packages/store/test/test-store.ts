@@ -15,17 +15,17 @@ import {
   type RedisConnection,
 } from '../src/redis/connection.ts'
 
-/** A store on a real Redis for one test file, closed after it. `connection` looks behind its back. */
+/** A store on a real Redis for one test file, closed after it. `connection` is apart from it. */
 export type TestStore = {
   address: RedisAddress
   ingress: IngressStore
   worker: WorkerStore
   connection: RedisConnection
-  /** Takes an order in as the client C-1, which must find it open. */
+  /** Accepts an order of the client C-1, which must be open. */
   accept: (order: PlaceOrderRequest) => Promise<Extract<Accepted, { kind: 'OPEN' }>>
 }
 
-/** A connection whose scripts run twice, as when their answer is lost and they are sent again. */
+/** A connection whose scripts run twice, as when a reply is lost and the script is sent again. */
 export const runningTwice = (connection: RedisConnection): RedisConnection =>
   Object.assign(Object.create(connection), {
     eval: async (...args: Parameters<RedisConnection['eval']>) => {
@@ -42,7 +42,8 @@ export async function openTestStore({ shards = 1, own = false } = {}): Promise<T
   const redis = await testRedis({ own: own || shards > 1 })
   const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
   const options = { address, shards, onFault: () => {} }
-  const ingress = await openIngressStore({ ...options, waitMs: 100 }) // Nobody decides: do not wait for it for long.
+  // No worker decides here, so the wait is short.
+  const ingress = await openIngressStore({ ...options, waitMs: 100 })
   const worker = await openWorkerStore(options)
   const connection = connect(address, 'patient')
   afterAll(async () => {
@@ -57,12 +58,12 @@ export async function openTestStore({ shards = 1, own = false } = {}): Promise<T
     worker,
     connection,
     accept: async (order) => {
-      const taken = await ingress.intake.accept(
+      const accepted = await ingress.intake.accept(
         { order, clientId: 'C-1' },
         AbortSignal.timeout(5_000),
       )
-      if (taken.kind !== 'OPEN') throw new Error(`the order is ${taken.kind}`)
-      return taken
+      if (accepted.kind !== 'OPEN') throw new Error(`the order is ${accepted.kind}`)
+      return accepted
     },
   }
 }

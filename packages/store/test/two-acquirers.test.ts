@@ -102,14 +102,14 @@ describe.each(namesOfBoth)('two orders whose ids %s', (_what, one, other) => {
     expect(recent.map(({ codeOrders1h }) => codeOrders1h)).toEqual([1, 1])
   })
 
-  test('are given up each by itself', async () => {
+  test('are abandoned each by itself', async () => {
     await worker.orders.noteAbandoned(oneId, 1_000)
     expect(await worker.orders.abandonedAt(oneId)).toBe(1_000)
     expect(await worker.orders.abandonedAt(otherId)).toBeUndefined()
   })
 })
 
-test('an order is found by its paymentId alone, whoever its acquirer is', async () => {
+test('an order is found by its paymentId alone, whatever its acquirer', async () => {
   const acquirers = new Acquirers(connection, SHARDS)
   const paymentId = randomUUID()
   expect(await acquirers.ordersOf(paymentId)).toEqual([])

@@ -91,20 +91,23 @@ test('a job of this version is read and written as it is kept', async () => {
 test.each([
   ['message', 'RISK_REJECT'],
   ['message-with-info', `SUCCESS ${info}`],
-] as const)('a %s of this version is heard, and sent as it is kept', async (name, outcome) => {
-  const other = aPlaceOrder()
-  const heard = Promise.withResolvers<string>()
-  const subscriber = (connection as Redis).duplicate()
-  await subscriber.ssubscribe('{s0}:ingress:kept')
-  subscriber.on('smessage', (_, message) => heard.resolve(message))
-  await accept(other)
-  await connection.hset(orderKey(0, orderIdOf(other)), 'waiting', '{s0}:ingress:kept')
-  await orders.conclude(orderIdOf(other), outcome)
-  const kept = written(name).replace(orderIdOf(order), orderIdOf(other))
-  const message = await heard.promise
-  expect(message.replace(/"\d{13}"/, '"1790000000100"')).toBe(kept)
-  subscriber.disconnect()
-})
+] as const)(
+  'a %s of this version is received, and sent in the stored form',
+  async (name, outcome) => {
+    const other = aPlaceOrder()
+    const received = Promise.withResolvers<string>()
+    const subscriber = (connection as Redis).duplicate()
+    await subscriber.ssubscribe('{s0}:ingress:kept')
+    subscriber.on('smessage', (_, message) => received.resolve(message))
+    await accept(other)
+    await connection.hset(orderKey(0, orderIdOf(other)), 'waiting', '{s0}:ingress:kept')
+    await orders.conclude(orderIdOf(other), outcome)
+    const kept = written(name).replace(orderIdOf(order), orderIdOf(other))
+    const message = await received.promise
+    expect(message.replace(/"\d{13}"/, '"1790000000100"')).toBe(kept)
+    subscriber.disconnect()
+  },
+)
 
 test('a decision with what is passed through stands, and is written as it is kept', async () => {
   const other = { ...judged(aPlaceOrder()), passThroughInfo: info }
@@ -181,7 +184,7 @@ test.each([
   ['that is not JSON', 'what?'],
   ['without orders', '{}'],
   ['with an outcome that is not known here', '[1,"1790000000100","A-1:P-1","NEW_CODE"]'],
-])('a message %s is reported, and the ones after it are heard', async (_, text) => {
+])('a message %s is reported, and the ones after it are received', async (_, text) => {
   const subscriber = (connection as Redis).duplicate()
   const faults: Error[] = []
   const announcements = new Announcements(subscriber, ['{s0}:ingress:strange'], {
@@ -190,16 +193,16 @@ test.each([
     unreadable: (error) => faults.push(error),
   })
   await announcements.open(() => {})
-  const heard = Promise.withResolvers<string>()
-  announcements.listen(orderIdOf(order), heard.resolve)
+  const received = Promise.withResolvers<string>()
+  announcements.listen(orderIdOf(order), received.resolve)
   await (connection as Redis).spublish('{s0}:ingress:strange', text)
   await (connection as Redis).spublish('{s0}:ingress:strange', written('message'))
-  expect(await heard.promise).toBe('RISK_REJECT')
+  expect(await received.promise).toBe('RISK_REJECT')
   expect(faults).toHaveLength(1)
   subscriber.disconnect()
 })
 
-test('a decision of a newer form is not reported of an order that is not the job’s any more', async () => {
+test('a newer decision on an order that left the job is not reported', async () => {
   const order = aPlaceOrder()
   await accept(order)
   const one = judged(order)
@@ -208,7 +211,7 @@ test('a decision of a newer form is not reported of an order that is not the job
   expect(await worker.conclusion.conclude(job, [one], await usage.now())).toEqual([undefined])
 })
 
-test('an outcome that is not known here is reported to whoever would conclude its order', async () => {
+test('an unknown outcome is reported to the caller that would conclude its order', async () => {
   const order = aPlaceOrder()
   await accept(order)
   await connection.hset(orderKey(0, orderIdOf(order)), 'outcome', 'NEW_CODE')
@@ -216,7 +219,7 @@ test('an outcome that is not known here is reported to whoever would conclude it
   expect(await concluding).toEqual([expect.any(Error)])
 })
 
-test('a group of a newer version that has joined a job is reported, and the others are worked on', async () => {
+test('a joined group of a newer version is reported, and the others are processed', async () => {
   const group = { v: 1, orderIds: ['A-1:P-1'], subjects: [['M-1', 'digest']], at: 0 }
   const texts = ['{"v":2,"orders":"all"}', JSON.stringify(group)]
   await connection.rpush(joinedKey(0, 'g-joined'), ...texts)

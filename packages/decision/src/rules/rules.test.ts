@@ -72,14 +72,14 @@ test.each<[string, boolean]>([
   ['merchant.stores.size() == 0 && !has(merchant.stores)', true],
   ['has(merchant.limits)', false],
   ['merchant.limits.merchantDay.exists(l, true)', false],
-])('absent fields read as empty, and has() tells: %s comes out %s', (reject, expected) => {
+])('absent fields read as empty, and has() is false: %s comes out %s', (reject, expected) => {
   const { customerId: _, ...rest } = anOrder()
   const order = { ...rest, env: {}, merchant: { referenceMerchantId: merchant.merchantId } }
   const { stores: _stores, limits: _limits, ...bare } = merchant
   expect(rejects(reject, factsWith({ order, merchant: bare }))).toBe(expected)
 })
 
-test('has() tells a present field', () => {
+test('has() is true for a present field', () => {
   expect(
     rejects('has(order.customerId) && has(order.merchant.store.storeMCC) && has(merchant.limits)'),
   ).toBe(true)
@@ -119,7 +119,7 @@ test.each([
     'merchant.contracts[7].status == "ACTIVE"',
     'no such key or place in a list at line 1, column 1',
   ],
-])('a rule that cannot tell leaves the order undecided: %s', (reject, reason) => {
+])('a rule that cannot be evaluated leaves the order undecided: %s', (reject, reason) => {
   const rules = compileRules([{ name: 'careful', reject }])
   expect(rules.faults).toEqual([])
   const facts = factsWith({ order: anOrderOf(2n ** 63n) })
@@ -132,7 +132,7 @@ test.each([
   'int(order.customerId) == 1',
   'double(order.codeValue) > 1.0',
   '{"a": 1}[order.customerId] == 1',
-])('why a rule could not tell says nothing of what the order holds: %s', (reject) => {
+])('the reason of a rule’s fault holds no data of the order: %s', (reject) => {
   const rules = compileRules([{ name: 'rule', reject }])
   const facts = factsWith({ order: anOrder({ customerId: 'private-1', codeValue: 'private-2' }) })
   const fault = caught(() => rules.rejectedBy(facts))
@@ -140,7 +140,7 @@ test.each([
   expect(inspect(fault, { depth: 10 })).not.toContain('private')
 })
 
-test('one rule that rejects is enough, even where one before it could not tell', () => {
+test('one rule that rejects is enough, even where one before it has failed', () => {
   const rules = compileRules([
     { name: 'unsure', reject: '1 / (order.paymentAmount.value - 100) > 0' },
     { name: 'sure', reject: "order.merchant.merchantMCC == '5411'" },

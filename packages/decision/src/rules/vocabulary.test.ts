@@ -66,7 +66,7 @@ function everyText(
   })
 }
 
-test('no text of an order is longer than the cost of a rule is reckoned with', () => {
+test('no text of an order is longer than the cost of a rule assumes', () => {
   const { order } = variables.fields
   if (order?.kind !== 'record') throw new Error('rules do not see an order')
   const texts = everyText(order, z.toJSONSchema(PlaceOrderRequest, { io: 'input' }))
@@ -132,7 +132,7 @@ const words = [
   ],
 ]
 
-test('whatever is written for a rule, it is found at start, or comes out true, false or undecided', () => {
+test('any text for a rule is refused at start, or comes out true, false or undecided', () => {
   const texts = fc
     .array(fc.constantFrom(...words), { maxLength: 14 })
     .map((parts) => parts.join(' '))

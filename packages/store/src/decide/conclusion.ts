@@ -132,7 +132,7 @@ export class Conclusion {
       return isOpen
     }
     function fail(cause: unknown): never {
-      throw new NotReplicated('the replicas could not be asked', { cause })
+      throw new NotReplicated('the replicas could not be checked', { cause })
     }
   }
 }

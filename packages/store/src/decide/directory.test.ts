@@ -43,7 +43,7 @@ test('a change is seen at once', async () => {
   expect(await directory.removeMerchant(id)).toBe(false)
 })
 
-test('a record that cannot be read is an Error in its place and nobody else’s', async () => {
+test('an unreadable record is an Error in its place and does not fail the others', async () => {
   const [good, bad] = [crypto.randomUUID().slice(0, 30), crypto.randomUUID().slice(0, 30)]
   await directory.put([merchant(good)], [])
   await connection.set(`{s0}:merchant:${bad}`, '{"status":')

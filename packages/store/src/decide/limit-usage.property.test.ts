@@ -137,7 +137,7 @@ function judgedIn({ merchantDay, customerDay, own, orders }: Situation): JudgedO
   })
 }
 
-test('whatever the policy, the orders, and the order and repetition of their runs, counters are the sum of what was placed', async () => {
+test('counters are the sum of the placed orders, however often and when they run', async () => {
   await fc.assert(
     fc.asyncProperty(situations, async (situation) => {
       const orders = judgedIn(situation)
@@ -166,7 +166,7 @@ test('whatever the policy, the orders, and the order and repetition of their run
   )
 })
 
-test('whoever runs them and however many at once, each order is placed once and no limit is passed', async () => {
+test('orders run at once by many workers are each placed once and exceed no limit', async () => {
   await fc.assert(
     fc.asyncProperty(situations, async (situation) => {
       const orders = judgedIn(situation)

@@ -31,7 +31,7 @@ const passed = (orderId: OrderId, customer: string, claimedAt = Date.now()) => (
   orderCode: undefined,
 })
 
-test('who was stopped for a minute with an open order in hand decides nothing, and takes nothing', async () => {
+test('a worker that was suspended for a minute decides nothing and uses no limit', async () => {
   const [customer, orderId] = [anId(), anOrderId()]
   const { now, steady } = await usage.time()
   const openAsOf = { now, steady: steady - MINUTE_MS - 1 }
@@ -43,7 +43,7 @@ test('who was stopped for a minute with an open order in hand decides nothing, a
 /** The steady time goes on by so much, as it does while workers look. */
 const letPass = (ms: number) => connection.hincrby(steadyTimeKey, 'steady', ms)
 
-test('decisions are kept while an order of their minute is open, and for two minutes more', async () => {
+test('decisions are kept for two minutes after the last order of their minute was open', async () => {
   const [customer, orderId] = [anId(), anOrderId()]
   const claimedAt = Date.now() - 10 * MINUTE_MS
   const decide = async () => usage.decide([passed(orderId, customer, claimedAt)], await usage.now())
@@ -131,7 +131,7 @@ test('an order that one limit refuses takes from none', async () => {
   expect(await usage.used(narrow(0n))).toEqual({ amount: 0n, count: 0n })
 })
 
-test('an order code is placed with one order; a closed code stands before any limit, and takes nothing', async () => {
+test('an order code is placed with one order; a closed one refuses before any limit', async () => {
   const orderCode = `https://pay.example/${anId()}`
   const take = ofNewMerchant({ amountMax: 10n })
   const [first, second] = [anOrder([take(10n)], { orderCode }), anOrder([take(10n)], { orderCode })]
@@ -156,7 +156,7 @@ test('the first decision stands, whatever the order is judged to later', async (
   expect(await decide([{ ...refused, judged: 'SUCCESS' }])).toEqual(['RISK_REJECT'])
 })
 
-test('an order that stands twice in a group takes once', async () => {
+test('an order that is in a group twice uses its limits once', async () => {
   const take = ofNewMerchant({ amountMax: 100n })
   const order = anOrder([take(10n)])
   expect(await decide([order, order])).toEqual(['SUCCESS', 'SUCCESS'])
@@ -190,7 +190,7 @@ test('counters are exact up to the largest signed 64-bit number, and stop past i
 })
 
 test.each([10n ** 15n - 1n, 10n ** 15n, 10n ** 15n + 1n, 2n ** 53n + 1n])(
-  'counters are exact where the script changes from numbers to digits: a limit of %d',
+  'counters are exact where the script switches to digits: a limit of %d',
   async (amountMax) => {
     const take = ofNewMerchant({ amountMax })
     const orders = () => [anOrder([take(amountMax - 2n)]), anOrder([take(1n)]), anOrder([take(2n)])]
@@ -204,13 +204,13 @@ test.each([10n ** 15n - 1n, 10n ** 15n, 10n ** 15n + 1n, 2n ** 53n + 1n])(
   },
 )
 
-test('a group may be far larger than any that is made', async () => {
+test('a group far larger than any real one is decided', async () => {
   const takes = Array.from({ length: 1_500 }, () => ofNewMerchant({ countMax: 1 }))
   const orders = takes.map((take) => anOrder([take(1n)], { orderCode: anId() }))
   expect(new Set(await decide(orders))).toEqual(new Set<FinalCode>(['SUCCESS']))
 })
 
-test('the counters of a day are kept for three days after the last order, and then forgotten', async () => {
+test('a day’s counters are forgotten three days after the last order was counted', async () => {
   const taking = { ...takingOf(anId()), day: '19991231' }
   const order = () => ({ ...passed(anOrderId(), ''), limitUses: [taking] })
   await usage.decide([order()], await usage.now())

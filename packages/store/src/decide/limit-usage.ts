@@ -87,8 +87,8 @@ export class LimitUsage {
    * Redis's time, perhaps a second old: orders that are read as open from now on were open then.
    */
   async time(): Promise<RedisTime> {
-    const told = this.#lastTime
-    return told !== undefined && performance.now() - told.at <= TIME_MS_MAX ? told.time : this.now()
+    const last = this.#lastTime
+    return last !== undefined && performance.now() - last.at <= TIME_MS_MAX ? last.time : this.now()
   }
 
   /** Redis's time, asked for now. */

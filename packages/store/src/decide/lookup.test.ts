@@ -46,7 +46,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
     )
   }
 
-  test('an order comes with its merchant, its code, who holds that, and the orders before it', async () => {
+  test('an order comes with its merchant, its code, the code’s holder and recent orders', async () => {
     const merchantId = `M-${randomUUID().slice(0, 8)}`
     const merchant = MerchantRecord.parse({
       merchantId,
@@ -100,7 +100,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
     expect(record?.claimedAt).toBe((await orders.record(orderIdOf(second)))?.claimedAt)
   })
 
-  test('what is concluded, another job’s or nobody’s is left out, and not counted', async () => {
+  test('concluded, unknown and other jobs’ orders are left out and not counted', async () => {
     const [open, concluded, never] = [aPlaceOrder(), aPlaceOrder(), aPlaceOrder()].map((order) => ({
       ...order,
       customerId: randomUUID(),
@@ -120,7 +120,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
     expect(counted).toEqual([1, 0, 0, 0])
   })
 
-  test('a record that cannot be read is nobody else’s fault', async () => {
+  test('an unreadable record does not fail the others', async () => {
     const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
     const jobId = await jobOf(good, bad)
     await connection.hset(orderKey(0, orderIdOf(bad)), 'request', 'garbage')
@@ -130,7 +130,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
   })
 })
 
-test('an order is judged by what was claimed, though its job says of it what a repeat said', async () => {
+test('an order is judged by the claimed request, though its job has ids of a repeat', async () => {
   const [order, other] = [aPlaceOrder({ customerId: randomUUID() }), aPlaceOrder()]
   const jobId = await jobOf(order, other)
   const said = { merchant: 'another', code: digestOf('another'), customer: undefined }
@@ -148,7 +148,7 @@ test('an order is judged by what was claimed, though its job says of it what a r
   expect(await connection.zcard(recentKey(0, 'customer', digestOf(order.customerId ?? '')))).toBe(1)
 })
 
-test('orders of a job that names everybody are looked up with one script, whatever their number', async () => {
+test('orders of a job with lookup ids are looked up by one script', async () => {
   const asked = Array.from({ length: 32 }, () => aPlaceOrder({ customerId: randomUUID() }))
   const jobId = await jobOf(...asked)
   const subjects = new Map(asked.map((order) => [orderIdOf(order), lookupIdsOf(order)]))

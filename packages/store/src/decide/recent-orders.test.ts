@@ -90,7 +90,7 @@ test('counters no rule mentions are not kept, and an order without customer has 
   expect(nameless?.customerOrders24h).toBe(0)
 })
 
-test('a set keeps no more than its own longest window, whatever other subjects are counted for', async () => {
+test('a set keeps no more than its own longest window', async () => {
   const [codeValue, customerId] = [anId(), anId()]
   const at = (minutesAgo: number) => ({
     order: aPlaceOrder({ codeValue, customerId }),
@@ -104,7 +104,7 @@ test('a set keeps no more than its own longest window, whatever other subjects a
   expect(await size('customer', customerId)).toBe(2)
 })
 
-test('small and large sets are counted alike, in groups of any size, and re-runs change nothing', async () => {
+test('counts are the same for sets and groups of any size, and for repeated runs', async () => {
   const merchantId = anId()
   const merchant = { referenceMerchantId: merchantId }
   const orders = Array.from({ length: 60 }, (_, i) => ({
@@ -127,7 +127,7 @@ test.each([
   ['now and then', [45, 25, 14, 9, 3, 0]],
   ['all the time', Array.from({ length: 45 }, (_, i) => 44 - i)],
 ])(
-  'a set is kept for a window after each of its orders and ten minutes more, and not for ever: %s',
+  'a set is kept for a window and ten minutes after its orders, then expires: %s',
   async (_, all) => {
     const customerId = anId()
     const key = recentKey(0, 'customer', digestOf(customerId))
@@ -172,13 +172,13 @@ test('an order removes few of its merchant’s old orders, however many there ar
   expect(kept).toBeGreaterThan(19_700)
 })
 
-test('while orders come, all that no window shows is removed', async () => {
+test('while orders come, those that are in no window any more are removed', async () => {
   const merchantId = await aMerchantWith(2_000, 60)
   for (let group = 0; group < 40; group += 1) await countFor(merchantId, 32)
   expect(await connection.zcard(recentKey(0, 'merchant', merchantId))).toBe(40 * 32)
 })
 
-test('a large set does not expire, and is freed aside once no window shows it', async () => {
+test('a large set does not expire, and is unlinked once it is in no window', async () => {
   const merchantId = await aMerchantWith(1_000, 1)
   const key = recentKey(0, 'merchant', merchantId)
   await connection.pexpireat(key, now + 10 * MINUTE_MS)
@@ -197,7 +197,7 @@ test('a large set does not expire, and is freed aside once no window shows it', 
   await expect.poll(freedAside).toBeGreaterThan(before)
 })
 
-test('a large set is kept as long as orders come, also when they are few', async () => {
+test('a large set is kept as long as orders come, even few', async () => {
   const merchantId = await aMerchantWith(1_000, 1)
   const key = recentKey(0, 'merchant', merchantId)
   await countFor(merchantId, 1)

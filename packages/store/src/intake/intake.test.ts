@@ -49,7 +49,7 @@ test('the request’s paymentRequestId becomes ours; without one we make one', a
   expect(made.paymentRequestId).toMatch(/^[\w-]{8,64}$/)
 })
 
-test('a repeat of a concluded order is told the outcome and the same paymentRequestId', async () => {
+test('a repeat of a concluded order gets the outcome and the same paymentRequestId', async () => {
   const order = aPlaceOrder()
   const { paymentRequestId } = await accept(order)
   await worker.orders.conclude(orderIdOf(order), 'SUCCESS')
@@ -57,7 +57,7 @@ test('a repeat of a concluded order is told the outcome and the same paymentRequ
   expect(again).toEqual({ kind: 'CONCLUDED', outcome: 'SUCCESS', paymentRequestId })
 })
 
-test('orders that come together travel together: far fewer jobs than orders, and each order in one', async () => {
+test('orders that come together share jobs, and each is in one', async () => {
   const orders = Array.from({ length: 500 }, () => aPlaceOrder())
   await Promise.all(orders.map(accept))
   const jobs = await Promise.all(
@@ -72,7 +72,7 @@ test('orders that come together travel together: far fewer jobs than orders, and
   expect(inJobs.flat().sort()).toEqual(orders.map(orderIdOf).sort())
 })
 
-test('orders that come while those before are being decided gather, and go together when these are announced', async () => {
+test('orders that come while a group is undecided form the next group', async () => {
   const first = aPlaceOrder()
   await accept(first)
   const later = Array.from({ length: 5 }, () => aPlaceOrder())
@@ -86,7 +86,7 @@ test('orders that come while those before are being decided gather, and go toget
   expect(new Set(await Promise.all(jobs)).size).toBe(1)
 })
 
-test('a worker never has the job before the order, also when Redis has forgotten the scripts', async () => {
+test('a worker never gets a job before its order, even after a script flush', async () => {
   const found = new Set<string>()
   const taker = new GroupWorker(
     address,
@@ -106,25 +106,25 @@ test('a worker never has the job before the order, also when Redis has forgotten
   await taker.close(1_000)
 })
 
-test('a worker is told whose the orders of a job are; of two that say they are one, whose the claimed one is', async () => {
+test('a job has the lookup ids of its orders, and for repeats those of the claimed one', async () => {
   const [named, nameless] = [aPlaceOrder({ customerId: 'C-1' }), aPlaceOrder()]
   const repeat = { ...named, codeValue: 'another' }
   delete nameless.customerId
-  const told = new Map<string, LookupIds>()
+  const received = new Map<string, LookupIds>()
   const taker = new GroupWorker(
     address,
     async ({ subjects = new Map() }) => {
-      for (const [orderId, subject] of subjects) told.set(orderId, subject)
+      for (const [orderId, subject] of subjects) received.set(orderId, subject)
     },
     { shards: 1, concurrency: 1, onError: () => {} },
   )
   await Promise.all([named, repeat, nameless].map(accept))
-  await expect.poll(() => told.get(orderIdOf(nameless))).toEqual(lookupIdsOf(nameless))
-  expect(told.get(orderIdOf(named))).toEqual(lookupIdsOf(named))
+  await expect.poll(() => received.get(orderIdOf(nameless))).toEqual(lookupIdsOf(nameless))
+  expect(received.get(orderIdOf(named))).toEqual(lookupIdsOf(named))
   await taker.close(1_000)
 })
 
-test('an order whose wait is over before it was sent is not taken in', async () => {
+test('an order whose wait ends before it is sent is not claimed', async () => {
   const order = aPlaceOrder()
   const signal = AbortSignal.abort(new Error('too late'))
   await expect(ingress.intake.accept({ order, clientId: 'C-1' }, signal)).rejects.toThrow(
@@ -133,7 +133,7 @@ test('an order whose wait is over before it was sent is not taken in', async () 
   expect(await worker.orders.record(orderIdOf(order))).toBeUndefined()
 })
 
-test('a claim that ran twice, as a Cluster may have it, leaves its orders a job, also where it could have joined another', async () => {
+test('a claim that runs twice leaves its orders a job, even with a joinable one', async () => {
   const intake = new Intake({
     connection: runningTwice(ingress.connection),
     queues: worker.queues,
@@ -153,7 +153,7 @@ test('a claim that ran twice, as a Cluster may have it, leaves its orders a job,
   }
 })
 
-test('a repeat of an open order whose job is gone makes another job answerable', async () => {
+test('a repeat of an open order whose job is lost requeues the order', async () => {
   const order = aPlaceOrder()
   await accept(order)
   const { jobId = '' } = (await worker.orders.record(orderIdOf(order))) ?? {}
@@ -189,7 +189,7 @@ test('any text is a paymentId', async () => {
   }
 })
 
-test('open orders are counted without a claim too, so that a jam is seen to end', async () => {
+test('open orders are counted without claims, too, so that a jam is seen to end', async () => {
   const order = aPlaceOrder()
   await accept(order)
   expect(ingress.intake.openOrders).toBeGreaterThan(0)

@@ -213,8 +213,8 @@ export class Intake {
     if (state instanceof Error) accepted.reject(state)
     else accepted.resolve(state)
     if (claim.state !== 'OPEN' || claim.ageMs < JOB_ON_ITS_WAY_MS) return
-    const { requeue: mend, onFault } = this.#deps
-    mend(lane.shard, orderId, claim.jobId).catch((error) =>
+    const { requeue, onFault } = this.#deps
+    requeue(lane.shard, orderId, claim.jobId).catch((error) =>
       onFault(error, 'a repeat could not requeue its order'),
     )
   }

@@ -30,7 +30,7 @@ async function decideEach(window: SendWindow, count: number, ms: number): Promis
   }
 }
 
-test('with nothing undecided a group goes at once; then the next one waits until most of its orders are announced', async () => {
+test('a group is sent at once; the next waits until most of its orders are announced', async () => {
   const window = new SendWindow(LOST_MS)
   expect(await open(window)).toBe(true)
   const [first, second, slow] = [anId(), anId(), anId()]
@@ -42,7 +42,7 @@ test('with nothing undecided a group goes at once; then the next one waits until
 })
 
 test.each(['before', 'after'])(
-  'repeats in a group are not waited for, whether it is told %s the outcome',
+  'repeats in a group are not waited for, if the claim’s reply comes %s the outcome',
   async (when) => {
     const window = new SendWindow(LOST_MS)
     const fresh = anId()
@@ -54,7 +54,7 @@ test.each(['before', 'after'])(
   },
 )
 
-test('a full group goes at once', async () => {
+test('a full group is sent at once', async () => {
   const window = new SendWindow(LOST_MS)
   window.noteSent([anId()])
   let gone = false
@@ -66,7 +66,7 @@ test('a full group goes at once', async () => {
   expect(gone).toBe(true)
 })
 
-test('a group of which nothing is heard, or that came to nothing, holds nobody back for ever', async () => {
+test('a group without announcements, or of repeats only, does not hold back the next', async () => {
   const window = new SendWindow(LOST_MS)
   window.noteSent([anId()])
   await vi.advanceTimersByTimeAsync(LOST_MS)
@@ -76,7 +76,7 @@ test('a group of which nothing is heard, or that came to nothing, holds nobody b
   expect(await open(window)).toBe(true)
 })
 
-test('checks that are slow and not held up by each other: more groups are on their way at once, each after a short hold', async () => {
+test('with slow checks that run in parallel, more groups are in flight at once', async () => {
   const window = new SendWindow(LOST_MS)
   await decideEach(window, 20, 300)
   expect(window.size).toBe(8)
@@ -87,7 +87,7 @@ test('checks that are slow and not held up by each other: more groups are on the
   await gone
 })
 
-test('groups that queue behind each other: there is one at a time', async () => {
+test('with groups that queue behind each other, one is in flight at a time', async () => {
   const window = new SendWindow(LOST_MS)
   await decideEach(window, 20, 300)
   await decideEach(window, 4, 1_000)

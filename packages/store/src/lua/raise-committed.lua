@@ -16,6 +16,8 @@ local function isAfter(id, other)
   if ms ~= otherMs then return tonumber(ms) > tonumber(otherMs) end
   return tonumber(n) > tonumber(otherN)
 end
-if tonumber(ARGV[2]) > tonumber(kept[1] or 0) then redis.call('HSET', KEYS[1], 'committed', ARGV[2]) end
+if tonumber(ARGV[2]) > tonumber(kept[1] or 0) then
+  redis.call('HSET', KEYS[1], 'committed', ARGV[2])
+end
 if isAfter(ARGV[3], kept[2] or '0-0') then redis.call('HSET', KEYS[1], 'archivedTo', ARGV[3]) end
 return 1

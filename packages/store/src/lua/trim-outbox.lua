@@ -19,7 +19,8 @@ local needed = redis.call('HGET', KEYS[2], 'archivedTo')
 for _, words in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local group = {}
   for i = 1, #words, 2 do group[words[i]] = words[i + 1] end
-  local from = group.pending > 0 and redis.call('XPENDING', KEYS[1], group.name)[2] or group['last-delivered-id']
+  local pending = group.pending > 0 and redis.call('XPENDING', KEYS[1], group.name)[2]
+  local from = pending or group['last-delivered-id']
   if not needed or isBefore(from, needed) then needed = from end
 end
 if not needed then return 0 end

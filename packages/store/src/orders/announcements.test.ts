@@ -8,12 +8,12 @@ import { Announcements } from './announcements.ts'
 const cluster = await startCluster()
 afterAll(() => cluster.close())
 
-test('on a Cluster, too, those who wait look at the record once a connection that was lost is there again', async () => {
+test('after a lost connection to a Cluster, those who wait read the record', async () => {
   const address = { urls: cluster.urls, cluster: true, sentinels: [], sentinelName: '' }
   const connection = connect(address, 'patient')
   connection.on('error', () => {})
-  const heard = { message: () => {}, order: () => {}, unreadable: () => {} }
-  const announcements = new Announcements(connection, ['{s0}:ingress:here'], heard)
+  const handlers = { message: () => {}, order: () => {}, unreadable: () => {} }
+  const announcements = new Announcements(connection, ['{s0}:ingress:here'], handlers)
   const gaps: string[][] = []
   await announcements.open((orderIds) => gaps.push(orderIds))
   const orderId = orderIdOf(aPlaceOrder())

@@ -43,8 +43,8 @@ export class Announcements {
   readonly #handlers: AnnouncementHandlers
 
   /** `channels`: by shard. */
-  constructor(connection: RedisConnection, channels: string[], heard: AnnouncementHandlers) {
-    this.#handlers = heard
+  constructor(connection: RedisConnection, channels: string[], handlers: AnnouncementHandlers) {
+    this.#handlers = handlers
     this.#connection = connection
     this.#channels = channels
     connection.on('smessage', (channel: string, message: string) =>

@@ -40,18 +40,18 @@ test.each([
   ['groups that do not fit pages', series(1_500, (i) => now - HOUR_MS + Math.floor(i / 128))],
   ['claimed before the clock was put back', series(700, (i) => now + HOUR_MS + i)],
   ['before and after the clock was put back', series(1_400, (i) => now + (i - 700) * 10_000)],
-] as const)('workers that share the way see each order once: %s', async (_, claimTimes) => {
+] as const)('workers that share a walk see each order once: %s', async (_, claimTimes) => {
   const open = await openSince(...claimTimes.filter((at) => at < now - 5_000 || at > now + 60_000))
   const pages = await Promise.all([walk(), walk(), walk()])
   expect(pages.flat(2).toSorted()).toEqual(open)
 })
 
-test('an order that is on its way is left out, and seen when it is older', async () => {
+test('an order that was just claimed is left out, and seen when it is older', async () => {
   await openSince(Date.now())
   expect(await walk()).toEqual([[]])
 })
 
-test('once all were seen nobody begins again for 3 s', async () => {
+test('after a walk no worker begins another for 3 s', async () => {
   const open = await openSince(now - HOUR_MS)
   expect(await walk()).toEqual([open])
   expect(await walk()).toEqual([[]])
@@ -70,14 +70,14 @@ test('a pause that began while the clock was ahead by days is not waited for', a
   expect(await walk()).toEqual([[]])
 })
 
-test('orders concluded between two pages hide none of the others', async () => {
+test('orders concluded between two pages do not hide others', async () => {
   const open = await openSince(...series(1_000, (i) => now - HOUR_MS + i))
   const first = await openWalk.next(0)
   await connection.zrem(openKey(0), ...first.orderIds)
   expect(await walk()).toEqual([open.slice(500), []])
 })
 
-test('a page late on the way costs Redis what the first one does', async () => {
+test('a late page costs Redis as much as the first one', async () => {
   const many = 'for i = ARGV[1], ARGV[1] + 4999 do redis.call("ZADD", KEYS[1], i, "P-" .. i) end'
   for (let from = 1; from < 60_000; from += 5_000) await connection.eval(many, 1, openKey(0), from)
   await openWalk.next(0)

@@ -52,7 +52,7 @@ test('a record in which an older version left fields out is read all the same', 
   })
 })
 
-test('a record that cannot be read is an Error in its place and nobody else’s', async () => {
+test('an unreadable record is an Error in its place and does not fail the others', async () => {
   const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
   await accept(good)
   await accept(bad)
@@ -62,9 +62,9 @@ test('a record that cannot be read is an Error in its place and nobody else’s'
   expect(records[1]).toMatchObject({ order: good })
 })
 
-test('the outcome is announced to every ingress that waits, and to each once', async () => {
+test('an outcome is announced once to every ingress that waits', async () => {
   const order = aPlaceOrder()
-  const heard = ingress.orders.during(
+  const outcome = ingress.orders.during(
     orderIdOf(order),
     AbortSignal.timeout(5_000),
     async (announced) => {
@@ -73,10 +73,10 @@ test('the outcome is announced to every ingress that waits, and to each once', a
       return announced
     },
   )
-  expect(await heard).toBe('EXPIRED_CODE')
+  expect(await outcome).toBe('EXPIRED_CODE')
 })
 
-test('of orders whose jobs are asked for, one that is no record is nobody else’s fault; while Redis is away none has none', async () => {
+test('reading orders’ jobs skips damaged records, and rejects in an outage', async () => {
   const [good, bad] = [aPlaceOrder(), aPlaceOrder()]
   await accept(good)
   await connection.set(`{s0}:order:${orderIdOf(bad)}`, 'damaged')
@@ -87,7 +87,7 @@ test('of orders whose jobs are asked for, one that is no record is nobody else�
   await expect(closed.orders.jobsOf(0, orderIds)).rejects.toThrow()
 })
 
-test('concluded orders are open no more', async () => {
+test('a concluded order is not open any more', async () => {
   const order = aPlaceOrder()
   await accept(order)
   expect(await connection.zscore('{s0}:open', orderIdOf(order))).not.toBeNull()
@@ -96,7 +96,7 @@ test('concluded orders are open no more', async () => {
   expect(await connection.hexists(`{s0}:order:${orderIdOf(order)}`, 'waiting')).toBe(0)
 })
 
-test('waiting leaves no listener behind, whether it heard, was late or failed', async () => {
+test('waiting leaves no listener behind, whether it succeeds, is late or fails', async () => {
   const orderId = orderIdOf(aPlaceOrder())
   const late = new AbortController()
   const signal = late.signal
@@ -110,7 +110,7 @@ test('waiting leaves no listener behind, whether it heard, was late or failed', 
   expect(ingress.listening()).toBe(0)
 })
 
-test('an order is given over only from the job it names, and those who wait are told', async () => {
+test('an order is moved only from the job it names, and those who wait are notified', async () => {
   const order = aPlaceOrder()
   await ingress.orders.during(orderIdOf(order), AbortSignal.timeout(5_000), async (announced) => {
     await accept(order)

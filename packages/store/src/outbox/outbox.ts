@@ -34,7 +34,7 @@ const BACKFILL = 'backfill'
 /** So many entries are removed in one call, in some 1 ms. */
 const TRIMMED_MAX = 10_000
 
-/** The outcomes of each shard, as they were concluded, for those who copy them or tell of them. */
+/** The outcomes of each shard, as they were concluded, for those who copy or publish them. */
 export class Outbox {
   readonly #trim = new Script('trim-outbox')
   readonly #connection: RedisConnection

@@ -32,11 +32,11 @@ async function taken(count: number): Promise<PlaceOrderRequest[]> {
 }
 
 async function defer(list: DeferredList, all: PlaceOrderRequest[]): Promise<string[]> {
-  const answerable = all.map(async (order) => ({
+  const inJobs = all.map(async (order) => ({
     orderId: orderIdOf(order),
     jobId: await jobOf(order),
   }))
-  return deferral.defer(0, list, await Promise.all(answerable), WITHIN_MS)
+  return deferral.defer(0, list, await Promise.all(inJobs), WITHIN_MS)
 }
 
 /** One round, as if no other worker had just made one; the orders of each job that it enqueued. */
@@ -52,7 +52,7 @@ const allDue = async (list: DeferredList) => {
   for (const member of members) await connection.zadd(deferredKey(0, list), 1, member)
 }
 
-test('a deferred order has no job, and whoever waits for it learns that it is undecided', async () => {
+test('a deferred order has no job, and those who wait learn that it is undecided', async () => {
   const order = aPlaceOrder()
   await ingress.orders.during(orderIdOf(order), AbortSignal.timeout(5_000), async (announced) => {
     await accept(order)
@@ -108,14 +108,14 @@ test('orders that are due share jobs of a bounded size; the others stay', async 
   for (const order of early) expect(await jobOf(order)).toBe('deferred:later')
 })
 
-test('each order that a process died of is resumed in a job of its own, which says so', async () => {
+test('each order that crashed a process is resumed in an isolated job of its own', async () => {
   await defer('isolated', await taken(3))
   await allDue('isolated')
   expect((await resume()).map((job) => job.length)).toEqual([1, 1, 1])
   expect((await queue.getWaiting()).map((job) => job.data.isolated)).toEqual([true, true, true])
 })
 
-test('while a circuit is open, one of its orders is tried; then all, so many at a time', async () => {
+test('while a circuit is open, one order is tried; then all, so many at a time', async () => {
   await defer('check:own', await taken(700))
   const isOpen = (circuit: string) => circuit === 'own'
   const tried = (await resume({ isOpen })).flat()
@@ -136,7 +136,7 @@ test('orders of an open circuit are resumed when they have had all their time', 
   expect((await resume()).flat()).toHaveLength(10)
 })
 
-test('what waits for an open circuit costs as much however many orders do', async () => {
+test('an open circuit costs the same, however many orders wait for it', async () => {
   const commands = async () =>
     Number(/total_commands_processed:(\d+)/.exec(await connection.info('stats'))?.[1])
   const costs: number[] = []
@@ -202,7 +202,7 @@ test('while jobs wait for a worker, only as many orders are resumed as one job t
   expect(await connection.zcard(deferredKey(0, 'later'))).toBe(2)
 })
 
-test('a deferred order is not requeued, unless it is not on the list that its record names', async () => {
+test('a deferred order is requeued only if it is not on the list that its record names', async () => {
   const [there, gone] = await taken(2)
   if (there === undefined || gone === undefined) throw new Error('there are two')
   await defer('later', [there, gone])

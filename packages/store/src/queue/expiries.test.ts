@@ -32,16 +32,19 @@ test.each([
   ['the turn of the stall check', stalledCheckKey(0), 1_500],
   ['the job that orders may join', joinableJobKey(0), 50],
   ['the turn to resume deferred orders', resumingKey(0), 400],
-])('%s that was set while the clock was ahead ends when it was to', async (_, key, givenMs) => {
-  await activeJobs(1, 4_000)
-  await connection.set(key, 'kept', 'PX', DAYS_MS)
-  expect(await expiries.shorten(0)).toBe(1)
-  const leftMs = await connection.pttl(key)
-  // -2: it has ended already.
-  expect(leftMs === -2 || (leftMs >= 0 && leftMs <= givenMs)).toBe(true)
-})
+])(
+  '%s that was set while the clock was ahead expires in its usual time',
+  async (_, key, givenMs) => {
+    await activeJobs(1, 4_000)
+    await connection.set(key, 'kept', 'PX', DAYS_MS)
+    expect(await expiries.shorten(0)).toBe(1)
+    const leftMs = await connection.pttl(key)
+    // -2: it has ended already.
+    expect(leftMs === -2 || (leftMs >= 0 && leftMs <= givenMs)).toBe(true)
+  },
+)
 
-test('what ends in time is left alone, and nothing that is not there comes to be', async () => {
+test('an expiry that is not too long is left alone, and no key is created', async () => {
   await activeJobs(1, 1_000)
   await connection.lpush(activeJobsKey(0), 'g-without-lock')
   await connection.set(stalledCheckKey(0), 1, 'PX', 1_000)
@@ -52,7 +55,7 @@ test('what ends in time is left alone, and nothing that is not there comes to be
   )
 })
 
-test('of very many active jobs those that were taken first are looked at', async () => {
+test('the locks of the oldest of very many active jobs are checked', async () => {
   await activeJobs(600, DAYS_MS)
   expect(await expiries.shorten(0)).toBe(500)
   expect(await connection.pttl(lockKey('g-0'))).toBeLessThanOrEqual(4_000)

@@ -16,7 +16,7 @@ const idsOf = (groups: JoiningGroup[]) => groups.flatMap(({ orderIds }) => order
 /** Long enough (ms) for any round, on a busy machine too. */
 const ROUND_MS = 20_000
 
-/** Works on a job; `during` happens in its own round, `joined` is told what has joined it. */
+/** Runs a job; `during` is its own round, `joined` gets the orders that have joined it. */
 const work = (
   jobId: string,
   during: () => Promise<void>,
@@ -35,10 +35,7 @@ const work = (
     open,
   })
 
-/**
- * Takes orders in, each once the one before is told of: the ingress holds none of them back for
- * another.
- */
+/** Accepts orders, each after the one before was announced, so that each is a group of its own. */
 async function acceptApart(...orders: PlaceOrderRequest[]): Promise<void> {
   for (const order of orders) {
     await accept(order)
@@ -55,11 +52,11 @@ async function aJob(): Promise<{ jobId: string; own: PlaceOrderRequest }> {
   await acceptApart(own)
   const jobId = await jobOf(own)
   await connection.set(joinableJobKey(0), jobId)
-  await acceptApart(next) // It has a job of its own, and learns that it could have joined one.
+  await acceptApart(next) // It gets a job of its own; its reply says that there is a joinable one.
   return { jobId, own }
 }
 
-test('orders that come while a job is worked on join it, and are its next rounds; then it ends, and is joined no more', async () => {
+test('orders that come while a job runs join it as its next rounds, until it ends', async () => {
   const { jobId } = await aJob()
   const [one, two, three] = [aPlaceOrder(), aPlaceOrder(), aPlaceOrder()]
   const rounds: string[][] = []
@@ -80,7 +77,7 @@ test('orders that come while a job is worked on join it, and are its next rounds
   expect(await jobExists(await jobOf(later))).toBe(true)
 })
 
-test('what has joined a job does not wait for a slow round', async () => {
+test('a joined group does not wait for a slow round', async () => {
   const { jobId } = await aJob()
   const order = aPlaceOrder()
   const slow = Promise.withResolvers<void>()
@@ -101,7 +98,7 @@ test('what has joined a job does not wait for a slow round', async () => {
   expect(await connection.exists(joinedKey(0, jobId))).toBe(0)
 })
 
-test('a failure of the job’s own group is not one of those that joined it', async () => {
+test('a failure of the job’s own group does not fail the joined groups', async () => {
   const { jobId } = await aJob()
   const order = aPlaceOrder()
   const rounds: string[][] = []
@@ -118,7 +115,7 @@ test('a failure of the job’s own group is not one of those that joined it', as
   expect(await connection.exists(joinedKey(0, jobId))).toBe(0)
 })
 
-test('whoever runs a job again has again what has joined it and was not done with', async () => {
+test('a job that runs again has the joined groups that were not processed', async () => {
   const { jobId } = await aJob()
   const [done, left] = [aPlaceOrder(), aPlaceOrder()]
   const rounds: string[][] = []
@@ -132,7 +129,7 @@ test('whoever runs a job again has again what has joined it and was not done wit
   expect(rounds).toEqual([[orderIdOf(done)], [orderIdOf(left)], [orderIdOf(left)]])
 })
 
-test('what another worker that has the job, too, has done with is not counted as done here again', async () => {
+test('a group that another worker has removed is not removed again', async () => {
   const { jobId } = await aJob()
   const [one, two] = [aPlaceOrder(), aPlaceOrder()]
   const rounds: string[][] = []
@@ -149,7 +146,7 @@ test('what another worker that has the job, too, has done with is not counted as
   expect(rounds).toEqual([[orderIdOf(one)], [orderIdOf(two)]])
 })
 
-test('what has joined a job is removed once, though its worker asks for that twice', async () => {
+test('a processed group is removed once, though the drain runs twice', async () => {
   const { jobId } = await aJob()
   const [done, next] = [aPlaceOrder(), aPlaceOrder()]
   const rounds: string[][] = []
@@ -169,7 +166,7 @@ test('what has joined a job is removed once, though its worker asks for that twi
   expect(rounds).toEqual([[orderIdOf(done)], [orderIdOf(next)]])
 })
 
-test('a job that is to end is joined no more', async () => {
+test('a job that is to end is not joined any more', async () => {
   const { jobId } = await aJob()
   const [one, two] = [aPlaceOrder(), aPlaceOrder()]
   const rounds: string[][] = []
@@ -186,7 +183,7 @@ test('a job that is to end is joined no more', async () => {
   expect(await jobExists(await jobOf(two))).toBe(true)
 })
 
-test('an order that has joined a job that never came to be is requeued, and nothing joins that job for long', async () => {
+test('an order that joined a job that was never enqueued is requeued', async () => {
   await aJob()
   await connection.set(joinableJobKey(0), 'g-dead', 'PX', 50)
   const order = aPlaceOrder()
@@ -197,26 +194,26 @@ test('an order that has joined a job that never came to be is requeued, and noth
   await expect.poll(() => connection.get(joinableJobKey(0))).not.toBe('g-dead')
 })
 
-test('a repeat that joins the job of its order is left to the round that has the order in hand', async () => {
+test('a repeat that joins its order’s job is left to the round that has the order', async () => {
   const { jobId, own } = await aJob()
   const order = aPlaceOrder()
   await Promise.all([accept({ ...own, codeValue: 'another' }), accept(order)])
   expect(await jobOf(order)).toBe(jobId)
-  const told = Promise.withResolvers<string[]>()
+  const joinedOrders = Promise.withResolvers<string[]>()
   const taker = new GroupWorker(
     address,
     async (group) => {
       if (group.jobId !== jobId) return
-      if (group.joined) told.resolve(group.orderIds)
-      else await told.promise // It is slow: what has joined does not wait for it.
+      if (group.joined) joinedOrders.resolve(group.orderIds)
+      else await joinedOrders.promise // A slow round, which the joined ones do not wait for.
     },
     { shards: 1, concurrency: 8, onError: () => {} },
   )
-  expect(await told.promise).toEqual([orderIdOf(order)])
+  expect(await joinedOrders.promise).toEqual([orderIdOf(order)])
   await taker.close(1_000)
 })
 
-test('of many ingresses the orders share jobs, and each is worked on', async () => {
+test('orders of many ingresses share jobs, and each is processed', async () => {
   const options = { address, shards: 1, onFault: () => {}, waitMs: 5_000 }
   const stores = await Promise.all(Array.from({ length: 8 }, () => openIngressStore(options)))
   afterAll(() => Promise.all(stores.map((store) => store.close())))
@@ -248,7 +245,7 @@ test('of many ingresses the orders share jobs, and each is worked on', async () 
   await taker.close(1_000)
 })
 
-test('neither a job nor what has joined one holds a code or a customer in clear', async () => {
+test('neither a job nor a joined group holds a code or a customer in clear', async () => {
   const { jobId } = await aJob()
   const marked = (paymentId: string) =>
     aPlaceOrder({ paymentId, codeValue: 'M4RKED-code', customerId: 'M4RKED-customer' })

@@ -7,7 +7,7 @@ import { GroupWorker, type OrderGroup } from './group-worker.ts'
 
 const { address, connection, worker } = await openTestStore({ own: true })
 
-test('a worker that waits for a delayed job waits in short calls, so that it is not taken for silent', async () => {
+test('a worker that waits for a delayed job blocks briefly, and keeps its heartbeat', async () => {
   const looking = connect(address, 'patient') as Redis
   const monitor = await looking.monitor()
   const waits: number[] = []
@@ -53,7 +53,7 @@ test('a job that fails keeps no stack traces: it is as large after each attempt'
   await taker.close(1_000)
 })
 
-test('a job that a worker whose clock is ahead has put off by a day is due at once', async () => {
+test('a job that a worker with a clock ahead has delayed by a day is due at once', async () => {
   const now = Date.now()
   await worker.queues.enqueue(
     0,

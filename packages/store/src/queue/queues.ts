@@ -59,7 +59,7 @@ export class Queues {
   readonly #connection: RedisConnection
   readonly #queues: Queue[]
 
-  /** `connection` is closed by whoever opened it. */
+  /** The caller closes `connection`. */
   constructor(connection: RedisConnection, shards: number) {
     this.#connection = connection
     this.#queues = Array.from({ length: shards }, (_, shard) => {

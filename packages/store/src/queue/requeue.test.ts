@@ -7,7 +7,7 @@ const { worker, ingress, accept } = await openTestStore()
 const queue = worker.queues.queue(0)
 const jobOf = async (orderId: OrderId) => (await worker.orders.record(orderId))?.jobId ?? ''
 
-test('an open order whose job is there is left alone', async () => {
+test('an open order whose job exists is left alone', async () => {
   const order = aPlaceOrder()
   await accept(order)
   const jobId = await jobOf(orderIdOf(order))
@@ -15,7 +15,7 @@ test('an open order whose job is there is left alone', async () => {
   expect(await jobOf(orderIdOf(order))).toBe(jobId)
 })
 
-test('an open order whose job is gone gets one of its own, and only one however many mend it', async () => {
+test('an open order whose job is lost is requeued once, however many do it at once', async () => {
   const order = aPlaceOrder()
   await accept(order)
   const jobId = await jobOf(orderIdOf(order))
@@ -39,7 +39,7 @@ test('a concluded order is not requeued', async () => {
   expect(await worker.requeue.requeueLost(0, [{ orderId: orderIdOf(order), jobId }])).toEqual([])
 })
 
-test('a postponed order leaves its group for a later job of its own, with its trace, and those who wait are told', async () => {
+test('a postponed order moves to a later job with its trace, and waiters are notified', async () => {
   const order = aPlaceOrder()
   await ingress.orders.during(orderIdOf(order), AbortSignal.timeout(5_000), async (announced) => {
     await accept(order)
@@ -57,7 +57,7 @@ test('a postponed order leaves its group for a later job of its own, with its tr
   })
 })
 
-test('requeue open orders finds their jobs by itself', async () => {
+test('requeueOpen finds the jobs of orders by itself', async () => {
   const [lost, held] = [aPlaceOrder(), aPlaceOrder()]
   await accept(lost)
   await accept(held)

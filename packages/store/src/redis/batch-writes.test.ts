@@ -14,7 +14,7 @@ afterAll(async () => {
   await redis.close()
 })
 
-test('commands that one turn of the event loop brings, also later in it, are sent in one write', async () => {
+test('all commands of one turn of the event loop are sent in one write', async () => {
   await connection.ping()
   const stream = connection instanceof Redis ? (connection.stream as Socket) : undefined
   if (stream === undefined) throw new Error('it is a connection to one server')

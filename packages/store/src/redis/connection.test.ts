@@ -6,7 +6,7 @@ import { connect, disconnect } from './connection.ts'
 const { address } = await openTestStore()
 
 test.each(['patient', 'fail-fast'] as const)(
-  'a %s connection whose server is gone is closed in time, with commands that wait for it',
+  'a %s connection is closed in time when its server is gone and commands wait',
   async (patience) => {
     const server = await FaultProxy.open({ port: Number(new URL(address.urls[0] ?? '').port) })
     const connection = connect({ ...address, urls: [`redis://127.0.0.1:${server.port}`] }, patience)

@@ -64,14 +64,14 @@ describe('what is known of a server', () => {
       ['--maxmemory-policy', 'allkeys-lru'],
       'set maxmemory-policy noeviction, not allkeys-lru',
     ],
-  ])('%s is a fault, and how to mend it is said', async (_name, settings, mend) => {
+  ])('%s is a fault, reported with its fix', async (_name, settings, fix) => {
     const { url } = await serverWith(...settings)
     const { faults, assumed } = await reportOn(connected(url))
-    expect(faults).toEqual(expect.arrayContaining([expect.stringContaining(mend)]))
+    expect(faults).toEqual(expect.arrayContaining([expect.stringContaining(fix)]))
     expect(assumed).toEqual([])
   })
 
-  test('where a managed Redis has no CONFIG, what cannot be seen is assumed, and that is said', async () => {
+  test('where a managed Redis has no CONFIG, its settings are assumed, and that is said', async () => {
     const { url } = await serverWith('--rename-command', 'CONFIG', '')
     expect(await reportOn(connected(url))).toMatchObject({
       faults: [],
@@ -93,7 +93,7 @@ describe('what is known of a server', () => {
 describe('whether a server can take new orders', () => {
   afterEach(closeAll)
 
-  test('a user who may not ask INFO sees nothing of its durability, and is told which rule to add', async () => {
+  test('for a user without INFO the report names the ACL rule to add', async () => {
     const { url, port } = await serverWith()
     const rules = ['on', '>secret', '~*', '&*', '+@all', '-@dangerous']
     await connected(url).call('ACL', 'SETUSER', 'app', ...rules)
@@ -187,11 +187,11 @@ describe('with a master and a replica, and one replica wanted', () => {
     ).toBe('SUCCESS')
   })
 
-  test('an order this master does not know is not replicated: the one that knew it may be lost', async () => {
+  test('an order that this master does not have is not replicated', async () => {
     expect(await ingress.durability.replicated(orderIdOf(aPlaceOrder()))).toBe(false)
   })
 
-  test('that there is no such order is sure while the replica answers, and of no order that there is', async () => {
+  test('a missing order is certain only while the replica answers', async () => {
     const absent = (orderId: OrderId) => ingress.durability.absent(orderId)
     const [orderId, another] = [await taken(), orderIdOf(aPlaceOrder())]
     await expect.poll(() => absent(another), { timeout: 10_000 }).toBe(true)
@@ -202,7 +202,7 @@ describe('with a master and a replica, and one replica wanted', () => {
     await expect.poll(() => absent(another), { timeout: 10_000 }).toBe(true)
   })
 
-  test('with the replica gone the orders of all shards are told so together', async () => {
+  test('with the replica gone, the orders of all shards share one failing fence', async () => {
     const orderIds = await Promise.all(Array.from({ length: 40 }, taken))
     replica.process.kill('SIGSTOP')
     const askedAt = performance.now()
@@ -213,7 +213,7 @@ describe('with a master and a replica, and one replica wanted', () => {
     expect(tookMs).toBeLessThan(900) // One fence waits for 500 ms; eight in turn would for 4 s.
   })
 
-  test('many who ask at once share few fences', async () => {
+  test('many requests at once share few fences', async () => {
     const orderIds = await Promise.all(Array.from({ length: 200 }, taken))
     const looking = connected(master.url)
     const calls = async () =>
@@ -224,12 +224,12 @@ describe('with a master and a replica, and one replica wanted', () => {
     expect((await calls()) - before).toBeLessThanOrEqual(3)
   })
 
-  test('with the replica gone nothing counts, and orders are still taken in at once; with it back, all does', async () => {
+  test('with the replica gone, orders are accepted at once but are not replicated', async () => {
     const orderId = await taken()
     replica.process.kill('SIGSTOP')
-    const asked = ingress.durability.replicated(orderId)
+    const replicated = ingress.durability.replicated(orderId)
     await Promise.all(Array.from({ length: 20 }, taken)) // They do not wait behind the fence.
-    expect(await asked).toBe(false)
+    expect(await replicated).toBe(false)
     replica.process.kill('SIGCONT')
     await expect.poll(() => ingress.durability.replicated(orderId), { timeout: 10_000 }).toBe(true)
   })

@@ -32,7 +32,7 @@ type FenceRequest = {
 }
 
 /** Runs one fence at a time; the requests that come meanwhile share the next one. */
-type FenceLane = { asked: FenceRequest[]; isRunning: boolean }
+type FenceLane = { requests: FenceRequest[]; isRunning: boolean }
 
 export type ReplicaOptions = {
   shards: number
@@ -67,8 +67,8 @@ export class Durability {
     this.#replicasMin = replicasMin
     this.#shards = shards
     const lanes = connection instanceof Cluster ? shards : 1
-    this.#lanes = Array.from({ length: lanes }, () => ({ asked: [], isRunning: false }))
-    this.#decisions = { asked: [], isRunning: false }
+    this.#lanes = Array.from({ length: lanes }, () => ({ requests: [], isRunning: false }))
+    this.#decisions = { requests: [], isRunning: false }
   }
 
   /**
@@ -131,23 +131,23 @@ export class Durability {
     keys: FenceRequest['keys'],
     fits: FenceRequest['fits'],
   ): Promise<boolean | undefined> {
-    const told = Promise.withResolvers<boolean | undefined>()
-    lane.asked.push({ keys, fits, result: told })
+    const result = Promise.withResolvers<boolean | undefined>()
+    lane.requests.push({ keys, fits, result })
     void this.#drain(lane)
-    return told.promise
+    return result.promise
   }
 
   async #drain(lane: FenceLane): Promise<void> {
     if (lane.isRunning) return
     lane.isRunning = true
-    while (lane.asked.length > 0) {
+    while (lane.requests.length > 0) {
       await setImmediate() // All requests of this turn of the event loop share it.
-      const asked = lane.asked.splice(0, FENCE_ORDERS_MAX)
+      const requests = lane.requests.splice(0, FENCE_ORDERS_MAX)
       try {
-        const answers = await this.#runFence(asked)
-        for (const [i, { result: told }] of asked.entries()) told.resolve(answers[i])
+        const answers = await this.#runFence(requests)
+        for (const [i, { result }] of requests.entries()) result.resolve(answers[i])
       } catch (error) {
-        for (const { result: told } of asked) told.reject(error)
+        for (const { result } of requests) result.reject(error)
       }
     }
     lane.isRunning = false
@@ -158,10 +158,10 @@ export class Durability {
    * that was read before on the same master. One pipeline, so that the reads and WAIT go to the
    * same master.
    */
-  async #runFence(asked: FenceRequest[]): Promise<(boolean | undefined)[]> {
+  async #runFence(requests: FenceRequest[]): Promise<(boolean | undefined)[]> {
     const pipeline = this.#fences.pipeline()
-    for (const { keys } of asked) pipeline.hmget(keys.record, 'terms', 'outcome', 'job')
-    for (const fence of new Set(asked.map(({ keys }) => keys.fence))) pipeline.set(fence, 1)
+    for (const { keys } of requests) pipeline.hmget(keys.record, 'terms', 'outcome', 'job')
+    for (const fence of new Set(requests.map(({ keys }) => keys.fence))) pipeline.set(fence, 1)
     const waitMs = REPLICAS_MS_MAX / (this.#waitAof ? 2 : 1)
     pipeline.call('WAIT', this.#replicasMin, waitMs)
     // WAIT first: asked by WAITAOF at once, a replica replies with what it had synced before, and
@@ -172,13 +172,13 @@ export class Durability {
     // Redis before 7.2 has no WAITAOF, and a Redis without an append-only file refuses it.
     if (waitError && this.#waitAof && /unknown command|appendonly/i.test(waitError.message)) {
       this.#waitAof = false
-      return this.#runFence(asked)
+      return this.#runFence(requests)
     }
-    const failed = replies.slice(asked.length).find(([error]) => error)?.[0]
+    const failed = replies.slice(requests.length).find(([error]) => error)?.[0]
     if (failed) throw failed
     const replicas = z.union([z.number(), z.tuple([z.number(), z.number()])]).parse(waited)
     const enough = (typeof replicas === 'number' ? replicas : replicas[1]) >= this.#replicasMin
-    return asked.map(({ fits }, i) => {
+    return requests.map(({ fits }, i) => {
       const fields = StoredFields.safeParse(replies[i]?.[1])
       return enough && fields.success ? fits(fields.data) : undefined
     })

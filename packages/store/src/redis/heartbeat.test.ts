@@ -23,7 +23,7 @@ afterAll(async () => {
 
 const comesBack = () => expect.poll(() => connection.ping(), { timeout: 5_000 }).toBe('PONG')
 
-test('a connection that has gone silent is opened anew', async () => {
+test('a silent connection is opened again', async () => {
   await comesBack()
   proxy.halfOpen('server')
   await comesBack()
@@ -49,7 +49,7 @@ test('a Redis that pauses for 1.5 s costs no connection', async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-test('our own pause is not taken for silence of Redis', async () => {
+test('our own pause does not count as silence of Redis', async () => {
   const one = connect({ ...address, urls: [redis.url], heartbeatMs: 500 }, 'patient')
   let closed = 0
   one.on('close', () => {
@@ -66,7 +66,7 @@ test('our own pause is not taken for silence of Redis', async () => {
 }, 10_000)
 
 // Chaos, seed 203.
-test('one that was closed, and is opened again into a black hole, comes back when that is over', async () => {
+test('a connection that is opened again into a black hole recovers after it', async () => {
   await comesBack()
   connection.disconnect()
   await once(connection, 'end')

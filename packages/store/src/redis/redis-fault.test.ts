@@ -45,7 +45,7 @@ const openers = {
   directory: (address: RedisAddress) => openDirectory(address, 1),
 }
 const at = `127.0.0.1:${port}`
-/** They are not asked for more than whether they speak TLS. */
+/** Only whether they speak TLS is checked. */
 const sentinels = [{ host: '127.0.0.1', port }]
 const withTls = [{ host: '127.0.0.1', port: tlsPort }]
 const trusted = { tls: { ca: authority.cert } }

@@ -19,7 +19,7 @@ async function start(shards: number): Promise<void> {
   await close()
 }
 
-test('the number of shards is kept from the first start, in a form that no number is', async () => {
+test('the number of shards is stored at the first start, and not as a number', async () => {
   await start(4)
   expect(await connection.get(shardsKey)).toBe('{"layout":3,"shards":4}')
   // So versions that kept a number refuse it.

@@ -11,7 +11,7 @@ type Server = { host: string; port: number }
 /**
  * The fault of an address that says TLS where there is none, or the other way round. Redis does not
  * say so: it waits for the rest of a command, or resets the connection, as one does that is about
- * to start. So each server is asked in the other way, and is shown no password.
+ * to start. So each server is tried the other way, without a password.
  */
 export async function tlsMismatchOf(address: RedisAddress): Promise<RedisFault | undefined> {
   const { urls, sentinels, sentinelTls = hasTls(address) } = address
