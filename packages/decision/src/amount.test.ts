@@ -71,7 +71,8 @@ test.each([
   ).toBe(code)
 })
 
-// 1 USD is 1300 KRW: 5.00 USD is 6500 KRW. 1 KWD is 3.25 USD: 2.000 KWD is 6.50 USD. 1 USD is 150.5 JPY.
+// 1 USD is 1300 KRW: 5.00 USD is 6500 KRW. 1 KWD is 3.25 USD: 2.000 KWD is 6.50 USD. 1 USD is 150.5
+// JPY.
 test.each<[string, string, string, Quoted, string]>([
   [
     'from base to quote currency',
@@ -379,7 +380,8 @@ test('settled follows from paid and the rate, both ways, to the last digit', () 
         const [numerator, denominator] = [paidUnits * scale[0] * factor[0], scale[1] * factor[1]]
         const settledUnits = numerator / denominator + offUnits
         fc.pre(settledUnits > 0n)
-        // The exact amount lies at or above the whole part, by less than a unit: settled below it is that much further off.
+        // The exact amount lies at or above the whole part, by less than a unit: settled below it
+        // is that much further off.
         const beyondUnits = numerator % denominator === 0n ? 0n : 1n
         const within =
           offUnits > 0n ? offUnits <= toleranceUnits : beyondUnits - offUnits <= toleranceUnits

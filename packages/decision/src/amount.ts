@@ -4,8 +4,9 @@ import type { Facts } from './facts.ts'
 import { followsQuote } from './quote.ts'
 
 /**
- * Whether the amounts are possible: neither is zero, an order code's own amount is kept, the same currency means
- * the same amount (placeOrder.txt, settlementAmount), and between two currencies the quote leads from one to the other.
+ * Whether the amounts are valid: neither is zero; an order code's amount is paid exactly; in the
+ * same currency both are equal (placeOrder.txt, settlementAmount); and between two currencies the
+ * quote leads from one to the other.
  */
 export function judgeAmount(
   { order, code }: Facts,
@@ -25,6 +26,8 @@ export function judgeAmount(
 
 type Money = { readonly value: string; readonly currency: string }
 
-/** Values have one way to be written (no sign, point or leading zero), so equal text is equal money. */
+/**
+ * Each value has one spelling (no sign, point or leading zero), so equal texts are equal amounts.
+ */
 const isSame = (one: Money, other: Money): boolean =>
   one.currency === other.currency && one.value === other.value

@@ -3,8 +3,9 @@ import type { Facts } from './facts.ts'
 import type { CodeRecord, MerchantRecord } from './records.ts'
 
 /**
- * Whether the scanned code is a code of ours, of this merchant and store, still good, and not used up. An order
- * code that this very payment already holds is open to it, so that judging an order again is harmless.
+ * Whether the scanned code is one of ours, of this merchant and store, not expired and not used up.
+ * An order code that this same order already holds is open to it, so that judging an order again is
+ * harmless.
  */
 export function judgeCode({ order, claimedAt, merchant, code, codeHeldBy }: Facts): FinalCode {
   if (code === undefined) return 'INVALID_CODE'
@@ -22,8 +23,9 @@ const isSame = (one: NonNullable<Facts['codeHeldBy']>, other: PlaceOrderRequest)
   one.paymentId === other.paymentId && one.acquirerId === other.acquirerId
 
 /**
- * Whether the code names the order's store. A code without a store names every store of its merchant; an order
- * without a store is at the code's. Where the merchant's stores are kept, a store must be one of them.
+ * Whether the code is for the order's store. A code without a store is for every store of its
+ * merchant; an order without a store is at the code's store. If the merchant's record lists stores,
+ * the store must be one of them.
  */
 function namesStore(
   code: CodeRecord,
@@ -37,8 +39,9 @@ function namesStore(
 }
 
 /**
- * Whether the request names another order of ours than the code was made for. A request that names none is the
- * code's: Alipay+ sends paymentRequestId only where the acquirer returned it when the code was decoded.
+ * Whether the request names another order of ours than the code was made for. A request that names
+ * none is for the code's order: Alipay+ sends paymentRequestId only if the acquirer returned it
+ * when the code was decoded.
  */
 function isOfAnotherOrder(code: CodeRecord, order: PlaceOrderRequest): boolean {
   if (code.type !== 'ORDER_CODE') return false

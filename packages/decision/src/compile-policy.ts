@@ -5,14 +5,14 @@ import { type CheckEntry, type Kyb, type Policy, SETTLEMENT_TOLERANCE_UNITS } fr
 import { compileRules } from './rules/rules.ts'
 import { isTimeZone, timeZoneLike } from './time-zone.ts'
 
-/** What stands for one currency. Amounts in its smallest units; undefined: no limit of that sort. */
+/** The limits for one currency. Amounts in its smallest units; undefined: no limit. */
 export type CurrencyLimit = {
   readonly amountMax: bigint | undefined
   readonly countMax: number | undefined
 }
 type LimitsByCurrency = ReadonlyMap<string, CurrencyLimit>
 
-/** A policy made ready for judging: numbers read, rules compiled, found without fault. */
+/** A policy ready for judging: its numbers parsed, its rules compiled, without faults. */
 export type JudgingPolicy = {
   readonly kyb: {
     readonly levelMin: number
@@ -31,14 +31,17 @@ export type JudgingPolicy = {
   }
   /** The day in the limits' time zone, yyyymmdd, of a moment in ms since 1970. */
   readonly dayOf: (ms: number) => string
-  /** The name of the first risk rule that rejects the order. Throws RuleFault when a rule cannot tell. */
+  /**
+   * The name of the first risk rule that rejects the order. Throws RuleFault if a rule cannot be
+   * evaluated.
+   */
   readonly rejectedBy: (facts: Facts) => string | undefined
-  /** The recent counters that some rule reads: only these need to be kept and fetched. */
+  /** The recent counters that some rule reads: only these are counted. */
   readonly recentUsed: readonly RecentCounter[]
   readonly checks: readonly CheckEntry[]
 }
 
-/** Says that a policy cannot be judged by, with every fault: where it is, what it is, how to mend it. */
+/** A policy cannot be used. Lists every fault: where it is, what it is, how to fix it. */
 export class PolicyFault extends Error {
   readonly faults: readonly string[]
   constructor(faults: readonly string[]) {
@@ -49,9 +52,10 @@ export class PolicyFault extends Error {
 }
 
 /**
- * Makes a policy ready for judging.
+ * Compiles a policy for judging.
  *
- * @throws PolicyFault naming every fault the schema cannot see: time zone, limits past 2^63-1, rules
+ * @throws PolicyFault with every fault that the schema cannot find: time zone, limits above 2^63-1,
+ *   rules
  */
 export function compilePolicy(policy: Policy): JudgingPolicy {
   const faults = limitFaults(policy)
@@ -74,15 +78,16 @@ export function compilePolicy(policy: Policy): JudgingPolicy {
   }
 }
 
-/** Which of the nine recent counters the rules of this policy read: no others need to be kept or fetched. */
+/** Which of the nine recent counters the rules of this policy read: only these are counted. */
 export const recentUsed = (policy: Pick<JudgingPolicy, 'recentUsed'>): readonly RecentCounter[] =>
   policy.recentUsed
 
 function openCalendar(timeZone: string, faults: string[]): (ms: number) => string {
   if (isTimeZone(timeZone)) return calendarOf(timeZone)
   faults.push(
-    `limits.timeZone: there is no time zone "${timeZone}" that means one place to everybody: give UTC, ` +
-      `or a name of the IANA database with a /, here perhaps "${timeZoneLike(timeZone)}"`,
+    `limits.timeZone: there is no time zone "${timeZone}" that means one place to everybody: ` +
+      'give UTC, or a name of the IANA database with a /, ' +
+      `here perhaps "${timeZoneLike(timeZone)}"`,
   )
   return calendarOf('UTC')
 }
@@ -99,7 +104,7 @@ function tolerances(units: Policy['settlementToleranceUnits']) {
   }
 }
 
-/** The schema refuses these in a file; a policy that was made in code is refused here. */
+/** The schema refuses these in a file. Here they are refused in a policy made by code. */
 function limitFaults({ limits }: Policy): string[] {
   const lists = {
     perPayment: limits.perPayment,

@@ -3,8 +3,8 @@ import type { Facts } from './facts.ts'
 import type { Contract, MerchantRecord } from './records.ts'
 
 /**
- * Whether the merchant agreed to this: a contract in force for the wallet, for this type of code, in the payment
- * currency. One contract must cover all three. An unknown code has no type, so it is left to `judgeCode`.
+ * Whether a contract in force covers the wallet, the type of the code, and the payment currency,
+ * all three. An unknown code has no type: it is left to `judgeCode`.
  */
 export function judgeContract({ order, claimedAt, merchant, code }: Facts): FinalCode {
   const inForce = contractsOf(merchant, order.pspId).filter((contract) =>
@@ -20,8 +20,8 @@ export function judgeContract({ order, claimedAt, merchant, code }: Facts): Fina
 }
 
 /**
- * The contracts that speak about this wallet: those that name it; those for all (`*`) only when none does. So a
- * wallet can be shut out, or given other terms, beside a contract for all others.
+ * The contracts for this wallet: those that name it, or those for all (`*`) if none does. So a
+ * wallet can be excluded, or get other terms, beside a contract for all others.
  */
 function contractsOf(merchant: MerchantRecord | undefined, pspId: string): Contract[] {
   const contracts = merchant?.contracts ?? []
@@ -30,7 +30,7 @@ function contractsOf(merchant: MerchantRecord | undefined, pspId: string): Contr
   return contracts.filter(({ pspIds }) => pspIds.includes('*'))
 }
 
-/** `from` belongs to a contract's time, `until` no longer does. */
+/** `from` is inclusive, `until` exclusive. */
 function isInForce(contract: Contract, now: number): boolean {
   if (contract.status !== 'ACTIVE') return false
   if (now < Date.parse(contract.from)) return false

@@ -1,10 +1,12 @@
 const MINUTE_MS = 60_000
 
 /**
- * Makes the calendar of a time zone: given ms since 1970, the day it is there, as yyyymmdd.
+ * Makes the calendar of a time zone: it returns the day there at a time in ms since 1970, as
+ * yyyymmdd.
  *
- * The last minute's answer is kept, which makes it cheap for a stream of orders; a day never changes within a minute
- * of UTC, because every offset and every change of one since 1972 is at a whole minute, whatever summer time does.
+ * The day of the last minute is cached, which makes it cheap for a stream of orders. A day never
+ * changes within a minute of UTC: since 1972 all offsets, and all changes of them, are at whole
+ * minutes.
  *
  * @throws RangeError when there is no such time zone
  */

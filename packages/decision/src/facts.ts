@@ -1,7 +1,7 @@
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import type { CodeRecord, MerchantRecord } from './records.ts'
 
-/** Of whom recent orders are counted, and over which times back from the claim: 10 min, 1 h, 24 h. */
+/** Whose recent orders are counted, and in which window before the claim: 10 min, 1 h, 24 h. */
 export const recentCounters = [
   'customerOrders10m',
   'customerOrders1h',
@@ -15,15 +15,18 @@ export const recentCounters = [
 ] as const
 export type RecentCounter = (typeof recentCounters)[number]
 
-/** How many other orders of this customer, code and merchant were taken in lately; this order is not counted. */
+/** How many other orders of this customer, code and merchant were claimed recently. */
 export type Recent = Readonly<Record<RecentCounter, number>>
 
 /** All that judging an order needs, fetched before it is judged. */
 export type Facts = {
   readonly order: PlaceOrderRequest
-  /** Who sent it: the client behind its Client-Id. */
+  /** The client that sent it, by its Client-Id. */
   readonly clientId: string
-  /** When the order was claimed, in ms since 1970: the only "now" that judging knows, so a re-run judges the same. */
+  /**
+   * When the order was claimed, in ms since 1970. Judging uses no other time, so a later run has
+   * the same result.
+   */
   readonly claimedAt: number
   readonly merchant: MerchantRecord | undefined
   readonly code: CodeRecord | undefined

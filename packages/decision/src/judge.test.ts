@@ -35,7 +35,10 @@ const ofCode = (
   code: facts.code && { ...facts.code, ...changes },
 })
 
-/** One way to provoke each code of the worker's ladder, in order of precedence; each leaves the others' alone. */
+/**
+ * One way to provoke each code of the worker's ladder, in order of precedence; each leaves the
+ * others' alone.
+ */
 const causes: readonly Cause[] = [
   { code: 'MERCHANT_NOT_REGISTERED', spoil: (facts) => ({ ...facts, merchant: undefined }) },
   { code: 'INVALID_MERCHANT_STATUS', spoil: (facts) => ofMerchant(facts, { status: 'SUSPENDED' }) },

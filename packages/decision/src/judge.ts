@@ -9,13 +9,13 @@ import { judgeMerchant } from './merchant.ts'
 import type { StepName } from './policy.ts'
 import { judgeRisk } from './risk.ts'
 
-/** One room of the ladder. SUCCESS: nothing in this room stands against the order. */
+/** One step of the ladder. SUCCESS: the step has nothing against the order. */
 export type LadderStep = {
   readonly name: StepName
   readonly judge: (facts: Facts, policy: JudgingPolicy) => FinalCode
 }
 
-/** The ladder, room by room in order of precedence, so that an acquirer's own checks can stand between two. */
+/** The steps of judging, in order of precedence. The acquirer's own checks run between them. */
 export const ladder: readonly LadderStep[] = [
   { name: 'merchant', judge: judgeMerchant },
   { name: 'contract', judge: judgeContract },
@@ -26,10 +26,10 @@ export const ladder: readonly LadderStep[] = [
 ]
 
 /**
- * Judges an order by all that needs nothing taken: the first code that applies is the answer, SUCCESS means that
- * the order passed and may take from its limits.
+ * Judges an order by everything but what it uses up. The first code that applies is the result;
+ * SUCCESS means that the order passed and may use its limits.
  *
- * @throws RuleFault when a risk rule fails on this order: it is then undecided, never approved
+ * @throws RuleFault if a risk rule fails on this order: the order is then undecided, never approved
  */
 export function judge(facts: Facts, policy: JudgingPolicy): FinalCode {
   for (const stage of ladder) {

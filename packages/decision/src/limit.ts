@@ -8,7 +8,7 @@ import type { CurrencyLimit, JudgingPolicy } from './compile-policy.ts'
 import type { Facts } from './facts.ts'
 import type { MerchantRecord } from './records.ts'
 
-/** What an order takes from one day's limit of one merchant or customer. */
+/** What an order uses of a day's limit of its merchant or customer. */
 export type LimitUse = {
   subject: 'merchant' | 'customer'
   /** The merchant's or the customer's id, in clear. */
@@ -27,8 +27,8 @@ export type LimitUse = {
 type LimitsPolicy = Pick<JudgingPolicy, 'limits' | 'dayOf'>
 
 /**
- * Whether this payment alone is too large: for the limit per payment, and for a day's limit, which it could not
- * fit on an empty day. The limit itself is still allowed.
+ * Whether this payment alone exceeds the limit per payment, or a whole day's limit. An amount equal
+ * to the limit is allowed.
  */
 export function judgePerPayment({ order, merchant }: Facts, policy: LimitsPolicy): FinalCode {
   const perPayment = limitOf('perPayment', order, merchant, policy)
@@ -39,8 +39,8 @@ export function judgePerPayment({ order, merchant }: Facts, policy: LimitsPolicy
 }
 
 /**
- * From which day limits an order that passed the ladder takes: its merchant's, and its customer's where the request
- * names one. None where no limit stands for the payment currency.
+ * The day limits that an order uses if it passed the ladder: its merchant's, and its customer's if
+ * the request names one. Empty if there is no limit for the payment currency.
  */
 export function limitUses({ order, merchant, claimedAt }: Facts, policy: LimitsPolicy): LimitUse[] {
   const { currency } = order.paymentAmount
@@ -74,7 +74,10 @@ function dayLimitsOf(
   ]
 }
 
-/** The limit of one kind for the payment currency: member by member the merchant's own, else the policy's. */
+/**
+ * A limit for the payment currency: for amount and count each the merchant's own, else the
+ * policy's.
+ */
 function limitOf(
   kind: 'perPayment' | 'merchantDay' | 'customerDay',
   order: PlaceOrderRequest,

@@ -3,25 +3,30 @@ import { z } from 'zod'
 import { UnitsText } from './fields.ts'
 
 /**
- * The largest amount a limit may name: day counters are signed 64-bit numbers in Redis, and a limit past their
- * end could never refuse anything.
+ * The largest amount of a limit: day counters are signed 64-bit numbers, and a larger limit could
+ * never refuse anything.
  */
 export const LIMIT_AMOUNT_MAX = 2n ** 63n - 1n
 
-/** How many limits one list may hold: there are fewer than 200 currencies, and each may stand once. */
+/** The most limits of a list: there are fewer than 200 currencies, and each is allowed once. */
 export const LIMITS_MAX = 200
 
 const AmountMax = UnitsText.refine((text) => BigInt(text) <= LIMIT_AMOUNT_MAX, {
-  error: `is more than ${LIMIT_AMOUNT_MAX}, which a day's counter can never reach: name a smaller limit, or none`,
+  error:
+    `is more than ${LIMIT_AMOUNT_MAX}, which a day's counter can never reach: ` +
+    'name a smaller limit, or none',
 })
-/** JSON numbers are exact up to 2^53-1 only, so a count stays below that, which is far below 2^63-1. */
+/** JSON numbers are exact up to 2^53-1 only. */
 const CountMax = z.int().min(0)
 
-/** The most one payment in this currency may be. In smallest units; the limit itself is still allowed. */
+/** The largest payment in this currency, in smallest units. An amount equal to it is allowed. */
 export const PaymentLimit = z.strictObject({ currency: CurrencyCode, amountMax: AmountMax })
 export type PaymentLimit = z.infer<typeof PaymentLimit>
 
-/** What one merchant or one customer may place in one day in this currency: an amount, a count, or both. */
+/**
+ * The most that a merchant or a customer may place in a day in this currency: amount, count, or
+ * both.
+ */
 export const DayLimit = z
   .strictObject({
     currency: CurrencyCode,
@@ -33,7 +38,7 @@ export const DayLimit = z
   })
 export type DayLimit = z.infer<typeof DayLimit>
 
-/** A list of limits in which each currency stands at most once, so that there is never a question which one holds. */
+/** A list of limits with at most one for each currency, so that it is clear which one applies. */
 function perCurrency<S extends typeof PaymentLimit | typeof DayLimit>(limit: S) {
   return z
     .array(limit)
@@ -58,13 +63,16 @@ const lists = {
 }
 
 /**
- * A merchant's own limits. For each kind, currency and member (amountMax, countMax) the merchant's own value stands
- * before the policy's; what the merchant leaves out, the policy still says. So a limit is only ever lifted by a
- * written number, never by something left out.
+ * A merchant's own limits. For each kind, currency and member (amountMax, countMax) the merchant's
+ * value replaces the policy's; where the merchant has none, the policy's applies. So a limit is
+ * never lifted by leaving something out.
  */
 export const Limits = z.strictObject(lists)
 export type Limits = z.infer<typeof Limits>
 
-/** The policy's limits, for every merchant that has none of its own, and the time zone whose days all limits use. */
+/**
+ * The policy's limits, for merchants without their own, and the time zone of the days of all
+ * limits.
+ */
 export const PolicyLimits = z.strictObject({ timeZone: z.string().min(1), ...lists })
 export type PolicyLimits = z.infer<typeof PolicyLimits>

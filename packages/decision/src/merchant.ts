@@ -3,8 +3,8 @@ import type { JudgingPolicy } from './compile-policy.ts'
 import type { Facts } from './facts.ts'
 
 /**
- * Whether this merchant may take payments at all: registered, active, known well enough (KYB) for the amount.
- * The first code that applies is the answer; SUCCESS means that nothing here stands against the order.
+ * Whether this merchant may accept the payment: it is registered, active, and qualified (KYB) for
+ * the amount. The first code that applies is the result.
  */
 export function judgeMerchant(
   { order, merchant }: Facts,
@@ -16,7 +16,10 @@ export function judgeMerchant(
   return 'SUCCESS'
 }
 
-/** The highest level that the amount asks for: the general one, and each tier of its currency that it lies above. */
+/**
+ * The KYB level that the amount requires: the highest of the general one and of the tiers of its
+ * currency that it exceeds.
+ */
 function kybLevelMin(order: PlaceOrderRequest, kyb: JudgingPolicy['kyb']): number {
   let levelMin = kyb.levelMin
   for (const tier of kyb.tiersOf.get(order.paymentAmount.currency) ?? []) {

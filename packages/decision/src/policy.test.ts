@@ -173,7 +173,7 @@ test('every fault that only compiling finds is named at once', () => {
     /limits\.timeZone: there is no time zone "Asia\/Shangai" .* here perhaps "Asia\/Shanghai"/,
   )
   expect(compiling).toThrow(/risk\[0\] typo: line 1, column 15: order\.merchant has no field mcc/)
-  expect(compiling).toThrow(/risk\[1\] cut: it is no CEL expression/)
+  expect(compiling).toThrow(/risk\[1\] cut: it is not a CEL expression/)
 })
 
 test('the largest limit there is can be used', () => {

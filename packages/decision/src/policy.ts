@@ -3,19 +3,25 @@ import { z } from 'zod'
 import { Name, UnitsText } from './fields.ts'
 import { PolicyLimits } from './limits.ts'
 
-/** The rooms of the worker's ladder, in their order; `checks[].after` names one of them. */
+/** The steps of the ladder, in their order; `checks[].after` names one of them. */
 export const stepNames = ['merchant', 'contract', 'code', 'amount', 'risk', 'perPayment'] as const
 export type StepName = (typeof stepNames)[number]
 
-/** Ends of the lists, so that judging one order has an end: rules run for every order, checks cost a call each. */
+/**
+ * Bounds of the lists, which bound the time for judging an order: every rule runs for every order,
+ * and each check is a call.
+ */
 const RULES_MAX = 200
 const CHECKS_MAX = 20
 const TIERS_MAX = 1_000
 const REJECT_CHARACTERS_MAX = 4_000
-/** An order waits 10 min at most before it is given up; one call to a check stays well below that. */
+/** An order is abandoned after 10 min by default; a call to a check must take much less. */
 const CHECK_TIMEOUT_MS_MAX = 60_000
 
-/** KYB: every merchant needs `levelMin`; a payment above `above` smallest units of `currency` needs the tier's too. */
+/**
+ * KYB: every merchant needs `levelMin`; a payment of more than `above` smallest units of `currency`
+ * needs the tier's, too.
+ */
 export const Kyb = z.strictObject({
   levelMin: z.int().min(0),
   tiers: z
@@ -25,7 +31,10 @@ export const Kyb = z.strictObject({
 })
 export type Kyb = z.infer<typeof Kyb>
 
-/** A CEL expression over `order`, `merchant` and `recent`: an order for which it is true is a RISK_REJECT. */
+/**
+ * A CEL expression over `order`, `merchant` and `recent`. An order for which it is true is refused
+ * with RISK_REJECT.
+ */
 export const RiskRule = z.strictObject({
   name: Name,
   reject: z.string().min(1).max(REJECT_CHARACTERS_MAX),
@@ -38,7 +47,10 @@ const check = {
   timeoutMs: z.int().min(1).max(CHECK_TIMEOUT_MS_MAX),
 }
 
-/** A check behind HTTP: it is posted order and merchant as JSON and answers `{ "resultCode": … }`. */
+/**
+ * A check over HTTP: it receives order and merchant as JSON by POST, and answers `{ "resultCode": …
+ * }`.
+ */
 export const HttpCheck = z.strictObject({ ...check, url: z.url({ protocol: /^https?$/ }) })
 export type HttpCheck = z.infer<typeof HttpCheck>
 
@@ -47,8 +59,9 @@ export const ModuleCheck = z.strictObject({ ...check, module: z.string().min(1).
 export type ModuleCheck = z.infer<typeof ModuleCheck>
 
 /**
- * A check of the acquirer's own, run for orders that passed the stage it names and before the next stage; checks
- * after the same stage run in the order they are written. A check can only refuse: its SUCCESS lets the ladder go on.
+ * A check of the acquirer's own. It runs for orders that passed the step it names, before the next
+ * step; checks after the same step run in the order in which they are written. A check can only
+ * refuse: after its SUCCESS the ladder goes on.
  */
 export const CheckEntry = z
   .strictObject({
@@ -64,7 +77,7 @@ export const CheckEntry = z
   })
 export type CheckEntry = z.output<typeof CheckEntry>
 
-/** A list in which each name stands once: names are how logs and metrics tell entries apart. */
+/** A list of entries with unique names, which identify them in logs and metrics. */
 function namedOnce<S extends typeof RiskRule | typeof CheckEntry>(entry: S, entriesMax: number) {
   return z
     .array(entry)
@@ -89,18 +102,21 @@ function namedOnce<S extends typeof RiskRule | typeof CheckEntry>(entry: S, entr
 export const SETTLEMENT_TOLERANCE_UNITS = '1'
 
 /**
- * The same for all currencies, or one for each, since some are rounded to more than their smallest
- * unit; `*` is for those that are not named.
+ * One tolerance for all currencies, or one for each, since some are rounded to more than their
+ * smallest unit; `*` is for the others.
  */
 const Tolerance = z.union(
   [UnitsText, z.record(z.string().regex(/^([A-Z]{3}|\*)$/), UnitsText)],
-  'must be smallest units in a string, "1", or that for each currency, { "IDR": "100", "*": "1" }',
+  'must be smallest units in a string, "1", or one for each currency, { "IDR": "100", "*": "1" }',
 )
 
 /** What the acquirer accepts: `policy.json`. Amounts in smallest units, as strings. */
 export const Policy = z.strictObject({
   kyb: Kyb,
-  /** How far settlementAmount may lie from what payment amount and quote give, in the settlement currency's units. */
+  /**
+   * How far settlementAmount may be from the payment amount converted by the quote, in the
+   * settlement currency's units.
+   */
   settlementToleranceUnits: Tolerance.default(SETTLEMENT_TOLERANCE_UNITS),
   limits: PolicyLimits,
   risk: namedOnce(RiskRule, RULES_MAX),

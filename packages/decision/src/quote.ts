@@ -5,19 +5,20 @@ import { currencyNamed, decimalsOf } from './currency.ts'
 type Ratio = { numerator: bigint; denominator: bigint }
 
 /**
- * Longest rate taken seriously, as long as a request may have it: a longer one costs time to
- * multiply with.
+ * The longest rate that is used, which is the longest in a request: multiplying with a longer one
+ * takes too long.
  */
 const RATE_CHARACTERS_MAX = 141
 const RATE_EXPONENT_MAX = 100n
 
 /**
- * Whether `settled` follows from `paid` and the quote, to within `toleranceUnits` smallest units of the settlement
- * currency (1 covers every way of rounding). Exact: rational numbers of BigInt, nothing is rounded.
+ * Whether `settled` follows from `paid` and the quote, to within `toleranceUnits` smallest units of
+ * the settlement currency (1 covers every way of rounding). Exact: rational numbers of BigInt,
+ * nothing is rounded.
  *
- * The pair `A/B` and the price p say that 1 A is p B; `quoteUnit` n says that it is n A instead. `baseCurrency` says
- * which of the two is A. Where it is not given the price may be meant either way, because senders differ in how they order
- * the pair. A quote without a usable price, or of other currencies, leads nowhere.
+ * The pair `A/B` and the price p mean that 1 A is p B; with `quoteUnit` n, n A is p B.
+ * `baseCurrency` is A. Without it the price may be meant either way, because senders differ in the
+ * order of the pair. A quote without a valid price, or of other currencies, fits no amounts.
  */
 export function followsQuote(
   paid: Amount,
@@ -42,7 +43,7 @@ export function followsQuote(
   })
 }
 
-/** Which of the two currencies the price may be for one of: one where the quote says, both where it does not. */
+/** The possible base currencies: one if the quote names it, otherwise both. */
 function basesOf(quote: Quote, paid: string, settled: string): string[] {
   const both = [paid, settled]
   if (quote.quoteCurrencyPair !== undefined) {
@@ -54,7 +55,7 @@ function basesOf(quote: Quote, paid: string, settled: string): string[] {
   return both.filter((currency) => currency === base)
 }
 
-/** `USD/KRW`, `840/410`, also with another sign or none between: the two alphabetic codes as they stand. */
+/** The alphabetic codes in `USD/KRW`, `840/410`, also with another separator or none. */
 function currenciesIn(pair: string): string[] | undefined {
   const [, left, right] = /^\s*([a-z]{3}|\d{3})[^a-z\d]{0,3}([a-z]{3}|\d{3})\s*$/i.exec(pair) ?? []
   const first = left === undefined ? undefined : currencyNamed(left)
@@ -62,7 +63,10 @@ function currenciesIn(pair: string): string[] | undefined {
   return first === undefined || second === undefined ? undefined : [first, second]
 }
 
-/** The price of one unit of the base currency; undefined where the quote has no positive decimal for a price. */
+/**
+ * The price of one unit of the base currency; undefined if the quote's price is not a positive
+ * decimal.
+ */
 function rateOf(quote: Quote): Ratio | undefined {
   const price = quote.quotePrice === undefined ? undefined : positiveDecimal(quote.quotePrice)
   if (price === undefined) return undefined
@@ -70,7 +74,9 @@ function rateOf(quote: Quote): Ratio | undefined {
   return unit === undefined ? price : times(price, inverse(unit))
 }
 
-/** Reads `1300` and `0.00076`; and `1.0E2`, as SDKs may print a `quoteUnit`, which is any text. */
+/**
+ * Parses `1300` and `0.00076`; and `1.0E2`, as SDKs may print a `quoteUnit`, which can be any text.
+ */
 function positiveDecimal(text: string): Ratio | undefined {
   if (text.length > RATE_CHARACTERS_MAX) return undefined
   const [, whole, fraction = '', exponentText = '0'] =

@@ -4,8 +4,9 @@ import { boundedText, Moment } from './fields.ts'
 import { Limits } from './limits.ts'
 
 /**
- * How far one merchant's record may grow. It is fetched for every order of the merchant and rules may walk its
- * lists, so each list has an end. A chain with more stores leaves `stores` out and binds codes to stores instead.
+ * Bounds of a merchant's record. It is fetched for every order of the merchant, and rules may
+ * iterate over its lists. A chain with more stores leaves `stores` out and binds codes to stores
+ * instead.
  */
 export const STORES_MAX = 10_000
 export const CONTRACTS_MAX = 100
@@ -16,8 +17,9 @@ export const CodeType = z.enum(['ENTRY_CODE', 'ORDER_CODE'])
 export type CodeType = z.infer<typeof CodeType>
 
 /**
- * What a merchant agreed with wallets: which code types and payment currencies, from `from` (inclusive) until
- * `until` (exclusive; null or absent: open end). `pspIds` names wallets; `*` stands for all that no contract names.
+ * A merchant's contract with wallets: for these code types and payment currencies, from `from`
+ * (inclusive) until `until` (exclusive; null or absent: no end). `pspIds` names wallets; `*` stands
+ * for all that no contract names.
  */
 export const Contract = z.strictObject({
   pspIds: z.array(boundedText(64)).min(1).max(PSPS_MAX),
@@ -30,8 +32,7 @@ export const Contract = z.strictObject({
 export type Contract = z.infer<typeof Contract>
 
 /**
- * A merchant as the acquirer knows it. Without `stores` the acquirer keeps no list of stores and any store is
- * good; with it, only these are.
+ * A merchant of the acquirer's. Without `stores` any store is accepted; with it, only these are.
  */
 export const MerchantRecord = z.strictObject({
   merchantId: boundedText(32),
@@ -51,11 +52,11 @@ const code = {
   expiresAt: Moment.nullish(),
 }
 
-/** A code that stands at a counter: many orders, amounts entered by the payer. */
+/** A code shown at a counter: for many orders, with amounts that the payers enter. */
 export const EntryCodeRecord = z.strictObject({ ...code, type: z.literal('ENTRY_CODE') })
 export type EntryCodeRecord = z.infer<typeof EntryCodeRecord>
 
-/** A code made for one order: one amount, one placed order. `paymentRequestId` is the acquirer's id of that order. */
+/** A code for one order and one amount. `paymentRequestId` is the acquirer's id of that order. */
 export const OrderCodeRecord = z.strictObject({
   ...code,
   type: z.literal('ORDER_CODE'),
@@ -64,7 +65,7 @@ export const OrderCodeRecord = z.strictObject({
 })
 export type OrderCodeRecord = z.infer<typeof OrderCodeRecord>
 
-/** A code as the acquirer knows it. `expiresAt` is the first moment at which the code is no longer good. */
+/** A code of the acquirer's. It expires at `expiresAt`. */
 export const CodeRecord = z.discriminatedUnion('type', [EntryCodeRecord, OrderCodeRecord])
 export type CodeRecord = z.infer<typeof CodeRecord>
 

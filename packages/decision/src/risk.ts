@@ -3,9 +3,9 @@ import type { JudgingPolicy } from './compile-policy.ts'
 import type { Facts } from './facts.ts'
 
 /**
- * Whether a rule of the operator's rejects the order.
+ * Whether a risk rule of the policy rejects the order.
  *
- * @throws RuleFault when a rule fails on this order: it is then undecided, never approved
+ * @throws RuleFault if a rule fails on this order: the order is then undecided, never approved
  */
 export function judgeRisk(facts: Facts, policy: Pick<JudgingPolicy, 'rejectedBy'>): FinalCode {
   return policy.rejectedBy(facts) === undefined ? 'SUCCESS' : 'RISK_REJECT'

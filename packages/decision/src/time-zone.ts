@@ -1,6 +1,6 @@
 /**
- * What people mean by names that the IANA database does not have, or that its readers take for another zone: `date` prints
- * CST in Shanghai, and Node reads it as Chicago.
+ * The zones that people mean by names that are not in the IANA database, or that Node reads as
+ * another zone: `date` prints CST in Shanghai, and Node reads it as Chicago.
  */
 const meant: Readonly<Record<string, string>> = {
   CST: 'Asia/Shanghai',
@@ -23,22 +23,22 @@ const meant: Readonly<Record<string, string>> = {
   '+8': 'Asia/Shanghai',
 }
 
-/** Names further from every zone than this many letters are no slip of the pen. */
+/** A name that differs from every zone in more letters than this is not a typing error. */
 const EDITS_MAX = 3
 
-/** Whether a name means one zone to everybody: `UTC`, or a name of the IANA database with a `/`. */
+/** Whether a name is unambiguous: `UTC`, or a name of the IANA database with a `/`. */
 export function isTimeZone(name: string): boolean {
   return name === 'UTC' || (name.includes('/') && zoneReadAs(name) !== undefined)
 }
 
-/** The name that is meant, most likely, by one that `isTimeZone` refuses. */
+/** The most likely meaning of a name that `isTimeZone` refuses. */
 export function timeZoneLike(name: string): string {
   const word = name.trim().toUpperCase().replaceAll(' ', '_')
   const last = word.split('/').at(-1) ?? ''
   const [, sign, hours] = /^(?:UTC|GMT)?([+-])0?(\d{1,2})(?::?00)?$/.exec(word) ?? []
   const known = meant[word] ?? meant[last] ?? meant[`${sign}${hours}`]
   if (known !== undefined) return known
-  // POSIX counts westwards, and so do these names: Etc/GMT-9 is 9 hours ahead of UTC.
+  // These names count westwards, as POSIX does: Etc/GMT-9 is 9 hours ahead of UTC.
   if (sign !== undefined) return `Etc/GMT${sign === '+' ? '-' : '+'}${hours}`
   const zones = Intl.supportedValuesOf('timeZone')
   const ofCity = zones.find((zone) => zone.toUpperCase().endsWith(`/${last}`))
@@ -61,7 +61,7 @@ function nearest(word: string, zones: readonly string[]): string {
   return found.slips <= EDITS_MAX ? found.zone : 'Asia/Shanghai'
 }
 
-/** How many letters must be put in, left out or changed to make one word of the other (Levenshtein). */
+/** The Levenshtein distance of two words. */
 function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at)
   for (const [i, letter] of [...one].entries()) {

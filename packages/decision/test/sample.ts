@@ -8,7 +8,8 @@ import type { Facts, Recent } from '../src/facts.ts'
 import { Policy } from '../src/policy.ts'
 import { DirectoryFile, EntryCodeRecord, MerchantRecord, OrderCodeRecord } from '../src/records.ts'
 
-// For tests only: the request of placeOrder.txt, and the merchant, codes and policy of the files in config/.
+// For tests only: the request of placeOrder.txt, and the merchant, codes and policy of the files in
+// config/.
 
 const directory = DirectoryFile.parse(directoryFile)
 
@@ -24,7 +25,9 @@ export const policyWith = (changes: Partial<z.input<typeof Policy>>): JudgingPol
 
 const order = PlaceOrderRequest.parse(sampleOrder)
 
-/** The order of placeOrder.txt with these fields in place of its own; undefined leaves a field out. */
+/**
+ * The order of placeOrder.txt with these fields in place of its own; undefined leaves a field out.
+ */
 export const anOrder = (changes: Record<string, unknown> = {}): PlaceOrderRequest =>
   PlaceOrderRequest.parse({ ...order, ...changes })
 

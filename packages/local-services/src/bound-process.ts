@@ -2,7 +2,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 
 /** Options of a bound program. Its standard input is empty. */
 export type BoundOptions = Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> & {
-  /** A file that stays open for as long as the program runs, such as one that is locked. */
+  /** An open file that the program keeps open while it runs, such as a lock. */
   keepOpen?: number | undefined
   /** What ends it when this process is gone, SIGTERM by default. */
   endSignal?: 'TERM' | 'INT'
@@ -16,9 +16,9 @@ export type BoundProcess = {
 
 /**
  * A shell that becomes the program "$@", so the program has the shell's pid. A reader of descriptor
- * 3 stays beside it. The descriptor closes when the parent has ended, in whatever way: then the
- * reader waits for the processes that the parent named there, and ends the program. `done` ends the
- * reader: the program has ended by itself.
+ * 3 stays beside it. The descriptor closes when the parent ends, for whatever reason: then the
+ * reader waits for the processes that the parent has named there, and ends the program. `done` ends
+ * the reader: the program has ended by itself.
  */
 const script = `
 signal=$1
@@ -40,9 +40,9 @@ shift
 exec "$@" 3<&-`
 
 /**
- * Starts a program that ends when this process has ended: by `endSignal`, and 10 s later by
- * SIGKILL. It has a process group of its own, so what a terminal sends (Ctrl-C, hang-up) reaches
- * this process alone.
+ * Starts a program that ends when this process is gone: by `endSignal`, and 10 s later by SIGKILL.
+ * It has a process group of its own, so a terminal's signals (Ctrl-C, hang-up) reach this process
+ * only.
  */
 export function spawnBound(
   command: string,

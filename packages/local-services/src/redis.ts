@@ -13,13 +13,13 @@ export { freePort } from './server-process.ts'
 // A Redis for people and tests without one: a server process of their own on this machine, as
 // durable as orders need it.
 
-/** How a Redis server can be run here. */
+/** How to run a Redis server here. */
 export type RedisServer =
   | { kind: 'binary'; command: string; version: string }
   | { kind: 'docker'; image: string; version: string }
 
 export type LocalRedisOptions = {
-  /** Where its append-only file is kept. */
+  /** The folder of its append-only file. */
   dir: string
   /** 0, the default, takes a free port. */
   port?: number
@@ -27,7 +27,7 @@ export type LocalRedisOptions = {
   args?: string[]
   /** Letters and digits. It is stored in a file of `dir`: all on this machine see arguments. */
   password?: string
-  /** An open file that the server keeps open, such as one that is locked. */
+  /** An open file that the server keeps open, such as a lock. */
   keepOpen?: number
   /** Called with each step that takes longer than a second. */
   onProgress?: (step: string) => void
@@ -40,9 +40,9 @@ export type LocalRedis = {
   process: ChildProcess
   /** Resolves with how it ended, and the last part of its output. */
   ended: Promise<string>
-  /** Names a process that ends before the server when this process is gone. */
+  /** Names a process that must end before the server when this process is gone. */
   endsAfter: (pid: number) => void
-  /** Ends it and waits for its end, 5 s at most; then it is killed. */
+  /** Ends it; kills it after 5 s. */
   stop: () => Promise<void>
 }
 
@@ -147,7 +147,7 @@ export async function startLocalRedis(
   return { url, port, process: child, ended, endsAfter, stop }
 }
 
-/** The file with the server's password, which only its owner reads. */
+/** Writes the server's password to a file that only its owner can read. */
 async function writeSecret(dir: string, password: string | undefined): Promise<string[]> {
   if (password === undefined) return []
   await writeFile(join(dir, SECRET_FILE), `requirepass ${password}\n`, { mode: 0o600 })

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { isMoreThan } from './amount.ts'
 
-test('comparing digits comes to the same as comparing numbers', () => {
+test('comparing digits has the same result as comparing numbers', () => {
   const units = fc.oneof(fc.bigInt(0n, 120n), fc.bigInt(0n, 10n ** 40n))
   fc.assert(
     fc.property(units, units, fc.bigInt(-1n, 1n), (one, other, near) => {

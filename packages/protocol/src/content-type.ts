@@ -2,8 +2,7 @@ import { nameAndValue, splitHeader } from './header-list.ts'
 import { Refusal } from './refusal.ts'
 
 /**
- * Refuses what is not JSON or does not want JSON. A request without Content-Type is taken for JSON:
- * callers may omit it.
+ * Refuses a request that is not JSON, or does not accept JSON. Callers may omit Content-Type.
  *
  * @throws Refusal MEDIA_TYPE_NOT_ACCEPTABLE
  */
@@ -16,7 +15,7 @@ export function checkMedia(contentType = '', accept = ''): void {
   }
 }
 
-/** What nearly every caller says: to take that apart for each request would be waste. */
+/** The values of nearly all callers, which need not be parsed. */
 const usualContentTypes: ReadonlySet<string> = new Set([
   'application/json; charset=UTF-8',
   'application/json',
@@ -32,7 +31,7 @@ const usualAccepts: ReadonlySet<string> = new Set([
 /** A media type or a range of them, in lower case, with its parameters. */
 type Media = { type: string; parameters: ReadonlyMap<string, string | undefined> }
 
-/** The entries of a list: what two headers said may have been joined on the way. */
+/** The entries of a list: a proxy may have joined two headers. */
 function mediaIn(header: string): Media[] {
   const entries = splitHeader(header.toLowerCase(), ',').filter((entry) => entry !== '')
   return entries.map((entry) => {
@@ -51,13 +50,13 @@ const isJson = (contentType: string): boolean =>
 const jsonType = /^(application|text)\/([\w.-]+\+)?json$/
 
 /**
- * Whether an Accept header allows JSON. What it says of `application/json` decides, else what it
- * says of `application/*`; else any text, other JSON or everything that it allows does, since JSON
- * is text. `q=0` excludes what it names.
+ * Whether an Accept header allows JSON. Its entry for `application/json` decides, else that for
+ * `application/*`; else it allows JSON if it allows any text, other JSON or everything, since JSON
+ * is text. `q=0` excludes an entry.
  */
 function allowsJson(accept: string): boolean {
   const ranges = mediaIn(accept).filter(({ type }) => type.includes('/') || type === '*')
-  if (ranges.length === 0) return true // It names nothing.
+  if (ranges.length === 0) return true // It has no entries.
   const deciding =
     ['application/json', 'application/*'].find((json) =>
       ranges.some(({ type }) => type === json),

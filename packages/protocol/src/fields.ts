@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
 /**
- * A text of 1 to `max` characters, counted as a reader counts them: a character outside the basic plane is one.
- * Texts without a published length are bounded by the body alone.
+ * A text of 1 to `max` characters, counted as code points: a character outside the basic plane is
+ * one. Texts without a published length are bounded by the body only.
  */
 export const text = (max = Number.POSITIVE_INFINITY) =>
   z
@@ -12,25 +12,25 @@ export const text = (max = Number.POSITIVE_INFINITY) =>
       (value) => value.length <= max || [...value].length <= max,
       `is longer than ${max} characters`,
     )
-    .meta(max === Number.POSITIVE_INFINITY ? {} : { maxLength: max }) // What the API document says of it.
+    .meta(max === Number.POSITIVE_INFINITY ? {} : { maxLength: max }) // For the API document.
 
 /**
- * A text that names something, by which it is found again. Half of a surrogate pair has no bytes of its own in UTF-8: names
- * that differ in it alone would be one.
+ * A text that identifies something. Half of a surrogate pair has no bytes of its own in UTF-8: ids
+ * that differ only in that would be stored as one.
  */
 export const identifier = (max: number) =>
   text(max)
     .refine((value) => value.isWellFormed(), 'is not well-formed Unicode')
     .meta({ maxLength: max })
 
-/** An optional field: absent and null are the same, and become absent. */
+/** An optional field; null counts as absent. */
 export const optional = <S extends z.ZodType>(schema: S) =>
   schema
     .nullable()
     .optional()
     .transform((value) => value ?? undefined)
 
-/** An object in which absent fields are absent and not undefined; fields that are not named are ignored. */
+/** An object whose absent fields are missing, not undefined; unknown fields are ignored. */
 export const message = <S extends z.ZodRawShape>(shape: S) =>
   z.object(shape).transform(withoutAbsent)
 

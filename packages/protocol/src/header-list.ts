@@ -1,14 +1,12 @@
-/**
- * The parts of a header's value, trimmed; a separator inside of double quotes separates nothing.
- */
+/** The parts of a header's value, trimmed. A separator in double quotes does not count. */
 export function splitHeader(value: string, separator: ',' | ';'): string[] {
   const parts = value.includes('"') ? splitOutsideQuotes(value, separator) : value.split(separator)
   return parts.map((part) => part.trim())
 }
 
 /**
- * A name and its value, split at the first `=`; the value without its quotes, undefined without
- * `=`.
+ * A name and its value, split at the first `=`; the value without its quotes; undefined if there is
+ * no `=`.
  */
 export function nameAndValue(part: string): [name: string, value: string | undefined] {
   const at = part.indexOf('=')

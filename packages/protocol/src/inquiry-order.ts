@@ -12,7 +12,7 @@ export const InquiryOrderRequest = message({
 })
 export type InquiryOrderRequest = z.output<typeof InquiryOrderRequest>
 
-/** How an order stands, as an inquiry tells it. Times in ms. */
+/** The state of an order for an inquiry. Times in ms. */
 export type OrderState = {
   paymentId: string
   paymentRequestId: string
@@ -46,7 +46,7 @@ export const orderNotExist: InquiryOrderAnswer = {
   },
 }
 
-/** What an inquiry answers for an order; an open one is PAYMENT_IN_PROCESS. */
+/** The answer to an inquiry of an order; an open one is PAYMENT_IN_PROCESS. */
 export function inquiryAnswer(state: OrderState): InquiryOrderAnswer {
   const { order, outcome, passThroughInfo, claimedAt, concludedAt } = state
   return {

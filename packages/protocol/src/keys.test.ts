@@ -29,7 +29,7 @@ const subject = ['-key', keyFile, '-subj', '/CN=a']
 const certificate = openssl('req', '-x509', ...subject)
 const request = openssl('req', '-new', ...subject)
 
-/** The ways in which one text, or the DER of it, comes. */
+/** The forms of one PEM text and its DER. */
 const waysOf = (text: string, binary: Buffer): [string, string | Buffer][] => [
   ['PEM', text],
   ['PEM with CRLF', text.replaceAll('\n', '\r\n')],

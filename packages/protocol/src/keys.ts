@@ -7,15 +7,15 @@ import {
 } from 'node:crypto'
 import { isPublished } from './published-keys.ts'
 
-/** Says why a file is not the key it should be, and what to do; whoever read the file names it. */
+/** Why a file is not the expected key, and what to do. The caller names the file. */
 export class KeyFault extends Error {
   override readonly name = 'KeyFault'
 }
 
-/** RSA keys below this many bits are refused: PROTOCOL.md asks for 2048 or more. */
+/** RSA keys with fewer bits are refused: PROTOCOL.md requires 2048 or more. */
 const KEY_BITS_MIN = 2_048
 
-/** Reads an RSA public key of 2048 bits or more, in any form that people have one. */
+/** Reads an RSA public key of 2048 bits or more, in any usual form. */
 export function readPublicKey(bytes: Uint8Array): KeyObject {
   const blocks = blocksIn(bytes)
   const isPrivate = ({ label, der }: Block) =>
@@ -26,37 +26,38 @@ export function readPublicKey(bytes: Uint8Array): KeyObject {
   return rsa(keys[0] ?? unreadable('a public key or a certificate', blocks))
 }
 
-/** Reads an RSA private key of 2048 bits or more, in any form that people have one. */
+/** Reads an RSA private key of 2048 bits or more, in any usual form. */
 export const readPrivateKey = (bytes: Uint8Array): KeyObject => rsa(readAnyPrivateKey(bytes))
 
-/** Reads a private key of any kind, as TLS allows. */
+/** Reads a private key of any type, for TLS. */
 export function readAnyPrivateKey(bytes: Uint8Array): KeyObject {
   const blocks = blocksIn(bytes)
   if (blocks.some(({ encrypted }) => encrypted))
     throw new KeyFault('is encrypted: decrypt it, such as with openssl pkey -in FILE -out PLAIN')
   const [key] = blocks.flatMap(({ der }) => privateFrom(der) ?? [])
-  if (key !== undefined) return ownersAlone(key)
+  if (key !== undefined) return refusePublished(key)
   if (blocks.some(({ der }) => publicFrom(der) !== undefined))
     throw new KeyFault('holds a public key or a certificate: give the private key')
   return unreadable('a private key', blocks)
 }
 
-/** Reads certificates, leaf first, in any form that people have them; returns them in PEM. */
+/** Reads certificates, leaf first, in any usual form; returns them in PEM. */
 export function readCertificates(bytes: Uint8Array): string {
   const blocks = blocksIn(bytes)
   const certificates = blocks.flatMap(({ der }) => certificateFrom(der) ?? [])
   if (certificates.length === 0) return unreadable('a certificate', blocks)
-  for (const { publicKey } of certificates) ownersAlone(publicKey)
+  for (const { publicKey } of certificates) refusePublished(publicKey)
   return certificates.map(String).join('')
 }
 
-/** What stands between BEGIN and END; what comes without them has no label. */
+/** A PEM block; input without BEGIN and END has no label. */
 type Block = { label: string; der: Buffer; encrypted: boolean }
 
 function blocksIn(bytes: Uint8Array): Block[] {
   const buffer = Buffer.from(bytes)
   if (buffer[0] === 0x30 && buffer.includes(0)) return [blockOf('', buffer)] // A DER sequence.
-  const text = textOf(buffer).replaceAll(/\\r|\\n/g, '\n') // Written out, as in a variable.
+  // Escaped, as in an environment variable.
+  const text = textOf(buffer).replaceAll(/\\r|\\n/g, '\n')
   if (/^\s*REPLACE\b/.test(text))
     throw new KeyFault('is the placeholder of an example: put your own key in its place')
   const armoured = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----([\s\S]*?)-----END \1-----/g)]
@@ -76,7 +77,7 @@ const blockOf = (label: string, der: Buffer): Block => ({
   encrypted: label.startsWith('ENCRYPTED') || hasOid(der, PBES2),
 })
 
-/** 1.2.840.113549.1.5.13, by which PKCS #8 says that it is encrypted. */
+/** 1.2.840.113549.1.5.13, which marks encrypted PKCS #8. */
 const PBES2 = Buffer.from('06092a864886f70d01050d', 'hex')
 const hasOid = (der: Buffer, oid: Buffer): boolean => der.subarray(0, 64).includes(oid)
 
@@ -88,7 +89,7 @@ function textOf(buffer: Buffer): string {
   }
 }
 
-/** Empty for what is not base64. */
+/** Empty if the text is not base64. */
 function fromBase64(text: string): Buffer {
   const plain = text.replaceAll(/\s/g, '')
   return /^[A-Za-z0-9+/_-]+=*$/.test(plain) ? Buffer.from(plain, 'base64') : Buffer.alloc(0)
@@ -109,7 +110,7 @@ function privateFrom(der: Buffer): KeyObject | undefined {
 
 const certificateFrom = (der: Buffer) => firstOf([() => new X509Certificate(der)])
 
-/** What the first of these makes that can make something. */
+/** The result of the first function that does not throw. */
 function firstOf<T>(makes: (() => T)[]): T | undefined {
   for (const make of makes) {
     try {
@@ -127,13 +128,14 @@ function rsa(key: KeyObject): KeyObject {
     )
   if (bits < KEY_BITS_MIN)
     throw new KeyFault(`has ${bits} bits: ${KEY_BITS_MIN} or more are needed; make another key`)
-  return ownersAlone(key)
+  return refusePublished(key)
 }
 
-function ownersAlone(key: KeyObject): KeyObject {
+function refusePublished(key: KeyObject): KeyObject {
   if (!isPublished(key)) return key
   throw new KeyFault(
-    "is a key whose private half is in placeorder's repository, so that anybody can sign with it: make a key of your own",
+    "is a key whose private half is in placeorder's repository, so that anybody can sign " +
+      'with it: make a key of your own',
   )
 }
 

@@ -69,7 +69,10 @@ const full: Record<string, unknown> = {
   },
 }
 
-/** Every text field: its path, its longest length, whether it is required. Lengths as in placeOrder.txt and PROTOCOL.md. */
+/**
+ * Every text field: its path, its longest length, whether it is required. Lengths as in
+ * placeOrder.txt and PROTOCOL.md.
+ */
 const fields: [path: string, max: number, required: boolean][] = [
   ['acquirerId', 64, true],
   ['pspId', 64, true],
@@ -122,7 +125,7 @@ const others: [path: string, required: boolean][] = [
   ['env.extendInfo', false],
 ]
 
-/** Texts whose length nobody has published. */
+/** Texts without a published length. */
 const unbounded = [
   'settlementQuote.quoteStartTime',
   'settlementQuote.quoteExpiryTime',
@@ -158,7 +161,7 @@ test('the sample of placeOrder.txt, and a request with every field, are good', (
 })
 
 describe.each(fields)('%s', (path, max, required) => {
-  test(`may have 1 to ${max} characters, counted as a reader counts them`, () => {
+  test(`may have 1 to ${max} characters, counted as code points`, () => {
     good(withAt(path, 'x'))
     good(withAt(path, 'x'.repeat(max)))
     good(withAt(path, '😀'.repeat(max)))
@@ -202,12 +205,12 @@ test.each(unbounded)('%s is bounded by the body alone', (path) => {
 
 describe('amounts', () => {
   test.each(['-1', '1.5', '1e3', '01', '+1', ' 1', '', '0x1', '１', 'NaN', '00'])(
-    '"%s" is no whole number',
+    '"%s" is not a whole number',
     (value) => {
       bad(withAt('paymentAmount.value', value), 'paymentAmount.value')
     },
   )
-  test.each([1, 1.5, null, true, {}])('%j is no string', (value) => {
+  test.each([1, 1.5, null, true, {}])('%j is not a string', (value) => {
     bad(withAt('paymentAmount.value', value), 'paymentAmount.value')
   })
   test('"0" is well-formed', () => good(withAt('paymentAmount.value', '0')))
@@ -222,7 +225,7 @@ describe('amounts', () => {
       }),
     )
   })
-  test.each(['cny', 'CN', 'CNYX', '156', ''])('"%s" is no currency', (currency) => {
+  test.each(['cny', 'CN', 'CNYX', '156', ''])('"%s" is not a currency', (currency) => {
     bad(withAt('paymentAmount.currency', currency), 'paymentAmount.currency')
   })
 })
@@ -292,7 +295,7 @@ describe('the quote', () => {
     '１.５',
     '1e9999999999',
   ]
-  test.each([...none, ...notEven])('price %j is none', (quotePrice) => {
+  test.each([...none, ...notEven])('price %j is refused', (quotePrice) => {
     bad({ ...settled, settlementQuote: { quotePrice } }, 'settlementQuote.quotePrice')
   })
 })
@@ -311,7 +314,7 @@ describe('a text with U+0000', () => {
   ])('%s is refused', (_where, change) => {
     expect(() => parseBody(PlaceOrderRequest, bytes({ ...sample, ...change }))).toThrow(/U\+0000/)
   })
-  test('is none where the backslash is escaped', () => {
+  test('is not one where the backslash is escaped', () => {
     good({ ...sample, passThroughInfo: '\\u0000 and \\\\u0000' })
   })
 })
@@ -323,7 +326,7 @@ describe('bodies', () => {
     ['an array', bytes([sample])],
     ['a text', bytes('order')],
     ['null', bytes(null)],
-    ['bytes that are no UTF-8', Buffer.of(0x7b, 0x22, 0xc3, 0x28, 0x22, 0x7d)],
+    ['bytes that are not UTF-8', Buffer.of(0x7b, 0x22, 0xc3, 0x28, 0x22, 0x7d)],
     ['half a character', Buffer.from('{"a":"\u00e9"}').subarray(0, 7)],
     ['17 levels', Buffer.from(`${'{"a":'.repeat(17)}1${'}'.repeat(17)}`)],
     ['a million levels', Buffer.from('['.repeat(1_000_000))],
@@ -339,10 +342,10 @@ describe('bodies', () => {
   ])('with %s are refused', (_name, body) => {
     expect(refusalOf(body)).toBeDefined()
   })
-  test('a byte order mark is passed over', () => {
+  test('a byte order mark is ignored', () => {
     expect(refusalOf(Buffer.concat([Buffer.of(0xef, 0xbb, 0xbf), bytes(sample)]))).toBeUndefined()
   })
-  test('brackets inside of texts are no levels', () =>
+  test('brackets in texts do not count as levels', () =>
     good({ ...sample, passThroughInfo: '{["\\"'.repeat(20) }))
   test('16 levels are read, and unknown fields ignored', () => {
     const deep = JSON.parse(`${'{"a":'.repeat(15)}"x"${'}'.repeat(15)}`)
@@ -387,12 +390,12 @@ test.each([
   'customerId',
   'paymentRequestId',
   'merchant.referenceMerchantId',
-])('half of a surrogate pair names nothing: %s', (path) => {
+])('an id with half of a surrogate pair is refused: %s', (path) => {
   const half = bytes(withAt(path, 'half \ud800'))
   expect(() => parseBody(PlaceOrderRequest, half)).toThrow(`${path} is not well-formed Unicode`)
 })
 
-test('a name to be shown may have been cut in the middle of a pair', () => {
+test('a display name may end in the middle of a surrogate pair', () => {
   expect(() =>
     parseBody(PlaceOrderRequest, bytes(withAt('merchant.merchantName', 'half \ud800'))),
   ).not.toThrow()

@@ -2,15 +2,17 @@ import secureJson from 'secure-json-parse'
 import type { z } from 'zod'
 import { Refusal } from './refusal.ts'
 
-/** How deep a body may nest. The deepest field, merchant.store.storeAddress.region, is at 4. */
+/**
+ * The deepest nesting of a body. The deepest field, merchant.store.storeAddress.region, is at 4.
+ */
 const DEPTH_MAX = 16
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Reads a message from the bytes of a body.
+ * Parses a message from the bytes of a body.
  *
- * @throws Refusal PARAM_ILLEGAL naming each faulty path, and never a value
+ * @throws Refusal PARAM_ILLEGAL with each faulty path, but no values
  */
 export function parseBody<S extends z.ZodType>(schema: S, body: Uint8Array): z.output<S> {
   const parsed = schema.safeParse(readObject(body))
@@ -45,15 +47,16 @@ function decode(body: Uint8Array): string {
 }
 
 /**
- * Whether JSON has the escape of U+0000 (which may not stand there unescaped); a backslash that is
- * escaped begins none.
+ * Whether JSON has an escaped U+0000 (it may not be there unescaped). An escaped backslash does not
+ * begin an escape.
  */
 const hasNul = (text: string): boolean =>
   text.includes('\\u0000') && /(?<!\\)(?:\\\\)*\\u0000/.test(text)
 
-/** Looks before parsing, since parsing recurses. Brackets inside of strings do not count. */
+/** Checked before parsing, since parsing recurses. Brackets in strings do not count. */
 function nestsTooDeep(text: string): boolean {
-  if (!hasMore('{', text, DEPTH_MAX / 2) && !hasMore('[', text, DEPTH_MAX / 2)) return false // As nearly every body.
+  // Nearly every body.
+  if (!hasMore('{', text, DEPTH_MAX / 2) && !hasMore('[', text, DEPTH_MAX / 2)) return false
   let depth = 0
   let inString = false
   for (let at = 0; at < text.length; at += 1) {
@@ -69,7 +72,7 @@ function nestsTooDeep(text: string): boolean {
   return false
 }
 
-/** Whether `char` is in a text more than `max` times. */
+/** Whether a text contains `char` more than `max` times. */
 function hasMore(char: string, text: string, max: number): boolean {
   let times = 0
   for (let at = text.indexOf(char); at >= 0 && times <= max; at = text.indexOf(char, at + 1))

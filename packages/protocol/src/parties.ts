@@ -38,8 +38,8 @@ export const Merchant = message({
 export type Merchant = z.output<typeof Merchant>
 
 /**
- * The device the order is placed with. Required, and may be `{}`. Nothing is decided by the kinds
- * of terminal and system: new ones come, and any text is one.
+ * The device with which the order is placed. Required, but may be `{}`. Nothing depends on the
+ * types of terminal and system: any text is valid, since new ones come up.
  */
 export const Env = message({
   terminalType: optional(text()),

@@ -5,7 +5,10 @@ import { Env, Merchant } from './parties.ts'
 import { Quote } from './quote.ts'
 import { messageOf, type ResultCode, resultCodes, statusOf } from './result-code.ts'
 
-/** The request of placeOrder, every field, length and rule of placeOrder.txt. Absent and null are the same. */
+/**
+ * The request of placeOrder, with all fields, lengths and rules of placeOrder.txt. Null counts as
+ * absent.
+ */
 export const PlaceOrderRequest = message({
   acquirerId: identifier(64),
   pspId: identifier(64),
@@ -27,7 +30,7 @@ export const PlaceOrderRequest = message({
 )
 export type PlaceOrderRequest = z.output<typeof PlaceOrderRequest>
 
-/** How a call went: a code with its own status and message. */
+/** The result of a call: a code with its status and message. */
 export const Result = resultWith(resultCodes)
 export type Result = z.output<typeof Result>
 
@@ -46,7 +49,7 @@ export const resultOf = (code: ResultCode): Result => ({
   resultMessage: messageOf[code],
 })
 
-/** What is passed through with an answer; what Alipay+ does with it is agreed with it. */
+/** What is passed through with an answer. What Alipay+ does with it is agreed with them. */
 export const PassThroughInfo = identifier(2000).refine(
   (value) => !value.includes('\0'),
   'contains U+0000',
@@ -60,21 +63,22 @@ export const PlaceOrderAnswer = z.object({
 })
 export type PlaceOrderAnswer = z.output<typeof PlaceOrderAnswer>
 
-/** The answer that says `code`. Only SUCCESS carries our paymentRequestId. */
+/** The answer with `code`. Only SUCCESS has our paymentRequestId. */
 export function answer(
   code: ResultCode,
   paymentRequestId?: string,
   passThroughInfo?: string,
 ): PlaceOrderAnswer {
-  const said: PlaceOrderAnswer = { result: resultOf(code) }
-  if (code === 'SUCCESS' && paymentRequestId !== undefined) said.paymentRequestId = paymentRequestId
-  if (passThroughInfo !== undefined) said.passThroughInfo = passThroughInfo
-  return said
+  const response: PlaceOrderAnswer = { result: resultOf(code) }
+  if (code === 'SUCCESS' && paymentRequestId !== undefined)
+    response.paymentRequestId = paymentRequestId
+  if (passThroughInfo !== undefined) response.passThroughInfo = passThroughInfo
+  return response
 }
 
 /**
- * The parameters a repeat must agree in (placeOrder.txt: paymentRequestId, paymentAmount, settlementAmount), as one
- * text: two orders agree exactly if their texts are equal.
+ * The parameters in which a repeat must be equal (placeOrder.txt: paymentRequestId, paymentAmount,
+ * settlementAmount), as one text.
  */
 export const termsOf = ({
   paymentAmount,

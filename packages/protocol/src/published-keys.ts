@@ -1,11 +1,12 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 
 /**
- * The keys whose private half is in this repository, by the SHA-256 of their public half (SPKI, DER). Whoever trusts one of
- * them trusts everybody: no process does.
+ * The keys whose private half is in this repository, by the SHA-256 of their public half (SPKI,
+ * DER). Everybody can sign with them, so no process trusts them.
  */
 const published: ReadonlySet<string> = new Set([
-  '701374eac73ad97902fa06c87f27fd36740766082d620bdae04be611e8459672', // packages/protocol/src/fixtures/test-only-key.pem
+  // fixtures/test-only-key.pem
+  '701374eac73ad97902fa06c87f27fd36740766082d620bdae04be611e8459672',
 ])
 
 /** Whether the private half of a key, public or private, is in this repository. */

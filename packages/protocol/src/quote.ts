@@ -1,15 +1,13 @@
 import { z } from 'zod'
 import { message, optional, text } from './fields.ts'
 
-/**
- * Digits before and after the point of a price: a double written out in full has fewer than 100.
- */
+/** The most digits of a price before and after the point: a double in full has fewer than 100. */
 const WHOLE_DIGITS_MAX = 40
 const FRACTION_DIGITS_MAX = 100
 
 /**
- * A decimal in any usual form (`7.1`, `.5`, `5.`, `+1.2`, `6.13E-5`, `1e3`) as a plain one, digit
- * for digit: `0.0000613`. Undefined when it is none, or longer than any price.
+ * Converts a decimal in any usual form (`7.1`, `.5`, `5.`, `+1.2`, `6.13E-5`, `1e3`) to a plain one
+ * with all its digits: `0.0000613`. Undefined if it is not one, or longer than any price.
  */
 function plainDecimal(text: string): string | undefined {
   const [, whole = '', fraction = '', exponent = '0'] =
@@ -25,20 +23,19 @@ function plainDecimal(text: string): string | undefined {
 }
 
 /**
- * A positive decimal. Callers' SDKs send it as a string or as a JSON number, and either with an
- * exponent.
+ * A positive decimal. Callers' SDKs send a string or a JSON number, perhaps with an exponent.
  */
 const Price = z
   .union([z.string(), z.number().transform(String)])
   .transform((value) => plainDecimal(value) ?? '')
   .refine((value) => /[1-9]/.test(value), 'is not a positive decimal')
 
-/** Nothing is decided by it: `true`, `"True"` and `"Y"` are all good. */
+/** Nothing depends on it: `true`, `"True"` and `"Y"` are all valid. */
 const Flag = z.union([z.boolean().transform(String), text()])
 
 /**
- * The exchange rate between settlement and payment currency. All of it is optional inside. Its times are texts: callers write
- * ISO 8601 in many ways, and nothing is decided by them.
+ * The exchange rate between settlement and payment currency. All its fields are optional. Its times
+ * are texts: callers write ISO 8601 in many ways, and nothing depends on them.
  */
 export const Quote = message({
   quoteId: optional(text(64)),

@@ -1,8 +1,9 @@
 import type { ResultCode } from './result-code.ts'
 
 /**
- * Refuses a request before it becomes an order. The only error the ingress throws on purpose. It has no stack: its reason
- * says all, and collecting one takes 38 µs of the 500 that refusing an order in an overload does.
+ * Refuses a request before it becomes an order. The only error that the ingress throws on purpose.
+ * It has no stack: the reason is enough, and collecting one takes 38 µs of the 500 for refusing an
+ * order in an overload.
  */
 export class Refusal extends Error {
   override readonly name = 'Refusal'

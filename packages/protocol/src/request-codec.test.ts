@@ -14,7 +14,7 @@ const some = (...names: string[]) => Object.fromEntries(names.map((name) => [nam
 const part = (fields: Record<string, fc.Arbitrary<unknown>>) =>
   fc.record(fields, { requiredKeys: [] })
 
-/** User agents have phrases, and the signs that stand for them. */
+/** User agents with phrases, and with the characters that stand for them. */
 const userAgent = fc
   .array(
     fc.oneof(
@@ -74,7 +74,7 @@ const order = part({
     }) as unknown as PlaceOrderRequest,
 )
 
-test('any order, with any of its fields, comes back as it went in', () => {
+test('any order is unpacked as it was packed', () => {
   fc.assert(
     fc.property(order, (order) => {
       expect(unpackRequest(packRequest(order), order)).toEqual(order)
@@ -83,14 +83,15 @@ test('any order, with any of its fields, comes back as it went in', () => {
   )
 })
 
-test('the sample is kept in less than half of its bytes', () => {
+test('the sample is packed into less than half of its bytes', () => {
   expect(Buffer.byteLength(packRequest(sample))).toBeLessThan(JSON.stringify(sample).length / 2)
 })
 
-test('what was kept is read for ever', () => {
+test('a packed request of this version is still read', () => {
   const kept =
     '3["1020000000000000001","281004132828992222233",0,["100","CNY"],' +
-    '["100","USD"],["M00000000001","UGG"],["\\u00809; MI 9\\u0081X\\u00829\\u0083 x\\u009f\\u0080",0,"ANDROID"]]'
+    '["100","USD"],["M00000000001","UGG"],' +
+    '["\\u00809; MI 9\\u0081X\\u00829\\u0083 x\\u009f\\u0080",0,"ANDROID"]]'
   expect(unpackRequest(kept, { acquirerId: 'A:1', paymentId: '20101234567890132' })).toEqual({
     acquirerId: 'A:1',
     pspId: '1020000000000000001',
@@ -108,7 +109,7 @@ test('what was kept is read for ever', () => {
   })
 })
 
-test('what is not ours, or damaged, is not taken for an order', () => {
+test('a damaged or unknown packed request is refused', () => {
   const packed = packRequest(sample)
   const names = { acquirerId: '1', paymentId: '1' }
   expect(() => unpackRequest(`9${packed.slice(1)}`, names)).toThrow('version')

@@ -4,25 +4,27 @@ import type { Address, Env, Merchant, Store } from './parties.ts'
 import type { PlaceOrderRequest } from './place-order.ts'
 import type { Quote } from './quote.ts'
 
-/** What a value is kept as, in JSON: a text as a text, an object as the list of its fields. */
-type Kept = string | (Kept | typeof ABSENT)[]
+/** The packed form of a value, in JSON: a text as a text, an object as the list of its fields. */
+type Packed = string | (Packed | typeof ABSENT)[]
 
 const ABSENT = 0
 
-type Codec<T> = { write: (value: T) => Kept; read: (kept: Kept) => T }
+type Codec<T> = { write: (value: T) => Packed; read: (packed: Packed) => T }
 
 const text: Codec<string> = {
   write: (value) => value,
-  read: (kept) => {
-    assert(typeof kept === 'string', 'a packed request with something else for a text')
-    return kept
+  read: (packed) => {
+    assert(typeof packed === 'string', 'a packed request with another value in place of a text')
+    return packed
   },
 }
 
-/** What names the order. It is not packed: the key of the record has it. */
+/** The ids of the order. They are not packed: the key of the record has them. */
 type Names = Pick<PlaceOrderRequest, 'acquirerId' | 'paymentId'>
 
-/** The order of the fields is the format: one to come goes last. What is absent at the end takes no room. */
+/**
+ * The order of the fields is the format: new ones go last. Absent fields at the end take no space.
+ */
 function fields<T extends object>(
   codecs: {
     readonly [K in keyof T]-?: NonNullable<T[K]> extends string
@@ -34,7 +36,7 @@ function fields<T extends object>(
   const each = Object.entries(codecs) as [string, Codec<unknown>][]
   return {
     write: (value) => {
-      const list: (Kept | typeof ABSENT)[] = []
+      const list: (Packed | typeof ABSENT)[] = []
       let present = 0
       for (const [name, codec] of each) {
         const of = (value as Texts)[name]
@@ -44,14 +46,14 @@ function fields<T extends object>(
       list.length = present
       return list
     },
-    read: (kept) => {
+    read: (packed) => {
       assert(
-        Array.isArray(kept) && kept.length <= each.length,
-        'a packed request with fields not known here',
+        Array.isArray(packed) && packed.length <= each.length,
+        'a packed request with unknown fields',
       )
       const value: Texts = {}
       for (const [i, [name, codec]] of each.entries()) {
-        const of = kept[i] ?? ABSENT
+        const of = packed[i] ?? ABSENT
         if (of !== ABSENT) value[name] = codec.read(of)
       }
       return value as T
@@ -60,8 +62,9 @@ function fields<T extends object>(
 }
 
 /**
- * What user agents have in common. One character stands for each, from U+0080 on, where user agents have none: so the longest
- * text of most requests shrinks from 248 bytes to 80. Their order is the format, too.
+ * Phrases that user agents have in common. Each is replaced by one character from U+0080 on, which
+ * user agents do not contain: so the longest text of most requests shrinks from 248 bytes to 80.
+ * Their order is the format, too.
  */
 const phrases = [
   'Mozilla/5.0 (Linux; Android ',
@@ -80,20 +83,20 @@ const sign = (phrase: number): string => String.fromCharCode(0x80 + phrase)
 const signOf = new Map(phrases.map((phrase, i) => [phrase, sign(i)]))
 const phraseOf = new Map(phrases.map((phrase, i) => [sign(i), phrase]))
 
-/** A pattern of this text alone: RegExp.escape, which Node 22 has not. */
+/** A pattern that matches this text: RegExp.escape, which Node 22 does not have. */
 const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
 
-/** Stands before a character that stands for itself. */
+/** Precedes a character that stands for itself. */
 const ITSELF = '\x9f'
 const phraseOrSign = new RegExp([...phrases.map(literal), '[\x80-\x9f]'].join('|'), 'g')
 const signs = /\x9f([\x80-\x9f])|[\x80-\x9e]/g
 
 const userAgent: Codec<string> = {
   write: (value) => value.replace(phraseOrSign, (found) => signOf.get(found) ?? ITSELF + found),
-  read: (kept) =>
-    text.read(kept).replace(signs, (found, itself?: string) => {
+  read: (packed) =>
+    text.read(packed).replace(signs, (found, itself?: string) => {
       const phrase = itself ?? phraseOf.get(found)
-      assert(phrase !== undefined, 'a packed request with a phrase not known here')
+      assert(phrase !== undefined, 'a packed request with an unknown phrase')
       return phrase
     }),
 }
@@ -160,20 +163,23 @@ const request = fields<Omit<PlaceOrderRequest, keyof Names>>({
   passThroughInfo: text,
 })
 
-/** Begins every packed request, so that another format can come to stand beside it. */
+/** The first character of every packed request, so that other formats can be added. */
 const VERSION = '3'
 
 /**
- * A request in the few bytes it is kept in, for ever: its texts without their names, but for the two ids in the record's key.
- * Measured with the sample of placeOrder.txt: 251 bytes instead of 769. Deflate with a dictionary makes 150 of them, but takes three times as long, both
- * ways: with it a fifth fewer orders a second are decided.
+ * Packs a request for its record: the values of its fields, without their names and without the two
+ * ids in the record's key. Measured with the sample of placeOrder.txt: 251 bytes instead of 769.
+ * Deflate with a dictionary takes 150 bytes, but three times as long both ways: a fifth fewer
+ * orders a second are decided with it.
  */
 export function packRequest(order: PlaceOrderRequest): string {
   return VERSION + JSON.stringify(request.write(order))
 }
 
-/** Reads back what `packRequest` wrote. Throws when the text is not that: then our own record is damaged. */
+/**
+ * Unpacks the result of `packRequest`. Throws on any other text: then our own record is damaged.
+ */
 export function unpackRequest(packed: string, { acquirerId, paymentId }: Names): PlaceOrderRequest {
-  assert.equal(packed[0], VERSION, 'a packed request of a version this program does not know')
+  assert.equal(packed[0], VERSION, 'a packed request of an unknown version')
   return { acquirerId, paymentId, ...request.read(JSON.parse(packed.slice(1))) }
 }

@@ -25,8 +25,8 @@ describe.each(resultCodes)('%s', (code) => {
 })
 
 test.each(['', 'success', 'toString', '__proto__', 'ORDER_NOT_EXIST'])(
-  '"%s" is no result code',
+  '"%s" is not a result code',
   (text) => {
-    expect(() => finalCode(text)).toThrow('no result code')
+    expect(() => finalCode(text)).toThrow('not a result code')
   },
 )

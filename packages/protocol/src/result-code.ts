@@ -40,13 +40,13 @@ type CodeWith<S extends ResultStatus> = {
 /** A code that never changes again: what an order is concluded with. */
 export type FinalCode = CodeWith<'S' | 'F'>
 
-/** A code that says nothing final: the caller repeats or inquires. */
+/** A code that is not final: the caller repeats or inquires. */
 export type PendingCode = CodeWith<'U'>
 
 /** All 27, in the order of placeOrder.txt. */
 export const resultCodes = Object.keys(statusOf) as readonly ResultCode[]
 
-/** The message of each code, in the words of placeOrder.txt. */
+/** The message of each code, as in placeOrder.txt. */
 export const messageOf: Readonly<Record<ResultCode, string>> = {
   SUCCESS: 'Success',
   ACCESS_DENIED: 'Access is denied.',
@@ -57,7 +57,8 @@ export const messageOf: Readonly<Record<ResultCode, string>> = {
   INVALID_CODE: 'The code is invalid.',
   INVALID_CONTRACT: 'The contract is invalid.',
   INVALID_MERCHANT_STATUS:
-    "The merchant status is abnormal due to restrictions, for example, the merchant's operation has been suspended.",
+    'The merchant status is abnormal due to restrictions, for example, ' +
+    "the merchant's operation has been suspended.",
   INVALID_SIGNATURE: 'The signature is invalid.',
   KEY_NOT_FOUND: 'The key is not found.',
   MEDIA_TYPE_NOT_ACCEPTABLE:
@@ -82,14 +83,14 @@ export const messageOf: Readonly<Record<ResultCode, string>> = {
 
 export const isFinal = (code: ResultCode): code is FinalCode => statusOf[code] !== 'U'
 
-/** Reads a final code back from where it was kept; anything else there is our bug. */
+/** Reads a stored final code; anything else in its place is our bug. */
 export function finalCode(text: string): FinalCode {
-  assert(isResultCode(text), `${text} is no result code`)
+  assert(isResultCode(text), `${text} is not a result code`)
   assert(isFinal(text), `${text} is not final`)
   return text
 }
 
-/** The final code that a text is; undefined for any other, which a newer version may know. */
+/** The text as a final code; undefined if this version does not know it. */
 export const finalCodeIn = (text: string): FinalCode | undefined =>
   isResultCode(text) && isFinal(text) ? text : undefined
 

@@ -100,7 +100,7 @@ test.each<[string, string, object | undefined]>([
     { algorithm: 'RSA256' },
   ],
   [
-    'a signature that is no base64 verifies nothing',
+    'a signature that is not base64 verifies nothing',
     'algorithm=RSA256, signature=%%%',
     { signature: Buffer.alloc(0) },
   ],

@@ -4,15 +4,14 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 
 /**
- * Date, time of day and offset; after them perhaps a time zone or a calendar in brackets (RFC
- * 9557).
+ * Date, time of day and offset; then perhaps a time zone or a calendar in brackets (RFC 9557).
  */
 const moment =
   /^(?<date>[+\dW-]+)[Tt ](?<clock>[\d:.,]+) ?(?:[Zz]|(?<sign>[+-])(?<offset>[\d:]+))(?:\[[^[\]]+\])*$/
 
 /**
- * A day of the calendar, of the year or of a week, with hyphens or without; some write the year
- * with its sign.
+ * A calendar date, ordinal date or week date, with hyphens or without; the year perhaps with a
+ * sign.
  */
 const dates = [
   /^(?:\+(?:00)?)?(?<year>\d{4})(?<hyphen>-?)(?<month>\d\d)\k<hyphen>(?<day>\d\d)$/,
@@ -25,9 +24,9 @@ const clockForm =
   /^(?<hours>\d\d)(?::?(?<minutes>\d\d)(?::?(?<seconds>\d\d))?)?(?:[.,](?<fraction>\d{1,20}))?$/
 
 /**
- * Reads a Request-Time: ISO 8601 with an offset or `Z` in any form that a language prints, or
- * seconds or milliseconds since 1970 as digits. Undefined for anything else, a date that is not in
- * the calendar included.
+ * Parses a Request-Time: ISO 8601 with an offset or `Z`, in any form that a language prints, or
+ * seconds or milliseconds since 1970 as digits. Undefined for anything else, such as a date that
+ * does not exist.
  */
 export function parseRequestTime(value: string): Date | undefined {
   if (/^\d{12,14}$/.test(value)) return new Date(Number(value))
@@ -35,12 +34,12 @@ export function parseRequestTime(value: string): Date | undefined {
   const { date = '', clock = '', sign, offset = '00' } = moment.exec(value)?.groups ?? {}
   const day = dayAt(date)
   const time = clockMs(clock, 24)
-  const ahead = clockMs(offset, 18) // Java's ZoneOffset goes as far.
+  const ahead = clockMs(offset, 18) // The limit of Java's ZoneOffset.
   if (day === undefined || time === undefined || ahead === undefined) return undefined
   return new Date(day + time - (sign === '-' ? -ahead : ahead))
 }
 
-/** The beginning of a day, in ms since 1970, as if it were a day of UTC. */
+/** The beginning of a day in UTC, in ms since 1970. */
 function dayAt(text: string): number | undefined {
   const found = dates.map((form) => form.exec(text)?.groups).find((groups) => groups !== undefined)
   if (found === undefined) return undefined
@@ -53,7 +52,8 @@ function dayAt(text: string): number | undefined {
     const at = new Date(Date.UTC(Number(year), 0, Number(dayOfYear)))
     return at.getUTCFullYear() === Number(year) ? at.getTime() : undefined
   }
-  const fourth = new Date(Date.UTC(Number(year), 0, 4)) // It is in the first week, which begins on a Monday.
+  // It is in the first week, which begins on a Monday.
+  const fourth = new Date(Date.UTC(Number(year), 0, 4))
   const days = (Number(week) - 1) * 7 + Number(weekday) - (fourth.getUTCDay() || 7)
   return Number(week) >= 1 && Number(week) <= 53 ? fourth.getTime() + days * DAY_MS : undefined
 }
@@ -63,7 +63,8 @@ function clockMs(text: string, hoursMax: number): number | undefined {
   const found = clockForm.exec(text)?.groups
   if (found === undefined) return undefined
   const { hours, minutes, seconds, fraction = '0' } = found
-  if (Number(minutes ?? 0) > 59 || Number(seconds ?? 0) > 60) return undefined // A leap second is 60.
+  // A leap second is 60.
+  if (Number(minutes ?? 0) > 59 || Number(seconds ?? 0) > 60) return undefined
   const finest = seconds !== undefined ? SECOND_MS : minutes !== undefined ? MINUTE_MS : HOUR_MS
   const whole =
     Number(hours) * HOUR_MS + Number(minutes ?? 0) * MINUTE_MS + Number(seconds ?? 0) * SECOND_MS

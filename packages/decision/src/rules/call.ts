@@ -12,23 +12,26 @@ import {
   type RuleType,
 } from './type.ts'
 
-/** How many characters are compared or searched in the time of one step. */
+/** How many characters are compared or searched in one step. */
 const CHARACTERS_A_STEP = 64
-/** Matching a pattern takes this many times longer, for each character of the pattern. */
+/** Matching takes this many times as long for each character of the pattern. */
 const PATTERN_WEIGHT = 4
 
-/** A call in a rule: the function or operator as the parser names it, and what it is given (a method's target first). */
+/**
+ * A call in a rule: the function or operator as the parser names it, and the types of its
+ * arguments, a method's target first.
+ */
 export type RuleCall = {
   readonly name: string
   readonly method: boolean
   readonly given: readonly (RuleType | undefined)[]
-  /** The last argument where it is a text written out, as a pattern must be. */
+  /** The last argument, if it is a literal text, as a pattern must be. */
   readonly pattern: string | undefined
 }
 
 type CallContext = { readonly overloads: Overloads; readonly fault: (message: string) => void }
 
-/** What a call comes to. Undefined where it has a fault, or was given something that has one. */
+/** The type of a call's result. Undefined if the call, or one of its arguments, has a fault. */
 export function resultOfCall(call: RuleCall, calling: CallContext): RuleType | undefined {
   const [one, other, third] = call.given
   switch (call.name) {
@@ -67,7 +70,7 @@ export function resultOfCall(call: RuleCall, calling: CallContext): RuleType | u
   }
 }
 
-/** The most steps the call itself takes, besides those for what it is given. */
+/** The most steps that the call itself takes, without those of its arguments. */
 export function stepsOfCall({ name, given, pattern }: RuleCall): number {
   if (name === '_&&_' || name === '_||_' || name === '_?_:_' || name === '_[_]') return 0
   const characters = given.reduce((sum, type) => sum + (isText(type) ? type.charactersMax : 0), 0)
@@ -82,9 +85,8 @@ export function stepsOfCall({ name, given, pattern }: RuleCall): number {
 function overloaded(call: RuleCall, { overloads, fault }: CallContext): RuleType | undefined {
   const known = overloads.get(call.name)
   if (known === undefined) {
-    fault(
-      `there is no function ${call.name}: there is ${[...overloads.keys()].filter((name) => /^\w+$/.test(name)).join(', ')}`,
-    )
+    const names = [...overloads.keys()].filter((name) => /^\w+$/.test(name)).join(', ')
+    fault(`there is no function ${call.name}: there is ${names}`)
     return undefined
   }
   const [result, ...others] = resultsOf(known, call.method, call.given)
@@ -106,7 +108,7 @@ function concatenated(one: ListType, other: ListType, { fault }: CallContext): R
   return listType(commonType(one.element, other.element), one.sizeMax + other.sizeMax)
 }
 
-/** A pattern must be written out, so that it is found without fault before the first order. */
+/** A pattern must be a literal, so that its faults are found before the first order. */
 function checkPattern({ pattern }: RuleCall, { fault }: CallContext): void {
   const reason =
     pattern === undefined ? 'matches needs its pattern written out' : patternFault(pattern)
@@ -115,7 +117,8 @@ function checkPattern({ pattern }: RuleCall, { fault }: CallContext): void {
 
 function patternFault(pattern: string): string | undefined {
   if (pattern.length > PATTERN_CHARACTERS_MAX) {
-    return `the pattern is longer than ${PATTERN_CHARACTERS_MAX} characters: split it over several rules`
+    const longest = `${PATTERN_CHARACTERS_MAX} characters`
+    return `the pattern is longer than ${longest}: split it over several rules`
   }
   try {
     RE2JS.compile(pattern)
@@ -127,11 +130,14 @@ function patternFault(pattern: string): string | undefined {
 
 const isBool = (type: RuleType | undefined): boolean => type === undefined || type.kind === 'bool'
 
-/** Whether `==` can ever be meant. An int never equals a double here: comparing them would round the int. */
+/**
+ * Whether two types can be compared with `==`. An int and a double cannot: that would round the
+ * int.
+ */
 const comparable = (one: RuleType | undefined, other: RuleType | undefined): boolean =>
   !holdsObjects(one) && !holdsObjects(other) && fitTogether(one, other)
 
-/** Objects are compared field by field, which no one means and nothing bounds. */
+/** Objects would be compared field by field, which is never meant and not bounded. */
 const holdsObjects = (type: RuleType | undefined): boolean =>
   type?.kind === 'record' || (type?.kind === 'list' && holdsObjects(type.element))
 
@@ -148,5 +154,5 @@ function unfit(call: RuleCall): string {
   return `${symbolOf(call)} does not fit ${types.join(' and ')}${advice}`
 }
 
-/** `_<=_` as its author wrote it: `<=`. */
+/** `_<=_` as in the source: `<=`. */
 const symbolOf = ({ name }: RuleCall): string => name.replaceAll(/[_@]/g, '')

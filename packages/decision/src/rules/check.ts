@@ -4,19 +4,19 @@ import { checkValue } from './part.ts'
 import { described } from './type.ts'
 import type { Reading } from './vocabulary.ts'
 
-/** A rule that has no fault: what to evaluate, and what it reads. */
+/** A rule without faults: what to evaluate, and what it reads. */
 export type CheckedRule = {
   readonly expr: Expr
   readonly readings: readonly Reading[]
   readonly steps: number
-  /** Where in the rule the part with this id stands, for saying where it failed. */
+  /** The position in the rule of the part with this id, for reporting where it failed. */
   readonly placeOf: (id: bigint) => string
 }
 
 /**
- * Checks the types of a rule, which the library cannot yet, and bounds its time.
+ * Checks the types of a rule, which the library cannot do yet, and bounds its time.
  *
- * @returns the rule made ready for evaluation, or every fault with its line and column
+ * @returns the rule ready for evaluation, or every fault with its line and column
  */
 export function checkRule(
   parsed: ParsedExpr,
@@ -33,7 +33,7 @@ export function checkRule(
   if (parsed.expr === undefined) return ['it is empty']
   const rule = checkValue(parsed.expr, { overloads, scope: new Map(), readings, depth: 0, fault })
   if (faults.length === 0 && rule.type?.kind !== 'bool') {
-    const given = rule.type === undefined ? 'what cannot be told' : described(rule.type)
+    const given = rule.type === undefined ? 'an unknown type' : described(rule.type)
     fault(parsed.expr, `the rule gives ${given}: it must come out true or false`)
   }
   if (faults.length > 0) return [...new Set(faults)]
@@ -42,7 +42,7 @@ export function checkRule(
   return { expr: rule.expr, readings: read, steps, placeOf }
 }
 
-/** Where in the rule an offset lies, counted from 1 as editors do. */
+/** The position of an offset in the rule, counted from 1 as in editors. */
 function positionOf(source: string, offset: number): string {
   const before = source.slice(0, offset).split('\n')
   return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`

@@ -4,7 +4,7 @@ import { BOOL, DOUBLE, INT, type RuleType, textType } from './type.ts'
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
 
-/** The type of a value written out in a rule; undefined, and a fault, for what rules have no use for. */
+/** The type of a literal; undefined, and a fault, for kinds that rules do not have. */
 export function typeOfLiteral(
   { constantKind: literal }: Constant,
   fault: (message: string) => void,
@@ -18,12 +18,10 @@ export function typeOfLiteral(
       return DOUBLE
     case 'int64Value':
       if (literal.value > INT64_MAX || literal.value < INT64_MIN)
-        fault(`${literal.value} is no 64-bit integer`)
+        fault(`${literal.value} is not a 64-bit integer`)
       return INT
     case 'nullValue':
-      fault(
-        'nothing is null in a rule: an absent field reads as "", and has(order.customerId) tells',
-      )
+      fault('nothing is null in a rule: an absent field reads as ""; ask has(order.customerId)')
       return undefined
     default:
       fault('a rule has texts, ints, doubles, true and false only')
@@ -31,7 +29,7 @@ export function typeOfLiteral(
   }
 }
 
-/** The text that a part of a rule is, where it is one written out. */
+/** The text of a part of a rule, if it is a literal. */
 export function textWrittenOut(expr: Expr | undefined): string | undefined {
   if (expr?.exprKind.case !== 'constExpr') return undefined
   const { constantKind } = expr.exprKind.value

@@ -2,7 +2,7 @@ import { type CelEnv, CelScalar, type CelType, celEnv, celFunc } from '@bufbuild
 import { RE2JS } from '@bufbuild/re2'
 import { BOOL, DOUBLE, INT, isText, type RuleType, textType } from './type.ts'
 
-/** One way to call a function: the kinds it takes and the kind it gives. */
+/** An overload of a function: the kinds of its arguments and of its result. */
 export type Overload = {
   readonly method: boolean
   readonly takes: readonly string[]
@@ -11,7 +11,7 @@ export type Overload = {
 
 export type Overloads = ReadonlyMap<string, readonly Overload[]>
 
-/** What rules may call by these names, in every overload the library has over the types that rules have. */
+/** The functions that rules may call, in every overload of the library over the types of rules. */
 const functions = [
   'int',
   'double',
@@ -24,15 +24,17 @@ const functions = [
 ]
 const operators = ['_+_', '_-_', '_*_', '_/_', '_%_', '-_', '!_', '_<_', '_<=_', '_>_', '_>=_']
 const kinds = new Set(['bool', 'int', 'double', 'string'])
-/** A pattern costs a step for each of its characters and each it reads: linear, so it can be said beforehand. */
+/**
+ * The time of a match is linear in the pattern and in the text, so it can be bounded beforehand.
+ */
 export const PATTERN_CHARACTERS_MAX = 200
 
-/** Text whose length nothing bounds more tightly: an amount of 64 KiB of digits, say. */
+/** The longest text without a bound of its own, such as an amount with 64 KiB of digits. */
 const TEXT_CHARACTERS_MAX = 65_536
 
 /**
- * The library's environment for rules. Patterns are RE2, linear in the text they read; each is compiled once,
- * because the library would compile it for every order.
+ * The library's environment for rules. Patterns are RE2, which is linear in the text. Each is
+ * compiled once: the library would compile it for every order.
  */
 export function openEnvironment(): CelEnv {
   const compiled = new Map<string, ReturnType<typeof RE2JS.compile>>()
@@ -46,14 +48,17 @@ export function openEnvironment(): CelEnv {
   return celEnv({ re2: { compile }, funcs: [doubleOfText] })
 }
 
-/** The library makes NaN of a text that is no number, which is never above anything; a rule must not pass by that. */
+/**
+ * The library converts a text that is not a number to NaN, which no comparison rejects: a fault is
+ * safer.
+ */
 const doubleOfText = celFunc('double', [CelScalar.STRING], CelScalar.DOUBLE, (text) => {
   const value = Number(text)
   if (Number.isNaN(value)) throw new Error('not a number')
   return value
 })
 
-/** Reads the library's own declarations, so that a rule is checked against exactly what will be called. */
+/** Reads the library's own declarations, so that rules are checked against what will be called. */
 export function overloadsOf(env: CelEnv): Overloads {
   const allowed = new Set([...functions, ...operators])
   const overloads = Array.from(env.funcs, ({ name, target, arguments: args, result }) => ({
@@ -69,7 +74,10 @@ export function overloadsOf(env: CelEnv): Overloads {
   return Map.groupBy(ours, ({ name }) => name)
 }
 
-/** Every kind that the call can give: none where there is no such call. Unknown arguments fit everywhere. */
+/**
+ * All possible types of a call's result: none if there is no such overload. Unknown arguments fit
+ * everywhere.
+ */
 export function resultsOf(
   overloads: readonly Overload[],
   method: boolean,
@@ -90,12 +98,14 @@ function typeNamed(kind: string, args: readonly (RuleType | undefined)[]): RuleT
   return kind === 'int' ? INT : DOUBLE
 }
 
-/** No text a function makes is longer than all it was made from, and a number is as long as the body at most. */
+/**
+ * A function's text is not longer than all its arguments, and a number not longer than the body.
+ */
 function charactersMax(args: readonly (RuleType | undefined)[]): number {
   return args.reduce((sum, arg) => sum + (isText(arg) ? arg.charactersMax : TEXT_CHARACTERS_MAX), 0)
 }
 
-/** Comparing an int with a double rounds the int, and amounts must not lose a digit: rules write whole numbers. */
+/** Comparing an int with a double would round the int, and amounts must not lose a digit. */
 const mixesNumbers = (takes: readonly string[]): boolean =>
   takes.includes('int') && takes.includes('double')
 

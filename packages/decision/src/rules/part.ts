@@ -15,32 +15,40 @@ import {
 } from './type.ts'
 import { presenceName, presenceOf, type Reading, readingOf, variables } from './vocabulary.ts'
 
-/** What is known about one part of a rule. */
+/** A checked part of a rule. */
 type CheckedPart = {
-  /** The part as it is evaluated: fields are read by their full name, `has()` is a name of its own. */
+  /** The part to evaluate: fields are read by their full names, `has()` is a name of its own. */
   readonly expr: Expr
-  /** Undefined where it has a fault, which is said already, and for the elements of an empty list. */
+  /**
+   * Undefined if it has a fault, which is reported already, and for the elements of an empty list.
+   */
   readonly type: RuleType | undefined
-  /** The most steps it takes, see RULE_STEPS_MAX. */
+  /** The most steps that it takes, see RULE_STEPS_MAX. */
   readonly steps: number
-  /** Where in the variables it stands: `order.merchant`. Undefined for what is computed. */
+  /** Its path in the variables: `order.merchant`. Undefined for a computed value. */
   readonly path?: string
 }
 
 type PartContext = {
   readonly overloads: Overloads
-  /** Names that comprehensions bind here. */
+  /** Names that are bound by comprehensions. */
   readonly scope: ReadonlyMap<string, RuleType | undefined>
   readonly readings: Map<string, Reading>
   readonly depth: number
-  /** Notes a fault at a part of the rule. */
+  /** Reports a fault at a part of the rule. */
   readonly fault: (at: Expr, message: string) => void
 }
 
-/** Evaluating a rule goes as deep as it is nested, and a stack ends. A long chain of `||` or `&&` is not deep. */
+/**
+ * The deepest nesting: evaluation recurses, and the stack is bounded. A long chain of `||` or `&&`
+ * is not deep.
+ */
 const NESTING_MAX = 200
 
-/** Checks a part that is used as a value; an object among the variables is none, only its fields are. */
+/**
+ * Checks a part that is used as a value. An object among the variables is not a value, only its
+ * fields are.
+ */
 export function checkValue(expr: Expr, checking: PartContext): CheckedPart {
   const checked = check(expr, checking)
   if (checked.path === undefined || checked.type?.kind !== 'record') return checked
@@ -78,7 +86,7 @@ function check(expr: Expr, outside: PartContext): CheckedPart {
     case 'comprehensionExpr':
       return checkComprehension(expr, kind.value, checking)
     default:
-      checking.fault(expr, 'this is nothing a rule can say')
+      checking.fault(expr, 'a rule cannot contain this')
       return { expr, type: undefined, steps: 1 }
   }
 }
@@ -120,7 +128,7 @@ function checkField(expr: Expr, select: KindOf<'selectExpr'>, checking: PartCont
   return { expr, type, steps, path }
 }
 
-/** A field of an object from a list, which carries the answer to `has()` beside the field. */
+/** A field of an object in a list, which has the results of `has()` beside its fields. */
 function fieldOfElement(
   expr: Expr,
   select: KindOf<'selectExpr'>,
@@ -202,7 +210,7 @@ function checkMapLiteral(
   return { expr: { ...expr, exprKind: made }, type, steps: stepsOf([...keys, ...values]) }
 }
 
-/** `exists`, `all`, `exists_one`, `map` and `filter`, as the parser writes them out. */
+/** `exists`, `all`, `exists_one`, `map` and `filter`, as the parser expands them. */
 function checkComprehension(
   expr: Expr,
   walk: KindOf<'comprehensionExpr'>,
@@ -210,7 +218,7 @@ function checkComprehension(
 ): CheckedPart {
   const { iterRange, accuInit, loopCondition, loopStep, result } = walk
   if (!iterRange || !accuInit || !loopCondition || !loopStep || !result) {
-    checking.fault(expr, 'this walk is incomplete')
+    checking.fault(expr, 'this comprehension is incomplete')
     return { expr, type: undefined, steps: 1 }
   }
   const range = checkValue(iterRange, checking)
@@ -228,11 +236,11 @@ function checkComprehension(
   const step = checkValue(loopStep, inside)
   const end = checkValue(result, inside)
   const sizeMax = range.type?.kind === 'list' || range.type?.kind === 'map' ? range.type.sizeMax : 0
-  const gathers = start.type?.kind === 'list'
-  const type = gathers ? collected(step.type, sizeMax) : end.type
+  const collects = start.type?.kind === 'list'
+  const type = collects ? collected(step.type, sizeMax) : end.type
   const rounds = sizeMax * (condition.steps + step.steps + 1)
-  // The library makes a list by adding one element to the list before, so reading it takes the square of its length.
-  const steps = range.steps + start.steps + rounds + (gathers ? sizeMax ** 2 : 0) + end.steps
+  // The library builds a list by copying it for each element, which takes the square of its length.
+  const steps = range.steps + start.steps + rounds + (collects ? sizeMax ** 2 : 0) + end.steps
   const value = {
     ...walk,
     iterRange: range.expr,
@@ -252,12 +260,15 @@ function elementOf(expr: Expr, range: CheckedPart, { fault }: PartContext): Rule
   return undefined
 }
 
-/** `map` and `filter` give a list of what each step adds, no longer than the list they walk. */
+/**
+ * The result of `map` and `filter`: a list of what each step adds, not longer than the iterated
+ * list.
+ */
 function collected(step: RuleType | undefined, sizeMax: number): ListType {
   return listType(step?.kind === 'list' ? step.element : undefined, sizeMax)
 }
 
-/** The one type that all these parts have; a fault where they have no type in common. */
+/** The common type of these parts; a fault if they have none. */
 function common(
   expr: Expr,
   parts: readonly CheckedPart[],

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import { anOrderOf, factsWith } from '../../test/sample.ts'
 import { compileRules } from './rules.ts'
 
-/** Ten rules as operators write them: lists, comparisons, counters, texts, an optional field, a walk, a table. */
+/**
+ * Ten rules as operators write them: lists, comparisons, counters, texts, an optional field, a
+ * walk, a table.
+ */
 const rules = [
   "order.merchant.merchantMCC in ['7995', '6211', '4829', '6051']",
   'recent.customerOrders10m >= 20',
@@ -10,13 +13,19 @@ const rules = [
   "order.paymentAmount.currency == 'CNY' && order.paymentAmount.value > 10000000",
   '!has(order.customerId) && order.paymentAmount.value > 500000',
   "order.env.userAgent.matches('(?i)headless|phantom')",
-  "order.merchant.merchantName.startsWith('TEST') || order.merchant.merchantName.contains('casino')",
+  "order.merchant.merchantName.startsWith('TEST') || " +
+    "order.merchant.merchantName.contains('casino')",
   "merchant.contracts.exists(c, c.status == 'SUSPENDED' && c.currencies.size() > 3)",
-  "recent.merchantOrders24h > {'CNY': 90000, 'JPY': 50000, 'USD': 20000}[order.paymentAmount.currency]",
-  "order.merchant.merchantAddress.region != 'JP' && merchant.kybLevel < 2 && recent.customerOrders24h * 3 > 100",
+  'recent.merchantOrders24h > ' +
+    "{'CNY': 90000, 'JPY': 50000, 'USD': 20000}[order.paymentAmount.currency]",
+  "order.merchant.merchantAddress.region != 'JP' && merchant.kybLevel < 2 && " +
+    'recent.customerOrders24h * 3 > 100',
 ].map((reject, at) => ({ name: `rule-${at}`, reject }))
 
-/** Many short rounds: a machine whose time others take leaves some of them alone, and hardly a long one. */
+/**
+ * Many short rounds: a machine whose time others take leaves some of them alone, and hardly a long
+ * one.
+ */
 const ROUNDS = 300
 const ORDERS = 100
 

@@ -124,7 +124,9 @@ test.each([
   expect(rules.faults).toEqual([])
   const facts = factsWith({ order: anOrderOf(2n ** 63n) })
   expect(() => rules.rejectedBy(facts)).toThrow(RuleFault)
-  expect(() => rules.rejectedBy(facts)).toThrow(`risk rule careful could not tell: ${reason}`)
+  expect(() => rules.rejectedBy(facts)).toThrow(
+    `risk rule careful could not be evaluated: ${reason}`,
+  )
   expect(() => judgeRisk(facts, { rejectedBy: rules.rejectedBy })).toThrow(RuleFault)
 })
 
@@ -190,7 +192,7 @@ test.each<[string, RegExp]>([
   ['order.merchant == "M1"', /order\.merchant is an object: name one of its fields/],
   ['order.paymentAmount.value', /the rule gives int: it must come out true or false/],
   ['order.pspId', /the rule gives string/],
-  ['[][0]', /what cannot be told/],
+  ['[][0]', /the rule gives an unknown type/],
   ['order.paymentAmount.value == "100"', /== does not fit int and string/],
   ['order.paymentAmount > 100', /order\.paymentAmount is an object/],
   ['order.paymentAmount.value > 100.0', /> does not fit int and double: write whole numbers/],
@@ -209,7 +211,10 @@ test.each<[string, RegExp]>([
   ['{"a": 1, "b": "c"}["a"] == 1', /the values of a map must all be of one type/],
   ['{true: 1}[true] == 1', /the keys of a map are texts or ints/],
   ['order.customerId == null', /nothing is null in a rule.*has\(order\.customerId\)/],
-  ['order.paymentAmount.value > 99999999999999999999', /99999999999999999999 is no 64-bit integer/],
+  [
+    'order.paymentAmount.value > 99999999999999999999',
+    /99999999999999999999 is not a 64-bit integer/,
+  ],
   ['order.paymentAmount.value > 5u', /texts, ints, doubles, true and false only/],
   [
     'timestamp(order.codeValue) > timestamp("2020-01-01T00:00:00Z")',
@@ -233,9 +238,9 @@ test.each<[string, RegExp]>([
   ['merchant.stores["a"] == "b"', /list of string cannot be read by string/],
   ['[1] + ["a"] == [1]', /elements are of one type/],
   ['order.pspId.value == 1', /order\.pspId has no fields, it is string/],
-  ['order.pspId ==', /it is no CEL expression: <input>:1:\d+/],
-  ['"abc', /it is no CEL expression/],
-  ['', /it is no CEL expression|it is empty/],
+  ['order.pspId ==', /it is not a CEL expression: <input>:1:\d+/],
+  ['"abc', /it is not a CEL expression/],
+  ['', /it is not a CEL expression|it is empty/],
 ])('%s is found at start', (reject, fault) => {
   expect(faultsOf(reject)[0]).toMatch(fault)
   expect(faultsOf(reject)[0]).toMatch(/^risk\[0\] rule: /)
@@ -259,14 +264,15 @@ test.each([
     'walking stores within stores',
     'merchant.stores.exists(a, merchant.stores.exists(b, a + b == order.codeValue))',
   ],
-  ['gathering every store', 'merchant.stores.map(s, s).size() > 3'],
+  ['collecting every store', 'merchant.stores.map(s, s).size() > 3'],
   [
     'searching a long text for every store',
     'merchant.stores.exists(s, order.env.userAgent.contains(s))',
   ],
   [
     'long patterns over long texts',
-    `order.env.userAgent.matches('${'a|'.repeat(99)}') || order.env.cookieId.matches('${'b|'.repeat(99)}')`,
+    `order.env.userAgent.matches('${'a|'.repeat(99)}') || ` +
+      `order.env.cookieId.matches('${'b|'.repeat(99)}')`,
   ],
 ])('%s could take too long, and is found at start', (_name, reject) => {
   expect(faultsOf(reject)).toEqual([

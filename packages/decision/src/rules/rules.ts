@@ -6,30 +6,33 @@ import { type Overloads, openEnvironment, overloadsOf } from './overloads.ts'
 import type { Reading } from './vocabulary.ts'
 
 /**
- * The most steps that all rules together may take for one order, whatever is in it. Measured, a step is about 0.02
- * microseconds, so that the largest order and merchant there can be cost some 20 ms; a pattern made to be slow takes twenty
- * times that over 64 KiB of text made for it. Rules that walk no list and search no long text take a few dozen steps.
+ * The most steps that all rules together may take for one order, whatever it contains. A step takes
+ * about 0.02 microseconds (measured), so the largest possible order and merchant cost some 20 ms. A
+ * pattern designed to be slow takes twenty times as long, over 64 KiB of text designed for it.
+ * Rules that iterate over no list and search no long text take a few dozen steps.
  */
 export const RULE_STEPS_MAX = 1_000_000
 
-/** A rule could not tell whether it rejects this order: the order is undecided, and is judged again later. */
+/**
+ * A rule could not be evaluated for this order: the order is undecided, and is judged again later.
+ */
 export class RuleFault extends Error {
   readonly rule: string
   constructor(rule: string, reason: string) {
-    super(`risk rule ${rule} could not tell: ${reason}`)
+    super(`risk rule ${rule} could not be evaluated: ${reason}`)
     this.name = 'RuleFault'
     this.rule = rule
   }
 }
 
-/** Rules made ready; with any fault, they must not be used. */
+/** Compiled rules. They must not be used if there is any fault. */
 export type CompiledRules = {
-  /** Every fault, with the rule's name, the place in it and how to mend it. */
+  /** Every fault, with the rule's name, the position in it and how to fix it. */
   readonly faults: readonly string[]
   /**
-   * The name of the first rule that rejects the order; undefined when none does.
+   * The name of the first rule that rejects the order; undefined if none does.
    *
-   * @throws RuleFault when no rule rejects and some rule could not tell
+   * @throws RuleFault if no rule rejects and some rule could not be evaluated
    */
   readonly rejectedBy: (facts: Facts) => string | undefined
   readonly recentUsed: readonly RecentCounter[]
@@ -41,7 +44,9 @@ type Rule = Pick<CheckedRule, 'placeOf'> & {
   readonly evaluate: ReturnType<typeof plan>
 }
 
-/** Parses, checks and plans the rules, and gathers what they read: nothing else of an order is converted for them. */
+/**
+ * Parses, checks and plans the rules, and collects what they read: only that is converted for them.
+ */
 export function compileRules(risk: readonly RiskRule[]): CompiledRules {
   const env = openEnvironment()
   const overloads = overloadsOf(env)
@@ -59,8 +64,10 @@ export function compileRules(risk: readonly RiskRule[]): CompiledRules {
     rules.push({ name, evaluate: checked.evaluate, placeOf: checked.placeOf })
     if (steps <= RULE_STEPS_MAX && steps + checked.steps > RULE_STEPS_MAX) {
       faults.push(
-        `risk[${index}] ${name}: with it the rules may take ${steps + checked.steps} steps for one order, ` +
-          `${checked.steps} of them here, and ${RULE_STEPS_MAX} are allowed: walk fewer lists, search shorter fields`,
+        `risk[${index}] ${name}: with it the rules may take ${steps + checked.steps} steps ` +
+          'for one order, ' +
+          `${checked.steps} of them here, and ${RULE_STEPS_MAX} are allowed: ` +
+          'walk fewer lists, search shorter fields',
       )
     }
     steps += checked.steps
@@ -83,8 +90,9 @@ function compileRule(
     const checked = checkRule(parse(reject), reject, overloads)
     return Array.isArray(checked) ? checked : { ...checked, evaluate: plan(env, checked.expr) }
   } catch (err) {
-    // The parser throws what it found and where; and it recurses, so a rule nested too deeply ends its stack.
-    return [`it is no CEL expression: ${err instanceof Error ? err.message : err}`]
+    // The parser throws with reason and position. It recurses, so deep nesting may exhaust the
+    // stack.
+    return [`it is not a CEL expression: ${err instanceof Error ? err.message : err}`]
   }
 }
 
@@ -94,7 +102,7 @@ function bindingsOf(readings: readonly Reading[], facts: Facts): Bindings {
   return bindings
 }
 
-/** As `||` does in CEL: one rule that rejects is enough, even where another could not tell. */
+/** Like `||` in CEL: one rule that rejects is enough, even if another could not be evaluated. */
 function firstRejecting(rules: readonly Rule[], bindings: Bindings): string | undefined {
   let fault: RuleFault | undefined
   for (const { name, evaluate, placeOf } of rules) {
@@ -103,14 +111,17 @@ function firstRejecting(rules: readonly Rule[], bindings: Bindings): string | un
     if (result === false) continue
     const reason = isCelError(result)
       ? reasonOf(result, placeOf)
-      : 'it came out neither true nor false'
+      : 'its value is neither true nor false'
     fault ??= new RuleFault(name, reason)
   }
   if (fault !== undefined) throw fault
   return undefined
 }
 
-/** What went wrong and where, in our words: the library's quote the order, which is not for logs. */
+/**
+ * What went wrong and where, in our words: the library's quote data of the order, which must not be
+ * logged.
+ */
 function reasonOf({ message, exprId }: CelError, placeOf: Rule['placeOf']): string {
   const place = exprId === undefined ? '' : ` at ${placeOf(BigInt(exprId))}`
   if (message.includes('overflow')) return `a number left 64 bits${place}`

@@ -1,11 +1,11 @@
 /**
- * What a risk rule's values can be. Text and lists carry the most they can hold, because that is what bounds the
- * time a rule takes.
+ * The types of values in risk rules. Texts and lists have their largest size, which bounds the time
+ * of a rule.
  */
 export type RuleType = Scalar | TextType | ListType | MapType | RecordType
 
 type Scalar = { readonly kind: 'bool' | 'double' } | IntType
-/** `absent` is what an absent optional number reads as. */
+/** `absent` is the value of an absent optional number. */
 export type IntType = { readonly kind: 'int'; readonly absent?: bigint }
 export type TextType = { readonly kind: 'string'; readonly charactersMax: number }
 /** Without an element type: the empty list, which is a list of anything. */
@@ -20,7 +20,7 @@ export type MapType = {
   readonly value: RuleType | undefined
   readonly sizeMax: number
 }
-/** An object with known fields. Rules read its fields; the object itself is no value. */
+/** An object with known fields. Rules read its fields; the object itself is not a value. */
 export type RecordType = {
   readonly kind: 'record'
   readonly fields: Readonly<Record<string, RuleType>>
@@ -36,7 +36,7 @@ export const listType = (element: RuleType | undefined, sizeMax: number): ListTy
   sizeMax,
 })
 
-/** A type as a rule's author would say it. */
+/** The name of a type for messages. */
 export function described(type: RuleType): string {
   if (type.kind === 'list')
     return type.element === undefined ? 'list' : `list of ${described(type.element)}`
@@ -44,7 +44,7 @@ export function described(type: RuleType): string {
   return type.kind
 }
 
-/** The type of a place that can hold either: undefined where one place cannot hold both. */
+/** The common type of two types; undefined if there is none. An unknown one fits any. */
 export function commonType(
   one: RuleType | undefined,
   other: RuleType | undefined,
@@ -72,7 +72,7 @@ export function commonType(
   return one.kind === other.kind ? one : undefined
 }
 
-/** Whether two types can stand in one place; an unknown one (of an empty list) can stand anywhere. */
+/** Whether two types have a common type; an unknown one (of an empty list) fits any. */
 export function fitTogether(one: RuleType | undefined, other: RuleType | undefined): boolean {
   return one === undefined || other === undefined || commonType(one, other) !== undefined
 }

@@ -49,7 +49,10 @@ test('every field can be read of every order and merchant, also where it is abse
   }
 })
 
-/** Every text of an order: how long rules take it to be at most, and what the request's schema says of it. */
+/**
+ * Every text of an order: how long rules take it to be at most, and what the request's schema says
+ * of it.
+ */
 function everyText(
   { fields }: RecordType,
   schema: z.core.JSONSchema.BaseSchema,
@@ -57,7 +60,8 @@ function everyText(
 ): { path: string; charactersMax: number; said: z.core.JSONSchema.BaseSchema }[] {
   return Object.entries(fields).flatMap(([name, type]) => {
     const field = schema.properties?.[name]
-    const said = typeof field === 'object' ? (field.anyOf?.[0] ?? field) : undefined // Optional: this, or null.
+    // Optional: this, or null.
+    const said = typeof field === 'object' ? (field.anyOf?.[0] ?? field) : undefined
     if (typeof said !== 'object') throw new Error(`a request has no ${path}.${name}`)
     if (type.kind === 'record') return everyText(type, said, `${path}.${name}`)
     return type.kind === 'string'

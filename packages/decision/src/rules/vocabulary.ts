@@ -11,10 +11,10 @@ import {
 } from '../records.ts'
 import { INT, listType, type RecordType, type RuleType, textType } from './type.ts'
 
-/** Text without a length of its own ends with the body: 64 KiB. */
+/** A text without a bound of its own is bounded by the body: 64 KiB. */
 const BODY_CHARACTERS_MAX = 65_536
 
-/** Says of every field of T how rules see it; a field that T gains and that is not said here does not compile. */
+/** The rule type of every field of T. Does not compile if a field of T is missing. */
 type Vocabulary<T> = {
   readonly [K in keyof Required<T>]: NonNullable<T[K]> extends readonly unknown[]
     ? RuleType
@@ -88,7 +88,7 @@ const order = {
   passThroughInfo: textType(2000),
 } satisfies Vocabulary<PlaceOrderRequest>
 
-/** What is not limited reads as the largest number, so that a comparison with it never rejects. */
+/** An absent limit reads as the largest number, so that a comparison with it never rejects. */
 const unlimited: RuleType = { kind: 'int', absent: LIMIT_AMOUNT_MAX }
 const dayLimits = listType(
   record({ currency: textType(3), amountMax: unlimited, countMax: unlimited }),
@@ -120,19 +120,22 @@ const merchant = {
 
 const recent = Object.fromEntries(recentCounters.map((counter) => [counter, INT] as const))
 
-/** The variables of a rule: the order with its amounts as integers, the merchant's record, the recent counters. */
+/**
+ * The variables of a rule: the order with its amounts as integers, the merchant's record, the
+ * recent counters.
+ */
 export const variables: RecordType = record({
   order: record(order),
   merchant: record(merchant),
   recent: record(recent),
 })
 
-/** Puts what a rule reads among the values it is evaluated with, in the rule's own types. */
+/** Reads a value for rules, in the types of rules. */
 export type Reading = {
-  /** The name under which the rule finds the value: `order.merchant.merchantMCC`, `has(order.customerId)`. */
+  /** The name of the value in rules: `order.merchant.merchantMCC`, `has(order.customerId)`. */
   readonly name: string
   readonly read: (facts: Facts) => CelInput
-  /** The most steps that reading it takes for one order; a long list is converted item by item. */
+  /** The most steps of reading it for one order: a list is converted item by item. */
   readonly steps: number
 }
 
@@ -146,16 +149,16 @@ export function readingOf(path: string, type: RuleType): Reading {
   }
 }
 
-/** Tells whether an optional field is there: what `has(order.customerId)` comes to. */
+/** Reads whether an optional field is present: the value of `has(order.customerId)`. */
 export function presenceOf(path: string): Reading {
   const keys = path.split('.')
   return { name: presenceName(path), read: (facts) => valueAt(facts, keys) != null, steps: 1 }
 }
 
-/** A name no rule can write, so it never stands for anything else. */
+/** A name that no rule can contain, so it cannot mean anything else. */
 export const presenceName = (field: string): string => `has(${field})`
 
-/** How many single values this type holds at most. */
+/** The most single values in this type. */
 function itemsIn(type: RuleType): number {
   if (type.kind === 'list')
     return 1 + type.sizeMax * (type.element === undefined ? 0 : itemsIn(type.element))
@@ -173,8 +176,9 @@ function valueAt(facts: Facts, keys: readonly string[]): unknown {
 }
 
 /**
- * A value in the type that rules know it by. An absent one reads as "", 0 (or as the type says), an empty list or
- * an object of absent fields: a rule that reads an optional field works for every order, and `has()` can tell.
+ * Converts a value to its rule type. An absent one reads as "", as 0 (or as the type says), as an
+ * empty list, or as an object of absent fields: so a rule that reads an optional field works for
+ * every order, and `has()` distinguishes.
  */
 function asRuleSees(type: RuleType, value: unknown): CelInput {
   if (type.kind === 'int')
@@ -191,7 +195,7 @@ function asRuleSees(type: RuleType, value: unknown): CelInput {
   return value == null ? '' : String(value)
 }
 
-/** The fields of an object in a list, each beside the answer to `has()` of it. */
+/** The fields of an object in a list, each with the result of its `has()`. */
 function fieldsSeen({ fields }: RecordType, value: unknown): [string, CelInput][] {
   const held: object = typeof value === 'object' && value !== null ? value : {}
   return Object.entries(fields).flatMap(([field, type]): [string, CelInput][] => {
