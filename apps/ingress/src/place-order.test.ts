@@ -92,7 +92,7 @@ describe('an outcome is answered whenever it is announced', () => {
   })
 })
 
-test('why the last look fails is reported, once', async () => {
+test('the reason why the last read fails is reported once', async () => {
   const fault = new Error('what is kept is not an outcome')
   const faults: unknown[] = []
   const deps = {

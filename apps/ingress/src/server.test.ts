@@ -69,7 +69,7 @@ describe('headers', () => {
       { signature: 'algorithm=RSA256, keyVersion=1, signature=' },
       'PARAM_ILLEGAL',
     ],
-    ['a Signature cut short', { signature: signature.slice(0, -40) }, 'INVALID_SIGNATURE'],
+    ['a truncated Signature', { signature: signature.slice(0, -40) }, 'INVALID_SIGNATURE'],
     ['two signatures in one', { signature: `${signature}, ${signature}` }, 'PARAM_ILLEGAL'],
     [
       'another algorithm',

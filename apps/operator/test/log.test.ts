@@ -106,7 +106,7 @@ describe('the log of real processes at level trace', () => {
       linesOf(paymentId).flatMap(({ err }) => (err === undefined ? [] : [err.message])),
     )
     expect(faults).toEqual([
-      [expect.stringContaining('what is kept cannot be read')],
+      [expect.stringContaining('a stored value cannot be read')],
       expect.arrayContaining([expect.stringContaining('a record of the directory cannot be read')]),
       expect.arrayContaining([expect.stringContaining('a value cannot be converted')]),
     ])

@@ -25,7 +25,7 @@ async function reportsOf(readings: Step[]): Promise<[ClockFact, number][]> {
     ticks += 5_000
     redisAhead += redis
     ownAhead += own
-    await watch.look(async () => {
+    await watch.check(async () => {
       const now = DAY_MS + ticks + redisAhead
       ticks += takesMs
       return { now, steady: now }

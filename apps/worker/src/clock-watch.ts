@@ -39,7 +39,7 @@ export class ClockWatch {
    * Reads Redis's time with `read`, and reports what has happened to the clocks since the last
    * time.
    */
-  async look(read: () => Promise<RedisTime>): Promise<RedisTime> {
+  async check(read: () => Promise<RedisTime>): Promise<RedisTime> {
     const asked = this.#clocks.ticks()
     const time = await read()
     const [answered, wall] = [this.#clocks.ticks(), this.#clocks.wall()]

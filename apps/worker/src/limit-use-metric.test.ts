@@ -41,18 +41,18 @@ test('the most used limit of each kind counts, by its amount or its count', asyn
   })
   for (const id of ['M1', 'M2']) use.note(useOf({ id }))
   use.note(useOf({ subject: 'customer', id: 'C1' }))
-  await use.look(today)
+  await use.refresh(today)
   expect(await ratios()).toEqual({ merchantDay: 0.9, customerDay: 0.7 })
 })
 
 test('it stays until the day is over, and is read once per round', async () => {
   const { use, ratios, asked } = limitsUsed({ M1: { amount: 500n, count: 1n } })
   for (let i = 0; i < 50; i += 1) use.note(useOf())
-  await use.look(today)
-  await use.look(today)
+  await use.refresh(today)
+  await use.refresh(today)
   expect(await ratios()).toMatchObject({ merchantDay: 0.5 })
   expect(asked).toEqual([['M1'], []])
-  await use.look('20260302')
+  await use.refresh('20260302')
   expect(await ratios()).toMatchObject({ merchantDay: 0 })
 })
 
@@ -60,14 +60,14 @@ test('amounts past the safe integers are still a share', async () => {
   const amountMax = 10n ** 18n
   const { use, ratios } = limitsUsed({ M1: { amount: amountMax - 1n, count: 1n } })
   use.note(useOf({ amountMax, countMax: undefined }))
-  await use.look(today)
+  await use.refresh(today)
   expect(await ratios()).toMatchObject({ merchantDay: 0.9999 })
 })
 
 test('of too many limits, the newest are read', async () => {
   const { use, asked } = limitsUsed({})
   for (let i = 0; i < 5_000; i += 1) use.note(useOf({ id: `M${i}` }))
-  await use.look(today)
+  await use.refresh(today)
   expect(asked[0]).toHaveLength(1_000)
   expect(asked[0]).toContain('M4999')
 })

@@ -38,7 +38,7 @@ export class LimitUseMetric {
    * Reads the counters of the limits noted since the last time, and sets the gauge. `day` is today,
    * yyyymmdd in the limits' time zone.
    */
-  async look(day: string): Promise<void> {
+  async refresh(day: string): Promise<void> {
     const byCounter = new Map(
       this.#noted.map((use) => [`${use.subject} ${use.currency} ${use.id}`, use]),
     )

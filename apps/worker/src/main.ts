@@ -98,7 +98,7 @@ const requeue = keepRequeueing(
     shards: env.SHARDS,
     onRound: async (requeued) => {
       logRequeued(requeued.map(namesOf))
-      await limitUse.look(rulebook.current.policy.dayOf(Date.now()))
+      await limitUse.refresh(rulebook.current.policy.dayOf(Date.now()))
     },
     onLateExpiries: (keys) =>
       log.warn(

@@ -366,7 +366,7 @@ function fragile(): { check: Check; up: () => void } {
   return { check: guard(entry, ask, noOpChecksObserver), up }
 }
 
-test('orders whose check has an open circuit wait for it; those that need no check do not', {
+test('only orders that need a check with an open circuit wait for it', {
   timeout: 20_000,
 }, async () => {
   const { check, up } = fragile()

@@ -13,7 +13,7 @@ const depsOf = (store: Partial<RequeueDeps['store']>): RequeueDeps => ({
     expiries: { shorten: async () => 0 },
     ...store,
   },
-  clocks: { look: (read) => read() },
+  clocks: { check: (read) => read() },
   shards: 1,
   onRound: async () => {},
   onLateExpiries: () => {},

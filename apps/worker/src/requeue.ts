@@ -12,7 +12,7 @@ export type RequeueDeps = {
     recent: Pick<WorkerStore['recent'], 'unlinkLarge'>
     expiries: Pick<WorkerStore['expiries'], 'shorten'>
   }
-  clocks: Pick<ClockWatch, 'look'>
+  clocks: Pick<ClockWatch, 'check'>
   shards: number
   /** Notified of the orders that a round has requeued; the round ends when it resolves. */
   onRound: (requeued: OrderId[]) => Promise<void>
@@ -59,7 +59,7 @@ export async function requeueRound({
     requeued.push(...(await requeueLost(store, shard)))
   }
   const oldestOpen = claimTimes.length > 0 ? Math.min(...claimTimes) : undefined
-  const { now, steady } = await clocks.look(() => store.usage.forget(oldestOpen))
+  const { now, steady } = await clocks.check(() => store.usage.forget(oldestOpen))
   let late = 0
   for (let shard = 0; shard < shards; shard += 1) {
     await store.queues.promoteLate(shard, now)

@@ -155,7 +155,7 @@ async function expectExactly1000(counts: Map<ResultCode, number>, system: System
   expect(customers).toEqual(Array(CUSTOMERS).fill({ amount: 1_000n, count: 10n }))
 }
 
-test('of 10,000 orders from 64 connections, limits that admit 1,000 admit exactly 1,000', {
+test('limits for 1,000 admit exactly 1,000 of 10,000 orders from 64 connections', {
   timeout: 120_000,
 }, async () => {
   const system = await limitedSystem({})

@@ -5,9 +5,8 @@ export class ConfigFault extends Error {
   readonly faults: readonly string[]
 
   constructor(faults: readonly string[]) {
-    super(
-      `fix ${faults.length === 1 ? 'this' : 'these'} first:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
-    )
+    const head = `fix ${faults.length === 1 ? 'this' : 'these'} first:`
+    super([head, ...faults.map((fault) => `  - ${fault}`)].join('\n'))
     this.name = 'ConfigFault'
     this.faults = faults
   }
