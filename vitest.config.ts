@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// One file at a time: tests start real Redis servers and real processes, and the machine has few cores. No module of ours keeps
-// state, so that files share them.
+// One file at a time: tests start real servers and processes, and the machine may have few cores.
+// Files share loaded modules, since none of ours keeps state.
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],

@@ -20,7 +20,7 @@ test('every package and the chart carry one version', () => {
 test('a release moves what was unreleased under its version and date', () => {
   const text = '# Changelog\n\n## [Unreleased]\n\n### Added\n- a\n\n## [1.0.0] - 2026-01-01\n- b\n'
   expect(releasedChangelog(text, '1.1.0', '2026-02-03')).toBe(
-    '# Changelog\n\n## [Unreleased]\n\n## [1.1.0] - 2026-02-03\n\n### Added\n- a\n\n## [1.0.0] - 2026-01-01\n- b\n',
+    text.replace('## [Unreleased]\n', '## [Unreleased]\n\n## [1.1.0] - 2026-02-03\n'),
   )
 })
 
