@@ -43,7 +43,7 @@ test('a worker that was suspended for a minute decides nothing and uses no limit
 /** The steady time goes on by so much, as it does while workers look. */
 const letPass = (ms: number) => connection.hincrby(steadyTimeKey, 'steady', ms)
 
-test('decisions are kept for two minutes after the last order of their minute was open', async () => {
+test('decisions are kept for two minutes after their minute’s last open order', async () => {
   const [customer, orderId] = [anId(), anOrderId()]
   const claimedAt = Date.now() - 10 * MINUTE_MS
   const decide = async () => usage.decide([passed(orderId, customer, claimedAt)], await usage.now())

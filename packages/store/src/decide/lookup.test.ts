@@ -46,7 +46,7 @@ describe.each(Object.entries(ways))('%s', (_, { lookup, named }) => {
     )
   }
 
-  test('an order comes with its merchant, its code, the code’s holder and recent orders', async () => {
+  test('an order comes with merchant, code, the code’s holder and recent orders', async () => {
     const merchantId = `M-${randomUUID().slice(0, 8)}`
     const merchant = MerchantRecord.parse({
       merchantId,

@@ -106,7 +106,7 @@ test('a worker never gets a job before its order, even after a script flush', as
   await taker.close(1_000)
 })
 
-test('a job has the lookup ids of its orders, and for repeats those of the claimed one', async () => {
+test('a job has its orders’ lookup ids, and for repeats those of the claimed one', async () => {
   const [named, nameless] = [aPlaceOrder({ customerId: 'C-1' }), aPlaceOrder()]
   const repeat = { ...named, codeValue: 'another' }
   delete nameless.customerId

@@ -21,7 +21,7 @@ test('an order that was never claimed cannot be concluded, and leaves no trace',
   expect(await connection.exists(`{s0}:order:${orderId}`)).toBe(0)
 })
 
-test('the record keeps the request, who sent it, and when it was claimed and concluded', async () => {
+test('a record keeps the request, the client, and the times of claim and conclusion', async () => {
   const order = aPlaceOrder({ passThroughInfo: '{"note":"ünïcode 漢字"}' })
   const before = Date.now()
   const taken = await accept(order)

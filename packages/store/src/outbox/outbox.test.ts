@@ -146,7 +146,7 @@ test('progress names the oldest entry that is not archived', async () => {
 })
 
 describe('the record of a concluded order', () => {
-  test('is read with all that is kept of it; one that is damaged is an Error of its own', async () => {
+  test('is read with all its data; a damaged one is an Error of its own', async () => {
     const order = aPlaceOrder()
     await accept(order)
     const orderId = orderIdOf(order)

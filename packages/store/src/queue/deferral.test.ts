@@ -202,7 +202,7 @@ test('while jobs wait for a worker, only as many orders are resumed as one job t
   expect(await connection.zcard(deferredKey(0, 'later'))).toBe(2)
 })
 
-test('a deferred order is requeued only if it is not on the list that its record names', async () => {
+test('a deferred order is requeued only if it is not on the list in its record', async () => {
   const [there, gone] = await taken(2)
   if (there === undefined || gone === undefined) throw new Error('there are two')
   await defer('later', [there, gone])

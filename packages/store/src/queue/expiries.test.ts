@@ -62,7 +62,7 @@ test('the locks of the oldest of very many active jobs are checked', async () =>
   expect(await connection.pttl(lockKey('g-599'))).toBeGreaterThan(4_000)
 })
 
-test('a job whose worker died while the clock of Redis was ahead by days is taken over', async () => {
+test('a job whose worker died while Redis’s clock was days ahead is taken over', async () => {
   const options = { shards: 1, concurrency: 1, onError: () => {} }
   const taken = Promise.withResolvers<void>()
   const never = new Promise<void>(() => {})

@@ -39,7 +39,7 @@ test('a concluded order is not requeued', async () => {
   expect(await worker.requeue.requeueLost(0, [{ orderId: orderIdOf(order), jobId }])).toEqual([])
 })
 
-test('a postponed order moves to a later job with its trace, and waiters are notified', async () => {
+test('a postponed order moves to a later job, and those who wait are notified', async () => {
   const order = aPlaceOrder()
   await ingress.orders.during(orderIdOf(order), AbortSignal.timeout(5_000), async (announced) => {
     await accept(order)

@@ -71,7 +71,7 @@ describe('what is known of a server', () => {
     expect(assumed).toEqual([])
   })
 
-  test('where a managed Redis has no CONFIG, its settings are assumed, and that is said', async () => {
+  test('where a managed Redis has no CONFIG, the assumed settings are reported', async () => {
     const { url } = await serverWith('--rename-command', 'CONFIG', '')
     expect(await reportOn(connected(url))).toMatchObject({
       faults: [],
