@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findRedisServer, startLocalRedis } from '@placeorder/local-services/redis'
 import { connect, disconnect } from '@placeorder/store'
-import { aPlaceOrder, openSystem, startProcess } from '@placeorder/testkit'
-import { afterAll, expect, test } from 'vitest'
+import { aPlaceOrder, openSystem, startProcess, testPostgres } from '@placeorder/testkit'
+import { afterAll, expect, test, vi } from 'vitest'
 
 // Each process and command runs as a Redis user who may do exactly what docs/security.md lists.
 
 const root = join(import.meta.dirname, '../../..')
 const text = await readFile(join(root, 'docs/security.md'), 'utf8')
-const rows = [...text.matchAll(/^\| (ingress|worker|orders|directory) \| `([^`]+)` \|/gm)]
+const rows = [
+  ...text.matchAll(/^\| (ingress|worker|orders|directory|archiver|archive) \| `([^`]+)` \|/gm),
+]
 const ruleOf = new Map(rows.map(([, name = '', rule = '']) => [name, rule.replaceAll('\\|', '|')]))
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-acl-'))
@@ -34,7 +36,14 @@ async function userOf(name: string, rule: string): Promise<Record<string, string
 const denied = async () => JSON.stringify(await connection.call('ACL', 'LOG'))
 
 test('the rules of docs/security.md are all that processes and commands need', async () => {
-  expect([...ruleOf.keys()].sort()).toEqual(['directory', 'ingress', 'orders', 'worker'])
+  expect([...ruleOf.keys()].sort()).toEqual([
+    'archive',
+    'archiver',
+    'directory',
+    'ingress',
+    'orders',
+    'worker',
+  ])
   const env = new Map<string, Record<string, string>>()
   for (const [name, rule] of ruleOf) env.set(name, await userOf(name, rule))
   await connection.call('ACL', 'LOG', 'RESET')
@@ -51,7 +60,27 @@ test('the rules of docs/security.md are all that processes and commands need', a
     expect((await fetch(`${admin}/readyz`)).status).toBe(200)
     expect((await fetch(`${admin}/metrics`)).status).toBe(200)
   }
+  const archive = await testPostgres()
+  const archiveUrl = { ARCHIVE_URL: archive.url }
+  await runCommand('archive', 'migrate')
+  const archiver = startProcess({
+    name: 'archiver',
+    entry: 'apps/archiver/src/main.ts',
+    env: { ...env.get('archiver'), ...archiveUrl, ADMIN_PORT: '0', ADMIN_HOST: '127.0.0.1' },
+  })
+  const { admin } = JSON.parse(await archiver.waitFor(/"archiving"/))
+  expect((await ingress.place(aPlaceOrder())).code).toBe('SUCCESS')
+  await vi.waitFor(async () => {
+    const metrics = await (await fetch(`${admin}/metrics`)).text()
+    expect(metrics).toMatch(/^placeorder_archived_orders_total [1-9]/m)
+  }, 20_000)
+  archiver.kill('SIGTERM')
+  expect(await archiver.exited).toBe(0)
   const commands = [
+    ['archive', 'status'],
+    ['archive', 'backfill'],
+    ['archive', 'verify'],
+    ['archive', 'off'],
     ['orders', 'open'],
     ['orders', 'abandoned'],
     ['orders', 'show', paymentId],
@@ -59,13 +88,15 @@ test('the rules of docs/security.md are all that processes and commands need', a
     ['orders', 'released-codes'],
     ['directory', 'import', join(root, 'config/directory.json')],
   ] as const
-  const ran = commands.map(async ([name, ...args]) => {
-    const entry = `apps/operator/src/${name}/main.ts`
-    const command = startProcess({ name, entry, args, env: env.get(name) ?? {} })
-    return [await command.exited, ...command.lines]
-  })
-  for (const ended of await Promise.all(ran)) expect(ended.slice(0, 1), String(ended)).toEqual([0])
+  await Promise.all(commands.map(([name, ...args]) => runCommand(name, ...args)))
+  await archive.close()
   expect(await denied()).toBe('[]')
+
+  async function runCommand(name: string, ...args: string[]): Promise<void> {
+    const entry = `apps/operator/src/${name}/main.ts`
+    const command = startProcess({ name, entry, args, env: { ...env.get(name), ...archiveUrl } })
+    expect([await command.exited, ...command.lines].slice(0, 1), String(command.lines)).toEqual([0])
+  }
 }, 120_000)
 
 test('with DURABILITY=relaxed, a user without INFO and CONFIG is enough', async () => {

@@ -1,5 +1,11 @@
 export { ArchiveBehind, ArchiveFault, RedisWentBack } from './archive-fault.ts'
-export type { ArchivedOrder, FoundOrder, OrderToArchive } from './archived-order.ts'
+export {
+  type ArchivedOrder,
+  differences,
+  type FoundOrder,
+  type OrderToArchive,
+  orderToArchive,
+} from './archived-order.ts'
 export type { LookedUp, OrderNames } from './look-up.ts'
 export { type Maintained, type Maintenance, maintain, migrate } from './migrate.ts'
 export { type Archive, openArchive, type ShardStands } from './open-archive.ts'

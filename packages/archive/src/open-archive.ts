@@ -3,7 +3,13 @@ import { type DatabaseOptions, kyselyOn, openPool } from './database.ts'
 import { type LookedUp, lookUp, type OrderNames } from './look-up.ts'
 import { checkSchema } from './migrate.ts'
 import { requestOf, type Search, search } from './search.ts'
-import { type Batch, type ShardOfArchive, type Written, writeBatch } from './write-batch.ts'
+import {
+  type Batch,
+  compareShard,
+  type ShardOfArchive,
+  type Written,
+  writeBatch,
+} from './write-batch.ts'
 
 /** How far a shard is copied. */
 export type ShardStands = ShardOfArchive & { version: number; archivedTo: string | undefined }
@@ -12,6 +18,8 @@ export type ShardStands = ShardOfArchive & { version: number; archivedTo: string
 export type Archive = {
   /** Copies a batch of concluded orders of one shard; see `writeBatch`. */
   write: (shard: ShardOfArchive, batch: Batch) => Promise<Written>
+  /** Compares a shard with Redis as a batch does, without writing. */
+  compare: (shard: ShardOfArchive, redisSide: Batch['redisSide']) => Promise<void>
   lookUp: (shard: ShardOfArchive, names: OrderNames[]) => Promise<LookedUp>
   search: (searched: Search) => AsyncGenerator<FoundOrder[]>
   /** The packed request of an order; undefined if it is not archived, or was dropped. */
@@ -31,6 +39,7 @@ export function openArchive(options: DatabaseOptions): Archive {
   const db = kyselyOn(pool)
   return {
     write: (shard, batch) => writeBatch(pool, shard, batch),
+    compare: (shard, redisSide) => compareShard(pool, shard, redisSide),
     lookUp: (shard, names) => lookUp(pool, shard, names),
     search: (searched) => search(db, searched),
     requestOf: (order) => requestOf(db, order),

@@ -60,3 +60,12 @@ export const hostAndPort = z
     const [, literal, name = '', number] = hostPort.exec(text) ?? []
     return { host: literal ?? name, port: Number(number) }
   })
+
+/** Where the archive is. A URL holds a password: what is wrong with it is said without quoting it. */
+export const archiveUrl = z.string().refine(
+  (text) => {
+    const url = URL.parse(text)
+    return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== ''
+  },
+  { error: 'must be postgres://user:password@host:port/database' },
+)

@@ -1,5 +1,5 @@
 export { ConfigFault, configFaults, readEnvironment } from './environment.ts'
-export { boolean, durationMs, host, list, port, wholeNumber } from './fields.ts'
+export { archiveUrl, boolean, durationMs, host, list, port, wholeNumber } from './fields.ts'
 export { type Live, live, type ReadFile } from './live.ts'
 export { type LiveFile, liveFile } from './live-file.ts'
 export { decodeText, parseJsonFile } from './parse-json.ts'

@@ -30,12 +30,14 @@ export type Metrics = ReturnType<typeof openMetrics>
  * the metrics that `app` can change are exposed. `waitMs` sets the buckets of the answer time: how
  * long an ingress waits for an outcome.
  */
-export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
+export function openMetrics(app: 'ingress' | 'worker' | 'archiver', waitMs = 3_000) {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const both = makersFor([registry])
+  const all = makersFor([registry])
+  const both = makersFor(app === 'archiver' ? [] : [registry])
   const ingress = makersFor(app === 'ingress' ? [registry] : [])
   const worker = makersFor(app === 'worker' ? [registry] : [])
+  const archiver = makersFor(app === 'archiver' ? [registry] : [])
   const stages = both.histogram(
     'stage_seconds',
     'Seconds that an order or its group spent in a stage',
@@ -53,11 +55,11 @@ export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
       'Seconds for a round trip to Redis: a claim, or reading the orders of a group',
       STAGE_SECONDS,
     ),
-    redisDurable: both.gauge(
+    redisDurable: all.gauge(
       'redis_durable',
       '1 while Redis answers and keeps what it has confirmed, else 0',
     ),
-    redisMemoryUsed: both.gauge(
+    redisMemoryUsed: all.gauge(
       'redis_memory_used_ratio',
       'Share of maxmemory that Redis uses; 0 without a maxmemory',
     ),
@@ -110,6 +112,31 @@ export function openMetrics(app: 'ingress' | 'worker', waitMs = 3_000) {
       'limit_used_ratio',
       'Used share of the most used limit of a kind today',
       ['kind'],
+    ),
+
+    archived: archiver.counter('archived_orders_total', 'Orders copied to the archive'),
+    archiveLag: archiver.gauge(
+      'archive_lag_seconds',
+      'Age of the oldest outcome that is not in the archive',
+    ),
+    outboxEntries: archiver.gauge('outbox_entries', 'Entries kept in the outboxes of all shards'),
+    archiveBatchSeconds: archiver.histogram(
+      'archive_batch_seconds',
+      'Seconds that one batch took to be archived',
+      STAGE_SECONDS,
+    ),
+    contradictions: archiver.counter(
+      'archive_contradictions_total',
+      'Orders that Redis and the archive have otherwise',
+    ),
+    unarchivable: archiver.gauge(
+      'unarchivable_orders',
+      'Orders set aside since they cannot be archived, in all shards',
+    ),
+    archiveStopped: archiver.gauge(
+      'archive_stopped_shards',
+      'Shards that are not copied since Redis or the archive is older than it was',
+      ['reason'],
     ),
   }
 }

@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readEnvironment, redisEnvironment } from '@placeorder/config'
+import { readEnvironment } from '@placeorder/config'
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import { ArchiverEnvironment } from '../../../apps/archiver/src/config.ts'
 import { IngressEnvironment } from '../../../apps/ingress/src/config.ts'
+import { OperatorEnvironment } from '../../../apps/operator/src/config.ts'
 import { WorkerEnvironment } from '../../../apps/worker/src/config.ts'
 
 const root = join(import.meta.dirname, '../../..')
 const readers = {
   ingress: IngressEnvironment,
   worker: WorkerEnvironment,
-  operator: z.object(redisEnvironment),
+  archiver: ArchiverEnvironment,
+  operator: OperatorEnvironment,
 }
 
 type Variable = { readBy: string[]; defaults: Set<string> }

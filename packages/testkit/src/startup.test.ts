@@ -14,11 +14,12 @@ async function run(entry: string, args: string[], env: Record<string, string> = 
   return { code, lines: started.lines, text: started.lines.join('\n') }
 }
 
-const processes = ['apps/ingress/src', 'apps/worker/src']
+const processes = ['apps/ingress/src', 'apps/worker/src', 'apps/archiver/src']
 const commands = [
   'apps/standalone/src',
   'apps/operator/src/orders',
   'apps/operator/src/directory',
+  'apps/operator/src/archive',
   'apps/simulator/src',
   'apps/bench/src',
   'apps/chaos/src',

@@ -1,0 +1,140 @@
+import {
+  type Archive,
+  type OrderToArchive,
+  orderToArchive,
+  type RedisSide,
+  RedisWentBack,
+} from '@placeorder/archive'
+import {
+  type ArchiverStore,
+  type ConcludedRecord,
+  digestOf,
+  NotReplicated,
+  type OrderId,
+  type OutboxEntry,
+  orderIdOf,
+} from '@placeorder/store'
+
+export type CopyDeps = {
+  store: Pick<ArchiverStore, 'outbox' | 'states' | 'records' | 'durability'>
+  archive: Pick<Archive, 'write' | 'compare'>
+  /** Names our rows in a database that several installations may share. */
+  archiveId: string
+  observer: CopyObserver
+}
+
+/** Whoever counts and logs what happens. */
+export type CopyObserver = {
+  copied: (orders: number, seconds: number) => void
+  /** Redis and the archive have an order otherwise. */
+  contradicted: (orderId: OrderId) => void
+  /** An order cannot be archived, and stays in Redis. */
+  setAside: (orderId: OrderId, reason: string) => void
+}
+
+type SetAside = { orderId: OrderId; reason: string }
+
+/**
+ * Copies the orders of some entries of a shard's outbox, and acknowledges them. Each step may run again: what is committed
+ * and not acknowledged is found equal the next time.
+ *
+ * @throws ArchiveBehind, RedisWentBack: nothing was written
+ * @throws NotReplicated: too few replicas have the orders now
+ */
+export async function copyBatch(
+  shard: number,
+  entries: OutboxEntry[],
+  deps: CopyDeps,
+): Promise<void> {
+  const { store, archive, archiveId, observer } = deps
+  const begun = performance.now()
+  const last = lastOf(entries)
+  if (last === undefined) return
+  const { records, unreadable } = await readRecords(shard, entries, store)
+  await demandReplicated(records, store)
+  const orders = records.map((record) => orderToArchive(record, digestOf)).sort(byKey)
+  const redisSide = (at: string | undefined) => redisSideOf(shard, at, deps)
+  const written = await archive.write({ archiveId, shard }, { orders, last, redisSide })
+  const contradictions = written.contradictions.map((order) => orderIdOf(order))
+  for (const orderId of contradictions) observer.contradicted(orderId)
+  const setAside: SetAside[] = [
+    ...unreadable,
+    ...contradictions.map((orderId) => ({ orderId, reason: 'the archive has it otherwise' })),
+    ...written.unkeepable.map(({ order, reason }) => ({ orderId: orderIdOf(order), reason })),
+  ]
+  for (const { orderId, reason } of setAside) observer.setAside(orderId, reason)
+  await store.states.setAside(shard, setAside)
+  const raised = { archiveId, version: written.version, archivedTo: last.id }
+  if (!(await store.states.raise(shard, raised)))
+    throw new RedisWentBack(`Redis copies shard ${shard} to another archive, or to none`)
+  await store.outbox.acknowledge(
+    shard,
+    entries.map(({ id }) => id),
+  )
+  observer.copied(written.inserted, (performance.now() - begun) / 1000)
+}
+
+/** What the archive compares itself with: read from Redis while it has the shard's row locked. */
+export async function redisSideOf(
+  shard: number,
+  at: string | undefined,
+  { store, archiveId }: Pick<CopyDeps, 'store' | 'archiveId'>,
+): Promise<RedisSide> {
+  const [state, entry] = await Promise.all([
+    store.states.of(shard),
+    at === undefined ? undefined : store.outbox.entryAt(shard, at),
+  ])
+  if (state?.archiveId !== archiveId)
+    throw new RedisWentBack(`Redis does not know that shard ${shard} is copied to this archive`)
+  return { committed: state.committed, entry }
+}
+
+/** The entry with the highest id: entries that were taken over may come in any order. */
+function lastOf(entries: OutboxEntry[]): OutboxEntry | undefined {
+  const order = ({ id }: OutboxEntry) =>
+    id
+      .split('-')
+      .map((part) => part.padStart(20, '0'))
+      .join()
+  return entries.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)).at(-1)
+}
+
+async function readRecords(
+  shard: number,
+  entries: OutboxEntry[],
+  { records }: CopyDeps['store'],
+): Promise<{ records: ConcludedRecord[]; unreadable: SetAside[] }> {
+  const orderIds = [...new Set(entries.flatMap((entry) => entry.orderIds))]
+  const read = await records.read(shard, orderIds)
+  return {
+    records: read.flatMap((record) => (record instanceof Error ? [] : [record])),
+    unreadable: read.flatMap((record, i) => {
+      const orderId = orderIds[i]
+      return record instanceof Error && orderId !== undefined
+        ? [{ orderId, reason: reasonOf(record) }]
+        : []
+    }),
+  }
+}
+
+/** Why a record cannot be read, without what is in it: JSON.parse quotes that. */
+const reasonOf = ({ message, cause }: Error): string =>
+  cause instanceof Error && !(cause instanceof SyntaxError)
+    ? `${message}: ${cause.message.split('\n', 1)[0]}`
+    : message
+
+/** Only what a lost master cannot take back is archived: the archive is for ever. */
+async function demandReplicated(
+  records: ConcludedRecord[],
+  { durability }: CopyDeps['store'],
+): Promise<void> {
+  const replicated = await Promise.all(
+    records.map(({ orderId, outcome }) => durability.replicated(orderId, outcome)),
+  )
+  if (!replicated.every(Boolean)) throw new NotReplicated('too few replicas have what is archived')
+}
+
+/** Two archivers that insert the same keys in one order wait for each other, and never both at once. */
+const byKey = (a: OrderToArchive, b: OrderToArchive): number =>
+  compareText(a.acquirerId, b.acquirerId) || compareText(a.paymentId, b.paymentId)
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import { openArchive } from '@placeorder/archive'
+import { addressOf, readEnvironment } from '@placeorder/config'
+import { openArchiverStore } from '@placeorder/store'
+import {
+  beginStartup,
+  durabilityCheck,
+  openLog,
+  openMetrics,
+  reportFaults,
+} from '@placeorder/telemetry'
+import closeWithGrace from 'close-with-grace'
+import { Archiver } from './archiver.ts'
+import { ArchiverEnvironment, archiveOf } from './config.ts'
+import { buildAdminServer, observe } from './observer.ts'
+
+/** A batch in flight has this time (ms) to end: longer than PostgreSQL lets a statement take. */
+const BATCH_MS_MAX = 13_000
+
+const help = `npm run archiver
+
+Copies concluded orders from Redis to the PostgreSQL at ARCHIVE_URL, once npm run archive -- migrate has prepared both.
+It takes no arguments: docs/configuration.md lists the variables that configure it, and .env.example has their defaults.
+`
+
+const { started } = beginStartup({ name: 'archiver', help, args: process.argv.slice(2) })
+const env = readEnvironment(ArchiverEnvironment, process.env)
+const url = archiveOf(env)
+const address = addressOf(env)
+const log = openLog({ name: 'archiver', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
+const metrics = openMetrics('archiver')
+const onFault = reportFaults(log)
+const archive = openArchive({ url, onFault })
+await archive.check().catch((error: unknown) => {
+  // A database that is away comes back; one with an older schema waits for a command.
+  if (error instanceof Error && error.name === 'ArchiveFault') throw error
+  onFault(error, 'PostgreSQL does not answer yet')
+})
+const store = await openArchiverStore({
+  address,
+  shards: env.SHARDS,
+  replicasMin: env.REPLICAS_MIN,
+  onFault,
+})
+const archiver = new Archiver({
+  store,
+  archive,
+  shards: env.SHARDS,
+  consumer: randomUUID().slice(0, 8),
+  observer: observe(metrics, log),
+  onStopped: (shard, { kind, reason }, err) =>
+    kind === 'failing'
+      ? onFault(err, 'a batch could not be archived; it is tried again')
+      : log.error({ shard, reason }, 'the archive is stopped: see the runbook'),
+})
+const admin = buildAdminServer({
+  host: env.ADMIN_HOST,
+  port: env.ADMIN_PORT,
+  metrics,
+  redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
+  store,
+  shards: env.SHARDS,
+  archivers: () => archiver.running,
+  notOn: () => archiver.notOn,
+})
+const ending = new AbortController()
+const running = archiver.run(ending.signal)
+closeWithGrace({ delay: BATCH_MS_MAX + 2_000, logger: log }, async ({ err }) => {
+  if (err) log.error({ err }, 'closing after an error')
+  admin.drain()
+  ending.abort()
+  await Promise.race([running, wait(BATCH_MS_MAX)]) // What is not committed by then is another archiver's.
+  await archive.close()
+  await store.close()
+  await admin.close()
+})
+const at = await admin.listen()
+started()
+log.info({ shards: env.SHARDS, admin: at }, 'archiving')

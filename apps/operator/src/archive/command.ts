@@ -1,0 +1,113 @@
+import { type Archive, type Maintained, maintain, printedMigrations } from '@placeorder/archive'
+import type { OperatorStore } from '@placeorder/store'
+import { exitCode, readWords, type Screen } from '../command-line.ts'
+import { backfill } from './backfill.ts'
+import { prepare } from './prepare.ts'
+import { showStatus } from './status.ts'
+import { verify } from './verify.ts'
+
+/** What a command works with. */
+export type BothStores = {
+  store: OperatorStore
+  archive: Archive
+  url: string
+  requestsKeepMonths: number
+}
+
+export type ArchiveDeps = {
+  /** Reads the environment alone. */
+  read: () => Pick<BothStores, 'url' | 'requestsKeepMonths'>
+  /** Opens both stores; only what uses them waits for Redis. */
+  open: () => Promise<BothStores>
+  out: Screen
+  err: Screen
+}
+
+const help = `archive <command>
+
+Prepares and looks at the archive: the PostgreSQL that concluded orders are copied to.
+
+  migrate             brings the schema up to date, makes the partitions of the months to come, and switches
+                      the copying on in Redis; may be repeated
+    --print           prints the SQL of the schema instead, for whoever runs it by hand
+    --another         this Redis is another installation beside those that the database has
+  maintain            makes the partitions of the months to come, and drops the requests that are older than
+                      REQUESTS_KEEP_MONTHS; to be run once a day
+  status              how far each shard is copied, and which orders were set aside
+  backfill            has the orders copied that were concluded before copying was switched on
+  verify              compares all concluded orders in Redis with the archive
+  off                 switches the copying off in Redis; what is archived stays
+  --help              this text
+
+ARCHIVE_URL, REQUESTS_KEEP_MONTHS, Redis and SHARDS are read from the environment.
+
+Exits 0 when all was done; 1 when it was not, or something differs; 2 when the arguments make no sense.
+`
+
+const commands: Record<string, (stores: BothStores, deps: ArchiveDeps) => Promise<number>> = {
+  status: showStatus,
+  backfill,
+  verify,
+  off: switchOff,
+}
+
+/** Runs the command that the arguments name, and resolves with the exit code. What a store fails of is thrown. */
+export async function runArchive(args: string[], deps: ArchiveDeps): Promise<number> {
+  const { words, asksForHelp, flags } = readWords(args, ['print', 'another'])
+  if (asksForHelp) {
+    deps.out.write(help)
+    return exitCode.good
+  }
+  const [verb = '', ...more] = words ?? []
+  if (more.length === 0 && verb === 'migrate') {
+    if (!flags.has('print'))
+      return withStores(deps, (stores) => prepare(stores, flags.has('another'), deps))
+    deps.out.write(printedMigrations())
+    return exitCode.good
+  }
+  if (more.length === 0 && flags.size === 0) {
+    if (verb === 'maintain') return runMaintain(deps)
+    const command = Object.hasOwn(commands, verb) ? commands[verb] : undefined
+    if (command !== undefined)
+      return withStores(deps, async (stores) => {
+        await stores.archive.check()
+        return command(stores, deps)
+      })
+  }
+  const unknown = args.length === 0 ? '' : `I do not know what to do with: ${args.join(' ')}\n\n`
+  deps.err.write(`${unknown}${help}`)
+  return exitCode.usage
+}
+
+async function withStores(
+  { open }: ArchiveDeps,
+  body: (stores: BothStores) => Promise<number>,
+): Promise<number> {
+  const stores = await open()
+  try {
+    return await body(stores)
+  } finally {
+    await stores.store.close()
+    await stores.archive.close()
+  }
+}
+
+async function runMaintain({ read, out }: ArchiveDeps): Promise<number> {
+  const { url, requestsKeepMonths } = read()
+  out.write(maintainedText(await maintain(url, { requestsKeepMonths, now: Date.now() })))
+  return exitCode.good
+}
+
+/** What maintaining has done, in lines. */
+export const maintainedText = ({ made, dropped }: Maintained): string =>
+  [
+    ...made.map((name) => `made the partition ${name}\n`),
+    ...dropped.map((name) => `dropped the partition ${name}\n`),
+    ...(made.length + dropped.length === 0 ? ['every partition is there\n'] : []),
+  ].join('')
+
+async function switchOff({ store }: BothStores, { out }: ArchiveDeps): Promise<number> {
+  for (let shard = 0; shard < store.shards; shard += 1) await store.states.switchOff(shard)
+  out.write('copying is switched off: end the archivers; to go on, migrate and then backfill\n')
+  return exitCode.good
+}

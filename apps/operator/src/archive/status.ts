@@ -1,0 +1,44 @@
+import { namesOf } from '@placeorder/store'
+import { exitCode } from '../command-line.ts'
+import { ageOf, tableOf } from '../orders/print.ts'
+import type { ArchiveDeps, BothStores } from './command.ts'
+
+/** Orders that were set aside are named up to so many. */
+const LISTED_MAX = 100
+
+/** Says how far each shard is copied, and what is wrong. */
+export async function showStatus(
+  { store, archive }: BothStores,
+  { out }: ArchiveDeps,
+): Promise<number> {
+  const now = Date.now()
+  const rows: string[][] = []
+  const setAside: string[][] = []
+  let wrong = 0
+  for (let shard = 0; shard < store.shards; shard += 1) {
+    const state = await store.states.of(shard)
+    const stands = state && (await archive.shards(state.archiveId)).find((s) => s.shard === shard)
+    const progress = await store.outbox.progress(shard)
+    const behind = state !== undefined && (stands?.version ?? -1) < state.committed
+    if (behind) wrong += 1
+    rows.push([
+      String(shard),
+      (await store.states.isOn(shard)) ? 'on' : 'off',
+      stands === undefined ? 'none' : String(stands.version),
+      `${state?.committed ?? 'none'}${behind ? ': the archive is behind' : ''}`,
+      String(progress?.entries ?? 0),
+      progress?.oldest === undefined ? 'all archived' : ageOf(Math.max(0, now - progress.oldest)),
+    ])
+    for (const { orderId, reason } of await store.states.listSetAside(shard)) {
+      const { acquirerId, paymentId } = namesOf(orderId)
+      setAside.push([acquirerId, paymentId, reason])
+    }
+  }
+  const heads = ['shard', 'copying', 'version', 'confirmed', 'outbox', 'behind by']
+  out.write(tableOf(heads, rows))
+  if (setAside.length > 0) {
+    out.write(`\n${setAside.length} orders cannot be archived, and stay in Redis\n`)
+    out.write(tableOf(['acquirer', 'paymentId', 'why'], setAside.slice(0, LISTED_MAX)))
+  }
+  return wrong > 0 ? exitCode.missed : exitCode.good
+}

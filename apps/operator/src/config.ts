@@ -1,0 +1,9 @@
+import { archiveUrl, redisEnvironment, wholeNumber } from '@placeorder/config'
+import { z } from 'zod'
+
+/** What the operator's commands read from their environment. docs/configuration.md says what each is for. */
+export const OperatorEnvironment = z.object({
+  ...redisEnvironment,
+  ARCHIVE_URL: archiveUrl.optional(),
+  REQUESTS_KEEP_MONTHS: wholeNumber({ max: 1_200 }).default(0),
+})
