@@ -1,12 +1,17 @@
+import type { Archive } from '@placeorder/archive'
 import { namesOf, type OperatorStore, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
 import { exitCode, readWords, type Screen } from '../command-line.ts'
+import { type FindOptions, findOrders, searchOf } from './find.ts'
 import { ageOf, momentOf, tableOf } from './print.ts'
 import { listReleased, reasonFault, releaseCode } from './release-code.ts'
 import { showOrder } from './show.ts'
+import { archivedOrder, archivedText } from './show-archived.ts'
 
 export type OrdersDeps = {
   /** Opens the store; only commands that use it wait for Redis. */
   open: () => Promise<OperatorStore>
+  /** Opens the archive; undefined where there is none. */
+  openArchive?: () => Archive | undefined
   out: Screen
   err: Screen
   /** The person who runs it, for the record of released codes. */
@@ -21,6 +26,10 @@ const help = `orders <command>
 Shows the state of orders, and retries them.
 
   show <paymentId>    an order's history, with times; code and customer only with --full
+  find --request-id <paymentRequestId>
+  find --merchant <id> --from <time> --to <time>
+                      the orders of a paymentRequestId; or of a merchant that were claimed from one time on
+                      and before another, in Redis and the archive
   open                the oldest ${LISTED_MAX} orders that are not decided yet
   abandoned           the newest ${LISTED_MAX} orders that ended PROCESS_FAIL, not decided within
                       DECIDE_WITHIN_MS
@@ -46,7 +55,7 @@ export async function runOrders(args: string[], deps: OrdersDeps): Promise<numbe
   const { words, asksForHelp, flags, values } = readWords(
     args,
     ['full', 'yes'],
-    ['acquirer', 'reason'],
+    ['acquirer', 'reason', 'request-id', 'merchant', 'from', 'to'],
   )
   if (asksForHelp) {
     deps.out.write(help)
@@ -66,6 +75,10 @@ export async function runOrders(args: string[], deps: OrdersDeps): Promise<numbe
       deps.err.write(`${fault}\n`)
       return exitCode.usage
     }
+  }
+  if (verb === 'find' && paymentId === undefined) {
+    const [merchant, from, to] = ['merchant', 'from', 'to'].map((name) => values.get(name))
+    return find({ requestId: values.get('request-id'), merchant, from, to }, deps)
   }
   if (verb === 'open' && paymentId === undefined)
     return withStore(deps, (store) => listOpen(store, deps))
@@ -100,7 +113,7 @@ function withOrder(
 ): Promise<number> {
   return withStore(deps, async (store) => {
     if (acquirerId !== undefined) return body(orderIdOf({ acquirerId, paymentId }), store)
-    const [orderId, ...others] = await store.acquirers.ordersOf(paymentId)
+    const [orderId, ...others] = await ordersOf(paymentId, store, deps)
     if (orderId === undefined) {
       deps.err.write(`${noSuchOrder}\n`)
       return exitCode.missed
@@ -115,15 +128,60 @@ function withOrder(
   })
 }
 
+/** Whose orders have a paymentId, in Redis or the archive. */
+async function ordersOf(
+  paymentId: string,
+  { acquirers }: OperatorStore,
+  deps: OrdersDeps,
+): Promise<OrderId[]> {
+  const held = await acquirers.ordersOf(paymentId)
+  if (held.length > 0) return held
+  return withArchive(deps, async (archive) => {
+    const found: OrderId[] = []
+    if (archive !== undefined)
+      for await (const page of archive.search({ paymentId })) found.push(...page.map(orderIdOf))
+    return found
+  })
+}
+
+async function withArchive<T>(
+  { openArchive = () => undefined }: OrdersDeps,
+  body: (archive: Archive | undefined) => Promise<T>,
+): Promise<T> {
+  const archive = openArchive()
+  try {
+    return await body(archive)
+  } finally {
+    await archive?.close()
+  }
+}
+
+function find(options: FindOptions, deps: OrdersDeps): Promise<number> {
+  return withArchive(deps, async (archive) => {
+    const searched = searchOf(options)
+    if (typeof searched !== 'string' && archive !== undefined)
+      return withStore(deps, (store) => findOrders(searched, { store, archive }, deps))
+    const fault = typeof searched === 'string' ? searched : 'find needs an archive: set ARCHIVE_URL'
+    deps.err.write(`${fault}\n`)
+    return exitCode.usage
+  })
+}
+
 const noSuchOrder = 'there is no such order'
 
 async function show(
   orderId: OrderId,
   full: boolean,
   store: OperatorStore,
-  { out, err }: OrdersDeps,
+  deps: OrdersDeps,
 ): Promise<number> {
-  const shown = await showOrder(orderId, full, store)
+  const { out, err } = deps
+  const shown =
+    (await showOrder(orderId, full, store)) ??
+    (await withArchive(deps, async (archive) => {
+      const order = await archivedOrder(orderId, store, archive)
+      return order && archivedText(order)
+    }))
   if (shown === undefined) err.write(`${noSuchOrder}\n`)
   else out.write(shown)
   return shown === undefined ? exitCode.missed : exitCode.good

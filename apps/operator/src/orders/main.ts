@@ -1,16 +1,16 @@
 import { hostname, userInfo } from 'node:os'
-import { addressOf, readEnvironment, redisEnvironment, withStandalone } from '@placeorder/config'
+import { openArchive } from '@placeorder/archive'
+import { addressOf, readEnvironment, withStandalone } from '@placeorder/config'
 import { openOperatorStore } from '@placeorder/store'
-import { z } from 'zod'
 import { runCommand, warnWhenSlow } from '../command-line.ts'
+import { OperatorEnvironment } from '../config.ts'
 import { runOrders } from './command.ts'
 
 const { stdout: out, stderr: err } = process
+const read = (print: (line: string) => unknown) =>
+  readEnvironment(OperatorEnvironment, withStandalone(process.env, print))
 const open = async () => {
-  const env = readEnvironment(
-    z.object(redisEnvironment),
-    withStandalone(process.env, (line) => err.write(`${line}\n`)),
-  )
+  const env = read((line) => err.write(`${line}\n`))
   // The failing command reports it.
   return warnWhenSlow(
     openOperatorStore({ address: addressOf(env), shards: env.SHARDS, onFault: () => {} }),
@@ -25,5 +25,9 @@ const who = () => {
     return `uid ${process.getuid?.()}@${hostname()}`
   }
 }
-const deps = { open, out, err, who }
+const archiveIfSet = () => {
+  const { ARCHIVE_URL: url } = read(() => {})
+  return url === undefined ? undefined : openArchive({ url })
+}
+const deps = { open, openArchive: archiveIfSet, out, err, who }
 process.exitCode = await runCommand(() => runOrders(process.argv.slice(2), deps), err)
