@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { ArchiverEnvironment } from '../../apps/archiver/src/config.ts'
 import { IngressEnvironment } from '../../apps/ingress/src/config.ts'
+import { OperatorEnvironment } from '../../apps/operator/src/config.ts'
 import { WorkerEnvironment } from '../../apps/worker/src/config.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -37,6 +39,19 @@ test('every variable it sets is one that an ingress or a worker reads', () => {
   }
 })
 
+test('every variable of the archiver and of its migration is one that it reads', () => {
+  for (const [name, { shape }] of [
+    ['archiver', ArchiverEnvironment],
+    ['archive', OperatorEnvironment],
+  ] as const) {
+    const set = Object.keys(services[name]?.environment ?? {})
+    expect(set).toContain('ARCHIVE_URL')
+    const shared = Object.keys(services.worker?.environment ?? {})
+    const own = set.filter((variable) => !shared.includes(variable))
+    expect(own.filter((variable) => !Object.hasOwn(shape, variable))).toEqual([])
+  }
+})
+
 test('grace periods are longer than DRAIN_MS or CHECKS_MS plus 3 s', () => {
   const { DRAIN_MS } = services.ingress?.environment ?? {}
   expect(graceMs('ingress')).toBeGreaterThan(Number(DRAIN_MS) + 3_000)
@@ -47,7 +62,13 @@ test('grace periods are longer than DRAIN_MS or CHECKS_MS plus 3 s', () => {
 
 test('the image is made of every workspace that runs in it', async () => {
   const ignored = await readFile(join(root, '.dockerignore'), 'utf8')
-  const manifests = ['apps/ingress', 'apps/worker', 'apps/operator', 'apps/simulator']
+  const manifests = [
+    'apps/ingress',
+    'apps/worker',
+    'apps/archiver',
+    'apps/operator',
+    'apps/simulator',
+  ]
   const asked = new Set(manifests)
   for (const manifest of asked) {
     const { dependencies } = z
@@ -65,7 +86,8 @@ test('every image is pinned, by digest or to an exact version', async () => {
   const [, node = ''] = /NODE_IMAGE=(\S+)/.exec(dockerfile) ?? []
   const images = [node, ...Object.values(services).map(({ image }) => image)]
   const ours = /^placeorder(-simulator)?:local$/
-  const pinned = /@sha256:[0-9a-f]{64}$|:v?\d+\.\d+\.\d+(-\w+)*$/
+  // A version of PostgreSQL has two numbers.
+  const pinned = /@sha256:[0-9a-f]{64}$|:v?\d+\.\d+\.\d+(-\w+)*$|^postgres:\d+\.\d+(-\w+)*$/
   expect(images.filter((image) => !ours.test(image) && !pinned.test(image))).toEqual([])
 })
 
