@@ -1,5 +1,6 @@
-# One image for ingress, worker, archiver and the operator's tools. There is no build step: Node runs the TypeScript as it is.
-# The last stage is the default; `--target simulator` makes an image that plays Alipay+.
+# One image for ingress, worker, archiver and the operator's tools. There is no build step: Node
+# runs the TypeScript as it is. The last stage is the default; `--target simulator` makes an image
+# that plays Alipay+.
 ARG NODE_IMAGE=node:24.11.1-bookworm-slim
 
 # Only what npm reads, so that changed sources do not reinstall dependencies.
@@ -21,7 +22,8 @@ COPY --from=manifests /app/packages/protocol packages/protocol
 COPY --from=manifests /app/apps/simulator apps/simulator
 RUN npm ci --omit=dev --ignore-scripts
 
-# Runs as the image's user `node`, writes nothing to its own file system, and ends cleanly on SIGTERM.
+# Runs as the image's user `node`, writes nothing to its own file system, and ends cleanly on
+# SIGTERM.
 FROM ${NODE_IMAGE} AS base
 ENV NODE_ENV=production
 WORKDIR /app

@@ -121,7 +121,7 @@ function startLoad({ place }: Ingress) {
   }
 }
 
-test('with a slow check, KEDA starts workers, and with them orders are no longer refused', {
+test('with a slow check KEDA starts workers, and orders are no longer refused', {
   timeout: 180_000,
 }, async () => {
   const { query, threshold } = await scaledBy()

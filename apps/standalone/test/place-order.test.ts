@@ -48,7 +48,8 @@ describe('two ingresses and two workers on one Redis', () => {
       '-sS', '--fail', '-D', file('headers'), '-X', 'POST', `${one.origin}${path}`,
       '-H', `Client-Id: ${system.caller.clientId}`, '-H', `Request-Time: ${time}`,
       '-H', `Signature: algorithm=RSA256, keyVersion=1, signature=${signature}`,
-      '-H', 'Content-Type: application/json; charset=UTF-8', '--data-binary', `@${file('body.json')}`,
+      '-H', 'Content-Type: application/json; charset=UTF-8',
+      '--data-binary', `@${file('body.json')}`,
     ]) // biome-ignore format: one option a line says less
     expect(JSON.parse(stdout).result.resultCode).toBe('SUCCESS')
     const headers = (await readFile(file('headers'), 'latin1')).split('\r\n')
@@ -58,7 +59,8 @@ describe('two ingresses and two workers on one Redis', () => {
     await writeFile(file('answer'), text(header('response-time'), Buffer.from(stdout)))
     await writeFile(file('answer.sig'), Buffer.from(decodeURIComponent(answerSignature), 'base64'))
     const verified = await run('openssl', [
-      'dgst', '-sha256', '-verify', file('acquirer.pub.pem'), '-signature', file('answer.sig'), file('answer'),
+      'dgst', '-sha256', '-verify', file('acquirer.pub.pem'),
+      '-signature', file('answer.sig'), file('answer'),
     ]) // biome-ignore format: one option a line says less
     expect(verified.stdout).toContain('Verified OK')
   })

@@ -61,7 +61,7 @@ export const hostAndPort = z
     return { host: literal ?? name, port: Number(number) }
   })
 
-/** Where the archive is. A URL holds a password: what is wrong with it is said without quoting it. */
+/** Where the archive is. A URL holds a password, so a fault does not quote it. */
 export const archiveUrl = z.string().refine(
   (text) => {
     const url = URL.parse(text)

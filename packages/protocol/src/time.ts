@@ -6,8 +6,10 @@ const DAY_MS = 86_400_000
 /**
  * Date, time of day and offset; then perhaps a time zone or a calendar in brackets (RFC 9557).
  */
-const moment =
-  /^(?<date>[+\dW-]+)[Tt ](?<clock>[\d:.,]+) ?(?:[Zz]|(?<sign>[+-])(?<offset>[\d:]+))(?:\[[^[\]]+\])*$/
+const moment = new RegExp(
+  String.raw`^(?<date>[+\dW-]+)[Tt ](?<clock>[\d:.,]+) ?` +
+    String.raw`(?:[Zz]|(?<sign>[+-])(?<offset>[\d:]+))(?:\[[^[\]]+\])*$`,
+)
 
 /**
  * A calendar date, ordinal date or week date, with hyphens or without; the year perhaps with a

@@ -25,7 +25,8 @@ const report = await runAttack({
   only,
   signal: ending.signal,
   onProgress: ({ connections, requests, faults }) => {
-    const line = `${sum(requests)} requests over ${connections} connections, ${faults.length} faults`
+    const sent = `${sum(requests)} requests over ${connections} connections`
+    const line = `${sent}, ${faults.length} faults`
     if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`)
     else if (seconds % 30 === 0) console.log(line)
     seconds += 1

@@ -125,7 +125,9 @@ export async function oneBigPacket({
   const faults: string[] = []
   for (const request of [
     'GET / HTTP/1.1\r\n\r\n',
-    `POST /aps/api/v1/payments/placeOrder HTTP/1.1\r\nContent-Length: 60000\r\n\r\n${'x'.repeat(60_000)}`,
+    'POST /aps/api/v1/payments/placeOrder HTTP/1.1\r\nContent-Length: 60000\r\n\r\n'.concat(
+      'x'.repeat(60_000),
+    ),
   ]) {
     const packet = request.repeat(Math.ceil(PACKET_BYTES / request.length))
     const grew = await growthDuring(pid, sendShot(shotOf('big packet', packet), targets))

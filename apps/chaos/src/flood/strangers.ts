@@ -32,13 +32,15 @@ const bytesOf = ({ method = 'POST', path = target, headers = {}, body = '' }: Re
     ].join('\r\n'),
   )
 
+const noSignature = () => encodeURIComponent(randomBytes(256).toString('base64'))
+
 /**
  * The headers of a signed request, but for the signature: it has the length of one and is random.
  */
 const signedBy = (clientId: string): Record<string, string> => ({
   'Client-Id': clientId,
   'Request-Time': new Date().toISOString(),
-  Signature: `algorithm=RSA256, keyVersion=1, signature=${encodeURIComponent(randomBytes(256).toString('base64'))}`,
+  Signature: `algorithm=RSA256, keyVersion=1, signature=${noSignature()}`,
   'Content-Type': 'application/json; charset=UTF-8',
 })
 

@@ -1,6 +1,6 @@
-// A wall clock that is ahead of the machine's by as many seconds as FAKE_CLOCK_FILE says, eight bytes in the
-// machine's order. Preloaded into a process. The file is mapped, so a step is seen at once, and nothing is
-// allocated: libfaketime does, and a Redis on jemalloc never starts with it.
+// A wall clock that is ahead of the machine's by as many seconds as FAKE_CLOCK_FILE says, eight
+// bytes in the machine's order. Preloaded into a process. The file is mapped, so a step is seen at
+// once, and nothing is allocated: libfaketime does, and a Redis on jemalloc never starts with it.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

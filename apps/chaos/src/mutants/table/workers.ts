@@ -40,7 +40,10 @@ export const workers: Mutant[] = [
                 ...facts,
                 order: {
                   ...facts.order,
-                  merchant: { ...facts.order.merchant, merchantMCC: open[0].record.order.merchant.merchantMCC },
+                  merchant: {
+                    ...facts.order.merchant,
+                    merchantMCC: open[0].record.order.merchant.merchantMCC,
+                  },
                 },
               },`,
     test: groupTest,
@@ -67,7 +70,7 @@ export const workers: Mutant[] = [
     test: groupTest,
   },
   {
-    breaks: 'an order whose check cannot tell is placed',
+    breaks: 'an order whose check cannot decide is placed',
     file: 'apps/worker/src/checks/guard.ts',
     from: 'throw new CheckFault(name, circuit.name, cause)',
     to: "return 'SUCCESS'",
