@@ -75,7 +75,8 @@ export class ShardArchiver {
         againMs = Math.min(2 * againMs, AGAIN_MS.max)
       }
     }
-    await this.#deps.store.outbox.leave(this.#shard, this.#consumer)
+    // Where that fails, other archivers remove us later.
+    await this.#deps.store.outbox.leave(this.#shard, this.#consumer).catch(() => {})
   }
 
   /** Copies what is there. Resolves with the number of orders. */

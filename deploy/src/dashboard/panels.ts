@@ -230,4 +230,21 @@ export const machinePanels: PanelContent[] = [
     unit: 'bytes',
     queries: [['max by (job) (process_resident_memory_bytes{job=~"placeorder-.+"})', '{{job}}']],
   },
+  {
+    title: 'Archive lag',
+    description: 'Age of the oldest outcome that is not in the archive.',
+    unit: 's',
+    queries: [['max(placeorder_archive_lag_seconds)', 'lag']],
+    badFrom: 60,
+  },
+  {
+    title: 'Archived, and kept in the outbox',
+    description: 'Orders copied a second; entries of the outbox; orders set aside.',
+    unit: 'short',
+    queries: [
+      ['sum(rate(placeorder_archived_orders_total[$__rate_interval]))', 'archived/s'],
+      ['max(placeorder_outbox_entries)', 'outbox entries'],
+      ['max(placeorder_unarchivable_orders)', 'set aside'],
+    ],
+  },
 ]
