@@ -40,6 +40,8 @@ const CHECK_MS_MAX = 1_000
  */
 const HEADERS_MS_MAX = 5_000
 const REQUEST_MS_MAX = 10_000
+/** How often Node looks for connections past these times (ms): by default only every 30 s. */
+const CHECK_CONNECTIONS_MS = 1_000
 /** Enough for scrapes, probes and the people who look at the board. */
 const CONNECTIONS_MAX = 256
 
@@ -53,7 +55,11 @@ export function buildAdmin({ host, port, metrics, checks, beforeScrape }: AdminO
     forceCloseConnections: true,
     requestTimeout: REQUEST_MS_MAX,
     // HTTP only: Node ignores an offer to upgrade, and closes a CONNECT.
-    http: { headersTimeout: HEADERS_MS_MAX, shouldUpgradeCallback: () => false },
+    http: {
+      headersTimeout: HEADERS_MS_MAX,
+      connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
+      shouldUpgradeCallback: () => false,
+    },
   })
   app.server.maxConnections = CONNECTIONS_MAX
   handleSocketErrors(app.server)

@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { Writable } from 'node:stream'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { buildAdmin } from './admin.ts'
@@ -129,6 +130,21 @@ test('a probe that waits for a check is answered as soon as the process drains',
     status: 'not ready',
     reasons: { process: 'it is ending' },
   })
+  await admin.close()
+})
+
+test('a connection of the admin port that sends nothing is closed in time', async () => {
+  const admin = buildAdmin({
+    host: '127.0.0.1',
+    port: 0,
+    metrics: openMetrics('worker'),
+    checks: {},
+  })
+  const { port } = new URL(await admin.listen())
+  const startedAt = performance.now()
+  const socket = connect(Number(port), '127.0.0.1').resume()
+  await once(socket, 'close')
+  expect(performance.now() - startedAt).toBeLessThan(20_000)
   await admin.close()
 })
 
