@@ -35,8 +35,8 @@ export type CopyObserver = {
 type SetAside = { orderId: OrderId; reason: string }
 
 /**
- * Copies the orders of some entries of a shard's outbox, and acknowledges them. Each step may run again: what is committed
- * and not acknowledged is found equal the next time.
+ * Copies the orders of some entries of a shard's outbox, and acknowledges them. Each step may run
+ * again: what is committed and not acknowledged is found equal the next time.
  *
  * @throws ArchiveBehind, RedisWentBack: nothing was written
  * @throws NotReplicated: too few replicas have the orders now
@@ -134,7 +134,9 @@ async function demandReplicated(
   if (!replicated.every(Boolean)) throw new NotReplicated('too few replicas have what is archived')
 }
 
-/** Two archivers that insert the same keys in one order wait for each other, and never both at once. */
+/**
+ * Two archivers that insert the same keys in one order wait for each other, and never both at once.
+ */
 const byKey = (a: OrderToArchive, b: OrderToArchive): number =>
   compareText(a.acquirerId, b.acquirerId) || compareText(a.paymentId, b.paymentId)
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

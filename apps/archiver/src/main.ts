@@ -20,8 +20,9 @@ const BATCH_MS_MAX = 13_000
 
 const help = `npm run archiver
 
-Copies concluded orders from Redis to the PostgreSQL at ARCHIVE_URL, once npm run archive -- migrate has prepared both.
-It takes no arguments: docs/configuration.md lists the variables that configure it, and .env.example has their defaults.
+Copies concluded orders from Redis to the PostgreSQL at ARCHIVE_URL, once
+npm run archive -- migrate has prepared both. It takes no arguments: docs/configuration.md lists the
+variables that configure it, and .env.example has their defaults.
 `
 
 const { started } = beginStartup({ name: 'archiver', help, args: process.argv.slice(2) })
@@ -70,7 +71,8 @@ closeWithGrace({ delay: BATCH_MS_MAX + 2_000, logger: log }, async ({ err }) => 
   if (err) log.error({ err }, 'closing after an error')
   admin.drain()
   ending.abort()
-  await Promise.race([running, wait(BATCH_MS_MAX)]) // What is not committed by then is another archiver's.
+  // What is not committed by then is another archiver's.
+  await Promise.race([running, wait(BATCH_MS_MAX)])
   await archive.close()
   await store.close()
   await admin.close()

@@ -6,10 +6,14 @@ import { type CopyDeps, copyBatch, redisSideOf } from './copy-batch.ts'
 /** Why a shard is not copied: it stays so until somebody has looked, or passes by itself. */
 export type Stopped = { kind: 'behind' | 'went-back' | 'failing'; reason: string }
 
-/** So many orders are copied in one transaction. Measured: more gain nothing, and are held longer. */
+/**
+ * So many orders are copied in one transaction. Measured: more gain nothing, and are held longer.
+ */
 const BATCH_ORDERS_MAX = 1_000
 
-/** For so long orders are gathered (ms): a batch of a few costs PostgreSQL as much as one of many. */
+/**
+ * For so long orders are gathered (ms): a batch of a few costs PostgreSQL as much as one of many.
+ */
 const GATHER_MS = 200
 /** With nothing to copy we look less and less often, at last so often (ms). */
 const IDLE_MS_MAX = 800
@@ -17,16 +21,25 @@ const IDLE_MS_MAX = 800
 /** Entries are read so many at a time; one holds the orders of one group. */
 const READ_ENTRIES = 100
 
-/** What an archiver has had for so long without acknowledging it is taken over (ms): it died, or its database is away. */
+/**
+ * What an archiver has had for so long without acknowledging it is taken over (ms): it died, or its
+ * database is away.
+ */
 const TAKE_OVER_IDLE_MS = 30_000
 
-/** How often others' entries are looked for, the outbox is trimmed and an idle shard is compared (ms). */
+/**
+ * How often others' entries are looked for, the outbox is trimmed and an idle shard is compared
+ * (ms).
+ */
 const ROUND_MS = 5_000
 
 /** Consumers that are gone for so long are removed (ms). */
 const CONSUMER_IDLE_MS = 3_600_000
 
-/** After a failure the same batch is tried again after this time (ms), then after twice as long, and so on. */
+/**
+ * After a failure the same batch is tried again after this time (ms), then after twice as long, and
+ * so on.
+ */
 const AGAIN_MS = { first: 250, max: 5_000 } as const
 
 /** Copies one shard's outbox, batch after batch. */
@@ -56,7 +69,10 @@ export class ShardArchiver {
     return this.#stopped
   }
 
-  /** Copies until `signal` aborts. A batch in flight is ended first: it is committed and acknowledged, or neither. */
+  /**
+   * Copies until `signal` aborts. A batch in flight is ended first: it is committed and
+   * acknowledged, or neither.
+   */
   async run(signal: AbortSignal): Promise<void> {
     let [idleMs, againMs]: [number, number] = [GATHER_MS, AGAIN_MS.first]
     while (!signal.aborted) {

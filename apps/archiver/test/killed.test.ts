@@ -81,7 +81,7 @@ test('archivers killed at random lose no order, and write none twice or otherwis
   ])
 })
 
-test('an archiver that is told to end leaves nothing to be taken over', async () => {
+test('an archiver that receives SIGTERM leaves nothing to be taken over', async () => {
   const archiver = startArchiver()
   await archiver.waitFor(/"archiving"/)
   const orderIds = await conclude(Array.from({ length: 50 }, () => aPlaceOrder()))

@@ -1,7 +1,10 @@
 import { archiveUrl, redisEnvironment, wholeNumber } from '@placeorder/config'
 import { z } from 'zod'
 
-/** What the operator's commands read from their environment. docs/configuration.md says what each is for. */
+/**
+ * What the operator's commands read from their environment. docs/configuration.md says what each is
+ * for.
+ */
 export const OperatorEnvironment = z.object({
   ...redisEnvironment,
   ARCHIVE_URL: archiveUrl.optional(),

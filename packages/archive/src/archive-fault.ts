@@ -3,7 +3,10 @@ export class ArchiveFault extends Error {
   override readonly name = 'ArchiveFault'
 }
 
-/** The database is older than it was: it was restored from a backup, or is another one. It is not to be believed. */
+/**
+ * The database is older than it was: it was restored from a backup, or is another one. It is not to
+ * be believed.
+ */
 export class ArchiveBehind extends Error {
   override readonly name = 'ArchiveBehind'
 }

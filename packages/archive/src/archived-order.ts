@@ -44,7 +44,10 @@ export type ConcludedOrder = {
   concludedAt: number
 }
 
-/** What the archive is to keep of an order. Codes and customers are kept as digests, and in the request alone in clear. */
+/**
+ * What the archive is to keep of an order. Codes and customers are kept as digests, and in the
+ * request alone in clear.
+ */
 export function orderToArchive(
   { order, packed, ...kept }: ConcludedOrder,
   digestOf: (value: string) => string,

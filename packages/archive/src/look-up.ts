@@ -13,7 +13,10 @@ export type LookedUp = {
   found: FoundOrder[]
 }
 
-/** Looks orders of one shard up. That one is not found counts only with a version that is high enough. */
+/**
+ * Looks orders of one shard up. That one is not found counts only with a version that is high
+ * enough.
+ */
 export async function lookUp(
   pool: Pool,
   { archiveId, shard }: ShardOfArchive,
@@ -24,7 +27,8 @@ export async function lookUp(
     text: `SELECT known.version AS shard_version, found.*
            FROM archive_shards known LEFT JOIN (
              SELECT orders.* FROM unnest($3::text[], $4::text[]) AS asked(acquirer_id, payment_id)
-             JOIN orders ON orders.acquirer_id = asked.acquirer_id AND orders.payment_id = asked.payment_id
+             JOIN orders ON orders.acquirer_id = asked.acquirer_id
+               AND orders.payment_id = asked.payment_id
            ) found ON true
            WHERE known.archive_id = $1 AND known.shard = $2`,
     values: [

@@ -19,7 +19,8 @@ const MARCH = Date.UTC(2026, 2, 14)
 const partitions = async () =>
   (
     await postgres.query(
-      "SELECT relname FROM pg_class WHERE relname LIKE 'order_requests_y%' AND relkind = 'r' ORDER BY 1",
+      `SELECT relname FROM pg_class
+       WHERE relname LIKE 'order_requests_y%' AND relkind = 'r' ORDER BY 1`,
     )
   ).map(({ relname }) => relname)
 

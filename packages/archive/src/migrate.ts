@@ -21,7 +21,10 @@ export type Maintenance = {
 /** What was done, in words: partitions that were made and dropped. */
 export type Maintained = { made: string[]; dropped: string[] }
 
-/** Brings the schema up to date. Resolves with the names of the migrations that were run; those that ran stay. */
+/**
+ * Brings the schema up to date. Resolves with the names of the migrations that were run; those that
+ * ran stay.
+ */
 export async function migrate(url: string): Promise<string[]> {
   return withPool(url, async (pool) => {
     const migrator = new Migrator({
@@ -36,7 +39,9 @@ export async function migrate(url: string): Promise<string[]> {
   })
 }
 
-/** Makes the partitions of this month and of those to come, and drops those that are kept no longer. */
+/**
+ * Makes the partitions of this month and of those to come, and drops those that are kept no longer.
+ */
 export function maintain(url: string, maintenance: Maintenance): Promise<Maintained> {
   return withPool(url, async (pool) => {
     await checkSchema(pool)
@@ -54,7 +59,8 @@ async function withPool<T>(url: string, body: (pool: Pool) => Promise<T>): Promi
 }
 
 /**
- * Makes sure that the schema is at least as new as this program. A newer one serves it, so that programs follow a migration.
+ * Makes sure that the schema is at least as new as this program. A newer one serves it, so that
+ * programs follow a migration.
  *
  * @throws ArchiveFault
  */

@@ -4,7 +4,7 @@ import type { OrderToArchive } from './archived-order.ts'
 
 // The statements that write orders, each prepared once a connection.
 
-/** Tells orders apart. */
+/** The ids that name an order, as one text. */
 export const keyOf = ({
   acquirerId,
   paymentId,
@@ -77,7 +77,8 @@ export async function contradicted(
       .join(', ')})`
   const { rows }: QueryResult = await client.query({
     name: 'compare-orders',
-    text: `SELECT given.acquirer_id, given.payment_id, ${row('kept')} IS NOT DISTINCT FROM ${row('given')} AS equal
+    text: `SELECT given.acquirer_id, given.payment_id,
+             ${row('kept')} IS NOT DISTINCT FROM ${row('given')} AS equal
            FROM ${given} JOIN orders AS kept
            ON kept.acquirer_id = given.acquirer_id AND kept.payment_id = given.payment_id`,
     values: listsOf(orders),

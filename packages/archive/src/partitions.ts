@@ -2,7 +2,10 @@ import type { Pool } from 'pg'
 import { transaction } from './database.ts'
 import type { Maintained, Maintenance } from './migrate.ts'
 
-/** So many months to come have a partition: an operator who forgets `maintain` for a quarter loses nothing by it. */
+/**
+ * So many months to come have a partition: an operator who forgets `maintain` for a quarter loses
+ * nothing by it.
+ */
 const MONTHS_AHEAD = 3
 
 const PARTITION = /^order_requests_y(\d{4})m(\d\d)$/
@@ -23,7 +26,9 @@ const startOf = (month: number): string => {
   return `${year}-${two(number)}-01T00:00:00Z`
 }
 
-/** Makes the partitions that are missing, and drops those that are kept no longer. May run again. */
+/**
+ * Makes the partitions that are missing, and drops those that are kept no longer. May run again.
+ */
 export async function maintainPartitions(
   pool: Pool,
   { requestsKeepMonths, now }: Maintenance,
@@ -60,7 +65,9 @@ const past = (names: string[], month: number): string[] =>
     })
     .sort()
 
-/** Makes the partition of a month. What came before it was made is in the default one, and moves. */
+/**
+ * Makes the partition of a month. What came before it was made is in the default one, and moves.
+ */
 async function makePartition(pool: Pool, month: number): Promise<void> {
   const [name, from, to] = [nameOf(month), startOf(month), startOf(month + 1)]
   const inMonth = `claimed_at >= '${from}' AND claimed_at < '${to}'`
@@ -72,7 +79,8 @@ async function makePartition(pool: Pool, month: number): Promise<void> {
        INSERT INTO ${name} SELECT * FROM moved`,
     )
     await client.query(
-      `ALTER TABLE order_requests ATTACH PARTITION ${name} FOR VALUES FROM ('${from}') TO ('${to}')`,
+      `ALTER TABLE order_requests ATTACH PARTITION ${name}
+       FOR VALUES FROM ('${from}') TO ('${to}')`,
     )
   })
 }

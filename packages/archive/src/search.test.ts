@@ -38,7 +38,7 @@ test('an order is found by its paymentRequestId, and by its paymentId whosever i
   expect(await paymentIds({ paymentRequestId: 'R-none' })).toEqual([[]])
 })
 
-test('the orders of a merchant and a time come page by page, in the order of their claims', async () => {
+test('the orders of a merchant and a time come in pages, in claim order', async () => {
   const start = Date.UTC(2026, 3, 1)
   const orders = Array.from({ length: 1_203 }, (_, i) =>
     anOrder({ merchantId: 'M-busy', claimedAt: start + Math.floor(i / 3) }),

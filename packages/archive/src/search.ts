@@ -3,16 +3,23 @@ import type { FoundOrder } from './archived-order.ts'
 import type { Tables } from './database.ts'
 import { foundOrder, type OrderNames } from './look-up.ts'
 
-/** What orders are searched by. Times are in ms: from the first one on, and before the second one. */
+/**
+ * What orders are searched by. Times are in ms: from the first one on, and before the second one.
+ */
 export type Search =
   | { paymentRequestId: string }
   | { paymentId: string }
   | { merchantId: string; from: number; to: number }
 
-/** So many orders come at a time: a search of a year streams, and holds no transaction open meanwhile. */
+/**
+ * So many orders come at a time: a search of a year streams, and holds no transaction open
+ * meanwhile.
+ */
 const PAGE_ORDERS = 500
 
-/** The orders that a search finds, page by page; those of a merchant in the order of their claims. */
+/**
+ * The orders that a search finds, page by page; those of a merchant in the order of their claims.
+ */
 export async function* search(db: Kysely<Tables>, searched: Search): AsyncGenerator<FoundOrder[]> {
   if ('merchantId' in searched) yield* ofMerchant(db, searched)
   else yield await byId(db, searched)

@@ -19,7 +19,10 @@ export const sqlMigrations = (): { name: string; sql: string }[] =>
       sql: readFileSync(join(folder, file), 'utf8'),
     }))
 
-/** Gives these files to kysely's Migrator. They only go forward: a database that is newer than its programs serves them. */
+/**
+ * Gives these files to kysely's Migrator. They only go forward: a database that is newer than its
+ * programs serves them.
+ */
 export class SqlMigrations implements MigrationProvider {
   async getMigrations(): Promise<Record<string, Migration>> {
     return Object.fromEntries(
@@ -41,8 +44,10 @@ export function printedMigrations(): string {
     'BEGIN;\n',
     ...sqlMigrations().map(({ name, sql }) => `-- ${name}\n${sql}`),
     '-- What was done, so that programs know the schema.\n' +
-      `CREATE TABLE ${MIGRATIONS_TABLE} (name varchar(255) PRIMARY KEY, timestamp varchar(255) NOT NULL);\n` +
-      `CREATE TABLE ${MIGRATIONS_LOCK_TABLE} (id varchar(255) PRIMARY KEY, is_locked integer NOT NULL DEFAULT 0);\n` +
+      `CREATE TABLE ${MIGRATIONS_TABLE} ` +
+      '(name varchar(255) PRIMARY KEY, timestamp varchar(255) NOT NULL);\n' +
+      `CREATE TABLE ${MIGRATIONS_LOCK_TABLE} ` +
+      '(id varchar(255) PRIMARY KEY, is_locked integer NOT NULL DEFAULT 0);\n' +
       `INSERT INTO ${MIGRATIONS_LOCK_TABLE} VALUES ('migration_lock', 0);\n${noted}`,
     'COMMIT;\n',
   ].join('\n')

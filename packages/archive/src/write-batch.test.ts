@@ -164,7 +164,8 @@ test('a deadlock is tried again', async () => {
       IF nextval('attempts') = 1 THEN RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01'; END IF;
       RETURN NEW;
     END $$ LANGUAGE plpgsql;
-    CREATE TRIGGER fail_once BEFORE INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION fail_once()`)
+    CREATE TRIGGER fail_once BEFORE INSERT ON orders
+      FOR EACH STATEMENT EXECUTE FUNCTION fail_once()`)
   expect(await write([order])).toMatchObject({ version: 1, inserted: 1 })
   await postgres.query('DROP TRIGGER fail_once ON orders')
 })

@@ -28,7 +28,9 @@ export type Batch = {
   orders: OrderToArchive[]
   /** The last entry of the outbox that they are of. */
   last: EntryMark
-  /** Asks Redis what the archive is compared with; `at`: the id of the entry that the archive names. */
+  /**
+   * Asks Redis what the archive is compared with; `at`: the id of the entry that the archive names.
+   */
   redisSide: (at: string | undefined) => Promise<RedisSide>
 }
 
@@ -46,10 +48,11 @@ export type Written = {
 const ATTEMPTS_MAX = 5
 
 /**
- * Copies a batch in one transaction, or none of it. The shard's row is locked and compared with Redis first: an archive that is
- * behind is not written to, since an old backup would catch up by it and be believed; nor is anything copied from a Redis
- * that went back, whose revived orders may end otherwise. What the archive has already is compared with what was
- * to be written. A row that PostgreSQL cannot keep is found by halving the batch.
+ * Copies a batch in one transaction, or none of it. The shard's row is locked and compared with
+ * Redis first: an archive that is behind is not written to, since an old backup would catch up by
+ * it and be believed; nor is anything copied from a Redis that went back, whose revived orders may
+ * end otherwise. What the archive has already is compared with what was to be written. A row that
+ * PostgreSQL cannot keep is found by halving the batch.
  *
  * @throws ArchiveBehind, RedisWentBack; whatever else is retried as a whole
  */
@@ -175,7 +178,8 @@ function compare(
 ): void {
   if (locked.version < committed)
     throw new ArchiveBehind(
-      `the database is at version ${locked.version} of shard ${shard}, and has confirmed ${committed}`,
+      `the database is at version ${locked.version} of shard ${shard}, ` +
+        `and has confirmed ${committed}`,
     )
   if (locked.archivedTo === undefined) return
   const what = `entry ${locked.archivedTo} of the outbox of shard ${shard}`

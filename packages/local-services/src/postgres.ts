@@ -257,7 +257,8 @@ async function letThrough(dir: string, { uid, gid, name }: Owner): Promise<void>
   if (!passes)
     throw new NoPostgres(
       `PostgreSQL refuses to run as root, and its user ${name} cannot enter ${dir}: ` +
-        'let it pass through the folders above (chmod o+x), run as another user, or set ARCHIVE_URL',
+        'let it pass through the folders above (chmod o+x), run as another user, ' +
+        'or set ARCHIVE_URL',
     )
 }
 

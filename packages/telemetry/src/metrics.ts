@@ -72,74 +72,83 @@ export function openMetrics(app: 'ingress' | 'worker' | 'archiver', waitMs = 3_0
       'requeued_orders_total',
       'Open orders that had no job and were enqueued again',
     ),
-
-    answers: ingress.counter('answers_total', 'Answers sent, by result code', [
-      'endpoint',
-      'code',
-      'status',
-    ]),
-    answerSeconds: ingress.histogram(
-      'answer_seconds',
-      'Seconds from a request to its signed answer',
-      answerBuckets(waitMs / 1000),
-      ['endpoint'],
-    ),
-    signatureFailures: ingress.counter(
-      'signature_failures_total',
-      'Requests with a bad signature or key; source known: an address the client has called from',
-      ['client', 'source'],
-    ),
-    verified: ingress.counter('verified_requests_total', 'Requests with a good signature', [
-      'client',
-    ]),
-    ordersInFlight: ingress.gauge('orders_in_flight', 'Orders that this ingress has yet to answer'),
-    signing: ingress.gauge('signatures_in_flight', 'Signatures being made or waiting for a thread'),
-
-    retries: worker.counter('retries_total', 'Orders that could not be decided and are retried'),
-    abandoned: worker.counter(
-      'abandoned_orders_total',
-      'Orders concluded PROCESS_FAIL because they could not be decided in time',
-    ),
-    checkFailures: worker.counter('check_failures_total', "Failures of the acquirer's own checks", [
-      'check',
-    ]),
-    checkCircuitOpen: worker.gauge(
-      'check_circuit_open',
-      '1 while a check is not called for some client because it kept failing, else 0',
-      ['check'],
-    ),
-    limitUsed: worker.gauge(
-      'limit_used_ratio',
-      'Used share of the most used limit of a kind today',
-      ['kind'],
-    ),
-
-    archived: archiver.counter('archived_orders_total', 'Orders copied to the archive'),
-    archiveLag: archiver.gauge(
-      'archive_lag_seconds',
-      'Age of the oldest outcome that is not in the archive',
-    ),
-    outboxEntries: archiver.gauge('outbox_entries', 'Entries kept in the outboxes of all shards'),
-    archiveBatchSeconds: archiver.histogram(
-      'archive_batch_seconds',
-      'Seconds that one batch took to be archived',
-      STAGE_SECONDS,
-    ),
-    contradictions: archiver.counter(
-      'archive_contradictions_total',
-      'Orders that Redis and the archive have otherwise',
-    ),
-    unarchivable: archiver.gauge(
-      'unarchivable_orders',
-      'Orders set aside since they cannot be archived, in all shards',
-    ),
-    archiveStopped: archiver.gauge(
-      'archive_stopped_shards',
-      'Shards that are not copied since Redis or the archive is older than it was',
-      ['reason'],
-    ),
+    ...ingressMetrics(ingress, waitMs),
+    ...workerMetrics(worker),
+    ...archiverMetrics(archiver),
   }
 }
+
+const ingressMetrics = (ingress: Makers, waitMs: number) => ({
+  answers: ingress.counter('answers_total', 'Answers sent, by result code', [
+    'endpoint',
+    'code',
+    'status',
+  ]),
+  answerSeconds: ingress.histogram(
+    'answer_seconds',
+    'Seconds from a request to its signed answer',
+    answerBuckets(waitMs / 1000),
+    ['endpoint'],
+  ),
+  signatureFailures: ingress.counter(
+    'signature_failures_total',
+    'Requests with a bad signature or key; source known: an address the client has called from',
+    ['client', 'source'],
+  ),
+  verified: ingress.counter('verified_requests_total', 'Requests with a good signature', [
+    'client',
+  ]),
+  ordersInFlight: ingress.gauge('orders_in_flight', 'Orders that this ingress has yet to answer'),
+  signing: ingress.gauge('signatures_in_flight', 'Signatures being made or waiting for a thread'),
+})
+
+const workerMetrics = (worker: Makers) => ({
+  retries: worker.counter('retries_total', 'Orders that could not be decided and are retried'),
+  abandoned: worker.counter(
+    'abandoned_orders_total',
+    'Orders concluded PROCESS_FAIL because they could not be decided in time',
+  ),
+  checkFailures: worker.counter('check_failures_total', "Failures of the acquirer's own checks", [
+    'check',
+  ]),
+  checkCircuitOpen: worker.gauge(
+    'check_circuit_open',
+    '1 while a check is not called for some client because it kept failing, else 0',
+    ['check'],
+  ),
+  limitUsed: worker.gauge('limit_used_ratio', 'Used share of the most used limit of a kind today', [
+    'kind',
+  ]),
+})
+
+const archiverMetrics = (archiver: Makers) => ({
+  archived: archiver.counter('archived_orders_total', 'Orders copied to the archive'),
+  archiveLag: archiver.gauge(
+    'archive_lag_seconds',
+    'Age of the oldest outcome that is not in the archive',
+  ),
+  outboxEntries: archiver.gauge('outbox_entries', 'Entries kept in the outboxes of all shards'),
+  archiveBatchSeconds: archiver.histogram(
+    'archive_batch_seconds',
+    'Seconds that one batch took to be archived',
+    STAGE_SECONDS,
+  ),
+  contradictions: archiver.counter(
+    'archive_contradictions_total',
+    'Orders that Redis and the archive have otherwise',
+  ),
+  unarchivable: archiver.gauge(
+    'unarchivable_orders',
+    'Orders set aside since they cannot be archived, in all shards',
+  ),
+  archiveStopped: archiver.gauge(
+    'archive_stopped_shards',
+    'Shards that are not copied since Redis or the archive is older than it was',
+    ['reason'],
+  ),
+})
+
+type Makers = ReturnType<typeof makersFor>
 
 function makersFor(registers: Registry[]) {
   const named = (name: string) => `placeorder_${name}`

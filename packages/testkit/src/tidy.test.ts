@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
@@ -8,9 +8,12 @@ const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
   cwd: root,
   encoding: 'utf8',
 })
-const files = tracked
-  .split('\n')
-  .filter((path) => /\.(ts|lua)$/.test(path) && !path.includes('/fixtures/'))
+const paths = tracked.split('\n').filter((path) => path !== '' && existsSync(join(root, path)))
+const files = paths.filter((path) => /\.(ts|lua)$/.test(path) && !path.includes('/fixtures/'))
+/** All that is read by people: code, pages, and what runs it. */
+const readFiles = paths.filter(
+  (path) => /\.(ts|lua|md|ya?ml|tpl|sh)$/.test(path) && !path.includes('/fixtures/'),
+)
 
 type File = { path: string; text: string }
 
@@ -45,6 +48,27 @@ const speaksToPostgres = ['packages/archive', 'packages/testkit', 'apps/bench', 
 const forTests = ({ path }: File) =>
   /\.test\.ts$|\/test\//.test(path) || /^(packages\/testkit|apps\/(bench|chaos))\//.test(path)
 const workspaceOf = ({ path }: File) => path.split('/').slice(0, 2).join('/')
+
+/** Words that have a plain one in their place: report, fix, reassign, without a job, calculate. */
+const quaint = new RegExp(
+  '(?<![a-z])(told|untold|tell|tells|telling|mend|mends|mended|mending|' +
+    'entrust\\w*|orphan\\w*|disgrace\\w*|reckon\\w*|is no RSA)(?![a-z])',
+  'i',
+)
+
+/** A text with the parts of its identifiers apart: `whatWasTold` is three words. */
+const inWords = (text: string) => text.replaceAll(/([a-z\d])(?=[A-Z])/g, '$1 ').replaceAll('_', ' ')
+
+const TITLE_LENGTH_MAX = 80
+const COLUMNS_MAX = 100
+
+/** The titles of a file's tests, as they are written. */
+const titlesIn = (text: string) =>
+  [
+    ...text.matchAll(
+      /(?:\b(?:test|describe)(?:\.\w+)?|\)|`)\(\s*'((?:[^'\\\n]|\\.)+)',?\s*(?:\{|async|\()/g,
+    ),
+  ].map(([, title = '']) => title)
 
 /** Each rule gives what is wrong with a file, or nothing. */
 const rules: Record<string, (file: File) => string | undefined> = {
@@ -91,6 +115,14 @@ const rules: Record<string, (file: File) => string | undefined> = {
     forTests(file) || file.text.split('\n').length <= 301
       ? undefined
       : `${file.text.split('\n').length} lines`,
+  'titles of tests are short': (file) =>
+    file.path.endsWith('.test.ts')
+      ? titlesIn(file.text).find((title) => title.length > TITLE_LENGTH_MAX)
+      : undefined,
+  'lines end within 100 columns': (file) => {
+    const at = file.text.split('\n').findIndex((line) => line.length > COLUMNS_MAX)
+    return at < 0 ? undefined : `line ${at + 1}`
+  },
   'nothing is left for later': (file) =>
     file.path.endsWith('tidy.test.ts')
       ? undefined
@@ -118,6 +150,26 @@ describe('the repository follows its rules', () => {
   })
 })
 
+test('nobody has to learn words of our own', () => {
+  const found = readFiles.flatMap((path) => {
+    if (path.endsWith('tidy.test.ts')) return []
+    const [word] = quaint.exec(inWords(readFileSync(join(root, path), 'utf8'))) ?? []
+    return word === undefined ? [] : [`${path}: ${word}`]
+  })
+  expect(found).toEqual([])
+})
+
+test.each(['who is told', 'const wasTold = 1', 'onMended()', 'TOLD_MAX', 'reckoned', 'orphans'])(
+  '"%s" has a word that one has to learn',
+  (text) => {
+    expect(quaint.test(inWords(text))).toBe(true)
+  },
+)
+
+test.each(['amendment', 'recommends', 'intelligent'])('"%s" is plain', (text) => {
+  expect(quaint.test(inWords(text))).toBe(false)
+})
+
 describe('each rule finds what breaks it', () => {
   test.each<[string, string, string]>([
     ['imports go one way', 'packages/protocol/src/a.ts', "import { x } from '@placeorder/store'"],
@@ -140,6 +192,17 @@ describe('each rule finds what breaks it', () => {
     ['no module-level state', 'apps/worker/src/a.ts', 'let count = 0'],
     ['names say what is inside', 'apps/worker/src/utils.ts', ''],
     ['files stay small', 'apps/worker/src/a.ts', '\n'.repeat(400)],
+    [
+      'titles of tests are short',
+      'apps/worker/src/a.test.ts',
+      `test('${'a'.repeat(81)}', () => {})`,
+    ],
+    [
+      'titles of tests are short',
+      'a.test.ts',
+      `test.each([1])('${'a'.repeat(81)}', async () => {})`,
+    ],
+    ['lines end within 100 columns', 'apps/worker/src/a.ts', `// ${'a'.repeat(98)}`],
     ['nothing is left for later', 'apps/worker/src/a.ts', '// FIXME'],
     ['every script has its contract on top', 'packages/store/src/lua/a.lua', 'return 1'],
     ['keys have one home', 'packages/store/src/a.ts', 'const key = `{s0}:order`'],

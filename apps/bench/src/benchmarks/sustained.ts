@@ -91,14 +91,14 @@ export async function sustained(testBed: TestBed): Promise<Benchmark> {
         rounds: one(grownBytes / answered(marks)),
       },
     ],
-    notes: [...resident].map(
-      ([name, bytes]) =>
-        `Memory of ${name} in each minute, in MiB: ${minutesOf(bytes)
-          .map((value) => Math.round(value / 2 ** 20))
-          .join(', ')}.`,
-    ),
+    notes: [...resident].map(([name, bytes]) => memoryNote(name, bytes)),
   }
 }
+
+const memoryNote = (name: string, bytes: number[]): string =>
+  `Memory of ${name} in each minute, in MiB: ${minutesOf(bytes)
+    .map((value) => Math.round(value / 2 ** 20))
+    .join(', ')}.`
 
 const answered = (marks: readonly Mark[]): number =>
   marks.reduce((sum, mark) => sum + mark.answered, 0)

@@ -5,7 +5,10 @@ import { concludedPairs } from './walk.ts'
 /** So many orders are appended in one entry. */
 const ENTRY_ORDERS_MAX = 128
 
-/** Appends concluded orders to the outbox that the archive does not have. May run again: archivers find what is there equal. */
+/**
+ * Appends concluded orders to the outbox that the archive does not have. May run again: archivers
+ * find what is there equal.
+ */
 export async function backfill(stores: BothStores, { out }: ArchiveDeps): Promise<number> {
   const { store } = stores
   let appended = 0

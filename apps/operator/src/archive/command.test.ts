@@ -60,7 +60,7 @@ async function archiveAll(): Promise<void> {
   await archiver.exited
 }
 
-test('a command refuses a database without the schema, and names the one that makes it', async () => {
+test('a command refuses a database without the schema and names the cure', async () => {
   await expect(run('status')).rejects.toThrow('run npm run archive -- migrate')
 })
 

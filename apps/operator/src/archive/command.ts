@@ -27,11 +27,11 @@ const help = `archive <command>
 
 Prepares and looks at the archive: the PostgreSQL that concluded orders are copied to.
 
-  migrate             brings the schema up to date, makes the partitions of the months to come, and switches
-                      the copying on in Redis; may be repeated
+  migrate             brings the schema up to date, makes the coming months' partitions, and
+                      switches the copying on in Redis; may be repeated
     --print           prints the SQL of the schema instead, for whoever runs it by hand
     --another         this Redis is another installation beside those that the database has
-  maintain            makes the partitions of the months to come, and drops the requests that are older than
+  maintain            makes the coming months' partitions, and drops the requests older than
                       REQUESTS_KEEP_MONTHS; to be run once a day
   status              how far each shard is copied, and which orders were set aside
   backfill            has the orders copied that were concluded before copying was switched on
@@ -41,7 +41,8 @@ Prepares and looks at the archive: the PostgreSQL that concluded orders are copi
 
 ARCHIVE_URL, REQUESTS_KEEP_MONTHS, Redis and SHARDS are read from the environment.
 
-Exits 0 when all was done; 1 when it was not, or something differs; 2 when the arguments make no sense.
+Exits 0 when all was done; 1 when it was not, or something differs; 2 when the arguments make no
+sense.
 `
 
 const commands: Record<string, (stores: BothStores, deps: ArchiveDeps) => Promise<number>> = {
@@ -51,7 +52,10 @@ const commands: Record<string, (stores: BothStores, deps: ArchiveDeps) => Promis
   off: switchOff,
 }
 
-/** Runs the command that the arguments name, and resolves with the exit code. What a store fails of is thrown. */
+/**
+ * Runs the command that the arguments name, and resolves with the exit code. What a store fails of
+ * is thrown.
+ */
 export async function runArchive(args: string[], deps: ArchiveDeps): Promise<number> {
   const { words, asksForHelp, flags } = readWords(args, ['print', 'another'])
   if (asksForHelp) {

@@ -4,8 +4,9 @@ import { exitCode } from '../command-line.ts'
 import { type ArchiveDeps, type BothStores, maintainedText } from './command.ts'
 
 /**
- * Prepares the database first, and switches Redis on last, so that nothing is appended that nobody could copy. A Redis that
- * knows no archive, and a database that has one, may be a Redis that lost its data: that is not taken for a new installation.
+ * Prepares the database first, and switches Redis on last, so that nothing is appended that nobody
+ * could copy. A Redis that knows no archive, and a database that has one, may be a Redis that lost
+ * its data: that is not taken for a new installation.
  */
 export async function prepare(
   { store, archive, url, requestsKeepMonths }: BothStores,
@@ -20,7 +21,8 @@ export async function prepare(
   const there = new Set((await archive.shards()).map(({ archiveId }) => archiveId))
   if (known === undefined && there.size > 0 && !another) {
     err.write(
-      `this database has the archive ${[...there].join(', ')}, and this Redis knows none: did it lose its data?\n` +
+      `this database has the archive ${[...there].join(', ')}, and this Redis knows none: ` +
+        'did it lose its data?\n' +
         'If it is another installation beside that one, say so: --another\n',
     )
     return exitCode.missed

@@ -31,7 +31,8 @@ export async function verify(stores: BothStores, { out }: ArchiveDeps): Promise<
   const counted = (count: number) => count.toLocaleString('en')
   out.write(
     `${counted(equal)} orders are equal, ${counted(wrong.length - missing)} differ, ` +
-      `${counted(missing)} are not archived, ${counted(onTheirWay)} were concluded within the last minute\n`,
+      `${counted(missing)} are not archived, ${counted(onTheirWay)} were concluded ` +
+      'within the last minute\n',
   )
   out.write(tableOf(['acquirer', 'paymentId', 'what'], wrong.slice(0, LISTED_MAX)))
   return wrong.length > 0 ? exitCode.missed : exitCode.good

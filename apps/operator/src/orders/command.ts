@@ -28,7 +28,7 @@ Shows the state of orders, and retries them.
   show <paymentId>    an order's history, with times; code and customer only with --full
   find --request-id <paymentRequestId>
   find --merchant <id> --from <time> --to <time>
-                      the orders of a paymentRequestId; or of a merchant that were claimed from one time on
+                      the orders of a paymentRequestId; or of a merchant, claimed from one time on
                       and before another, in Redis and the archive
   open                the oldest ${LISTED_MAX} orders that are not decided yet
   abandoned           the newest ${LISTED_MAX} orders that ended PROCESS_FAIL, not decided within

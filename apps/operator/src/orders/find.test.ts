@@ -55,7 +55,10 @@ async function concluded(order: PlaceOrderRequest): Promise<PlaceOrderRequest> {
   return order
 }
 
-/** Concludes an order and copies it; it stays in the outbox, as if the archiver had died before it acknowledged. */
+/**
+ * Concludes an order and copies it; it stays in the outbox, as if the archiver had died before it
+ * acknowledged.
+ */
 async function archived(order: PlaceOrderRequest): Promise<PlaceOrderRequest> {
   await concluded(order)
   const [record] = await archiver.records.read(0, [orderIdOf(order)])
@@ -111,7 +114,7 @@ test.each([
   expect((await run(...args)).exit).toBe(2)
 })
 
-test('show tells of an order that only the archive has', async () => {
+test('show finds an order that only the archive has', async () => {
   const order = await archived(aPlaceOrder())
   await worker.connection.del(`{s0}:order:${orderIdOf(order)}`)
   for (const args of [[], ['--acquirer', order.acquirerId]]) {

@@ -23,17 +23,24 @@ const OPEN_MAX = 1_000_000
 /** What is searched for; a text says why the options make no sense. */
 export function searchOf({ requestId, merchant, from, to }: FindOptions): Search | string {
   if ((requestId === undefined) === (merchant === undefined))
-    return 'name what to look for: --request-id <paymentRequestId>, or --merchant <id> --from <time> --to <time>'
+    return (
+      'name what to look for: --request-id <paymentRequestId>, or --merchant <id> ' +
+      '--from <time> --to <time>'
+    )
   if (requestId !== undefined) return { paymentRequestId: requestId }
   const [start, end] = [Date.parse(from ?? ''), Date.parse(to ?? '')]
   if (merchant === undefined || Number.isNaN(start) || Number.isNaN(end) || start >= end)
-    return 'a merchant needs --from <time> and --to <time>, as in 2026-03-14T09:00:00Z, the earlier one first'
+    return (
+      'a merchant needs --from <time> and --to <time>, as in 2026-03-14T09:00:00Z, ' +
+      'the earlier one first'
+    )
   return { merchantId: merchant, from: start, to: end }
 }
 
 /**
- * Prints the orders of a search in both stores: first those that are archived, as they come; then those that only Redis has,
- * which are open or were concluded just now. Redis is looked at first, so that none is missed on its way to the archive.
+ * Prints the orders of a search in both stores: first those that are archived, as they come; then
+ * those that only Redis has, which are open or were concluded just now. Redis is looked at first,
+ * so that none is missed on its way to the archive.
  */
 export async function findOrders(
   searched: Search,
