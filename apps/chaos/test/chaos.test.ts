@@ -5,9 +5,9 @@ import { expect, test } from 'vitest'
 import { chaosSummary, excerpt } from '../src/report.ts'
 import { runChaos } from '../src/run-chaos.ts'
 
-const FOR_MS = 60_000
+const FOR_MS = 45_000
 
-test('during a minute of faults every promise is kept', {
+test('while everything is broken in turn, every promise is kept', {
   timeout: FOR_MS + 180_000,
 }, async () => {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-chaos-'))
