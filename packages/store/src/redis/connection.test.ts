@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { FaultProxy } from '@placeorder/testkit'
+import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
+import { freePort } from '../../../local-services/src/redis.ts'
 import { openTestStore } from '../../test/test-store.ts'
 import { connect, disconnect } from './connection.ts'
 
@@ -22,3 +25,13 @@ test.each(['patient', 'fail-fast'] as const)(
   },
   5_000,
 )
+
+test('a socket that reports a second error ends no process', async () => {
+  const urls = [`redis://127.0.0.1:${await freePort()}`]
+  const connection = connect({ ...address, urls }, 'fail-fast')
+  if (!(connection instanceof Redis)) throw new Error('it is of one server')
+  await once(connection, 'error')
+  const { stream } = connection
+  expect(stream.emit('error', new Error('an alert that came late'))).toBe(true)
+  connection.disconnect()
+})

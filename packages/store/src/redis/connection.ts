@@ -61,6 +61,7 @@ function prepared<C extends RedisConnection>(connection: C, heartbeatMs: number 
     watchHeartbeat(server, heartbeatMs)
     batchWrites(server)
     allowNoInfo(server)
+    outliveErrors(server)
   }
   if (connection instanceof Cluster) {
     connection.nodes().forEach(prepare)
@@ -75,6 +76,14 @@ function prepared<C extends RedisConnection>(connection: C, heartbeatMs: number 
       return another
     },
   })
+}
+
+/**
+ * A socket with TLS may report a further error, such as an alert that arrives after its
+ * certificate was rejected. ioredis listens for the first one only; the next would end the process.
+ */
+function outliveErrors(server: Redis): void {
+  server.on('error', () => server.stream?.on('error', () => {}))
 }
 
 function open(address: RedisAddress, patience: Patience, listens: boolean): RedisConnection {
