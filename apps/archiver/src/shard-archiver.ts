@@ -12,9 +12,9 @@ export type Stopped = { kind: 'behind' | 'went-back' | 'failing'; reason: string
 const BATCH_ORDERS_MAX = 1_000
 
 /**
- * For so long orders are gathered (ms): a batch of a few costs PostgreSQL as much as one of many.
+ * How long orders are collected (ms): a batch of a few costs PostgreSQL as much as one of many.
  */
-const GATHER_MS = 200
+const COLLECT_MS = 200
 /** With nothing to copy we look less and less often, at last so often (ms). */
 const IDLE_MS_MAX = 800
 
@@ -74,14 +74,14 @@ export class ShardArchiver {
    * acknowledged, or neither.
    */
   async run(signal: AbortSignal): Promise<void> {
-    let [idleMs, againMs]: [number, number] = [GATHER_MS, AGAIN_MS.first]
+    let [idleMs, againMs]: [number, number] = [COLLECT_MS, AGAIN_MS.first]
     while (!signal.aborted) {
       const begun = performance.now()
       try {
         const orders = await this.#step()
         this.#stopped = undefined
         againMs = AGAIN_MS.first
-        idleMs = orders > 0 ? GATHER_MS : Math.min(2 * idleMs, IDLE_MS_MAX)
+        idleMs = orders > 0 ? COLLECT_MS : Math.min(2 * idleMs, IDLE_MS_MAX)
         if (orders >= BATCH_ORDERS_MAX) continue
         await pause(idleMs - (performance.now() - begun), signal)
       } catch (error) {
@@ -98,7 +98,7 @@ export class ShardArchiver {
   /** Copies what is there. Resolves with the number of orders. */
   async #step(): Promise<number> {
     await this.#round()
-    if (this.#inFlight.length === 0) this.#inFlight = await this.#gather()
+    if (this.#inFlight.length === 0) this.#inFlight = await this.#collect()
     const orders = ordersIn(this.#inFlight)
     for (const batch of batchesOf(this.#inFlight)) {
       await copyBatch(this.#shard, batch, this.#deps)
@@ -107,7 +107,7 @@ export class ShardArchiver {
     return orders
   }
 
-  async #gather(): Promise<OutboxEntry[]> {
+  async #collect(): Promise<OutboxEntry[]> {
     const { outbox } = this.#deps.store
     const entries: OutboxEntry[] = []
     let more: OutboxEntry[]
