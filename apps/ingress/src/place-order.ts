@@ -92,22 +92,25 @@ async function final(
   signal: AbortSignal,
   deps: PlaceOrderDeps,
 ): Promise<PlaceOrderAnswer> {
-  const replicated = await isReplicated(orderId, outcome, signal, deps)
+  const replicated = await isReplicated(orderId, outcome, signal, deps, paymentRequestId)
   const { code, passThroughInfo } = partsOf(outcome)
   return replicated ? answer(code, paymentRequestId, passThroughInfo) : answer('UNKNOWN_EXCEPTION')
 }
 
 /**
- * Whether enough replicas have an order, with this outcome if one is given, so that no failover
- * undoes it.
+ * Whether enough replicas have an order, with this outcome and paymentRequestId if they are given,
+ * so that no failover undoes it. A claim that was lost with its master may have been followed by
+ * another one, with an id of its own.
  */
 function isReplicated(
   orderId: OrderId,
   outcome: Outcome | undefined,
   signal: AbortSignal,
   { durability, onFault }: PlaceOrderDeps,
+  paymentRequestId?: string,
 ): Promise<boolean> {
-  return before(durability.replicated(orderId, outcome), signal).catch((error: unknown) => {
+  const replicated = durability.replicated(orderId, outcome, paymentRequestId)
+  return before(replicated, signal).catch((error: unknown) => {
     onFault(orderId, error, 'it is not known whether the replicas have the order')
     return false
   })

@@ -7,7 +7,8 @@ import { type JudgeReply, JudgeRequest } from './messages.ts'
 // Judges orders for a worker, one at a time, as long as the worker runs. An order may kill it.
 
 const [, , policyFile = ''] = process.argv
-const reply = (verdict: JudgeReply) => void process.send?.(verdict)
+/** A worker that is gone cannot be answered; its end also ends this process. */
+const reply = (verdict: JudgeReply) => void process.send?.(verdict, () => {})
 const noOpChecksObserver = { inForce: () => {}, failed: () => {}, circuit: () => {} }
 const rulebook = await parseRulebook(
   decodeText(await readFile(policyFile), policyFile),

@@ -182,6 +182,8 @@ describe('with a master and a replica, and one replica wanted', () => {
     await worker.orders.conclude(orderId, 'SUCCESS')
     await comes('SUCCESS')
     expect(await ingress.durability.replicated(orderId, 'RISK_REJECT')).toBe(false)
+    // As of a claim that was lost with its master, before the order was claimed again.
+    expect(await ingress.durability.replicated(orderId, 'SUCCESS', 'another id')).toBe(false)
     expect(
       await connected(replica.url).hget(orderKey(shardOf(orderId, 8), orderId), 'outcome'),
     ).toBe('SUCCESS')

@@ -21,7 +21,7 @@ const REPLICAS_MS_MAX = 500
 const FENCE_ORDERS_MAX = 512
 
 /** The fields of an order's record that fences check. */
-type StoredOrder = { terms: string | null; outcome: string | null; job: string | null }
+type StoredOrder = Record<'terms' | 'outcome' | 'job' | 'paymentRequestId', string | null>
 
 /** Asks whether a record that fits is on the replicas. */
 type FenceRequest = {
@@ -82,13 +82,19 @@ export class Durability {
   }
 
   /**
-   * Resolves with true once as many replicas as are required have an order with this outcome
-   * (undefined: any or none); with false if that is not known now: too few replicas answer, or the
-   * order is not on the current master.
+   * Resolves with true once as many replicas as are required have an order with this outcome and
+   * this paymentRequestId (undefined: any or none); with false if that is not known now: too few
+   * replicas answer, or the order is not on the current master.
    */
-  async replicated(orderId: OrderId, outcome?: Outcome): Promise<boolean> {
+  async replicated(
+    orderId: OrderId,
+    outcome?: Outcome,
+    paymentRequestId?: string,
+  ): Promise<boolean> {
     const fits = (stored: StoredOrder) =>
-      stored.terms !== null && (outcome === undefined || outcome === stored.outcome)
+      stored.terms !== null &&
+      (outcome === undefined || outcome === stored.outcome) &&
+      (paymentRequestId === undefined || paymentRequestId === stored.paymentRequestId)
     return (await this.#ask(orderId, fits)) === true
   }
 
@@ -160,7 +166,8 @@ export class Durability {
    */
   async #runFence(requests: FenceRequest[]): Promise<(boolean | undefined)[]> {
     const pipeline = this.#fences.pipeline()
-    for (const { keys } of requests) pipeline.hmget(keys.record, 'terms', 'outcome', 'job')
+    for (const { keys } of requests)
+      pipeline.hmget(keys.record, 'terms', 'outcome', 'job', 'paymentRequestId')
     for (const fence of new Set(requests.map(({ keys }) => keys.fence))) pipeline.set(fence, 1)
     const waitMs = REPLICAS_MS_MAX / (this.#waitAof ? 2 : 1)
     pipeline.call('WAIT', this.#replicasMin, waitMs)
@@ -186,6 +193,8 @@ export class Durability {
 }
 
 const Field = z.string().nullable()
-const StoredFields = z
-  .tuple([Field, Field, Field])
-  .transform(([terms, outcome, job]): StoredOrder => ({ terms, outcome, job }))
+const StoredFields = z.tuple([Field, Field, Field, Field]).transform(
+  ([terms, outcome, job, paymentRequestId]): StoredOrder => ({
+    ...{ terms, outcome, job, paymentRequestId },
+  }),
+)

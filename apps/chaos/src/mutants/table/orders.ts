@@ -83,8 +83,15 @@ export const orders: Mutant[] = [
   {
     breaks: 'an order that the new master does not know passes the fence',
     file: durability,
-    from: 'terms !== null && (outcome',
-    to: 'terms !== 1 && (outcome',
+    from: 'stored.terms !== null &&',
+    to: 'stored.terms !== 1 &&',
+    test: fenceTest,
+  },
+  {
+    breaks: 'an answer may have the paymentRequestId of a claim that was lost',
+    file: durability,
+    from: '|| paymentRequestId === stored',
+    to: '|| paymentRequestId !== null || paymentRequestId === stored',
     test: fenceTest,
   },
   {
