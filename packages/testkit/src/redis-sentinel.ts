@@ -137,7 +137,9 @@ export async function startSentinel(
     ...more,
   ]
   await writeFile(file, `${lines.join('\n')}\n`)
-  const child = spawn('redis-sentinel', [file], { stdio: 'ignore' })
+  const server = await findRedisServer()
+  const command = server.kind === 'binary' ? server.command : 'redis-server'
+  const child = spawn(command, [file, '--sentinel'], { stdio: 'ignore' })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
   child.once('exit', () => process.off('exit', kill))
