@@ -79,6 +79,9 @@ export const outboxKey = (shard: number): string => `${tagOf(shard)}:outbox`
 /** The state of the archive that the shard's orders are copied to, a hash. */
 export const archiveKey = (shard: number): string => `${tagOf(shard)}:archive`
 
+/** One of the filters of the orders that the shard has forgotten, a string; see filters.ts. */
+export const forgottenKey = (shard: number, n: number): string => `${tagOf(shard)}:forgotten:${n}`
+
 /** Orders that cannot be archived, a hash: the reasons by `OrderId`. */
 export const unarchivableKey = (shard: number): string => `${tagOf(shard)}:unarchivable`
 
