@@ -7,13 +7,12 @@ export { ReleasedCodes } from './decide/released-codes.ts'
 export type { Accepted } from './intake/claim.ts'
 export { type IncomingOrder, Intake } from './intake/intake.ts'
 export { digestOf, namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
+export { type IngressStore, openIngressStore } from './open-ingress-store.ts'
 export {
   type ArchiverStore,
-  type IngressStore,
   type OperatorStore,
   openArchiverStore,
   openDirectory,
-  openIngressStore,
   openOperatorStore,
   openWorkerStore,
   reportOn,

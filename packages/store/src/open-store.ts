@@ -1,15 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { Conclusion } from './decide/conclusion.ts'
 import { Directory } from './decide/directory.ts'
 import { LimitUsage } from './decide/limit-usage.ts'
 import { Lookup } from './decide/lookup.ts'
 import { RecentOrders } from './decide/recent-orders.ts'
 import { ReleasedCodes } from './decide/released-codes.ts'
-import { Intake } from './intake/intake.ts'
-import { channelName, type OrderId } from './keys.ts'
 import { Acquirers } from './orders/acquirers.ts'
-import { Announcements } from './orders/announcements.ts'
-import { OpenShares } from './orders/open-shares.ts'
 import { OpenWalk } from './orders/open-walk.ts'
 import { Orders } from './orders/orders.ts'
 import { AllOrders } from './outbox/all-orders.ts'
@@ -38,18 +33,6 @@ export type StoreOptions = {
   onFault: (error: unknown, what: string) => void
 }
 
-/** What an ingress uses of the store. */
-export type IngressStore = {
-  intake: Intake
-  openShares: OpenShares
-  orders: Orders
-  durability: Durability
-  connection: RedisConnection
-  /** How many orders have listeners. */
-  listening: () => number
-  close: () => Promise<void>
-}
-
 /** What a worker uses of the store. */
 export type WorkerStore = {
   orders: Orders
@@ -66,81 +49,6 @@ export type WorkerStore = {
   durability: Durability
   connection: RedisConnection
   close: () => Promise<void>
-}
-
-/** The default of WAIT_MS in the ingress's settings. */
-const WAIT_MS = 3_000
-
-/** How often an ingress counts the open orders (ms), to accept orders again soon after a jam. */
-const COUNT_OPEN_MS = 500
-
-/** Opens an ingress's store. Its commands fail fast while Redis is away, except at the start. */
-export async function openIngressStore(
-  options: StoreOptions & {
-    replicasMin?: number
-    /** The percentage of free memory below which no new order is accepted. */
-    memoryReservePercent?: number
-    /** How long orders are waited for, in ms. */
-    waitMs?: number
-    onGroup?: (orders: number, claimMs: number) => void
-    /** Reports orders that a repeat has requeued because their job was lost. */
-    onRequeued?: (orderIds: OrderId[]) => void
-    onAnnounced?: (ageMs: number) => void
-  },
-): Promise<IngressStore> {
-  const { shards, onFault, replicasMin = 0, waitMs = WAIT_MS } = options
-  const { onGroup = () => {}, onRequeued = () => {}, onAnnounced = () => {} } = options
-  const { memoryReservePercent = 0 } = options
-  const ingressId = randomUUID().slice(0, 8)
-  const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
-  const { open, ready } = opener(options)
-  const connection = open('fail-fast')
-  const subscriber = open('patient', { listens: true })
-  const fences = replicasMin > 0 ? open('fail-fast') : undefined
-  await ready(connection)
-  const announcements = new Announcements(subscriber, channels, {
-    message: onAnnounced,
-    order: (shard, orderId) => intake.announced(shard, orderId),
-    unreadable: (error) =>
-      onFault(error, 'an announcement cannot be read; those who wait read the record'),
-  })
-  const orders = new Orders(connection, shards, announcements)
-  const queues = new Queues(connection, shards)
-  const requeue = new Requeue(connection, orders, queues, onFault)
-  const look = async (orderId: OrderId) => {
-    const outcome = await orders.outcomeOf(orderId).catch(() => undefined)
-    if (outcome !== undefined) announcements.notify(orderId, outcome)
-  }
-  await announcements.open((orderIds) => void Promise.all(orderIds.map(look)))
-  const requeueIfLost = async (shard: number, orderId: OrderId, jobId: string) => {
-    onRequeued(await requeue.requeueLost(shard, [{ orderId, jobId }]))
-  }
-  const intake = new Intake({
-    connection,
-    queues,
-    acquirers: new Acquirers(connection, shards),
-    channels,
-    requeue: requeueIfLost,
-    onFault,
-    onGroup,
-    lostMs: waitMs / 2,
-  })
-  const openShares = new OpenShares(connection, shards)
-  const count = () => Promise.allSettled([intake.countOpen(), openShares.refresh()])
-  const counting = setInterval(() => void count(), COUNT_OPEN_MS).unref()
-  return {
-    intake,
-    openShares,
-    orders,
-    durability: new Durability(connection, { shards, replicasMin, fences, memoryReservePercent }),
-    connection,
-    listening: () => announcements.size,
-    close: async () => {
-      clearInterval(counting)
-      await queues.close()
-      await Promise.all([subscriber, connection, ...(fences ? [fences] : [])].map(disconnect))
-    },
-  }
 }
 
 /** Opens a worker's store. Its commands wait until Redis is back; on a Cluster, some seconds. */
@@ -278,7 +186,7 @@ export async function reportOn(address: RedisAddress, shards: number): Promise<R
  * Opens connections. `ready` closes all of them if the number of shards does not fit: a failed
  * start leaves nothing open.
  */
-function opener({ address, shards, onFault }: StoreOptions) {
+export function opener({ address, shards, onFault }: StoreOptions) {
   const opened: RedisConnection[] = []
   const open = (patience: Patience, how?: { listens: boolean }): RedisConnection => {
     const connection = connect(address, patience, how)

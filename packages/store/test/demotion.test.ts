@@ -9,7 +9,8 @@ import {
   startLocalRedis,
 } from '../../local-services/src/redis.ts'
 import { type OrderId, orderIdOf } from '../src/keys.ts'
-import { type IngressStore, openIngressStore, openWorkerStore } from '../src/open-store.ts'
+import { type IngressStore, openIngressStore } from '../src/open-ingress-store.ts'
+import { openWorkerStore } from '../src/open-store.ts'
 import { GroupWorker } from '../src/queue/group-worker.ts'
 import { connect, type RedisAddress, type RedisConnection } from '../src/redis/connection.ts'
 

@@ -9,7 +9,8 @@ import { findRedisServer, startLocalRedis } from '../../local-services/src/redis
 import { Conclusion, NotReplicated } from '../src/decide/conclusion.ts'
 import type { JudgedOrder } from '../src/decide/limit-usage.ts'
 import { codeHolderKey, digestOf, openKey, orderIdOf, orderKey } from '../src/keys.ts'
-import { openIngressStore, openWorkerStore } from '../src/open-store.ts'
+import { openIngressStore } from '../src/open-ingress-store.ts'
+import { openWorkerStore } from '../src/open-store.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-'))
 const server = await findRedisServer()

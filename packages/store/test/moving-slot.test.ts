@@ -2,7 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { aPlaceOrder, migrateSlot, startCluster } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { orderIdOf } from '../src/keys.ts'
-import { openIngressStore, openWorkerStore } from '../src/open-store.ts'
+import { openIngressStore } from '../src/open-ingress-store.ts'
+import { openWorkerStore } from '../src/open-store.ts'
 
 const cluster = await startCluster()
 const address = { urls: cluster.urls, cluster: true, sentinels: [], sentinelName: '' }

@@ -2,12 +2,8 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
 import type { Accepted } from '../src/intake/claim.ts'
-import {
-  type IngressStore,
-  openIngressStore,
-  openWorkerStore,
-  type WorkerStore,
-} from '../src/open-store.ts'
+import { type IngressStore, openIngressStore } from '../src/open-ingress-store.ts'
+import { openWorkerStore, type WorkerStore } from '../src/open-store.ts'
 import {
   connect,
   disconnect,

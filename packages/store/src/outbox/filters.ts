@@ -10,11 +10,11 @@ import type { RedisConnection } from '../redis/connection.ts'
 // A filter consists of blocks, and all bits of an order are in one block: a look touches one line
 // of the processor's cache.
 //
-// The hash `{sN}:archive` lists a shard's filters. Its field `filters` has `n:bytes:count` of each,
-// separated by spaces: the filter at `{sN}:forgotten:<n>` is `bytes` long and was given `count`
-// orders. The last one is written to, all are read. `generation` increments with every change of
-// the list, but not of a count. Whoever reads filters says for which generation, since one who
-// lacks a filter would take a forgotten order for a new one.
+// What a shard knows of the archive, a hash, lists its filters. Its field `filters` has
+// `n:bytes:count` of each, separated by spaces: the filter with the number `n` is `bytes` long and
+// was given `count` orders. The last one is written to, all are read. `generation` increments with
+// every change of the list, but not of a count. Whoever reads filters says for which generation,
+// since one who lacks a filter would take a forgotten order for a new one.
 
 /** The bits of a block, 64 bytes. */
 const BLOCK_BITS = 512
@@ -43,7 +43,9 @@ export type FilterList = { generation: number; filters: Filter[] }
 /** The list of a shard that has forgotten nothing. */
 export const noFilters: FilterList = { generation: 0, filters: [] }
 
-/** The filters of a shard are read again so often because they have changed: they hardly ever do. */
+/**
+ * The filters of a shard are read again so often because they have changed: they hardly ever do.
+ */
 const STALE_MAX = 5
 
 /** Why the filters of a shard must not be used: a forgotten order would look like a new one. */
@@ -70,19 +72,6 @@ export const lastBitOf = (bytes: number): number => bytes * 8 - 1
 export const bitsOf = (orderId: OrderId, bytes: number): number[] =>
   bitsAt(digestOf(orderId), bytes)
 
-/**
- * For each filter, the arguments with which BITFIELD reads its last bit and then the bits of each
- * order, as JSON.
- */
-export function readsOf(orderIds: OrderId[], filters: Filter[]): string[] {
-  if (filters.length === 0) return []
-  const digests = orderIds.map(digestOf)
-  return filters.map(({ bytes }) => {
-    const bits = digests.flatMap((digest) => bitsAt(digest, bytes))
-    return JSON.stringify([lastBitOf(bytes), ...bits].flatMap((bit) => ['GET', 'u1', `${bit}`]))
-  })
-}
-
 const digestOf = (orderId: OrderId): Buffer => hash('sha256', orderId, 'buffer')
 
 /** 48 bits of the digest choose the block, and then 16 each a bit of it. */
@@ -103,7 +92,7 @@ export class Filters {
     this.#connection = connection
   }
 
-  /** A shard's filters as of the last `read`; none before it. A script says if they have changed. */
+  /** A shard’s filters as of the last `read`; none before it. A script says if there are others. */
   known(shard: number): FilterList {
     return this.#known.get(shard) ?? noFilters
   }
@@ -124,7 +113,7 @@ export class Filters {
   /**
    * Reads a shard's filters, and compares their lengths.
    *
-   * @throws FilterFault if one is missing or has another length, or Redis has older ones than before
+   * @throws FilterFault if one is missing or has another length, or all are older than they were
    */
   async read(shard: number): Promise<FilterList> {
     const list = await this.#list(shard)

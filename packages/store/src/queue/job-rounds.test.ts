@@ -3,7 +3,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { openTestStore, runningTwice } from '../../test/test-store.ts'
 import { jobKey, joinableJobKey, joinedKey, type OrderId, orderIdOf } from '../keys.ts'
-import { openIngressStore } from '../open-store.ts'
+import { openIngressStore } from '../open-ingress-store.ts'
 import { GroupWorker } from './group-worker.ts'
 import { type JoiningGroup, workInRounds } from './job-rounds.ts'
 

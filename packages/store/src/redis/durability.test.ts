@@ -9,12 +9,8 @@ import {
   startLocalRedis,
 } from '../../../local-services/src/redis.ts'
 import { type OrderId, orderIdOf, orderKey, shardOf } from '../keys.ts'
-import {
-  type IngressStore,
-  openIngressStore,
-  openWorkerStore,
-  type WorkerStore,
-} from '../open-store.ts'
+import { type IngressStore, openIngressStore } from '../open-ingress-store.ts'
+import { openWorkerStore, type WorkerStore } from '../open-store.ts'
 import { connect, disconnect, type RedisAddress, type RedisConnection } from './connection.ts'
 import { Durability } from './durability.ts'
 

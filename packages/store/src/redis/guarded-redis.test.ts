@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openAuthority, startSentinelPair } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { findRedisServer, freePort, startLocalRedis } from '../../../local-services/src/redis.ts'
-import { openIngressStore } from '../open-store.ts'
+import { openIngressStore } from '../open-ingress-store.ts'
 import { connect, type RedisAddress } from './connection.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-guarded-'))

@@ -6,13 +6,8 @@ import { join } from 'node:path'
 import { openAuthority } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { findRedisServer, freePort, startLocalRedis } from '../../../local-services/src/redis.ts'
-import {
-  openDirectory,
-  openIngressStore,
-  openOperatorStore,
-  openWorkerStore,
-  reportOn,
-} from '../open-store.ts'
+import { openIngressStore } from '../open-ingress-store.ts'
+import { openDirectory, openOperatorStore, openWorkerStore, reportOn } from '../open-store.ts'
 import type { RedisAddress } from './connection.ts'
 import { RedisFault } from './redis-fault.ts'
 
