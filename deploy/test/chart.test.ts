@@ -182,7 +182,7 @@ test('nobody is killed while closing', async () => {
     ingress: { drainMs: 20_000 },
     worker: { checksMs: 15_000 },
   })
-  expect(podOf(manifests, '-ingress').terminationGracePeriodSeconds).toBeGreaterThanOrEqual(20 + 3)
+  expect(podOf(manifests, '-ingress').terminationGracePeriodSeconds).toBeGreaterThanOrEqual(20 + 10)
   expect(podOf(manifests, '-worker').terminationGracePeriodSeconds).toBeGreaterThanOrEqual(15 + 3)
 })
 

@@ -22,10 +22,10 @@ export type ManagedProcessDeps = {
 }
 
 /** A process that has not ended within this time after SIGTERM (ms) hangs. */
-const END_MS_MAX = 10_000
+const END_MS_MAX = 15_000
 
 /** How long after SIGTERM a process exits with an error of its own (ms). */
-const DEADLINE_MS = { ingress: 3_000, worker: 4_000 }
+const DEADLINE_MS = { ingress: 10_000, worker: 4_000 }
 
 /**
  * A process that starved for longer than this (ms) while it ended may have hit its own deadline.

@@ -18,6 +18,7 @@ import { parseClients } from './clients.ts'
 import { IngressEnvironment } from './config.ts'
 import { inRanges } from './connection/addresses.ts'
 import { Connections } from './connection/connections.ts'
+import { Exchanges } from './connection/exchanges.ts'
 import { readAllSent } from './connection/raw-server.ts'
 import { liveTls } from './connection/tls.ts'
 import { Deadlines } from './deadlines.ts'
@@ -36,11 +37,20 @@ import { SigningQueue } from './signing/signing-queue.ts'
 const LAST_WAIT_MS = 1_000
 
 /**
- * Then orders in flight are answered within this time (ms). A connection that is still open has
- * sent no complete request and may never; it is closed, so that it does not keep the process from
+ * Then orders in flight are answered within this time (ms), if this process gets a processor. A
+ * connection with no complete request may never have one, and must not keep the process from
  * exiting.
  */
 const LAST_ANSWER_MS = 500
+
+/**
+ * Without a processor, complete requests are still answered while a caller may wait (ms after the
+ * listener is closed): Alipay+ gives up after 8 s.
+ */
+const CALLER_MS_MAX = 8_000
+
+/** How long closing may take once all is answered (ms). */
+const CLOSE_MS_MAX = 1_500
 
 /**
  * Connections that the kernel queues while we cannot run: the most that Linux allows by default.
@@ -140,6 +150,7 @@ const connections = new Connections(
     if (more !== undefined) log.warn({ reason, more }, 'a connection was refused')
   },
 )
+const exchanges = new Exchanges()
 let draining = false
 const app = buildServer({
   paths,
@@ -164,10 +175,21 @@ const app = buildServer({
   trustProxy: env.TRUST_PROXY,
   tls: tls?.current,
   connections,
+  exchanges,
   draining: () => draining,
 })
 tls?.renew(app.server)
-const delay = env.DRAIN_MS + LAST_WAIT_MS + 1_500
+/** Ends what keeps the server from closing: first waits for outcomes, then connections. */
+async function endConnections(): Promise<void> {
+  const callersLeft = wait(CALLER_MS_MAX)
+  await wait(LAST_WAIT_MS)
+  deadlines.abortAll()
+  await wait(LAST_ANSWER_MS)
+  await readAllSent(app.server)
+  await Promise.race([exchanges.answered(), callersLeft])
+  connections.destroyAll()
+}
+const delay = env.DRAIN_MS + CALLER_MS_MAX + CLOSE_MS_MAX
 closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   draining = true
@@ -175,12 +197,8 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   // Connections on their way still arrive, and kept-alive ones are asked to close.
   await wait(env.DRAIN_MS)
   await readAllSent(app.server)
-  let last = setTimeout(() => {
-    deadlines.abortAll()
-    last = setTimeout(() => connections.destroyAll(), LAST_ANSWER_MS)
-  }, LAST_WAIT_MS)
+  void endConnections()
   await app.close() // No new requests; those in flight still get their answer.
-  clearTimeout(last)
   admission.close()
   newOrders.close()
   await store.close()

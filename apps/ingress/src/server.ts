@@ -13,7 +13,7 @@ import type { Admission } from './admission.ts'
 import type { Client } from './clients.ts'
 import { addressIn, inRanges } from './connection/addresses.ts'
 import type { Connections } from './connection/connections.ts'
-import { Exchanges } from './connection/exchanges.ts'
+import type { Exchanges } from './connection/exchanges.ts'
 import { createListener } from './connection/raw-server.ts'
 import type { TlsOptions } from './connection/tls.ts'
 import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
@@ -41,6 +41,7 @@ export type ServerDeps = ReplyDeps & {
   trustProxy: readonly string[]
   tls: TlsOptions | undefined
   connections: Connections
+  exchanges: Exchanges
 }
 
 /** The report of an answer to what is not HTTP. */
@@ -62,7 +63,7 @@ const BODY_BYTES_MAX = 65_536
 /** The public server: it answers every request with HTTP 200, signed, in the protocol's words. */
 export function buildServer(deps: ServerDeps): FastifyInstance {
   const isTrusted = inRanges(deps.trustProxy)
-  const exchanges = new Exchanges()
+  const { exchanges } = deps
   const app = Fastify({
     // We log one line for each answer; a child logger for each request would cost more.
     logger: false,
@@ -73,7 +74,7 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     trustProxy: (hop) => isTrusted(addressIn(hop)),
     // The listener sends a signed answer; Fastify would send its own first.
     clientErrorHandler: () => {},
-    frameworkErrors: (_error, request, reply) => refuseTarget(request, reply, deps, exchanges),
+    frameworkErrors: (_error, request, reply) => refuseTarget(request, reply, deps),
     serverFactory: (handler) =>
       createListener(handler, {
         signer: deps.signer,
@@ -92,13 +93,13 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     if (request.is404) throw noEndpoint(request, deps)
     done()
   })
-  answerInProtocol(app, deps, exchanges)
+  answerInProtocol(app, deps)
   addEndpoints(app, deps)
   return app
 }
 
 /** Every reply, of a handler or an error, is sent as HTTP 200 with our signature. */
-function answerInProtocol(app: FastifyInstance, deps: ServerDeps, exchanges: Exchanges): void {
+function answerInProtocol(app: FastifyInstance, deps: ServerDeps): void {
   app.setErrorHandler(async (error, request) => {
     const code = codeOf(error)
     const { state } = request
@@ -113,7 +114,7 @@ function answerInProtocol(app: FastifyInstance, deps: ServerDeps, exchanges: Exc
   app.addHook('onSend', (request, reply, payload, done) => {
     signReply(request, reply, String(payload), deps).then((text) => {
       // Without `done` Fastify writes nothing.
-      if (text === undefined) exchanges.closeInstead(reply.raw)
+      if (text === undefined) deps.exchanges.closeInstead(reply.raw)
       else done(null, text)
     }, done)
   })
@@ -132,12 +133,8 @@ function noEndpoint(request: FastifyRequest, { paths }: ServerDeps): Refusal {
  * Answers a request whose target the router cannot decode, such as `/%zz`: Fastify runs no hook for
  * it.
  */
-function refuseTarget(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  deps: ServerDeps,
-  exchanges: Exchanges,
-): void {
+function refuseTarget(request: FastifyRequest, reply: FastifyReply, deps: ServerDeps): void {
+  const { exchanges } = deps
   request.state = { ...newRequestState(deps.use.waitMs), reason: 'its path cannot be decoded' }
   signReply(request, reply, sharedAnswer(request, 'NO_INTERFACE_DEF'), deps)
     .then((text) => {

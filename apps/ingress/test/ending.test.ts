@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { aPlaceOrder, openSystem, signedCall } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 
@@ -30,6 +31,29 @@ test('an ingress that was paused answers all that came before its SIGTERM', asyn
   // Inquiries pass admission like orders, and so many at once exceed the expected wait.
   const known = ['ORDER_NOT_EXIST', 'REQUEST_TRAFFIC_EXCEED_LIMIT']
   expect(answers.filter(({ code }) => !known.includes(code))).toEqual([])
+  expect(await ingress.exited).toBe(0)
+}, 60_000)
+
+/** Longer than an ingress that has free CPU waits for outcomes and closes (ms). */
+const PAUSE_MS = 3_000
+
+test('an ingress that is paused while it ends answers all that is in flight', async () => {
+  const ingress = await system.startIngress({ DRAIN_MS: '0' })
+  // No worker runs, so these wait for their outcome; more might be refused.
+  const orders = Array.from({ length: 15 }, () => aPlaceOrder())
+  const calls = Promise.all(orders.map((order) => ingress.place(order)))
+  const inFlight = async () =>
+    /^placeorder_orders_in_flight (\d+)/m.exec(
+      await (await fetch(`${ingress.admin}/metrics`)).text(),
+    )?.[1]
+  await expect.poll(inFlight, { timeout: 30_000 }).toBe(String(orders.length))
+  const isEnding = async () => (await fetch(`${ingress.admin}/readyz`)).status === 503
+  ingress.kill('SIGTERM')
+  await expect.poll(isEnding, { interval: 1 }).toBe(true)
+  ingress.kill('SIGSTOP')
+  await wait(PAUSE_MS)
+  ingress.kill('SIGCONT')
+  expect((await calls).filter(({ verified }) => !verified)).toEqual([])
   expect(await ingress.exited).toBe(0)
 }, 60_000)
 

@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { Admission } from '../src/admission.ts'
 import type { Client } from '../src/clients.ts'
 import { Connections } from '../src/connection/connections.ts'
+import { Exchanges } from '../src/connection/exchanges.ts'
 import { Deadlines } from '../src/deadlines.ts'
 import { buildServer, type ServerDeps } from '../src/server.ts'
 import { Signer } from '../src/signing/signer.ts'
@@ -70,6 +71,7 @@ export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
       { max: 1_000, perAddressMax: 1_000, isProxy: () => false },
       () => {},
     ),
+    exchanges: new Exchanges(),
     draining: () => false,
     ...changes,
   })

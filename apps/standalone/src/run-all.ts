@@ -29,7 +29,7 @@ type Closers = (() => Promise<void> | void)[]
 const directoryFile = join(repositoryRoot, 'config/directory.json')
 
 /** Longer than an ingress or worker takes to end after SIGTERM (ms). */
-const STOP_MS_MAX = 10_000
+const STOP_MS_MAX = 15_000
 
 const say = (line: string) => console.log(`• ${line}`)
 

@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { aPlaceOrder, openAuthority } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { answerCodesIn } from '../../test/answer-codes-in.ts'
 import { path, signedHeaders, signerOf, testServer, testUse } from '../../test/test-server.ts'
 import { SigningQueue } from '../signing/signing-queue.ts'
+import { Exchanges } from './exchanges.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-exchanges-'))
 const authority = await openAuthority(dir, 'authority')
@@ -130,6 +132,49 @@ test('an order is answered before a stranger that is not signed for is cut off',
   } finally {
     signed.resolve('')
     socket.destroy()
+    await app.close()
+  }
+})
+
+test('a server that ends waits for whole requests in flight, and for no others', async () => {
+  const exchanges = new Exchanges()
+  const decided = latch()
+  const use = {
+    ...testUse,
+    intake: {
+      accept: async (...[incoming, signal]: Parameters<typeof testUse.intake.accept>) => {
+        await decided.promise
+        return testUse.intake.accept(incoming, signal)
+      },
+    },
+  }
+  const app = testServer({ exchanges, use })
+  let begun = 0
+  app.addHook('onRequest', (_request, _reply, done) => {
+    begun += 1
+    done()
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const [whole, half] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+  let received = ''
+  try {
+    await exchanges.answered() // Nothing is in flight.
+    whole.on('data', (data) => {
+      received += data.toString()
+    })
+    whole.write(order())
+    half.write(order().slice(0, -9))
+    await expect.poll(() => begun).toBe(2)
+    const answered = exchanges.answered().then(() => 'answered')
+    expect(await Promise.race([answered, nextTurn('in flight')])).toBe('in flight')
+    decided.resolve()
+    expect(await answered).toBe('answered')
+    await expect.poll(() => received).not.toBe('')
+    expectAnswers(received, [placed])
+  } finally {
+    whole.destroy()
+    half.destroy()
     await app.close()
   }
 })

@@ -19,6 +19,31 @@ const HANDLED_MAX = 32
  */
 const IN_FLIGHT_MAX = HANDLED_MAX + 256
 
+/** The requests in flight on all connections of a server. */
+class RequestsInFlight {
+  readonly #responses = new Set<ServerResponse>()
+  #onLeft = () => {}
+
+  add(response: ServerResponse): void {
+    this.#responses.add(response)
+  }
+
+  delete(response: ServerResponse): void {
+    this.#responses.delete(response)
+    this.#onLeft()
+  }
+
+  /** Resolves once each request that has arrived as a whole is answered, or its caller has left. */
+  async answered(): Promise<void> {
+    const isOver = () => [...this.#responses].every(({ req }) => !req.complete)
+    while (!isOver()) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#onLeft = resolve
+      await promise
+    }
+  }
+}
+
 /**
  * The requests in flight on one connection. Node answers the requests it can parse, in order. What
  * leaves HTTP (a `CONNECT`, bytes that are not a request) is answered after all of them and ends
@@ -26,6 +51,7 @@ const IN_FLIGHT_MAX = HANDLED_MAX + 256
  */
 class Exchange {
   readonly #socket: Duplex
+  readonly #all: RequestsInFlight
   readonly #inFlight = new Set<ServerResponse>()
   readonly #waiting: (() => void)[] = []
   readonly #unanswered = new Set<ServerResponse>()
@@ -33,8 +59,9 @@ class Exchange {
   #ending = false
   #drained = () => {}
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, all: RequestsInFlight) {
     this.#socket = socket
+    this.#all = all
     // Node resumes reading after every complete request, even if we paused the socket.
     socket.on('resume', () => {
       if (this.#waiting.length > 0) socket.pause()
@@ -52,6 +79,7 @@ class Exchange {
     }
     this.#last = response
     this.#inFlight.add(response)
+    this.#all.add(response)
     response.once('close', () => this.#left(response))
     if (this.#inFlight.size <= HANDLED_MAX) handle()
     else {
@@ -62,6 +90,7 @@ class Exchange {
 
   #left(response: ServerResponse): void {
     this.#inFlight.delete(response)
+    this.#all.delete(response)
     if (this.#waiting.length > 0 && !this.#socket.destroyed) {
       this.#waiting.shift()?.()
       if (this.#waiting.length === 0) this.#socket.resume()
@@ -120,6 +149,7 @@ class Exchange {
 /** The requests in flight on each connection of a server. */
 export class Exchanges {
   readonly #of = new WeakMap<Duplex, Exchange>()
+  readonly #all = new RequestsInFlight()
 
   /**
    * Wraps a handler: it gets requests only of connections that are not ending, and only so many of
@@ -147,10 +177,15 @@ export class Exchanges {
       .catch(() => socket.destroy())
   }
 
+  /** Resolves once each request that has arrived as a whole is answered, or its caller has left. */
+  answered(): Promise<void> {
+    return this.#all.answered()
+  }
+
   #exchange(socket: Duplex): Exchange {
     const known = this.#of.get(socket)
     if (known !== undefined) return known
-    const exchange = new Exchange(socket)
+    const exchange = new Exchange(socket, this.#all)
     this.#of.set(socket, exchange)
     return exchange
   }
