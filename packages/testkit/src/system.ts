@@ -1,15 +1,14 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { addressOf, readEnvironment, redisEnvironment } from '@placeorder/config'
 import { type CodeRecord, DirectoryFile, type MerchantRecord } from '@placeorder/decision'
-import { freePort } from '@placeorder/local-services/redis'
 import { repositoryRoot } from '@placeorder/local-services/repository-root'
 import { openDirectory, type RedisAddress } from '@placeorder/store'
 import { z } from 'zod'
 import { type Caller, type SignedAnswer, signedCall } from './signed-call.ts'
 import { type RunningProcess, startProcess } from './start-process.ts'
+import { testKeys } from './test-keys.ts'
 import { testRedis } from './test-redis.ts'
 
 /** Real ingress and worker processes on a real Redis, with keys and files of their own. */
@@ -50,6 +49,7 @@ const otherClientId = 'SANDBOX_5Y00000000000002'
 export const otherAcquirerId = 'A:2 {s0}'
 const acquirerIds = ['1020000000000000001', otherAcquirerId]
 const Started = z.object({ admin: z.string() })
+const Listening = Started.extend({ address: z.object({ port: z.number() }) })
 
 /**
  * Prepares a system; only Redis runs yet. Every process gets `env`; if neither that nor `redisUrl`
@@ -72,6 +72,7 @@ export async function openSystem({
     CLIENTS_FILE: join(dir, 'clients.json'),
     POLICY_FILE: join(dir, 'policy.json'),
     SIGNING_KEY_FILE: join(dir, 'acquirer.pem'),
+    PORT: '0',
     ADMIN_PORT: '0',
     HOST: '127.0.0.1',
     ADMIN_HOST: '127.0.0.1',
@@ -97,16 +98,16 @@ export async function openSystem({
     otherCaller,
     put,
     startIngress: async (more = {}, onLine = () => {}) => {
-      const port = Number(more.PORT ?? (await freePort()))
       const ingress = startProcess({
         name: 'ingress',
         entry: 'apps/ingress/src/main.ts',
-        env: { ...all, PORT: String(port), ...more },
+        env: { ...all, ...more },
         onLine,
       })
       running.push(ingress)
-      const { admin } = Started.parse(JSON.parse(await ingress.waitFor(/"listening"/)))
-      const origin = `http://127.0.0.1:${port}`
+      const listening = await ingress.waitFor(/"listening"/)
+      const { admin, address } = Listening.parse(JSON.parse(listening))
+      const origin = `http://127.0.0.1:${address.port}`
       return {
         ...ingress,
         admin,
@@ -137,8 +138,11 @@ export async function openSystem({
 }
 
 async function writeFiles(dir: string): Promise<{ caller: Caller; otherCaller: Caller }> {
-  const pair = () => generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const [alipay, other, acquirer] = [pair(), pair(), pair()]
+  const [alipay, other, acquirer] = await Promise.all([
+    testKeys('alipay'),
+    testKeys('other'),
+    testKeys('acquirer'),
+  ])
   const pem = { type: 'spki', format: 'pem' } as const
   const secretPem = { type: 'pkcs8', format: 'pem' } as const
   const keyIn = (publicKeyFile: string) => [{ version: '1', publicKeyFile }]
