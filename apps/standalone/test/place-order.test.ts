@@ -9,7 +9,16 @@ import {
   type RunningProcess,
   type System,
 } from '@placeorder/testkit'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+} from 'vitest'
 
 const run = promisify(execFile)
 const WAIT_MS = 3_000
@@ -172,13 +181,15 @@ describe('two ingresses and two workers on one Redis', () => {
 describe('with no worker running', () => {
   let system: System
   let ingress: Ingress
-  beforeAll(async () => {
+  beforeEach(async () => {
     system = await openSystem({ env: { WAIT_MS: String(WAIT_MS) } })
     ingress = await system.startIngress()
   })
-  afterAll(() => system.close())
+  afterEach(() => system.close())
 
-  test('the answer is PAYMENT_IN_PROCESS in time, and the outcome once a worker runs', async () => {
+  test('the answer is PAYMENT_IN_PROCESS in time, and the outcome once a worker runs', {
+    retry: 2, // Other work on the machine only adds to the time.
+  }, async () => {
     const order = aPlaceOrder()
     const first = await ingress.place(order)
     expect(first).toMatchObject({
@@ -201,8 +212,11 @@ describe('with no worker running', () => {
   })
 })
 
-test('both processes end within 2 s of SIGTERM with every order in flight answered', async () => {
+test('both processes end within 2 s of SIGTERM with every order in flight answered', {
+  retry: 2, // Other work on the machine only adds to the time.
+}, async () => {
   const system = await openSystem({ env: { WAIT_MS: '1500' } })
+  onTestFinished(() => system.close())
   const ingress = await system.startIngress()
   const worker = await system.startWorker()
   const inFlight = Array.from({ length: 200 }, () => ingress.place(aPlaceOrder()))
@@ -218,5 +232,4 @@ test('both processes end within 2 s of SIGTERM with every order in flight answer
   expect(first).toMatchObject({ how: 0 })
   expect(second).toMatchObject({ how: 0 })
   expect(Math.max(first.ms, second.ms)).toBeLessThan(2_000)
-  await system.close()
 })

@@ -23,6 +23,9 @@ const SIGN_MS = 20
 /** So many at once take three times as long to sign as there is time. */
 const REQUESTS = 300
 
+/** Other work on the machine only adds to the times: one try of three is enough. */
+const tries = { retry: 2 }
+
 /** Signs on one thread, slowly. */
 class SlowQueue extends SigningQueue {
   constructor() {
@@ -77,14 +80,18 @@ async function flooded(
   return { codes, lastMs }
 }
 
-test('with a slow key, orders past its pace are refused, and no answer is late', async () => {
-  const use = { ...testUse, waitMs: WAIT_MS }
-  const { codes, lastMs } = await flooded(path, { use })
-  expect(lastMs).toBeLessThan(LATE_MS)
-  expect(Object.keys(codes).toSorted()).toEqual(['REQUEST_TRAFFIC_EXCEED_LIMIT', 'SUCCESS'])
-})
+test(
+  'with a slow key, orders past its pace are refused, and no answer is late',
+  tries,
+  async () => {
+    const use = { ...testUse, waitMs: WAIT_MS }
+    const { codes, lastMs } = await flooded(path, { use })
+    expect(lastMs).toBeLessThan(LATE_MS)
+    expect(Object.keys(codes).toSorted()).toEqual(['REQUEST_TRAFFIC_EXCEED_LIMIT', 'SUCCESS'])
+  },
+)
 
-test('with a slow key, inquiries past its pace are refused, and none is late', async () => {
+test('with a slow key, inquiries past its pace are refused, and none is late', tries, async () => {
   let reads = 0
   const record = async () => {
     reads += 1
@@ -97,15 +104,19 @@ test('with a slow key, inquiries past its pace are refused, and none is late', a
   expect(Object.keys(codes).toSorted()).toEqual(['ORDER_NOT_EXIST', 'REQUEST_TRAFFIC_EXCEED_LIMIT'])
 })
 
-test('late outcomes, all at once, are answered in time: U if they cannot be signed', async () => {
-  const decided = after(0.7 * WAIT_MS).then(() => 'SUCCESS' as const)
-  const use: ServerDeps['use'] = {
-    ...testUse,
-    waitMs: WAIT_MS,
-    intake: { accept: async () => ({ kind: 'OPEN', paymentRequestId: 'R-1', repeated: false }) },
-    orders: { ...testUse.orders, during: (_id, _signal, body) => body(decided) },
-  }
-  const { codes, lastMs } = await flooded(path, { use, expectMs: 60_000 })
-  expect(lastMs).toBeLessThan(LATE_MS)
-  expect(Object.keys(codes).toSorted()).toEqual(['PAYMENT_IN_PROCESS', 'SUCCESS'])
-})
+test(
+  'late outcomes, all at once, are answered in time: U if they cannot be signed',
+  tries,
+  async () => {
+    const decided = after(0.7 * WAIT_MS).then(() => 'SUCCESS' as const)
+    const use: ServerDeps['use'] = {
+      ...testUse,
+      waitMs: WAIT_MS,
+      intake: { accept: async () => ({ kind: 'OPEN', paymentRequestId: 'R-1', repeated: false }) },
+      orders: { ...testUse.orders, during: (_id, _signal, body) => body(decided) },
+    }
+    const { codes, lastMs } = await flooded(path, { use, expectMs: 60_000 })
+    expect(lastMs).toBeLessThan(LATE_MS)
+    expect(Object.keys(codes).toSorted()).toEqual(['PAYMENT_IN_PROCESS', 'SUCCESS'])
+  },
+)

@@ -10,6 +10,7 @@ const { address } = await openTestStore()
 
 test.each(['patient', 'fail-fast'] as const)(
   'a %s connection is closed in time when its server is gone and commands wait',
+  { retry: 2, timeout: 5_000 }, // Other work on the machine only adds to the time.
   async (patience) => {
     const server = await FaultProxy.open({ port: Number(new URL(address.urls[0] ?? '').port) })
     const connection = connect({ ...address, urls: [`redis://127.0.0.1:${server.port}`] }, patience)
@@ -23,7 +24,6 @@ test.each(['patient', 'fail-fast'] as const)(
     expect(performance.now() - from).toBeLessThan(750)
     await server.close()
   },
-  5_000,
 )
 
 test('a socket that reports a second error ends no process', async () => {
