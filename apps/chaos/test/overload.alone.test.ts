@@ -173,6 +173,7 @@ async function costs(): Promise<{ served: number; refused: number }> {
 
 test('at five times the capacity goodput stays above 80 %, and it recovers within 5 s', {
   timeout: TIMEOUT_MS,
+  retry: 2, // Other work on the machine only takes from goodput.
 }, async () => {
   // The worker's link to Redis is so slow that callers and ingress can keep up with five times the
   // capacity.

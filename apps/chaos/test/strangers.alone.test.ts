@@ -26,6 +26,8 @@ const ORDERS_PER_SECOND = 40
  */
 const WINDOW_MS = 1_000
 const TURNS = 8
+/** Turns in which other work kept this machine from sending so many are repeated: so many turns. */
+const TURNS_MAX = 3 * TURNS
 /** In this time (ms) the code that refuses strangers is compiled. */
 const WARM_UP_MS = 3_000
 
@@ -145,13 +147,16 @@ test("a client's p50 grows by less than half under 2,000 strangers a second", {
   await flood.flow(false)
   const alone: Placed[] = []
   const among: Placed[] = []
-  for (let turn = 0; turn < TURNS; turn += 1) {
-    alone.push(...(await placeAtRate(await signedOrders(count))))
+  let served = 0
+  for (let turn = 0; turn < TURNS_MAX && served < TURNS; turn += 1) {
+    const without = await placeAtRate(await signedOrders(count))
     const { placed, sent, answered } = await placeAmongStrangers(await signedOrders(count))
+    if (sent < 0.9 * STRANGERS_PER_SECOND || answered < 0.9 * sent) continue
+    alone.push(...without)
     among.push(...placed)
-    expect(sent).toBeGreaterThan(0.9 * STRANGERS_PER_SECOND)
-    expect(answered).toBeGreaterThan(0.9 * sent)
+    served += 1
   }
+  expect(served, 'turns in which 2,000 strangers a second were sent and answered').toBe(TURNS)
   const codes = new Set([...alone, ...among].map(({ code }) => code))
   console.log(`p50 ${p50(alone).toFixed(1)} ms alone, ${p50(among).toFixed(1)} ms among strangers`)
   expect([...codes]).toEqual(['SUCCESS'])
