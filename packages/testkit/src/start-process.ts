@@ -18,8 +18,10 @@ export type RunningProcess = {
 
 export type StartProcess = {
   name: string
-  /** Its main file, from the repository's root. */
+  /** Its main file, from the root. */
   entry: string
+  /** The repository it is run from: this one by default. */
+  root?: string
   args?: string[]
   /** Its environment, besides the inherited part. */
   env?: Record<string, string>
@@ -46,12 +48,13 @@ export function inheritedEnvironment(): Record<string, string> {
 export function startProcess({
   name,
   entry,
+  root = repositoryRoot,
   args = [],
   env = {},
   onLine = () => {},
 }: StartProcess): RunningProcess {
-  const child = spawn(process.execPath, [join(repositoryRoot, entry), ...args], {
-    cwd: repositoryRoot,
+  const child = spawn(process.execPath, [join(root, entry), ...args], {
+    cwd: root,
     env: { ...inheritedEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

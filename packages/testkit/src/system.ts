@@ -52,15 +52,17 @@ const Started = z.object({ admin: z.string() })
 const Listening = Started.extend({ address: z.object({ port: z.number() }) })
 
 /**
- * Prepares a system; only Redis runs yet. Every process gets `env`; if neither that nor `redisUrl`
- * names a Redis, the system has its own.
+ * Prepares a system; only Redis runs yet. Every process gets `env` and is run from `root`, by
+ * default this repository; if neither `env` nor `redisUrl` names a Redis, the system has its own.
  */
 export async function openSystem({
   env = {},
   redisUrl,
+  root = repositoryRoot,
 }: {
   env?: Record<string, string>
   redisUrl?: string
+  root?: string
 } = {}): Promise<System> {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-system-'))
   const given = redisUrl ?? env.REDIS_URL ?? (env.REDIS_SENTINELS && 'redis://127.0.0.1')
@@ -101,6 +103,7 @@ export async function openSystem({
       const ingress = startProcess({
         name: 'ingress',
         entry: 'apps/ingress/src/main.ts',
+        root,
         env: { ...all, ...more },
         onLine,
       })
@@ -121,6 +124,7 @@ export async function openSystem({
       const worker = startProcess({
         name: 'worker',
         entry: 'apps/worker/src/main.ts',
+        root,
         env: { ...all, ...more },
         onLine,
       })

@@ -55,7 +55,7 @@ export async function copyOfTree(root: string, ending: AbortSignal): Promise<Cop
 }
 
 /** Links all installed packages; our own ones to those of the copy, by npm's relative paths. */
-async function linkModules(from: string, to: string): Promise<void> {
+export async function linkModules(from: string, to: string): Promise<void> {
   await mkdir(join(to, OURS), { recursive: true })
   for (const name of await readdir(from)) {
     if (name === OURS || (name.startsWith('.') && name !== '.bin')) continue

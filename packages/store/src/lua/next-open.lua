@@ -1,5 +1,4 @@
--- Returns      the next page of a shard's open orders, oldest first. The next caller, any worker,
---              gets the
+-- Reads the next page of a shard's open orders, oldest first. The next caller, any worker, gets the
 -- page after it; after the last page there is a pause, then the first page again. So all workers
 -- together read each order once in a walk.
 --

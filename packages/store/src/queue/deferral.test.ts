@@ -150,13 +150,21 @@ test('an open circuit costs the same, however many orders wait for it', async ()
   expect(costs[1]).toBeLessThanOrEqual((costs[0] ?? 0) + 5)
 })
 
-test('an order deferred while the clock was ahead is due when it is right again', async () => {
-  const [order] = await taken(1)
-  if (order === undefined) throw new Error('there is one')
-  await defer('later', [order])
-  await connection.zadd(deferredKey(0, 'later'), (await now()) + 3 * 86_400_000, orderIdOf(order))
-  expect(await resume()).toEqual([[orderIdOf(order)]])
-})
+test.each([
+  ['later', 'a minute'],
+  ['isolated', 'three minutes'],
+] as const)(
+  'an order on %s deferred by a clock %s ahead is due once it is right',
+  async (list, ahead) => {
+    const [order] = await taken(1)
+    if (order === undefined) throw new Error('there is one')
+    await defer(list, [order])
+    // However far ahead the clock was, the order was to be judged again within its time.
+    const due = (await now()) + (ahead === 'a minute' ? 60_000 : 180_000)
+    await connection.zadd(deferredKey(0, list), due, orderIdOf(order))
+    expect(await resume()).toEqual([[orderIdOf(order)]])
+  },
+)
 
 test('many workers resume an order once', async () => {
   await defer('later', await taken(5))

@@ -22,9 +22,9 @@ import type { OrderInJob } from './requeue.ts'
  */
 export type DeferredList = 'later' | 'isolated' | `check:${string}`
 
-/** The pause of an order on `later` is its age, between these (ms): so pauses double. */
+/** The pause of an order on `later` or `isolated` is its age, within bounds (ms): pauses double. */
 const PAUSE_MS_MIN = 500
-const PAUSE_MS_MAX = 30_000
+const PAUSE_MS_MAX = { later: 30_000, isolated: 120_000 }
 
 /** How often one of the workers resumes orders of a shard (ms). */
 export const RESUME_MS = 400
@@ -134,7 +134,8 @@ export class Deferral {
     const circuit = /^check:(.*)$/s.exec(list)?.[1]
     if (circuit !== undefined && !isOpen(circuit))
       return OrderIds.parse(await this.#connection.zrange(key, '0', String(max - 1)))
-    const due = OrderIds.parse(await this.#due.run(this.#connection, [key], [max, decideWithinMs]))
+    const [, longest] = pausesOf(list, decideWithinMs)
+    const due = OrderIds.parse(await this.#due.run(this.#connection, [key], [max, longest]))
     if (circuit === undefined || due.length > 0) return due
     // A random one: the check may fail for the oldest alone.
     const probe = await this.#connection.zrandmember(key)
@@ -166,7 +167,7 @@ export class Deferral {
 const OrderIds = z.array(OrderId)
 
 /** The shortest and the longest pause of orders on a list (ms). */
-function pausesOf(list: DeferredList, decideWithinMs: number): [least: number, most: number] {
-  if (list === 'later') return [PAUSE_MS_MIN, PAUSE_MS_MAX]
-  return [list === 'isolated' ? PAUSE_MS_MIN : decideWithinMs, decideWithinMs]
+function pausesOf(list: string, decideWithinMs: number): [least: number, most: number] {
+  if (list === 'later' || list === 'isolated') return [PAUSE_MS_MIN, PAUSE_MS_MAX[list]]
+  return [decideWithinMs, decideWithinMs]
 }
