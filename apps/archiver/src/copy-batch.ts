@@ -129,7 +129,9 @@ async function demandReplicated(
   { durability }: CopyDeps['store'],
 ): Promise<void> {
   const replicated = await Promise.all(
-    records.map(({ orderId, outcome }) => durability.replicated(orderId, outcome)),
+    records.map(({ orderId, outcome, paymentRequestId }) =>
+      durability.replicated(orderId, outcome, paymentRequestId),
+    ),
   )
   if (!replicated.every(Boolean)) throw new NotReplicated('too few replicas have what is archived')
 }

@@ -36,18 +36,18 @@ test('a concluded order is returned with its times', async () => {
   })
 })
 
-test('a concluded order is returned with its passThroughInfo', async () => {
+test('a concluded order is returned once replicas have all of the answer', async () => {
   const passed = { ...record, passThroughInfo: '{"a":"b"}' }
   const known: unknown[] = []
   const deps = storeThat({
     orders: { record: async () => passed },
     durability: {
-      replicated: async (_, outcome) => known.push(outcome) > 0,
+      replicated: async (_, ...asked) => known.push(...asked) > 0,
       absent: async () => true,
     },
   })
   expect(await inquireOrder(inquiry, deps)).toMatchObject({ passThroughInfo: '{"a":"b"}' })
-  expect(known).toEqual(['SUCCESS {"a":"b"}'])
+  expect(known).toEqual(['SUCCESS {"a":"b"}', 'R-1'])
 })
 
 const replicas = {

@@ -28,7 +28,9 @@ export function inquireOrder(
     const record = await before(orders.record(orderId), signal)
     const outcome = record?.outcome && outcomeOf(record.outcome, record.passThroughInfo)
     const isSure =
-      record === undefined ? durability.absent(orderId) : durability.replicated(orderId, outcome)
+      record === undefined
+        ? durability.absent(orderId)
+        : durability.replicated(orderId, outcome, record.paymentRequestId)
     if (!(await before(isSure, signal)))
       throw new Error('too few replicas have what would be answered about the order')
     if (record?.order.pspId !== pspId) return orderNotExist

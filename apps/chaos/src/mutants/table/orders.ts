@@ -95,6 +95,13 @@ export const orders: Mutant[] = [
     test: fenceTest,
   },
   {
+    breaks: 'an inquiry may have the paymentRequestId of a claim that was lost',
+    file: 'apps/ingress/src/inquire-order.ts',
+    from: 'durability.replicated(orderId, outcome, record.paymentRequestId)',
+    to: 'durability.replicated(orderId, outcome)',
+    test: ['apps/ingress', 'src/inquire-order.test.ts'],
+  },
+  {
     breaks: 'an outcome that the new master does not know passes the fence',
     file: durability,
     from: '|| outcome === stored',
