@@ -17,6 +17,7 @@ export {
 export { parseBody } from './parse-body.ts'
 export { Address, Env, Merchant, Store } from './parties.ts'
 export {
+  amountsIn,
   answer,
   PassThroughInfo,
   PlaceOrderAnswer,

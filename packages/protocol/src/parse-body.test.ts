@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { smallestUnits } from './amount.ts'
 import { InquiryOrderRequest } from './inquiry-order.ts'
 import { parseBody } from './parse-body.ts'
-import { PlaceOrderRequest, termsOf } from './place-order.ts'
+import { amountsIn, PlaceOrderRequest, termsOf } from './place-order.ts'
 import { Refusal } from './refusal.ts'
 
 const sample = JSON.parse(
@@ -382,6 +382,14 @@ describe('terms', () => {
     { paymentAmount: { value: '101', currency: 'CNY' } },
     { settlementAmount: { value: '1001', currency: 'CNY' } },
   ])('differ with %j', (change) => expect(terms(change)).not.toBe(terms({})))
+
+  test.each([{}, { paymentRequestId: 'R-1' }, { paymentRequestId: 'R 1' }])(
+    'have the amounts, with %j',
+    (change) => {
+      const { paymentAmount, settlementAmount } = sample
+      expect(amountsIn(terms(change))).toEqual({ paymentAmount, settlementAmount })
+    },
+  )
 })
 
 test.each([

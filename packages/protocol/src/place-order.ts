@@ -92,3 +92,14 @@ export const termsOf = ({
     settlementAmount.currency,
     paymentRequestId ?? '',
   ].join(' ')
+
+/** The amounts in a text that `termsOf` has made. */
+export function amountsIn(
+  terms: string,
+): Pick<PlaceOrderRequest, 'paymentAmount' | 'settlementAmount'> {
+  const [value, currency, settlementValue, settlementCurrency] = terms.split(' ')
+  return {
+    paymentAmount: Amount.parse({ value, currency }),
+    settlementAmount: Amount.parse({ value: settlementValue, currency: settlementCurrency }),
+  }
+}

@@ -4,7 +4,7 @@ export { type JudgedOrder, LimitUsage, type RedisTime, TooLate } from './decide/
 export { Lookup, type OpenOrder, type OrderWithFacts } from './decide/lookup.ts'
 export { type OrderToCount, RecentOrders } from './decide/recent-orders.ts'
 export { ReleasedCodes } from './decide/released-codes.ts'
-export type { Accepted } from './intake/claim.ts'
+export type { Accepted } from './intake/accepted.ts'
 export { type IncomingOrder, Intake } from './intake/intake.ts'
 export { digestOf, namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
 export { type IngressStore, openIngressStore } from './open-ingress-store.ts'
@@ -23,7 +23,15 @@ export { Acquirers } from './orders/acquirers.ts'
 export { type LookupIds, lookupIdsOf } from './orders/lookup-ids.ts'
 export { type OrderRecord, Orders } from './orders/orders.ts'
 export { type ArchiveState, ArchiveStates } from './outbox/archive-state.ts'
+export type {
+  ArchivedOrder,
+  MaybeForgotten,
+  Recall,
+  Recalled,
+} from './outbox/archived-orders.ts'
 export { type ConcludedRecord, ConcludedRecords } from './outbox/concluded-records.ts'
+export { FilterFault, Filters } from './outbox/filters.ts'
+export { type FoundOrder, OrderFinder } from './outbox/order-finder.ts'
 export { Outbox, type OutboxEntry, type OutboxProgress } from './outbox/outbox.ts'
 export { isOutcome, type Outcome, type OutcomeParts, outcomeOf, partsOf } from './outcome.ts'
 export {

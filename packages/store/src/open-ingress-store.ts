@@ -6,6 +6,9 @@ import { Acquirers } from './orders/acquirers.ts'
 import { Announcements } from './orders/announcements.ts'
 import { OpenShares } from './orders/open-shares.ts'
 import { Orders } from './orders/orders.ts'
+import { type Recall, recallNothing } from './outbox/archived-orders.ts'
+import { Filters } from './outbox/filters.ts'
+import { OrderFinder } from './outbox/order-finder.ts'
 import { Queues } from './queue/queues.ts'
 import { Requeue } from './queue/requeue.ts'
 import { disconnect, type RedisConnection } from './redis/connection.ts'
@@ -14,6 +17,8 @@ import { Durability } from './redis/durability.ts'
 /** What an ingress uses of the store. */
 export type IngressStore = {
   intake: Intake
+  finder: OrderFinder
+  filters: Filters
   openShares: OpenShares
   orders: Orders
   durability: Durability
@@ -37,6 +42,10 @@ export async function openIngressStore(
     memoryReservePercent?: number
     /** How long orders are waited for, in ms. */
     waitMs?: number
+    /** Asks the archive for orders that Redis may have forgotten. */
+    recall?: Recall
+    /** For tests that forget orders within seconds; see `Claims`. */
+    lookedUpMsMax?: number
     onGroup?: (orders: number, claimMs: number) => void
     /** Reports orders that a repeat has requeued because their job was lost. */
     onRequeued?: (orderIds: OrderId[]) => void
@@ -45,7 +54,7 @@ export async function openIngressStore(
 ): Promise<IngressStore> {
   const { shards, onFault, replicasMin = 0, waitMs = WAIT_MS } = options
   const { onGroup = () => {}, onRequeued = () => {}, onAnnounced = () => {} } = options
-  const { memoryReservePercent = 0 } = options
+  const { memoryReservePercent = 0, recall = recallNothing, lookedUpMsMax } = options
   const ingressId = randomUUID().slice(0, 8)
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
   const { open, ready } = opener(options)
@@ -70,9 +79,13 @@ export async function openIngressStore(
   const requeueIfLost = async (shard: number, orderId: OrderId, jobId: string) => {
     onRequeued(await requeue.requeueLost(shard, [{ orderId, jobId }]))
   }
+  const filters = new Filters(connection)
   const intake = new Intake({
     connection,
     queues,
+    filters,
+    recall,
+    lookedUpMsMax,
     acquirers: new Acquirers(connection, shards),
     channels,
     requeue: requeueIfLost,
@@ -85,6 +98,8 @@ export async function openIngressStore(
   const counting = setInterval(() => void count(), COUNT_OPEN_MS).unref()
   return {
     intake,
+    finder: new OrderFinder(connection, { shards, filters, recall }),
+    filters,
     openShares,
     orders,
     durability: new Durability(connection, { shards, replicasMin, fences, memoryReservePercent }),

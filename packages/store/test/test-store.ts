@@ -1,7 +1,7 @@
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
-import type { Accepted } from '../src/intake/claim.ts'
+import type { Accepted } from '../src/intake/accepted.ts'
 import { type IngressStore, openIngressStore } from '../src/open-ingress-store.ts'
 import { openWorkerStore, type WorkerStore } from '../src/open-store.ts'
 import {

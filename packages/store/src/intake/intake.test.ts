@@ -5,6 +5,7 @@ import { expect, test, vi } from 'vitest'
 import { openTestStore, runningTwice } from '../../test/test-store.ts'
 import { joinableJobKey, orderIdOf } from '../keys.ts'
 import { type LookupIds, lookupIdsOf } from '../orders/lookup-ids.ts'
+import { recallNothing } from '../outbox/archived-orders.ts'
 import { GroupWorker } from '../queue/group-worker.ts'
 import { Intake } from './intake.ts'
 
@@ -137,6 +138,8 @@ test('a claim that runs twice leaves its orders a job, even with a joinable one'
   const intake = new Intake({
     connection: runningTwice(ingress.connection),
     queues: worker.queues,
+    filters: ingress.filters,
+    recall: recallNothing,
     acquirers: { note: async () => {} },
     channels: ['{s0}:ingress:twice'],
     requeue: async () => {},

@@ -1,23 +1,18 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { type PlaceOrderRequest, packRequest, termsOf } from '@placeorder/protocol'
-import { joinableJobKey, type OrderId, openKey, orderIdOf, orderKey, shardOf } from '../keys.ts'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { type OrderId, openKey, orderIdOf, shardOf } from '../keys.ts'
 import type { Acquirers } from '../orders/acquirers.ts'
-import { lookupIdsOf } from '../orders/lookup-ids.ts'
-import { type GroupData, JOB_VERSION, type JoiningGroup, ROUND_MS } from '../queue/job-rounds.ts'
+import type { Recall } from '../outbox/archived-orders.ts'
+import { type FilterList, type Filters, noFilters } from '../outbox/filters.ts'
+import { JOB_VERSION, type JoiningGroup } from '../queue/job-rounds.ts'
 import type { Queues } from '../queue/queues.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
-import { Script } from '../redis/script.ts'
-import {
-  type Accepted,
-  acceptedOf,
-  type Claim,
-  ClaimReply,
-  EarlierClaim,
-  newClaim,
-} from './claim.ts'
+import { type Accepted, acceptedByArchive, acceptedOf } from './accepted.ts'
+import { type Claim, type ClaimedGroup, Claims, type GroupToClaim } from './claims.ts'
+import { dataOf } from './group-data.ts'
 import { SendWindow } from './send-window.ts'
 
 /**
@@ -63,6 +58,11 @@ type IntakeLane = {
 export type IntakeDeps = {
   connection: RedisConnection
   queues: Queues
+  filters: Filters
+  /** Asks the archive for orders that Redis may have forgotten. */
+  recall: Recall
+  /** See `Claims`; for tests. */
+  lookedUpMsMax?: number | undefined
   acquirers: Pick<Acquirers, 'note'>
   /** The channels of this ingress, by shard. */
   channels: string[]
@@ -84,12 +84,13 @@ export type IntakeDeps = {
  * once.
  */
 export class Intake {
-  readonly #claim = new Script('claim')
+  readonly #claims: Claims
   readonly #deps: IntakeDeps
   readonly #lanes: IntakeLane[]
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps
+    this.#claims = new Claims(deps.connection, deps.lookedUpMsMax)
     this.#lanes = deps.channels.map((channel, shard) => ({
       shard,
       channel,
@@ -154,9 +155,7 @@ export class Intake {
     lane.sending = true
     while (lane.waiting.length > 0) {
       await setImmediate() // All orders of this turn of the event loop share a group.
-      const group = lane.waiting
-        .splice(0, GROUP_ORDERS_MAX)
-        .filter((pending) => !this.#isTooLate(pending))
+      const group = this.#inTime(lane.waiting.splice(0, GROUP_ORDERS_MAX))
       if (group.length === 0) continue
       const sent = lane.window.noteSent(group.map(({ orderId }) => orderId))
       const claimed = await this.#acceptGroup(lane, group).catch((error: unknown) => {
@@ -169,10 +168,18 @@ export class Intake {
     lane.sending = false
   }
 
-  /** The caller has its answer, U, already: an order must not be claimed after that. */
-  #isTooLate({ signal, accepted }: Pending): boolean {
-    if (signal.aborted) accepted.reject(signal.reason)
-    return signal.aborted
+  /** The callers of others have their answer, U, already: they must not be claimed after that. */
+  #inTime(group: Pending[]): Pending[] {
+    return group.filter(({ signal, accepted }) => {
+      if (signal.aborted) accepted.reject(signal.reason)
+      return !signal.aborted
+    })
+  }
+
+  #acceptGroup(lane: IntakeLane, group: Pending[]): Promise<number> {
+    return this.#deps.filters.use(lane.shard, (filters) =>
+      this.#claimAndEnqueue(lane, this.#inTime(group), { filters }),
+    )
   }
 
   /**
@@ -181,26 +188,65 @@ export class Intake {
    * running job, or the last group was mostly repeats, the claim is awaited first: there will
    * probably be nothing to enqueue. Resolves with the number of new orders.
    */
-  async #acceptGroup(lane: IntakeLane, group: Pending[]): Promise<number> {
+  async #claimAndEnqueue(
+    lane: IntakeLane,
+    group: Pending[],
+    { filters, notFoundAt }: { filters: FilterList; notFoundAt?: string },
+  ): Promise<number | 'STALE'> {
+    if (group.length === 0) return 0
     const jobId = `g-${randomUUID()}`
     const startedAt = performance.now()
-    const joining = lane.joining && group.length <= JOINING_ORDERS_MAX
+    const isRepeated = notFoundAt !== undefined
+    const joining = lane.joining && group.length <= JOINING_ORDERS_MAX && !isRepeated
     const atOnce = lane.mostlyNew && !joining
-    const [{ claims, joinable }] = await Promise.all([
-      this.#claimGroup(lane, group, jobId, joining),
+    const [claimedGroup] = await Promise.all([
+      this.#claimGroup(lane, group, { jobId, joining, filters, notFoundAt }),
       atOnce ? this.#enqueue(lane, group, jobId) : undefined,
     ])
+    if (claimedGroup === 'STALE') return claimedGroup
+    const { claims, joinable } = claimedGroup
     this.#deps.onGroup(group.length, performance.now() - startedAt)
-    const claimed = group.filter((_, i) => claims[i]?.state === 'NEW')
+    const inState = (state: Claim['state']) => group.filter((_, i) => claims[i]?.state === state)
+    const claimed = inState('NEW')
     // A Cluster client sends a broken claim again: it then finds its own orders, which have joined
     // no other job.
     const again = group.filter((_, i) => claims[i]?.state === 'OPEN' && claims[i]?.jobId === jobId)
     const toEnqueue = joining && joinable ? again : [...claimed, ...again]
     if (toEnqueue.length > 0 && !atOnce) await this.#enqueue(lane, toEnqueue, jobId)
-    lane.mostlyNew = 2 * claimed.length > group.length
+    if (!isRepeated) lane.mostlyNew = 2 * claimed.length > group.length
     lane.joining = joinable
-    for (const [i, pending] of group.entries()) this.#settleAccepted(lane, pending, claims[i])
+    for (const [i, pending] of group.entries())
+      if (claims[i]?.state !== 'MAYBE') this.#settleAccepted(lane, pending, claims[i])
+    const maybe = inState('MAYBE')
+    // Not awaited: however long the archive takes, the next group does not wait for it.
+    if (maybe.length > 0) void this.#recall(lane, maybe, claimedGroup)
     return claimed.length
+  }
+
+  /** Asks the archive for orders that may be forgotten; those that it has not are claimed. */
+  async #recall(
+    lane: IntakeLane,
+    group: Pending[],
+    { archiveId, version, at }: ClaimedGroup,
+  ): Promise<void> {
+    try {
+      const orderIds = group.map(({ orderId }) => orderId)
+      const recalled = await this.#deps.recall({ shard: lane.shard, orderIds, archiveId, version })
+      const absent = group.filter(({ order, accepted }, i) => {
+        const answer = recalled[i]
+        assert(answer !== undefined, 'the archive answers for each order')
+        const known = acceptedByArchive(answer, order)
+        if (known instanceof Error) accepted.reject(known)
+        else if (known !== undefined) accepted.resolve(known)
+        return known === undefined
+      })
+      await this.#claimAndEnqueue(lane, this.#inTime(absent), {
+        filters: noFilters,
+        notFoundAt: at,
+      })
+    } catch (error) {
+      for (const { accepted } of group) accepted.reject(error)
+    }
   }
 
   #settleAccepted(
@@ -219,51 +265,25 @@ export class Intake {
     )
   }
 
-  /** `joinable`: there was a joinable job; with `joining`, the group has joined it. */
   async #claimGroup(
     lane: IntakeLane,
-    group: Pending[],
-    jobId: string,
-    joining: boolean,
-  ): Promise<{ claims: Claim[]; joinable: boolean }> {
-    const { shard, channel } = lane
-    const keys = [
-      openKey(shard),
-      joinableJobKey(shard),
-      ...group.map(({ orderId }) => orderKey(shard, orderId)),
-    ]
-    const joins: JoiningGroup | undefined = joining
-      ? { v: JOB_VERSION, ...dataOf(group), at: Date.now() }
-      : undefined
-    const claims = group.map(({ order }) => newClaim(order, jobId))
-    const args = group.flatMap(({ orderId, order, clientId }, i) => [
-      orderId,
-      termsOf(order),
-      packRequest(order),
-      clientId,
-      claims[i]?.paymentRequestId ?? '',
-    ])
-    const joiningGroup = joins === undefined ? '' : JSON.stringify(joins)
-    const { acquirers, connection, onFault } = this.#deps
+    orders: Pending[],
+    {
+      joining,
+      ...how
+    }: Pick<GroupToClaim, 'jobId' | 'filters' | 'notFoundAt'> & { joining: boolean },
+  ): Promise<ClaimedGroup | 'STALE'> {
+    const { acquirers, onFault } = this.#deps
     acquirers
-      .note(group.map(({ order }) => order))
+      .note(orders.map(({ order }) => order))
       .catch((error) => onFault(error, 'an acquirer was not noted; its next order will be'))
-    const [open, joinable, ...words] = ClaimReply.parse(
-      await this.#claim.runNow(connection, keys, [
-        jobId,
-        channel,
-        joiningGroup,
-        ROUND_MS,
-        Date.now(),
-        ...args,
-      ]),
-    )
-    lane.open = open
-    for (let at = 0; at < words.length; at += 6) {
-      const { position, ...claim } = EarlierClaim.parse(words.slice(at, at + 6))
-      claims[position - 1] = claim
-    }
-    return { claims, joinable: joinable === 1 }
+    const joins: JoiningGroup | undefined = joining
+      ? { v: JOB_VERSION, ...dataOf(orders), at: Date.now() }
+      : undefined
+    const { shard, channel } = lane
+    const claimed = await this.#claims.claim({ shard, channel, orders, joins, ...how })
+    if (claimed !== 'STALE') lane.open = claimed.open
+    return claimed
   }
 
   async #enqueue(lane: IntakeLane, claimed: Pending[], jobId: string): Promise<void> {
@@ -273,20 +293,5 @@ export class Intake {
       .catch((error) =>
         this.#deps.onFault(error, 'a group of claimed orders could not be enqueued'),
       )
-  }
-}
-
-/** The data of a job for these orders. */
-function dataOf(group: Pending[]): GroupData & Pick<JoiningGroup, 'subjects'> {
-  const traces = group.flatMap(({ orderId, trace }) =>
-    trace === undefined ? [] : [[orderId, trace] as const],
-  )
-  return {
-    orderIds: group.map(({ orderId }) => orderId),
-    subjects: group.map(({ order }) => {
-      const { merchant, code, customer } = lookupIdsOf(order)
-      return customer === undefined ? [merchant, code] : [merchant, code, customer]
-    }),
-    ...(traces.length > 0 ? { traces: Object.fromEntries(traces) } : {}),
   }
 }

@@ -4,19 +4,30 @@
 -- KEYS[1]      the shard's set of open orders
 -- KEYS[2]      the id of the joinable job, while there is one; the groups that join it are in a
 --              list at this key, ':' and the id
--- KEYS[3..n]   the orders' hashes
+-- KEYS[3]      what is known of the archive, a hash
+-- KEYS[4..]    the filters of forgotten orders, then the orders' hashes
 -- ARGV[1]      the id of the group's own job, which gets the new orders unless they join another
 -- ARGV[2]      the channel of the ingress that waits
 -- ARGV[3]      the group as JSON, if it is to join a job; '' if it is to have its own
 -- ARGV[4]      for how long (ms) groups may join the group's own job from now on
 -- ARGV[5]      the time by the ingress's clock (ms)
--- ARGV[6..]    for each order five: orderId, terms, packed request, clientId, paymentRequestId
+-- ARGV[6]      the generation of the filters
+-- ARGV[7]      the number of filters
+-- ARGV[8]      '', or for orders that are not in the archive the time (ms) of the claim that found
+--              them MAYBE: they are claimed without filters
+-- ARGV[9]      how long ago (ms) that may have been
+-- ARGV[10..]   for each filter what `maybe-forgotten` reads, then for each order five: orderId,
+--              terms, packed request, clientId, paymentRequestId
 --
--- Returns      the number of open orders of the shard; 1 if there was a joinable job, which the
---              group has joined if ARGV[3] is not '', else 0; then six for each order that was
---              claimed before: its position (1 is the first); OPEN, CONCLUDED, INCONSISTENT, or
---              UNREADABLE (written by a newer version, or damaged); its paymentRequestId; its
---              outcome ('' while it is open); the id of its job; its age in ms
+-- Returns      STALE if the shard has other filters by now, LATE if the orders were looked up too
+--              long ago: then nothing was claimed. Else the number of open orders of the shard; 1
+--              if there was a joinable job, which the group has joined if ARGV[3] is not '', else
+--              0; the time (ms); the archive's UUID and the highest version that an order was
+--              forgotten at; then six for each order that was claimed before: its position (1 is
+--              the first); OPEN, CONCLUDED, INCONSISTENT, UNREADABLE (written by a newer version,
+--              or damaged), or MAYBE (it has no record, but may be forgotten; nothing is stored);
+--              its paymentRequestId; its outcome ('' while it is open); the id of its job; its age
+--              in ms
 
 -- A job's list holds at most this many groups, those in flight included. The next group begins
 -- another job, for another worker.
@@ -38,14 +49,35 @@ if toJoin then job = toJoin end
 -- A packed request begins with its version. One without a version is damaged: 0 is older than any.
 local function versionOf(packed) return tonumber(string.match(packed, '^%d+')) or 0 end
 
-local opened, reply = {}, { 0, toJoin and 1 or 0 }
--- A group may hold an order twice.
-local allNew, claimed = redis.call('EXISTS', unpack(KEYS, 3)) == 0, {}
+local filters, notFoundAt = tonumber(ARGV[7]), ARGV[8]
+local firstKey, firstArg = 4 + filters, 10 + filters
+-- Where orders were never archived, this costs no command more than without an archive.
+local found = redis.call('EXISTS', KEYS[3], unpack(KEYS, firstKey))
+local archive = found > 0
+  and redis.call('HMGET', KEYS[3], 'uuid', 'forgottenVersion', 'generation', 'outbox') or {}
+if archive[1] or archive[4] then found = found - 1 end
+if notFoundAt == '' then
+  if (archive[3] or '0') ~= ARGV[6] then return 'STALE' end
+elseif now - notFoundAt < 0 or now - notFoundAt > tonumber(ARGV[9]) then
+  return 'LATE'
+end
+local maybe = filters > 0
+  and maybeForgotten({ unpack(KEYS, 4, firstKey - 1) }, { unpack(ARGV, 10, firstArg - 1) }) or {}
 
-for i = 3, #KEYS do
-  local at = 6 + (i - 3) * 5
+local opened = {}
+local reply = { 0, toJoin and 1 or 0, now, archive[1] or '', archive[2] or '0' }
+local function append(...) for _, word in ipairs({ ... }) do reply[#reply + 1] = word end end
+-- A group may hold an order twice.
+local allNew, claimed = found == 0, {}
+
+for i = firstKey, #KEYS do
+  local n = i - firstKey + 1
+  local at = firstArg + (n - 1) * 5
   local orderId, terms, request, client, paymentRequestId = unpack(ARGV, at, at + 4)
-  if (allNew and not claimed[orderId]) or redis.call('EXISTS', KEYS[i]) == 0 then
+  local isNew = (allNew and not claimed[orderId]) or redis.call('EXISTS', KEYS[i]) == 0
+  if isNew and maybe[n] then
+    append(n, 'MAYBE', '', '', '', '0')
+  elseif isNew then
     claimed[orderId] = true
     redis.call('HSET', KEYS[i], 'terms', terms, 'request', request, 'client', client,
       'paymentRequestId', paymentRequestId, 'claimedAt', now, 'job', job, 'waiting', channel)
@@ -67,8 +99,7 @@ for i = 3, #KEYS do
       redis.call('HSET', KEYS[i], 'waiting', others and kept[5] .. ' ' .. channel or channel)
     end
     local age = string.format('%.0f', now - (tonumber(kept[6]) or now))
-    local words = { i - 2, state, kept[2] or '', kept[3] or '', kept[4] or '', age }
-    for _, word in ipairs(words) do reply[#reply + 1] = word end
+    append(n, state, kept[2] or '', kept[3] or '', kept[4] or '', age)
   end
 end
 

@@ -35,7 +35,8 @@ export type OrderRecord = {
 /** Moves an order from the job that its record names to another. */
 export type Reassignment = { orderId: OrderId; from: string; to: string }
 
-const fields = [
+/** The fields of a record that `recordOf` reads. */
+export const recordFields = [
   'request',
   'client',
   'paymentRequestId',
@@ -99,7 +100,9 @@ export class Orders {
   async records(shard: number, orderIds: OrderId[]): Promise<(OrderRecord | Error | undefined)[]> {
     if (orderIds.length === 0) return []
     const keys = orderIds.map((orderId) => orderKey(shard, orderId))
-    const replies = Replies.parse(await this.#records.run(this.#connection, keys, [...fields]))
+    const replies = Replies.parse(
+      await this.#records.run(this.#connection, keys, [...recordFields]),
+    )
     return orderIds.map((orderId, i) => readable(() => recordOf(orderId, replies[i] ?? [])))
   }
 
@@ -241,11 +244,12 @@ const Moved = z.array(z.coerce.number())
 const OrderIds = z.array(OrderId)
 const Jobs = z.array(z.string().transform((job) => job || undefined))
 
-/** The reply of HMGET for `fields`. Fields that an older version did not write are null. */
-const Fields = z.array(z.string().nullable()).length(fields.length)
+/** The reply of HMGET for them. Fields that an older version did not write are null. */
+export const Fields = z.array(z.string().nullable()).length(recordFields.length)
 const Replies = z.array(Fields)
 
-function recordOf(
+/** The record that these fields make; undefined without one. */
+export function recordOf(
   orderId: OrderId,
   [request, ...rest]: z.output<typeof Fields>,
 ): OrderRecord | undefined {

@@ -72,6 +72,19 @@ export const lastBitOf = (bytes: number): number => bytes * 8 - 1
 export const bitsOf = (orderId: OrderId, bytes: number): number[] =>
   bitsAt(digestOf(orderId), bytes)
 
+/**
+ * For each filter, the arguments with which BITFIELD reads its last bit and then the bits of each
+ * order, as JSON.
+ */
+export function readsOf(orderIds: OrderId[], filters: Filter[]): string[] {
+  if (filters.length === 0) return []
+  const digests = orderIds.map(digestOf)
+  return filters.map(({ bytes }) => {
+    const bits = digests.flatMap((digest) => bitsAt(digest, bytes))
+    return JSON.stringify([lastBitOf(bytes), ...bits].flatMap((bit) => ['GET', 'u1', `${bit}`]))
+  })
+}
+
 const digestOf = (orderId: OrderId): Buffer => hash('sha256', orderId, 'buffer')
 
 /** 48 bits of the digest choose the block, and then 16 each a bit of it. */
