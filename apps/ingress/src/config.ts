@@ -1,4 +1,5 @@
 import {
+  archiveUrl,
   durationMs,
   host,
   list,
@@ -56,6 +57,8 @@ export const IngressEnvironment = z
     CONNECTIONS_PER_ADDRESS_MAX: wholeNumber({ min: 1 }).default(2_500),
     REPLICAS_MIN: replicasMin,
     DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
+    ARCHIVE_URL: archiveUrl.optional(),
+    ARCHIVE_READ_URL: archiveUrl.optional(),
     TRUST_PROXY: list.pipe(z.array(TrustedProxy)).default([]),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url('must be a URL').optional(),
     OTEL_TRACES_SAMPLER_ARG: z
@@ -77,6 +80,10 @@ export const IngressEnvironment = z
   .refine((env) => env.TLS_CLIENT_CA_FILE === undefined || env.TLS_CERT_FILE !== undefined, {
     path: ['TLS_CLIENT_CA_FILE'],
     error: 'needs TLS_CERT_FILE and TLS_KEY_FILE',
+  })
+  .refine((env) => env.ARCHIVE_READ_URL === undefined || env.ARCHIVE_URL !== undefined, {
+    path: ['ARCHIVE_READ_URL'],
+    error: 'needs ARCHIVE_URL, the database that it is a replica of',
   })
   .refine((env) => env.PLACE_ORDER_PATH !== env.INQUIRY_ORDER_PATH, {
     path: ['INQUIRY_ORDER_PATH'],

@@ -7,19 +7,22 @@ import { type InquireOrderDeps, inquireOrder } from './inquire-order.ts'
 const order = aPlaceOrder()
 const { acquirerId, pspId, paymentId } = order
 const inquiry = { acquirerId, pspId, paymentId }
-const record = {
-  order,
-  clientId: 'C-1',
-  paymentRequestId: 'R-1',
-  claimedAt: 1_000,
-  jobId: undefined,
-  outcome: 'SUCCESS' as const,
-  concludedAt: 2_000,
+const found = {
+  archived: false,
+  pspId,
+  state: {
+    order,
+    paymentId,
+    paymentRequestId: 'R-1',
+    claimedAt: 1_000,
+    outcome: 'SUCCESS' as const,
+    concludedAt: 2_000,
+  },
 }
 
 function storeThat(changes: Partial<InquireOrderDeps> = {}): InquireOrderDeps {
   return {
-    orders: { record: async (orderId) => (orderId === orderIdOf(order) ? record : undefined) },
+    finder: { find: async (orderId) => (orderId === orderIdOf(order) ? found : undefined) },
     durability: { replicated: async () => true, absent: async () => true },
     deadlines: new Deadlines(),
     waitMs: 50,
@@ -37,10 +40,10 @@ test('a concluded order is returned with its times', async () => {
 })
 
 test('a concluded order is returned once replicas have all of the answer', async () => {
-  const passed = { ...record, passThroughInfo: '{"a":"b"}' }
+  const passed = { ...found, state: { ...found.state, passThroughInfo: '{"a":"b"}' } }
   const known: unknown[] = []
   const deps = storeThat({
-    orders: { record: async () => passed },
+    finder: { find: async () => passed },
     durability: {
       replicated: async (_, ...asked) => known.push(...asked) > 0,
       absent: async () => true,
@@ -55,23 +58,34 @@ const replicas = {
   'the replicas do not answer': () => Promise.reject(new Error('away')),
   'the replicas never answer': () => new Promise<never>(() => {}),
 }
-const records = {
-  'a concluded order': [inquiry, record],
+const orders = {
+  'a concluded order': [inquiry, found],
   'an order that does not exist': [inquiry, undefined],
-  'an order of another psp': [{ ...inquiry, pspId: 'another' }, record],
+  'an order of another psp': [{ ...inquiry, pspId: 'another' }, found],
 } as const
-const cases = Object.entries(records).flatMap(([whose, [request, record]]) =>
+const cases = Object.entries(orders).flatMap(([whose, [request, order]]) =>
   Object.entries(replicas).map(
-    ([name, confirm]) => [whose, name, request, record, confirm] as const,
+    ([name, confirm]) => [whose, name, request, order, confirm] as const,
   ),
 )
 
-test.each(cases)('the inquiry of %s fails while %s', async (_, __, request, record, confirm) => {
+test.each(cases)('the inquiry of %s fails while %s', async (_, __, request, order, confirm) => {
   const deps = storeThat({
-    orders: { record: async () => record },
+    finder: { find: async () => order },
     durability: { replicated: confirm, absent: confirm },
   })
   await expect(inquireOrder(request, deps)).rejects.toThrow()
+})
+
+test('an archived order is answered whatever the replicas of Redis do', async () => {
+  const never = () => new Promise<never>(() => {})
+  const deps = storeThat({
+    finder: { find: async () => ({ ...found, archived: true }) },
+    durability: { replicated: never, absent: never },
+  })
+  expect(await inquireOrder(inquiry, deps)).toMatchObject({
+    orderResult: { resultCode: 'SUCCESS' },
+  })
 })
 
 test.each([
@@ -83,9 +97,9 @@ test.each([
   expect(found.result.resultCode).toBe('ORDER_NOT_EXIST')
 })
 
-test('a record that cannot be read in time is an error, not a missing order', async () => {
+test('an order that is not found in time is an error, not a missing order', async () => {
   const never = () => new Promise<never>(() => {})
-  await expect(inquireOrder(inquiry, storeThat({ orders: { record: never } }))).rejects.toThrow(
+  await expect(inquireOrder(inquiry, storeThat({ finder: { find: never } }))).rejects.toThrow(
     '50 ms',
   )
 })

@@ -25,6 +25,7 @@ import { Deadlines } from './deadlines.ts'
 import { NewOrders } from './new-orders.ts'
 import { buildAdminServer, observeAnswers } from './observer.ts'
 import { openApiDocument } from './openapi/document.ts'
+import { awayNote, forgottenCheck, lookedUpMsMaxOf, openRecall } from './recall.ts'
 import { buildServer } from './server.ts'
 import { Signer } from './signing/signer.ts'
 import { readSigningKey } from './signing/signing-key.ts'
@@ -95,13 +96,25 @@ process.on('SIGHUP', async () => {
   log.info({ signal: 'SIGHUP' }, 'the files were read again')
 })
 const logRequeued = reportRequeued(metrics, log)
+const onFault = reportFaults(log)
+const archive =
+  env.ARCHIVE_URL === undefined
+    ? undefined
+    : openRecall({ url: env.ARCHIVE_URL, readUrl: env.ARCHIVE_READ_URL, metrics, onFault })
+await archive?.check().catch((error: unknown) => {
+  // A database that is away comes back; one with an older schema waits for a command.
+  if (error instanceof Error && error.name === 'ArchiveFault') throw error
+  onFault(error, 'PostgreSQL does not answer yet')
+})
 const store = await openIngressStore({
   address: addressOf(env),
   shards: env.SHARDS,
   replicasMin: env.REPLICAS_MIN,
   memoryReservePercent: env.REDIS_MEMORY_RESERVE_PERCENT,
   waitMs: env.WAIT_MS,
-  onFault: reportFaults(log),
+  ...(archive === undefined ? {} : { recall: archive.recall }),
+  ...lookedUpMsMaxOf(process.env.TEST_KEEP_SECONDS),
+  onFault,
   onGroup: (orders, claimMs) => {
     metrics.groupOrders.observe({ kind: 'intake' }, orders)
     metrics.redisRoundTrip.observe(claimMs / 1000)
@@ -132,6 +145,8 @@ const admin = buildAdminServer({
   port: env.ADMIN_PORT,
   metrics,
   redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
+  forgotten: forgottenCheck(store.filters, env.SHARDS, archive !== undefined),
+  archive: archive === undefined ? async () => undefined : awayNote(archive),
   signatures,
   admission,
   orders: store.orders,
@@ -202,6 +217,8 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   admission.close()
   newOrders.close()
   await store.close()
+  // Nobody waits for an answer any more.
+  await Promise.race([archive?.close(), wait(LAST_ANSWER_MS)])
   await tracing.close()
   clients.close()
   signingKey.close()

@@ -22,7 +22,7 @@ function newOrdersOn(report: () => Promise<Partial<Report>>, mode: 'strict' | 'r
   const lines: string[] = []
   const newOrders = new NewOrders({
     durability: { report: async () => ({ ...fine, ...(await report()) }) },
-    orders: { record: async () => undefined },
+    finder: { find: async () => undefined },
     mode,
     deadlines: new Deadlines(),
     waitMs: 1_000,

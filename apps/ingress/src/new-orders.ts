@@ -1,4 +1,4 @@
-import { type OrderNames, type Orders, orderIdOf } from '@placeorder/store'
+import { type OrderFinder, type OrderNames, orderIdOf } from '@placeorder/store'
 import type { DurabilitySource, Logger } from '@placeorder/telemetry'
 import { before, type Deadlines } from './deadlines.ts'
 
@@ -7,7 +7,7 @@ const CHECK_MS = 1_000
 
 export type NewOrdersDeps = {
   durability: DurabilitySource
-  orders: Pick<Orders, 'record'>
+  finder: Pick<OrderFinder, 'find'>
   /** With `strict`, new orders are refused while Redis is known not to be durable. */
   mode: 'strict' | 'relaxed'
   deadlines: Deadlines
@@ -47,11 +47,11 @@ export class NewOrders {
   async refusalOf(names: OrderNames): Promise<string | undefined> {
     const refused = this.#refused
     if (refused === undefined) return undefined
-    const { orders, deadlines, waitMs } = this.#deps
-    const record = await deadlines.within(waitMs, (signal) =>
-      before(orders.record(orderIdOf(names)), signal),
+    const { finder, deadlines, waitMs } = this.#deps
+    const found = await deadlines.within(waitMs, (signal) =>
+      before(finder.find(orderIdOf(names)), signal),
     )
-    return record === undefined ? `no new orders: ${refused}` : undefined
+    return found === undefined ? `no new orders: ${refused}` : undefined
   }
 
   #set(refused: string | undefined): void {

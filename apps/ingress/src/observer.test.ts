@@ -88,6 +88,8 @@ test('the admin port serves the API document with the paths of this ingress', as
     port: 0,
     metrics: openMetrics('ingress'),
     redis: async () => undefined,
+    forgotten: async () => undefined,
+    archive: async () => undefined,
     signatures: { size: 0 },
     admission: { inFlight: 0 },
     orders: { backlog: async () => ({ open: 0, oldest: undefined }) },

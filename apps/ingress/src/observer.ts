@@ -78,6 +78,10 @@ type AdminServerDeps = {
   port: number
   metrics: Metrics
   redis: HealthCheck
+  /** Why forgotten orders cannot be served at all. */
+  forgotten: HealthCheck
+  /** What cannot be done while the archive is away. */
+  archive: HealthCheck
   signatures: Pick<SigningQueue, 'size'>
   admission: Pick<Admission, 'inFlight'>
   orders: BacklogSource
@@ -92,6 +96,8 @@ export function buildAdminServer({
   port,
   metrics,
   redis,
+  forgotten,
+  archive,
   openApi,
   ...sources
 }: AdminServerDeps): Admin {
@@ -100,7 +106,14 @@ export function buildAdminServer({
     metrics.ordersInFlight.set(sources.admission.inFlight)
     await Promise.all([redis(), readBacklog(sources.orders, sources.shards, metrics)])
   }
-  const admin = buildAdmin({ host, port, metrics, checks: { redis }, beforeScrape })
+  const admin = buildAdmin({
+    host,
+    port,
+    metrics,
+    checks: { redis, forgotten },
+    notes: { archive },
+    beforeScrape,
+  })
   admin.app.get('/openapi.json', async () => openApi)
   return admin
 }

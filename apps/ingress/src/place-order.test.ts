@@ -44,6 +44,17 @@ function storeThat({
 
 const codeOf = async (deps: PlaceOrderDeps) => (await placeOrder(incoming, deps)).result.resultCode
 
+test.each([
+  [{ kind: 'CONCLUDED', paymentRequestId: 'R-1', outcome: 'SUCCESS' }, 'SUCCESS'],
+  [{ kind: 'INCONSISTENT' }, 'REPEAT_REQ_INCONSISTENT'],
+] as const)('an archived order that is %j is answered without the replicas', async (kept, code) => {
+  const accept = async () => ({ ...kept, archived: true }) as const
+  expect(await codeOf(storeThat({ accept, replicated: async () => false }))).toBe(code)
+  expect(await codeOf(storeThat({ accept: async () => kept, replicated: async () => false }))).toBe(
+    'UNKNOWN_EXCEPTION',
+  )
+})
+
 describe('an outcome is answered whenever it is announced', () => {
   test('with its passThroughInfo', async () => {
     const expected = { result: { resultCode: 'SUCCESS' }, passThroughInfo: '{"a": "b"}' }

@@ -1,5 +1,6 @@
 import { answer, type PlaceOrderAnswer } from '@placeorder/protocol'
 import {
+  type Accepted,
   type Durability,
   type IncomingOrder,
   type Intake,
@@ -48,6 +49,7 @@ export function placeOrder(
       })
       deps.stage('accept', (performance.now() - arrivedAt) / 1000)
       if (accepted === undefined) return answer('UNKNOWN_EXCEPTION')
+      if (accepted.kind !== 'OPEN' && accepted.archived) return archived(accepted)
       if (accepted.kind === 'CONCLUDED')
         return final(orderId, accepted.outcome, accepted.paymentRequestId, signal, deps)
       // Started now: at the deadline there is no time for it.
@@ -62,6 +64,13 @@ export function placeOrder(
         : answer(outcome)
     }),
   )
+}
+
+/** What the archive has is final, and no failover of Redis undoes it. */
+function archived(accepted: Exclude<Accepted, { kind: 'OPEN' }>): PlaceOrderAnswer {
+  if (accepted.kind === 'INCONSISTENT') return answer('REPEAT_REQ_INCONSISTENT')
+  const { code, passThroughInfo } = partsOf(accepted.outcome)
+  return answer(code, accepted.paymentRequestId, passThroughInfo)
 }
 
 /** An announcement may be missed; the record has the outcome. */

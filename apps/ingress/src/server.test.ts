@@ -338,8 +338,8 @@ test('a caller at another address is denied', async () => {
 })
 
 test('an unexpected error is UNKNOWN_EXCEPTION, and the process lives', async () => {
-  const record = () => Promise.reject(new Error('Redis is away'))
-  const broken = testServer({ use: { ...brokenUse, orders: { ...brokenUse.orders, record } } })
+  const find = () => Promise.reject(new Error('Redis is away'))
+  const broken = testServer({ use: { ...brokenUse, finder: { find } } })
   const body = JSON.stringify({ acquirerId: '1020000000000000001', pspId: '1', paymentId: '1' })
   const headers = signedHeaders({ target: inquiryPath, body })
   const answered = await broken.inject({ method: 'POST', url: inquiryPath, headers, body })
@@ -355,8 +355,8 @@ const brokenUse = {
       body: (announced: Promise<never>) => Promise<T>,
     ) => body(new Promise(() => {})),
     outcomeOf: async () => undefined,
-    record: async () => undefined,
   },
+  finder: { find: async () => undefined },
   durability: { replicated: async () => true, absent: async () => true },
   deadlines: new Deadlines(),
   stage: () => {},

@@ -42,8 +42,8 @@ export const testUse: ServerDeps['use'] = {
   orders: {
     during: (_paymentId, _signal, body) => body(new Promise(() => {})),
     outcomeOf: async () => undefined,
-    record: async () => undefined,
   },
+  finder: { find: async () => undefined },
   durability: { replicated: async () => true, absent: async () => true },
   deadlines: new Deadlines(),
   stage: () => {},

@@ -35,8 +35,11 @@ export type Tables = {
 /** How long a statement, a wait for a lock and a pause within a transaction may take (ms). */
 const STATEMENT_MS_MAX = 10_000
 
-/** The same as seen from here: a database that is gone without a word cancels nothing. */
-const SILENCE_MS_MAX = STATEMENT_MS_MAX + 2_000
+/**
+ * A statement may take so much longer (ms) as seen from here: a database that is gone without a
+ * word cancels nothing.
+ */
+const SILENCE_MS = 2_000
 const CONNECT_MS_MAX = 5_000
 
 export type DatabaseOptions = {
@@ -45,6 +48,8 @@ export type DatabaseOptions = {
   connectionsMax?: number
   /** Called with what befell a connection that nobody was using. */
   onFault?: (error: unknown, what: string) => void
+  /** How long a connection and a statement may take (ms). */
+  statementMsMax?: number
   /** For migrations, which may take long. */
   unbounded?: boolean
 }
@@ -54,19 +59,20 @@ export function openPool({
   url,
   connectionsMax = 4,
   onFault = () => {},
+  statementMsMax = STATEMENT_MS_MAX,
   unbounded = false,
 }: DatabaseOptions): Pool {
   const bounds = {
-    statement_timeout: STATEMENT_MS_MAX,
-    lock_timeout: STATEMENT_MS_MAX,
-    idle_in_transaction_session_timeout: STATEMENT_MS_MAX,
-    query_timeout: SILENCE_MS_MAX,
+    statement_timeout: statementMsMax,
+    lock_timeout: statementMsMax,
+    idle_in_transaction_session_timeout: statementMsMax,
+    query_timeout: statementMsMax + SILENCE_MS,
   }
   const pool = new Pool({
     connectionString: url,
     max: connectionsMax,
     application_name: 'placeorder',
-    connectionTimeoutMillis: CONNECT_MS_MAX,
+    connectionTimeoutMillis: Math.min(CONNECT_MS_MAX, statementMsMax),
     keepAlive: true,
     ...(unbounded ? {} : bounds),
   })

@@ -13,6 +13,8 @@ export type AdminOptions = {
   metrics: Metrics
   /** The checks that must pass for the process to be ready, by name. */
   checks: Record<string, HealthCheck>
+  /** What a process cannot do although it is ready, by name. */
+  notes?: Record<string, HealthCheck>
   /**
    * Updates metrics that are read only on a scrape. Like a check it has one second; the scrape then
    * shows what is set by that time.
@@ -49,7 +51,14 @@ const CONNECTIONS_MAX = 256
 const ending = { process: 'it is ending' }
 
 /** Makes the admin server: `/livez`, `/readyz` with reasons, `/metrics`. */
-export function buildAdmin({ host, port, metrics, checks, beforeScrape }: AdminOptions): Admin {
+export function buildAdmin({
+  host,
+  port,
+  metrics,
+  checks,
+  notes = {},
+  beforeScrape,
+}: AdminOptions): Admin {
   const app = Fastify({
     logger: false,
     forceCloseConnections: true,
@@ -74,7 +83,12 @@ export function buildAdmin({ host, port, metrics, checks, beforeScrape }: AdminO
     const reasons = await answer.promise
     pending.delete(answer.resolve)
     const ready = Object.keys(reasons).length === 0
-    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', reasons })
+    const noted = draining ? {} : await reasonsOf(notes)
+    return reply.code(ready ? 200 : 503).send({
+      status: ready ? 'ready' : 'not ready',
+      reasons,
+      ...(Object.keys(noted).length > 0 ? { notes: noted } : {}),
+    })
   })
   app.get('/metrics', async (_request, reply) => {
     await withinLimit(async () => beforeScrape?.().then(() => undefined))

@@ -98,6 +98,17 @@ const ingressMetrics = (ingress: Makers, waitMs: number) => ({
   verified: ingress.counter('verified_requests_total', 'Requests with a good signature', [
     'client',
   ]),
+  archiveLookUps: ingress.counter(
+    'archive_look_ups_total',
+    'Orders that Redis may have forgotten, by what the archive says: found, absent (a false ' +
+      'maybe), not_believed or no_answer',
+    ['result'],
+  ),
+  archiveLookUpSeconds: ingress.histogram(
+    'archive_look_up_seconds',
+    'Seconds until the archive had answered for a group of orders',
+    STAGE_SECONDS,
+  ),
   ordersInFlight: ingress.gauge('orders_in_flight', 'Orders that this ingress has yet to answer'),
   signing: ingress.gauge('signatures_in_flight', 'Signatures being made or waiting for a thread'),
 })

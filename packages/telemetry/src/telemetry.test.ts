@@ -133,6 +133,24 @@ test('a probe that waits for a check is answered as soon as the process drains',
   await admin.close()
 })
 
+test('what a ready process cannot do is noted', async () => {
+  const admin = buildAdmin({
+    host: '127.0.0.1',
+    port: 0,
+    metrics: openMetrics('ingress'),
+    checks: { redis: async () => undefined },
+    notes: { archive: async () => 'the archive is away', other: async () => undefined },
+  })
+  const answered = await admin.app.inject('/readyz')
+  expect(answered.statusCode).toBe(200)
+  expect(answered.json()).toEqual({
+    status: 'ready',
+    reasons: {},
+    notes: { archive: 'the archive is away' },
+  })
+  await admin.close()
+})
+
 test('a connection of the admin port that sends nothing is closed in time', async () => {
   const admin = buildAdmin({
     host: '127.0.0.1',

@@ -16,8 +16,8 @@ export const ingress: Mutant[] = [
   {
     breaks: 'a psp sees the orders of another',
     file: 'apps/ingress/src/inquire-order.ts',
-    from: 'order.pspId !== pspId',
-    to: "order.pspId === 'nobody'",
+    from: 'found?.pspId !== pspId',
+    to: 'found === undefined',
     test: ['apps/ingress', 'src/inquire-order.test.ts'],
   },
   {
