@@ -73,6 +73,26 @@ function readable(lines: string[]): string {
   return (texts.length > 0 ? texts : lines).join('\n')
 }
 
+/**
+ * Runs a program to its end.
+ *
+ * @throws if it fails, with its output
+ */
+export async function demandChild(
+  { name, entry, args }: { name: string; entry: string; args: string[] },
+  env: Record<string, string>,
+): Promise<void> {
+  const child = spawn(process.execPath, [join(repositoryRoot, entry), ...args], {
+    cwd: repositoryRoot,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const lines: string[] = []
+  eachLine(child, (line) => lines.push(line))
+  await endOf(child)
+  if (child.exitCode !== 0) throw new Error(`${name} failed:\n${lines.join('\n')}`)
+}
+
 /** Runs a program on our terminal until its end; resolves with its exit code. */
 export async function runChild(
   entry: string,

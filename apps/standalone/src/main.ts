@@ -15,14 +15,15 @@ const LOOK_MS = 500
 
 const help = `npm start [-- options]
 
-Runs all of placeorder on this machine: a Redis, an ingress and a worker. It places the order of
-placeOrder.txt, and keeps running.
+Runs all of placeorder on this machine: a Redis, a PostgreSQL, an ingress, a worker and an archiver.
+It places the order of placeOrder.txt, and keeps running.
 
   --once   exit after the first order
   --help   print this help
 
-PORT=<port> sets another port than 3000, REDIS_URL=redis://… uses another Redis, DATA_DIR=<folder>
-stores keys and orders in another folder than .data. docs/configuration.md lists all variables.
+PORT=<port> sets another port than 3000, REDIS_URL=redis://… uses another Redis,
+ARCHIVE_URL=postgres://… another PostgreSQL, DATA_DIR=<folder> stores keys and orders in another
+folder than .data. docs/configuration.md lists all variables.
 
 Exits with 0 when it is stopped (Ctrl-C, SIGTERM, SIGHUP), 1 on an error, 2 for invalid arguments.
 `

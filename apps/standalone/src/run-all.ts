@@ -6,15 +6,16 @@ import { addressOf, type Standalone, standaloneFile } from '@placeorder/config'
 import { DirectoryFile } from '@placeorder/decision'
 import { repositoryRoot } from '@placeorder/local-services/repository-root'
 import { openDirectory, type RedisAddress } from '@placeorder/store'
-import type { Child } from './child.ts'
+import { type Child, demandChild } from './child.ts'
 import type { StandaloneEnvironment } from './config.ts'
 import { prepareData } from './data-folder.ts'
 import { lockData } from './data-lock.ts'
 import { demandDurable } from './demand-durable.ts'
 import { makeKeysOnce } from './keys.ts'
+import { type OwnServerOptions, startOwnPostgres, startOwnRedis } from './own-servers.ts'
 import { startApps, whereIs } from './run-apps.ts'
 import { hintFor, placeOrderUrl, placeSample } from './sample.ts'
-import { type SupervisedRedis, superviseRedis } from './supervised-redis.ts'
+import type { SupervisedServer } from './supervised-server.ts'
 
 export type RunAll = {
   environment: StandaloneEnvironment
@@ -63,12 +64,9 @@ async function untilEnded(
   const { file } = await lockData(data, say)
   await demandFree(environment.PORT)
   const writing = { write: () => {} }
-  const redis = await redisFor(environment, closers, {
-    dir: join(data, 'redis'),
-    keepOpen: file,
-    say,
-    onRestart: () => writing.write(),
-  })
+  const own = { data, keepOpen: file, say, onRestart: () => writing.write() }
+  const redis = await redisFor(environment, closers, own)
+  const postgres = await postgresFor(environment, redis, closers, own)
   const keys = { acquirer: join(data, 'keys/acquirer'), caller: join(data, 'keys/alipay-1') }
   for (const stem of [keys.acquirer, keys.caller]) {
     if (await makeKeysOnce(stem)) say(`made the key pair ${stem}.pem`)
@@ -80,24 +78,30 @@ async function untilEnded(
     CLIENTS_FILE: await sampleClients(data),
     POLICY_FILE: join(repositoryRoot, 'config/policy.json'),
     SIGNING_KEY_FILE: `${keys.acquirer}.pem`,
+    // The next start takes two thirds of the time.
+    NODE_COMPILE_CACHE: join(data, 'compile-cache'),
   }
-  const env = environmentOf(redis.address, samples, environment, passed)
+  const used = { redis: redis.address, archive: environment.ARCHIVE_URL ?? postgres?.url }
+  const env = environmentOf(used, samples, environment, passed)
+  if (used.archive !== undefined) await prepareArchive(env)
   const apps = startApps(env, environment.LOG_LEVEL, file)
-  closers.push(
-    () => apps.worker.stop(STOP_MS_MAX),
-    () => apps.ingress.stop(STOP_MS_MAX),
-  )
-  for (const { pid } of [apps.ingress, apps.worker]) redis.own?.endsAfter(pid)
+  const { archiver } = apps
+  const started = [...(archiver === undefined ? [] : [archiver]), apps.worker, apps.ingress]
+  closers.push(...started.map((child) => () => child.stop(STOP_MS_MAX)))
+  endAfter(started, redis.own, postgres)
   const [ingress, worker] = await Promise.all([whereIs(apps.ingress), whereIs(apps.worker)])
-  say('started ingress and worker')
+  const archiverAt = archiver && { pid: archiver.pid, admin: (await whereIs(archiver)).admin }
+  say(`started ingress${archiver === undefined ? ' and worker' : ', worker and archiver'}`)
   const placeOrder = placeOrderUrl(environment, ingress.address?.port ?? environment.PORT)
   const describe = (): Standalone => ({
     pid: process.pid,
-    environment: redisVariables(env),
+    environment: storeVariables(env),
     placeOrder,
     ingress: { pid: apps.ingress.pid, admin: ingress.admin },
     worker: { pid: apps.worker.pid, admin: worker.admin },
+    archiver: archiverAt,
     redis: redis.own && { pid: redis.own.pid, port: redis.own.port },
+    postgres: postgres && { pid: postgres.pid, port: postgres.port },
   })
   writing.write = () =>
     writeFileSync(standaloneFile(data), `${JSON.stringify(describe(), null, 2)}\n`)
@@ -108,31 +112,67 @@ async function untilEnded(
   const { origin } = new URL(placeOrder)
   say(`placeorder is up on ${origin}; Ctrl-C stops it.`)
   say(`place another order: ${hintFor(environment, placeOrder, keys)}`)
-  return untilOneEnds([apps.ingress, apps.worker], signal)
+  return untilOneEnds(started, signal)
 }
 
-type UsedRedis = { address: RedisAddress; own: SupervisedRedis | undefined }
+/** However we end: the servers end after those who use them, and Redis last. */
+function endAfter(
+  children: Child[],
+  redis: SupervisedServer | undefined,
+  postgres: SupervisedServer | undefined,
+): void {
+  for (const { pid } of children) {
+    redis?.endsAfter(pid)
+    postgres?.endsAfter(pid)
+  }
+  if (postgres !== undefined) redis?.endsAfter(postgres.pid)
+}
+
+type UsedRedis = { address: RedisAddress; own: SupervisedServer | undefined }
 
 /** The Redis in the environment; if there is none, one that is started here. */
 async function redisFor(
   environment: StandaloneEnvironment,
   closers: Closers,
-  where: Parameters<typeof superviseRedis>[0],
+  options: OwnServerOptions,
 ): Promise<UsedRedis> {
   const { REDIS_URL, REDIS_CLUSTER, REDIS_SENTINELS } = environment
   const isNamed = REDIS_URL !== undefined || REDIS_CLUSTER || REDIS_SENTINELS.length > 0
-  const own = isNamed ? undefined : await superviseRedis(where)
+  const own = isNamed ? undefined : await startOwnRedis(options)
   if (own !== undefined) closers.push(own.close)
   const started = own === undefined ? [] : [own.url]
   return { address: addressOf({ ...environment, REDIS_URL: REDIS_URL ?? started }), own }
 }
 
+/** A PostgreSQL that is started here, for the archive of the Redis that is: they go together. */
+async function postgresFor(
+  { ARCHIVE_URL }: StandaloneEnvironment,
+  redis: UsedRedis,
+  closers: Closers,
+  options: OwnServerOptions,
+): Promise<SupervisedServer | undefined> {
+  if (ARCHIVE_URL !== undefined || redis.own === undefined) return undefined
+  const own = await startOwnPostgres(options)
+  if (own !== undefined) closers.push(own.close)
+  return own
+}
+
+/** Brings the archive's schema up to date, and switches the copying on in Redis. */
+const prepareArchive = (env: Record<string, string>): Promise<void> =>
+  demandChild(
+    {
+      name: 'npm run archive -- migrate',
+      entry: 'apps/operator/src/archive/main.ts',
+      args: ['migrate'],
+    },
+    env,
+  )
+
 /**
- * The environment of ingress and worker: what the operator set, else the samples of this
- * repository.
+ * The environment of the processes: what the operator set, else what is of this folder.
  */
 function environmentOf(
-  { urls }: RedisAddress,
+  { redis: { urls }, archive }: { redis: RedisAddress; archive: string | undefined },
   samples: Record<string, string>,
   { PORT, SHARDS }: StandaloneEnvironment,
   passed: Record<string, string | undefined>,
@@ -145,6 +185,7 @@ function environmentOf(
     ...samples,
     ...set,
     ...(urls.length > 0 ? { REDIS_URL: urls.join(',') } : {}),
+    ...(archive === undefined ? {} : { ARCHIVE_URL: archive }),
     ADMIN_PORT: '0',
     SHARDS: String(SHARDS),
     PORT: String(PORT),
@@ -163,10 +204,12 @@ async function sampleClients(data: string): Promise<string> {
   return copy
 }
 
-/** The variables by which commands find the same Redis. */
-const redisVariables = (env: Record<string, string>): Record<string, string> =>
+/** The variables by which commands find the same Redis and archive. */
+const storeVariables = (env: Record<string, string>): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(env).filter(([name]) => name.startsWith('REDIS_') || name === 'SHARDS'),
+    Object.entries(env).filter(
+      ([name]) => name.startsWith('REDIS_') || ['SHARDS', 'ARCHIVE_URL'].includes(name),
+    ),
   )
 
 async function importDirectory(address: RedisAddress, shards: number): Promise<void> {

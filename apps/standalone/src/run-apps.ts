@@ -8,15 +8,18 @@ const Ready = z.object({
 })
 export type Where = z.output<typeof Ready>
 
-/** Ingress and worker, running. */
-export type Apps = { ingress: Child; worker: Child }
+/** Ingress and worker, and the archiver if there is an archive, running. */
+export type Apps = { ingress: Child; worker: Child; archiver: Child | undefined }
 
 /** pino's level numbers. A line without one is not of the log, and always shown. */
 const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: 100 }
 export type Level = keyof typeof levels
 const Line = z.object({ level: z.number() })
 
-/** Starts ingress and worker. Shows what they log at `level` or above, and all other output. */
+/**
+ * Starts ingress and worker, and where ARCHIVE_URL is set an archiver. Shows what they log at
+ * `level` or above, and all other output.
+ */
 export function startApps(env: Record<string, string>, level: Level, keepOpen: number): Apps {
   const onLine = (line: string) => {
     if (levelOf(line) >= levels[level]) console.log(line)
@@ -38,7 +41,15 @@ export function startApps(env: Record<string, string>, level: Level, keepOpen: n
     ready: '"working"',
     endsAfter: [ingress.pid],
   })
-  return { ingress, worker }
+  if (!env.ARCHIVE_URL) return { ingress, worker, archiver: undefined }
+  const archiver = startChild({
+    ...shared,
+    name: 'archiver',
+    entry: 'apps/archiver/src/main.ts',
+    ready: '"archiving"',
+    endsAfter: [ingress.pid, worker.pid],
+  })
+  return { ingress, worker, archiver }
 }
 
 /** Resolves with where a child listens. */

@@ -39,13 +39,15 @@ async function endsOf(pids: Record<string, number>): Promise<string[]> {
   return ended
 }
 
-const pidsOf = ({ ingress, worker, redis }: Standalone) => ({
+const pidsOf = ({ ingress, worker, archiver, postgres, redis }: Standalone) => ({
   ingress: ingress.pid,
   worker: worker.pid,
+  archiver: archiver?.pid ?? -1,
+  postgres: postgres?.pid ?? -1,
   redis: redis?.pid ?? -1,
 })
 
-const inOrder = ['ingress', 'worker', 'redis']
+const inOrder = ['ingress', 'worker', 'archiver', 'postgres', 'redis']
 
 type Started = Awaited<ReturnType<StandaloneFolder['startUp']>>
 
@@ -109,7 +111,7 @@ describe('a start that runs', () => {
     expect(open.filter(([, mode]) => Number(mode) & 0o077)).toEqual([])
   })
 
-  test('Ctrl-C, which npm repeats, ends ingress, worker and Redis in order', async () => {
+  test('Ctrl-C, which npm repeats, ends all processes in order', async () => {
     await expectToEnd(first, await folder.written(), ['SIGINT', 'SIGINT'])
   })
 

@@ -30,6 +30,15 @@ test('a command without a Redis uses that of npm start, and prints so', async ()
   expect(printed).toEqual([`using the Redis of npm start (pid ${process.pid})`])
 })
 
+test('a command without a Redis uses the archive of npm start, unless it has one', async () => {
+  const ARCHIVE_URL = 'postgres://placeorder:secret@127.0.0.1:20002/postgres'
+  const environment = { ...up.environment, ARCHIVE_URL }
+  await writeFile(standaloneFile(DATA_DIR), JSON.stringify({ ...up, environment }))
+  expect(found({}).env).toMatchObject({ ARCHIVE_URL })
+  const named = { ARCHIVE_URL: 'postgres://db/placeorder' }
+  expect(found(named).env).toMatchObject(named)
+})
+
 test.each([
   ['a URL', { REDIS_URL: 'redis://127.0.0.1:6379' }],
   ['a Cluster', { REDIS_CLUSTER: 'true' }],

@@ -8,14 +8,18 @@ export const DATA_DIR = '.data'
 /** What `npm start` runs. It writes this to a file while it is up, for commands and people. */
 export const Standalone = z.object({
   pid: z.int(),
-  /** The variables of docs/configuration.md that lead to its Redis. */
+  /** The variables of docs/configuration.md that lead to its Redis and its archive. */
   environment: z.record(z.string(), z.string()),
   /** The URL for placing orders. */
   placeOrder: z.url(),
   ingress: z.object({ pid: z.int(), admin: z.url() }),
   worker: z.object({ pid: z.int(), admin: z.url() }),
+  /** Undefined without an archive. */
+  archiver: z.object({ pid: z.int(), admin: z.url() }).optional(),
   /** Undefined where the environment names a Redis. */
   redis: z.object({ pid: z.int(), port: z.int() }).optional(),
+  /** Undefined without an archive, and where the environment names it. */
+  postgres: z.object({ pid: z.int(), port: z.int() }).optional(),
 })
 export type Standalone = z.output<typeof Standalone>
 
@@ -38,7 +42,7 @@ const naming = ['REDIS_URL', 'REDIS_CLUSTER', 'REDIS_SENTINELS'] as const
 
 /**
  * The environment for a command. If it names no Redis, that of the `npm start` that is up on this
- * machine is used, and a line about it goes to `print`.
+ * machine is used, with its archive unless one is named, and a line about it goes to `print`.
  */
 export function withStandalone(
   env: Record<string, string | undefined>,
@@ -48,7 +52,8 @@ export function withStandalone(
   const up = runningStandalone(env.DATA_DIR || DATA_DIR)
   if (up === undefined) return env
   print(`using the Redis of npm start (pid ${up.pid})`)
-  return { ...env, ...up.environment }
+  const named = env.ARCHIVE_URL ? { ARCHIVE_URL: env.ARCHIVE_URL } : {}
+  return { ...env, ...up.environment, ...named }
 }
 
 /** Whether there is a process with this pid. */

@@ -2,8 +2,10 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 
 /** Options of a bound program. Its standard input is empty. */
 export type BoundOptions = Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> & {
-  /** An open file that the program keeps open while it runs, such as a lock. */
+  /** An open file that the program keeps open while it runs, such as a lock: its `KEPT_OPEN`. */
   keepOpen?: number | undefined
+  /** An open folder: its `FOLDER`. */
+  folder?: number | undefined
   /** What ends it when this process is gone, SIGTERM by default. */
   endSignal?: 'TERM' | 'INT'
 }
@@ -14,11 +16,15 @@ export type BoundProcess = {
   endsAfter: (pid: number) => void
 }
 
+/** How a program opens again, on Linux, what it has been given open: also past closed folders. */
+export const KEPT_OPEN = '/proc/self/fd/4'
+export const FOLDER = '/proc/self/fd/5'
+
 /**
  * A shell that becomes the program "$@", so the program has the shell's pid. A reader of descriptor
  * 3 stays beside it. The descriptor closes when the parent ends, for whatever reason: then the
  * reader waits for the processes that the parent has named there, and ends the program. `done` ends
- * the reader: the program has ended by itself.
+ * the reader: the program has ended by itself. /proc also shows processes of other users.
  */
 const script = `
 signal=$1
@@ -29,7 +35,7 @@ shift
     [ "$line" = done ] && exit
     first="$first $line"
   done
-  left() { for pid; do kill -0 "$pid" && return; done; return 1; }
+  left() { for pid; do kill -0 "$pid" || [ -d "/proc/$pid" ] && return; done; return 1; }
   tenths=0
   while [ $tenths -lt 150 ] && left $first; do sleep 0.1; tenths=$((tenths + 1)); done
   kill -s "$signal" $$
@@ -47,12 +53,12 @@ exec "$@" 3<&-`
 export function spawnBound(
   command: string,
   args: readonly string[],
-  { keepOpen, endSignal = 'TERM', ...options }: BoundOptions = {},
+  { keepOpen, folder, endSignal = 'TERM', ...options }: BoundOptions = {},
 ): BoundProcess {
   const child = spawn('/bin/sh', ['-c', script, 'sh', endSignal, command, ...args], {
     ...options,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe', keepOpen ?? 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', keepOpen ?? 'ignore', folder ?? 'ignore'],
   })
   const [, , , line] = child.stdio
   const write = (text: string) => void (line && 'write' in line && line.write(`${text}\n`))

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type BoundOptions, type BoundProcess, spawnBound } from './bound-process.ts'
-import { answers, during, freePort, ownServer, run } from './server-process.ts'
+import { answers, aptInstall, during, freePort, ownServer, run } from './server-process.ts'
 
 export { freePort } from './server-process.ts'
 
@@ -80,7 +80,8 @@ export async function findRedisServer(
   if (found !== undefined) return found
   if (await answers('docker', ['info'])) return { kind: 'docker', image: IMAGE, version: '7' }
   if (process.getuid?.() === 0 && (await answers('apt-get', ['--version']))) {
-    await during('installing redis-server with apt-get', onProgress, installFromDebian).catch(
+    const install = () => aptInstall('redis-server')
+    await during('installing redis-server with apt-get', onProgress, install).catch(
       (cause: Error) => reasons.push(`apt-get could not install redis-server: ${cause.message}`),
     )
     const installed = await binary('redis-server', reasons)
@@ -104,13 +105,6 @@ async function binary(command: string, reasons: string[]): Promise<RedisServer |
   if (Number.parseInt(version, 10) >= VERSION_MIN) return { kind: 'binary', command, version }
   reasons.push(`${command} is ${version}: ${VERSION_MIN}.0 or newer is needed`)
   return undefined
-}
-
-/** Debian starts a server of its own after an install, unless RUNLEVEL=1. */
-async function installFromDebian(): Promise<void> {
-  const apt = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get']
-  await run('env', [...apt, 'update', '-qq'])
-  await run('env', [...apt, 'install', '-y', '-qq', '--no-install-recommends', 'redis-server'])
 }
 
 /** Synced before each reply, and never evicted. */

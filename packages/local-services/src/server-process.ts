@@ -18,6 +18,21 @@ export const answers = (command: string, args: string[]): Promise<boolean> =>
     () => false,
   )
 
+const apt = ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get']
+
+/**
+ * Installs a package of Debian or Ubuntu: as apt knows it already, or else with new lists.
+ * RUNLEVEL=1 keeps Debian from starting a server of its own.
+ */
+export async function aptInstall(name: string): Promise<void> {
+  const install = () =>
+    run('env', [...apt, 'install', '-y', '-qq', '--no-install-recommends', name])
+  await install().catch(async () => {
+    await run('env', [...apt, 'update', '-qq'])
+    await install()
+  })
+}
+
 export type OwnedServer = {
   /** Resolves with how it ended, and the last part of its output. */
   ended: Promise<string>

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -105,7 +105,6 @@ async function serverOf(source: TestServerSource, env: NodeJS.ProcessEnv): Promi
 
 async function localServer(): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'placeorder-postgres-'))
-  await chmod(folder, 0o711) // Where we are root, the server's user must pass through.
   const dir = join(folder, 'postgres')
   const local = await startLocalPostgres(await findPostgresServer(dir), { dir, quick: true })
   return {
