@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { ArchiverEnvironment } from '../../apps/archiver/src/config.ts'
 import { IngressEnvironment } from '../../apps/ingress/src/config.ts'
+import { OperatorEnvironment } from '../../apps/operator/src/config.ts'
 import { WorkerEnvironment } from '../../apps/worker/src/config.ts'
 import { FETCH_MS_MAX, helmOf, helms, lint, type Manifest, render } from './helm.ts'
 import { knowsAllFields, validate } from './kubernetes.ts'
@@ -20,9 +22,18 @@ const all = {
     service: { type: 'LoadBalancer', annotations: { a: 'b' } },
   },
   worker: { adminToken: { secret: 'token' } },
+  archive: {
+    enabled: true,
+    secret: { name: 'postgres', ownerKey: 'owner', archiverKey: 'archiver', ingressKey: 'reader' },
+    certificates: { secret: 'postgres-tls' },
+    another: true,
+    requestsKeepMonths: 13,
+  },
   checkModules: { 'night.mjs': "export default () => 'SUCCESS'\n" },
   networkPolicy: {
     callers: [{ ipBlock: { cidr: '10.0.0.0/8' } }],
+    postgres: [{ ipBlock: { cidr: '10.1.0.0/16' } }],
+    postgresPorts: [6432],
     egress: [{ to: [{ podSelector: {} }] }],
   },
   monitoring: { enabled: true, dashboard: true, labels: { release: 'prometheus' } },
@@ -67,6 +78,24 @@ const Deployment = z.looseObject({
   spec: z.looseObject({ replicas: z.int().optional(), template: z.looseObject({ spec: Pod }) }),
 })
 
+const Command = z.looseObject({
+  restartPolicy: z.literal('Never'),
+  automountServiceAccountToken: z.literal(false),
+  securityContext: z.looseObject({ runAsNonRoot: z.literal(true) }),
+  containers: z.tuple([
+    z.looseObject({
+      args: z.array(z.string()),
+      env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })),
+      securityContext: z.looseObject({ readOnlyRootFilesystem: z.literal(true) }),
+    }),
+  ]),
+})
+const Template = z.looseObject({ template: z.looseObject({ spec: Command }) })
+const Job = z.looseObject({ spec: Template })
+const CronJob = z.looseObject({
+  spec: z.looseObject({ schedule: z.string(), jobTemplate: z.looseObject({ spec: Template }) }),
+})
+
 const Selector = z.object({ matchLabels: z.record(z.string(), z.string()) })
 const Policy = z.looseObject({
   spec: z.looseObject({
@@ -105,7 +134,7 @@ describe.each(helms)('with Helm %s', (version) => {
 
   test('it renders what every Helm renders', async () => {
     const rendered = await render(await helmOf(version), all)
-    expect(rendered).toHaveLength(15)
+    expect(rendered).toHaveLength(21)
     const order = (manifests: Manifest[]) =>
       manifests.toSorted((a, b) =>
         `${a.kind}${a.metadata.name}`.localeCompare(`${b.kind}${b.metadata.name}`),
@@ -120,6 +149,7 @@ describe.each(helms)('with Helm %s', (version) => {
     ['a value that is misspelt', { ingress: { waitMillis: 3000 } }, 'waitMillis'],
     ['an address without a port', { redis: { addresses: ['redis'] } }, 'addresses'],
     ['a wait beyond what callers wait', { ingress: { waitMs: 6000 } }, 'waitMs'],
+    ['an archive without a Secret', { archive: { enabled: true } }, 'name'],
   ])('it refuses %s', async (_name, values, where) => {
     await expect(render(await helmOf(version), values)).rejects.toThrow(where)
   })
@@ -139,7 +169,7 @@ describe.each([
     ['-ingress', IngressEnvironment],
     ['-worker', WorkerEnvironment],
   ])('the variables of …%s are known to it, and good', async (end, environment) => {
-    const env = envOf(await render(helm, values), end)
+    const { ARCHIVE_URL: _ofSecret, ...env } = envOf(await render(helm, values), end)
     expect(
       Object.keys(env).filter((name) => !(name in environment.shape) && name !== 'REDIS_PASSWORD'),
     ).toEqual([])
@@ -164,6 +194,76 @@ describe.each([
   )
 })
 
+describe('the archive', () => {
+  test('is off by default, and then nobody knows of it', async () => {
+    const manifests = await render(helm)
+    const names = manifests.map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+    expect(names.filter((name) => /Job|archive/.test(name))).toEqual([])
+    expect(envOf(manifests, '-ingress')).not.toHaveProperty('ARCHIVE_URL')
+    const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy')
+    expect(JSON.stringify(policies)).not.toContain('5432')
+  })
+
+  test('is written by two archivers, whose variables are known to them, and good', async () => {
+    const manifests = await render(helm, all)
+    const { replicas } = Deployment.parse(named(manifests, 'Deployment', '-archiver')).spec
+    expect(replicas).toBe(2)
+    const env = envOf(manifests, '-archiver')
+    expect(Object.keys(env).filter((name) => !(name in ArchiverEnvironment.shape))).toEqual([])
+    const given = { ...env, ARCHIVE_URL: 'postgres://db/placeorder' }
+    expect(ArchiverEnvironment.safeParse(given).error?.issues ?? []).toEqual([])
+    expect(podOf(manifests, '-archiver').containers[0]).toMatchObject({
+      ports: [{ name: 'admin', containerPort: Number(env.ADMIN_PORT) }],
+    })
+  })
+
+  test('is migrated before an installation or upgrade, and maintained daily', async () => {
+    const manifests = await render(helm, all)
+    const job = named(manifests, 'Job', '-migrate')
+    expect(job.metadata.annotations).toMatchObject({ 'helm.sh/hook': 'pre-install,pre-upgrade' })
+    const { schedule, jobTemplate } = CronJob.parse(named(manifests, 'CronJob', '-maintain')).spec
+    expect(schedule).toMatch(/^\d+ \d+ \* \* \*$/)
+    for (const [{ template }, args] of [
+      [Job.parse(job).spec, ['migrate', '--another']],
+      [jobTemplate.spec, ['maintain']],
+    ] as const) {
+      // Before an installation there is no ServiceAccount of the chart.
+      expect(template.spec).not.toHaveProperty('serviceAccountName')
+      const [{ args: given, env }] = template.spec.containers
+      expect(given).toEqual(['apps/operator/src/archive/main.ts', ...args])
+      const names = env.map(({ name }) => name)
+      const known = { ...OperatorEnvironment.shape, ...ArchiverEnvironment.shape }
+      expect(names.filter((name) => !(name in known))).toEqual([])
+      expect(env).toContainEqual({ name: 'REQUESTS_KEEP_MONTHS', value: '13' })
+    }
+  })
+
+  test('is reached by each process as the role that it has', async () => {
+    const manifests = await render(helm, all)
+    const { spec } = Job.parse(named(manifests, 'Job', '-migrate')).spec.template
+    for (const [env, key] of [
+      [spec.containers[0].env, 'owner'],
+      [podOf(manifests, '-archiver').containers[0].env, 'archiver'],
+      [podOf(manifests, '-ingress').containers[0].env, 'reader'],
+    ] as const) {
+      const valueFrom = { secretKeyRef: { name: 'postgres', key } }
+      expect(env).toContainEqual({ name: 'ARCHIVE_URL', valueFrom })
+    }
+    expect(envOf(manifests, '-worker')).not.toHaveProperty('ARCHIVE_URL')
+  })
+
+  test('is in reach of those who use it alone', async () => {
+    const manifests = await render(helm, all)
+    const rule = { ports: [{ port: 6432, protocol: 'TCP' }], to: all.networkPolicy.postgres }
+    for (const end of ['-ingress', '-archiver', '-archive'])
+      expect(named(manifests, 'NetworkPolicy', end).spec).toMatchObject({
+        egress: expect.arrayContaining([rule]),
+      })
+    expect(JSON.stringify(named(manifests, 'NetworkPolicy', '-worker'))).not.toContain('6432')
+    expect(named(manifests, 'NetworkPolicy', '-archive').spec).toMatchObject({ ingress: [] })
+  })
+})
+
 test('the checks of manifests find what is wrong', async () => {
   const good = named(await render(helm), 'ServiceAccount', '')
   const spelt = { ...good, metadata: { name: 'a', lables: {} } }
@@ -184,6 +284,8 @@ test('nobody is killed while closing', async () => {
   })
   expect(podOf(manifests, '-ingress').terminationGracePeriodSeconds).toBeGreaterThanOrEqual(20 + 10)
   expect(podOf(manifests, '-worker').terminationGracePeriodSeconds).toBeGreaterThanOrEqual(15 + 3)
+  const archiver = podOf(await render(helm, all), '-archiver')
+  expect(archiver.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(13 + 3)
 })
 
 test('who scales sets the number of pods, and nobody else', async () => {

@@ -20,7 +20,7 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 {{ include "placeorder.selector" . }}
 {{- end }}
 
-{{- /* What ingress and worker read of Redis, in the words of docs/configuration.md. */ -}}
+{{- /* What all processes read of Redis, in the words of docs/configuration.md. */ -}}
 {{- define "placeorder.redisEnv" -}}
 {{- $redis := .Values.redis -}}
 {{- if $redis.passwordSecret.name }}
@@ -62,9 +62,72 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 - { name: SHARDS, value: {{ int64 .Values.shards | quote }} }
 - { name: DURABILITY, value: {{ .Values.durability }} }
 - { name: LOG_LEVEL, value: {{ .Values.logLevel }} }
+{{- end }}
+
+{{- /* The admin port of ingress and worker, and where they send traces. */ -}}
+{{- define "placeorder.adminEnv" -}}
 - { name: ADMIN_PORT, value: "9100" }
 {{- with .Values.otlpEndpoint }}
 - { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }} }
+{{- end }}
+{{- end }}
+
+{{- /* The archive's URL, of the role that this process has. Takes a list of the root and the key in the Secret. */ -}}
+{{- define "placeorder.archiveEnv" -}}
+{{- $archive := (index . 0).Values.archive -}}
+{{- if $archive.enabled -}}
+- name: ARCHIVE_URL
+  valueFrom: { secretKeyRef: { name: {{ $archive.secret.name }}, key: {{ index . 1 }} } }
+{{- end }}
+{{- end }}
+
+{{- /* The certificates for the stores: a list of volumes, and one of mounts. */ -}}
+{{- define "placeorder.certificateVolumes" -}}
+{{- with .Values.redis.certificates.secret }}
+- { name: redis-tls, secret: { secretName: {{ . }}, defaultMode: 0440 } }
+{{- end }}
+{{- if .Values.archive.enabled }}
+{{- with .Values.archive.certificates.secret }}
+- { name: postgres-tls, secret: { secretName: {{ . }}, defaultMode: 0440 } }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "placeorder.certificateMounts" -}}
+{{- if .Values.redis.certificates.secret }}
+- { name: redis-tls, mountPath: /redis-tls, readOnly: true }
+{{- end }}
+{{- if and .Values.archive.enabled .Values.archive.certificates.secret }}
+- { name: postgres-tls, mountPath: /postgres-tls, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- /* The pod of a command of the archive, as the owner of its tables. Takes a list of the root and the arguments. */ -}}
+{{- define "placeorder.archiveCommand" -}}
+{{- $root := index . 0 -}}
+{{- with $root -}}
+restartPolicy: Never
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  {{- include "placeorder.podSecurity" . | nindent 2 }}
+{{- include "placeorder.nodes" . }}
+containers:
+  - name: archive
+    image: {{ include "placeorder.image" . }}
+    imagePullPolicy: {{ .Values.image.pullPolicy }}
+    args: {{ concat (list "apps/operator/src/archive/main.ts") (index $ 1) | toJson }}
+    env:
+      {{- include "placeorder.redisEnv" . | trim | nindent 6 }}
+      {{- include "placeorder.archiveEnv" (list . .Values.archive.secret.ownerKey) | nindent 6 }}
+      - { name: REQUESTS_KEEP_MONTHS, value: {{ int64 .Values.archive.requestsKeepMonths | quote }} }
+    resources: {{ toJson .Values.archive.resources }}
+    securityContext:
+      {{- include "placeorder.containerSecurity" . | nindent 6 }}
+    volumeMounts:
+      {{- include "placeorder.certificateMounts" . | trim | default "[]" | nindent 6 }}
+volumes:
+  {{- include "placeorder.certificateVolumes" . | trim | default "[]" | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -117,13 +180,17 @@ topologySpreadConstraints:
         {{- include "placeorder.selector" $ | nindent 8 }}
     matchLabelKeys: [pod-template-hash]
   {{- end }}
-{{- with $root.Values.nodeSelector }}
+{{- include "placeorder.nodes" $root }}
+{{- end }}
+
+{{- define "placeorder.nodes" -}}
+{{- with .Values.nodeSelector }}
 nodeSelector: {{ toJson . }}
 {{- end }}
-{{- with $root.Values.tolerations }}
+{{- with .Values.tolerations }}
 tolerations: {{ toJson . }}
 {{- end }}
-{{- with $root.Values.imagePullSecrets }}
+{{- with .Values.imagePullSecrets }}
 imagePullSecrets: {{ toJson . }}
 {{- end }}
 {{- end }}
