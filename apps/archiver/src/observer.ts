@@ -5,6 +5,7 @@ import {
   type HealthCheck,
   type Logger,
   type Metrics,
+  readOutbox,
 } from '@placeorder/telemetry'
 import type { CopyObserver } from './copy-batch.ts'
 import type { ShardArchiver } from './shard-archiver.ts'
@@ -57,11 +58,7 @@ async function readGauges({ metrics, store, shards, archivers }: AdminServerDeps
       archivers().filter(({ stopped }) => stopped?.kind === kind).length,
     )
   const all = Array.from({ length: shards }, (_, shard) => shard)
-  const progress = await Promise.all(all.map((shard) => store.outbox.progress(shard)))
+  await readOutbox(store.outbox, shards, metrics)
   const setAside = await Promise.all(all.map((shard) => store.states.countSetAside(shard)))
-  const now = Date.now()
-  const oldest = Math.min(now, ...progress.map((shard) => shard?.oldest ?? now))
-  metrics.archiveLag.set((now - oldest) / 1000)
-  metrics.outboxEntries.set(progress.reduce((sum, shard) => sum + (shard?.entries ?? 0), 0))
   metrics.unarchivable.set(setAside.reduce((sum, orders) => sum + orders, 0))
 }

@@ -82,6 +82,7 @@ const admin = buildAdminServer({
   metrics,
   redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
   orders: store.orders,
+  outbox: store.outbox,
   shards: env.SHARDS,
   taking: () => taker.isRunning,
 })

@@ -10,6 +10,11 @@ const view = (taking: boolean) =>
     metrics: openMetrics('worker'),
     redis: async () => undefined,
     orders: { backlog: async () => ({ open: 0, oldest: undefined }) },
+    // One shard's archive is ten minutes behind, the other has none.
+    outbox: {
+      progress: async (shard) =>
+        shard === 0 ? { entries: 7, oldest: Date.now() - 600_000 } : undefined,
+    },
     shards: 2,
     taking: () => taking,
   })
@@ -22,6 +27,14 @@ test.each([
   const answered = await app.inject('/readyz')
   expect(answered.statusCode).toBe(status)
   expect(answered.json().reasons).toEqual(reasons)
+  await close()
+})
+
+test('a worker says how far the archive is behind, also while no archiver is up', async () => {
+  const { app, close } = view(true)
+  const { body } = await app.inject('/metrics')
+  expect(body).toMatch(/^placeorder_archive_lag_seconds 600/m)
+  expect(body).toMatch(/^placeorder_outbox_entries 7$/m)
   await close()
 })
 

@@ -8,7 +8,9 @@ import {
   type Logger,
   LogThrottle,
   type Metrics,
+  type OutboxSource,
   readBacklog,
+  readOutbox,
   type Tracing,
 } from '@placeorder/telemetry'
 import type { ChecksObserver } from './checks/guard.ts'
@@ -107,6 +109,8 @@ type AdminServerDeps = {
   metrics: Metrics
   redis: HealthCheck
   orders: BacklogSource
+  /** An archive that nobody copies to is seen here. */
+  outbox: OutboxSource
   shards: number
   /** Whether jobs are being taken. */
   taking: () => boolean
@@ -119,11 +123,16 @@ export function buildAdminServer({
   metrics,
   redis,
   orders,
+  outbox,
   shards,
   taking,
 }: AdminServerDeps): Admin {
   const jobs = async () => (taking() ? undefined : 'it takes no jobs')
   const beforeScrape = async () =>
-    void (await Promise.all([redis(), readBacklog(orders, shards, metrics)]))
+    void (await Promise.all([
+      redis(),
+      readBacklog(orders, shards, metrics),
+      readOutbox(outbox, shards, metrics),
+    ]))
   return buildAdmin({ host, port, metrics, checks: { redis, jobs }, beforeScrape })
 }

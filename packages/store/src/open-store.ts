@@ -45,6 +45,7 @@ export type WorkerStore = {
   openWalk: OpenWalk
   deferral: Deferral
   queues: Queues
+  outbox: Outbox
   expiries: Expiries
   durability: Durability
   connection: RedisConnection
@@ -77,6 +78,7 @@ export async function openWorkerStore(
     openWalk: new OpenWalk(connection),
     deferral: new Deferral(connection, queues),
     queues,
+    outbox: new Outbox(connection),
     expiries: new Expiries(connection),
     durability,
     connection,

@@ -22,3 +22,26 @@ export async function readBacklog(
   metrics.openOrders.set(backlogs.reduce((sum, { open }) => sum + open, 0))
   metrics.oldestOpenOrder.set((now - oldest) / 1000)
 }
+
+/**
+ * Knows how many entries of a shard's outbox are kept, and when the oldest one was appended that is
+ * not archived (ms since 1970); undefined where no archive reads.
+ */
+export type OutboxSource = {
+  progress: (shard: number) => Promise<{ entries: number; oldest: number | undefined } | undefined>
+}
+
+/** Sets the metrics of the outbox and of how far the archive is behind. */
+export async function readOutbox(
+  outbox: OutboxSource,
+  shards: number,
+  metrics: Pick<Metrics, 'archiveLag' | 'outboxEntries'>,
+): Promise<void> {
+  const progress = await Promise.all(
+    Array.from({ length: shards }, (_, shard) => outbox.progress(shard)),
+  )
+  const now = Date.now()
+  const oldest = Math.min(now, ...progress.map((shard) => shard?.oldest ?? now))
+  metrics.archiveLag.set((now - oldest) / 1000)
+  metrics.outboxEntries.set(progress.reduce((sum, shard) => sum + (shard?.entries ?? 0), 0))
+}

@@ -1,5 +1,5 @@
 export { type Admin, type AdminOptions, buildAdmin, type HealthCheck } from './admin.ts'
-export { type BacklogSource, readBacklog } from './backlog.ts'
+export { type BacklogSource, type OutboxSource, readBacklog, readOutbox } from './backlog.ts'
 export { type DurabilitySource, durabilityCheck } from './durability-check.ts'
 export { handleSocketErrors } from './handle-socket-errors.ts'
 export { type Logger, type LogOptions, openLog } from './log.ts'

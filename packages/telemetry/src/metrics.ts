@@ -37,6 +37,7 @@ export function openMetrics(app: 'ingress' | 'worker' | 'archiver', waitMs = 3_0
   const both = makersFor(app === 'archiver' ? [] : [registry])
   const ingress = makersFor(app === 'ingress' ? [registry] : [])
   const worker = makersFor(app === 'worker' ? [registry] : [])
+  const behind = makersFor(app === 'ingress' ? [] : [registry])
   const archiver = makersFor(app === 'archiver' ? [registry] : [])
   const stages = both.histogram(
     'stage_seconds',
@@ -72,6 +73,11 @@ export function openMetrics(app: 'ingress' | 'worker' | 'archiver', waitMs = 3_0
       'requeued_orders_total',
       'Open orders that had no job and were enqueued again',
     ),
+    archiveLag: behind.gauge(
+      'archive_lag_seconds',
+      'Age of the oldest outcome that is not in the archive; 0 without an archive',
+    ),
+    outboxEntries: behind.gauge('outbox_entries', 'Entries kept in the outboxes of all shards'),
     ...ingressMetrics(ingress, waitMs),
     ...workerMetrics(worker),
     ...archiverMetrics(archiver),
@@ -134,11 +140,6 @@ const workerMetrics = (worker: Makers) => ({
 
 const archiverMetrics = (archiver: Makers) => ({
   archived: archiver.counter('archived_orders_total', 'Orders copied to the archive'),
-  archiveLag: archiver.gauge(
-    'archive_lag_seconds',
-    'Age of the oldest outcome that is not in the archive',
-  ),
-  outboxEntries: archiver.gauge('outbox_entries', 'Entries kept in the outboxes of all shards'),
   archiveBatchSeconds: archiver.histogram(
     'archive_batch_seconds',
     'Seconds that one batch took to be archived',
