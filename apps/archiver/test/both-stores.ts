@@ -33,15 +33,20 @@ export type BothStores = {
   conclude: (orders?: PlaceOrderRequest[], outcome?: Outcome) => Promise<OrderId[]>
 }
 
-export async function openBothStores({ shards = 1 } = {}): Promise<BothStores> {
+/** `ownerIn` makes the role that owns the tables, and resolves with its URL. */
+export async function openBothStores({
+  shards = 1,
+  ownerIn = async ({ url }: TestPostgres) => url,
+} = {}): Promise<BothStores> {
   const [redis, postgres] = await Promise.all([testRedis({ own: true }), testPostgres()])
-  await migrate(postgres.url)
+  const url = await ownerIn(postgres)
+  await migrate(url)
   const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
   const options = { address, shards, onFault: () => {} }
   const ingress = await openIngressStore({ ...options, waitMs: 100 })
   const worker = await openWorkerStore(options)
   const store = await openArchiverStore(options)
-  const archive = openArchive({ url: postgres.url })
+  const archive = openArchive({ url })
   const connection = connect(address, 'patient')
   const archiveId = randomUUID()
   await archive.register(archiveId, shards)
