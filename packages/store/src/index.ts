@@ -8,6 +8,7 @@ export type { Accepted } from './intake/accepted.ts'
 export { type IncomingOrder, Intake } from './intake/intake.ts'
 export { digestOf, namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
 export { type IngressStore, openIngressStore } from './open-ingress-store.ts'
+export { type NotifierStore, openNotifierStore } from './open-notifier-store.ts'
 export {
   type ArchiverStore,
   type OperatorStore,
@@ -30,9 +31,18 @@ export type {
   Recalled,
 } from './outbox/archived-orders.ts'
 export { type ConcludedRecord, ConcludedRecords } from './outbox/concluded-records.ts'
+export { EventStream } from './outbox/event-stream.ts'
 export { FilterFault, Filters } from './outbox/filters.ts'
 export { type FoundOrder, OrderFinder } from './outbox/order-finder.ts'
-export { Outbox, type OutboxEntry, type OutboxProgress } from './outbox/outbox.ts'
+export { Outbox } from './outbox/outbox.ts'
+export { type DisabledSink, SinkStates } from './outbox/sink-states.ts'
+export {
+  type Delivery,
+  DeliverySource,
+  type SinkProgress,
+  SinkStreams,
+} from './outbox/sink-streams.ts'
+export type { GroupProgress, OutboxEntry } from './outbox/stream-group.ts'
 export { isOutcome, type Outcome, type OutcomeParts, outcomeOf, partsOf } from './outcome.ts'
 export {
   Deferral,
@@ -43,6 +53,12 @@ export {
 export { GroupWorker, type OrderGroup } from './queue/group-worker.ts'
 export { type JobStatus, Queues } from './queue/queues.ts'
 export { type OrderInJob, Requeue } from './queue/requeue.ts'
+export {
+  type FailedDelivery,
+  type SinkJob,
+  SinkJobs,
+  type TakenDelivery,
+} from './queue/sink-jobs.ts'
 export { connect, disconnect, type RedisAddress, type RedisConnection } from './redis/connection.ts'
 export { Durability } from './redis/durability.ts'
 export type { RedisReport } from './redis/inspect-redis.ts'

@@ -76,6 +76,23 @@ export const abandonedKey = (shard: number): string => `${tagOf(shard)}:gave-up`
  */
 export const outboxKey = (shard: number): string => `${tagOf(shard)}:outbox`
 
+/** The consumer group with which a sink reads the outbox. */
+export const sinkGroup = (sink: string): string => `${SINK_GROUP_PREFIX}${sink}`
+export const SINK_GROUP_PREFIX = 'sink:'
+
+/** Orders of the shard whose events are to be sent to a sink again, a stream like the outbox. */
+export const replayKey = (shard: number, sink: string): string => `${tagOf(shard)}:replay:${sink}`
+
+/** The newest sendings to a sink, a stream. */
+export const deliveriesKey = (shard: number, sink: string): string =>
+  `${tagOf(shard)}:deliveries:${sink}`
+
+/** The name of a sink's BullMQ queue, of events that failed; each shard has one in its slot. */
+export const sinkQueueName = (sink: string): string => `sink-${sink}`
+
+/** Sinks that are disabled, a hash: why, by name. Untagged: it belongs to no shard. */
+export const disabledSinksKey = 'placeorder:disabled-sinks'
+
 /** The state of the archive that the shard's orders are copied to, a hash. */
 export const archiveKey = (shard: number): string => `${tagOf(shard)}:archive`
 

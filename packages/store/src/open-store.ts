@@ -11,10 +11,13 @@ import { AllOrders } from './outbox/all-orders.ts'
 import { ArchiveStates } from './outbox/archive-state.ts'
 import { ConcludedRecords } from './outbox/concluded-records.ts'
 import { Outbox } from './outbox/outbox.ts'
+import { SinkStates } from './outbox/sink-states.ts'
+import { SinkStreams } from './outbox/sink-streams.ts'
 import { Deferral } from './queue/deferral.ts'
 import { Expiries } from './queue/expiries.ts'
 import { Queues } from './queue/queues.ts'
 import { Requeue } from './queue/requeue.ts'
+import { SinkJobs } from './queue/sink-jobs.ts'
 import {
   connect,
   disconnect,
@@ -128,6 +131,10 @@ export type OperatorStore = Pick<
   states: ArchiveStates
   records: ConcludedRecords
   allOrders: AllOrders
+  streams: SinkStreams
+  sinkStates: SinkStates
+  /** Opens the jobs of a sink in a shard; whoever does closes them. */
+  jobsOf: (shard: number, sink: string) => SinkJobs
   shards: number
 }
 
@@ -151,6 +158,9 @@ export async function openOperatorStore(options: StoreOptions): Promise<Operator
     states: new ArchiveStates(connection, shards),
     records: new ConcludedRecords(connection),
     allOrders: new AllOrders(connection),
+    streams: new SinkStreams(connection),
+    sinkStates: new SinkStates(connection),
+    jobsOf: (shard, sink) => new SinkJobs(connection, shard, sink),
     shards,
     close: async () => {
       await queues.close()

@@ -133,16 +133,16 @@ test('what another archive has confirmed is not noted', async () => {
 })
 
 test('progress names the oldest entry that is not archived', async () => {
-  expect(await outbox.progress(0)).toEqual({ entries: 0, oldest: undefined })
+  expect(await outbox.progress(0)).toMatchObject({ entries: 0, oldest: undefined })
   await concluded()
   await concluded()
   const [first, second] = await outbox.from(0, '-', 2)
   const oldest = ({ id = '' } = {}) => Number(id.split('-')[0])
-  expect(await outbox.progress(0)).toEqual({ entries: 2, oldest: oldest(first) })
+  expect(await outbox.progress(0)).toMatchObject({ entries: 2, oldest: oldest(first) })
   await outbox.read(0, 'a', 1)
-  expect(await outbox.progress(0)).toEqual({ entries: 2, oldest: oldest(first) })
+  expect(await outbox.progress(0)).toMatchObject({ entries: 2, oldest: oldest(first) })
   await outbox.acknowledge(0, [first?.id ?? ''])
-  expect(await outbox.progress(0)).toEqual({ entries: 2, oldest: oldest(second) })
+  expect(await outbox.progress(0)).toMatchObject({ entries: 2, oldest: oldest(second) })
 })
 
 describe('the record of a concluded order', () => {

@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto'
+import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
+import { z } from 'zod'
+import { OrderId, sinkQueueName, tagOf } from '../keys.ts'
+import type { RedisConnection } from '../redis/connection.ts'
+
+/** An event that could not be delivered at first. */
+export type FailedDelivery = {
+  /** One job for each event, and for each replay of it. */
+  id: string
+  orderId: OrderId
+  reason: string
+  /** The endpoint wants to be left alone for so long (ms). */
+  retryAfterMs?: number | undefined
+}
+
+/** An event that is being delivered again. */
+export type TakenDelivery = {
+  orderId: OrderId
+  delivered: () => Promise<void>
+  /** Resolves with true if it was the last attempt: it is a dead letter now. */
+  failed: (reason: string, retryAfterMs?: number) => Promise<boolean>
+}
+
+/** An event that waits, or a dead letter. Times are in ms. */
+export type SinkJob = {
+  id: string
+  orderId: OrderId
+  state: string
+  failedSince: number
+  /** Attempts after the first, which made the job. */
+  attempts: number
+  reason: string
+}
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/**
+ * When an event is tried again, after its first failure (ms): after 5 s, then after five times as
+ * long each time, at last after 24 h each: 75 h in all. It goes by the clock and not by attempts,
+ * so that trying earlier, when an endpoint is back, uses up nothing.
+ */
+const delays = [5_000, 25_000, 125_000, 625_000, 3_125_000, 15_625_000, 78_125_000]
+const DELAY_MS_MAX = 24 * HOUR_MS
+export const RETRIED_AT_MS: readonly number[] = [...delays, DELAY_MS_MAX, DELAY_MS_MAX].map(
+  (_, i, all) => all.slice(0, i + 1).reduce((sum, ms) => sum + ms, 0),
+)
+
+/** A delay is longer by up to this part of it, by chance: jobs that failed together spread. */
+const JITTER = 0.1
+
+/** The delay before the next attempt (ms); undefined if there is none. `chance`: 0 to 1. */
+export function retryDelay(
+  elapsedMs: number,
+  retryAfterMs = 0,
+  chance = Math.random(),
+): number | undefined {
+  const next = RETRIED_AT_MS.find((at) => at > elapsedMs)
+  if (next === undefined) return undefined
+  return Math.max((next - elapsedMs) * (1 + JITTER * chance), retryAfterMs)
+}
+
+const Data = z.object({
+  v: z.literal(1),
+  orderId: OrderId,
+  /** When the first attempt failed (ms). */
+  failedSince: z.number(),
+  reason: z.string(),
+})
+
+const jobOptions = {
+  attempts: 1_000_000,
+  backoff: { type: 'by-time' },
+  removeOnComplete: true,
+  stackTraceLimit: 0,
+} as const
+
+/** An attempt takes 15 s at most; the job of a notifier that died is taken over after this (ms). */
+const LOCK_MS = 30_000
+
+/** So many jobs are made due in one call. */
+const PROMOTED_MAX = 1_000
+
+/**
+ * The events of one shard that a sink could not be given at first. Those that failed for 75 h are
+ * its dead letters.
+ */
+export class SinkJobs {
+  readonly #connection: RedisConnection
+  readonly #shard: number
+  readonly #sink: string
+  readonly #queue: Queue
+  #worker: Worker | undefined
+
+  /** The caller closes `connection`. */
+  constructor(connection: RedisConnection, shard: number, sink: string) {
+    this.#connection = connection
+    this.#shard = shard
+    this.#sink = sink
+    this.#queue = new Queue(sinkQueueName(sink), {
+      connection,
+      prefix: tagOf(shard),
+      skipVersionCheck: true,
+      streams: { events: { maxLen: 100 } },
+    })
+    this.#queue.on('error', () => {}) // Failing commands reject at their callers.
+  }
+
+  /** Makes jobs. One that exists already is a dead letter or will be tried: it is tried again. */
+  async add(failed: FailedDelivery[]): Promise<void> {
+    const now = Date.now()
+    await Promise.all(
+      failed.map(async ({ id, orderId, reason, retryAfterMs }) => {
+        const data: z.input<typeof Data> = { v: 1, orderId, failedSince: now, reason }
+        const delay = retryDelay(0, retryAfterMs) ?? 0
+        await this.#queue.add('event', data, { ...jobOptions, jobId: id, delay })
+        await this.#again(id, now)
+      }),
+    )
+  }
+
+  /** The next job that is due; undefined if there is none. */
+  async take(): Promise<TakenDelivery | undefined> {
+    const worker = await this.#opened()
+    const token = randomUUID()
+    const job = await worker?.getNextJob(token, { block: false })
+    return job === undefined ? undefined : this.#taken(job, token)
+  }
+
+  /** The next job, due or not. */
+  async takeAny(): Promise<TakenDelivery | undefined> {
+    const [delayed] = await this.#queue.getDelayed(0, 0)
+    await delayed?.promote().catch(() => {}) // Another notifier has promoted it meanwhile.
+    return this.take()
+  }
+
+  /** Makes all jobs due, `PROMOTED_MAX` at most: the endpoint is back. */
+  async promote(): Promise<void> {
+    await this.#queue.promoteJobs({ count: PROMOTED_MAX })
+  }
+
+  /** How many events wait to be tried again, and how many are dead letters. */
+  async counts(): Promise<{ waiting: number; dead: number }> {
+    const counts = await this.#queue.getJobCounts('wait', 'delayed', 'active', 'failed')
+    const { wait = 0, delayed = 0, active = 0, failed = 0 } = counts
+    return { waiting: wait + delayed + active, dead: failed }
+  }
+
+  /** Dead letters, or the events that wait; `max` at most. */
+  async list(which: 'dead' | 'waiting', max: number): Promise<SinkJob[]> {
+    const states = which === 'dead' ? ['failed' as const] : (['wait', 'delayed', 'active'] as const)
+    const jobs = await this.#queue.getJobs([...states], 0, max - 1)
+    return jobs.map((job) => this.#described(job, which === 'dead' ? 'dead' : 'waiting'))
+  }
+
+  /** The job of an event; undefined if there is none. */
+  async find(id: string): Promise<SinkJob | undefined> {
+    const job = await this.#queue.getJob(id)
+    if (job === undefined) return undefined
+    return this.#described(job, (await job.isFailed()) ? 'dead' : 'waiting')
+  }
+
+  /** Tries a dead letter again, from the first delay on. */
+  async retry(id: string): Promise<void> {
+    await this.#again(id, Date.now())
+  }
+
+  /** Removes all jobs and dead letters. */
+  async remove(): Promise<void> {
+    await this.#queue.obliterate({ force: true })
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.#worker?.close(true), this.#queue.close()])
+  }
+
+  async #again(id: string, now: number): Promise<void> {
+    const job = await this.#queue.getJob(id)
+    if (job === undefined || !(await job.isFailed())) return
+    await job.updateData({ ...Data.parse(job.data), failedSince: now })
+    await job.retry('failed').catch(() => {}) // Another notifier retries it.
+  }
+
+  /** A worker has a connection of its own: most queues are empty, and need none. */
+  async #opened(): Promise<Worker | undefined> {
+    if (this.#worker !== undefined) return this.#worker
+    const { waiting } = await this.counts()
+    if (waiting === 0) return undefined
+    this.#worker = new Worker(sinkQueueName(this.#sink), null, {
+      connection: this.#connection,
+      prefix: tagOf(this.#shard),
+      autorun: false,
+      lockDuration: LOCK_MS,
+      stalledInterval: LOCK_MS / 2,
+      maxStalledCount: 1_000_000,
+      skipVersionCheck: true,
+      settings: {
+        backoffStrategy: (_made: number, _type?: string, error?: Error) =>
+          error instanceof TryAgain ? error.delayMs : -1,
+      },
+    })
+    this.#worker.on('error', () => {}) // What fails of Redis rejects at the callers.
+    await this.#worker.startStalledCheckTimer()
+    return this.#worker
+  }
+
+  #taken(job: Job, token: string): TakenDelivery {
+    const { orderId, failedSince } = Data.parse(job.data)
+    return {
+      orderId,
+      delivered: async () => void (await job.moveToCompleted('', token, false)),
+      failed: async (reason, retryAfterMs) => {
+        const delayMs = retryDelay(Date.now() - failedSince, retryAfterMs)
+        const error =
+          delayMs === undefined ? new UnrecoverableError(reason) : new TryAgain(reason, delayMs)
+        await job.moveToFailed(error, token, false)
+        return delayMs === undefined
+      },
+    }
+  }
+
+  #described(job: Job, state: string): SinkJob {
+    const { orderId, failedSince, reason } = Data.parse(job.data)
+    return {
+      id: job.id ?? '',
+      orderId,
+      state,
+      failedSince,
+      attempts: job.attemptsMade,
+      reason: job.failedReason || reason,
+    }
+  }
+}
+
+/** An attempt that failed, and the delay before the next one (ms). */
+class TryAgain extends Error {
+  readonly delayMs: number
+  constructor(reason: string, delayMs: number) {
+    super(reason)
+    this.name = 'TryAgain'
+    this.delayMs = delayMs
+  }
+}
