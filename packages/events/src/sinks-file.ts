@@ -1,0 +1,94 @@
+import { parseJsonFile } from '@placeorder/config'
+import { z } from 'zod'
+import { eventTypes } from './event.ts'
+import { urlFault } from './sinks/endpoint.ts'
+
+/** A name is part of keys in Redis, and the label of metrics. */
+const SinkName = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,40}$/, 'is not 1 to 40 letters, digits, _ and -')
+  .refine((name) => name !== 'pull', 'is reserved for those who pull: take another')
+
+const ids = z.array(z.string().min(1)).min(1).optional()
+
+/** What all kinds of sinks have. */
+const common = {
+  name: SinkName,
+  types: z.array(z.enum(eventTypes)).min(1).optional(),
+  merchants: ids,
+  psps: ids,
+  full: z.boolean().default(false),
+  /** Outcomes from this time on come out of the archive; without it, those from now on come. */
+  from: z.iso.datetime({ offset: true }).optional(),
+}
+
+/** How many bytes a key of Standard Webhooks has. */
+const SECRET_BYTES = { min: 24, max: 64 } as const
+
+/** A key to sign with, as Standard Webhooks writes it. Its value is never quoted. */
+const Secret = z.string().refine((text) => {
+  const [, base64] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? []
+  const { length } = Buffer.from(base64 ?? '', 'base64')
+  return length >= SECRET_BYTES.min && length <= SECRET_BYTES.max
+}, `is not whsec_ and the base64 of ${SECRET_BYTES.min} to ${SECRET_BYTES.max} random bytes: ` +
+  'echo whsec_$(openssl rand -base64 32) makes one')
+
+const Webhook = z
+  .strictObject({
+    ...common,
+    type: z.literal('webhook'),
+    url: z.string(),
+    secrets: z.array(Secret).min(1).max(2, 'has more than two: one is enough, but while rotating'),
+    batch: z.int().min(1).max(100).default(1),
+    allowPrivate: z.boolean().default(false),
+  })
+  .superRefine(({ url, allowPrivate }, context) => {
+    const message = urlFault(url, allowPrivate)
+    if (message !== undefined) context.addIssue({ code: 'custom', path: ['url'], message })
+  })
+
+const RedisStream = z.strictObject({
+  ...common,
+  type: z.literal('redis-stream'),
+  url: z.string().refine((text) => {
+    const url = URL.parse(text)
+    return url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== ''
+  }, 'is not redis://user:password@host:port, or rediss:// for TLS'),
+  stream: z.string().min(1).max(512),
+  maxLen: z.int().min(1).default(1_000_000),
+})
+
+const Module = z.strictObject({
+  ...common,
+  type: z.literal('module'),
+  module: z.string().min(1),
+  batch: z.int().min(1).max(1_000).default(1),
+})
+
+/** One sink of `config/events.json`. */
+export const SinkEntry = z.discriminatedUnion('type', [Webhook, RedisStream, Module])
+export type SinkEntry = z.output<typeof SinkEntry>
+
+const SinksFile = z.strictObject({
+  sinks: z.array(SinkEntry).superRefine(
+    (sinks, context) => {
+      const before = new Set<string>()
+      for (const [at, sink] of sinks.entries()) {
+        const name = sink?.name
+        if (before.has(name))
+          context.addIssue({ code: 'custom', path: [at, 'name'], message: `${name} is used twice` })
+        before.add(name)
+      }
+    },
+    { when: ({ value }) => Array.isArray(value) },
+  ),
+})
+
+/**
+ * Parses the text of `config/events.json`.
+ *
+ * @throws ConfigFault naming every fault, and no secret
+ */
+export async function parseSinks(text: string, path: string): Promise<SinkEntry[]> {
+  return (await parseJsonFile(SinksFile, text, path)).sinks
+}
