@@ -3,9 +3,10 @@ import { openMetrics } from '@placeorder/telemetry'
 /** The suffixes of metric names in Prometheus, by type. */
 const endings: Record<string, string[]> = { histogram: ['_bucket', '_count', '_sum'] }
 
-/** Every metric of ingress, worker and archiver, and `up`, which Prometheus adds itself. */
+/** Every metric of the processes, and `up`, which Prometheus adds itself. */
 export async function knownMetrics(): Promise<Set<string>> {
-  const apps = [openMetrics('ingress'), openMetrics('worker'), openMetrics('archiver')]
+  const names = ['ingress', 'worker', 'archiver', 'notifier'] as const
+  const apps = names.map((name) => openMetrics(name))
   const metrics = (
     await Promise.all(apps.map(({ registry }) => registry.getMetricsAsJSON()))
   ).flat()

@@ -17,6 +17,8 @@ const STAGE_SECONDS = [0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5
 const ANSWER_SECONDS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]
 /** Relative to the end of the wait; P4 promises an answer 0.2 s after it. */
 const AROUND_WAIT_SECONDS = [-0.5, -0.1, 0, 0.1, 0.2, 0.5]
+/** Events of an outage of a sink come late by minutes or hours. */
+const DELIVERY_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3_600, 86_400]
 const GROUP_ORDERS = [1, 2, 4, 8, 16, 32, 64, 128]
 
 /**
@@ -30,15 +32,16 @@ export type Metrics = ReturnType<typeof openMetrics>
  * the metrics that `app` can change are exposed. `waitMs` sets the buckets of the answer time: how
  * long an ingress waits for an outcome.
  */
-export function openMetrics(app: 'ingress' | 'worker' | 'archiver', waitMs = 3_000) {
+export function openMetrics(app: 'ingress' | 'worker' | 'archiver' | 'notifier', waitMs = 3_000) {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const all = makersFor([registry])
-  const both = makersFor(app === 'archiver' ? [] : [registry])
+  const both = makersFor(app === 'archiver' || app === 'notifier' ? [] : [registry])
   const ingress = makersFor(app === 'ingress' ? [registry] : [])
   const worker = makersFor(app === 'worker' ? [registry] : [])
   const behind = makersFor(app === 'ingress' ? [] : [registry])
   const archiver = makersFor(app === 'archiver' ? [registry] : [])
+  const notifier = makersFor(app === 'notifier' ? [registry] : [])
   const stages = both.histogram(
     'stage_seconds',
     'Seconds that an order or its group spent in a stage',
@@ -81,6 +84,7 @@ export function openMetrics(app: 'ingress' | 'worker' | 'archiver', waitMs = 3_0
     ...ingressMetrics(ingress, waitMs),
     ...workerMetrics(worker),
     ...archiverMetrics(archiver),
+    ...notifierMetrics(notifier),
   }
 }
 
@@ -157,6 +161,42 @@ const archiverMetrics = (archiver: Makers) => ({
     'archive_stopped_shards',
     'Shards that are not copied since Redis or the archive is older than it was',
     ['reason'],
+  ),
+})
+
+const notifierMetrics = (notifier: Makers) => ({
+  eventsDelivered: notifier.counter('events_delivered_total', 'Events delivered', ['sink']),
+  eventFailures: notifier.counter(
+    'event_failures_total',
+    'Sendings of one or several events that failed',
+    ['sink'],
+  ),
+  eventsDropped: notifier.counter(
+    'events_dropped_total',
+    'Events that a sink has not taken in time, and will not get unless they are replayed',
+    ['sink'],
+  ),
+  eventDeliverySeconds: notifier.histogram(
+    'event_delivery_seconds',
+    'Seconds from the conclusion of an order to the delivery of its event; compares two clocks',
+    DELIVERY_SECONDS,
+    ['sink'],
+  ),
+  sinkLag: notifier.gauge('sink_lag_seconds', 'Age of the oldest event in the outbox for a sink', [
+    'sink',
+  ]),
+  sinkState: notifier.gauge(
+    'sink_state',
+    '1 for the state of a sink: delivering, failing, disabled, or paused (not in the file)',
+    ['sink', 'state'],
+  ),
+  eventsRetried: notifier.gauge('events_retried', 'Events that failed and are tried again', [
+    'sink',
+  ]),
+  deadLetters: notifier.gauge('dead_letters', 'Events that are tried no more', ['sink']),
+  eventsKeepSeconds: notifier.gauge(
+    'events_keep_seconds',
+    'Events that a sink has not taken are dropped at this age',
   ),
 })
 

@@ -4,6 +4,7 @@ import { readEnvironment } from '@placeorder/config'
 import { expect, test } from 'vitest'
 import { ArchiverEnvironment } from '../../../apps/archiver/src/config.ts'
 import { IngressEnvironment } from '../../../apps/ingress/src/config.ts'
+import { NotifierEnvironment } from '../../../apps/notifier/src/config.ts'
 import { OperatorEnvironment } from '../../../apps/operator/src/config.ts'
 import { WorkerEnvironment } from '../../../apps/worker/src/config.ts'
 
@@ -12,6 +13,7 @@ const readers = {
   ingress: IngressEnvironment,
   worker: WorkerEnvironment,
   archiver: ArchiverEnvironment,
+  notifier: NotifierEnvironment,
   operator: OperatorEnvironment,
 }
 

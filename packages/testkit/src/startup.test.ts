@@ -14,7 +14,7 @@ async function run(entry: string, args: string[], env: Record<string, string> = 
   return { code, lines: started.lines, text: started.lines.join('\n') }
 }
 
-const processes = ['apps/ingress/src', 'apps/worker/src', 'apps/archiver/src']
+const processes = ['apps/ingress/src', 'apps/worker/src', 'apps/archiver/src', 'apps/notifier/src']
 const commands = [
   'apps/standalone/src',
   'apps/operator/src/orders',

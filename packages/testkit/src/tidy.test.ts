@@ -25,6 +25,7 @@ const mayImport: Record<string, string[]> = {
   'packages/telemetry': [],
   'packages/store': ['protocol', 'decision', 'telemetry'],
   'packages/archive': ['protocol', 'decision', 'telemetry'],
+  'packages/events': ['protocol', 'config'],
   'packages/local-services': [],
   'packages/testkit': [
     'protocol',
@@ -38,7 +39,7 @@ const mayImport: Record<string, string[]> = {
   'apps/simulator': ['protocol'],
   'apps/standalone': ['protocol', 'decision', 'store', 'config', 'telemetry', 'local-services'],
 }
-const everything = ['protocol', 'decision', 'store', 'archive', 'config', 'telemetry']
+const everything = ['protocol', 'decision', 'store', 'archive', 'events', 'config', 'telemetry']
 
 /** The folders of the store: each may import from those after it, and from the files above them. */
 const storeFolders = ['intake', 'decide', 'queue', 'outbox', 'orders', 'redis']

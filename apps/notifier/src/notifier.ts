@@ -1,0 +1,110 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { NotifierStore } from '@placeorder/store'
+import type { ConfiguredSink } from './sink-file.ts'
+import { type RunnerDeps, SinkRunner } from './sink-runner.ts'
+
+export type NotifierDeps = RunnerDeps & {
+  store: Pick<NotifierStore, 'streams' | 'sinkStates' | 'jobsOf' | 'outbox' | 'durability'>
+  /** The sinks of the file as it is now. */
+  configured: () => readonly ConfiguredSink[]
+  /** What a sink has held for so long (ms) is dropped. */
+  keepMs: number
+}
+
+/** How often the file and the disabled sinks are looked at (ms). */
+const ROUND_MS = 1_000
+/** How often the outboxes are trimmed (ms). */
+const TRIM_MS = 5_000
+
+/** From this share of its memory on, Redis counts as full: sinks may hold less. */
+const FULL = 0.8
+/** Then the oldest part of what a sink holds is dropped, each time the outboxes are trimmed. */
+const DROPPED_PART = 0.1
+/** What is younger (ms) is never dropped. */
+const KEEP_MS_MIN = 600_000
+
+/** Runs the sinks of the file, each for itself, and trims what all have been given. */
+export class Notifier {
+  readonly #deps: NotifierDeps
+  readonly #runners = new Map<string, SinkRunner>()
+  readonly #stopping = new Set<Promise<void>>()
+  #started = 0
+  #trimAt = Number.NEGATIVE_INFINITY
+
+  constructor(deps: NotifierDeps) {
+    this.#deps = deps
+  }
+
+  /** The sinks at work. */
+  get runners(): readonly SinkRunner[] {
+    return [...this.#runners.values()]
+  }
+
+  /** Delivers until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#reconcile()
+        await this.#trim()
+      } catch (error) {
+        this.#deps.observer.fault(error, 'the sinks could not be looked at; it is tried again')
+      }
+      await wait(ROUND_MS, undefined, { signal }).catch(() => {})
+    }
+    for (const runner of this.runners) this.#stop(runner)
+    await Promise.all(this.#stopping)
+  }
+
+  /** Nobody waits for what a sink has on its way. */
+  #stop(runner: SinkRunner): void {
+    const stopped = runner.stop().finally(() => this.#stopping.delete(stopped))
+    this.#stopping.add(stopped)
+  }
+
+  /** Starts what is new in the file, and stops what is gone from it or has changed. */
+  async #reconcile(): Promise<void> {
+    const { configured, store, shards } = this.#deps
+    const wanted = new Map(configured().map((sink) => [sink.entry.name, sink]))
+    for (const [name, runner] of this.#runners) {
+      if (wanted.get(name)?.digest === runner.configured.digest) continue
+      this.#runners.delete(name)
+      this.#stop(runner)
+    }
+    for (const [name, sink] of wanted) {
+      if (this.#runners.has(name)) continue
+      for (let shard = 0; shard < shards; shard += 1) await store.streams.open(shard, name)
+      this.#started += 1
+      const consumer = `${this.#deps.consumer}-${this.#started}`
+      this.#runners.set(name, new SinkRunner(sink, { ...this.#deps, consumer }))
+    }
+    const disabled = await store.sinkStates.disabled()
+    for (const [name, runner] of this.#runners) {
+      const known = disabled.get(name)
+      runner.setDisabled(known?.digest === runner.configured.digest ? known.reason : undefined)
+    }
+  }
+
+  async #trim(): Promise<void> {
+    if (performance.now() - this.#trimAt < TRIM_MS) return
+    this.#trimAt = performance.now()
+    const { store, shards } = this.#deps
+    const { memoryUsed = 0 } = await store.durability.report()
+    for (let shard = 0; shard < shards; shard += 1) {
+      for (const sink of await store.streams.list(shard)) await this.#drop(shard, sink, memoryUsed)
+      await store.outbox.trim(shard)
+    }
+  }
+
+  async #drop(shard: number, sink: string, memoryUsed: number): Promise<void> {
+    const { store, keepMs, observer } = this.#deps
+    const { oldest } = (await store.streams.progress(shard, sink)) ?? {}
+    if (oldest === undefined) return
+    const now = Date.now()
+    const isFull = memoryUsed >= FULL
+    const soon = Math.min(now - KEEP_MS_MIN, oldest + (now - oldest) * DROPPED_PART)
+    const before = Math.max(now - keepMs, isFull ? soon : 0)
+    if (oldest >= before) return
+    const dropped = await store.streams.drop(shard, sink, Math.floor(before))
+    if (dropped > 0) observer.dropped(sink, dropped)
+  }
+}

@@ -1,0 +1,100 @@
+import { type NotifierStore, namesOf } from '@placeorder/store'
+import {
+  type Admin,
+  buildAdmin,
+  type HealthCheck,
+  type Logger,
+  LogThrottle,
+  type Metrics,
+} from '@placeorder/telemetry'
+import type { SinkObserver } from './shard-sender.ts'
+import type { SinkRunner } from './sink-runner.ts'
+
+/** A sink that keeps failing is logged once in this time (ms). */
+const FAILURE_LOGGED_MS = 10_000
+
+export type ObserveDeps = {
+  metrics: Metrics
+  log: Pick<Logger, 'info' | 'warn' | 'error'>
+  onFault: (error: unknown, what: string) => void
+}
+
+/** Counts and logs what happens to events. */
+export function observe({ metrics, log, onFault }: ObserveDeps): SinkObserver {
+  const throttle = new LogThrottle(FAILURE_LOGGED_MS)
+  return {
+    delivered: (sink, concludedAt) => {
+      metrics.eventsDelivered.inc({ sink }, concludedAt.length)
+      const now = Date.now()
+      for (const at of concludedAt)
+        metrics.eventDeliverySeconds.observe({ sink }, Math.max(0, now - at) / 1000)
+    },
+    failed: (sink, reason) => {
+      metrics.eventFailures.inc({ sink })
+      const more = throttle.due(`${sink}: ${reason}`)
+      if (more !== undefined) log.warn({ sink, reason, more }, 'events were not delivered')
+    },
+    dead: (sink, orderId, reason) =>
+      log.error({ sink, ...namesOf(orderId), reason }, 'an event is tried no more: a dead letter'),
+    circuit: (sink, open, reason) => {
+      if (open) log.warn({ sink, reason }, 'a sink is down: its events wait in the outbox')
+      else log.info({ sink }, 'a sink answers again')
+    },
+    disabled: (sink, reason) =>
+      log.error({ sink, reason }, 'a sink wants no more events, and is disabled: see the runbook'),
+    dropped: (sink, events) => {
+      metrics.eventsDropped.inc({ sink }, events)
+      log.error({ sink, events }, 'events were dropped that a sink has not taken: replay them')
+    },
+    fault: onFault,
+  }
+}
+
+export type AdminServerDeps = {
+  host: string
+  port: number
+  metrics: Metrics
+  redis: HealthCheck
+  store: Pick<NotifierStore, 'streams' | 'jobsOf'>
+  shards: number
+  keepMs: number
+  runners: () => readonly SinkRunner[]
+}
+
+/**
+ * The notifier's admin server, with gauges that are read when somebody looks. A sink that fails is
+ * no reason not to be ready: the others deliver.
+ */
+export function buildAdminServer(deps: AdminServerDeps): Admin {
+  const { host, port, metrics, redis } = deps
+  const beforeScrape = async () => void (await Promise.all([redis(), readGauges(deps)]))
+  return buildAdmin({ host, port, metrics, checks: { redis }, beforeScrape })
+}
+
+/** The sinks that read the outbox, also those that are not in our file. */
+async function readGauges(deps: AdminServerDeps): Promise<void> {
+  const { metrics, store, shards, runners, keepMs } = deps
+  metrics.eventsKeepSeconds.set(keepMs / 1000)
+  const all = Array.from({ length: shards }, (_, shard) => shard)
+  const states = new Map(runners().map(({ configured, state }) => [configured.entry.name, state]))
+  const names = new Set((await Promise.all(all.map((one) => store.streams.list(one)))).flat())
+  const now = Date.now()
+  for (const sink of names) {
+    const state = states.get(sink) ?? 'paused'
+    for (const one of ['delivering', 'failing', 'disabled', 'paused'])
+      metrics.sinkState.set({ sink, state: one }, one === state ? 1 : 0)
+    const progress = await Promise.all(all.map((shard) => store.streams.progress(shard, sink)))
+    const oldest = Math.min(now, ...progress.map((shard) => shard?.oldest ?? now))
+    metrics.sinkLag.set({ sink }, (now - oldest) / 1000)
+    const counts = await Promise.all(all.map((shard) => countJobs(store, shard, sink)))
+    metrics.eventsRetried.set({ sink }, sum(counts.map(({ waiting }) => waiting)))
+    metrics.deadLetters.set({ sink }, sum(counts.map(({ dead }) => dead)))
+  }
+}
+
+async function countJobs(store: AdminServerDeps['store'], shard: number, sink: string) {
+  const jobs = store.jobsOf(shard, sink)
+  return jobs.counts().finally(() => jobs.close())
+}
+
+const sum = (numbers: number[]): number => numbers.reduce((total, one) => total + one, 0)

@@ -1,0 +1,45 @@
+import { hash } from 'node:crypto'
+import type { ReadFile } from '@placeorder/config'
+import { openSink, parseSinks, type Sink, type SinkEntry } from '@placeorder/events'
+import { EventStream } from '@placeorder/store'
+
+/** A sink of the file, and how to open it. */
+export type ConfiguredSink = {
+  entry: SinkEntry
+  /** Of all that it is: a sink with another digest is opened anew. */
+  digest: string
+  open: () => Promise<Sink>
+}
+
+/**
+ * Parses `config/events.json`, and loads the modules it names with `read`.
+ *
+ * @throws ConfigFault naming every fault
+ */
+export async function parseSinkFile(
+  text: string,
+  path: string,
+  read: ReadFile,
+): Promise<ConfiguredSink[]> {
+  const entries = await parseSinks(text, path)
+  return Promise.all(
+    entries.map(async (entry) => {
+      const contents: Buffer[] = []
+      const deps = {
+        path,
+        openStream: (stream: { url: string; stream: string; maxLen: number }) =>
+          new EventStream(stream),
+        read: async (file: string) => {
+          const content = await read(file)
+          contents.push(content)
+          return content
+        },
+      }
+      // A module that cannot be loaded is a fault of the file.
+      if (entry.type === 'module') await openSink(entry, deps)
+      const parts = [JSON.stringify(entry), ...contents.map((content) => content.toString('hex'))]
+      const digest = hash('sha256', parts.join('\n'), 'base64url').slice(0, 22)
+      return { entry, digest, open: () => openSink(entry, deps) }
+    }),
+  )
+}

@@ -1,0 +1,97 @@
+import type { Sink } from '@placeorder/events'
+import type { NotifierStore } from '@placeorder/store'
+import { Circuit } from './circuit.ts'
+import type { Outcomes } from './outcomes.ts'
+import { ShardSender, type SinkObserver } from './shard-sender.ts'
+import type { ConfiguredSink } from './sink-file.ts'
+
+export type RunnerDeps = {
+  store: Pick<NotifierStore, 'streams' | 'sinkStates' | 'jobsOf'>
+  outcomes: Outcomes
+  shards: number
+  /** Names this process among the notifiers. */
+  consumer: string
+  observer: SinkObserver
+}
+
+/** How a sink stands. */
+export type SinkState = 'delivering' | 'failing' | 'disabled'
+
+/** One sink at work, in all shards. Nothing of it is shared with another sink. */
+export class SinkRunner {
+  readonly configured: ConfiguredSink
+  readonly #deps: RunnerDeps
+  readonly #ending = new AbortController()
+  readonly #running: Promise<void>
+  #state: SinkState = 'delivering'
+  #why: string | undefined
+
+  constructor(configured: ConfiguredSink, deps: RunnerDeps) {
+    this.configured = configured
+    this.#deps = deps
+    this.#running = this.#run()
+  }
+
+  get state(): SinkState {
+    return this.#state
+  }
+
+  /** Why it does not deliver. */
+  get why(): string | undefined {
+    return this.#why
+  }
+
+  /** Notes whether the sink is disabled, as all notifiers know it. */
+  setDisabled(reason: string | undefined): void {
+    if (reason !== undefined) this.#set('disabled', reason)
+    else if (this.#state === 'disabled') this.#set('delivering', undefined)
+  }
+
+  /** Ends what is on its way. */
+  async stop(): Promise<void> {
+    this.#ending.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { observer, shards } = this.#deps
+    const { name } = this.configured.entry
+    const sink = await this.configured.open().catch((error: unknown) => {
+      observer.fault(error, 'a sink cannot be opened')
+      this.#set('failing', error instanceof Error ? error.message : String(error))
+    })
+    if (sink === undefined) return
+    const circuit = new Circuit((open, reason) => {
+      observer.circuit(name, open, reason)
+      if (this.#state !== 'disabled') this.#set(open ? 'failing' : 'delivering', reason)
+    })
+    const senders = Array.from({ length: shards }, (_, shard) => this.#sender(shard, sink, circuit))
+    await Promise.all(senders.map((sender) => sender.run(this.#ending.signal)))
+    await sink.close().catch(() => {})
+  }
+
+  #sender(shard: number, sink: Sink, circuit: Circuit): ShardSender {
+    const { store, outcomes, consumer, observer } = this.#deps
+    const { entry, digest } = this.configured
+    return new ShardSender(shard, consumer, {
+      store,
+      jobs: store.jobsOf(shard, entry.name),
+      outcomes,
+      sink,
+      entry,
+      circuit,
+      observer,
+      isDisabled: () => this.#state === 'disabled',
+      disable: async (reason) => {
+        this.#set('disabled', reason)
+        observer.disabled(entry.name, reason)
+        await store.sinkStates.disable(entry.name, { reason, at: Date.now(), digest })
+      },
+    })
+  }
+
+  #set(state: SinkState, why: string | undefined): void {
+    this.#state = state
+    this.#why = state === 'delivering' ? undefined : why
+  }
+}

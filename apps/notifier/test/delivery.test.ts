@@ -1,0 +1,213 @@
+import { eventIdOf } from '@placeorder/events'
+import type { OrderId } from '@placeorder/store'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { expect, test, vi } from 'vitest'
+import { openEventSystem, openReceiver, secret } from './system.ts'
+
+const system = await openEventSystem({ shards: 2 })
+const { store, conclude, notify, connection } = system
+
+const within = { timeout: 20_000, interval: 20 }
+const orders = (count: number) => Array.from({ length: count }, () => aPlaceOrder())
+
+/** A webhook with a name and a receiver of its own. */
+async function aWebhook(more: object = {}) {
+  const receiver = await openReceiver()
+  const name = `sink-${Math.random().toString(36).slice(2)}`
+  const sink = { name, type: 'webhook', url: receiver.url, secrets: [secret], ...more }
+  return { name, receiver, sink }
+}
+
+const delivers = (receiver: { delivered: () => Set<string> }, orderIds: OrderId[]) =>
+  vi.waitFor(() => expect([...receiver.delivered()].sort()).toEqual([...orderIds].sort()), within)
+
+/** Resolves once a sink needs nothing of the outboxes. */
+const untilTaken = (name: string) =>
+  vi.waitFor(async () => {
+    for (const shard of [0, 1])
+      expect((await store.streams.progress(shard, name))?.oldest).toBeUndefined()
+  }, within)
+
+async function jobsOf(name: string) {
+  const all = [0, 1].map((shard) => store.jobsOf(shard, name))
+  const counts = await Promise.all(all.map((jobs) => jobs.counts()))
+  await Promise.all(all.map((jobs) => jobs.close()))
+  return {
+    waiting: counts.reduce((sum, { waiting }) => sum + waiting, 0),
+    dead: counts.reduce((sum, { dead }) => sum + dead, 0),
+  }
+}
+
+test('every outcome is delivered, signed, with the id that it will always have', async () => {
+  const { receiver, sink } = await aWebhook()
+  await notify([sink])
+  const placed = aPlaceOrder()
+  const [first, second] = [await conclude([placed]), await conclude(orders(1), 'RISK_REJECT a')]
+  await delivers(receiver, [...first, ...second])
+  expect(receiver.requests.flat()).toContainEqual(
+    expect.objectContaining({
+      id: eventIdOf(placed.acquirerId, placed.paymentId, 'order.placed'),
+      type: 'order.placed',
+      subject: placed.paymentId,
+    }),
+  )
+  expect(receiver.requests.flat().map(({ type }) => type)).toContain('order.refused')
+  expect(receiver.requests).toHaveLength(2)
+})
+
+test('a sink is sent what it asks for, and nothing from before it was there', async () => {
+  await conclude(orders(3))
+  const { receiver, sink } = await aWebhook({ merchants: ['M-wanted'], types: ['order.placed'] })
+  await notify([sink])
+  const wanted = aPlaceOrder({ merchant: { referenceMerchantId: 'M-wanted' } })
+  await conclude(orders(2))
+  await conclude([aPlaceOrder({ merchant: wanted.merchant })], 'RISK_REJECT')
+  await delivers(receiver, await conclude([wanted]))
+  expect(receiver.requests).toHaveLength(1)
+})
+
+test('what all sinks have been sent is not kept', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  await notify([sink])
+  await delivers(receiver, await conclude(orders(20)))
+  await untilTaken(name)
+})
+
+test('a receiver that is down gets no job for each event, and all of them once back', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  receiver.answer(() => 503)
+  const { noted } = await notify([sink])
+  const orderIds = await conclude(orders(200))
+  await vi.waitFor(() => expect(noted).toContain(`${name} open`), within)
+  const { waiting } = await jobsOf(name)
+  expect(waiting).toBeLessThanOrEqual(5)
+  const asked = receiver.requests.length
+  expect(asked).toBeLessThan(40)
+  receiver.answer(() => 200)
+  await delivers(receiver, orderIds)
+  expect(noted).toContain(`${name} closed`)
+  await vi.waitFor(async () => expect(await jobsOf(name)).toEqual({ waiting: 0, dead: 0 }), within)
+})
+
+test('an event that is refused is tried again alone, and holds up no other', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  const [bad, ...good] = orders(20)
+  receiver.answer(([event]) => (event?.subject === bad?.paymentId ? 422 : 200))
+  const { noted } = await notify([sink])
+  const [badId, ...goodIds] = await conclude([bad ?? aPlaceOrder(), ...good])
+  await delivers(receiver, goodIds)
+  await vi.waitFor(async () => expect((await jobsOf(name)).waiting).toBe(1), within)
+  expect(noted).not.toContain(`${name} open`)
+  receiver.answer(() => 200)
+  await delivers(receiver, [badId ?? ('' as OrderId), ...goodIds])
+})
+
+test('a batch that is refused is sent again one by one', async () => {
+  const { receiver, sink, name } = await aWebhook({ batch: 50 })
+  const [bad, ...good] = orders(30)
+  receiver.answer((events) =>
+    events.some(({ subject }) => subject === bad?.paymentId) ? 400 : 200,
+  )
+  await notify([sink])
+  const [, ...goodIds] = await conclude([bad ?? aPlaceOrder(), ...good])
+  await delivers(receiver, goodIds)
+  await vi.waitFor(async () => expect((await jobsOf(name)).waiting).toBe(1), within)
+})
+
+test('a sink that hangs delays no other', async () => {
+  const [hanging, other] = [await aWebhook(), await aWebhook()]
+  hanging.receiver.answer(() => () => {})
+  await notify([hanging.sink, other.sink])
+  await delivers(other.receiver, await conclude(orders(100)))
+  expect(hanging.receiver.delivered().size).toBe(0)
+  hanging.receiver.answer(() => 410)
+  hanging.receiver.hangUp() // So that ending the notifier does not wait for it.
+})
+
+test('an endpoint that answers 410 is sent nothing until it is configured anew', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  receiver.answer(() => 410)
+  const { noted, configure, notifier } = await notify([sink])
+  const first = await conclude(orders(3))
+  await vi.waitFor(() => expect(noted).toContain(`${name} disabled`), within)
+  const asked = receiver.requests.length
+  receiver.answer(() => 200)
+  const second = await conclude(orders(3))
+  await vi.waitFor(() => expect(notifier.runners[0]?.state).toBe('disabled'), within)
+  expect(receiver.requests).toHaveLength(asked)
+  await configure([{ ...sink, url: `${receiver.url}new` }])
+  await delivers(receiver, [...first, ...second])
+})
+
+test('Retry-After is obeyed', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  let limited = true
+  receiver.answer(() =>
+    limited
+      ? (_request, response) => void response.writeHead(429, { 'retry-after': '3' }).end()
+      : 200,
+  )
+  const { noted } = await notify([sink])
+  const orderIds = await conclude(orders(1))
+  await vi.waitFor(() => expect(noted).toContain(`${name} open`), within)
+  limited = false
+  const begun = performance.now()
+  await delivers(receiver, orderIds)
+  expect(performance.now() - begun).toBeGreaterThan(2_000)
+})
+
+test('what too few replicas have is not delivered', async () => {
+  const { receiver, sink } = await aWebhook()
+  let replicated = false
+  const durability = Object.assign(Object.create(store.durability), {
+    replicated: async () => replicated,
+    report: () => store.durability.report(),
+  })
+  const { Outcomes } = await import('../src/outcomes.ts')
+  const outcomes = new Outcomes({ store: { ...store, durability }, archive: undefined })
+  const { noted } = await notify([sink], { outcomes })
+  const orderIds = await conclude(orders(3))
+  await vi.waitFor(() => expect(noted.join()).toContain('too few replicas'), within)
+  expect(receiver.requests).toEqual([])
+  replicated = true
+  await delivers(receiver, orderIds)
+})
+
+test('an order whose record cannot be read is tried again, and holds up no other', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  receiver.answer(() => 503)
+  const { noted } = await notify([sink])
+  await conclude(orders(30))
+  await vi.waitFor(() => expect(noted).toContain(`${name} open`), within)
+  const [damaged = '' as OrderId, ...good] = await conclude(orders(10))
+  for (const shard of [0, 1]) await connection.del(`{s${shard}}:order:${damaged}`)
+  receiver.answer(() => 200)
+  await vi.waitFor(() => {
+    for (const orderId of good) expect(receiver.delivered()).toContain(orderId)
+  }, within)
+  await vi.waitFor(async () => expect((await jobsOf(name)).waiting).toBe(1), within)
+})
+
+test('what a sink has not taken for too long is dropped, and counted', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  receiver.answer(() => 503)
+  const first = await notify([sink])
+  await conclude(orders(40))
+  await vi.waitFor(() => expect(first.noted).toContain(`${name} open`), within)
+  await first.stop()
+  const { noted } = await notify([sink], { keepMs: 0 })
+  const dropped = () =>
+    noted.reduce((sum, line) => sum + Number(/dropped (\d+)$/.exec(line)?.[1] ?? 0), 0)
+  await vi.waitFor(() => expect(dropped()).toBeGreaterThanOrEqual(30), within)
+  await untilTaken(name)
+})
+
+test('a sink may be a stream in Redis', async () => {
+  const stream = `events-${Math.random()}`
+  await notify([{ name: 'lake', type: 'redis-stream', url: system.redisUrl, stream, maxLen: 1e6 }])
+  const orderIds = await conclude(orders(10))
+  await vi.waitFor(async () => expect(await connection.xlen(stream)).toBe(10), within)
+  const texts = (await connection.xrange(stream, '-', '+')).map(([, words]) => words[5] ?? '')
+  const found = texts.map((text) => JSON.parse(text).data.paymentId)
+  expect(found.sort()).toEqual(orderIds.map((id) => id.split(':')[1]).sort())
+})

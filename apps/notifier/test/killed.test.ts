@@ -1,0 +1,133 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { OrderId } from '@placeorder/store'
+import { aPlaceOrder, startProcess } from '@placeorder/testkit'
+import { afterAll, afterEach, expect, test, vi } from 'vitest'
+import { openEventSystem, openReceiver, secret } from './system.ts'
+
+// What a notifier that died had is taken over after 30 s.
+vi.setConfig({ testTimeout: 240_000 })
+
+const SHARDS = 2
+const { conclude, redisUrl, store } = await openEventSystem({ shards: SHARDS })
+const dir = await mkdtemp(join(tmpdir(), 'placeorder-notifier-'))
+afterAll(() => rm(dir, { recursive: true }))
+const file = join(dir, 'events.json')
+const running: ReturnType<typeof startProcess>[] = []
+afterEach(async () => {
+  for (const one of running) one.kill('SIGKILL')
+  await Promise.all(running.splice(0).map(({ exited }) => exited))
+})
+
+const configure = (sinks: object[]) => writeFile(file, JSON.stringify({ sinks }))
+const webhook = (name: string, url: string, more: object = {}) => ({
+  ...{ name, type: 'webhook', url, secrets: [secret], ...more },
+})
+
+async function startNotifier() {
+  const notifier = startProcess({
+    name: 'notifier',
+    entry: 'apps/notifier/src/main.ts',
+    env: {
+      REDIS_URL: redisUrl,
+      SHARDS: String(SHARDS),
+      EVENTS_FILE: file,
+      ADMIN_PORT: '0',
+      ADMIN_HOST: '127.0.0.1',
+    },
+  })
+  running.push(notifier)
+  const { admin } = JSON.parse(await notifier.waitFor(/"notifying"/))
+  return { ...notifier, admin: String(admin) }
+}
+
+const orders = (count: number) => Array.from({ length: count }, () => aPlaceOrder())
+const untilReading = (sink: string) =>
+  vi.waitFor(
+    async () => {
+      for (let shard = 0; shard < SHARDS; shard += 1)
+        expect(await store.streams.list(shard)).toContain(sink)
+    },
+    { timeout: 20_000, interval: 100 },
+  )
+
+test('notifiers killed at random lose no event, whatever the receiver does', async () => {
+  const [steady, shaky] = [await openReceiver(), await openReceiver()]
+  let asked = 0
+  shaky.answer(() => {
+    asked += 1
+    if (asked % 7 === 0) return 500
+    return asked % 11 === 0 ? (request) => void request.socket.destroy() : 200
+  })
+  await configure([webhook('steady', steady.url, { batch: 20 }), webhook('shaky', shaky.url)])
+  await Promise.all([startNotifier(), startNotifier()])
+  await untilReading('steady')
+  await untilReading('shaky')
+  const concluded: OrderId[] = []
+  for (let round = 0; round < 5; round += 1) {
+    for (let call = 0; call < 10; call += 1) concluded.push(...(await conclude(orders(20))))
+    running.splice(Math.floor(Math.random() * running.length), 1)[0]?.kill('SIGKILL')
+    await startNotifier()
+  }
+  shaky.answer(() => 200) // What failed often would be tried again in minutes.
+  for (const receiver of [steady, shaky])
+    await vi.waitFor(
+      () => expect([...receiver.delivered()].sort()).toEqual([...concluded].sort()),
+      { timeout: 120_000, interval: 250 },
+    )
+})
+
+test('a notifier that receives SIGTERM leaves nothing to be waited for', async () => {
+  const receiver = await openReceiver()
+  await configure([webhook('ended', receiver.url)])
+  const first = await startNotifier()
+  await untilReading('ended')
+  const orderIds = await conclude(orders(500))
+  first.kill('SIGTERM')
+  expect(await first.exited).toBe(0)
+  await startNotifier()
+  await vi.waitFor(() => expect([...receiver.delivered()].sort()).toEqual([...orderIds].sort()), {
+    timeout: 20_000,
+    interval: 100,
+  })
+})
+
+test('a broken new version of the file leaves the one before in force, and says why', async () => {
+  const [receiver, other] = [await openReceiver(), await openReceiver()]
+  await configure([webhook('kept', receiver.url)])
+  const notifier = await startNotifier()
+  await untilReading('kept')
+  await configure([webhook('kept', other.url, { secrets: ['whsec_short'] })])
+  await notifier.waitFor(/sinks\.0\.secrets\.0: is not whsec_/)
+  const orderIds = await conclude(orders(3))
+  await vi.waitFor(() => expect([...receiver.delivered()].sort()).toEqual(orderIds.sort()), {
+    timeout: 20_000,
+  })
+  await configure([webhook('kept', other.url)])
+  await vi.waitFor(async () => {
+    await conclude(orders(1))
+    expect(other.delivered().size).toBeGreaterThan(0)
+  }, 20_000)
+})
+
+test('a notifier says in its health and metrics how each sink stands', async () => {
+  const [receiver, down] = [await openReceiver(), await openReceiver()]
+  down.answer(() => 503)
+  await configure([webhook('up', receiver.url), webhook('down', down.url)])
+  const { admin } = await startNotifier()
+  await untilReading('down')
+  await conclude(orders(40))
+  await vi.waitFor(
+    async () => {
+      const text = await (await fetch(`${admin}/metrics`)).text()
+      expect(text).toMatch(/^placeorder_events_delivered_total\{sink="up"\} 40$/m)
+      expect(text).toMatch(/^placeorder_sink_state\{sink="down",state="failing"\} 1$/m)
+      expect(text).toMatch(/^placeorder_sink_state\{sink="up",state="delivering"\} 1$/m)
+      expect(text).toMatch(/^placeorder_sink_lag_seconds\{sink="down"\} [^0]/m)
+      expect(text).toMatch(/^placeorder_sink_state\{sink="kept",state="paused"\} 1$/m)
+    },
+    { timeout: 20_000, interval: 250 },
+  )
+  expect((await fetch(`${admin}/readyz`)).status).toBe(200)
+})
