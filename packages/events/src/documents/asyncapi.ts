@@ -41,8 +41,8 @@ const headers = {
       ...text,
       description:
         '`v1,` and the base64 of an HMAC with SHA-256 over ' +
-        '`<webhook-id>.<webhook-timestamp>.<body>`; several are separated by spaces while a secret ' +
-        'is rotated',
+        '`<webhook-id>.<webhook-timestamp>.<body>`; several are separated by spaces while a ' +
+        'secret is rotated',
     },
   },
 }
