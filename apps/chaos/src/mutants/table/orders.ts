@@ -97,8 +97,8 @@ export const orders: Mutant[] = [
   {
     breaks: 'an inquiry may have the paymentRequestId of a claim that was lost',
     file: 'apps/ingress/src/inquire-order.ts',
-    from: 'durability.replicated(orderId, outcome, record.paymentRequestId)',
-    to: 'durability.replicated(orderId, outcome)',
+    from: 'durability.replicated(orderId, kept, paymentRequestId)',
+    to: 'durability.replicated(orderId, kept)',
     test: ['apps/ingress', 'src/inquire-order.test.ts'],
   },
   {
