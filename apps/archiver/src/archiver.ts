@@ -2,25 +2,31 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Archive } from '@placeorder/archive'
 import type { ArchiverStore } from '@placeorder/store'
 import type { CopyDeps } from './copy-batch.ts'
+import type { ForgetObserver } from './forget-entries.ts'
 import { ShardArchiver, type Stopped } from './shard-archiver.ts'
+import { ShardForgetter } from './shard-forgetter.ts'
 
 export type ArchiverDeps = {
-  store: Pick<ArchiverStore, 'outbox' | 'states' | 'records' | 'durability'>
-  archive: Pick<Archive, 'write' | 'compare' | 'check'>
+  store: Omit<ArchiverStore, 'close'>
+  archive: Pick<Archive, 'write' | 'compare' | 'check' | 'lookUp' | 'settings'>
   shards: number
   /** Names this process among the archivers. */
   consumer: string
-  observer: CopyDeps['observer']
+  observer: CopyDeps['observer'] & ForgetObserver
   onStopped: (shard: number, stopped: Stopped, error: unknown) => void
+  /** How long orders stay in Redis (ms); undefined: they are not forgotten. */
+  keepMs: number | undefined
+  onNotForgetting: (shard: number, reason: string, error: unknown) => void
 }
 
 /** How often it is asked again whether the archive is there and switched on (ms). */
 const ASK_MS = 1_000
 
-/** Copies all shards, once the archive is there and switched on. */
+/** Copies and forgets all shards, once the archive is there and switched on. */
 export class Archiver {
   readonly #deps: ArchiverDeps
   #running: ShardArchiver[] = []
+  #forgetting: ShardForgetter[] = []
   #notOn = 'it has not looked yet'
 
   constructor(deps: ArchiverDeps) {
@@ -32,12 +38,17 @@ export class Archiver {
     return this.#running
   }
 
+  /** Those that forget. */
+  get forgetting(): ShardForgetter[] {
+    return this.#forgetting
+  }
+
   /** Why there are none. */
   get notOn(): string {
     return this.#notOn
   }
 
-  /** Copies until `signal` aborts. */
+  /** Copies and forgets until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const archiveId = await this.#untilOn(signal)
     if (archiveId === undefined) return
@@ -49,7 +60,20 @@ export class Archiver {
           onStopped(shard, ...stopped),
         ),
     )
-    await Promise.all(this.#running.map((one) => one.run(signal)))
+    this.#forgetting = this.#forgetters(archiveId)
+    await Promise.all([...this.#running, ...this.#forgetting].map((one) => one.run(signal)))
+  }
+
+  #forgetters(archiveId: string): ShardForgetter[] {
+    const { keepMs, shards, onNotForgetting, ...deps } = this.#deps
+    if (keepMs === undefined) return []
+    return Array.from(
+      { length: shards },
+      (_, shard) =>
+        new ShardForgetter(shard, { ...deps, archiveId, keepMs }, (...why) =>
+          onNotForgetting(shard, ...why),
+        ),
+    )
   }
 
   async #untilOn(signal: AbortSignal): Promise<string | undefined> {

@@ -10,6 +10,7 @@ import {
   type ConcludedRecord,
   digestOf,
   NotReplicated,
+  namesOf,
   type OrderId,
   type OutboxEntry,
   orderIdOf,
@@ -17,7 +18,7 @@ import {
 
 export type CopyDeps = {
   store: Pick<ArchiverStore, 'outbox' | 'states' | 'records' | 'durability'>
-  archive: Pick<Archive, 'write' | 'compare'>
+  archive: Pick<Archive, 'write' | 'compare' | 'lookUp'>
   /** Names our rows in a database that several installations may share. */
   archiveId: string
   observer: CopyObserver
@@ -50,7 +51,7 @@ export async function copyBatch(
   const begun = performance.now()
   const last = lastOf(entries)
   if (last === undefined) return
-  const { records, unreadable } = await readRecords(shard, entries, store)
+  const { records, unreadable } = await readRecords(shard, entries, deps)
   await demandReplicated(records, store)
   const orders = records.map((record) => orderToArchive(record, digestOf)).sort(byKey)
   const redisSide = (at: string | undefined) => redisSideOf(shard, at, deps)
@@ -78,7 +79,7 @@ export async function copyBatch(
 export async function redisSideOf(
   shard: number,
   at: string | undefined,
-  { store, archiveId }: Pick<CopyDeps, 'store' | 'archiveId'>,
+  { store, archiveId }: { store: Pick<ArchiverStore, 'states' | 'outbox'>; archiveId: string },
 ): Promise<RedisSide> {
   const [state, entry] = await Promise.all([
     store.states.of(shard),
@@ -99,23 +100,30 @@ function lastOf(entries: OutboxEntry[]): OutboxEntry | undefined {
   return entries.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)).at(-1)
 }
 
+/** An order that is in two entries may have been forgotten after the first one: it is archived. */
 async function readRecords(
   shard: number,
   entries: OutboxEntry[],
-  { records }: CopyDeps['store'],
+  { store, archive, archiveId }: CopyDeps,
 ): Promise<{ records: ConcludedRecord[]; unreadable: SetAside[] }> {
   const orderIds = [...new Set(entries.flatMap((entry) => entry.orderIds))]
-  const read = await records.read(shard, orderIds)
+  const read = await store.records.read(shard, orderIds)
+  const unread = read.flatMap((record, i) => {
+    const orderId = orderIds[i]
+    return record instanceof Error && orderId !== undefined
+      ? [{ orderId, reason: reasonOf(record) }]
+      : []
+  })
+  const names = unread.map(({ orderId }) => namesOf(orderId))
+  const { found } = names.length > 0 ? await archive.lookUp({ archiveId, shard }, names) : NONE
+  const archived = new Set(found.map((order) => orderIdOf(order)))
   return {
     records: read.flatMap((record) => (record instanceof Error ? [] : [record])),
-    unreadable: read.flatMap((record, i) => {
-      const orderId = orderIds[i]
-      return record instanceof Error && orderId !== undefined
-        ? [{ orderId, reason: reasonOf(record) }]
-        : []
-    }),
+    unreadable: unread.filter(({ orderId }) => !archived.has(orderId)),
   }
 }
+
+const NONE = { found: [] }
 
 /** Why a record cannot be read, without what is in it: JSON.parse quotes that. */
 const reasonOf = ({ message, cause }: Error): string =>

@@ -12,7 +12,7 @@ import {
 } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { Archiver } from './archiver.ts'
-import { ArchiverEnvironment, archiveOf } from './config.ts'
+import { ArchiverEnvironment, archiveOf, keepMsOf } from './config.ts'
 import { buildAdminServer, observe } from './observer.ts'
 
 /** A batch in flight has this time (ms) to end: longer than PostgreSQL lets a statement take. */
@@ -21,13 +21,15 @@ const BATCH_MS_MAX = 13_000
 const help = `npm run archiver
 
 Copies concluded orders from Redis to the PostgreSQL at ARCHIVE_URL, once
-npm run archive -- migrate has prepared both. It takes no arguments: docs/configuration.md lists the
-variables that configure it, and .env.example has their defaults.
+npm run archive -- migrate has prepared both. With FORGET=true, Redis forgets them later. It takes
+no arguments: docs/configuration.md lists the variables that configure it, and .env.example has
+their defaults.
 `
 
 const { started } = beginStartup({ name: 'archiver', help, args: process.argv.slice(2) })
 const env = readEnvironment(ArchiverEnvironment, process.env)
 const url = archiveOf(env)
+const keepMs = keepMsOf(env, process.env.TEST_KEEP_SECONDS)
 const address = addressOf(env)
 const log = openLog({ name: 'archiver', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('archiver')
@@ -54,6 +56,8 @@ const archiver = new Archiver({
     kind === 'failing'
       ? onFault(err, 'a batch could not be archived; it is tried again')
       : log.error({ shard, reason }, 'the archive is stopped: see the runbook'),
+  keepMs,
+  onNotForgetting: (_, __, err) => onFault(err, 'no order is forgotten; it is tried again'),
 })
 const admin = buildAdminServer({
   host: env.ADMIN_HOST,
@@ -63,6 +67,8 @@ const admin = buildAdminServer({
   store,
   shards: env.SHARDS,
   archivers: () => archiver.running,
+  forgetters: () => archiver.forgetting,
+  keepMs,
   notOn: () => archiver.notOn,
 })
 const ending = new AbortController()
@@ -79,4 +85,4 @@ closeWithGrace({ delay: BATCH_MS_MAX + 2_000, logger: log }, async ({ err }) => 
 })
 const at = await admin.listen()
 started()
-log.info({ shards: env.SHARDS, admin: at }, 'archiving')
+log.info({ shards: env.SHARDS, forget: env.FORGET, admin: at }, 'archiving')

@@ -1,4 +1,5 @@
 import {
+  archiveUrl,
   boolean,
   durationMs,
   host,
@@ -13,6 +14,7 @@ import { z } from 'zod'
 export const WorkerEnvironment = z.object({
   ...redisEnvironment,
   REPLICAS_MIN: replicasMin,
+  ARCHIVE_URL: archiveUrl.optional(),
   POLICY_FILE: z.string().min(1).default('config/policy.json'),
   CONCURRENCY: wholeNumber({ min: 1, max: 256 }).default(8),
   // Well below the minute within which an order must be decided after it was read as open.

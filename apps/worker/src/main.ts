@@ -17,6 +17,7 @@ import { IsolatedJudge } from './isolation/isolated-judge.ts'
 import { LimitUseMetric } from './limit-use-metric.ts'
 import { buildAdminServer, observe, reportChecks } from './observer.ts'
 import { processGroup } from './process-group.ts'
+import { watchRedis } from './redis-watch.ts'
 import { keepRequeueing } from './requeue.ts'
 import { keepResuming } from './resume.ts'
 import { parseRulebook } from './rulebook.ts'
@@ -56,23 +57,27 @@ const store = await openWorkerStore({
   replicasMin: env.REPLICAS_MIN,
   onFault,
 })
+const watched = watchRedis({ url: env.ARCHIVE_URL, redisAge: store.redisAge, log, onFault })
 const limitUse = new LimitUseMetric(store.usage, metrics.limitUsed)
 const observer = observe({ metrics, log, tracing, limitUse })
 const isolated = new IsolatedJudge({ policyFile: env.POLICY_FILE, checksMs: env.CHECKS_MS })
 const taker = new GroupWorker(
   address,
-  (group) =>
-    processGroup(group, {
+  async (group) => {
+    await watched.passed(group.signal)
+    await processGroup(group, {
       store,
       rulebook: () => rulebook.current,
       judgeIsolated: (...args) => isolated.judge(...args),
       checksMs: env.CHECKS_MS,
       decideWithinMs: env.DECIDE_WITHIN_MS,
       observer,
-    }),
+    })
+  },
   {
     shards: env.SHARDS,
     concurrency: env.CONCURRENCY,
+    onLost: watched.lost,
     onError: (err) => onFault(err, 'taking groups from the queue failed; it is tried again'),
   },
 )
@@ -85,6 +90,7 @@ const admin = buildAdminServer({
   outbox: store.outbox,
   shards: env.SHARDS,
   taking: () => taker.isRunning,
+  archive: watched.check,
 })
 if (env.ADMIN_TOKEN !== undefined) {
   const { addBoard } = await import('./board.ts') // Loaded only where the board is used.
@@ -97,6 +103,7 @@ const requeue = keepRequeueing(
     store,
     clocks: new ClockWatch((fact, byMs) => log.warn({ byMs }, fact)),
     shards: env.SHARDS,
+    passed: watched.passed,
     onRound: async (requeued) => {
       logRequeued(requeued.map(namesOf))
       await limitUse.refresh(rulebook.current.policy.dayOf(Date.now()))
@@ -114,6 +121,7 @@ const resuming = keepResuming(
   {
     store,
     shards: env.SHARDS,
+    passed: watched.passed,
     rulebook: () => rulebook.current,
     decideWithinMs: env.DECIDE_WITHIN_MS,
     onFault: (err) => onFault(err, 'resuming deferred orders failed; the next round follows'),
@@ -129,6 +137,7 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   await taker.close(env.CHECKS_MS + 1_000)
   isolated.close()
   await Promise.race([Promise.all([requeue, resuming]), wait(ROUND_MS_MAX)])
+  await watched.close()
   await store.close()
   await tracing.close()
   rulebook.close()

@@ -17,6 +17,7 @@ const view = (taking: boolean) =>
     },
     shards: 2,
     taking: () => taking,
+    archive: async () => undefined,
   })
 
 test.each([

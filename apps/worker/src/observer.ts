@@ -114,6 +114,8 @@ type AdminServerDeps = {
   shards: number
   /** Whether jobs are being taken. */
   taking: () => boolean
+  /** Whether Redis is as new as the archive says. */
+  archive: HealthCheck
 }
 
 /** The worker's admin server, with gauges that are read on a scrape. */
@@ -126,6 +128,7 @@ export function buildAdminServer({
   outbox,
   shards,
   taking,
+  archive,
 }: AdminServerDeps): Admin {
   const jobs = async () => (taking() ? undefined : 'it takes no jobs')
   const beforeScrape = async () =>
@@ -134,5 +137,5 @@ export function buildAdminServer({
       readBacklog(orders, shards, metrics),
       readOutbox(outbox, shards, metrics),
     ]))
-  return buildAdmin({ host, port, metrics, checks: { redis, jobs }, beforeScrape })
+  return buildAdmin({ host, port, metrics, checks: { redis, jobs, archive }, beforeScrape })
 }

@@ -17,6 +17,7 @@ const depsOf = (store: Partial<RequeueDeps['store']>): RequeueDeps => ({
   shards: 1,
   onRound: async () => {},
   onLateExpiries: () => {},
+  passed: async () => {},
   onFault: () => {},
 })
 

@@ -21,6 +21,8 @@ export type RequeueDeps = {
    * when they were set.
    */
   onLateExpiries: (keys: number) => void
+  /** Resolves once Redis may be used: no order is revived that an older state of it has. */
+  passed: (signal: AbortSignal) => Promise<void>
   onFault: (error: unknown) => void
 }
 
@@ -36,6 +38,7 @@ const ROUND_PAGES_MAX = 10
 export async function keepRequeueing(deps: RequeueDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await wait(ROUND_MS * (0.8 + 0.4 * Math.random()), undefined, { signal }).catch(() => {})
+    await deps.passed(signal).catch(() => {})
     if (!signal.aborted) await requeueRound(deps).catch(deps.onFault)
   }
 }
@@ -50,7 +53,7 @@ export async function requeueRound({
   shards,
   onRound,
   onLateExpiries,
-}: Omit<RequeueDeps, 'onFault'>): Promise<void> {
+}: Omit<RequeueDeps, 'onFault' | 'passed'>): Promise<void> {
   const requeued: OrderId[] = []
   const claimTimes: number[] = []
   for (let shard = 0; shard < shards; shard += 1) {

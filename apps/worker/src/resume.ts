@@ -7,6 +7,8 @@ export type ResumeDeps = {
   shards: number
   rulebook: () => Pick<Rulebook, 'checks'>
   decideWithinMs: number
+  /** Resolves once Redis may be used: no order is revived that an older state of it has. */
+  passed: (signal: AbortSignal) => Promise<void>
   onFault: (error: unknown) => void
 }
 
@@ -17,6 +19,7 @@ const ROUND_MS = 500
 export async function keepResuming(deps: ResumeDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await wait(ROUND_MS * (0.8 + 0.4 * Math.random()), undefined, { signal }).catch(() => {})
+    await deps.passed(signal).catch(() => {})
     if (!signal.aborted) await resumeRound(deps).catch(deps.onFault)
   }
 }
@@ -27,7 +30,7 @@ export async function resumeRound({
   shards,
   rulebook,
   decideWithinMs,
-}: Omit<ResumeDeps, 'onFault'>): Promise<void> {
+}: Omit<ResumeDeps, 'onFault' | 'passed'>): Promise<void> {
   const isOpen = (circuit: string) =>
     rulebook().checks.some((check) => check.isOpen?.(circuit) ?? false)
   for (let shard = 0; shard < shards; shard += 1)

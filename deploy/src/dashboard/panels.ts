@@ -247,4 +247,20 @@ export const machinePanels: PanelContent[] = [
       ['max(placeorder_unarchivable_orders)', 'set aside'],
     ],
   },
+  {
+    title: 'Forgotten by Redis',
+    description: 'Archived orders forgotten a second; the used share of the newest filter.',
+    unit: 'short',
+    queries: [
+      ['sum(rate(placeorder_forgotten_orders_total[$__rate_interval]))', 'forgotten/s'],
+      ['max(placeorder_filter_fill_ratio)', 'filter filled'],
+    ],
+  },
+  {
+    title: 'Forgetting lag',
+    description: 'For how long the oldest order that Redis should have forgotten is due.',
+    unit: 's',
+    queries: [['max(placeorder_forget_lag_seconds)', 'lag']],
+    badFrom: 900,
+  },
 ]

@@ -6,9 +6,19 @@ export {
   type OrderToArchive,
   orderToArchive,
 } from './archived-order.ts'
+export type { RedisToCompare } from './compare-redis.ts'
 export type { LookedUp, OrderNames } from './look-up.ts'
 export { type Maintained, type Maintenance, maintain, migrate } from './migrate.ts'
-export { type Archive, openArchive, type ShardStands } from './open-archive.ts'
+export { type Archive, openArchive, type Settings, type ShardStands } from './open-archive.ts'
+export { RedisWatch } from './redis-watch.ts'
+export type { ScannedOrder } from './scan.ts'
 export type { Search } from './search.ts'
 export { printedMigrations } from './sql-migrations.ts'
-export type { Batch, EntryMark, RedisSide, ShardOfArchive, Written } from './write-batch.ts'
+export {
+  type Batch,
+  type EntryMark,
+  isAfter,
+  type RedisSide,
+  type ShardOfArchive,
+  type Written,
+} from './write-batch.ts'

@@ -6,7 +6,7 @@ export { type OrderToCount, RecentOrders } from './decide/recent-orders.ts'
 export { ReleasedCodes } from './decide/released-codes.ts'
 export type { Accepted } from './intake/accepted.ts'
 export { type IncomingOrder, Intake } from './intake/intake.ts'
-export { digestOf, namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
+export { Digest, digestOf, namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
 export { type IngressStore, openIngressStore } from './open-ingress-store.ts'
 export { type NotifierStore, openNotifierStore } from './open-notifier-store.ts'
 export {
@@ -32,9 +32,18 @@ export type {
 } from './outbox/archived-orders.ts'
 export { type ConcludedRecord, ConcludedRecords } from './outbox/concluded-records.ts'
 export { EventStream } from './outbox/event-stream.ts'
-export { FilterFault, Filters } from './outbox/filters.ts'
+export { capacityOf, FilterFault, Filters } from './outbox/filters.ts'
+export {
+  Forgetting,
+  type ForgettingState,
+  NotForgotten,
+  type OrdersToForget,
+  type OrderToCompare,
+} from './outbox/forgetting.ts'
 export { type FoundOrder, OrderFinder } from './outbox/order-finder.ts'
 export { Outbox } from './outbox/outbox.ts'
+export { RedisAge } from './outbox/redis-age.ts'
+export { type Restored, Restoring } from './outbox/restoring.ts'
 export { type DisabledSink, SinkStates } from './outbox/sink-states.ts'
 export {
   type Delivery,

@@ -10,7 +10,10 @@ import { Orders } from './orders/orders.ts'
 import { AllOrders } from './outbox/all-orders.ts'
 import { ArchiveStates } from './outbox/archive-state.ts'
 import { ConcludedRecords } from './outbox/concluded-records.ts'
+import { Forgetting } from './outbox/forgetting.ts'
 import { Outbox } from './outbox/outbox.ts'
+import { RedisAge } from './outbox/redis-age.ts'
+import { Restoring } from './outbox/restoring.ts'
 import { SinkStates } from './outbox/sink-states.ts'
 import { SinkStreams } from './outbox/sink-streams.ts'
 import { Deferral } from './queue/deferral.ts'
@@ -50,6 +53,7 @@ export type WorkerStore = {
   queues: Queues
   outbox: Outbox
   expiries: Expiries
+  redisAge: RedisAge
   durability: Durability
   connection: RedisConnection
   close: () => Promise<void>
@@ -83,6 +87,7 @@ export async function openWorkerStore(
     queues,
     outbox: new Outbox(connection),
     expiries: new Expiries(connection),
+    redisAge: new RedisAge(connection, shards),
     durability,
     connection,
     close: async () => {
@@ -95,6 +100,7 @@ export async function openWorkerStore(
 /** What an archiver uses of the store. */
 export type ArchiverStore = {
   outbox: Outbox
+  forgetting: Forgetting
   states: ArchiveStates
   records: ConcludedRecords
   durability: Durability
@@ -103,15 +109,16 @@ export type ArchiverStore = {
 
 /** Opens an archiver's store. Its commands wait until Redis is back; on a Cluster, some seconds. */
 export async function openArchiverStore(
-  options: StoreOptions & { replicasMin?: number },
+  options: StoreOptions & { replicasMin?: number; filterBytes?: number | undefined },
 ): Promise<ArchiverStore> {
-  const { shards, replicasMin = 0 } = options
+  const { shards, replicasMin = 0, filterBytes } = options
   const { open, ready } = opener(options)
   const connection = open('patient')
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await ready(connection)
   return {
     outbox: new Outbox(connection),
+    forgetting: new Forgetting(connection, filterBytes),
     states: new ArchiveStates(connection, shards),
     records: new ConcludedRecords(connection),
     durability: new Durability(connection, { shards, replicasMin, fences }),
@@ -130,6 +137,8 @@ export type OperatorStore = Pick<
   outbox: Outbox
   states: ArchiveStates
   records: ConcludedRecords
+  forgetting: Forgetting
+  restoring: Restoring
   allOrders: AllOrders
   streams: SinkStreams
   sinkStates: SinkStates
@@ -139,8 +148,10 @@ export type OperatorStore = Pick<
 }
 
 /** Opens what the operator's commands need. Its commands fail fast while Redis is away. */
-export async function openOperatorStore(options: StoreOptions): Promise<OperatorStore> {
-  const { shards, onFault } = options
+export async function openOperatorStore(
+  options: StoreOptions & { filterBytes?: number | undefined },
+): Promise<OperatorStore> {
+  const { shards, onFault, filterBytes } = options
   const { open, ready } = opener(options)
   const connection = open('fail-fast')
   await ready(connection)
@@ -157,6 +168,8 @@ export async function openOperatorStore(options: StoreOptions): Promise<Operator
     outbox: new Outbox(connection),
     states: new ArchiveStates(connection, shards),
     records: new ConcludedRecords(connection),
+    forgetting: new Forgetting(connection, filterBytes),
+    restoring: new Restoring(connection, filterBytes),
     allOrders: new AllOrders(connection),
     streams: new SinkStreams(connection),
     sinkStates: new SinkStates(connection),

@@ -157,6 +157,15 @@ const archiverMetrics = (archiver: Makers) => ({
     'unarchivable_orders',
     'Orders set aside since they cannot be archived, in all shards',
   ),
+  forgotten: archiver.counter('forgotten_orders_total', 'Archived orders that Redis has forgotten'),
+  forgetLag: archiver.gauge(
+    'forget_lag_seconds',
+    'Seconds for which the oldest order to be forgotten is due; 0 without one',
+  ),
+  filterFill: archiver.gauge(
+    'filter_fill_ratio',
+    'Share of the newest filter of forgotten orders that is used, of the fullest shard',
+  ),
   archiveStopped: archiver.gauge(
     'archive_stopped_shards',
     'Shards that are not copied since Redis or the archive is older than it was',

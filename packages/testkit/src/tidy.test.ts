@@ -129,7 +129,8 @@ const rules: Record<string, (file: File) => string | undefined> = {
       ? undefined
       : /\b(TODO|FIXME|XXX)\b|\.(only|skip|todo)\(|@ts-(ignore|nocheck)/.exec(file.text)?.[0],
   'every script has its contract on top': ({ path, text }) =>
-    !path.endsWith('.lua') || /^--[\s\S]*?-- KEYS\[[\s\S]*?-- ARGV\[[\s\S]*?-- Returns/.test(text)
+    !path.endsWith('.lua') ||
+    /^(?:#!lua .*\n)?--[\s\S]*?-- KEYS\[[\s\S]*?-- ARGV\[[\s\S]*?-- Returns/.test(text)
       ? undefined
       : 'no KEYS, ARGV, Returns',
   'keys have one home': (file) =>

@@ -140,7 +140,7 @@ test('off appends no more, and leaves what is archived', async () => {
   expect((await run('status')).out).toMatch(/^0 +off /m)
 })
 
-test.each([[[]], [['migrate', 'now']], [['status', '--print']], [['restore']]])(
+test.each([[[]], [['migrate', 'now']], [['status', '--print']], [['status', '--archive', 'A']]])(
   'arguments that make no sense (%j) are answered with what does',
   async (args) => {
     const { exit, err } = await run(...args)

@@ -3,6 +3,7 @@ import type { OperatorStore } from '@placeorder/store'
 import { exitCode, readWords, type Screen } from '../command-line.ts'
 import { backfill } from './backfill.ts'
 import { prepare } from './prepare.ts'
+import { restore } from './restore.ts'
 import { showStatus } from './status.ts'
 import { verify } from './verify.ts'
 
@@ -35,7 +36,11 @@ Prepares and looks at the archive: the PostgreSQL that concluded orders are copi
                       REQUESTS_KEEP_MONTHS; to be run once a day
   status              how far each shard is copied, and which orders were set aside
   backfill            has the orders copied that were concluded before copying was switched on
-  verify              compares all concluded orders in Redis with the archive
+  verify              compares Redis with the archive, and the archive with Redis
+  restore             after Redis was restored from an older file: brings it to the state that the
+                      archive has, so that it is used again; may be repeated
+    --archive <id>    the archive of this Redis, where Redis has lost that and the database has
+                      several
   off                 switches the copying off in Redis; what is archived stays
   --help              this text
 
@@ -57,26 +62,24 @@ const commands: Record<string, (stores: BothStores, deps: ArchiveDeps) => Promis
  * is thrown.
  */
 export async function runArchive(args: string[], deps: ArchiveDeps): Promise<number> {
-  const { words, asksForHelp, flags } = readWords(args, ['print', 'another'])
+  const { words, asksForHelp, flags, values } = readWords(args, ['print', 'another'], ['archive'])
   if (asksForHelp) {
     deps.out.write(help)
     return exitCode.good
   }
   const [verb = '', ...more] = words ?? []
-  if (more.length === 0 && verb === 'migrate') {
+  if (more.length === 0 && verb === 'migrate' && values.size === 0) {
     if (!flags.has('print'))
       return withStores(deps, (stores) => prepare(stores, flags.has('another'), deps))
     deps.out.write(printedMigrations())
     return exitCode.good
   }
-  if (more.length === 0 && flags.size === 0) {
+  if (more.length === 0 && flags.size === 0 && verb === 'restore')
+    return withArchive(deps, (stores) => restore(stores, { ...deps, given: values.get('archive') }))
+  if (more.length === 0 && flags.size + values.size === 0) {
     if (verb === 'maintain') return runMaintain(deps)
     const command = Object.hasOwn(commands, verb) ? commands[verb] : undefined
-    if (command !== undefined)
-      return withStores(deps, async (stores) => {
-        await stores.archive.check()
-        return command(stores, deps)
-      })
+    if (command !== undefined) return withArchive(deps, (stores) => command(stores, deps))
   }
   const unknown = args.length === 0 ? '' : `I do not know what to do with: ${args.join(' ')}\n\n`
   deps.err.write(`${unknown}${help}`)
@@ -95,6 +98,13 @@ async function withStores(
     await stores.archive.close()
   }
 }
+
+/** The same for what needs the schema. */
+const withArchive = (deps: ArchiveDeps, body: (stores: BothStores) => Promise<number>) =>
+  withStores(deps, async (stores) => {
+    await stores.archive.check()
+    return body(stores)
+  })
 
 async function runMaintain({ read, out }: ArchiveDeps): Promise<number> {
   const { url, requestsKeepMonths } = read()

@@ -76,6 +76,24 @@ export class Directory {
     return holder === null ? undefined : OrderId.parse(holder)
   }
 
+  /**
+   * Has order codes held by these orders, where nobody holds them. Other codes hold nothing.
+   * Resolves with the number of those that were not held.
+   */
+  async restoreHolders(held: { code: Digest; orderId: OrderId }[]): Promise<number> {
+    const { codes } = await this.find(
+      [],
+      held.map(({ code }) => code),
+    )
+    let restored = 0
+    for (const { code, orderId } of held) {
+      const record = codes.get(code)
+      if (record === undefined || record instanceof Error || record.type !== 'ORDER_CODE') continue
+      restored += await this.#connection.setnx(codeHolderKey(code), orderId)
+    }
+    return restored
+  }
+
   /** Writes records over earlier ones. May be repeated. */
   async put(merchants: MerchantRecord[], codes: CodeRecord[]): Promise<void> {
     await this.#write([

@@ -1,5 +1,6 @@
--- Removes from the outbox what every group has acknowledged. The entry at `archivedTo` stays: by it
--- a Redis that went back to an older state is noticed. What has no group yet keeps all of it.
+-- Removes from the outbox what every group has acknowledged and, where orders are forgotten, what
+-- was. The entry at `archivedTo` stays: by it a Redis that went back to an older state is noticed.
+-- What has no group yet keeps all of it.
 --
 -- KEYS[1]      the outbox, a stream
 -- KEYS[2]      what is known of the archive, a hash
@@ -15,7 +16,9 @@ local function isBefore(id, other)
 end
 
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local needed = redis.call('HGET', KEYS[2], 'archivedTo')
+local known = redis.call('HMGET', KEYS[2], 'archivedTo', 'forgottenTo')
+local needed = known[1]
+if known[2] and (not needed or isBefore(known[2], needed)) then needed = known[2] end
 for _, words in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local group = {}
   for i = 1, #words, 2 do group[words[i]] = words[i + 1] end

@@ -29,9 +29,14 @@ export class Acquirers {
     for (const acquirerId of fresh) this.#noted.add(acquirerId)
   }
 
+  /** All of them. */
+  all(): Promise<string[]> {
+    return this.#connection.smembers(acquirersKey)
+  }
+
   /** The orders with this paymentId, at most one for each acquirer. */
   async ordersOf(paymentId: string): Promise<OrderId[]> {
-    const acquirerIds = (await this.#connection.smembers(acquirersKey)).sort()
+    const acquirerIds = (await this.all()).sort()
     const orderIds = acquirerIds.map((acquirerId) => orderIdOf({ acquirerId, paymentId }))
     const found = await Promise.all(orderIds.map((orderId) => this.#exists(orderId)))
     return orderIds.filter((_, i) => found[i])

@@ -70,6 +70,7 @@ export class ArchiveStates {
     const outbox = outboxKey(shard)
     if ((await this.#connection.exists(outbox)) === 0) return
     await this.#connection.xgroup('DESTROY', outbox, ARCHIVE_GROUP)
+    await this.#connection.hdel(archiveKey(shard), 'forgottenTo')
     const groups = z.array(z.unknown()).parse(await this.#connection.xinfo('GROUPS', outbox))
     if (groups.length === 0) await this.#connection.hdel(archiveKey(shard), 'outbox')
   }

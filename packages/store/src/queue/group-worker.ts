@@ -1,7 +1,12 @@
 import { type Job, UnrecoverableError, Worker } from 'bullmq'
 import { Digest, type OrderId, queueName, tagOf } from '../keys.ts'
 import type { LookupIds } from '../orders/lookup-ids.ts'
-import { connect, type RedisAddress, type RedisConnection } from '../redis/connection.ts'
+import {
+  connect,
+  onConnectionLost,
+  type RedisAddress,
+  type RedisConnection,
+} from '../redis/connection.ts'
 import { type GroupData, JobData, type JoiningGroup, workInRounds } from './job-rounds.ts'
 import { retryDelayMs } from './queues.ts'
 
@@ -56,6 +61,8 @@ export type GroupWorkerOptions = {
   shards: number
   /** Groups processed at once, for each shard. */
   concurrency: number
+  /** Called each time a connection by which groups are taken is lost. */
+  onLost?: () => void
   onError: (error: Error) => void
 }
 
@@ -77,6 +84,7 @@ export class GroupWorker {
     this.#workers = Array.from({ length: options.shards }, (_, shard) => {
       const connection = connect(address, 'patient')
       connection.on('error', options.onError)
+      onConnectionLost(connection, options.onLost ?? (() => {}))
       this.#connections.push(connection)
       const worker = new ShortPollWorker(queueName, (job: Job) => this.#work(job, shard, process), {
         connection,

@@ -155,6 +155,14 @@ function connectCluster(
   )
 }
 
+/** Calls `lost` each time the connection to a server is lost; on a Cluster, to any of its nodes. */
+export function onConnectionLost(connection: RedisConnection, lost: () => void): void {
+  if (connection instanceof Cluster) {
+    for (const node of connection.nodes()) node.on('close', lost)
+    connection.on('+node', (node: Redis) => node.on('close', lost))
+  } else connection.on('close', lost)
+}
+
 /**
  * Closes a connection, with QUIT if the server answers. Takes 500 ms at most: QUIT never settles if
  * it is sent between two attempts to connect.

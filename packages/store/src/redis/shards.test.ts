@@ -21,7 +21,7 @@ async function start(shards: number): Promise<void> {
 
 test('the number of shards is stored at the first start, and not as a number', async () => {
   await start(4)
-  expect(await connection.get(shardsKey)).toBe('{"layout":3,"shards":4}')
+  expect(await connection.get(shardsKey)).toBe('{"layout":4,"shards":4}')
   // So versions that kept a number refuse it.
   expect(Number(await connection.get(shardsKey))).toBeNaN()
   await start(4)
@@ -30,7 +30,8 @@ test('the number of shards is stored at the first start, and not as a number', a
 test.each([
   ['of an older version', '4', /older version of placeorder/],
   ['of a version without an outbox', '{"layout":2,"shards":4}', /older version of placeorder/],
-  ['of a newer version', '{"layout":4,"shards":4}', /newer version of placeorder \(layout 4/],
+  ['of a version that claims what was forgotten', '{"layout":3,"shards":4}', /older version/],
+  ['of a newer version', '{"layout":5,"shards":4}', /newer version of placeorder \(layout 5/],
   ['with another number of shards', shardsText(8), /SHARDS is 4, .* with 8: set SHARDS=8/],
   ['of something else', 'what?', /placeorder:shards in this Redis is not from placeorder: what\?/],
 ])('a Redis %s is refused, saying what to do', async (_what, kept, words) => {

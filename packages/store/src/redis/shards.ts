@@ -5,7 +5,7 @@ import { shardsKey } from '../keys.ts'
  * The version of all data in Redis. It changes when another version of this program would read keys
  * or values wrongly. Values that change for single orders have versions of their own.
  */
-const LAYOUT = 3
+const LAYOUT = 4
 
 /** This process must not use this Redis: orders would be looked for where they are not. */
 export class ShardsFault extends Error {

@@ -1,4 +1,5 @@
 import type { Mutant } from '../mutant.ts'
+import { archive } from './archive.ts'
 import { forgotten } from './forgotten.ts'
 import { ingress } from './ingress.ts'
 import { limits } from './limits.ts'
@@ -12,4 +13,5 @@ export const mutants: readonly Mutant[] = [
   ...workers,
   ...ingress,
   ...forgotten,
+  ...archive,
 ]

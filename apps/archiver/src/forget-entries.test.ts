@@ -1,0 +1,100 @@
+import { namesOf, type OrderId, type OutboxEntry } from '@placeorder/store'
+import { aPlaceOrder } from '@placeorder/testkit'
+import { afterEach, describe, expect, test } from 'vitest'
+import { openBothStores } from '../test/both-stores.ts'
+import { copyBatch } from './copy-batch.ts'
+import { type ForgetDeps, forgetEntries } from './forget-entries.ts'
+
+/** By Redis's clock nothing is as old. */
+const KEEP_MS = 60_000
+
+const { archive, archiveId, store, connection, conclude, postgres } = await openBothStores()
+const reported: string[] = []
+afterEach(() => void reported.splice(0))
+const observer = {
+  copied: () => {},
+  contradicted: (orderId: OrderId) => reported.push(`contradicted ${orderId}`),
+  setAside: (orderId: OrderId) => reported.push(`set aside ${orderId}`),
+  forgotten: (orders: number) => reported.push(`forgotten ${orders}`),
+}
+const deps: ForgetDeps = { store, archive, archiveId, keepMs: 0, observer }
+
+const forget = (entries: OutboxEntry[], other: Partial<ForgetDeps> = {}) =>
+  forgetEntries(0, entries, Date.now(), { ...deps, ...other })
+
+/** Concludes orders in one entry, and has them copied. */
+async function archived(...orders: Parameters<typeof conclude>) {
+  const orderIds = await conclude(...orders)
+  const entries = await store.outbox.read(0, 'test', 100)
+  await copyBatch(0, entries, { store, archive, archiveId, observer })
+  return { orderIds, entries, orderId: orderIds[0] ?? ('' as OrderId) }
+}
+const exist = (orderIds: OrderId[]) =>
+  connection.exists(...orderIds.map((orderId) => `{s0}:order:${orderId}`))
+
+test('orders that are archived, equal and due are forgotten, each once', async () => {
+  const { orderIds, entries } = await archived([aPlaceOrder(), aPlaceOrder(), aPlaceOrder()])
+  expect(await forget(entries)).toBe(entries.at(-1)?.id)
+  expect(await exist(orderIds)).toBe(0)
+  expect(await forget(entries)).toBe(entries.at(-1)?.id)
+  expect(reported).toEqual(['forgotten 3', 'forgotten 0'])
+})
+
+test('an order is kept after it was concluded, and after it was archived', async () => {
+  const { orderIds, orderId, entries } = await archived()
+  const ago = Date.now() - 2 * KEEP_MS
+  expect(await forget(entries, { keepMs: KEEP_MS })).toBeUndefined()
+  await connection.hset(`{s0}:order:${orderId}`, 'concludedAt', ago)
+  expect(await forget(entries, { keepMs: KEEP_MS })).toBeUndefined()
+  await connection.hset(`{s0}:order:${orderId}`, 'concludedAt', Date.now())
+  await postgres.query('UPDATE orders SET archived_at = $1', [new Date(ago).toISOString()])
+  expect(await forget(entries, { keepMs: KEEP_MS })).toBeUndefined()
+  expect(await exist(orderIds)).toBe(1)
+  await connection.hset(`{s0}:order:${orderId}`, 'concludedAt', ago)
+  expect(await forget(entries, { keepMs: KEEP_MS })).toBe(entries.at(-1)?.id)
+  expect(await exist(orderIds)).toBe(0)
+})
+
+describe('an order that the archive has otherwise', () => {
+  test.each([
+    ['outcome', 'PROCESS_FAIL'],
+    ['terms', 'other terms'],
+    ['paymentRequestId', 'another'],
+  ])('by its %s is set aside and stays, and holds up no other', async (field, value) => {
+    const { orderIds, orderId, entries } = await archived([aPlaceOrder(), aPlaceOrder()])
+    await connection.hset(`{s0}:order:${orderId}`, field, value)
+    await forget(entries)
+    expect(await exist([orderId])).toBe(1)
+    expect(await exist(orderIds)).toBe(1)
+    expect(reported).toEqual([`contradicted ${orderId}`, 'forgotten 1'])
+    expect(await store.states.listSetAside(0)).toContainEqual({
+      orderId,
+      reason: 'the archive has it otherwise',
+    })
+  })
+})
+
+test('nothing is forgotten that the archive has lost', async () => {
+  const { orderIds, orderId, entries } = await archived([aPlaceOrder(), aPlaceOrder()])
+  const { paymentId } = namesOf(orderId)
+  await postgres.query('DELETE FROM orders WHERE payment_id = $1', [paymentId])
+  await expect(forget(entries)).rejects.toThrow(`order ${paymentId}`)
+  expect(await exist(orderIds)).toBe(2)
+})
+
+test('an order that was set aside stays, and holds up no other', async () => {
+  const { orderIds, orderId, entries } = await archived([aPlaceOrder(), aPlaceOrder()])
+  await postgres.query('DELETE FROM orders WHERE payment_id = $1', [namesOf(orderId).paymentId])
+  await store.states.setAside(0, [{ orderId, reason: 'a reason' }])
+  await forget(entries)
+  expect(await exist(orderIds)).toBe(1)
+  expect(await exist([orderId])).toBe(1)
+})
+
+test('an entry that is copied again after its orders were forgotten changes nothing', async () => {
+  const { orderIds, entries } = await archived()
+  await forget(entries)
+  await copyBatch(0, entries, { store, archive, archiveId, observer })
+  expect(reported).toEqual(['forgotten 1'])
+  expect(await exist(orderIds)).toBe(0)
+})

@@ -1,0 +1,117 @@
+import type { Mutant } from '../mutant.ts'
+
+const copyTest: Mutant['test'] = ['apps/archiver', 'src/copy-batch.test.ts']
+const entriesTest: Mutant['test'] = ['apps/archiver', 'src/forget-entries.test.ts']
+const forgettingTest: Mutant['test'] = ['packages/store', 'src/outbox/forgetting.test.ts']
+const forgetterTest: Mutant['test'] = ['apps/archiver', 'src/shard-forgetter.test.ts']
+const restoreTest: Mutant['test'] = ['apps/operator', 'src/archive/restore.test.ts']
+const forgetEntries = 'apps/archiver/src/forget-entries.ts'
+const forget = 'packages/store/src/lua/forget.lua'
+
+/** Copying to the archive, forgetting, and a Redis that went back. */
+export const archive: Mutant[] = [
+  {
+    breaks: 'an archiver acknowledges before PostgreSQL has committed',
+    file: 'apps/archiver/src/copy-batch.ts',
+    from: '  const written = await archive.write(',
+    to: `  await store.outbox.acknowledge(
+    shard,
+    entries.map(({ id }) => id),
+  )
+  const written = await archive.write(`,
+    test: copyTest,
+  },
+  {
+    breaks: 'an order is forgotten without a comparison with the archive',
+    file: forgetEntries,
+    from: `  here.outcome === there.outcome &&
+  here.terms === there.terms &&
+  here.paymentRequestId === there.paymentRequestId`,
+    to: '  here.orderId !== orderIdOf(there) || true',
+    test: entriesTest,
+  },
+  {
+    breaks: 'an order is forgotten that the archive has lost',
+    file: forgetEntries,
+    from: '  if (lost === undefined) return',
+    to: '  return',
+    test: entriesTest,
+  },
+  {
+    breaks: 'orders are forgotten as soon as they are archived',
+    file: forgetEntries,
+    from: 'keepMs + Math.max(here.concludedAt, there.archivedAt)',
+    to: 'here.concludedAt',
+    test: entriesTest,
+  },
+  {
+    breaks: 'the archive is not compared with Redis before orders are forgotten',
+    file: 'apps/archiver/src/shard-forgetter.ts',
+    from: 'await archive.compare({ archiveId, shard }, (at) => redisSideOf(shard, at, this.#deps))',
+    to: '',
+    test: forgetterTest,
+  },
+  {
+    breaks: 'orders are forgotten while PostgreSQL may lose them',
+    file: 'apps/archiver/src/shard-forgetter.ts',
+    from: "if (settings[name] === 'off')",
+    to: "if (settings[name] === '')",
+    test: forgetterTest,
+  },
+  {
+    breaks: 'a record that has changed since it was compared is forgotten',
+    file: forget,
+    from: "if kept[field] ~= ARGV[at + field] then return 'CHANGED' end",
+    to: '',
+    test: forgettingTest,
+  },
+  {
+    breaks: 'a forgotten order leaves no bits in the filter',
+    file: forget,
+    from: "redis.call('BITFIELD', KEYS[2 + n], unpack(sets[n]))",
+    to: '',
+    test: forgettingTest,
+  },
+  {
+    breaks: 'orders are forgotten into a filter that is missing',
+    file: forget,
+    from: "then return 'DAMAGED' end",
+    to: 'then break end',
+    test: forgettingTest,
+  },
+  {
+    breaks: 'the outbox is trimmed below what is not forgotten yet',
+    file: 'packages/store/src/lua/trim-outbox.lua',
+    from: 'if known[2] and (not needed or isBefore(known[2], needed)) then needed = known[2] end',
+    to: '',
+    test: forgettingTest,
+  },
+  {
+    breaks: 'a Redis that went back is used as if it had not',
+    file: 'packages/archive/src/redis-watch.ts',
+    from: "if (known instanceof RedisWentBack) this.#enter('went-back', known.message)",
+    to: "if (known instanceof RedisWentBack) this.#enter('passed', undefined)",
+    test: ['packages/archive', 'src/redis-watch.test.ts'],
+  },
+  {
+    breaks: 'a worker decides by an older Redis',
+    file: 'apps/worker/src/main.ts',
+    from: '    await watched.passed(group.signal)\n',
+    to: '',
+    test: ['apps/worker', 'test/redis-went-back.test.ts'],
+  },
+  {
+    breaks: 'a restore leaves revived orders open',
+    file: 'packages/store/src/lua/restore.lua',
+    from: "redis.call('HSET', KEYS[i], 'outcome', outcome, 'concludedAt', concludedAt)",
+    to: '',
+    test: restoreTest,
+  },
+  {
+    breaks: 'a restore leaves out what Redis has lost',
+    file: 'packages/store/src/lua/restore.lua',
+    from: "redis.call('BITFIELD', KEYS[4], unpack(sets))",
+    to: '{}',
+    test: restoreTest,
+  },
+]
