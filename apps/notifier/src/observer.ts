@@ -80,6 +80,7 @@ async function readGauges(deps: AdminServerDeps): Promise<void> {
   const names = new Set((await Promise.all(all.map((one) => store.streams.list(one)))).flat())
   const now = Date.now()
   for (const sink of names) {
+    metrics.eventsDropped.inc({ sink }, 0) // An increase is seen only from a value on.
     const state = states.get(sink) ?? 'paused'
     for (const one of ['delivering', 'failing', 'disabled', 'paused'])
       metrics.sinkState.set({ sink, state: one }, one === state ? 1 : 0)

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findRedisServer, startLocalRedis } from '@placeorder/local-services/redis'
@@ -11,7 +11,9 @@ import { afterAll, expect, test, vi } from 'vitest'
 const root = join(import.meta.dirname, '../../..')
 const text = await readFile(join(root, 'docs/security.md'), 'utf8')
 const rows = [
-  ...text.matchAll(/^\| (ingress|worker|orders|directory|archiver|archive) \| `([^`]+)` \|/gm),
+  ...text.matchAll(
+    /^\| (ingress|worker|orders|directory|archiver|notifier|archive) \| `([^`]+)` \|/gm,
+  ),
 ]
 const ruleOf = new Map(rows.map(([, name = '', rule = '']) => [name, rule.replaceAll('\\|', '|')]))
 
@@ -41,6 +43,7 @@ test('the rules of docs/security.md are all that processes and commands need', a
     'archiver',
     'directory',
     'ingress',
+    'notifier',
     'orders',
     'worker',
   ])
@@ -89,8 +92,43 @@ test('the rules of docs/security.md are all that processes and commands need', a
     ['directory', 'import', join(root, 'config/directory.json')],
   ] as const
   await Promise.all(commands.map(([name, ...args]) => runCommand(name, ...args)))
+  const notifier = await startNotifier()
+  expect((await ingress.place(aPlaceOrder())).code).toBe('SUCCESS')
+  await vi.waitFor(async () => {
+    const metrics = await (await fetch(`${notifier.admin}/metrics`)).text()
+    expect(metrics).toMatch(/^placeorder_events_delivered_total\{sink="lake"\} 1$/m)
+    expect(metrics).toMatch(/^placeorder_events_retried\{sink="down"\} 1$/m)
+  }, 20_000)
+  notifier.kill('SIGTERM')
+  expect(await notifier.exited).toBe(0)
   await archive.close()
   expect(await denied()).toBe('[]')
+
+  /** With a sink that takes its events, and one that is down. */
+  async function startNotifier() {
+    const EVENTS_FILE = join(dir, 'events.json')
+    const sinks = [
+      { name: 'lake', type: 'redis-stream', url: redis.url, stream: 'lake' },
+      {
+        name: 'down',
+        type: 'webhook',
+        url: 'http://127.0.0.1:1/',
+        secrets: [`whsec_${Buffer.alloc(32).toString('base64')}`],
+      },
+    ]
+    await writeFile(EVENTS_FILE, JSON.stringify({ sinks }))
+    const own = { EVENTS_FILE, ADMIN_PORT: '0', ADMIN_HOST: '127.0.0.1' }
+    const started = startProcess({
+      name: 'notifier',
+      entry: 'apps/notifier/src/main.ts',
+      env: { ...env.get('notifier'), ...own },
+    })
+    const { admin: at } = JSON.parse(await started.waitFor(/"notifying"/))
+    await vi.waitFor(async () => {
+      expect(await (await fetch(`${at}/metrics`)).text()).toMatch(/sink="down",state="delivering"/)
+    }, 20_000)
+    return { ...started, admin: String(at) }
+  }
 
   async function runCommand(name: string, ...args: string[]): Promise<void> {
     const entry = `apps/operator/src/${name}/main.ts`

@@ -4,7 +4,14 @@ import {
   RowBuilder,
 } from '@grafana/grafana-foundation-sdk/dashboard'
 import { graphOf, type PanelContent, statOf } from './panel.ts'
-import { decisionPanels, machinePanels, nowPanels, orderPanels, trafficPanels } from './panels.ts'
+import {
+  decisionPanels,
+  eventPanels,
+  machinePanels,
+  nowPanels,
+  orderPanels,
+  trafficPanels,
+} from './panels.ts'
 
 /** Builds the dashboard with Grafana's own SDK, whose types are its schema. */
 export function buildDashboard(): Dashboard {
@@ -21,6 +28,7 @@ export function buildDashboard(): Dashboard {
     ['Callers', trafficPanels, 2],
     ['Orders', orderPanels, 3],
     ['Decisions', decisionPanels, 2],
+    ['Events', eventPanels, 3],
     ['Processes and Redis', machinePanels, 3],
   ]
   for (const [title, panels, across] of rows) {

@@ -264,3 +264,31 @@ export const machinePanels: PanelContent[] = [
     badFrom: 900,
   },
 ]
+
+export const eventPanels: PanelContent[] = [
+  {
+    title: 'Events delivered',
+    description: 'Events a second, by sink.',
+    unit: 'short',
+    queries: [
+      ['sum by (sink) (rate(placeorder_events_delivered_total[$__rate_interval]))', '{{sink}}'],
+    ],
+  },
+  {
+    title: 'Events waiting',
+    description: 'Age of the oldest event in the outbox, by sink.',
+    unit: 's',
+    queries: [['max by (sink) (placeorder_sink_lag_seconds)', '{{sink}}']],
+    badFrom: 60,
+  },
+  {
+    title: 'Events failed',
+    description: 'Sendings that failed a second, events tried again, and dead letters, by sink.',
+    unit: 'short',
+    queries: [
+      ['sum by (sink) (rate(placeorder_event_failures_total[$__rate_interval]))', '{{sink}} fails'],
+      ['max by (sink) (placeorder_events_retried)', '{{sink}} tried again'],
+      ['max by (sink) (placeorder_dead_letters)', '{{sink}} dead'],
+    ],
+  },
+]
