@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { aPlaceOrder, openSystem, signedCall } from '@placeorder/testkit'
+import { aPlaceOrder, openSystem, signedCall, untilAdmitted } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 
 const allowed = '203.0.113.7'
@@ -21,7 +21,8 @@ const [behindProxy, direct] = await Promise.all([
 const forwarded = async ({ origin }: { origin: string }, by: string) => {
   const headers: Record<string, string> = by === '' ? {} : { 'x-forwarded-for': by }
   const url = `${origin}/aps/api/v1/payments/placeOrder`
-  return (await signedCall(url, aPlaceOrder(), system.caller, { headers })).code
+  const call = () => signedCall(url, aPlaceOrder(), system.caller, { headers })
+  return (await untilAdmitted(call)).code
 }
 
 test.each([

@@ -41,7 +41,8 @@ test('an ingress that is paused while it ends answers all that is in flight', as
   const ingress = await system.startIngress({ DRAIN_MS: '0' })
   // No worker runs, so these wait for their outcome; more might be refused.
   const orders = Array.from({ length: 15 }, () => aPlaceOrder())
-  const calls = Promise.all(orders.map((order) => ingress.place(order)))
+  const url = `${ingress.origin}/aps/api/v1/payments/placeOrder`
+  const calls = Promise.all(orders.map((order) => signedCall(url, order, system.caller)))
   const inFlight = async () =>
     /^placeorder_orders_in_flight (\d+)/m.exec(
       await (await fetch(`${ingress.admin}/metrics`)).text(),

@@ -7,6 +7,7 @@ import {
   openSystem,
   type SignedAnswer,
   signedCall,
+  untilAdmitted,
 } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 
@@ -20,7 +21,9 @@ const pem = (key: KeyObject) =>
 
 const anotherOrder = () => aPlaceOrder({ customerId: `customer-${Math.random()}` })
 const place = (ingress: Ingress, caller: Parameters<typeof signedCall>[2]) =>
-  signedCall(`${ingress.origin}/aps/api/v1/payments/placeOrder`, anotherOrder(), caller)
+  untilAdmitted(() =>
+    signedCall(`${ingress.origin}/aps/api/v1/payments/placeOrder`, anotherOrder(), caller),
+  )
 
 test("a client's next key works beside the old one until that is removed", async () => {
   const clientsFile = pathOf('next-clients.json')

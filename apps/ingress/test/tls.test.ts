@@ -11,6 +11,7 @@ import {
   openAuthority,
   openSystem,
   signedCall,
+  untilAdmitted,
 } from '@placeorder/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { liveTls } from '../src/connection/tls.ts'
@@ -26,11 +27,13 @@ const [caller, impostor] = [await theirs.issue('caller'), await stranger.issue('
 const theFirst = { TLS_CERT_FILE: first.certFile, TLS_KEY_FILE: first.keyFile }
 
 const place = (ingress: Ingress, tls?: CallOptions['tls']) =>
-  signedCall(
-    `${ingress.origin}/aps/api/v1/payments/placeOrder`,
-    aPlaceOrder(),
-    system.caller,
-    tls === undefined ? {} : { tls },
+  untilAdmitted(() =>
+    signedCall(
+      `${ingress.origin}/aps/api/v1/payments/placeOrder`,
+      aPlaceOrder(),
+      system.caller,
+      tls === undefined ? {} : { tls },
+    ),
   )
 
 /** The certificate that a new connection gets. */

@@ -8,6 +8,7 @@ import {
   openSystem,
   type RunningProcess,
   type System,
+  signedCall,
 } from '@placeorder/testkit'
 import {
   afterAll,
@@ -219,7 +220,9 @@ test('both processes end within 2 s of SIGTERM with every order in flight answer
   onTestFinished(() => system.close())
   const ingress = await system.startIngress()
   const worker = await system.startWorker()
-  const inFlight = Array.from({ length: 200 }, () => ingress.place(aPlaceOrder()))
+  const url = `${ingress.origin}/aps/api/v1/payments/placeOrder`
+  const place = () => signedCall(url, aPlaceOrder(), system.caller)
+  const inFlight = Array.from({ length: 200 }, place)
   await Promise.race(inFlight)
   const ended = (process: RunningProcess) => {
     const started = performance.now()

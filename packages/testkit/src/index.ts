@@ -29,3 +29,4 @@ export {
 } from './system.ts'
 export { type TestPostgres, testPostgres } from './test-postgres.ts'
 export { testRedis } from './test-redis.ts'
+export { untilAdmitted } from './until-admitted.ts'

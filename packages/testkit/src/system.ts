@@ -10,6 +10,7 @@ import { type Caller, type SignedAnswer, signedCall } from './signed-call.ts'
 import { type RunningProcess, startProcess } from './start-process.ts'
 import { testKeys } from './test-keys.ts'
 import { testRedis } from './test-redis.ts'
+import { untilAdmitted } from './until-admitted.ts'
 
 /** Real ingress and worker processes on a real Redis, with keys and files of their own. */
 export type System = {
@@ -36,6 +37,7 @@ export type RunningApp = RunningProcess & { admin: string }
 
 export type Ingress = RunningApp & {
   origin: string
+  /** These repeat a message while it is refused for overload. */
   place: (message: unknown) => Promise<SignedAnswer>
   inquire: (message: unknown) => Promise<SignedAnswer>
 }
@@ -115,9 +117,14 @@ export async function openSystem({
         ...ingress,
         admin,
         origin,
-        place: (message) => signedCall(`${origin}/aps/api/v1/payments/placeOrder`, message, caller),
+        place: (message) =>
+          untilAdmitted(() =>
+            signedCall(`${origin}/aps/api/v1/payments/placeOrder`, message, caller),
+          ),
         inquire: (message) =>
-          signedCall(`${origin}/aps/api/v1/payments/inquiryOrder`, message, caller),
+          untilAdmitted(() =>
+            signedCall(`${origin}/aps/api/v1/payments/inquiryOrder`, message, caller),
+          ),
       }
     },
     startWorker: async (more = {}, onLine = () => {}) => {
