@@ -50,6 +50,9 @@ const forTests = ({ path }: File) =>
   /\.test\.ts$|\/test\//.test(path) || /^(packages\/testkit|apps\/(bench|chaos))\//.test(path)
 const workspaceOf = ({ path }: File) => path.split('/').slice(0, 2).join('/')
 
+const manifestOf = (file: File) =>
+  readFileSync(join(root, workspaceOf(file), 'package.json'), 'utf8')
+
 /** Words that have a plain one in their place: report, fix, reassign, without a job, calculate. */
 const quaint = new RegExp(
   '(?<![a-z])(told|untold|tell|tells|telling|mend|mends|mended|mending|' +
@@ -128,6 +131,10 @@ const rules: Record<string, (file: File) => string | undefined> = {
     file.path.endsWith('tidy.test.ts')
       ? undefined
       : /\b(TODO|FIXME|XXX)\b|\.(only|skip|todo)\(|@ts-(ignore|nocheck)/.exec(file.text)?.[0],
+  'a test that runs alone is in a workspace that runs it alone': (file) =>
+    file.path.endsWith('.alone.test.ts') && !/"test:alone"/.test(manifestOf(file))
+      ? `${workspaceOf(file)}/package.json has no test:alone`
+      : undefined,
   'every script has its contract on top': ({ path, text }) =>
     !path.endsWith('.lua') ||
     /^(?:#!lua .*\n)?--[\s\S]*?-- KEYS\[[\s\S]*?-- ARGV\[[\s\S]*?-- Returns/.test(text)
@@ -206,6 +213,11 @@ describe('each rule finds what breaks it', () => {
     ],
     ['lines end within 100 columns', 'apps/worker/src/a.ts', `// ${'a'.repeat(98)}`],
     ['nothing is left for later', 'apps/worker/src/a.ts', '// FIXME'],
+    [
+      'a test that runs alone is in a workspace that runs it alone',
+      'packages/protocol/src/a.alone.test.ts',
+      '',
+    ],
     ['every script has its contract on top', 'packages/store/src/lua/a.lua', 'return 1'],
     ['keys have one home', 'packages/store/src/a.ts', 'const key = `{s0}:order`'],
   ])('%s: %s', (name, path, text) => {
