@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { dashboardText } from '../src/dashboard/dashboard.ts'
+import { archivePanels, eventPanels } from '../src/dashboard/outcome-panels.ts'
 import {
   decisionPanels,
   machinePanels,
@@ -12,7 +13,10 @@ import {
 import { knownMetrics, namesIn } from './known-metrics.ts'
 import { parseAll } from './promtool.ts'
 
-const panels = [nowPanels, trafficPanels, orderPanels, decisionPanels, machinePanels].flat()
+const panels = [
+  ...[nowPanels, trafficPanels, orderPanels, decisionPanels, machinePanels],
+  ...[archivePanels, eventPanels],
+].flat()
 const expressions = panels.flatMap(({ queries }) => queries.map(([expr]) => expr))
 
 test('the dashboard file is up to date; `npm run dashboard` writes it', async () => {

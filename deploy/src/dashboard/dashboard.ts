@@ -3,15 +3,9 @@ import {
   DashboardBuilder,
   RowBuilder,
 } from '@grafana/grafana-foundation-sdk/dashboard'
+import { archivePanels, eventPanels } from './outcome-panels.ts'
 import { graphOf, type PanelContent, statOf } from './panel.ts'
-import {
-  decisionPanels,
-  eventPanels,
-  machinePanels,
-  nowPanels,
-  orderPanels,
-  trafficPanels,
-} from './panels.ts'
+import { decisionPanels, machinePanels, nowPanels, orderPanels, trafficPanels } from './panels.ts'
 
 /** Builds the dashboard with Grafana's own SDK, whose types are its schema. */
 export function buildDashboard(): Dashboard {
@@ -28,6 +22,7 @@ export function buildDashboard(): Dashboard {
     ['Callers', trafficPanels, 2],
     ['Orders', orderPanels, 3],
     ['Decisions', decisionPanels, 2],
+    ['Archive', archivePanels, 3],
     ['Events', eventPanels, 3],
     ['Processes and Redis', machinePanels, 3],
   ]

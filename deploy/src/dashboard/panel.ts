@@ -11,6 +11,12 @@ import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
 import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
 
+/** The rate of a counter, and a quantile of a histogram, in PromQL. */
+export const rateOf = (selector: string, by: string) =>
+  `sum by (${by}) (rate(${selector}[$__rate_interval]))`
+export const quantileOf = (q: number, bucket: string, by = '') =>
+  `histogram_quantile(${q}, sum by (le${by}) (rate(${bucket}[$__rate_interval])))`
+
 /** A PromQL expression and the name of its lines; `{{label}}` stands for a label's value. */
 export type Query = [expr: string, legend: string]
 

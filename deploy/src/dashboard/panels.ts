@@ -1,10 +1,5 @@
 import type { ResultCode } from '@placeorder/protocol'
-import type { PanelContent } from './panel.ts'
-
-const rateOf = (selector: string, by: string) =>
-  `sum by (${by}) (rate(${selector}[$__rate_interval]))`
-const quantileOf = (q: number, bucket: string, by = '') =>
-  `histogram_quantile(${q}, sum by (le${by}) (rate(${bucket}[$__rate_interval])))`
+import { type PanelContent, quantileOf, rateOf } from './panel.ts'
 
 const placed = 'placeorder_answers_total{endpoint="place"}'
 const placeSeconds = 'placeorder_answer_seconds_bucket{endpoint="place"}'
@@ -229,66 +224,5 @@ export const machinePanels: PanelContent[] = [
     description: 'Resident, of the largest process of a kind.',
     unit: 'bytes',
     queries: [['max by (job) (process_resident_memory_bytes{job=~"placeorder-.+"})', '{{job}}']],
-  },
-  {
-    title: 'Archive lag',
-    description: 'Age of the oldest outcome that is not in the archive.',
-    unit: 's',
-    queries: [['max(placeorder_archive_lag_seconds)', 'lag']],
-    badFrom: 60,
-  },
-  {
-    title: 'Archived, and kept in the outbox',
-    description: 'Orders copied a second; entries of the outbox; orders set aside.',
-    unit: 'short',
-    queries: [
-      ['sum(rate(placeorder_archived_orders_total[$__rate_interval]))', 'archived/s'],
-      ['max(placeorder_outbox_entries)', 'outbox entries'],
-      ['max(placeorder_unarchivable_orders)', 'set aside'],
-    ],
-  },
-  {
-    title: 'Forgotten by Redis',
-    description: 'Archived orders forgotten a second; the used share of the newest filter.',
-    unit: 'short',
-    queries: [
-      ['sum(rate(placeorder_forgotten_orders_total[$__rate_interval]))', 'forgotten/s'],
-      ['max(placeorder_filter_fill_ratio)', 'filter filled'],
-    ],
-  },
-  {
-    title: 'Forgetting lag',
-    description: 'For how long the oldest order that Redis should have forgotten is due.',
-    unit: 's',
-    queries: [['max(placeorder_forget_lag_seconds)', 'lag']],
-    badFrom: 900,
-  },
-]
-
-export const eventPanels: PanelContent[] = [
-  {
-    title: 'Events delivered',
-    description: 'Events a second, by sink.',
-    unit: 'short',
-    queries: [
-      ['sum by (sink) (rate(placeorder_events_delivered_total[$__rate_interval]))', '{{sink}}'],
-    ],
-  },
-  {
-    title: 'Events waiting',
-    description: 'Age of the oldest event in the outbox, by sink.',
-    unit: 's',
-    queries: [['max by (sink) (placeorder_sink_lag_seconds)', '{{sink}}']],
-    badFrom: 60,
-  },
-  {
-    title: 'Events failed',
-    description: 'Sendings that failed a second, events tried again, and dead letters, by sink.',
-    unit: 'short',
-    queries: [
-      ['sum by (sink) (rate(placeorder_event_failures_total[$__rate_interval]))', '{{sink}} fails'],
-      ['max by (sink) (placeorder_events_retried)', '{{sink}} tried again'],
-      ['max by (sink) (placeorder_dead_letters)', '{{sink}} dead'],
-    ],
   },
 ]
