@@ -3,7 +3,7 @@ import { digestOf, NotReplicated, namesOf, type OrderId, type OutboxEntry } from
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openBothStores } from '../test/both-stores.ts'
-import { type CopyDeps, copyBatch } from './copy-batch.ts'
+import { type CopyDeps, copyBatch, readBatch } from './copy-batch.ts'
 
 const { archive, archiveId, store, connection, conclude } = await openBothStores()
 const shard = { archiveId, shard: 0 }
@@ -21,8 +21,10 @@ const deps: CopyDeps = {
 }
 
 const read = () => store.outbox.read(0, 'test', 100)
-const copy = (entries: OutboxEntry[], other: Partial<CopyDeps> = {}) =>
-  copyBatch(0, entries, { ...deps, ...other })
+const copy = async (entries: OutboxEntry[], other: Partial<CopyDeps> = {}) => {
+  const all = { ...deps, ...other }
+  await copyBatch(0, await readBatch(0, entries, all), all)
+}
 const found = async (orderIds: OrderId[]) =>
   (await archive.lookUp(shard, orderIds.map(namesOf))).found
 const version = async () => (await archive.shards(archiveId))[0]?.version
@@ -80,18 +82,21 @@ test('nothing is acknowledged that is not committed', async () => {
 })
 
 describe('an order that cannot be archived', () => {
-  test('for its damaged record is set aside, and holds up no other', async () => {
+  test.each([
+    ['request', '3[', 'a stored value cannot be read'],
+    ['claimedAt', 'yesterday', 'a stored value cannot be read: a time of it is not a time'],
+  ])('for a damaged %s is set aside, and holds up no other', async (field, value, reason) => {
     const [damaged = '' as OrderId, good = '' as OrderId] = await conclude([
       aPlaceOrder(),
       aPlaceOrder(),
     ])
-    await connection.hset(`{s0}:order:${damaged}`, 'request', '3[')
+    await connection.hset(`{s0}:order:${damaged}`, field, value)
     await copy(await read())
     expect(await found([damaged, good])).toHaveLength(1)
     expect(reported).toEqual([`set aside ${damaged}`, 'copied 1'])
     expect(await store.states.listSetAside(0)).toContainEqual({
       orderId: damaged,
-      reason: 'a stored value cannot be read',
+      reason,
     })
     expect(await connection.exists(`{s0}:order:${damaged}`)).toBe(1)
     expect(await pending()).toBe(0)

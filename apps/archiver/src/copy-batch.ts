@@ -35,25 +35,45 @@ export type CopyObserver = {
 
 type SetAside = { orderId: OrderId; reason: string }
 
+/** Entries of a shard's outbox, with what is to be copied of their orders. */
+export type ReadBatch = {
+  entries: OutboxEntry[]
+  orders: OrderToArchive[]
+  /** Those whose record cannot be read. */
+  unreadable: SetAside[]
+}
+
 /**
- * Copies the orders of some entries of a shard's outbox, and acknowledges them. Each step may run
- * again: what is committed and not acknowledged is found equal the next time.
+ * Reads the orders of some entries of a shard's outbox.
+ *
+ * @throws NotReplicated: too few replicas have the orders now
+ */
+export async function readBatch(
+  shard: number,
+  entries: OutboxEntry[],
+  deps: CopyDeps,
+): Promise<ReadBatch> {
+  const { records, unreadable } = await readRecords(shard, entries, deps)
+  await demandReplicated(records, deps.store)
+  const orders = records.map((record) => orderToArchive(record, digestOf)).sort(byKey)
+  return { entries, orders, unreadable }
+}
+
+/**
+ * Copies what was read, and acknowledges the entries. Each step may run again: what is committed
+ * and not acknowledged is found equal the next time.
  *
  * @throws ArchiveBehind, RedisWentBack: nothing was written
- * @throws NotReplicated: too few replicas have the orders now
  */
 export async function copyBatch(
   shard: number,
-  entries: OutboxEntry[],
+  { entries, orders, unreadable }: ReadBatch,
   deps: CopyDeps,
 ): Promise<void> {
   const { store, archive, archiveId, observer } = deps
   const begun = performance.now()
   const last = lastOf(entries)
   if (last === undefined) return
-  const { records, unreadable } = await readRecords(shard, entries, deps)
-  await demandReplicated(records, store)
-  const orders = records.map((record) => orderToArchive(record, digestOf)).sort(byKey)
   const redisSide = (at: string | undefined) => redisSideOf(shard, at, deps)
   const written = await archive.write({ archiveId, shard }, { orders, last, redisSide })
   const contradictions = written.contradictions.map((order) => orderIdOf(order))
@@ -92,13 +112,18 @@ export async function redisSideOf(
 
 /** The entry with the highest id: entries that were taken over may come in any order. */
 function lastOf(entries: OutboxEntry[]): OutboxEntry | undefined {
-  const order = ({ id }: OutboxEntry) =>
-    id
-      .split('-')
-      .map((part) => part.padStart(20, '0'))
-      .join()
-  return entries.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)).at(-1)
+  let last: OutboxEntry | undefined
+  for (const entry of entries)
+    if (last === undefined || compareIds(entry.id, last.id) > 0) last = entry
+  return last
 }
+
+/** By both whole numbers of an id. */
+function compareIds(one: string, other: string): number {
+  const [[ms = '', n = ''], [otherMs = '', otherN = '']] = [one.split('-'), other.split('-')]
+  return compareNumbers(ms, otherMs) || compareNumbers(n, otherN)
+}
+const compareNumbers = (a: string, b: string): number => a.length - b.length || compareText(a, b)
 
 /** An order that is in two entries may have been forgotten after the first one: it is archived. */
 async function readRecords(

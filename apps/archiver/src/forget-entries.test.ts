@@ -2,7 +2,7 @@ import { namesOf, type OrderId, type OutboxEntry } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openBothStores } from '../test/both-stores.ts'
-import { copyBatch } from './copy-batch.ts'
+import { copyBatch, readBatch } from './copy-batch.ts'
 import { type ForgetDeps, forgetEntries } from './forget-entries.ts'
 
 /** By Redis's clock nothing is as old. */
@@ -22,11 +22,16 @@ const deps: ForgetDeps = { store, archive, archiveId, keepMs: 0, observer }
 const forget = (entries: OutboxEntry[], other: Partial<ForgetDeps> = {}) =>
   forgetEntries(0, entries, Date.now(), { ...deps, ...other })
 
+async function copy(entries: OutboxEntry[]): Promise<void> {
+  const deps = { store, archive, archiveId, observer }
+  await copyBatch(0, await readBatch(0, entries, deps), deps)
+}
+
 /** Concludes orders in one entry, and has them copied. */
 async function archived(...orders: Parameters<typeof conclude>) {
   const orderIds = await conclude(...orders)
   const entries = await store.outbox.read(0, 'test', 100)
-  await copyBatch(0, entries, { store, archive, archiveId, observer })
+  await copy(entries)
   return { orderIds, entries, orderId: orderIds[0] ?? ('' as OrderId) }
 }
 const exist = (orderIds: OrderId[]) =>
@@ -94,7 +99,7 @@ test('an order that was set aside stays, and holds up no other', async () => {
 test('an entry that is copied again after its orders were forgotten changes nothing', async () => {
   const { orderIds, entries } = await archived()
   await forget(entries)
-  await copyBatch(0, entries, { store, archive, archiveId, observer })
+  await copy(entries)
   expect(reported).toEqual(['forgotten 1'])
   expect(await exist(orderIds)).toBe(0)
 })

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { ArchiveBehind, RedisWentBack } from '@placeorder/archive'
 import type { OutboxEntry } from '@placeorder/store'
-import { type CopyDeps, copyBatch, redisSideOf } from './copy-batch.ts'
+import { type CopyDeps, copyBatch, type ReadBatch, readBatch, redisSideOf } from './copy-batch.ts'
 
 /** Why a shard is not copied: it stays so until somebody has looked, or passes by itself. */
 export type Stopped = { kind: 'behind' | 'went-back' | 'failing'; reason: string }
@@ -51,6 +51,10 @@ export class ShardArchiver {
   #stopped: Stopped | undefined
   /** Read, and not acknowledged yet. */
   #inFlight: OutboxEntry[] = []
+  /** How many of them are in a batch. */
+  #inBatches = 0
+  /** Whether the last read got as many entries as it asked for. */
+  #hasMore = false
   #roundAt = Number.NEGATIVE_INFINITY
 
   constructor(
@@ -78,7 +82,7 @@ export class ShardArchiver {
     while (!signal.aborted) {
       const begun = performance.now()
       try {
-        const orders = await this.#step()
+        const orders = await this.#step(signal)
         this.#stopped = undefined
         againMs = AGAIN_MS.first
         idleMs = orders > 0 ? COLLECT_MS : Math.min(2 * idleMs, IDLE_MS_MAX)
@@ -95,32 +99,57 @@ export class ShardArchiver {
     await this.#deps.store.outbox.leave(this.#shard, this.#consumer).catch(() => {})
   }
 
-  /** Copies what is there. Resolves with the number of orders. */
-  async #step(): Promise<number> {
+  /**
+   * Copies what is there, until the next round is due or less than a batch is left. A batch is read
+   * while the one before is being written. Resolves with the number of orders.
+   */
+  async #step(signal: AbortSignal): Promise<number> {
     await this.#round()
-    if (this.#inFlight.length === 0) this.#inFlight = await this.#collect()
-    const orders = ordersIn(this.#inFlight)
-    for (const batch of batchesOf(this.#inFlight)) {
-      await copyBatch(this.#shard, batch, this.#deps)
-      this.#inFlight = this.#inFlight.slice(batch.length)
+    this.#inBatches = 0
+    let orders = 0
+    let next = this.#readNext(true)
+    try {
+      for (;;) {
+        const batch = await next
+        if (batch === undefined) return orders
+        next = this.#readNext(this.#hasMore && !signal.aborted && !this.#isRoundDue())
+        await copyBatch(this.#shard, batch, this.#deps)
+        this.#inFlight.splice(0, batch.entries.length)
+        this.#inBatches -= batch.entries.length
+        orders += ordersIn(batch.entries)
+      }
+    } finally {
+      await next.catch(() => {}) // Nothing is read any more when the step has ended.
     }
-    return orders
+  }
+
+  /** The next batch of what is in flight; of new entries if all of those are in one. */
+  async #readNext(mayCollect: boolean): Promise<ReadBatch | undefined> {
+    if (this.#inBatches === this.#inFlight.length && mayCollect)
+      this.#inFlight.push(...(await this.#collect()))
+    const entries = firstBatchOf(this.#inFlight.slice(this.#inBatches))
+    this.#inBatches += entries.length
+    return entries.length === 0 ? undefined : readBatch(this.#shard, entries, this.#deps)
   }
 
   async #collect(): Promise<OutboxEntry[]> {
     const { outbox } = this.#deps.store
     const entries: OutboxEntry[] = []
-    let more: OutboxEntry[]
     do {
-      more = await outbox.read(this.#shard, this.#consumer, READ_ENTRIES)
+      const more = await outbox.read(this.#shard, this.#consumer, READ_ENTRIES)
+      this.#hasMore = more.length === READ_ENTRIES
       entries.push(...more)
-    } while (more.length === READ_ENTRIES && ordersIn(entries) < BATCH_ORDERS_MAX)
+    } while (this.#hasMore && ordersIn(entries) < BATCH_ORDERS_MAX)
     return entries
+  }
+
+  #isRoundDue(): boolean {
+    return performance.now() - this.#roundAt >= ROUND_MS
   }
 
   /** Now and then: compares both sides, also while nothing is concluded; takes over; trims. */
   async #round(): Promise<void> {
-    if (performance.now() - this.#roundAt < ROUND_MS) return
+    if (!this.#isRoundDue()) return
     const { store, archive, archiveId } = this.#deps
     const shard = this.#shard
     await archive.compare({ archiveId, shard }, (at) => redisSideOf(shard, at, this.#deps))
@@ -143,20 +172,14 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
 const ordersIn = (entries: OutboxEntry[]): number =>
   entries.reduce((sum, { orderIds }) => sum + orderIds.length, 0)
 
-/** The entries in parts of not too many orders each; an entry stays whole. */
-function batchesOf(entries: OutboxEntry[]): OutboxEntry[][] {
-  const batches: OutboxEntry[][] = []
-  let orders = BATCH_ORDERS_MAX
-  for (const entry of entries) {
-    orders += entry.orderIds.length
-    const batch = batches.at(-1)
-    if (batch !== undefined && orders <= BATCH_ORDERS_MAX) batch.push(entry)
-    else {
-      batches.push([entry])
-      orders = entry.orderIds.length
-    }
-  }
-  return batches
+/** The first entries, with not too many orders together; an entry stays whole. */
+function firstBatchOf(entries: OutboxEntry[]): OutboxEntry[] {
+  let orders = 0
+  const end = entries.findIndex(({ orderIds }, i) => {
+    orders += orderIds.length
+    return i > 0 && orders > BATCH_ORDERS_MAX
+  })
+  return end < 0 ? entries : entries.slice(0, end)
 }
 
 function stoppedBy(error: unknown): Stopped {

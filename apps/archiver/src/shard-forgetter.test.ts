@@ -1,8 +1,9 @@
 import { openArchive } from '@placeorder/archive'
+import type { OutboxEntry } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { openBothStores } from '../test/both-stores.ts'
-import { copyBatch } from './copy-batch.ts'
+import { copyBatch, readBatch } from './copy-batch.ts'
 import { ShardForgetter } from './shard-forgetter.ts'
 
 const { archive, archiveId, store, connection, conclude, postgres } = await openBothStores()
@@ -32,10 +33,15 @@ function start({ keepMs = 0 } = {}) {
   return { forgetter, forgotten: () => forgotten }
 }
 
+async function copy(entries: OutboxEntry[]): Promise<void> {
+  const deps = { store, archive, archiveId, observer }
+  await copyBatch(0, await readBatch(0, entries, deps), deps)
+}
+
 async function archived(orders = 1): Promise<void> {
   await conclude(Array.from({ length: orders }, () => aPlaceOrder()))
   const entries = await store.outbox.read(0, 'test', 100)
-  await copyBatch(0, entries, { store, archive, archiveId, observer })
+  await copy(entries)
 }
 const records = async () => (await connection.keys('{s0}:order:*')).length
 const within = { timeout: 20_000, interval: 20 }
@@ -61,7 +67,7 @@ test('what is not due stays, as does what is not archived, and all after it', as
   await archived()
   await vi.waitFor(() => expect(early.forgetter.stopped).toContain('not in the archive'), within)
   expect(await records()).toBe(2)
-  await copyBatch(0, entries, { store, archive, archiveId, observer })
+  await copy(entries)
   await vi.waitFor(async () => expect(await records()).toBe(0), within)
   expect(late.forgotten()).toBe(0)
 })

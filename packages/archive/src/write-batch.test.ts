@@ -55,7 +55,7 @@ test('a batch is there with all that is asked of it', async () => {
     expect(await found([order])).toMatchObject([{ ...narrow, shard: 0, version: 1 }])
     expect(await archive.requestOf(order)).toBe(request)
   }
-  expect(await stands()).toEqual({ ...shard, version: 1, archivedTo: '1-0' })
+  expect(await stands()).toMatchObject({ version: 1, archivedTo: '1-0' })
 })
 
 test('a batch that is written again changes nothing but the version', async () => {

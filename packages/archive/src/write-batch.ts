@@ -7,7 +7,7 @@ import {
 } from './archive-fault.ts'
 import type { OrderToArchive } from './archived-order.ts'
 import { transaction } from './database.ts'
-import { contradicted, insertOrders, insertRequests, keyOf } from './order-statements.ts'
+import { contradicted, insertOrders } from './order-statements.ts'
 
 /** A shard of one installation: several may share a database. */
 export type ShardOfArchive = { archiveId: string; shard: number }
@@ -124,24 +124,15 @@ async function write(client: PoolClient, shard: ShardOfArchive, batch: Batch): P
   const version = locked.version + 1
   const { orders } = batch
   const inserted = await insertOrders(client, orders, shard.shard, version)
-  const contradictions =
-    inserted.size === orders.length
-      ? []
-      : await contradicted(
-          client,
-          orders.filter((order) => !inserted.has(keyOf(order))),
-        )
-  await insertRequests(
-    client,
-    orders.filter((order) => inserted.has(keyOf(order))),
-  )
+  // Those that were inserted are equal to what is there.
+  const contradictions = inserted === orders.length ? [] : await contradicted(client, orders)
   await raise(
     client,
     shard,
     version,
     isAfter(batch.last.id, locked.archivedTo) ? batch.last : undefined,
   )
-  return { version, inserted: inserted.size, contradictions, unkeepable: [] }
+  return { version, inserted, contradictions, unkeepable: [] }
 }
 
 type ShardRow = {

@@ -65,7 +65,13 @@ function recordOf(orderId: OrderId, kept: (string | null)[]): ConcludedRecord {
     clientId: clientId ?? '',
     paymentRequestId: paymentRequestId ?? '',
     outcome: readOutcome(outcome),
-    claimedAt: Number(claimedAt),
-    concludedAt: Number(concludedAt),
+    claimedAt: timeOf(claimedAt),
+    concludedAt: timeOf(concludedAt),
   }
+}
+
+/** A time that was written by Redis's clock (ms). */
+function timeOf(text: string | null | undefined): number {
+  if (!/^\d{1,15}$/.test(text ?? '')) throw new Error('a time of it is not a time')
+  return Number(text)
 }
