@@ -1,0 +1,30 @@
+// @ts-expect-error They are installed where this module is used: npm install @nats-io/jetstream
+import { jetstream } from '@nats-io/jetstream'
+// @ts-expect-error And: npm install @nats-io/transport-node
+import { connect } from '@nats-io/transport-node'
+import type { OrderEvent } from '@placeorder/events'
+
+// A sink as a module: publishes each event to JetStream of NATS, on `order.placed` and so on, and
+// resolves once the stream has it. A stream drops what comes twice within its duplicate window,
+// since the id of a message is that of its event.
+
+const servers = ['127.0.0.1:4222']
+
+let connecting: ReturnType<typeof connect> | undefined
+
+export default async function toNats(events: readonly OrderEvent[]): Promise<void> {
+  connecting ??= connect({ servers, name: 'placeorder' })
+  const connection = await connecting.catch((error: unknown) => {
+    connecting = undefined // The next event tries again.
+    throw error
+  })
+  const js = jetstream(connection)
+  await Promise.all(
+    events.map((event) => js.publish(event.type, JSON.stringify(event), { msgID: event.id })),
+  )
+}
+
+export const close = async (): Promise<void> => {
+  const connection = await connecting
+  await connection?.drain()
+}
