@@ -7,6 +7,7 @@ export {
   orderToArchive,
 } from './archived-order.ts'
 export type { RedisToCompare } from './compare-redis.ts'
+export type { ConcludedBetween } from './concluded-between.ts'
 export type { LookedUp, OrderNames } from './look-up.ts'
 export { type Maintained, type Maintenance, maintain, migrate } from './migrate.ts'
 export { type Archive, openArchive, type Settings, type ShardStands } from './open-archive.ts'

@@ -57,15 +57,17 @@ test('what is printed makes the same schema by hand', async () => {
 })
 
 test('a process refuses an older schema, and takes a newer one', async () => {
-  const [last] = sqlMigrations().slice(-1)
-  await postgres.query('UPDATE archive_migrations SET name = $1 WHERE name = $2', [
-    '0000_before',
-    last?.name,
-  ])
-  await expect(archive.check()).rejects.toThrow(/is at 0000_before, .* is needed/)
-  await postgres.query('UPDATE archive_migrations SET name = $1', ['9999_after'])
+  const [before, last] = sqlMigrations().slice(-2)
+  const note = (name = '') =>
+    postgres.query('INSERT INTO archive_migrations VALUES ($1, now()::text)', [name])
+  const remove = (name = '') =>
+    postgres.query('DELETE FROM archive_migrations WHERE name = $1', [name])
+  await remove(last?.name)
+  await expect(archive.check()).rejects.toThrow(`is at ${before?.name}, ${last?.name} is needed`)
+  await note('9999_after')
   await archive.check()
-  await postgres.query('UPDATE archive_migrations SET name = $1', [last?.name])
+  await remove('9999_after')
+  await note(last?.name)
 })
 
 test('maintaining makes the partitions of the months to come, once', async () => {

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { FoundOrder } from './archived-order.ts'
+import { type ConcludedBetween, concludedBetween } from './concluded-between.ts'
 import { type DatabaseOptions, kyselyOn, openPool } from './database.ts'
 import { type LookedUp, lookUp, type OrderNames } from './look-up.ts'
 import { checkSchema } from './migrate.ts'
@@ -35,6 +36,8 @@ export type Archive = {
   compare: (shard: ShardOfArchive, redisSide: Batch['redisSide']) => Promise<void>
   lookUp: (shard: ShardOfArchive, names: OrderNames[]) => Promise<LookedUp>
   search: (searched: Search) => AsyncGenerator<FoundOrder[]>
+  /** Orders in the order of their conclusion; see `concludedBetween`. */
+  concluded: (between: ConcludedBetween) => AsyncGenerator<FoundOrder[]>
   /** The packed request of an order; undefined if it is not archived, or was dropped. */
   requestOf: (order: OrderNames & { claimedAt: number }) => Promise<string | undefined>
   /** The shards of all installations that share the database, or of one. */
@@ -66,6 +69,7 @@ export function openArchive(options: DatabaseOptions): Archive {
     compare: (shard, redisSide) => compareShard(pool, shard, redisSide),
     lookUp: (shard, names) => lookUp(pool, shard, names),
     search: (searched) => search(db, searched),
+    concluded: (between) => concludedBetween(pool, between),
     requestOf: (order) => requestOf(db, order),
     shards: (archiveId) => readShards(pool, archiveId),
     register: async (archiveId, shards) => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { testPostgres } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { anOrder } from '../test/an-order.ts'
-import type { OrderToArchive } from './archived-order.ts'
+import type { FoundOrder, OrderToArchive } from './archived-order.ts'
 import { migrate } from './migrate.ts'
 import { openArchive } from './open-archive.ts'
 import type { Search } from './search.ts'
@@ -55,4 +55,22 @@ test('the orders of a merchant and a time come in pages, in claim order', async 
   const times = pages.flat().map((paymentId) => claimedAt.get(paymentId) ?? 0)
   expect(times).toEqual(times.toSorted((a, b) => a - b))
   expect(new Set(pages.flat())).toEqual(new Set(claimedAt.keys()))
+})
+
+test('orders of a time come in pages, in the order of their conclusion', async () => {
+  const start = Date.UTC(2026, 4, 1)
+  const orders = Array.from({ length: 1_203 }, (_, i) =>
+    anOrder({ concludedAt: start + Math.floor(i / 3) }),
+  )
+  const others = [anOrder({ concludedAt: start - 1 }), anOrder({ concludedAt: start + 1_000 })]
+  await write([...orders, ...others])
+  const pages: FoundOrder[][] = []
+  for await (const page of archive.concluded({ from: start, to: start + 1_000 })) pages.push(page)
+  expect(pages.map((page) => page.length)).toEqual([500, 500, 203])
+  const times = pages.flat().map(({ concludedAt }) => concludedAt)
+  expect(times).toEqual(times.toSorted((a, b) => a - b))
+  expect(new Set(pages.flat().map(({ paymentId }) => paymentId)).size).toBe(1_203)
+  const after = pages[1]?.at(-1)
+  const rest = await archive.concluded({ from: start, to: start + 1_000, after }).next()
+  expect(rest.value).toEqual(pages[2])
 })
