@@ -10,14 +10,14 @@ const topic = 'orders'
 
 const kafka = new kafkajs.Kafka({ clientId: 'placeorder', brokers })
 const producer = kafka.producer({ idempotent: true })
-let connected: Promise<void> | undefined
+const open: { connected?: Promise<void> | undefined } = {}
 
 export default async function toKafka(events: readonly OrderEvent[]): Promise<void> {
-  connected ??= producer.connect()
+  open.connected ??= producer.connect()
   try {
-    await connected
+    await open.connected
   } catch (error) {
-    connected = undefined // The next event tries again.
+    open.connected = undefined // The next event tries again.
     throw error
   }
   await producer.send({

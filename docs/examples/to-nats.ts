@@ -10,12 +10,12 @@ import type { OrderEvent } from '@placeorder/events'
 
 const servers = ['127.0.0.1:4222']
 
-let connecting: ReturnType<typeof connect> | undefined
+const open: { connection?: ReturnType<typeof connect> | undefined } = {}
 
 export default async function toNats(events: readonly OrderEvent[]): Promise<void> {
-  connecting ??= connect({ servers, name: 'placeorder' })
-  const connection = await connecting.catch((error: unknown) => {
-    connecting = undefined // The next event tries again.
+  open.connection ??= connect({ servers, name: 'placeorder' })
+  const connection = await open.connection.catch((error: unknown) => {
+    open.connection = undefined // The next event tries again.
     throw error
   })
   const js = jetstream(connection)
@@ -25,6 +25,6 @@ export default async function toNats(events: readonly OrderEvent[]): Promise<voi
 }
 
 export const close = async (): Promise<void> => {
-  const connection = await connecting
+  const connection = await open.connection
   await connection?.drain()
 }
