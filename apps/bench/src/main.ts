@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cold } from './benchmarks/cold.ts'
 import { core } from './benchmarks/core.ts'
+import { curve } from './benchmarks/curve.ts'
 import { ingresses } from './benchmarks/ingresses.ts'
 import { logging } from './benchmarks/logging.ts'
 import { memory } from './benchmarks/memory.ts'
@@ -22,6 +23,7 @@ import { openTestBed, type TestBed } from './test-bed/test-bed.ts'
 const benchmarks: Record<string, (testBed: TestBed) => Promise<Benchmark>> = {
   core,
   signed,
+  curve,
   slow,
   ingresses,
   repeats,

@@ -12,6 +12,13 @@ test('all benchmarks run, unless some are chosen', () => {
   expect(planOf(['--only', 'core,slow']).only).toEqual(['core', 'slow'])
 })
 
+test('a curve can be compared with that of another checkout, and its plot kept', () => {
+  expect(planOf(['--against', '../before', '--plot', 'docs/curve.svg'])).toMatchObject({
+    against: '../before',
+    plot: 'docs/curve.svg',
+  })
+})
+
 test('the length of rounds can be chosen, in the short form too', () => {
   expect(planOf(['--short'])).toMatchObject({ short: true, seconds: 2 })
   expect(planOf(['--short', '--rounds', '5', '--seconds', '1'])).toMatchObject({

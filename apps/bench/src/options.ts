@@ -26,6 +26,10 @@ export type Plan = {
   storedOrders: number
   /** Where to write a CPU profile of each ingress and worker; none if undefined. */
   profile: string | undefined
+  /** Another checkout of this repository, measured by turns with this one; none if undefined. */
+  against: string | undefined
+  /** Where to write the plot of the curve; `.bench/curve.svg` if undefined. */
+  plot: string | undefined
 }
 
 const number = z.coerce.number().positive()
@@ -38,17 +42,22 @@ const Options = z.object({
   'sustained-rate': number.default(1_000),
   'stored-orders': number.default(1_000_000),
   profile: z.string().optional(),
+  against: z.string().optional(),
+  plot: z.string().optional(),
 })
 
 export const usage = `npm run bench -- [options]
   --only <benchmark,…>         run these benchmarks only
-  --short                      only the ratio over naive BullMQ, in a minute; exits 1 if below 3
+  --short                      only the ratio over naive BullMQ, in a minute; exits 1 if below 3.
+                               With --only curve: one round of placeorder alone, in a minute
   --rounds <n>                 alternating rounds of each measurement (3)
   --seconds <s>                how long a round is measured (4; short: 2)
   --sustained-rate <n>         orders sent per second (1000)
   --sustained-seconds <s>      for so long (600)
   --stored-orders <n>          number of stored orders at which memory is measured (1000000)
-  --profile <directory>        write a CPU profile of each ingress and worker there`
+  --profile <directory>        write a CPU profile of each ingress and worker there
+  --against <directory>        curve: measure another checkout of this repository by turns
+  --plot <file>                curve: where to write the plot (.bench/curve.svg)`
 
 /**
  * Reads the command line.
@@ -67,6 +76,8 @@ export function planOf(args: string[]): Plan {
       'sustained-rate': { type: 'string' },
       'stored-orders': { type: 'string' },
       profile: { type: 'string' },
+      against: { type: 'string' },
+      plot: { type: 'string' },
     },
   })
   const options = Options.parse(values)
@@ -82,5 +93,7 @@ export function planOf(args: string[]): Plan {
     sustainedRate: options['sustained-rate'],
     storedOrders: options['stored-orders'],
     profile: options.profile,
+    against: options.against,
+    plot: options.plot,
   }
 }

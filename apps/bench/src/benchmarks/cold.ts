@@ -25,7 +25,7 @@ export async function cold(testBed: TestBed): Promise<Benchmark> {
     await using one = new AsyncDisposableStack()
     const port = await freePort()
     const startedAt = performance.now()
-    const started = ingressFor(testBed, one, redis.address, { PORT: String(port) })
+    const started = ingressFor(testBed, one, redis.address, { env: { PORT: String(port) } })
     await untilAnswered(testBed, `http://127.0.0.1:${port}`, round)
     times.push((performance.now() - startedAt) / 1_000)
     await started

@@ -72,7 +72,9 @@ async function subjectOf(
     REDIS_CLUSTER: String(address.cluster),
     SHARDS: String(deployment.shards),
   }
-  const worker = await workerFor(testBed, stack, address, { SHARDS: String(deployment.shards) })
+  const worker = await workerFor(testBed, stack, address, {
+    env: { SHARDS: String(deployment.shards) },
+  })
   const driver = await commanded(stack, 'driver', 'drivers/store-driver.ts', env)
   const nodes = pids.map((pid, at) => ({ name: pids.length === 1 ? 'redis' : `redis ${at}`, pid }))
   return {

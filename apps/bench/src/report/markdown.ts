@@ -36,7 +36,7 @@ const machineLine = ({
   `Node ${node}, ${redis}; ` +
   `medians of ${rounds} alternating rounds of ${seconds} s each, with the lowest and the highest.`
 
-function benchmarkText({ title, metrics, notes = [] }: Benchmark): string {
+function benchmarkText({ title, metrics, table = [], notes = [] }: Benchmark): string {
   const rows = metrics.map(
     (metric) =>
       `| ${metric.what} | ${amount(metric.rounds.median, metric.unit)} | ${spread(metric)} | ` +
@@ -47,7 +47,11 @@ function benchmarkText({ title, metrics, notes = [] }: Benchmark): string {
     '| metric | median | spread | bound | verdict |',
     '| --- | ---: | ---: | ---: | --- |',
   ]
-  return [`### ${title}\n`, ...head, ...rows, ...notes.map((note) => `\n${note}`), ''].join('\n')
+  const tables = [rows.length > 0 ? [...head, ...rows] : [], table]
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')
+  return [`### ${title}\n`, tables, ...notes.map((note) => `\n${note}`), ''].join('\n')
 }
 
 function spread({ rounds, unit }: Metric): string {
@@ -67,7 +71,7 @@ const amount = (value: number, unit: string): string =>
   `${digits(value, unit)}${unit === '' ? '' : ` ${unit}`}`
 
 /** Formats three significant digits; a large number is rounded, with its thousands separated. */
-function digits(value: number, unit: string): string {
+export function digits(value: number, unit = ''): string {
   if (!Number.isFinite(value)) return 'none'
   if (unit === '%') return value.toFixed(2)
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US')

@@ -16,6 +16,8 @@ export type Benchmark = {
   name: string
   title: string
   metrics: Metric[]
+  /** A table of its own, in Markdown. */
+  table?: string[]
   /** Lines below the table, such as what a metric consists of. */
   notes?: string[]
 }

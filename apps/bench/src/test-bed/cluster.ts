@@ -48,5 +48,6 @@ function sumOf(all: readonly RedisCounters[]): RedisCounters {
     commands,
     outputBytes: all.reduce((sum, { outputBytes }) => sum + outputBytes, 0),
     usedMemoryBytes: all.reduce((sum, { usedMemoryBytes }) => sum + usedMemoryBytes, 0),
+    socketWrites: all.reduce((sum, { socketWrites }) => sum + socketWrites, 0),
   }
 }

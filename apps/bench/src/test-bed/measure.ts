@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type Mark, Mark as MarkSchema } from '../drivers/load.ts'
 import type { CommandedProgram, Program } from './program.ts'
 import { type BenchRedis, perOrder, type RedisCounters } from './redis.ts'
-import { usageOf } from './usage-of.ts'
+import { type ProcessUsage, usageOf } from './usage-of.ts'
 
 /** A system that orders are sent to: its driver, its Redis and its processes. */
 export type Subject = {
@@ -23,6 +23,8 @@ export type Sample = Mark & {
   /** Redis commands per order, including those that scripts call. */
   commands: number
   outputBytes: number
+  /** How often Redis synced its append-only file, per order; NaN where the kernel does not say. */
+  syncs: number
   byCommand: (readonly [name: string, count: number])[]
   /** CPU time per order (µs), by process. */
   cpuUs: Record<string, number>
@@ -68,18 +70,19 @@ export async function measure(
 
 type Counters = {
   redis: RedisCounters | undefined
-  usage: Map<string, { cpuMs: number; residentBytes: number }>
+  usage: Map<string, ProcessUsage>
 }
 
 async function readCounters({ redis, programs, driver }: Subject): Promise<Counters> {
   const all = [...programs, { name: 'driver', pid: driver.pid }]
   const usages = await Promise.all(all.map(({ pid }) => usageOf(pid)))
-  const usage = new Map<string, { cpuMs: number; residentBytes: number }>()
+  const usage = new Map<string, ProcessUsage>()
   for (const [i, { name }] of all.entries()) {
-    const before = usage.get(name) ?? { cpuMs: 0, residentBytes: 0 }
+    const before = usage.get(name) ?? { cpuMs: 0, residentBytes: 0, writeCalls: 0 }
     usage.set(name, {
       cpuMs: before.cpuMs + (usages[i]?.cpuMs ?? Number.NaN),
       residentBytes: before.residentBytes + (usages[i]?.residentBytes ?? Number.NaN),
+      writeCalls: before.writeCalls + (usages[i]?.writeCalls ?? Number.NaN),
     })
   }
   return { redis: await redis?.counters(), usage }
@@ -96,5 +99,17 @@ function sampleOf(mark: Mark, before: Counters, after: Counters): Sample {
     cpuUs[name] = (1_000 * (cpuMs - (before.usage.get(name)?.cpuMs ?? 0))) / mark.answered
     residentBytes[name] = bytes
   }
-  return { ...mark, ...redis, perSecond: mark.answered / mark.seconds, cpuUs, residentBytes }
+  const syncs = syncsBetween(before, after) / mark.answered
+  const perSecond = mark.answered / mark.seconds
+  return { ...mark, ...redis, syncs, perSecond, cpuUs, residentBytes }
 }
+
+/**
+ * Redis does not count its syncs. With `appendfsync always` it syncs after each write to the
+ * append-only file, and writes to nothing else but sockets.
+ */
+const syncsBetween = (before: Counters, after: Counters): number =>
+  fileWrites(after) - fileWrites(before)
+
+const fileWrites = ({ redis, usage }: Counters): number =>
+  (usage.get('redis')?.writeCalls ?? Number.NaN) - (redis?.socketWrites ?? Number.NaN)

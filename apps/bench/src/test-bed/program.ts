@@ -31,13 +31,21 @@ export async function startService(
     adminPort,
     log,
     nodeArgs = [],
-  }: { env: Record<string, string>; adminPort: number; log: string; nodeArgs?: string[] },
+    root = repositoryRoot,
+  }: {
+    env: Record<string, string>
+    adminPort: number
+    log: string
+    nodeArgs?: string[]
+    /** The checkout that it is run from. */
+    root?: string
+  },
 ): Promise<Program> {
   const file = await open(log, 'a')
-  const args = [...process.execArgv, ...nodeArgs, join(repositoryRoot, entry)]
+  const args = [...process.execArgv, ...nodeArgs, join(root, entry)]
   const admin = { ADMIN_HOST: '127.0.0.1', ADMIN_PORT: String(adminPort) }
   const child = spawn(process.execPath, args, {
-    cwd: repositoryRoot,
+    cwd: root,
     env: { ...inheritedEnvironment(), ...env, ...admin },
     stdio: ['ignore', file.fd, file.fd],
   })

@@ -18,6 +18,8 @@ export type RedisCounters = {
   commands: Map<string, number>
   outputBytes: number
   usedMemoryBytes: number
+  /** Write calls to sockets. */
+  socketWrites: number
 }
 
 /**
@@ -56,6 +58,7 @@ export function countersOf(info: string, commandStats: string): RedisCounters {
     ),
     outputBytes: number('total_net_output_bytes'),
     usedMemoryBytes: number('used_memory'),
+    socketWrites: number('total_writes_processed'),
   }
 }
 

@@ -5,6 +5,7 @@ import {
   ingressFor,
   placeOrderPath,
   redisFor,
+  type ServiceOptions,
   serverFor,
   type TestBed,
   workerFor,
@@ -23,14 +24,14 @@ export async function placeorder(
   {
     name = 'placeorder',
     ingresses = 1,
-    env = {},
-  }: { name?: string; ingresses?: number; env?: Record<string, string> } = {},
+    ...service
+  }: { name?: string; ingresses?: number } & ServiceOptions = {},
 ): Promise<Server> {
   const redis = await redisFor(testBed, stack, name)
-  const worker = await workerFor(testBed, stack, redis.address, env)
+  const worker = await workerFor(testBed, stack, redis.address, service)
   const started = []
   for (let at = 0; at < ingresses; at += 1)
-    started.push(await ingressFor(testBed, stack, redis.address, env))
+    started.push(await ingressFor(testBed, stack, redis.address, service))
   const urls = started.map(({ url }) => url)
   await smokeTest(testBed, name, urls)
   return { name, urls, redis, programs: [...started, worker, { name: 'redis', pid: redis.pid }] }

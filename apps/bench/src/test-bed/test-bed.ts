@@ -83,18 +83,20 @@ const redisEnvironment = ({ urls, cluster }: RedisAddress) => ({
   REDIS_CLUSTER: String(cluster),
 })
 
+/** Variables beside the defaults, and the checkout to run, if not this one. */
+export type ServiceOptions = { env?: Record<string, string>; root?: string | undefined }
+
 /** Starts an ingress as in production: all settings are defaults, except where its files are. */
 export async function ingressFor(
   testBed: TestBed,
   stack: AsyncDisposableStack,
   address: RedisAddress,
-  env: Record<string, string> = {},
+  { env = {}, root }: ServiceOptions = {},
 ): Promise<Program & { url: string }> {
   const port = await freePort()
-  const program = await service(testBed, stack, 'ingress', 'apps/ingress/src/main.ts', {
-    ...ingressEnvironment(testBed, address, port),
-    ...env,
-  })
+  const ofIngress = { ...ingressEnvironment(testBed, address, port), ...env }
+  const options = { env: ofIngress, root }
+  const program = await service(testBed, stack, 'ingress', 'apps/ingress/src/main.ts', options)
   return { ...program, url: `http://127.0.0.1:${port}` }
 }
 
@@ -110,13 +112,11 @@ export async function workerFor(
   testBed: TestBed,
   stack: AsyncDisposableStack,
   address: RedisAddress,
-  env: Record<string, string> = {},
+  { env = {}, root }: ServiceOptions = {},
 ): Promise<Program> {
-  return service(testBed, stack, 'worker', 'apps/worker/src/main.ts', {
-    ...redisEnvironment(address),
-    POLICY_FILE: testBed.files.policy,
-    ...env,
-  })
+  const ofWorker = { ...redisEnvironment(address), POLICY_FILE: testBed.files.policy, ...env }
+  const options = { env: ofWorker, root }
+  return service(testBed, stack, 'worker', 'apps/worker/src/main.ts', options)
 }
 
 async function service(
@@ -124,7 +124,7 @@ async function service(
   stack: AsyncDisposableStack,
   name: string,
   entry: string,
-  env: Record<string, string>,
+  { env = {}, root }: ServiceOptions,
 ): Promise<Program> {
   const log = join(dir, `${name}-${randomUUID()}.log`)
   const program = await startService(name, entry, {
@@ -132,6 +132,7 @@ async function service(
     adminPort: await freePort(),
     log,
     nodeArgs: plan.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${plan.profile}`],
+    ...(root === undefined ? {} : { root }),
   })
   stack.defer(async () => {
     await program.stop()
