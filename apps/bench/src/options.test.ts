@@ -13,9 +13,11 @@ test('all benchmarks run, unless some are chosen', () => {
 })
 
 test('a curve can be compared with that of another checkout, and its plot kept', () => {
-  expect(planOf(['--against', '../before', '--plot', 'docs/curve.svg'])).toMatchObject({
+  const args = ['--against', '../before', '--plot', 'docs/curve.svg', '--in-flight', '1,64']
+  expect(planOf(args)).toMatchObject({
     against: '../before',
     plot: 'docs/curve.svg',
+    inFlight: [1, 64],
   })
 })
 
@@ -30,6 +32,7 @@ test('the length of rounds can be chosen, in the short form too', () => {
 test.each([
   ['an unknown option', ['--fast']],
   ['a word for a number', ['--rounds', 'many']],
+  ['a load that is no number', ['--in-flight', '1,many']],
   ['no rounds at all', ['--rounds', '0']],
 ])('%s is refused', (_, args) => {
   expect(() => planOf(args)).toThrow()

@@ -28,6 +28,8 @@ export type Plan = {
   profile: string | undefined
   /** Another checkout of this repository, measured by turns with this one; none if undefined. */
   against: string | undefined
+  /** Orders in flight at which the curve is measured alone; the whole curve if undefined. */
+  inFlight: readonly number[] | undefined
   /** Where to write the plot of the curve; `.bench/curve.svg` if undefined. */
   plot: string | undefined
 }
@@ -44,6 +46,11 @@ const Options = z.object({
   profile: z.string().optional(),
   against: z.string().optional(),
   plot: z.string().optional(),
+  'in-flight': z
+    .string()
+    .transform((text) => text.split(',').map(Number))
+    .pipe(z.array(z.int().positive()))
+    .optional(),
 })
 
 export const usage = `npm run bench -- [options]
@@ -57,6 +64,7 @@ export const usage = `npm run bench -- [options]
   --stored-orders <n>          number of stored orders at which memory is measured (1000000)
   --profile <directory>        write a CPU profile of each ingress and worker there
   --against <directory>        curve: measure another checkout of this repository by turns
+  --in-flight <n,…>            curve: with so many orders in flight alone
   --plot <file>                curve: where to write the plot (.bench/curve.svg)`
 
 /**
@@ -78,6 +86,7 @@ export function planOf(args: string[]): Plan {
       profile: { type: 'string' },
       against: { type: 'string' },
       plot: { type: 'string' },
+      'in-flight': { type: 'string' },
     },
   })
   const options = Options.parse(values)
@@ -95,5 +104,6 @@ export function planOf(args: string[]): Plan {
     profile: options.profile,
     against: options.against,
     plot: options.plot,
+    inFlight: options['in-flight'],
   }
 }

@@ -43,21 +43,20 @@ export async function curve(testBed: TestBed): Promise<Benchmark> {
   const mostAt = (inFlight: number) =>
     Math.min(perSecondMax, (1_000 * inFlight) / ORDER_MS_MIN[plan.short ? 'short' : 'long'])
   const seconds = plan.leadSeconds + plan.seconds + 1.5
-  const sent = IN_FLIGHT.map(mostAt)
-    .concat(RATES)
-    .reduce((sum, one) => sum + one, 0)
+  const [loads, rates] = plan.inFlight ? [plan.inFlight, []] : [IN_FLIGHT, RATES]
+  const sent = [...loads.map(mostAt), ...rates].reduce((sum, one) => sum + one, 0)
   const share = plan.short ? 0.5 : 1 // placeorder alone is far from what is possible.
   const count = Math.ceil(share * (sent * seconds * rounds + perSecondMax * plan.warmUpSeconds))
   const driver = await httpDriver(testBed, stack, count)
   const servers = await serversOf(testBed, stack)
   const points: Point[] = [
-    ...IN_FLIGHT.map((inFlight) => ({
+    ...loads.map((inFlight) => ({
       load: `${inFlight} in flight`,
       inFlight,
       subjectOf: (server: Server) =>
         closedLoop(server, driver, { connections: inFlight, perSecondMax: mostAt(inFlight) }),
     })),
-    ...RATES.map((rate) => ({
+    ...rates.map((rate) => ({
       load: `${rate.toLocaleString('en-US')} a second`,
       inFlight: undefined,
       subjectOf: (server: Server) => fixedRate(server, driver, { connections: CONNECTIONS, rate }),
@@ -94,9 +93,15 @@ async function measureCurve(
   const next = new Map<string, number>()
   const run = async (server: Server, subject: Subject, leadSeconds: number, seconds: number) => {
     subject.next = next.get(server.name) ?? 0
-    const sample = await measure(subject, { leadSeconds, seconds })
-    next.set(server.name, subject.next)
-    return sample
+    try {
+      return await measure(subject, { leadSeconds, seconds })
+    } catch (error) {
+      // More than this machine can do: orders were refused.
+      testBed.say(error instanceof Error ? error.message : String(error))
+      return undefined
+    } finally {
+      next.set(server.name, subject.next)
+    }
   }
   for (const server of servers) {
     testBed.say(`${server.name}: warming up`)
@@ -107,6 +112,7 @@ async function measureCurve(
     for (const [point, samples] of measured) {
       for (const server of servers) {
         const sample = await run(server, point.subjectOf(server), leadSeconds, seconds)
+        if (sample === undefined) continue
         samples.set(server.name, [...(samples.get(server.name) ?? []), sample])
       }
       testBed.say(`${point.load}, round ${round} of ${rounds}`)
@@ -166,11 +172,10 @@ function plotOf(measured: Curve): string {
   const names = [...([...measured.values()][0]?.keys() ?? [])]
   const lineOf = (name: string, server: string, of: (sample: Sample) => number) => ({
     name,
-    points: [...measured].flatMap(([{ inFlight }, samples]) =>
-      inFlight === undefined
-        ? []
-        : [[inFlight, median((samples.get(server) ?? []).map(of))] as const],
-    ),
+    points: [...measured].flatMap(([{ inFlight }, samples]) => {
+      const value = median((samples.get(server) ?? []).map(of))
+      return inFlight === undefined || Number.isNaN(value) ? [] : [[inFlight, value] as const]
+    }),
   })
   return chartsSvg([
     {
