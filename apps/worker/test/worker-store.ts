@@ -10,6 +10,7 @@ import {
   orderIdOf,
   type WorkerStore,
 } from '@placeorder/store'
+import { joinableJobKey } from '@placeorder/store/keys'
 import { testRedis } from '@placeorder/testkit'
 import { afterAll } from 'vitest'
 import type { ChecksObserver } from '../src/checks/guard.ts'
@@ -74,6 +75,7 @@ export async function openTestWorker(changes: Partial<ProcessDeps> = {}): Promis
       ...changes,
     },
     groupOf: async (...orders) => {
+      await store.connection.del(joinableJobKey(0)) // They get a job of their own.
       await Promise.all(
         orders.map((order) =>
           ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000)),

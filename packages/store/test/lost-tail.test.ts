@@ -39,21 +39,23 @@ const ways = {
   'in two steps': new Conclusion(connection, { usage, orders, durability }, false),
 }
 
+type Claimed = { order: PlaceOrderRequest; claimedAt: number }
+
 /** Claims an order. */
 async function claimed(
   order = aPlaceOrder(),
-): Promise<{ order: PlaceOrderRequest; jobId: string }> {
+): Promise<{ order: PlaceOrderRequest; jobId: string; claimedAt: number }> {
   await ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
   const [jobId = ''] = await orders.jobsOf(0, [orderIdOf(order)])
   await vi.waitFor(
     async () => expect(await durability.replicated(orderIdOf(order))).toBe(true),
     { timeout: 10_000 }, // A replica on a busy disk takes longer than one fence waits.
   )
-  return { order, jobId }
+  return { order, jobId, claimedAt: (await orders.claimedAt(orderIdOf(order))) ?? 0 }
 }
 
 /** A judged order that uses a limit of its own and an order code. */
-function judgedOf(order: PlaceOrderRequest, claimedAt = Date.now()): JudgedOrder {
+function judgedOf({ order, claimedAt }: Claimed): JudgedOrder {
   const taking: LimitUse = {
     subject: 'merchant',
     id: order.paymentId,
@@ -83,8 +85,9 @@ describe.each(Object.entries(ways))('%s', (_, conclusion) => {
     conclusion.conclude({ shard: 0, jobId }, judged, await usage.time())
 
   test('an open order is decided, and reserves once however often it is', async () => {
-    const { order, jobId } = await claimed()
-    const judged = judgedOf(order)
+    const { jobId, ...claim } = await claimed()
+    const { order } = claim
+    const judged = judgedOf(claim)
     await vi.waitFor(async () => expect(await conclude(jobId, judged)).toEqual(['SUCCESS']), {
       timeout: 10_000,
     })
@@ -106,16 +109,26 @@ describe.each(Object.entries(ways))('%s', (_, conclusion) => {
       },
     ],
     [
+      'is gone, and its repeat in the same job',
+      async (order: PlaceOrderRequest) => {
+        const [jobId = ''] = await orders.jobsOf(0, [orderIdOf(order)])
+        await lose(order)
+        await claimed(order)
+        await connection.hset(orderKey(0, orderIdOf(order)), 'job', jobId)
+      },
+    ],
+    [
       'names another job',
       async (order: PlaceOrderRequest) => {
         await connection.hset(orderKey(0, orderIdOf(order)), 'job', 'm-another')
       },
     ],
   ])('nothing is reserved for an order whose record %s', async (_, change) => {
-    const [{ order, jobId }, other] = [await claimed(), await claimed()]
+    const [one, other] = [await claimed(), await claimed()]
+    const { order, jobId } = one
     await connection.hset(orderKey(0, orderIdOf(other.order)), 'job', jobId)
     await change(order)
-    const [judged, neighbour] = [judgedOf(order), judgedOf(other.order)]
+    const [judged, neighbour] = [judgedOf(one), judgedOf(other)]
     await vi.waitFor(
       async () => expect(await conclude(jobId, judged, neighbour)).toEqual([undefined, 'SUCCESS']),
       { timeout: 10_000 },
@@ -128,20 +141,19 @@ describe.each(Object.entries(ways))('%s', (_, conclusion) => {
   test('orders of two minutes are decided together', async () => {
     const [one, two] = [await claimed(), await claimed()]
     await connection.hset(orderKey(0, orderIdOf(two.order)), 'job', one.jobId)
-    const earlier = judgedOf(two.order, Date.now() - 60_000)
+    const claimedAt = two.claimedAt - 60_000
+    await connection.hset(orderKey(0, orderIdOf(two.order)), { claimedAt })
+    const earlier = judgedOf({ ...two, claimedAt })
     await vi.waitFor(async () =>
-      expect(await conclude(one.jobId, judgedOf(one.order), earlier)).toEqual([
-        'SUCCESS',
-        'SUCCESS',
-      ]),
+      expect(await conclude(one.jobId, judgedOf(one), earlier)).toEqual(['SUCCESS', 'SUCCESS']),
     )
     expect(await reservedFor(earlier)).toMatchObject({ amount: 7n })
   })
 })
 
 test('in two steps nothing is reserved until a replica has the order', async () => {
-  const { order, jobId } = await claimed()
-  const judged = judgedOf(order)
+  const { jobId, ...claim } = await claimed()
+  const judged = judgedOf(claim)
   const conclude = async () =>
     ways['in two steps'].conclude({ shard: 0, jobId }, [judged], await usage.time())
   replica.process.kill('SIGSTOP')
@@ -155,19 +167,19 @@ test('in two steps nothing is reserved until a replica has the order', async () 
 })
 
 test('in two steps no order is concluded whose decision no replica has', async () => {
-  const { order, jobId } = await claimed()
+  const { jobId, ...claim } = await claimed()
   const noReplica = { openIn: async () => true, decisionsReplicated: async () => false }
   const conclusion = new Conclusion(connection, { usage, orders, durability: noReplica }, false)
   await expect(
-    conclusion.conclude({ shard: 0, jobId }, [judgedOf(order)], await usage.time()),
+    conclusion.conclude({ shard: 0, jobId }, [judgedOf(claim)], await usage.time()),
   ).rejects.toThrow(NotReplicated)
-  expect(await orders.outcomeOf(orderIdOf(order))).toBeUndefined()
+  expect(await orders.outcomeOf(orderIdOf(claim.order))).toBeUndefined()
 })
 
 test('where no replicas are required, none are asked', async () => {
   const plain = await openWorkerStore(options)
   const id = orderIdOf(aPlaceOrder())
-  expect(await plain.durability.openIn(id, 'g-1')).toBe(true)
+  expect(await plain.durability.openIn(id, { jobId: 'g-1', claimedAt: 1 })).toBe(true)
   expect(await plain.durability.absent(id)).toBe(true)
   expect(await plain.durability.decisionsReplicated()).toBe(true)
   await plain.close()

@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis'
 import { z } from 'zod'
-import { concludeKeys, type OrderId, orderKey } from '../keys.ts'
+import { concludeKeys, orderKey } from '../keys.ts'
 import { ConcludedCodes, type Orders } from '../orders/orders.ts'
 import { unreadableOutcome } from '../outcome.ts'
 import type { OrderGroup } from '../queue/group-worker.ts'
@@ -92,14 +92,13 @@ export class Conclusion {
     openAsOf: RedisTime,
   ): Promise<ConcludedCodes> {
     const { keys, args } = this.#parts.usage.reserveCall(minute, judged, openAsOf)
-    const orderIds = judged.map(({ orderId }) => orderId)
-    const records = orderIds.map((orderId) => orderKey(shard, orderId))
+    const records = judged.map(({ orderId }) => orderKey(shard, orderId))
     const all = [...keys, ...concludeKeys(shard), ...records]
     const reply = await this.#script.run(this.#connection, all, [
       keys.length,
       ...args,
       jobId,
-      ...orderIds,
+      ...judged.flatMap(({ orderId, claimedAt }) => [orderId, claimedAt]),
     ])
     const [decided, standing] = Reply.parse(reply)
     this.#parts.usage.noteReply(decided)
@@ -114,7 +113,7 @@ export class Conclusion {
     openAsOf: RedisTime,
   ): Promise<ConcludedCodes> {
     const { usage, orders, durability } = this.#parts
-    const open = await Promise.all(judged.map(({ orderId }) => isOpen(orderId)))
+    const open = await Promise.all(judged.map(isOpen))
     const held = judged.filter((_, i) => open[i])
     const decided = await usage.decide(held, openAsOf)
     if (held.length > 0 && !(await durability.decisionsReplicated().catch(fail)))
@@ -126,8 +125,8 @@ export class Conclusion {
     )
     return judged.map(({ orderId }) => byId.get(orderId))
 
-    async function isOpen(orderId: OrderId): Promise<boolean> {
-      const isOpen = await durability.openIn(orderId, jobId).catch(fail)
+    async function isOpen({ orderId, claimedAt }: JudgedOrder): Promise<boolean> {
+      const isOpen = await durability.openIn(orderId, { jobId, claimedAt }).catch(fail)
       if (isOpen === undefined) throw new NotReplicated('too few replicas have an order')
       return isOpen
     }

@@ -1,4 +1,5 @@
 import { CodeRecord, MerchantRecord } from '@placeorder/decision/records'
+import { Cluster } from 'ioredis'
 import type { z } from 'zod'
 import {
   codeHolderKey,
@@ -47,16 +48,18 @@ export class Directory {
   ): Promise<DirectoryRecords> {
     const merchants = [...new Set(merchantIds)]
     const codes = [...new Set(codeDigests)]
-    const [merchantTexts, codeTexts, holders] = await Promise.all([
-      this.#fetch(merchants.map((id) => merchantKey(shardOf(id, this.#shards), id))),
-      this.#fetch(codes.map((code) => codeKey(shardOf(code, this.#shards), code))),
-      this.#fetch(codes.map(codeHolderKey)),
+    const texts = await this.#fetch([
+      ...merchants.map((id) => merchantKey(shardOf(id, this.#shards), id)),
+      ...codes.map((code) => codeKey(shardOf(code, this.#shards), code)),
+      ...codes.map(codeHolderKey),
     ])
+    const merchantTexts = texts.splice(0, merchants.length)
+    const codeTexts = texts.splice(0, codes.length)
     return {
       merchants: this.#merchants.all(merchants, merchantTexts),
       codes: this.#codes.all(codes, codeTexts),
       holders: new Map(
-        codes.flatMap((code, i) => (holders[i] ? [[code, OrderId.parse(holders[i])]] : [])),
+        codes.flatMap((code, i) => (texts[i] ? [[code, OrderId.parse(texts[i])]] : [])),
       ),
     }
   }
@@ -123,8 +126,10 @@ export class Directory {
     return codeKey(shardOf(code, this.#shards), code)
   }
 
-  /** The values of keys of any shards, in order: one MGET for each slot. */
+  /** The values of keys of any shards, in order: one MGET, or on a Cluster one for each slot. */
   async #fetch(keys: string[]): Promise<(string | null)[]> {
+    if (keys.length === 0) return []
+    if (!(this.#connection instanceof Cluster)) return this.#connection.mget(keys)
     const bySlot = groupBy(keys, (key) => key.slice(0, key.indexOf('}')))
     const found = new Map<string, string | null>()
     await Promise.all(

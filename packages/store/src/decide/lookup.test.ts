@@ -4,7 +4,7 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { describe, expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
-import { digestOf, type OrderId, orderIdOf, orderKey, recentKey } from '../keys.ts'
+import { digestOf, joinableJobKey, type OrderId, orderIdOf, orderKey, recentKey } from '../keys.ts'
 import { type LookupIds, lookupIdsOf } from '../orders/lookup-ids.ts'
 import { Lookup } from './lookup.ts'
 
@@ -23,7 +23,9 @@ const ways = {
   },
 } as const
 
+/** Accepts orders together, in a job that no others have joined. */
 async function jobOf(...taken: PlaceOrderRequest[]): Promise<string> {
+  await connection.del(joinableJobKey(0))
   const take = (order: PlaceOrderRequest) =>
     ingress.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(5_000))
   await Promise.all(taken.map(take))

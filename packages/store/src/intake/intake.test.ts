@@ -7,7 +7,7 @@ import { joinableJobKey, orderIdOf } from '../keys.ts'
 import { type LookupIds, lookupIdsOf } from '../orders/lookup-ids.ts'
 import { recallNothing } from '../outbox/archived-orders.ts'
 import { GroupWorker } from '../queue/group-worker.ts'
-import { Intake } from './intake.ts'
+import { Intake, type IntakeDeps } from './intake.ts'
 
 const { address, ingress, worker, accept, connection } = await openTestStore({ own: true })
 const inTime = () => AbortSignal.timeout(5_000)
@@ -73,18 +73,39 @@ test('orders that come together share jobs, and each is in one', async () => {
   expect(inJobs.flat().sort()).toEqual(orders.map(orderIdOf).sort())
 })
 
-test('orders that come while a group is undecided form the next group', async () => {
-  const first = aPlaceOrder()
-  await accept(first)
-  const later = Array.from({ length: 5 }, () => aPlaceOrder())
-  const taken = later.map(async (order) => {
-    await setImmediate()
-    return accept(order)
+/** An intake of its own, with what is given. */
+const intakeWith = (deps: Partial<IntakeDeps>) =>
+  new Intake({
+    connection: ingress.connection,
+    queues: worker.queues,
+    filters: ingress.filters,
+    recall: recallNothing,
+    acquirers: { note: async () => {} },
+    channels: [`{s0}:ingress:${randomUUID()}`],
+    requeue: async () => {},
+    lostMs: 50,
+    onFault: () => {},
+    onGroup: () => {},
+    ...deps,
   })
-  await worker.orders.conclude(orderIdOf(first), 'SUCCESS')
-  await Promise.all(taken)
-  const jobs = later.map(async (order) => (await worker.orders.record(orderIdOf(order)))?.jobId)
-  expect(new Set(await Promise.all(jobs)).size).toBe(1)
+
+test('orders that come while a group is being claimed form the next group', async () => {
+  const groups: number[] = []
+  const intake = intakeWith({ onGroup: (orders) => groups.push(orders) })
+  const place = () => intake.accept({ order: aPlaceOrder(), clientId: 'C-1' }, inTime())
+  const first = place()
+  await setImmediate() // It has been sent.
+  await Promise.all([first, ...Array.from({ length: 5 }, place)])
+  expect(groups).toEqual([1, 5])
+})
+
+test('a group is sent at once, though the one before is undecided', async () => {
+  const intake = intakeWith({})
+  for (let n = 0; n < 5; n += 1) {
+    const order = aPlaceOrder()
+    await intake.accept({ order, clientId: 'C-1' }, inTime())
+    expect(await worker.orders.outcomeOf(orderIdOf(order))).toBeUndefined()
+  }
 })
 
 test('a worker never gets a job before its order, even after a script flush', async () => {
@@ -135,18 +156,7 @@ test('an order whose wait ends before it is sent is not claimed', async () => {
 })
 
 test('a claim that runs twice leaves its orders a job, even with a joinable one', async () => {
-  const intake = new Intake({
-    connection: runningTwice(ingress.connection),
-    queues: worker.queues,
-    filters: ingress.filters,
-    recall: recallNothing,
-    acquirers: { note: async () => {} },
-    channels: ['{s0}:ingress:twice'],
-    requeue: async () => {},
-    lostMs: 50,
-    onFault: () => {},
-    onGroup: () => {},
-  })
+  const intake = intakeWith({ connection: runningTwice(ingress.connection) })
   for (let n = 0; n < 3; n += 1) {
     const order = aPlaceOrder()
     await connection.del(joinableJobKey(0))

@@ -28,6 +28,12 @@ export type IncomingOrder = {
   trace?: string | undefined
 }
 
+/**
+ * For how long a job that could be joined is taken to be joinable (ms). If it is not, what is sent
+ * costs a round trip more.
+ */
+const JOINABLE_MS = 2_000
+
 /** The most orders of a group. Measured: the longest of its scripts then blocks Redis for 2 ms. */
 const GROUP_ORDERS_MAX = 128
 
@@ -50,8 +56,8 @@ type IntakeLane = {
   open: number
   /** Most orders of the last group were new, so most of the next one probably are, too. */
   mostlyNew: boolean
-  /** There was a joinable job for the last group, so there probably is one for the next. */
-  joining: boolean
+  /** When there was a joinable job, by performance.now: shortly after there probably still is. */
+  joinableAt: number
   window: SendWindow
 }
 
@@ -79,8 +85,8 @@ export type IntakeDeps = {
 }
 
 /**
- * Accepts orders, one call for each. Inside, the orders that arrive while an earlier group is in
- * flight form the next group: one claim and one job for all of them. A single order is claimed at
+ * Accepts orders, one call for each. Inside, the orders that arrive while an earlier group is being
+ * claimed form the next group: one claim and one job for all of them. A single order is claimed at
  * once.
  */
 export class Intake {
@@ -98,7 +104,7 @@ export class Intake {
       sending: false,
       open: 0,
       mostlyNew: true,
-      joining: false,
+      joinableAt: Number.NEGATIVE_INFINITY,
       window: new SendWindow(deps.lostMs),
     }))
   }
@@ -197,7 +203,8 @@ export class Intake {
     const jobId = `g-${randomUUID()}`
     const startedAt = performance.now()
     const isRepeated = notFoundAt !== undefined
-    const joining = lane.joining && group.length <= JOINING_ORDERS_MAX && !isRepeated
+    const wasJoinable = startedAt - lane.joinableAt < JOINABLE_MS
+    const joining = wasJoinable && group.length <= JOINING_ORDERS_MAX && !isRepeated
     const atOnce = lane.mostlyNew && !joining
     const [claimedGroup] = await Promise.all([
       this.#claimGroup(lane, group, { jobId, joining, filters, notFoundAt }),
@@ -214,7 +221,8 @@ export class Intake {
     const toEnqueue = joining && joinable ? again : [...claimed, ...again]
     if (toEnqueue.length > 0 && !atOnce) await this.#enqueue(lane, toEnqueue, jobId)
     if (!isRepeated) lane.mostlyNew = 2 * claimed.length > group.length
-    lane.joining = joinable
+    // Its own job can be joined from now on, unless there was a joinable one.
+    if (joinable || claimed.length > 0) lane.joinableAt = performance.now()
     for (const [i, pending] of group.entries())
       if (claims[i]?.state !== 'MAYBE') this.#settleAccepted(lane, pending, claims[i])
     const maybe = inState('MAYBE')

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { orderIdOf } from '../keys.ts'
-import { SendWindow } from './send-window.ts'
+import { type OrderId, orderIdOf } from '../keys.ts'
+import { SendWindow, type SentGroup } from './send-window.ts'
 
 const LOST_MS = 1_500
 
@@ -30,11 +30,25 @@ async function decideEach(window: SendWindow, count: number, ms: number): Promis
   }
 }
 
-test('a group is sent at once; the next waits until most of its orders are announced', async () => {
+/** Sends a group that workers are behind with. */
+async function sendLate(window: SendWindow, ...orderIds: OrderId[]): Promise<SentGroup> {
+  const sent = window.noteSent(orderIds)
+  await vi.advanceTimersByTimeAsync(50)
+  return sent
+}
+
+test('while groups are decided quickly, each is sent at once', async () => {
   const window = new SendWindow(LOST_MS)
-  expect(await open(window)).toBe(true)
+  for (let n = 0; n < 5; n += 1) {
+    window.noteSent([anId()])
+    expect(await open(window)).toBe(true)
+  }
+})
+
+test('behind a late group, the next waits until most of its orders are announced', async () => {
+  const window = new SendWindow(LOST_MS)
   const [first, second, slow] = [anId(), anId(), anId()]
-  window.noteSent([first, second, slow])
+  await sendLate(window, first, second, slow)
   window.noteAnnounced(second)
   expect(await open(window)).toBe(false)
   window.noteAnnounced(first)
@@ -46,7 +60,8 @@ test.each(['before', 'after'])(
   async (when) => {
     const window = new SendWindow(LOST_MS)
     const fresh = anId()
-    const sent = window.noteSent([anId(), fresh, anId(), anId()])
+    const sent = await sendLate(window, anId(), fresh, anId(), anId())
+    expect(await open(window)).toBe(false)
     if (when === 'before') window.noteClaimed(sent, 1)
     window.noteAnnounced(fresh)
     if (when === 'after') window.noteClaimed(sent, 1)
@@ -56,11 +71,13 @@ test.each(['before', 'after'])(
 
 test('a full group is sent at once', async () => {
   const window = new SendWindow(LOST_MS)
-  window.noteSent([anId()])
+  await sendLate(window, anId())
   let gone = false
   void window.whenOpen().then(() => {
     gone = true
   })
+  await vi.advanceTimersByTimeAsync(0)
+  expect(gone).toBe(false)
   window.openNow()
   await vi.advanceTimersByTimeAsync(0)
   expect(gone).toBe(true)
@@ -71,7 +88,8 @@ test('a group without announcements, or of repeats only, does not hold back the 
   window.noteSent([anId()])
   await vi.advanceTimersByTimeAsync(LOST_MS)
   expect(await open(window)).toBe(true)
-  const sent = window.noteSent([anId()])
+  const sent = await sendLate(window, anId())
+  expect(await open(window)).toBe(false)
   window.noteClaimed(sent, 0)
   expect(await open(window)).toBe(true)
 })
@@ -80,7 +98,7 @@ test('with slow checks that run in parallel, more groups are in flight at once',
   const window = new SendWindow(LOST_MS)
   await decideEach(window, 20, 300)
   expect(window.size).toBe(8)
-  window.noteSent([anId()])
+  await sendLate(window, anId())
   expect(await open(window)).toBe(false)
   const gone = window.whenOpen()
   await vi.advanceTimersByTimeAsync(50)

@@ -8,13 +8,13 @@
 -- KEYS[4..n]   the orders' hashes
 -- ARGV[..]     for each order two: orderId; outcome, which begins with a final result code, or ''
 --              to leave the order as it is. A script that calls this one passes in ARGV.records
---              what it has read of each order: outcome, waiting, terms
+--              what it has read of each order: outcome, waiting, terms; and in ARGV.now the time
 --
 -- Returns      for each order the outcome that stands: the given one or an earlier one; '' if none
 --              does
 
-local time = redis.call('TIME')
-local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+local time = not ARGV.now and redis.call('TIME')
+local now = ARGV.now or time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local standing, closed, appended, byWaiting, messages = {}, {}, {}, {}, {}
 
 for i = 4, #KEYS do

@@ -1,23 +1,28 @@
 -- Decides orders and concludes them in one step, where one node holds all keys. `reserve` and
 -- `conclude` are the scripts of these names, as functions of their KEYS and ARGV. Nothing is
 -- reserved for an order that is concluded, that names another job, or whose record is gone because
--- the master that held it was lost.
+-- the master that held it was lost; nor if it was claimed anew since, perhaps with other terms, and
+-- has joined the same job.
 --
 -- KEYS[1..]    those of `reserve`, then those of `conclude`
 -- ARGV[1]      the number of keys of `reserve`
 -- ARGV[2..5]   the arguments of `reserve`
 -- ARGV[6]      the job that the orders were judged in
--- ARGV[7..]    the orderId of each order
+-- ARGV[7..]    for each order two: orderId; claim time in ms
 --
 -- Returns      the reply of `reserve`; and for each order the outcome that stands, '' if none does:
 --              empty if it is too late to decide
 
 local reserveKeys = tonumber(ARGV[1])
 local concludeKeys = reserveKeys + 3 -- Up to the orders.
-local orders, records, leftOut = #ARGV - 6, {}, {}
+local orders, records, leftOut = (#ARGV - 6) / 2, {}, {}
 for i = 1, orders do
-  local record = redis.call('HMGET', KEYS[concludeKeys + i], 'outcome', 'waiting', 'terms', 'job')
-  records[i], leftOut[i] = record, not record[3] or record[1] or record[4] ~= ARGV[6]
+  local record = redis.call('HMGET', KEYS[concludeKeys + i], 'outcome', 'waiting', 'terms', 'job',
+    'claimedAt')
+  -- A damaged claim time counts as the given one: the order must end.
+  local claimedAt = tonumber(ARGV[6 + 2 * i])
+  local isAnother = record[4] ~= ARGV[6] or (tonumber(record[5]) or claimedAt) ~= claimedAt
+  records[i], leftOut[i] = record, not record[3] or record[1] or isAnother
 end
 
 local reserveArgs = { unpack(ARGV, 2, 5) }
@@ -25,12 +30,12 @@ reserveArgs.leftOut = leftOut
 local decided = reserve({ unpack(KEYS, 1, reserveKeys) }, reserveArgs)
 if #decided == 2 then return { decided, {} } end
 
-local keys, outcomes, places = { unpack(KEYS, reserveKeys + 1, concludeKeys) }, { records = {} }, {}
+local keys, outcomes, places = { unpack(KEYS, reserveKeys + 1, concludeKeys) }, { records = {}, now = decided[1] }, {}
 for i = 1, orders do
   if not leftOut[i] then
     keys[#keys + 1] = KEYS[concludeKeys + i]
     local outcome = decided[2 + i] ~= 'UNREADABLE' and decided[2 + i] or ''
-    outcomes[#outcomes + 1], outcomes[#outcomes + 2] = ARGV[6 + i], outcome
+    outcomes[#outcomes + 1], outcomes[#outcomes + 2] = ARGV[5 + 2 * i], outcome
     outcomes.records[#keys - 3], places[#keys - 3] = records[i], i
   end
 end

@@ -9,18 +9,23 @@
 -- ARGV[2]      how many groups at the head of the list were processed
 -- ARGV[3]      the last of those, as JSON; no group is on the list twice
 -- ARGV[4]      for how long more groups may join from now on (ms), if any has joined; 0: none may
+-- ARGV[5]      the same if none has joined
 --
--- Returns      the rest of the list. If it is empty, the job is no longer joinable
+-- Returns      1 if groups may join the job from now on, else 0; then the rest of the list
 
-if ARGV[2] ~= '0' and redis.call('LINDEX', KEYS[2], ARGV[2] - 1) == ARGV[3] then
+local groups = redis.call('LRANGE', KEYS[2], 0, -1)
+local processed = tonumber(ARGV[2])
+if processed > 0 and groups[processed] == ARGV[3] then
   redis.call('LTRIM', KEYS[2], ARGV[2], -1)
+else
+  processed = 0
 end
-local joined = redis.call('LRANGE', KEYS[2], 0, -1)
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-  if #joined > 0 and ARGV[4] ~= '0' then
-    redis.call('PEXPIRE', KEYS[1], ARGV[4])
-  else
-    redis.call('DEL', KEYS[1])
-  end
+local joinMs = #groups > processed and ARGV[4] or ARGV[5]
+local isJoinable = redis.call('GET', KEYS[1]) == ARGV[1]
+if isJoinable and joinMs == '0' then
+  redis.call('DEL', KEYS[1])
+  isJoinable = false
+elseif isJoinable then
+  redis.call('PEXPIRE', KEYS[1], joinMs)
 end
-return joined
+return { isJoinable and '1' or '0', unpack(groups, processed + 1) }

@@ -7,6 +7,7 @@ import {
   type RedisAddress,
   type RedisConnection,
 } from '../redis/connection.ts'
+import { FirstJoined } from './first-joined.ts'
 import { type GroupData, JobData, type JoiningGroup, workInRounds } from './job-rounds.ts'
 import { retryDelayMs } from './queues.ts'
 
@@ -70,6 +71,7 @@ export type GroupWorkerOptions = {
 export class GroupWorker {
   readonly #workers: Worker[]
   readonly #connections: RedisConnection[]
+  readonly #firstJoined: FirstJoined[]
   readonly #ending = new AbortController()
   readonly #onError: (error: Error) => void
   #closing = false
@@ -81,6 +83,11 @@ export class GroupWorker {
   ) {
     this.#connections = []
     this.#onError = options.onError
+    // A job that waits takes up one of those that may run at once: of one job, none may wait.
+    this.#firstJoined = Array.from(
+      { length: options.concurrency > 1 ? options.shards : 0 },
+      (_, shard) => new FirstJoined(address, shard, options.onError),
+    )
     this.#workers = Array.from({ length: options.shards }, (_, shard) => {
       const connection = connect(address, 'patient')
       connection.on('error', options.onError)
@@ -143,6 +150,7 @@ export class GroupWorker {
       joined: (groups) => process(groupOf(...mergeGroups(groups, named), true)),
       onUnreadable: this.#onError,
       open: () => !this.#closing,
+      firstJoined: this.#firstJoined[shard],
     })
   }
 
@@ -157,6 +165,7 @@ export class GroupWorker {
    */
   async close(withinMs: number): Promise<void> {
     this.#closing = true
+    for (const firstJoined of this.#firstJoined) firstJoined.close()
     const late = Promise.withResolvers<void>()
     const deadline = setTimeout(late.resolve, withinMs)
     try {

@@ -1,9 +1,10 @@
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { openTestStore, runningTwice } from '../../test/test-store.ts'
 import { jobKey, joinableJobKey, joinedKey, type OrderId, orderIdOf } from '../keys.ts'
 import { openIngressStore } from '../open-ingress-store.ts'
+import { FirstJoined } from './first-joined.ts'
 import { GroupWorker } from './group-worker.ts'
 import { type JoiningGroup, workInRounds } from './job-rounds.ts'
 
@@ -23,9 +24,11 @@ const work = (
   joined: (orderIds: OrderId[]) => Promise<void> = async () => {},
   open = () => true,
   roundMs = ROUND_MS,
+  firstJoined?: FirstJoined,
 ) =>
   workInRounds({
     roundMs,
+    firstJoined,
     connection,
     shard: 0,
     jobId,
@@ -48,11 +51,10 @@ async function acceptApart(...orders: PlaceOrderRequest[]): Promise<void> {
 /** A job with an order of its own that others can join now, as the ingress knows. */
 async function aJob(): Promise<{ jobId: string; own: PlaceOrderRequest }> {
   await connection.del(joinableJobKey(0))
-  const [own, next] = [aPlaceOrder(), aPlaceOrder()]
+  const own = aPlaceOrder()
   await acceptApart(own)
   const jobId = await jobOf(own)
   await connection.set(joinableJobKey(0), jobId)
-  await acceptApart(next) // It gets a job of its own; its reply says that there is a joinable one.
   return { jobId, own }
 }
 
@@ -75,6 +77,56 @@ test('orders that come while a job runs join it as its next rounds, until it end
   await accept(later)
   expect(await jobOf(later)).not.toBe(jobId)
   expect(await jobExists(await jobOf(later))).toBe(true)
+})
+
+/** A wait for groups that is closed after the test. */
+async function openFirstJoined(): Promise<FirstJoined> {
+  const firstJoined = new FirstJoined(address, 0, () => {})
+  onTestFinished(() => firstJoined.close())
+  await expect.poll(() => firstJoined.isFree).toBe(true)
+  return firstJoined
+}
+
+test('a job waits for the next group, which then needs no job of its own', async () => {
+  const { jobId } = await aJob()
+  const order = aPlaceOrder()
+  const rounds: string[][] = []
+  const firstJoined = await openFirstJoined()
+  const working = work(
+    jobId,
+    async () => {},
+    async (orderIds) => void rounds.push(orderIds),
+    () => true,
+    ROUND_MS,
+    firstJoined,
+  )
+  await expect.poll(() => firstJoined.isFree).toBe(false)
+  await acceptApart(order)
+  await working
+  expect(rounds).toEqual([[orderIdOf(order)]])
+  expect(await connection.exists(joinableJobKey(0), joinedKey(0, jobId))).toBe(0)
+})
+
+test('a job that has waited in vain cannot be joined any more', async () => {
+  const { jobId } = await aJob()
+  const firstJoined = {
+    isFree: true,
+    of: async () => {
+      expect(await connection.get(joinableJobKey(0))).toBe(jobId)
+      return undefined
+    },
+  }
+  await workInRounds({
+    connection,
+    shard: 0,
+    jobId,
+    own: async () => {},
+    joined: async () => {},
+    onUnreadable: () => {},
+    open: () => true,
+    firstJoined,
+  })
+  expect(await connection.exists(joinableJobKey(0))).toBe(0)
 })
 
 test('a joined group does not wait for a slow round', async () => {

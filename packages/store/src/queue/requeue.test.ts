@@ -1,11 +1,15 @@
 import { aPlaceOrder } from '@placeorder/testkit'
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
-import { type OrderId, orderIdOf } from '../keys.ts'
+import { joinableJobKey, type OrderId, orderIdOf } from '../keys.ts'
 
-const { worker, ingress, accept } = await openTestStore()
+const { worker, ingress, accept, connection } = await openTestStore({ own: true })
 const queue = worker.queues.queue(0)
 const jobOf = async (orderId: OrderId) => (await worker.orders.record(orderId))?.jobId ?? ''
+
+/** The next order gets a job of its own. */
+const closeJob = () => connection.del(joinableJobKey(0))
+beforeEach(async () => void (await closeJob()))
 
 test('an open order whose job exists is left alone', async () => {
   const order = aPlaceOrder()
@@ -60,6 +64,7 @@ test('a postponed order moves to a later job, and those who wait are notified', 
 test('requeueOpen finds the jobs of orders by itself', async () => {
   const [lost, held] = [aPlaceOrder(), aPlaceOrder()]
   await accept(lost)
+  await closeJob()
   await accept(held)
   await queue.remove(await jobOf(orderIdOf(lost)))
   expect(await worker.requeue.requeueOpen(0, [orderIdOf(lost), orderIdOf(held)])).toEqual([

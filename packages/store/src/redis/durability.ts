@@ -21,7 +21,10 @@ const REPLICAS_MS_MAX = 500
 const FENCE_ORDERS_MAX = 512
 
 /** The fields of an order's record that fences check. */
-type StoredOrder = Record<'terms' | 'outcome' | 'job' | 'paymentRequestId', string | null>
+type StoredOrder = Record<
+  'terms' | 'outcome' | 'job' | 'paymentRequestId' | 'claimedAt',
+  string | null
+>
 
 /** Asks whether a record that fits is on the replicas. */
 type FenceRequest = {
@@ -107,12 +110,20 @@ export class Durability {
   }
 
   /**
-   * Whether an order is open and in this job on as many replicas as are required; undefined if too
-   * few answer. If none are required, nothing is checked.
+   * Whether an order is open, as it was claimed at this time (ms) and in this job, on as many
+   * replicas as are required; undefined if too few answer. If none are required, nothing is
+   * checked.
    */
-  async openIn(orderId: OrderId, jobId: string): Promise<boolean | undefined> {
-    const fits = ({ terms, outcome, job }: StoredOrder) =>
-      terms !== null && outcome === null && job === jobId
+  async openIn(
+    orderId: OrderId,
+    { jobId, claimedAt }: { jobId: string; claimedAt: number },
+  ): Promise<boolean | undefined> {
+    const fits = ({ terms, outcome, job, ...stored }: StoredOrder) =>
+      terms !== null &&
+      outcome === null &&
+      job === jobId &&
+      // A damaged claim time counts as this one: the order must end.
+      [claimedAt, Number.NaN].includes(Number(stored.claimedAt ?? claimedAt))
     return this.#ask(orderId, fits)
   }
 
@@ -167,7 +178,7 @@ export class Durability {
   async #runFence(requests: FenceRequest[]): Promise<(boolean | undefined)[]> {
     const pipeline = this.#fences.pipeline()
     for (const { keys } of requests)
-      pipeline.hmget(keys.record, 'terms', 'outcome', 'job', 'paymentRequestId')
+      pipeline.hmget(keys.record, 'terms', 'outcome', 'job', 'paymentRequestId', 'claimedAt')
     for (const fence of new Set(requests.map(({ keys }) => keys.fence))) pipeline.set(fence, 1)
     const waitMs = REPLICAS_MS_MAX / (this.#waitAof ? 2 : 1)
     pipeline.call('WAIT', this.#replicasMin, waitMs)
@@ -193,8 +204,8 @@ export class Durability {
 }
 
 const Field = z.string().nullable()
-const StoredFields = z.tuple([Field, Field, Field, Field]).transform(
-  ([terms, outcome, job, paymentRequestId]): StoredOrder => ({
-    ...{ terms, outcome, job, paymentRequestId },
+const StoredFields = z.tuple([Field, Field, Field, Field, Field]).transform(
+  ([terms, outcome, job, paymentRequestId, claimedAt]): StoredOrder => ({
+    ...{ terms, outcome, job, paymentRequestId, claimedAt },
   }),
 )
