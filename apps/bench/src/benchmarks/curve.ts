@@ -139,7 +139,7 @@ function report(measured: Curve, servers: readonly Server[]): Benchmark {
     `| --- |${' ---: |'.repeat(Object.keys(figures).length)}`,
   ]
   const row = (name: string, values: number[]) =>
-    `| ${[name, ...values.map((value) => (Number.isNaN(value) ? '' : digits(value)))].join(' | ')} |`
+    `| ${name} | ${values.map((value) => (Number.isNaN(value) ? '' : digits(value))).join(' | ')} |`
   const medians = (samples: readonly Sample[]) =>
     Object.values(figures).map((of) => median(samples.map(of)))
   const tables = servers.flatMap(({ name }, i) => [

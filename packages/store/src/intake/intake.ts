@@ -28,10 +28,7 @@ export type IncomingOrder = {
   trace?: string | undefined
 }
 
-/**
- * For how long a job that could be joined is taken to be joinable (ms). If it is not, what is sent
- * costs a round trip more.
- */
+/** So long a job that could be joined is taken to be joinable (ms). An error costs a round trip. */
 const JOINABLE_MS = 2_000
 
 /** The most orders of a group. Measured: the longest of its scripts then blocks Redis for 2 ms. */
@@ -56,7 +53,7 @@ type IntakeLane = {
   open: number
   /** Most orders of the last group were new, so most of the next one probably are, too. */
   mostlyNew: boolean
-  /** When there was a joinable job, by performance.now: shortly after there probably still is. */
+  /** When a job could be joined, by performance.now: shortly after it probably still can. */
   joinableAt: number
   window: SendWindow
 }
@@ -86,8 +83,7 @@ export type IntakeDeps = {
 
 /**
  * Accepts orders, one call for each. Inside, the orders that arrive while an earlier group is being
- * claimed form the next group: one claim and one job for all of them. A single order is claimed at
- * once.
+ * claimed form the next group: one claim and one job for all. A single order is claimed at once.
  */
 export class Intake {
   readonly #claims: Claims
@@ -221,7 +217,6 @@ export class Intake {
     const toEnqueue = joining && joinable ? again : [...claimed, ...again]
     if (toEnqueue.length > 0 && !atOnce) await this.#enqueue(lane, toEnqueue, jobId)
     if (!isRepeated) lane.mostlyNew = 2 * claimed.length > group.length
-    // Its own job can be joined from now on, unless there was a joinable one.
     if (joinable || claimed.length > 0) lane.joinableAt = performance.now()
     for (const [i, pending] of group.entries())
       if (claims[i]?.state !== 'MAYBE') this.#settleAccepted(lane, pending, claims[i])

@@ -30,7 +30,8 @@ reserveArgs.leftOut = leftOut
 local decided = reserve({ unpack(KEYS, 1, reserveKeys) }, reserveArgs)
 if #decided == 2 then return { decided, {} } end
 
-local keys, outcomes, places = { unpack(KEYS, reserveKeys + 1, concludeKeys) }, { records = {}, now = decided[1] }, {}
+local keys, places = { unpack(KEYS, reserveKeys + 1, concludeKeys) }, {}
+local outcomes = { records = {}, now = decided[1] }
 for i = 1, orders do
   if not leftOut[i] then
     keys[#keys + 1] = KEYS[concludeKeys + i]

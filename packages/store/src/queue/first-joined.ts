@@ -30,8 +30,8 @@ export class FirstJoined {
 
   /**
    * The group that is first on the job's list, as JSON, once there is one; undefined if none comes
-   * within `ms`, Redis is away, or this is closed. It stays on the list: moving an element of a list
-   * from its head to its head changes nothing, so a wait that was given up loses nothing.
+   * within `ms`, Redis is away, or this is closed. It stays on the list: moving an element of a
+   * list from its head to its head changes nothing, so a wait that was given up loses nothing.
    */
   async of(jobId: string, ms: number): Promise<string | undefined> {
     const key = joinedKey(this.#shard, jobId)

@@ -8,8 +8,8 @@ import type { FirstJoined } from './first-joined.ts'
 // Joining a running job
 //
 // A worker's job can process more groups than the one it was made for: ingresses add the groups
-// that come while it runs, and for WAITING_MS after that. So one job, one lock and one round trip of
-// BullMQ's serve many groups, of many ingresses.
+// that come while it runs, and for WAITING_MS after that. So one job, one lock and one round trip
+// of BullMQ's serve many groups, of many ingresses.
 //
 // Each shard has at most one joinable job. Its id is at `joinableJobKey`, which expires; the groups
 // that have joined it are in the list at `joinedKey`, as JSON (`JoiningGroup`).
