@@ -1,5 +1,6 @@
 import './signing/signing-threads.ts'
 import { setTimeout as wait } from 'node:timers/promises'
+import { watchRedis } from '@placeorder/archive'
 import { addressOf, live, liveFile, readEnvironment } from '@placeorder/config'
 import { namesOf, openIngressStore } from '@placeorder/store'
 import {
@@ -22,10 +23,11 @@ import { Exchanges } from './connection/exchanges.ts'
 import { readAllSent } from './connection/raw-server.ts'
 import { liveTls } from './connection/tls.ts'
 import { Deadlines } from './deadlines.ts'
+import { guard } from './guard.ts'
 import { NewOrders } from './new-orders.ts'
 import { buildAdminServer, observeAnswers } from './observer.ts'
 import { openApiDocument } from './openapi/document.ts'
-import { awayNote, forgottenCheck, lookedUpMsMaxOf, openRecall } from './recall.ts'
+import { awayNote, filtersCheck, lookedUpMsMaxOf, openRecall } from './recall.ts'
 import { buildServer } from './server.ts'
 import { Signer } from './signing/signer.ts'
 import { readSigningKey } from './signing/signing-key.ts'
@@ -61,6 +63,9 @@ const BACKLOG = 4_096
 
 /** Connections refused for the same reason are logged once in this time (ms). */
 const REFUSED_LOGGED_MS = 10_000
+
+/** How long the start waits until Redis was compared with the archive (ms). */
+const COMPARED_MS_MAX = 1_000
 
 /**
  * The outcome must be known this many signatures before the answer is due: one that is being made,
@@ -122,6 +127,14 @@ const store = await openIngressStore({
   onRequeued: (requeued) => logRequeued(requeued.map(namesOf)),
   onAnnounced: (ageMs) => metrics.stage('announce', ageMs / 1000),
 })
+const watched = watchRedis({
+  url: env.ARCHIVE_URL,
+  redisAge: store.redisAge,
+  stops: 'no order is claimed, and none is answered',
+  log,
+  onFault,
+})
+const guarded = guard(store, watched.demandPassed)
 const signatures = new SigningQueue(Math.max(1, Number(process.env.UV_THREADPOOL_SIZE) || 1))
 const signer = new Signer(() => signingKey.current, signatures)
 await signer.measure()
@@ -134,6 +147,7 @@ const admission = new Admission(
 const deadlines = new Deadlines()
 const newOrders = new NewOrders({
   ...store,
+  ...guarded,
   mode: env.DURABILITY,
   deadlines,
   waitMs: env.WAIT_MS,
@@ -145,8 +159,9 @@ const admin = buildAdminServer({
   port: env.ADMIN_PORT,
   metrics,
   redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
-  forgotten: forgottenCheck(store.filters, env.SHARDS, archive !== undefined),
-  archive: archive === undefined ? async () => undefined : awayNote(archive),
+  filters: filtersCheck(store.filters, env.SHARDS),
+  archive: watched.check,
+  archiveAway: archive === undefined ? async () => undefined : awayNote(archive),
   signatures,
   admission,
   orders: store.orders,
@@ -176,6 +191,7 @@ const app = buildServer({
   requestTimeToleranceMs: env.REQUEST_TIME_TOLERANCE_MS,
   use: {
     ...store,
+    ...guarded,
     deadlines,
     get waitMs() {
       return Math.max(env.WAIT_MS - SIGNATURES_AHEAD * signatures.signMs, env.WAIT_MS / 2)
@@ -216,6 +232,7 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   await app.close() // No new requests; those in flight still get their answer.
   admission.close()
   newOrders.close()
+  await watched.close()
   await store.close()
   // Nobody waits for an answer any more.
   await Promise.race([archive?.close(), wait(LAST_ANSWER_MS)])
@@ -226,6 +243,8 @@ closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   await admin.close()
 })
 await newOrders.checkRedis()
+// One that is older is never passed: this process then says so, and answers U.
+await watched.passed(AbortSignal.timeout(COMPARED_MS_MAX)).catch(() => {})
 await app.listen({ port: env.PORT, host: env.HOST, backlog: BACKLOG })
 const at = { address: app.server.address(), admin: await admin.listen() }
 started()

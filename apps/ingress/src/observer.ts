@@ -78,10 +78,11 @@ type AdminServerDeps = {
   port: number
   metrics: Metrics
   redis: HealthCheck
-  /** Why forgotten orders cannot be served at all. */
-  forgotten: HealthCheck
-  /** What cannot be done while the archive is away. */
+  filters: HealthCheck
+  /** Whether the archive is known, and Redis is not older than it says. */
   archive: HealthCheck
+  /** What cannot be done while the archive is away. */
+  archiveAway: HealthCheck
   signatures: Pick<SigningQueue, 'size'>
   admission: Pick<Admission, 'inFlight'>
   orders: BacklogSource
@@ -96,8 +97,9 @@ export function buildAdminServer({
   port,
   metrics,
   redis,
-  forgotten,
+  filters,
   archive,
+  archiveAway,
   openApi,
   ...sources
 }: AdminServerDeps): Admin {
@@ -110,8 +112,8 @@ export function buildAdminServer({
     host,
     port,
     metrics,
-    checks: { redis, forgotten },
-    notes: { archive },
+    checks: { redis, filters, archive },
+    notes: { archive: archiveAway },
     beforeScrape,
   })
   admin.app.get('/openapi.json', async () => openApi)

@@ -1,6 +1,6 @@
 import { FilterFault, OrderId, type Recalled } from '@placeorder/store'
-import { describe, expect, test } from 'vitest'
-import { forgottenCheck, inTurn, lookedUpMsMaxOf } from './recall.ts'
+import { expect, test } from 'vitest'
+import { filtersCheck, inTurn, lookedUpMsMaxOf } from './recall.ts'
 
 const found: Recalled = {
   kind: 'FOUND',
@@ -13,6 +13,7 @@ const found: Recalled = {
     concludedAt: 2,
   },
 }
+const noFilters = { generation: 0, filters: [] }
 const absent: Recalled = { kind: 'ABSENT' }
 const lagging: Recalled = { kind: 'NOT_BELIEVED', reason: 'it lags' }
 const away: Recalled = { kind: 'NO_ANSWER', reason: 'it is away' }
@@ -47,26 +48,16 @@ test('what neither knows stays unknown', async () => {
   expect((await askBoth([lagging, absent], () => away)).recalled).toEqual([away, absent])
 })
 
-describe('an ingress', () => {
-  const none = { generation: 0, filters: [] }
-  const some = { generation: 1, filters: [{ n: 1, bytes: 64, count: 1 }] }
-  const damaged = new FilterFault('a filter is missing')
-  test.each([
-    ['without an archive is ready where nothing was forgotten', [none, none], false, undefined],
-    ['without an archive is not ready where something was', [none, some], false, /ARCHIVE_URL/],
-    ['with an archive is ready where something was forgotten', [none, some], true, undefined],
-    ['is not ready while a filter is damaged', [none, damaged], true, /a filter is missing/],
-    ['leaves a Redis that is away to others', [none, new Error('away')], true, undefined],
-  ])('%s', async (_, lists, hasArchive, expected) => {
-    const read = async (shard: number) => {
-      const list = lists[shard] ?? none
-      if (list instanceof Error) throw list
-      return list
-    }
-    const reason = await forgottenCheck({ read }, lists.length, hasArchive)()
-    if (expected === undefined) expect(reason).toBeUndefined()
-    else expect(reason).toMatch(expected)
-  })
+test.each([
+  ['is ready where filters are as they are listed', noFilters, undefined],
+  ['is not ready while a filter is damaged', new FilterFault('it is missing'), 'it is missing'],
+  ['leaves it to others that Redis is away', new Error('away'), undefined],
+])('an ingress %s', async (_, second, expected) => {
+  const read = async (shard: number) => {
+    if (shard === 1 && second instanceof Error) throw second
+    return noFilters
+  }
+  expect(await filtersCheck({ read }, 2)()).toBe(expected)
 })
 
 test('an order may be claimed for half the time that others are kept, a minute at most', () => {

@@ -82,12 +82,9 @@ const counted =
     return recalled
   }
 
-/**
- * Why orders that Redis has forgotten cannot be served at all: there is no archive to look them up
- * in, or a filter is damaged.
- */
-export const forgottenCheck =
-  (filters: Pick<Filters, 'read'>, shards: number, hasArchive: boolean): HealthCheck =>
+/** Why orders must not be claimed: a filter is damaged. */
+export const filtersCheck =
+  (filters: Pick<Filters, 'read'>, shards: number): HealthCheck =>
   async () => {
     const lists = await Promise.allSettled(
       Array.from({ length: shards }, (_, shard) => filters.read(shard)),
@@ -96,14 +93,7 @@ export const forgottenCheck =
     const faults = lists.flatMap((list) =>
       list.status === 'rejected' && list.reason instanceof FilterFault ? list.reason.message : [],
     )
-    if (faults.length > 0) return faults.join('; ')
-    const hasForgotten = lists.some(
-      (list) => list.status === 'fulfilled' && list.value.filters.length > 0,
-    )
-    return hasForgotten && !hasArchive
-      ? 'Redis has forgotten orders that are in the archive, and ARCHIVE_URL is not set: ' +
-          'set it to the URL that the archiver has'
-      : undefined
+    return faults.join('; ') || undefined
   }
 
 /**

@@ -1,57 +1,64 @@
 import { randomUUID } from 'node:crypto'
-import { type Archive, migrate, openArchive, orderToArchive } from '@placeorder/archive'
+import { type Archive, migrate, openArchive } from '@placeorder/archive'
 import type { PlaceOrderRequest } from '@placeorder/protocol'
-import {
-  ArchiveStates,
-  ConcludedRecords,
-  connect,
-  digestOf,
-  disconnect,
-  orderIdOf,
-} from '@placeorder/store'
+import { ArchiveStates, connect, disconnect, orderIdOf } from '@placeorder/store'
 import {
   aPlaceOrder,
   FaultProxy,
   type Ingress,
   openSystem,
+  type RunningProcess,
+  startProcess,
   type TestPostgres,
   testPostgres,
 } from '@placeorder/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { addFilter, forget } from '../../../packages/store/test/forget.ts'
+import { forget } from '../../../packages/store/test/forget.ts'
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 const WAIT_MS = 2_000
 
-const system = await openSystem({ env: { WAIT_MS: String(WAIT_MS) } })
+const system = await openSystem({ env: { WAIT_MS: String(WAIT_MS), TEST_KEEP_SECONDS: '1' } })
 const connection = connect(system.address, 'patient')
-const states = new ArchiveStates(connection, 1)
-const records = new ConcludedRecords(connection)
+const archiveId = randomUUID()
 let postgres: TestPostgres
 let archive: Archive
-let archiveId: string
 let proxy: FaultProxy
 let ingress: Ingress
+let archiver: RunningProcess
 beforeAll(async () => {
   postgres = await testPostgres()
   await migrate(postgres.url)
   archive = openArchive({ url: postgres.url })
-  archiveId = randomUUID()
   await archive.register(archiveId, 1)
-  await states.switchOn(0, archiveId)
+  await new ArchiveStates(connection, 1).switchOn(0, archiveId)
+  archiver = startProcess({
+    name: 'archiver',
+    entry: 'apps/archiver/src/main.ts',
+    env: {
+      REDIS_URL: system.redisUrl,
+      ARCHIVE_URL: postgres.url,
+      FORGET: 'true',
+      TEST_KEEP_SECONDS: '1',
+      ADMIN_PORT: '0',
+      ADMIN_HOST: '127.0.0.1',
+    },
+  })
   const there = new URL(postgres.url)
   proxy = await FaultProxy.open({ host: there.hostname, port: Number(there.port) })
   there.hostname = '127.0.0.1'
   there.port = String(proxy.port)
   ;[ingress] = await Promise.all([
     system.startIngress({ ARCHIVE_URL: there.href }),
-    system.startWorker(),
+    system.startWorker({ ARCHIVE_URL: postgres.url }),
   ])
-  await addFilter(connection)
+  await forgotten() // From now on there is a filter.
 })
 afterEach(() => proxy.heal())
 afterAll(async () => {
+  archiver.kill('SIGKILL')
+  await archiver.exited
   await disconnect(connection)
   await system.close()
   await proxy.close()
@@ -67,23 +74,16 @@ const inquiryOf = ({ acquirerId, pspId, paymentId }: PlaceOrderRequest) => ({
 })
 const version = async () => (await archive.shards(archiveId))[0]?.version ?? 0
 
-/** Copies an order that is in Redis to the archive. */
-async function copy(order: PlaceOrderRequest): Promise<void> {
-  const [record] = await records.read(0, [orderIdOf(order)])
-  if (record === undefined || record instanceof Error) throw new Error('it is not concluded')
-  const last = { id: `${Date.now()}-${await version()}`, digest: 'a digest' }
-  const redisSide = async (id = '') => ({ committed: 0, entry: { ...last, id } })
-  const orders = [orderToArchive(record, digestOf)]
-  await archive.write({ archiveId, shard: 0 }, { orders, last, redisSide })
-}
-
-/** Places an order, which is then only in the archive. */
-async function archived() {
+/** Places an order, and waits until only the archive has it. */
+async function forgotten() {
   const order = newOrder()
   const placed = await ingress.place(order)
   const inquired = await ingress.inquire(inquiryOf(order))
-  await copy(order)
-  await forget(connection, [orderIdOf(order)], { version: await version() })
+  const key = `{s0}:order:${orderIdOf(order)}`
+  await vi.waitFor(async () => expect(await connection.exists(key)).toBe(0), {
+    timeout: 60_000,
+    interval: 50,
+  })
   return { order, placed, inquired }
 }
 
@@ -95,7 +95,7 @@ async function seeming() {
 }
 
 test('a forgotten order gets the answers it got before', async () => {
-  const { order, placed, inquired } = await archived()
+  const { order, placed, inquired } = await forgotten()
   expect(placed.code).toBe('SUCCESS')
   expect((await ingress.place(order)).body).toEqual(placed.body)
   expect((await ingress.inquire(inquiryOf(order))).body).toEqual(inquired.body)
@@ -121,9 +121,9 @@ describe('an order that the archive has not is unknown, and not stored,', () => 
   }
 
   test('if the archive is older than it was when Redis forgot', async () => {
-    const { order: kept, placed } = await archived()
+    const { order: kept, placed } = await forgotten()
     const order = await seeming()
-    await forget(connection, [orderIdOf(order)], { version: (await version()) + 1 })
+    await forget(connection, [orderIdOf(order)], { version: (await version()) + 1_000 })
     await isUnknown(order)
     expect((await ingress.place(kept)).body).toEqual(placed.body) // What it has is still true.
     await connection.hset('{s0}:archive', 'forgottenVersion', await version())
@@ -152,7 +152,7 @@ describe.each([
   ['refuses connections', () => proxy.refuse()],
 ])('while PostgreSQL %s', (_, fail) => {
   test('repeats of archived orders are U in time, and new orders go on', async () => {
-    const { order, placed } = await archived()
+    const { order, placed } = await forgotten()
     await fail()
     const repeats = Promise.all(Array.from({ length: 20 }, () => ingress.place(order)))
     const inquiries = Promise.all(
@@ -176,7 +176,7 @@ describe.each([
 })
 
 test('without ARCHIVE_URL an ingress of a Redis that has forgotten is not ready', async () => {
-  const { order } = await archived()
+  const { order } = await forgotten()
   const without = await system.startIngress()
   const ready = await fetch(`${without.admin}/readyz`)
   expect(ready.status).toBe(503)

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { watchRedis } from '@placeorder/archive'
 import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
 import { GroupWorker, namesOf, openWorkerStore } from '@placeorder/store'
 import {
@@ -17,7 +18,6 @@ import { IsolatedJudge } from './isolation/isolated-judge.ts'
 import { LimitUseMetric } from './limit-use-metric.ts'
 import { buildAdminServer, observe, reportChecks } from './observer.ts'
 import { processGroup } from './process-group.ts'
-import { watchRedis } from './redis-watch.ts'
 import { keepRequeueing } from './requeue.ts'
 import { keepResuming } from './resume.ts'
 import { parseRulebook } from './rulebook.ts'
@@ -57,7 +57,13 @@ const store = await openWorkerStore({
   replicasMin: env.REPLICAS_MIN,
   onFault,
 })
-const watched = watchRedis({ url: env.ARCHIVE_URL, redisAge: store.redisAge, log, onFault })
+const watched = watchRedis({
+  url: env.ARCHIVE_URL,
+  redisAge: store.redisAge,
+  stops: 'no order is decided',
+  log,
+  onFault,
+})
 const limitUse = new LimitUseMetric(store.usage, metrics.limitUsed)
 const observer = observe({ metrics, log, tracing, limitUse })
 const isolated = new IsolatedJudge({ policyFile: env.POLICY_FILE, checksMs: env.CHECKS_MS })

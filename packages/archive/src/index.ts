@@ -11,10 +11,10 @@ export type { ConcludedBetween } from './concluded-between.ts'
 export type { LookedUp, OrderNames } from './look-up.ts'
 export { type Maintained, type Maintenance, maintain, migrate } from './migrate.ts'
 export { type Archive, openArchive, type Settings, type ShardStands } from './open-archive.ts'
-export { RedisWatch } from './redis-watch.ts'
 export type { ScannedOrder } from './scan.ts'
 export type { Search } from './search.ts'
 export { printedMigrations } from './sql-migrations.ts'
+export { type WatchedRedis, watchRedis } from './watch-redis.ts'
 export {
   type Batch,
   type EntryMark,

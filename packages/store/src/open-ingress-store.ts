@@ -9,6 +9,7 @@ import { Orders } from './orders/orders.ts'
 import { type Recall, recallNothing } from './outbox/archived-orders.ts'
 import { Filters } from './outbox/filters.ts'
 import { OrderFinder } from './outbox/order-finder.ts'
+import { RedisAge } from './outbox/redis-age.ts'
 import { Queues } from './queue/queues.ts'
 import { Requeue } from './queue/requeue.ts'
 import { disconnect, type RedisConnection } from './redis/connection.ts'
@@ -19,6 +20,7 @@ export type IngressStore = {
   intake: Intake
   finder: OrderFinder
   filters: Filters
+  redisAge: RedisAge
   openShares: OpenShares
   orders: Orders
   durability: Durability
@@ -100,6 +102,7 @@ export async function openIngressStore(
     intake,
     finder: new OrderFinder(connection, { shards, filters, recall }),
     filters,
+    redisAge: new RedisAge(connection, shards),
     openShares,
     orders,
     durability: new Durability(connection, { shards, replicasMin, fences, memoryReservePercent }),

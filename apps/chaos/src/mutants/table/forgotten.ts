@@ -94,10 +94,17 @@ export const forgotten: Mutant[] = [
     test: lookUpsTest,
   },
   {
-    breaks: 'an ingress without the archive of its Redis is ready',
+    breaks: 'an order is claimed in a Redis that is older than it was',
+    file: 'apps/ingress/src/guard.ts',
+    from: 'demand()\n      return intake',
+    to: 'return intake',
+    test: ['apps/ingress', 'src/guard.test.ts'],
+  },
+  {
+    breaks: 'an ingress is ready while a filter is damaged',
     file: 'apps/ingress/src/recall.ts',
-    from: 'hasForgotten && !hasArchive',
-    to: 'hasForgotten && hasArchive && false',
+    from: "faults.join('; ') || undefined",
+    to: 'undefined',
     test: recallTest,
   },
 ]

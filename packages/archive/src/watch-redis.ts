@@ -1,21 +1,33 @@
-import { type Archive, openArchive, RedisWatch } from '@placeorder/archive'
-import type { RedisAge } from '@placeorder/store'
 import type { HealthCheck, Logger } from '@placeorder/telemetry'
+import type { RedisToCompare } from './compare-redis.ts'
+import { type Archive, openArchive } from './open-archive.ts'
+import { RedisWatch } from './redis-watch.ts'
+
+type RedisAge = RedisToCompare & {
+  /** Whether any order is in the archive alone. */
+  hasForgotten: () => Promise<boolean>
+  /** Calls `lost` each time a connection is lost. */
+  onLost: (lost: () => void) => void
+}
 
 export type WatchDeps = {
   /** Where the archive is; undefined where it is not known. */
   url: string | undefined
   redisAge: RedisAge
+  /** What stops while Redis is older than it was, such as `no order is decided`. */
+  stops: string
   log: Pick<Logger, 'error' | 'info'>
   onFault: (error: unknown, what: string) => void
 }
 
 /**
- * Keeps a worker from deciding while Redis is older than it was: it would decide orders anew that
- * have an outcome.
+ * Keeps a process from using a Redis that is older than it was: orders would be claimed and decided
+ * anew that have an outcome.
  */
 export type WatchedRedis = {
-  /** Resolves once orders may be decided. Rejects with the reason of `signal`. */
+  /** Throws unless Redis may be used now. */
+  demandPassed: () => void
+  /** Resolves once Redis may be used. Rejects with the reason of `signal`. */
   passed: (signal: AbortSignal) => Promise<void>
   lost: () => void
   check: HealthCheck
@@ -23,7 +35,7 @@ export type WatchedRedis = {
 }
 
 /** Begins to watch. Without an archive, nothing is known of how old Redis was. */
-export function watchRedis({ url, redisAge, log, onFault }: WatchDeps): WatchedRedis {
+export function watchRedis({ url, redisAge, stops, log, onFault }: WatchDeps): WatchedRedis {
   if (url === undefined) return { ...unwatched, check: () => demandUrl(redisAge) }
   const archive = openArchive({ url, connectionsMax: 1, onFault })
   const watch = new RedisWatch({
@@ -31,14 +43,15 @@ export function watchRedis({ url, redisAge, log, onFault }: WatchDeps): WatchedR
     redis: redisAge,
     onChange: (reason) =>
       reason === undefined
-        ? log.info('Redis is as new as it was: orders are decided again')
-        : log.error({ reason }, 'REDIS IS OLDER THAN IT WAS: no order is decided; see the runbook'),
+        ? log.info('Redis is as new as it was, and used again')
+        : log.error({ reason }, `REDIS IS OLDER THAN IT WAS: ${stops}; see the runbook`),
     onUnknown: (error) => onFault(error, 'Redis was not compared with the archive'),
   })
   redisAge.onLost(() => watch.lost())
   const ending = new AbortController()
   const running = watch.run(ending.signal)
   return {
+    demandPassed: () => watch.demandPassed(),
     passed: (signal) => watch.passed(signal),
     lost: () => watch.lost(),
     check: async () => watch.reason,
@@ -47,6 +60,7 @@ export function watchRedis({ url, redisAge, log, onFault }: WatchDeps): WatchedR
 }
 
 const unwatched = {
+  demandPassed: () => {},
   passed: async () => {},
   lost: () => {},
   close: async () => {},
