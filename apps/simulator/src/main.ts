@@ -6,6 +6,7 @@ import { command as inquire } from './inquire/command.ts'
 import { command as keys } from './keys/command.ts'
 import { command as load } from './load/command.ts'
 import { command as place } from './place/command.ts'
+import { command as receive } from './receive/command.ts'
 
 const terminal = openTerminal({ out: process.stdout, err: process.stderr, env: process.env })
 // A reader such as `| head` closes the pipe when it has enough: that is not an error.
@@ -14,7 +15,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
 )
 process.exitCode = await runSimulator(
   process.argv.slice(2),
-  [place, inquire, load, acceptance, keys],
+  [place, inquire, load, acceptance, keys, receive],
   terminal,
   packageJson.version,
 )

@@ -60,7 +60,7 @@ describe('installed from its tarball in an empty folder', () => {
   test('it lists its commands', async () => {
     const { stdout, code } = await npx('--help')
     expect(code).toBe(0)
-    for (const name of ['place', 'inquire', 'load', 'acceptance', 'keys'])
+    for (const name of ['place', 'inquire', 'load', 'acceptance', 'keys', 'receive'])
       expect(stdout).toContain(`  ${name} `)
   })
 
