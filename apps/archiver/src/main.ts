@@ -33,6 +33,9 @@ const keepMs = keepMsOf(env, process.env.TEST_KEEP_SECONDS)
 const address = addressOf(env)
 const log = openLog({ name: 'archiver', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('archiver')
+process.on('SIGHUP', () =>
+  log.info({ signal: 'SIGHUP' }, 'the files are read again for each new connection'),
+)
 const onFault = reportFaults(log)
 const archive = openArchive({ url, onFault })
 await archive.check().catch((error: unknown) => {
@@ -73,7 +76,8 @@ const admin = buildAdminServer({
 })
 const ending = new AbortController()
 const running = archiver.run(ending.signal)
-closeWithGrace({ delay: BATCH_MS_MAX + 2_000, logger: log }, async ({ err }) => {
+const delay = BATCH_MS_MAX + 2_000
+closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   admin.drain()
   ending.abort()

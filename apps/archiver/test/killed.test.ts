@@ -81,6 +81,17 @@ test('archivers killed at random lose no order, and write none twice or otherwis
   ])
 })
 
+test('SIGHUP does not end an archiver', async () => {
+  const archiver = startArchiver()
+  await archiver.waitFor(/"archiving"/)
+  archiver.kill('SIGHUP')
+  await archiver.waitFor(/SIGHUP.*the files are read again/)
+  const orderIds = await conclude()
+  await untilArchived()
+  expect(await wrongOf(orderIds)).toEqual([])
+  expect(await Promise.race([archiver.exited, Promise.resolve('running')])).toBe('running')
+})
+
 test('an archiver that receives SIGTERM leaves nothing to be taken over', async () => {
   const archiver = startArchiver()
   await archiver.waitFor(/"archiving"/)

@@ -75,7 +75,8 @@ const admin = buildAdminServer({
 })
 const ending = new AbortController()
 const running = notifier.run(ending.signal)
-closeWithGrace({ delay: SENDING_MS_MAX + 2_000, logger: log }, async ({ err }) => {
+const delay = SENDING_MS_MAX + 2_000
+closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   admin.drain()
   ending.abort()

@@ -78,6 +78,18 @@ test('notifiers killed at random lose no event, whatever the receiver does', asy
     )
 })
 
+test('SIGHUP makes a notifier read its sinks again, and does not end it', async () => {
+  const receiver = await openReceiver()
+  await configure([webhook('signalled', receiver.url)])
+  const notifier = await startNotifier()
+  await untilReading('signalled')
+  notifier.kill('SIGHUP')
+  await notifier.waitFor(/SIGHUP.*the sinks were read again/)
+  const orderIds = await conclude(orders(1))
+  await vi.waitFor(() => expect([...receiver.delivered()]).toEqual(orderIds), 20_000)
+  expect(await Promise.race([notifier.exited, Promise.resolve('running')])).toBe('running')
+})
+
 test('a notifier that receives SIGTERM leaves nothing to be waited for', async () => {
   const receiver = await openReceiver()
   await configure([webhook('ended', receiver.url)])

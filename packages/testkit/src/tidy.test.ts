@@ -135,6 +135,8 @@ const rules: Record<string, (file: File) => string | undefined> = {
     file.path.endsWith('.alone.test.ts') && !/"test:alone"/.test(manifestOf(file))
       ? `${workspaceOf(file)}/package.json has no test:alone`
       : undefined,
+  'SIGHUP ends no process': (file) =>
+    /closeWithGrace\((?![^)]*skip: \['SIGHUP'\])/.exec(forTests(file) ? '' : file.text)?.[0],
   'every script has its contract on top': ({ path, text }) =>
     !path.endsWith('.lua') ||
     /^(?:#!lua .*\n)?--[\s\S]*?-- KEYS\[[\s\S]*?-- ARGV\[[\s\S]*?-- Returns/.test(text)
@@ -218,6 +220,7 @@ describe('each rule finds what breaks it', () => {
       'packages/protocol/src/a.alone.test.ts',
       '',
     ],
+    ['SIGHUP ends no process', 'apps/worker/src/main.ts', 'closeWithGrace({ delay }, end)'],
     ['every script has its contract on top', 'packages/store/src/lua/a.lua', 'return 1'],
     ['keys have one home', 'packages/store/src/a.ts', 'const key = `{s0}:order`'],
   ])('%s: %s', (name, path, text) => {
