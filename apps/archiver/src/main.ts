@@ -30,8 +30,10 @@ const { started } = beginStartup({ name: 'archiver', help, args: process.argv.sl
 const env = readEnvironment(ArchiverEnvironment, process.env)
 const url = archiveOf(env)
 const keepMs = keepMsOf(env, process.env.TEST_KEEP_SECONDS)
-const address = addressOf(env)
 const log = openLog({ name: 'archiver', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
+const address = addressOf(env, (err) =>
+  log.error({ err }, 'a changed file is faulty; the version before stays in force'),
+)
 const metrics = openMetrics('archiver')
 process.on('SIGHUP', () =>
   log.info({ signal: 'SIGHUP' }, 'the files are read again for each new connection'),

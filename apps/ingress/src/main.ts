@@ -1,7 +1,7 @@
 import './signing/signing-threads.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import { watchRedis } from '@placeorder/archive'
-import { addressOf, live, liveFile, readEnvironment } from '@placeorder/config'
+import { addressOf, live, liveFile, readEnvironment, withAllFaults } from '@placeorder/config'
 import { namesOf, openIngressStore } from '@placeorder/store'
 import {
   beginStartup,
@@ -90,12 +90,15 @@ const tracing = await openTracing(
 )
 const logFaultyFile = (err: unknown) =>
   log.error({ err }, 'a changed file is faulty; the version before stays in force')
-const clients = await liveFile(env.CLIENTS_FILE, parseClients, logFaultyFile)
-const signingKey = await live(
-  (read) => readSigningKey(env.SIGNING_KEY_FILE, env.SIGNING_KEY_VERSION, read),
-  logFaultyFile,
-)
-const tls = await liveTls(env, logFaultyFile)
+const [clients, signingKey, tls, address] = await withAllFaults([
+  liveFile(env.CLIENTS_FILE, parseClients, logFaultyFile),
+  live(
+    (read) => readSigningKey(env.SIGNING_KEY_FILE, env.SIGNING_KEY_VERSION, read),
+    logFaultyFile,
+  ),
+  liveTls(env, logFaultyFile),
+  Promise.try(() => addressOf(env, logFaultyFile)),
+])
 process.on('SIGHUP', async () => {
   await Promise.all([clients, signingKey, tls].map((file) => file?.reload()))
   log.info({ signal: 'SIGHUP' }, 'the files were read again')
@@ -112,7 +115,7 @@ await archive?.check().catch((error: unknown) => {
   onFault(error, 'PostgreSQL does not answer yet')
 })
 const store = await openIngressStore({
-  address: addressOf(env),
+  address,
   shards: env.SHARDS,
   replicasMin: env.REPLICAS_MIN,
   memoryReservePercent: env.REDIS_MEMORY_RESERVE_PERCENT,

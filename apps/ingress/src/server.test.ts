@@ -167,6 +167,7 @@ describe('a Content-Type', () => {
     'application/json;charset=utf8',
     'application/json; charset = "UTF-8"',
     'application/json; charset=us-ascii',
+    'application/json; charset=',
     'application/json;',
     'application/json; profile="a;charset=x,b"; charset=utf-8',
     'application/vnd.api+json',

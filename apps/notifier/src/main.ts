@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { openArchive } from '@placeorder/archive'
-import { addressOf, liveFile, readEnvironment } from '@placeorder/config'
+import { addressOf, liveFile, readEnvironment, withAllFaults } from '@placeorder/config'
 import { openNotifierStore } from '@placeorder/store'
 import {
   beginStartup,
@@ -34,13 +34,17 @@ defaults.
 
 const { started } = beginStartup({ name: 'notifier', help, args: process.argv.slice(2) })
 const env = readEnvironment(NotifierEnvironment, process.env)
-const address = addressOf(env)
 const log = openLog({ name: 'notifier', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('notifier')
 const onFault = reportFaults(log)
-const sinks = await liveFile(env.EVENTS_FILE, parseSinkFile, (err) =>
-  log.error({ err }, 'the changed sinks are faulty; the version before stays in force'),
-)
+const logFaultyFile = (err: unknown) =>
+  log.error({ err }, 'a changed file is faulty; the version before stays in force')
+const [sinks, address] = await withAllFaults([
+  liveFile(env.EVENTS_FILE, parseSinkFile, (err) =>
+    log.error({ err }, 'the changed sinks are faulty; the version before stays in force'),
+  ),
+  Promise.try(() => addressOf(env, logFaultyFile)),
+])
 process.on('SIGHUP', async () => {
   await sinks.reload()
   log.info({ signal: 'SIGHUP' }, 'the sinks were read again')

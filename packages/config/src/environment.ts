@@ -36,3 +36,19 @@ export function readEnvironment<S extends z.ZodType>(
     parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
   )
 }
+
+/**
+ * Awaits all that is made of an operator's files and variables before it throws a fault.
+ *
+ * @throws ConfigFault naming the faults of all of them; whatever else one of them throws
+ */
+export async function withAllFaults<T extends readonly unknown[] | []>(
+  makes: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const made = await Promise.allSettled(makes)
+  const errors = made.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
+  const other = errors.find((error) => !(error instanceof ConfigFault))
+  if (other !== undefined) throw other
+  if (errors.length > 0) throw new ConfigFault(errors.flatMap(configFaults))
+  return Promise.all(makes)
+}

@@ -1,7 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { copyFile, mkdtemp, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openAuthority } from '@placeorder/testkit'
+import { type Certificate, openAuthority } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { ConfigFault, readEnvironment } from './environment.ts'
@@ -14,9 +15,15 @@ const authority = await openAuthority(dir, 'authority')
 const [one, other] = [await authority.issue('one'), await authority.issue('other')]
 const garbage = join(dir, 'garbage.pem')
 await writeFile(garbage, 'not a certificate')
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const encrypted = join(dir, 'encrypted.pem')
+await writeFile(
+  encrypted,
+  privateKey.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'x' }),
+)
 
-const addressIn = (env: Record<string, string>) =>
-  addressOf(readEnvironment(z.object(redisEnvironment), env))
+const addressIn = (env: Record<string, string>, onFault?: (error: unknown) => void) =>
+  addressOf(readEnvironment(z.object(redisEnvironment), env), onFault)
 
 /** The faults that an environment is refused with. */
 function faultsOf(env: Record<string, string>): readonly string[] {
@@ -84,14 +91,65 @@ test.each(['localhost:3000', '[::1]:3000', 'http://a', '[a]'])('%s is not a host
   expect(host.safeParse(text).success).toBe(false)
 })
 
+/** The variables of a client certificate, and what is read from their files. */
+const tlsOf = (certFile: string, keyFile: string, onFault?: (error: unknown) => void) =>
+  addressIn(
+    {
+      REDIS_URL: 'rediss://h:6379',
+      REDIS_TLS_CA_FILE: authority.certFile,
+      REDIS_TLS_CERT_FILE: certFile,
+      REDIS_TLS_KEY_FILE: keyFile,
+    },
+    onFault,
+  ).tls
+
+const pemOf = ({ cert, key }: Certificate) => ({ ca: authority.cert, cert, key })
+
 test('certificate, key and authority are read from their files', () => {
-  const { tls } = addressIn({
-    REDIS_URL: 'rediss://h:6379',
-    REDIS_TLS_CA_FILE: authority.certFile,
-    REDIS_TLS_CERT_FILE: one.certFile,
-    REDIS_TLS_KEY_FILE: one.keyFile,
-  })
-  expect(tls).toEqual({ ca: authority.cert, cert: one.cert, key: one.key })
+  expect(tlsOf(one.certFile, one.keyFile)?.current).toEqual(pemOf(one))
+})
+
+test.each<[string, (pem: string) => string | Buffer]>([
+  ['after a byte order mark', (pem) => `\uFEFF${pem}`],
+  ['with CRLF', (pem) => pem.replaceAll('\n', '\r\n')],
+  ['in DER', (pem) => new X509Certificate(pem).raw],
+  ['in base64', (pem) => new X509Certificate(pem).raw.toString('base64')],
+])('a certificate may be %s', async (_form, formOf) => {
+  const file = join(dir, 'form.pem')
+  await writeFile(file, formOf(one.cert))
+  expect(tlsOf(file, one.keyFile)?.current).toEqual(pemOf(one))
+})
+
+test('changed files are used from then on; faulty ones change nothing', async () => {
+  const files = { cert: join(dir, 'live.pem'), key: join(dir, 'live.key') }
+  const write = async ({ certFile, keyFile }: Certificate) => {
+    await copyFile(certFile, files.cert)
+    await copyFile(keyFile, files.key)
+  }
+  await write(one)
+  const faults: string[] = []
+  const tls = tlsOf(files.cert, files.key, (error) => faults.push(String(error)))
+  await copyFile(other.certFile, files.cert)
+  expect(tls?.current).toEqual(pemOf(one))
+  expect(tls?.current).toEqual(pemOf(one))
+  await unlink(files.cert)
+  expect(tls?.current).toEqual(pemOf(one))
+  expect(faults).toEqual([
+    expect.stringContaining('REDIS_TLS_CERT_FILE: is the certificate of another key'),
+    expect.stringMatching(/REDIS_TLS_CERT_FILE: .*live\.pem cannot be read \(ENOENT\): create/),
+  ])
+  await write(other)
+  expect(tls?.current).toEqual(pemOf(other))
+})
+
+test.each([
+  [{ REDIS_URL: 'redis://h:1' }, 'redis://:p%40ss@h:1'],
+  [{ REDIS_URL: 'redis://h:1', REDIS_USERNAME: 'a:b' }, 'redis://a%3Ab:p%40ss@h:1'],
+  [{ REDIS_URL: 'redis://app@h:1' }, 'redis://app:p%40ss@h:1'],
+  [{ REDIS_URL: 'redis://app@h:1', REDIS_USERNAME: 'other' }, 'redis://app:p%40ss@h:1'],
+  [{ REDIS_URL: 'redis://:own@h:1', REDIS_USERNAME: 'other' }, 'redis://:own@h:1'],
+])('REDIS_PASSWORD completes the login of %o', (env, url) => {
+  expect(addressIn({ ...env, REDIS_PASSWORD: 'p@ss' }).urls).toEqual([url])
 })
 
 const secure = { REDIS_URL: 'rediss://h:6379' }
@@ -112,12 +170,17 @@ test.each([
   [
     'a file that is not a certificate',
     { ...secure, REDIS_TLS_CA_FILE: garbage },
-    /CA_FILE.*garbage.*not a cert/,
+    /CA_FILE.*garbage.*as a certificate: give it as PEM/,
   ],
   [
     'a file that is not a key',
     { ...secure, REDIS_TLS_CERT_FILE: one.certFile, REDIS_TLS_KEY_FILE: garbage },
-    /KEY_FILE.*garbage.*not a private key/,
+    /KEY_FILE.*garbage.*as a private key: give it as PEM/,
+  ],
+  [
+    'an encrypted key',
+    { ...secure, REDIS_TLS_CERT_FILE: one.certFile, REDIS_TLS_KEY_FILE: encrypted },
+    /KEY_FILE.*encrypted\.pem is encrypted: decrypt it/,
   ],
   ['a sentinel’s password without sentinels', { REDIS_SENTINEL_PASSWORD: 'x' }, /SENTINELS/],
   [

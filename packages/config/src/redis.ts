@@ -1,8 +1,7 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { ConfigFault } from './environment.ts'
+import { ConfigFault, configFaults } from './environment.ts'
 import { boolean, durationMs, hostAndPort, list, wholeNumber } from './fields.ts'
+import { type LiveRedisTls, liveRedisTls, redisTlsFiles } from './redis-tls.ts'
 
 const shape =
   'must be redis://host:port or rediss://host:port, an IPv6 address in brackets; ' +
@@ -66,16 +65,17 @@ export const replicasMin = wholeNumber({ max: 10 }).default(0)
 const RedisEnvironment = z.object(redisEnvironment)
 type RedisEnvironment = z.output<typeof RedisEnvironment>
 
-/** In PEM: the authorities to trust instead of the system's, and our own certificate and key. */
-type RedisTls = { ca?: string | undefined; cert?: string | undefined; key?: string | undefined }
-
 /**
- * Makes these variables an address, with the contents of the files they name.
+ * Makes these variables an address, with the contents of the files they name. A file that is faulty
+ * when it has changed is reported to `onFault`, and the version before stays in force.
  *
  * @throws ConfigFault naming every variable that contradicts another, and every file that cannot be
  * used
  */
-export function addressOf(env: RedisEnvironment): {
+export function addressOf(
+  env: RedisEnvironment,
+  onFault: (error: unknown) => void = () => {},
+): {
   urls: string[]
   cluster: boolean
   sentinels: { host: string; port: number }[]
@@ -84,10 +84,15 @@ export function addressOf(env: RedisEnvironment): {
   sentinelPassword: string | undefined
   sentinelTls: boolean | undefined
   heartbeatMs: number
-  tls: RedisTls | undefined
+  tls: LiveRedisTls | undefined
 } {
   const faults = contradictionsOf(env)
-  const tls = readTls(env, faults)
+  let tls: LiveRedisTls | undefined
+  try {
+    tls = liveRedisTls(env, onFault)
+  } catch (error) {
+    faults.push(...configFaults(error))
+  }
   if (faults.length > 0) throw new ConfigFault(faults)
   return {
     urls: env.REDIS_URL.map((url) => withLogin(url, env)),
@@ -103,13 +108,13 @@ export function addressOf(env: RedisEnvironment): {
 }
 
 /**
- * Adds REDIS_USERNAME and REDIS_PASSWORD, which are not percent-encoded; a URL with a login keeps
- * it.
+ * Adds REDIS_USERNAME and REDIS_PASSWORD, which are not percent-encoded; of a login, what the URL
+ * has stays.
  */
 function withLogin(text: string, { REDIS_USERNAME, REDIS_PASSWORD }: RedisEnvironment): string {
   const url = new URL(text)
-  if (REDIS_PASSWORD === undefined || url.username !== '' || url.password !== '') return text
-  url.username = encodeURIComponent(REDIS_USERNAME ?? '')
+  if (REDIS_PASSWORD === undefined || url.password !== '') return text
+  if (url.username === '') url.username = encodeURIComponent(REDIS_USERNAME ?? '')
   url.password = encodeURIComponent(REDIS_PASSWORD)
   return url.href
 }
@@ -121,11 +126,10 @@ const hasTls = ({ REDIS_URL }: RedisEnvironment) =>
 function contradictionsOf(env: RedisEnvironment): string[] {
   const faults: string[] = []
   const tls = hasTls(env)
-  const names = ['REDIS_TLS_CA_FILE', 'REDIS_TLS_CERT_FILE', 'REDIS_TLS_KEY_FILE'] as const
   if (tls && env.REDIS_URL.some((url) => !url.startsWith('rediss:')))
     faults.push('REDIS_URL: mixes redis:// and rediss://: write rediss:// in all, or in none')
   const usesTls = tls || env.REDIS_SENTINEL_TLS === true
-  for (const name of names)
+  for (const name of redisTlsFiles)
     if (env[name] !== undefined && !usesTls)
       faults.push(`${name}: is set, but REDIS_URL does not use TLS: write rediss:// there`)
   if ((env.REDIS_TLS_CERT_FILE === undefined) !== (env.REDIS_TLS_KEY_FILE === undefined))
@@ -144,35 +148,3 @@ const withoutSentinels = (env: RedisEnvironment): string[] =>
   (['REDIS_SENTINEL_USERNAME', 'REDIS_SENTINEL_PASSWORD', 'REDIS_SENTINEL_TLS'] as const).flatMap(
     (name) => (env[name] ? [`${name}: is set, but REDIS_SENTINELS is not`] : []),
   )
-
-/** Reads the files that are named; their faults are added to `faults`. */
-function readTls(env: RedisEnvironment, faults: string[]): RedisTls | undefined {
-  /**
-   * The text of the file, and what it was parsed to; undefined if none is named or it is faulty.
-   */
-  const read = <T>(name: `REDIS_TLS_${'CA' | 'CERT' | 'KEY'}_FILE`, parse: (pem: string) => T) => {
-    const path = env[name]
-    if (path === undefined) return undefined
-    try {
-      const text = readFileSync(path, 'utf8')
-      return { text, parsed: parse(text) }
-    } catch (error) {
-      const code = error instanceof Error && 'syscall' in error && 'code' in error && error.code
-      const what =
-        name === 'REDIS_TLS_KEY_FILE' ? 'private key without a passphrase' : 'certificate'
-      const why = code
-        ? `cannot be read (${code}): create it`
-        : `is not a ${what} in PEM: write one`
-      faults.push(`${name}: ${path} ${why}, or name another file`)
-      return undefined
-    }
-  }
-  const certificate = (pem: string): X509Certificate => new X509Certificate(pem)
-  const ca = read('REDIS_TLS_CA_FILE', certificate)
-  const cert = read('REDIS_TLS_CERT_FILE', certificate)
-  const key = read('REDIS_TLS_KEY_FILE', (pem): KeyObject => createPrivateKey(pem))
-  if (cert !== undefined && key !== undefined && !cert.parsed.checkPrivateKey(key.parsed))
-    faults.push('REDIS_TLS_CERT_FILE: is the certificate of another key than REDIS_TLS_KEY_FILE')
-  if (ca === undefined && cert === undefined) return undefined
-  return { ca: ca?.text, cert: cert?.text, key: key?.text }
-}

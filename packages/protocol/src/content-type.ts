@@ -40,8 +40,11 @@ function mediaIn(header: string): Media[] {
   })
 }
 
-/** US-ASCII is UTF-8. */
-const charsets: ReadonlySet<string | undefined> = new Set([undefined, 'utf-8', 'utf8', 'us-ascii'])
+/** US-ASCII is UTF-8. A charset without a value says nothing. */
+const charsets: ReadonlySet<string | undefined> = new Set([
+  ...[undefined, ''],
+  ...['utf-8', 'utf8', 'us-ascii'],
+])
 
 const isJson = (contentType: string): boolean =>
   mediaIn(contentType).every(

@@ -42,6 +42,8 @@ describe('a Request-Time', () => {
     ['the first week', '2026-W01-1T00:00Z', '2025-12-29T00:00:00.000Z'],
     ['milliseconds since 1970', '1700000000000', '2023-11-14T22:13:20.000Z'],
     ['seconds since 1970', '1700000000', '2023-11-14T22:13:20.000Z'],
+    ['microseconds since 1970', '1700000000123456', '2023-11-14T22:13:20.123Z'],
+    ['nanoseconds since 1970', '1700000000123456789', '2023-11-14T22:13:20.123Z'],
     ['seconds with a fraction', '1700000000.25', '2023-11-14T22:13:20.250Z'],
   ])('may be written as %s: %s', (_form, text, time) => {
     expect(parseRequestTime(text)?.toISOString()).toBe(time)

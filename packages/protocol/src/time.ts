@@ -27,11 +27,12 @@ const clockForm =
 
 /**
  * Parses a Request-Time: ISO 8601 with an offset or `Z`, in any form that a language prints, or
- * seconds or milliseconds since 1970 as digits. Undefined for anything else, such as a date that
- * does not exist.
+ * seconds, milliseconds, microseconds or nanoseconds since 1970 as digits. Undefined for anything
+ * else, such as a date that does not exist.
  */
 export function parseRequestTime(value: string): Date | undefined {
   if (/^\d{12,14}$/.test(value)) return new Date(Number(value))
+  if (/^\d{16}(\d{3})?$/.test(value)) return new Date(Number(value.slice(0, 13)))
   if (/^\d{9,11}(\.\d{1,9})?$/.test(value)) return new Date(Math.floor(Number(value) * SECOND_MS))
   const { date = '', clock = '', sign, offset = '00' } = moment.exec(value)?.groups ?? {}
   const day = dayAt(date)

@@ -48,7 +48,16 @@ const Line = z.object({
 
 test.each([
   ['bad variables', { PORT: 'x', SHARDS: '0' }, ['PORT: must be', 'SHARDS: must be']],
-  ['a file that is not there', { CLIENTS_FILE: '/nowhere.json' }, ['/nowhere.json']],
+  [
+    'files that are not there',
+    {
+      CLIENTS_FILE: '/no.json',
+      SIGNING_KEY_FILE: '/no.pem',
+      REDIS_URL: 'rediss://127.0.0.1:1',
+      REDIS_TLS_CA_FILE: '/no.ca',
+    },
+    ['/no.json: cannot', '/no.pem: cannot', 'REDIS_TLS_CA_FILE: /no.ca cannot'],
+  ],
 ])(
   'an ingress with %s reports every fault in one block and one line',
   async (_what, env, faults) => {

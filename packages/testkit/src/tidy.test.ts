@@ -21,7 +21,7 @@ type File = { path: string; text: string }
 const mayImport: Record<string, string[]> = {
   'packages/protocol': [],
   'packages/decision': ['protocol'],
-  'packages/config': [],
+  'packages/config': ['protocol'],
   'packages/telemetry': [],
   'packages/store': ['protocol', 'decision', 'telemetry'],
   'packages/archive': ['protocol', 'decision', 'telemetry'],

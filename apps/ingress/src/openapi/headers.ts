@@ -16,7 +16,7 @@ export const requestHeaders = [
     in: 'header',
     required: true,
     description:
-      'ISO 8601 with an offset or Z, with or without a fraction, or milliseconds since 1970.',
+      'ISO 8601 with an offset or Z, in any form, or seconds or milliseconds since 1970.',
     schema: text,
     example: '2026-03-01T16:00:00+08:00',
   },

@@ -15,7 +15,7 @@ afterAll(async () => {
 const authority = await openAuthority(dir, 'authority')
 const [ofServer, ofClient] = [await authority.issue('server'), await authority.issue('client')]
 const files = { ca: authority.certFile, cert: ofServer.certFile, key: ofServer.keyFile }
-const tls = { ca: authority.cert, cert: ofClient.cert, key: ofClient.key }
+const tls = { current: { ca: authority.cert, cert: ofClient.cert, key: ofClient.key } }
 const app = ['--user', 'app', 'on', '>100%pure', '~*', '&*', '+@all']
 const login = 'app:100%25pure@'
 
@@ -59,6 +59,23 @@ describe('a Redis that asks for a certificate', async () => {
     const address = { ...one(`rediss://${login}127.0.0.1:${tlsPort}`), tls }
     expect(await openStore(address)).toEqual([])
     expect(await addressesOf(port)).toEqual(new Set([String(tlsPort)]))
+  })
+
+  test('is connected to with the certificates that are current then', async () => {
+    const changing = { ...tls }
+    const address = { ...one(`rediss://${login}127.0.0.1:${tlsPort}`), tls: changing }
+    const connection = connect(address, 'patient')
+    closing.push(() => connection.disconnect())
+    const errors: string[] = []
+    connection.on('error', (error: Error) => errors.push(error.message))
+    await connection.ping()
+    changing.current = { ...tls.current, ca: ofClient.cert }
+    const other = connect(one(server.url), 'patient')
+    await other.call('CLIENT', 'KILL', 'USER', 'app')
+    other.disconnect()
+    await expect.poll(() => errors.join(), { timeout: 10_000 }).toMatch(/certificate/)
+    changing.current = tls.current
+    expect(await connection.ping()).toBe('PONG')
   })
 
   test('is found at an IPv6 literal', async () => {

@@ -43,10 +43,15 @@ const at = `127.0.0.1:${port}`
 /** Only whether they speak TLS is checked. */
 const sentinels = [{ host: '127.0.0.1', port }]
 const withTls = [{ host: '127.0.0.1', port: tlsPort }]
-const trusted = { tls: { ca: authority.cert } }
+const trusted = { tls: { current: { ca: authority.cert } } }
 
 test.each<[string, string, Partial<RedisAddress>, RegExp]>([
-  ['a wrong password', `redis://guest:wrong@${at}`, {}, /password.*REDIS_URL.*WRONGPASS/],
+  [
+    'a wrong password',
+    `redis://guest:wrong@${at}`,
+    {},
+    /password.*REDIS_URL.*_PASSWORD.*WRONGPASS/,
+  ],
   ['an unknown user', `redis://nobody:secret@${at}`, {}, /password.*REDIS_URL.*WRONGPASS/],
   ['a user who may do too little', `redis://looker:secret@${at}`, {}, /security\.md.*NOPERM/],
   ['no memory', full.url, {}, /maxmemory.*OOM/],

@@ -19,8 +19,16 @@ const meanings: readonly (readonly [RegExp, string])[] = [
     /No such master with that name/,
     'the sentinels know no master of this name: correct REDIS_SENTINEL_NAME',
   ],
-  [/WRONGPASS/, 'Redis refuses user or password: correct them in REDIS_URL'],
-  [/NOAUTH/, 'Redis asks for a password: write it into REDIS_URL, redis://user:password@host:port'],
+  [
+    /WRONGPASS/,
+    'Redis refuses user or password: correct them in REDIS_URL, ' +
+      'or else in REDIS_USERNAME and REDIS_PASSWORD',
+  ],
+  [
+    /NOAUTH/,
+    'Redis asks for a password: set REDIS_PASSWORD, ' +
+      'or write it into REDIS_URL, redis://user:password@host:port',
+  ],
   [/NOPERM/, 'Redis does not let our user do what is needed: allow it what docs/security.md lists'],
   [/\bOOM\b/, 'Redis has no memory left: raise its maxmemory'],
   [/MISCONF/, 'Redis cannot write to its disk, and takes no writes: make room there'],

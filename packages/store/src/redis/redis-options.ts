@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type ConnectionOptions, checkServerIdentity } from 'node:tls'
+import { type ConnectionOptions, checkServerIdentity, createSecureContext } from 'node:tls'
 import type { RedisOptions } from 'ioredis'
 
 /**
@@ -17,9 +17,14 @@ export type RedisAddress = {
   sentinelTls?: boolean | undefined
   /** How long a connection may be silent before it is opened again, in ms. */
   heartbeatMs?: number | undefined
-  /** In PEM, for TLS: the trusted authority instead of the system's, and our own certificate. */
-  tls?: { ca?: string | undefined; cert?: string | undefined; key?: string | undefined } | undefined
+  /**
+   * For TLS, in PEM: the trusted authority instead of the system's, and our own certificate. Each
+   * new connection uses the current ones.
+   */
+  tls?: { readonly current: RedisTls } | undefined
 }
+
+type RedisTls = { ca?: string | undefined; cert?: string | undefined; key?: string | undefined }
 
 /** Host and port of a URL. An IPv6 address is in brackets in a URL, but not for a socket. */
 export function hostOf(url: URL): { host: string; port: number } {
@@ -68,10 +73,13 @@ const namesOf = ({ sentinels }: RedisAddress, urls: URL[]): string[] =>
  * A server's certificate must be valid for the host that was connected to, or for one of `names`:
  * nodes of a Cluster are found by addresses, which their certificates need not name.
  */
-function tlsTo({ tls = {} }: RedisAddress, names: string[]): ConnectionOptions {
+function tlsTo({ tls }: RedisAddress, names: string[]): ConnectionOptions {
   const [name = ''] = names
   return {
-    ...tls,
+    // A connector copies these options for each connection.
+    get secureContext() {
+      return createSecureContext(tls?.current)
+    },
     ...(name !== '' && isIP(name) === 0 ? { servername: name } : {}),
     checkServerIdentity: (host, certificate) => {
       const faults = [host, ...names].map((one) => checkServerIdentity(one, certificate))

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { ConfigFault, withAllFaults } from './environment.ts'
+
+const faulty = async (...faults: string[]): Promise<never> => {
+  throw new ConfigFault(faults)
+}
+
+test('the faults of all files and variables are reported at once', async () => {
+  const made = withAllFaults([faulty('a.json: is not JSON'), 1, faulty('B: x', 'C: y')])
+  await expect(made).rejects.toEqual(new ConfigFault(['a.json: is not JSON', 'B: x', 'C: y']))
+})
+
+test('what is made without a fault is returned in its order', async () => {
+  expect(await withAllFaults([Promise.resolve('a'), 1])).toEqual(['a', 1])
+})
+
+test('what is not a fault of the configuration is thrown as it is', async () => {
+  const bug = new TypeError('x is not a function')
+  await expect(withAllFaults([faulty('A: x'), Promise.reject(bug)])).rejects.toBe(bug)
+})
