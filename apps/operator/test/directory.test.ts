@@ -69,7 +69,6 @@ test('an order code shows its payment, and stays closed if imported again', asyn
     exit: 0,
     err: expect.stringContaining(`placed with payment ${order.paymentId}`),
   })
-  await directory(['remove', 'code', codeValue])
   await directory(['import', 'config/directory.json'])
   expect(await ingress.place(aPlaceOrder({ codeValue }))).toMatchObject({ code: 'ORDER_IS_CLOSED' })
 })

@@ -73,7 +73,20 @@ function judgedOf(
     judged,
     passThroughInfo,
     limitUses: passed ? limitUses(facts, policy) : [],
-    orderCode: passed && facts.code?.type === 'ORDER_CODE' ? order.codeValue : undefined,
+    ...(passed ? codeToHold(order, facts) : { orderCode: undefined }),
+  }
+}
+
+/** An order code, which then accepts no other order until it has expired. */
+function codeToHold(
+  { codeValue }: OpenOrder['order'],
+  { code }: Facts,
+): Pick<JudgedOrder, 'orderCode' | 'orderCodeExpiresAt'> {
+  if (code?.type !== 'ORDER_CODE') return { orderCode: undefined }
+  const { expiresAt } = code
+  return {
+    orderCode: codeValue,
+    orderCodeExpiresAt: expiresAt == null ? undefined : Date.parse(expiresAt),
   }
 }
 

@@ -11,6 +11,7 @@ import {
   shardOf,
 } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
+import { CodeHolders } from './code-holders.ts'
 
 /**
  * The directory's records of the merchants and codes of a group of orders; an Error for a record
@@ -33,12 +34,14 @@ const PARSED_MAX = 10_000
 export class Directory {
   readonly #connection: RedisConnection
   readonly #shards: number
+  readonly #holders: CodeHolders
   readonly #merchants = new RecordParser(MerchantRecord)
   readonly #codes = new RecordParser(CodeRecord)
 
   constructor(connection: RedisConnection, shards: number) {
     this.#connection = connection
     this.#shards = shards
+    this.#holders = new CodeHolders(connection)
   }
 
   /** Fetches merchants by id, and codes by digest with their holders, in one round trip. */
@@ -91,13 +94,16 @@ export class Directory {
     let restored = 0
     for (const { code, orderId } of held) {
       const record = codes.get(code)
-      if (record === undefined || record instanceof Error || record.type !== 'ORDER_CODE') continue
-      restored += await this.#connection.setnx(codeHolderKey(code), orderId)
+      if (record === undefined || record instanceof Error) continue
+      restored += Number(await this.#holders.restore(code, orderId, record))
     }
     return restored
   }
 
-  /** Writes records over earlier ones. May be repeated. */
+  /**
+   * Writes records over earlier ones. May be repeated. A code that is imported again before its
+   * holder is gone keeps it.
+   */
   async put(merchants: MerchantRecord[], codes: CodeRecord[]): Promise<void> {
     await this.#write([
       ...merchants.map(
@@ -105,6 +111,7 @@ export class Directory {
       ),
       ...codes.map((code) => [this.#codeKey(code.codeValue), JSON.stringify(code)] as const),
     ])
+    await this.#holders.keep(codes)
   }
 
   /** Removes a merchant; false if there was none. */
@@ -112,9 +119,14 @@ export class Directory {
     return (await this.#connection.del(this.#merchantKey(merchantId))) === 1
   }
 
-  /** Removes a code; false if there was none. Its holder is kept. */
+  /**
+   * Removes a code, and then its holder: while there is a record, it must not be placed again.
+   * False if there was none.
+   */
   async removeCode(codeValue: string): Promise<boolean> {
-    return (await this.#connection.del(this.#codeKey(codeValue))) === 1
+    const removed = (await this.#connection.del(this.#codeKey(codeValue))) === 1
+    await this.#holders.remove(codeValue)
+    return removed
   }
 
   #merchantKey(merchantId: string): string {

@@ -15,6 +15,7 @@ import {
 import { isOutcome, type Outcome, outcomeOf, unreadableOutcome } from '../outcome.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
+import { heldUntil } from './code-holders.ts'
 
 /** A judged order. It uses limits only if it passed: if `judged` is SUCCESS. */
 export type JudgedOrder = {
@@ -27,6 +28,8 @@ export type JudgedOrder = {
   limitUses: LimitUse[]
   /** The order code that it is placed with, which then accepts no other order. */
   orderCode: string | undefined
+  /** When that code expires (ms). */
+  orderCodeExpiresAt?: number | undefined
 }
 
 /** Identifies the day counter of a merchant or customer. */
@@ -148,8 +151,9 @@ export class LimitUsage {
   ): { keys: string[]; args: (string | number)[] } {
     const places = new Map<string, number>()
     const placeOf = (key: string) => places.get(key) ?? places.set(key, places.size + 1).size
-    const flat = orders.flatMap(({ orderId, judged, passThroughInfo, limitUses, orderCode }) => {
-      const parts = judged === 'SUCCESS' ? partsOf(limitUses, orderCode) : []
+    const flat = orders.flatMap((order) => {
+      const { orderId, judged, passThroughInfo } = order
+      const parts = judged === 'SUCCESS' ? partsOf(order) : []
       return [
         orderId,
         outcomeOf(judged, passThroughInfo),
@@ -267,7 +271,7 @@ export const minuteOf = (ms: number): number => Math.floor(ms / MINUTE_MS)
 
 type Part = { key: string; words: (string | number | false)[] }
 
-function partsOf(limitUses: LimitUse[], orderCode: string | undefined): Part[] {
+function partsOf({ limitUses, orderCode, orderCodeExpiresAt }: JudgedOrder): Part[] {
   const fromLimits: Part[] = limitUses.map((taking) => ({
     key: usageKey(taking.day, taking.currency),
     words: [
@@ -277,9 +281,12 @@ function partsOf(limitUses: LimitUse[], orderCode: string | undefined): Part[] {
       taking.countMax === undefined ? false : exactly(taking.countMax),
     ],
   }))
-  return orderCode === undefined
-    ? fromLimits
-    : [{ key: codeHolderKey(digestOf(orderCode)), words: ['HOLD', 0, false, false] }, ...fromLimits]
+  if (orderCode === undefined) return fromLimits
+  const held: Part = {
+    key: codeHolderKey(digestOf(orderCode)),
+    words: ['HOLD', heldUntil(orderCodeExpiresAt), false, false],
+  }
+  return [held, ...fromLimits]
 }
 
 /**

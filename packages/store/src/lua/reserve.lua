@@ -18,10 +18,11 @@
 -- ARGV[4]      a flat JSON list. Three values for each order: its orderId; the code it was judged
 --              to, perhaps with a space and more text after it; how many parts follow. Five values
 --              for each part: the position of its key (1 is KEYS[5]); the counter's field, or HOLD
---              for an order code; the amount; the largest sum of amounts; the largest count. The
---              last two are false where there is no limit; numbers are strings from 10^15 on. An
---              order has at most one part for a field. A script that calls this one passes in
---              ARGV.leftOut which orders are not to be decided
+--              for an order code; the amount, or until when the holder is kept (ms; 0: for ever);
+--              the largest sum of amounts; the largest count. The last two are false where there
+--              is no limit; numbers are strings from 10^15 on. An order has at most one part for a
+--              field. A script that calls this one passes in ARGV.leftOut which orders are not to
+--              be decided
 --
 -- Returns      the time and the steady time in ms; then for each order its outcome, '' if it was
 --              left out, UNREADABLE if a newer version has decided it. Only the times if it is too
@@ -80,7 +81,7 @@ while at < size do
 end
 
 -- What each of the keys holds: the holder of an order code, or the amounts and counts of counters.
-local holders, amounts, counts, changed = {}, {}, {}, {}
+local holders, untils, amounts, counts, changed = {}, {}, {}, {}, {}
 for place, needed in pairs(fields) do
   local key = KEYS[4 + place]
   changed[place] = {}
@@ -128,7 +129,7 @@ local function take(orderId, first, last)
     local place, field = flat[part], flat[part + 1]
     changed[place][field] = true
     if field == 'HOLD' then
-      holders[place] = orderId
+      holders[place], untils[place] = orderId, flat[part + 2]
     else
       amounts[place][field], counts[place][field] = amountThen[part], countThen[part]
     end
@@ -161,6 +162,7 @@ for place, fieldsOf in pairs(changed) do
   for field in pairs(fieldsOf) do
     if field == 'HOLD' then
       redis.call('SET', key, holders[place])
+      if untils[place] > 0 then redis.call('PEXPIREAT', key, untils[place]) end
     else
       local amount, count = amounts[place][field], counts[place][field]
       local exact = amount + 0 < 1e15 and count + 0 < 1e15

@@ -101,6 +101,13 @@ export const archive: Mutant[] = [
     test: ['apps/worker', 'test/redis-went-back.test.ts'],
   },
   {
+    breaks: 'an import does not keep the holder of a code that is valid for longer now',
+    file: 'packages/store/src/decide/directory.ts',
+    from: '    await this.#holders.keep(codes)\n',
+    to: '',
+    test: ['packages/store', 'src/decide/code-holders.test.ts'],
+  },
+  {
     breaks: 'a restore leaves revived orders open',
     file: 'packages/store/src/lua/restore.lua',
     from: "redis.call('HSET', KEYS[i], 'outcome', outcome, 'concludedAt', concludedAt)",
