@@ -149,7 +149,8 @@ async function signByDeadline(
     state.deadlineAt = Number.POSITIVE_INFINITY
     if (state.shareable) return { text, headers: await headersOf(request, text, deps) }
     state.reason = error.message
-    const code = state.endpoint === 'place' ? 'PAYMENT_IN_PROCESS' : 'REQUEST_TRAFFIC_EXCEED_LIMIT'
+    // This contradicts no answer: the order may have ended, or be another than the caller thinks.
+    const code = state.endpoint === 'place' ? 'UNKNOWN_EXCEPTION' : 'REQUEST_TRAFFIC_EXCEED_LIMIT'
     const replacement = sharedAnswer(request, code)
     return { text: replacement, headers: await headersOf(request, replacement, deps) }
   }

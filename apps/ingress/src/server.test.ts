@@ -399,7 +399,7 @@ describe('while the signing thread is busy past an answer’s deadline', () => {
   }
 
   test.each([
-    [path, 'PAYMENT_IN_PROCESS', good],
+    [path, 'UNKNOWN_EXCEPTION', good],
     [
       inquiryPath,
       'REQUEST_TRAFFIC_EXCEED_LIMIT',
