@@ -245,21 +245,20 @@ describe('the archive', () => {
       [spec.containers[0].env, 'owner'],
       [podOf(manifests, '-archiver').containers[0].env, 'archiver'],
       [podOf(manifests, '-ingress').containers[0].env, 'reader'],
+      [podOf(manifests, '-worker').containers[0].env, 'reader'],
     ] as const) {
       const valueFrom = { secretKeyRef: { name: 'postgres', key } }
       expect(env).toContainEqual({ name: 'ARCHIVE_URL', valueFrom })
     }
-    expect(envOf(manifests, '-worker')).not.toHaveProperty('ARCHIVE_URL')
   })
 
-  test('is in reach of those who use it alone', async () => {
+  test('is in reach of all who use it', async () => {
     const manifests = await render(helm, all)
     const rule = { ports: [{ port: 6432, protocol: 'TCP' }], to: all.networkPolicy.postgres }
-    for (const end of ['-ingress', '-archiver', '-archive'])
+    for (const end of ['-ingress', '-worker', '-archiver', '-archive'])
       expect(named(manifests, 'NetworkPolicy', end).spec).toMatchObject({
         egress: expect.arrayContaining([rule]),
       })
-    expect(JSON.stringify(named(manifests, 'NetworkPolicy', '-worker'))).not.toContain('6432')
     expect(named(manifests, 'NetworkPolicy', '-archive').spec).toMatchObject({ ingress: [] })
   })
 })

@@ -1,23 +1,26 @@
-import type { Intake, OrderFinder } from '@placeorder/store'
+import { type Intake, type OrderFinder, type OrderId, orderIdOf } from '@placeorder/store'
 
 type Guarded = { intake: Pick<Intake, 'accept'>; finder: Pick<OrderFinder, 'find'> }
 
 /**
- * The same, except that both reject while `demand` throws. What was found is not believed either if
- * it throws by then: it may have come from another Redis.
+ * The same, except that both reject while `demand` throws for the order. What was found is not
+ * believed either if it throws by then: it may have come from another Redis.
  */
-export const guard = ({ intake, finder }: Guarded, demand: () => void): Guarded => ({
+export const guard = (
+  { intake, finder }: Guarded,
+  demand: (orderId: OrderId) => void,
+): Guarded => ({
   intake: {
     accept: async (incoming, signal) => {
-      demand()
+      demand(orderIdOf(incoming.order))
       return intake.accept(incoming, signal)
     },
   },
   finder: {
     find: async (orderId) => {
-      demand()
+      demand(orderId)
       const found = await finder.find(orderId)
-      demand()
+      demand(orderId)
       return found
     },
   },

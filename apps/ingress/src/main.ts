@@ -2,7 +2,7 @@ import './signing/signing-threads.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import { watchRedis } from '@placeorder/archive'
 import { addressOf, live, liveFile, readEnvironment, withAllFaults } from '@placeorder/config'
-import { namesOf, openIngressStore } from '@placeorder/store'
+import { namesOf, openIngressStore, shardOf } from '@placeorder/store'
 import {
   beginStartup,
   durabilityCheck,
@@ -137,7 +137,7 @@ const watched = watchRedis({
   log,
   onFault,
 })
-const guarded = guard(store, watched.demandPassed)
+const guarded = guard(store, (orderId) => watched.demandPassed(shardOf(orderId, env.SHARDS)))
 const signatures = new SigningQueue(Math.max(1, Number(process.env.UV_THREADPOOL_SIZE) || 1))
 const signer = new Signer(() => signingKey.current, signatures)
 await signer.measure()

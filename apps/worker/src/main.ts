@@ -74,7 +74,7 @@ const isolated = new IsolatedJudge({ policyFile: env.POLICY_FILE, checksMs: env.
 const taker = new GroupWorker(
   address,
   async (group) => {
-    await watched.passed(group.signal)
+    await watched.passed(group.signal, group.shard)
     await processGroup(group, {
       store,
       rulebook: () => rulebook.current,

@@ -14,19 +14,18 @@ export type RedisToCompare = {
 }
 
 /**
- * Finds out whether Redis is older than it was, by what the archive has of it. An archive that is
- * behind, such as a replica that lags, may name an entry that Redis has removed since: that proves
- * nothing.
+ * Finds out whether a shard of Redis is older than it was, by what the archive has of it. An
+ * archive that is behind, such as a replica that lags, may name an entry that Redis has removed
+ * since: that proves nothing.
  *
  * @throws RedisWentBack
  */
 export async function compareRedis(
   archive: Pick<Archive, 'shards'>,
   redis: RedisToCompare,
+  shard: number,
 ): Promise<void> {
-  const all = Array.from({ length: redis.shards }, (_, shard) => shard)
-  const states = await Promise.all(all.map((shard) => redis.state(shard)))
-  const archiveId = states.find((state) => state !== undefined)?.archiveId
+  const archiveId = (await redis.state(shard))?.archiveId ?? (await idOfOthers(redis))
   const marks = await marksOf(archive, archiveId)
   if (archiveId === undefined) {
     const ids = [...new Set(marks.map((mark) => mark.archiveId))]
@@ -36,7 +35,14 @@ export async function compareRedis(
         'it lost its data, or is another installation that was not migrated yet',
     )
   }
-  for (const mark of marks) if (mark.shard < redis.shards) await compareShard(mark, redis)
+  const mark = marks.find((one) => one.shard === shard)
+  if (mark !== undefined) await compareShard(mark, redis)
+}
+
+/** The archive that some shard knows. */
+async function idOfOthers(redis: RedisToCompare): Promise<string | undefined> {
+  const all = Array.from({ length: redis.shards }, (_, shard) => redis.state(shard))
+  return (await Promise.all(all)).find((one) => one !== undefined)?.archiveId
 }
 
 async function compareShard(mark: ShardStands, redis: RedisToCompare): Promise<void> {

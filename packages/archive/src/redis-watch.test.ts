@@ -23,7 +23,7 @@ function watching(given: { state?: typeof known | undefined; entry?: typeof entr
   }
   const changes: (string | undefined)[] = []
   let unknown = 0
-  const watch = new RedisWatch({
+  const watch = new RedisWatch(0, {
     archive: {
       shards: async () => {
         if (redis.shards === 'silent') return new Promise(() => {})
@@ -111,6 +111,27 @@ test('a Redis that went back stays unused while the archive is silent', async ()
   watch.lost()
   await vi.waitFor(() => expect(() => watch.demandPassed()).toThrow(RedisWentBack))
   expect(unknown()).toBe(0)
+})
+
+test('a shard passes while another one is away', async () => {
+  const ending = new AbortController()
+  const watch = new RedisWatch(0, {
+    archive: { shards: async () => [stands] },
+    redis: {
+      shards: 2,
+      state: async (shard) => {
+        if (shard === 1) throw new Error('ECONNREFUSED')
+        return known
+      },
+      entryAt: async () => entry,
+    },
+    onChange: () => {},
+    onUnknown: () => {},
+  })
+  const running = watch.run(ending.signal)
+  await watch.passed(soon)
+  ending.abort()
+  await running
 })
 
 test('whoever waits stops waiting at its signal', async () => {

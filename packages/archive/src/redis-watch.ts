@@ -37,8 +37,9 @@ export type RedisWatchDeps = {
   onUnknown: (error: unknown) => void
 }
 
-/** Finds out, at the start and after each lost connection, whether Redis is older than it was. */
+/** Finds out, at the start and after each lost connection, whether a shard is older than it was. */
 export class RedisWatch {
+  readonly #shard: number
   readonly #deps: RedisWatchDeps
   #state: State = 'comparing'
   #reason: string | undefined
@@ -49,7 +50,8 @@ export class RedisWatch {
   /** Ends the pause between two comparisons. */
   #pause = new AbortController()
 
-  constructor(deps: RedisWatchDeps) {
+  constructor(shard: number, deps: RedisWatchDeps) {
+    this.#shard = shard
     this.#deps = deps
   }
 
@@ -99,7 +101,7 @@ export class RedisWatch {
         }),
     }
     try {
-      await compareRedis(inTime, redis)
+      await compareRedis(inTime, redis, this.#shard)
       return 'equal'
     } catch (error) {
       return error instanceof RedisWentBack || error instanceof Silent ? error : 'away'

@@ -25,36 +25,43 @@ export type WatchDeps = {
  * anew that have an outcome.
  */
 export type WatchedRedis = {
-  /** Throws unless Redis may be used now. */
-  demandPassed: () => void
-  /** Resolves once Redis may be used. Rejects with the reason of `signal`. */
-  passed: (signal: AbortSignal) => Promise<void>
+  /** Throws unless a shard may be used now. */
+  demandPassed: (shard: number) => void
+  /** Resolves once a shard may be used, or all. Rejects with the reason of `signal`. */
+  passed: (signal: AbortSignal, shard?: number) => Promise<void>
   lost: () => void
   check: HealthCheck
   close: () => Promise<void>
 }
 
-/** Begins to watch. Without an archive, nothing is known of how old Redis was. */
+/**
+ * Begins to watch, shard by shard: a lost node of a Cluster holds up its own shards alone. Without
+ * an archive, nothing is known of how old Redis was.
+ */
 export function watchRedis({ url, redisAge, stops, log, onFault }: WatchDeps): WatchedRedis {
   if (url === undefined) return { ...unwatched, check: () => demandUrl(redisAge) }
   const archive = openArchive({ url, connectionsMax: 1, onFault })
-  const watch = new RedisWatch({
-    archive,
-    redis: redisAge,
-    onChange: (reason) =>
-      reason === undefined
-        ? log.info('Redis is as new as it was, and used again')
-        : log.error({ reason }, `REDIS IS OLDER THAN IT WAS: ${stops}; see the runbook`),
-    onUnknown: (error) => onFault(error, 'Redis was not compared with the archive'),
-  })
-  redisAge.onLost(() => watch.lost())
+  const onChange = (reason: string | undefined) =>
+    reason === undefined
+      ? log.info('Redis is as new as it was, and used again')
+      : log.error({ reason }, `REDIS IS OLDER THAN IT WAS: ${stops}; see the runbook`)
+  const onUnknown = (error: unknown) => onFault(error, 'Redis was not compared with the archive')
+  const deps = { archive, redis: redisAge, onChange, onUnknown }
+  const watches = Array.from({ length: redisAge.shards }, (_, shard) => new RedisWatch(shard, deps))
+  const lost = () => {
+    for (const watch of watches) watch.lost()
+  }
+  redisAge.onLost(lost)
   const ending = new AbortController()
-  const running = watch.run(ending.signal)
+  const running = Promise.all(watches.map((watch) => watch.run(ending.signal)))
   return {
-    demandPassed: () => watch.demandPassed(),
-    passed: (signal) => watch.passed(signal),
-    lost: () => watch.lost(),
-    check: async () => watch.reason,
+    demandPassed: (shard) => watches[shard]?.demandPassed(),
+    passed: async (signal, shard) => {
+      const asked = shard === undefined ? watches : watches.slice(shard, shard + 1)
+      for (const watch of asked) await watch.passed(signal)
+    },
+    lost,
+    check: async () => watches.find(({ reason }) => reason !== undefined)?.reason,
     close: () => end(archive, ending, running),
   }
 }
@@ -66,7 +73,7 @@ const unwatched = {
   close: async () => {},
 }
 
-async function end(archive: Archive, ending: AbortController, running: Promise<void>) {
+async function end(archive: Archive, ending: AbortController, running: Promise<unknown>) {
   ending.abort()
   await Promise.race([running, archive.close()])
 }

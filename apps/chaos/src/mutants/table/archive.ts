@@ -96,7 +96,7 @@ export const archive: Mutant[] = [
   {
     breaks: 'a worker decides by an older Redis',
     file: 'apps/worker/src/main.ts',
-    from: '    await watched.passed(group.signal)\n',
+    from: '    await watched.passed(group.signal, group.shard)\n',
     to: '',
     test: ['apps/worker', 'test/redis-went-back.test.ts'],
   },

@@ -96,7 +96,7 @@ export const forgotten: Mutant[] = [
   {
     breaks: 'an order is claimed in a Redis that is older than it was',
     file: 'apps/ingress/src/guard.ts',
-    from: 'demand()\n      return intake',
+    from: 'demand(orderIdOf(incoming.order))\n      return intake',
     to: 'return intake',
     test: ['apps/ingress', 'src/guard.test.ts'],
   },
