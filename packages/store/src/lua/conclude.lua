@@ -3,8 +3,9 @@
 -- KEYS[1]      the shard's set of open orders
 -- KEYS[2]      the state of the archive, a hash: it has the field `outbox` while outcomes are
 --              appended to the outbox
--- KEYS[3]      the shard's outbox, a stream: one entry for each call, with the concluded orders as
---              fields and their outcomes as values
+-- KEYS[3]      the shard's outbox, a stream: one entry for each call. It has a field for each
+--              acquirer, named by its id and a colon, with a JSON list: for each concluded order
+--              two, its paymentId and its outcome, '' for SUCCESS
 -- KEYS[4..n]   the orders' hashes
 -- ARGV[..]     for each order two: orderId; outcome, which begins with a final result code, or ''
 --              to leave the order as it is. A script that calls this one passes in ARGV.records
@@ -50,7 +51,18 @@ end
 
 if #closed > 0 then redis.call('ZREM', KEYS[1], unpack(closed)) end
 if #closed > 0 and redis.call('HEXISTS', KEYS[2], 'outbox') == 1 then
-  redis.call('XADD', KEYS[3], '*', unpack(appended))
+  local byAcquirer, fields = {}, {}
+  for n = 1, #appended, 2 do
+    local acquirer = string.match(appended[n], '^[^:]*:')
+    local list = byAcquirer[acquirer] or {}
+    list[#list + 1] = string.sub(appended[n], #acquirer + 1)
+    list[#list + 1] = appended[n + 1] == 'SUCCESS' and '' or appended[n + 1]
+    byAcquirer[acquirer] = list
+  end
+  for acquirer, list in pairs(byAcquirer) do
+    fields[#fields + 1], fields[#fields + 2] = acquirer, cjson.encode(list)
+  end
+  redis.call('XADD', KEYS[3], '*', unpack(fields))
 end
 for channel, message in pairs(messages) do
   redis.call('SPUBLISH', channel, cjson.encode(message))

@@ -3,7 +3,8 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { Conclusion } from '../decide/conclusion.ts'
-import { archiveKey, type OrderId, orderIdOf, orderKey, outboxKey } from '../keys.ts'
+import { archiveKey, namesOf, type OrderId, orderIdOf, orderKey, outboxKey } from '../keys.ts'
+import type { Outcome } from '../outcome.ts'
 import { ArchiveStates } from './archive-state.ts'
 import { ConcludedRecords } from './concluded-records.ts'
 import { Outbox } from './outbox.ts'
@@ -29,13 +30,38 @@ async function concluded(count = 1): Promise<OrderId[]> {
   return outcomes.map(({ orderId }) => orderId)
 }
 
+/** The field of an entry with these orders of one acquirer. */
+function fieldsOf(orderIds: OrderId[], outcome: string): string[] {
+  const all = orderIds.map(namesOf)
+  const words = all.flatMap(({ paymentId }) => [paymentId, outcome])
+  return [`${all[0]?.acquirerId}:`, JSON.stringify(words)]
+}
+
 describe('conclude', () => {
+  test('appends orders of several acquirers, whatever is in their ids', async () => {
+    const ids = ['A', 'B', 'A:{s0} %', 'B'].map((acquirerId, i) => ({
+      acquirerId,
+      paymentId: `:"${i}\\é`,
+    }))
+    const outcomes: Outcome[] = ['SUCCESS', 'RISK_REJECT "é']
+    const orders = ids.map((names) => aPlaceOrder(names))
+    for (const order of orders) await accept(order)
+    const orderIds = orders.map(orderIdOf)
+    await worker.orders.concludeAll(
+      0,
+      orderIds.map((orderId, i) => ({ orderId, outcome: outcomes[i % 2] ?? 'SUCCESS' })),
+    )
+    const [entry] = await outbox.from(0, '-', 10)
+    expect(entry?.orderIds.toSorted()).toEqual(orderIds.toSorted())
+    expect(entry?.backfilled).toBe(false)
+  })
+
   test('appends one entry a call with each order that it concluded', async () => {
     const [first, second] = [await concluded(2), await concluded(1)]
     const entries = await outbox.from(0, '-', 10)
     expect(entries.map(({ orderIds }) => orderIds)).toEqual([first, second])
     expect(await connection.xrange(outboxKey(0), '-', '+')).toMatchObject([
-      [expect.any(String), first.flatMap((orderId) => [orderId, 'SUCCESS'])],
+      [expect.any(String), fieldsOf(first, '')],
       {},
     ])
   })
@@ -70,7 +96,7 @@ describe('conclude', () => {
       await worker.usage.now(),
     )
     expect(await connection.xrange(outboxKey(0), '-', '+')).toEqual([
-      [expect.any(String), [orderId, 'RISK_REJECT']],
+      [expect.any(String), fieldsOf([orderId], 'RISK_REJECT')],
     ])
   })
 })

@@ -168,15 +168,27 @@ export async function groupsOf(
 }
 
 const Entry = z.tuple([z.string(), z.array(z.string())]).transform(([id, words]): OutboxEntry => {
-  const names = words.filter((_, i) => i % 2 === 0)
   return {
     id,
-    orderIds: names.filter((name) => name.includes(':')).map((name) => OrderId.parse(name)),
-    backfilled: names[0] === BACKFILL,
+    orderIds: words.flatMap((name, i) => (i % 2 === 0 ? idsIn(name, words[i + 1] ?? '') : [])),
+    backfilled: words[0] === BACKFILL,
     digest: hash('sha256', JSON.stringify(words), 'base64url').slice(0, 22),
   }
 })
 export const Entries = z.array(Entry)
+
+/**
+ * The orders of a field: of one acquirer, as conclude.lua writes them; or the one that names the
+ * field, as they are backfilled.
+ */
+function idsIn(name: string, value: string): OrderId[] {
+  const end = name.indexOf(':') + 1
+  if (end === 0) return []
+  if (end < name.length) return [OrderId.parse(name)]
+  const paymentIds = List.parse(JSON.parse(value)).filter((_, i) => i % 2 === 0)
+  return paymentIds.map((paymentId) => OrderId.parse(`${name}${paymentId}`))
+}
+const List = z.array(z.string())
 const Streams = z.array(z.tuple([z.string(), Entries])).nullable()
 const Claimed = z.tuple([z.string(), Entries], z.unknown())
 
