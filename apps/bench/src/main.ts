@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { archive } from './benchmarks/archive.ts'
 import { cold } from './benchmarks/cold.ts'
 import { core } from './benchmarks/core.ts'
 import { curve } from './benchmarks/curve.ts'
@@ -32,6 +33,7 @@ const benchmarks: Record<string, (testBed: TestBed) => Promise<Benchmark>> = {
   logging,
   shards,
   slot,
+  archive,
   sustained,
   memory,
 }

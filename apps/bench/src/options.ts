@@ -24,7 +24,7 @@ export type Plan = {
   sustainedRate: number
   /** The number of stored orders at which memory is measured. */
   storedOrders: number
-  /** Where to write a CPU profile of each ingress and worker; none if undefined. */
+  /** Where to write a CPU profile of each ingress, worker and archiver; none if undefined. */
   profile: string | undefined
   /** Another checkout of this repository, measured by turns with this one; none if undefined. */
   against: string | undefined
@@ -62,7 +62,7 @@ export const usage = `npm run bench -- [options]
   --sustained-rate <n>         orders sent per second (1000)
   --sustained-seconds <s>      for so long (600)
   --stored-orders <n>          number of stored orders at which memory is measured (1000000)
-  --profile <directory>        write a CPU profile of each ingress and worker there
+  --profile <directory>        write a CPU profile of each ingress, worker and archiver there
   --against <directory>        curve: measure another checkout of this repository by turns
   --in-flight <n,…>            curve: with so many orders in flight alone
   --plot <file>                curve: where to write the plot (.bench/curve.svg)`

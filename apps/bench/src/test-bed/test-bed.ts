@@ -119,6 +119,17 @@ export async function workerFor(
   return service(testBed, stack, 'worker', 'apps/worker/src/main.ts', options)
 }
 
+/** Starts an archiver as in production. */
+export async function archiverFor(
+  testBed: TestBed,
+  stack: AsyncDisposableStack,
+  address: RedisAddress,
+  archiveUrl: string,
+): Promise<Program> {
+  const env = { ...redisEnvironment(address), ARCHIVE_URL: archiveUrl }
+  return service(testBed, stack, 'archiver', 'apps/archiver/src/main.ts', { env })
+}
+
 async function service(
   { dir, plan }: TestBed,
   stack: AsyncDisposableStack,
