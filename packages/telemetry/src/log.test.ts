@@ -49,3 +49,18 @@ test('text of any script stays as it is, and so do the lines of a fault', () => 
   const { reason, err } = JSON.parse(lines[0] ?? '{}')
   expect([reason, err.message]).toEqual(['Zürich 支付 🧾', 'fix these:\n  - one'])
 })
+
+test('a fault of the configuration has no stack, and neither has its cause', () => {
+  const { lines, log } = open()
+  const fault = new Error('PORT: must be a whole number', { cause: new Error('why') })
+  fault.name = 'ConfigFault'
+  log.error({ err: fault }, 'did not start')
+  log.error({ err: new Error('a bug') }, 'a bug')
+  const [first, second] = lines.map((line) => JSON.parse(line).err)
+  expect(first).toEqual({
+    type: 'ConfigFault',
+    message: 'PORT: must be a whole number',
+    cause: { type: 'Error', message: 'why' },
+  })
+  expect(second.stack).toContain('log.test.ts')
+})

@@ -45,19 +45,28 @@ export function plain(text: string, charactersMax = TEXT_MAX): string {
   )
 }
 
+/** The names of errors that say what an operator must change; a stack would only hide that. */
+const operatorFaults: ReadonlySet<string> = new Set([
+  'ConfigFault',
+  'RedisFault',
+  'ShardsFault',
+  'ArchiveFault',
+])
+
 /**
  * What is logged of an error. Never its other members, where libraries keep what they worked on
  * (ioredis a command with its arguments), nor what JSON.parse quotes of a text it cannot read.
  */
-function reportError(error: unknown): unknown {
+function reportError(error: unknown, isOfFault = false): unknown {
   if (!(error instanceof Error)) return typeof error
   const { name, message, cause, stack = '' } = error
+  const isFault = isOfFault || operatorFaults.has(name)
   return {
     type: name,
     message: lines(message.replace(/, (\.\.\.)?".*is not valid JSON/s, ' is not valid JSON')),
     ...('code' in error ? { code: shownItem(error.code, 1) } : {}),
-    stack: stack.slice(Math.max(0, stack.indexOf('\n    at'))),
-    ...(cause === undefined ? {} : { cause: reportError(cause) }),
+    ...(isFault ? {} : { stack: stack.slice(Math.max(0, stack.indexOf('\n    at'))) }),
+    ...(cause === undefined ? {} : { cause: reportError(cause, isFault) }),
   }
 }
 
@@ -122,7 +131,7 @@ export function openLog({
     // The fields of a child logger pass through here alone.
     redact: { paths: [...hidden], censor: '[hidden]' },
     formatters: { log: shown },
-    serializers: { err: reportError },
+    serializers: { err: (error: unknown) => reportError(error) },
     hooks: { logMethod: escapeMessage },
   }
   if (isPretty)

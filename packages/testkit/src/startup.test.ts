@@ -70,7 +70,7 @@ test.each([
     expect(block[0]).toBe('ingress did not start:')
     expect(block).toHaveLength(1 + faults.length)
     for (const fault of faults) expect(block.join('\n')).toContain(`  - ${fault}`)
-    expect(text).not.toMatch(/\n {4}at |Node\.js v\d/)
+    expect(text).not.toMatch(/\n {4}at |"stack"|Node\.js v\d/)
   },
 )
 
