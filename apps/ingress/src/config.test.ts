@@ -16,9 +16,9 @@ test.each([
   [
     'a proxy that is not an address',
     { TRUST_PROXY: 'balancer.local' },
-    'TRUST_PROXY.0: must be addresses',
+    'TRUST_PROXY: must be addresses',
   ],
-  ['an invalid range', { TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY.0: must be addresses'],
+  ['an invalid range', { TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY: must be addresses'],
   [
     'one path for both',
     { INQUIRY_ORDER_PATH: '/p', PLACE_ORDER_PATH: '/p' },

@@ -1,5 +1,16 @@
 import { expect, test } from 'vitest'
-import { ConfigFault, withAllFaults } from './environment.ts'
+import { z } from 'zod'
+import { ConfigFault, readEnvironment, withAllFaults } from './environment.ts'
+import { list, port } from './fields.ts'
+
+test('a fault names the variable, and the entry of a list after its first', () => {
+  const Ports = z.object({ PORTS: list.pipe(z.array(port)), PORT: port })
+  const read = () => readEnvironment(Ports, { PORTS: 'a,1,b', PORT: 'x' })
+  const fault = 'must be a whole number from 0 to 65535'
+  expect(read).toThrow(
+    new ConfigFault([`PORTS: ${fault}`, `PORTS (entry 3): ${fault}`, `PORT: ${fault}`]),
+  )
+})
 
 const faulty = async (...faults: string[]): Promise<never> => {
   throw new ConfigFault(faults)

@@ -33,9 +33,13 @@ export function readEnvironment<S extends z.ZodType>(
   const parsed = schema.safeParse(set)
   if (parsed.success) return parsed.data
   throw new ConfigFault(
-    parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+    parsed.error.issues.map(({ path, message }) => `${variableOf(path)}: ${message}`),
   )
 }
+
+/** A variable, and which entry of its list is faulty, unless it is the first. */
+const variableOf = ([name, index]: readonly PropertyKey[]): string =>
+  typeof index === 'number' && index > 0 ? `${String(name)} (entry ${index + 1})` : String(name)
 
 /**
  * Awaits all that is made of an operator's files and variables before it throws a fault.

@@ -46,8 +46,9 @@ const indented = (fault: string): string => `  - ${fault.replaceAll('\n', '\n   
 export function startupFaults(error: unknown): string[] {
   if (!(error instanceof Error)) return [String(error)]
   if ('faults' in error && Array.isArray(error.faults)) return error.faults.map(String)
+  const what = describe(error)
   const why = error.cause === undefined ? [] : startupFaults(error.cause)
-  return [[describe(error), ...why].join(': ')]
+  return [[what, ...why.filter((cause) => !what.includes(cause))].join(': ')]
 }
 
 function describe(error: Error & { code?: unknown; port?: unknown; address?: unknown }): string {

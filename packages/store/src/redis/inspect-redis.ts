@@ -106,8 +106,8 @@ function memoryUsedIn(info: string): number | undefined {
 
 const fullness = (used: number, reservePercent: number): string | undefined =>
   100 * (1 - used) < reservePercent
-    ? `its memory is full: less than ${reservePercent} % of maxmemory is left, ` +
-      'which open orders may need: raise maxmemory'
+    ? `its memory is full: ${reservePercent > 0 ? `less than ${reservePercent} %` : 'nothing'} ` +
+      'of maxmemory is left, which open orders may need: raise maxmemory'
     : undefined
 
 /** A failover may make a replica master that does not have all answered outcomes. */
