@@ -7,7 +7,7 @@ import { openTestStore } from '../../test/test-store.ts'
 import { archiveKey, forgottenKey, type OrderId, openKey, orderIdOf, orderKey } from '../keys.ts'
 import { type IngressStore, openIngressStore } from '../open-ingress-store.ts'
 import type { ArchivedOrder, MaybeForgotten, Recalled } from '../outbox/archived-orders.ts'
-import { bitsOf, Filters, noFilters } from '../outbox/filters.ts'
+import { BITS, bitsOf, Filters, noFilters } from '../outbox/filters.ts'
 import type { Accepted } from './accepted.ts'
 import { Claims } from './claims.ts'
 
@@ -202,15 +202,16 @@ describe('no order is claimed', () => {
   })
 })
 
-test('a filter that loses a bit takes a forgotten order for a new one', async () => {
-  // What the bits are for: the last one alone decides.
-  const order = await forgotten()
-  answer = () => found(order)
-  const [filter] = (await new Filters(connection).read(0)).filters
-  const [bit = 0] = bitsOf(orderIdOf(order), filter?.bytes ?? 0)
-  expect(await accept(order)).toMatchObject({ kind: 'CONCLUDED' })
-  await connection.setbit(forgottenKey(0, 1), bit, 0)
-  expect(await accept(order)).toMatchObject({ kind: 'OPEN' })
+test('each bit of an order counts: without any of them it is a new one', async () => {
+  for (let n = 0; n < BITS; n += 1) {
+    const order = await forgotten()
+    answer = () => found(order)
+    expect(await accept(order)).toMatchObject({ kind: 'CONCLUDED' })
+    const filter = (await new Filters(connection).read(0)).filters.at(-1)
+    const bit = bitsOf(orderIdOf(order), filter?.bytes ?? 0)[n] ?? 0
+    await connection.setbit(forgottenKey(0, filter?.n ?? 0), bit, 0)
+    expect(await accept(order), `bit ${n}`).toMatchObject({ kind: 'OPEN' })
+  }
 })
 
 /** How many commands Redis runs to claim a group. */

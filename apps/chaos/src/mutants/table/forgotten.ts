@@ -52,6 +52,13 @@ export const forgotten: Mutant[] = [
     test: forgottenTest,
   },
   {
+    breaks: 'an order is taken for a forgotten one by most of its bits',
+    file: 'packages/store/src/lua/maybe-forgotten.lua',
+    from: 'if set == 8 then',
+    to: 'if set >= 7 then',
+    test: forgottenTest,
+  },
+  {
     breaks: 'filters that are older than they were are read',
     file: 'packages/store/src/outbox/filters.ts',
     from: 'if (list.generation < generation)',
