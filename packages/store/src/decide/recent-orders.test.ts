@@ -144,6 +144,21 @@ test.each([
   },
 )
 
+test('a set that was removed meanwhile expires like any other', async () => {
+  const customerId = anId()
+  const key = recentKey(0, 'customer', digestOf(customerId))
+  const count = (ms: number) =>
+    worker.recent.count(
+      [{ order: aPlaceOrder({ customerId }), claimedAt: now - ms }],
+      ['customerOrders10m'],
+    )
+  await count(2_000)
+  await count(1_000) // From now on it is known to be kept.
+  await connection.del(key)
+  await count(0)
+  expect(await connection.pttl(key)).toBeGreaterThan(0)
+})
+
 /** A merchant of its own, with this many recent orders, claimed so long ago. */
 async function aMerchantWith(orders: number, minutesAgo: number): Promise<string> {
   const merchantId = anId()

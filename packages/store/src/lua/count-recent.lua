@@ -96,6 +96,10 @@ for set, orders in ipairs(sets.orders) do
     end
     for window = 1, #others do counts[#counts + 1] = others[window] end
   end
+  -- A set that was known to be kept and has no others is new: it has been removed meanwhile.
+  if #added > 0 and isKept and most < #added / 2 then
+    redis.call('PEXPIREAT', key, kind.kept, 'NX')
+  end
   if #added > 0 and not isKept and not isNew then
     local expiry = redis.call('PEXPIRETIME', key)
     if sets.isBusy[set] or most >= LARGE or expiry < kind.needed or expiry == NEVER then
