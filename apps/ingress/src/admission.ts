@@ -35,7 +35,7 @@ export class Admission {
   readonly #openShareOf: (clientId: string) => number
   readonly #rates = new Map<string, Rate>()
   // In ms. Each sample wakes an idle process.
-  readonly #loop = monitorEventLoopDelay({ resolution: 50 })
+  readonly #loop = monitorEventLoopDelay({ resolution: 100 })
   readonly #timer: NodeJS.Timeout
   readonly #inFlight: Record<RequestKind, InFlight>
   #lastRead = { count: 0, sum: 0 }

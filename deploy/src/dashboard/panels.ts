@@ -203,7 +203,9 @@ export const machinePanels: PanelContent[] = [
   },
   {
     title: 'Event loop delay, p99',
-    description: 'An ingress whose mean exceeds 250 ms refuses orders.',
+    description:
+      'An ingress whose mean exceeds 250 ms refuses orders. ' +
+      'It includes the 100 ms between two samples.',
     unit: 's',
     queries: [['max by (job) (nodejs_eventloop_lag_p99_seconds)', '{{job}}']],
   },
