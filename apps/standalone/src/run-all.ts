@@ -28,6 +28,7 @@ export type RunAll = {
 type Closers = (() => Promise<void> | void)[]
 
 const directoryFile = join(repositoryRoot, 'config/directory.json')
+const eventsFile = join(repositoryRoot, 'config/events.json')
 
 /** Longer than an ingress or worker takes to end after SIGTERM (ms). */
 const STOP_MS_MAX = 15_000
@@ -84,14 +85,16 @@ async function untilEnded(
   const used = { redis: redis.address, archive: environment.ARCHIVE_URL ?? postgres?.url }
   const env = environmentOf(used, samples, environment, passed)
   if (used.archive !== undefined) await prepareArchive(env)
-  const apps = startApps(env, environment.LOG_LEVEL, file)
-  const { archiver } = apps
-  const started = [...(archiver === undefined ? [] : [archiver]), apps.worker, apps.ingress]
+  const notify = passed.EVENTS_FILE !== undefined || (await namesSinks(eventsFile))
+  const apps = startApps({ env, level: environment.LOG_LEVEL, notify, keepOpen: file })
+  const { archiver, notifier, worker: working, ingress: answering } = apps
+  const started = [notifier, archiver, working, answering].filter((child) => child !== undefined)
   closers.push(...started.map((child) => () => child.stop(STOP_MS_MAX)))
   endAfter(started, redis.own, postgres)
   const [ingress, worker] = await Promise.all([whereIs(apps.ingress), whereIs(apps.worker)])
-  const archiverAt = archiver && { pid: archiver.pid, admin: (await whereIs(archiver)).admin }
-  say(`started ingress${archiver === undefined ? ' and worker' : ', worker and archiver'}`)
+  const [archiverAt, notifierAt] = [await upAt(archiver), await upAt(notifier)]
+  const names = started.map(({ name }) => name).toReversed()
+  say(`started ${new Intl.ListFormat('en-GB').format(names)}`)
   const placeOrder = placeOrderUrl(environment, ingress.address?.port ?? environment.PORT)
   const describe = (): Standalone => ({
     pid: process.pid,
@@ -100,6 +103,7 @@ async function untilEnded(
     ingress: { pid: apps.ingress.pid, admin: ingress.admin },
     worker: { pid: apps.worker.pid, admin: worker.admin },
     archiver: archiverAt,
+    notifier: notifierAt,
     redis: redis.own && { pid: redis.own.pid, port: redis.own.port },
     postgres: postgres && { pid: postgres.pid, port: postgres.port },
   })
@@ -113,6 +117,16 @@ async function untilEnded(
   say(`placeorder is up on ${origin}; Ctrl-C stops it.`)
   say(`place another order: ${hintFor(environment, placeOrder, keys)}`)
   return untilOneEnds(started, signal)
+}
+
+/** A process of ours that there may be, as standalone.json describes it. */
+const upAt = async (child: Child | undefined) =>
+  child && { pid: child.pid, admin: (await whereIs(child)).admin }
+
+/** Whether a file has sinks to deliver to. What is wrong with it is for the notifier to say. */
+async function namesSinks(path: string): Promise<boolean> {
+  const text = await readFile(path, 'utf8').catch(() => '{ "sinks": [] }')
+  return !/^\s*\{\s*"sinks"\s*:\s*\[\s*\]\s*\}\s*$/.test(text)
 }
 
 /** However we end: the servers end after those who use them, and Redis last. */

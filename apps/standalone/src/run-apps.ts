@@ -8,8 +8,21 @@ const Ready = z.object({
 })
 export type Where = z.output<typeof Ready>
 
-/** Ingress and worker, and the archiver if there is an archive, running. */
-export type Apps = { ingress: Child; worker: Child; archiver: Child | undefined }
+/** Ingress and worker, the archiver if there is an archive, the notifier if there are sinks. */
+export type Apps = {
+  ingress: Child
+  worker: Child
+  archiver: Child | undefined
+  notifier: Child | undefined
+}
+
+export type StartApps = {
+  env: Record<string, string>
+  level: Level
+  /** Whether events are to be delivered. */
+  notify: boolean
+  keepOpen: number
+}
 
 /** pino's level numbers. A line without one is not of the log, and always shown. */
 const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: 100 }
@@ -20,7 +33,7 @@ const Line = z.object({ level: z.number() })
  * Starts ingress and worker, and where ARCHIVE_URL is set an archiver. Shows what they log at
  * `level` or above, and all other output.
  */
-export function startApps(env: Record<string, string>, level: Level, keepOpen: number): Apps {
+export function startApps({ env, level, notify, keepOpen }: StartApps): Apps {
   const onLine = (line: string) => {
     if (levelOf(line) >= levels[level]) console.log(line)
   }
@@ -41,15 +54,26 @@ export function startApps(env: Record<string, string>, level: Level, keepOpen: n
     ready: '"working"',
     endsAfter: [ingress.pid],
   })
-  if (!env.ARCHIVE_URL) return { ingress, worker, archiver: undefined }
-  const archiver = startChild({
-    ...shared,
-    name: 'archiver',
-    entry: 'apps/archiver/src/main.ts',
-    ready: '"archiving"',
-    endsAfter: [ingress.pid, worker.pid],
-  })
-  return { ingress, worker, archiver }
+  const endsAfter = [ingress.pid, worker.pid]
+  const archiver = env.ARCHIVE_URL
+    ? startChild({
+        ...shared,
+        name: 'archiver',
+        entry: 'apps/archiver/src/main.ts',
+        ready: '"archiving"',
+        endsAfter,
+      })
+    : undefined
+  const notifier = notify
+    ? startChild({
+        ...shared,
+        name: 'notifier',
+        entry: 'apps/notifier/src/main.ts',
+        ready: '"notifying"',
+        endsAfter,
+      })
+    : undefined
+  return { ingress, worker, archiver, notifier }
 }
 
 /** Resolves with where a child listens. */

@@ -43,6 +43,7 @@ test('without a PostgreSQL npm start says in a line that orders stay in Redis', 
   const { up, lines } = await folder.startUp()
   const said = lines.filter((line) => line.includes('orders stay in Redis'))
   expect(said).toEqual([expect.stringMatching(/the files in .* are of PostgreSQL 99/)])
+  expect(up.notifier).toBeUndefined() // The sample has no sinks.
   expect([up.archiver, up.postgres, up.environment.ARCHIVE_URL]).toEqual(Array(3).fill(undefined))
   expect(await readFile(join(data, 'PG_VERSION'), 'utf8')).toBe('99\n')
 })

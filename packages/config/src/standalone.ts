@@ -16,6 +16,8 @@ export const Standalone = z.object({
   worker: z.object({ pid: z.int(), admin: z.url() }),
   /** Undefined without an archive. */
   archiver: z.object({ pid: z.int(), admin: z.url() }).optional(),
+  /** Undefined where there are no sinks. */
+  notifier: z.object({ pid: z.int(), admin: z.url() }).optional(),
   /** Undefined where the environment names a Redis. */
   redis: z.object({ pid: z.int(), port: z.int() }).optional(),
   /** Undefined without an archive, and where the environment names it. */
