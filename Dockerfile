@@ -1,5 +1,5 @@
-# One image for ingress, worker, archiver and the operator's tools. There is no build step: Node
-# runs the TypeScript as it is. The last stage is the default; `--target simulator` makes an image
+# One image for ingress, worker, archiver, notifier and the operator's tools. There is no build step:
+# Node runs the TypeScript as it is. The last stage is the default; `--target simulator` makes an image
 # that plays Alipay+.
 ARG NODE_IMAGE=node:24.11.1-bookworm-slim
 
@@ -48,6 +48,7 @@ COPY packages packages
 COPY apps/ingress apps/ingress
 COPY apps/worker apps/worker
 COPY apps/archiver apps/archiver
+COPY apps/notifier apps/notifier
 COPY apps/operator apps/operator
 # Node caches compiled code: a container starts in two thirds of the time. With the invalid SHARDS=0
 # both load all modules, report it and exit.
@@ -55,8 +56,8 @@ ENV NODE_COMPILE_CACHE=/app/.cache/node
 RUN mkdir -p .cache && chown 1000:1000 .cache
 USER 1000:1000
 RUN ! SHARDS=0 node apps/ingress/src/main.ts && ! SHARDS=0 node apps/worker/src/main.ts \
-  && ! SHARDS=0 node apps/archiver/src/main.ts
-EXPOSE 3000 9100 9101 9102
+  && ! SHARDS=0 node apps/archiver/src/main.ts && ! SHARDS=0 node apps/notifier/src/main.ts
+EXPOSE 3000 9100 9101 9102 9103
 # V8 collects garbage and compiles with four threads beside the program's own, which delay it on few
 # cores. With one, two cores of an AMD EPYC did 2 to 10 % more orders a second, and p99 was 13 to
 # 25 % lower.

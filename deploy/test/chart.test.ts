@@ -5,6 +5,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { ArchiverEnvironment } from '../../apps/archiver/src/config.ts'
 import { IngressEnvironment } from '../../apps/ingress/src/config.ts'
+import { NotifierEnvironment } from '../../apps/notifier/src/config.ts'
 import { OperatorEnvironment } from '../../apps/operator/src/config.ts'
 import { WorkerEnvironment } from '../../apps/worker/src/config.ts'
 import { FETCH_MS_MAX, helmOf, helms, lint, type Manifest, render } from './helm.ts'
@@ -29,11 +30,14 @@ const all = {
     another: true,
     requestsKeepMonths: 13,
   },
+  notifier: { enabled: true, secret: { name: 'sinks' }, env: { EVENTS_KEEP_DAYS: '3' } },
   checkModules: { 'night.mjs': "export default () => 'SUCCESS'\n" },
   networkPolicy: {
     callers: [{ ipBlock: { cidr: '10.0.0.0/8' } }],
     postgres: [{ ipBlock: { cidr: '10.1.0.0/16' } }],
     postgresPorts: [6432],
+    receivers: [{ ipBlock: { cidr: '10.2.0.0/16' } }],
+    receiverPorts: [8443],
     egress: [{ to: [{ podSelector: {} }] }],
   },
   monitoring: { enabled: true, dashboard: true, labels: { release: 'prometheus' } },
@@ -134,7 +138,7 @@ describe.each(helms)('with Helm %s', (version) => {
 
   test('it renders what every Helm renders', async () => {
     const rendered = await render(await helmOf(version), all)
-    expect(rendered).toHaveLength(21)
+    expect(rendered).toHaveLength(24)
     const order = (manifests: Manifest[]) =>
       manifests.toSorted((a, b) =>
         `${a.kind}${a.metadata.name}`.localeCompare(`${b.kind}${b.metadata.name}`),
@@ -150,6 +154,7 @@ describe.each(helms)('with Helm %s', (version) => {
     ['an address without a port', { redis: { addresses: ['redis'] } }, 'addresses'],
     ['a wait beyond what callers wait', { ingress: { waitMs: 6000 } }, 'waitMs'],
     ['an archive without a Secret', { archive: { enabled: true } }, 'name'],
+    ['a notifier without a Secret', { notifier: { enabled: true } }, 'name'],
   ])('it refuses %s', async (_name, values, where) => {
     await expect(render(await helmOf(version), values)).rejects.toThrow(where)
   })
@@ -260,6 +265,73 @@ describe('the archive', () => {
         egress: expect.arrayContaining([rule]),
       })
     expect(named(manifests, 'NetworkPolicy', '-archive').spec).toMatchObject({ ingress: [] })
+  })
+})
+
+describe('the notifier', () => {
+  test('is off by default, and then nobody knows of it', async () => {
+    const names = (await render(helm)).map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+    expect(names.filter((name) => /notifier/.test(name))).toEqual([])
+  })
+
+  test('runs twice with variables that are known to it, and good', async () => {
+    const manifests = await render(helm, all)
+    const { replicas } = Deployment.parse(named(manifests, 'Deployment', '-notifier')).spec
+    expect(replicas).toBe(2)
+    const env = envOf(manifests, '-notifier')
+    expect(Object.keys(env).filter((name) => !(name in NotifierEnvironment.shape))).toEqual([])
+    expect(env.EVENTS_KEEP_DAYS).toBe('3')
+    const given = { ...env, ARCHIVE_URL: 'postgres://db/placeorder' }
+    expect(NotifierEnvironment.safeParse(given).error?.issues ?? []).toEqual([])
+    const pod = podOf(manifests, '-notifier')
+    expect(pod.containers[0]).toMatchObject({
+      ports: [{ name: 'admin', containerPort: Number(env.ADMIN_PORT) }],
+    })
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(18 + 3)
+    expect(named(manifests, 'PodDisruptionBudget', '-notifier')).toMatchObject({
+      spec: { maxUnavailable: 1 },
+    })
+  })
+
+  test('reads its sinks from a Secret that is mounted as a folder', async () => {
+    const manifests = await render(helm, all)
+    expect(envOf(manifests, '-notifier').EVENTS_FILE).toBe('/events/events.json')
+    const { containers, volumes } = podOf(manifests, '-notifier')
+    expect(volumes).toContainEqual({
+      name: 'events',
+      secret: { secretName: 'sinks', defaultMode: 0o440 },
+    })
+    const mount = { name: 'events', mountPath: '/events', readOnly: true }
+    expect(containers[0].volumeMounts).toContainEqual(mount)
+    for (const end of ['-ingress', '-worker', '-archiver'])
+      expect(JSON.stringify(podOf(manifests, end))).not.toContain('sinks')
+  })
+
+  test('only reads the archive, and reaches receivers as nobody else does', async () => {
+    const manifests = await render(helm, all)
+    expect(podOf(manifests, '-notifier').containers[0].env).toContainEqual({
+      name: 'ARCHIVE_URL',
+      valueFrom: { secretKeyRef: { name: 'postgres', key: 'reader' } },
+    })
+    const receivers = {
+      ports: [{ port: 8443, protocol: 'TCP' }],
+      to: all.networkPolicy.receivers,
+    }
+    const postgres = { ports: [{ port: 6432, protocol: 'TCP' }], to: all.networkPolicy.postgres }
+    expect(named(manifests, 'NetworkPolicy', '-notifier').spec).toMatchObject({
+      ingress: [{ ports: [{ port: 'admin' }] }],
+      egress: expect.arrayContaining([receivers, postgres]),
+    })
+    for (const end of ['-ingress', '-worker', '-archiver'])
+      expect(JSON.stringify(named(manifests, 'NetworkPolicy', end))).not.toContain('8443')
+  })
+
+  test('needs no archive and no certificates', async () => {
+    const manifests = await render(helm, { notifier: { enabled: true, secret: { name: 'sinks' } } })
+    await Promise.all(manifests.map(validate))
+    await knowsAllFields(manifests)
+    expect(envOf(manifests, '-notifier')).not.toHaveProperty('ARCHIVE_URL')
+    expect(podOf(manifests, '-notifier').volumes).toHaveLength(1)
   })
 })
 

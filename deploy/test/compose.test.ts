@@ -9,6 +9,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { ArchiverEnvironment } from '../../apps/archiver/src/config.ts'
 import { IngressEnvironment } from '../../apps/ingress/src/config.ts'
+import { NotifierEnvironment } from '../../apps/notifier/src/config.ts'
 import { OperatorEnvironment } from '../../apps/operator/src/config.ts'
 import { WorkerEnvironment } from '../../apps/worker/src/config.ts'
 
@@ -52,12 +53,21 @@ test('every variable of the archiver and of its migration is one that it reads',
   }
 })
 
+test('every variable of the notifier is one that it reads', () => {
+  const set = Object.keys(services.notifier?.environment ?? {})
+  expect(set).toContain('EVENTS_FILE')
+  const shared = Object.keys(services.worker?.environment ?? {})
+  const own = set.filter((variable) => !shared.includes(variable))
+  expect(own.filter((variable) => !Object.hasOwn(NotifierEnvironment.shape, variable))).toEqual([])
+})
+
 test('grace periods are longer than DRAIN_MS plus 10 s, and than CHECKS_MS plus 3 s', () => {
   const { DRAIN_MS } = services.ingress?.environment ?? {}
   expect(graceMs('ingress')).toBeGreaterThan(Number(DRAIN_MS) + 10_000)
   expect(graceMs('worker')).toBeGreaterThan(
     Number(WorkerEnvironment.shape.CHECKS_MS.parse(undefined)) + 3_000,
   )
+  expect(graceMs('notifier')).toBeGreaterThan(18_000)
 })
 
 test('the image is made of every workspace that runs in it', async () => {
@@ -66,6 +76,7 @@ test('the image is made of every workspace that runs in it', async () => {
     'apps/ingress',
     'apps/worker',
     'apps/archiver',
+    'apps/notifier',
     'apps/operator',
     'apps/simulator',
   ]
