@@ -15,8 +15,8 @@ const LOOK_MS = 500
 
 const help = `npm start [-- options]
 
-Runs all of placeorder on this machine: a Redis, a PostgreSQL, an ingress, a worker, an archiver, and
-a notifier if config/events.json has sinks or EVENTS_FILE names them. It places the order of
+Runs all of placeorder on this machine: a Redis, a PostgreSQL, an ingress, a worker, an archiver,
+and a notifier if config/events.json has sinks or EVENTS_FILE is set. It places the order of
 placeOrder.txt, and keeps running.
 
   --once   exit after the first order
