@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { openArchive } from '@placeorder/archive'
+import { openArchive, watchRedis } from '@placeorder/archive'
 import { addressOf, liveFile, readEnvironment, withAllFaults } from '@placeorder/config'
 import { openNotifierStore } from '@placeorder/store'
 import {
@@ -11,10 +12,13 @@ import {
   reportFaults,
 } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
+import { Backlog } from './backlog.ts'
 import { NotifierEnvironment } from './config.ts'
 import { Notifier } from './notifier.ts'
 import { buildAdminServer, observe } from './observer.ts'
 import { Outcomes } from './outcomes.ts'
+import { Pull } from './pull/pull.ts'
+import { buildPullServer } from './pull/server.ts'
 import { parseSinkFile } from './sink-file.ts'
 
 // Names of endpoints are resolved in these threads: one that does not resolve must not delay all.
@@ -40,8 +44,10 @@ const onFault = reportFaults(log)
 const logFaultyFile = (err: unknown) =>
   log.error({ err }, 'a changed file is faulty; the version before stays in force')
 const [sinks, address] = await withAllFaults([
-  liveFile(env.EVENTS_FILE, parseSinkFile, (err) =>
-    log.error({ err }, 'the changed sinks are faulty; the version before stays in force'),
+  liveFile(
+    env.EVENTS_FILE,
+    (...file) => parseSinkFile(...file, { hasArchive: env.ARCHIVE_URL !== undefined }),
+    (err) => log.error({ err }, 'the changed sinks are faulty; the version before stays in force'),
   ),
   Promise.try(() => addressOf(env, logFaultyFile)),
 ])
@@ -57,10 +63,21 @@ const store = await openNotifierStore({
   replicasMin: env.REPLICAS_MIN,
   onFault,
 })
+const ending = new AbortController()
+const watched = watchRedis({
+  url: env.ARCHIVE_URL,
+  redisAge: store.redisAge,
+  stops: 'no event is delivered',
+  log,
+  onFault,
+})
+const outcomes = new Outcomes({ store, archive })
 const keepMs = env.EVENTS_KEEP_DAYS * DAY_MS
 const notifier = new Notifier({
   store,
-  outcomes: new Outcomes({ store, archive }),
+  outcomes,
+  passed: watched.passed,
+  backlog: archive && new Backlog({ store, archive, shards: env.SHARDS }),
   shards: env.SHARDS,
   consumer: randomUUID().slice(0, 8),
   observer: observe({ metrics, log, onFault }),
@@ -72,25 +89,41 @@ const admin = buildAdminServer({
   port: env.ADMIN_PORT,
   metrics,
   redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
+  archive: watched.check,
+  serves: env.EVENTS_TOKEN !== undefined,
   store,
   shards: env.SHARDS,
   keepMs,
   runners: () => notifier.runners,
 })
-const ending = new AbortController()
+const server = await openPullServer(env.EVENTS_TOKEN)
 const running = notifier.run(ending.signal)
 const delay = SENDING_MS_MAX + 2_000
 closeWithGrace({ delay, logger: log, skip: ['SIGHUP'] }, async ({ err }) => {
   if (err) log.error({ err }, 'closing after an error')
   admin.drain()
   ending.abort()
+  server?.close()
   // What is not delivered by then is another notifier's.
   await Promise.race([running, wait(SENDING_MS_MAX)])
   sinks.close()
+  await watched.close()
   await archive?.close()
   await store.close()
   await admin.close()
 })
 const at = await admin.listen()
 started()
-log.info({ shards: env.SHARDS, sinks: sinks.current.length, admin: at }, 'notifying')
+const pull = server?.address() ?? undefined
+log.info({ shards: env.SHARDS, sinks: sinks.current.length, admin: at, pull }, 'notifying')
+
+/** The server for those who pull; none without a token. */
+async function openPullServer(token: string | undefined) {
+  if (token === undefined) return undefined
+  const { HOST: host, EVENTS_PORT: port, SHARDS: shards } = env
+  const pulling = new Pull({ store, outcomes, archive, shards })
+  await pulling.open()
+  const opened = buildPullServer({ pull: pulling, token, onFault }).listen({ host, port })
+  await once(opened, 'listening')
+  return opened
+}

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { NotifierStore } from '@placeorder/store'
+import type { Backlog } from './backlog.ts'
 import type { ConfiguredSink } from './sink-file.ts'
 import { type RunnerDeps, SinkRunner } from './sink-runner.ts'
 
@@ -7,6 +8,8 @@ export type NotifierDeps = RunnerDeps & {
   store: Pick<NotifierStore, 'streams' | 'sinkStates' | 'jobsOf' | 'outbox' | 'durability'>
   /** The sinks of the file as it is now. */
   configured: () => readonly ConfiguredSink[]
+  /** Sends old outcomes; undefined without an archive. */
+  backlog: Pick<Backlog, 'send'> | undefined
   /** What a sink has held for so long (ms) is dropped. */
   keepMs: number
 }
@@ -15,6 +18,9 @@ export type NotifierDeps = RunnerDeps & {
 const ROUND_MS = 1_000
 /** How often the outboxes are trimmed (ms). */
 const TRIM_MS = 5_000
+
+/** Old outcomes overlap with new ones by this (ms): clocks differ, and nothing may be left out. */
+const BACKLOG_OVERLAP_MS = 10_000
 
 /** From this share of its memory on, Redis counts as full: sinks may hold less. */
 const FULL = 0.8
@@ -46,6 +52,7 @@ export class Notifier {
       try {
         await this.#reconcile()
         await this.#trim()
+        for (const sink of this.#runners.keys()) await this.#deps.backlog?.send(sink)
       } catch (error) {
         this.#deps.observer.fault(error, 'the sinks could not be looked at; it is tried again')
       }
@@ -72,6 +79,7 @@ export class Notifier {
     }
     for (const [name, sink] of wanted) {
       if (this.#runners.has(name)) continue
+      if (sink.entry.from !== undefined) await this.#planBacklog(name, Date.parse(sink.entry.from))
       for (let shard = 0; shard < shards; shard += 1) await store.streams.open(shard, name)
       this.#started += 1
       const consumer = `${this.#deps.consumer}-${this.#started}`
@@ -82,6 +90,14 @@ export class Notifier {
       const known = disabled.get(name)
       runner.setDisabled(known?.digest === runner.configured.digest ? known.reason : undefined)
     }
+  }
+
+  /** A sink that is new is sent what was concluded before, if it asks for that. */
+  async #planBacklog(sink: string, from: number): Promise<void> {
+    const { store, shards } = this.#deps
+    for (let shard = 0; shard < shards; shard += 1)
+      if ((await store.streams.list(shard)).includes(sink)) return
+    await store.sinkStates.planBacklog(sink, { from, to: Date.now() + BACKLOG_OVERLAP_MS })
   }
 
   async #trim(): Promise<void> {

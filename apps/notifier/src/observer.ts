@@ -7,6 +7,7 @@ import {
   LogThrottle,
   type Metrics,
 } from '@placeorder/telemetry'
+import { PULL } from './pull/pull.ts'
 import type { SinkObserver } from './shard-sender.ts'
 import type { SinkRunner } from './sink-runner.ts'
 
@@ -55,6 +56,9 @@ export type AdminServerDeps = {
   port: number
   metrics: Metrics
   redis: HealthCheck
+  archive: HealthCheck
+  /** Whether events may be pulled here. */
+  serves: boolean
   store: Pick<NotifierStore, 'streams' | 'jobsOf'>
   shards: number
   keepMs: number
@@ -66,17 +70,18 @@ export type AdminServerDeps = {
  * no reason not to be ready: the others deliver.
  */
 export function buildAdminServer(deps: AdminServerDeps): Admin {
-  const { host, port, metrics, redis } = deps
+  const { host, port, metrics, redis, archive } = deps
   const beforeScrape = async () => void (await Promise.all([redis(), readGauges(deps)]))
-  return buildAdmin({ host, port, metrics, checks: { redis }, beforeScrape })
+  return buildAdmin({ host, port, metrics, checks: { redis, archive }, beforeScrape })
 }
 
 /** The sinks that read the outbox, also those that are not in our file. */
 async function readGauges(deps: AdminServerDeps): Promise<void> {
-  const { metrics, store, shards, runners, keepMs } = deps
+  const { metrics, store, shards, runners, keepMs, serves } = deps
   metrics.eventsKeepSeconds.set(keepMs / 1000)
   const all = Array.from({ length: shards }, (_, shard) => shard)
   const states = new Map(runners().map(({ configured, state }) => [configured.entry.name, state]))
+  if (serves) states.set(PULL, 'delivering')
   const names = new Set((await Promise.all(all.map((one) => store.streams.list(one)))).flat())
   const now = Date.now()
   for (const sink of names) {

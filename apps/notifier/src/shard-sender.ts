@@ -45,6 +45,8 @@ export type SenderDeps = {
   /** The endpoint wants no more: nothing is sent from now on. */
   disable: (reason: string) => Promise<void>
   isDisabled: () => boolean
+  /** Resolves once a shard may be believed. Rejects with the reason of `signal`. */
+  passed: (signal: AbortSignal, shard: number) => Promise<void>
 }
 
 /** With nothing to send we look less and less often (ms). */
@@ -89,10 +91,12 @@ export class ShardSender {
     let idleMs: number = IDLE_MS.min
     while (!signal.aborted) {
       try {
+        await this.#deps.passed(signal, this.#shard)
         idleMs = (await this.#turn()) ? IDLE_MS.min : Math.min(2 * idleMs, IDLE_MS.max)
         if (this.#inFlight.size === 0) await pause(idleMs, signal)
         else await Promise.race([...this.#inFlight, pause(IDLE_MS.min, signal)])
       } catch (error) {
+        if (signal.aborted) break
         this.#deps.observer.fault(error, 'events could not be read; it is tried again')
         await pause(AGAIN_MS, signal)
       }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { ReadFile } from '@placeorder/config'
+import { ConfigFault, type ReadFile } from '@placeorder/config'
 import { openSink, parseSinks, type Sink, type SinkEntry } from '@placeorder/events'
 import { EventStream } from '@placeorder/store'
 
@@ -20,8 +20,15 @@ export async function parseSinkFile(
   text: string,
   path: string,
   read: ReadFile,
+  { hasArchive }: { hasArchive: boolean },
 ): Promise<ConfiguredSink[]> {
   const entries = await parseSinks(text, path)
+  const faults = entries.flatMap(({ from, name }) =>
+    from === undefined || hasArchive
+      ? []
+      : [`${path}: ${name}: from: old outcomes are in the archive: set ARCHIVE_URL`],
+  )
+  if (faults.length > 0) throw new ConfigFault(faults)
   return Promise.all(
     entries.map(async (entry) => {
       const contents: Buffer[] = []

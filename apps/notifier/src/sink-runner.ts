@@ -12,6 +12,8 @@ export type RunnerDeps = {
   /** Names this process among the notifiers. */
   consumer: string
   observer: SinkObserver
+  /** Resolves once a shard may be believed. Rejects with the reason of `signal`. */
+  passed: (signal: AbortSignal, shard: number) => Promise<void>
 }
 
 /** How a sink stands. */
@@ -71,7 +73,7 @@ export class SinkRunner {
   }
 
   #sender(shard: number, sink: Sink, circuit: Circuit): ShardSender {
-    const { store, outcomes, consumer, observer } = this.#deps
+    const { store, outcomes, consumer, observer, passed } = this.#deps
     const { entry, digest } = this.configured
     return new ShardSender(shard, consumer, {
       store,
@@ -81,6 +83,7 @@ export class SinkRunner {
       entry,
       circuit,
       observer,
+      passed,
       isDisabled: () => this.#state === 'disabled',
       disable: async (reason) => {
         this.#set('disabled', reason)

@@ -98,7 +98,9 @@ async function start(
   { store, ...deps }: Overridden & { store: NotifierStore; shards: number },
 ): Promise<RunningNotifier> {
   const parse = (entries: object[]) =>
-    parseSinkFile(JSON.stringify({ sinks: entries }), 'events.json', async () => Buffer.of())
+    parseSinkFile(JSON.stringify({ sinks: entries }), 'events.json', async () => Buffer.of(), {
+      hasArchive: deps.backlog !== undefined,
+    })
   let configured = await parse(sinks)
   const noted: string[] = []
   const notifier = new Notifier({
@@ -107,6 +109,8 @@ async function start(
     observer: noting(noted),
     configured: () => configured,
     keepMs: 86_400_000,
+    passed: async () => {},
+    backlog: undefined,
     store,
     ...deps,
   })

@@ -44,7 +44,7 @@ export { type FoundOrder, OrderFinder } from './outbox/order-finder.ts'
 export { Outbox } from './outbox/outbox.ts'
 export { RedisAge } from './outbox/redis-age.ts'
 export { type Restored, Restoring } from './outbox/restoring.ts'
-export { type DisabledSink, SinkStates } from './outbox/sink-states.ts'
+export { type DisabledSink, type SinkBacklog, SinkStates } from './outbox/sink-states.ts'
 export {
   type Delivery,
   DeliverySource,

@@ -93,6 +93,14 @@ export const sinkQueueName = (sink: string): string => `sink-${sink}`
 /** Sinks that are disabled, a hash: why, by name. Untagged: it belongs to no shard. */
 export const disabledSinksKey = 'placeorder:disabled-sinks'
 
+/** Sinks that are still to be sent old outcomes, a hash: how far that is, by name. Untagged. */
+export const backlogsKey = 'placeorder:sink-backlogs'
+/** Held by the notifier that reads old outcomes for a sink. */
+export const backlogLockKey = (sink: string): string => `${backlogsKey}:${sink}`
+
+/** Names this Redis to those who pull: one that lost its data has another name. Untagged. */
+export const incarnationKey = 'placeorder:incarnation'
+
 /** The state of the archive that the shard's orders are copied to, a hash. */
 export const archiveKey = (shard: number): string => `${tagOf(shard)}:archive`
 

@@ -1,7 +1,9 @@
 import { opener, type StoreOptions } from './open-store.ts'
+import { Acquirers } from './orders/acquirers.ts'
 import { ArchiveStates } from './outbox/archive-state.ts'
 import { ConcludedRecords } from './outbox/concluded-records.ts'
 import { Outbox } from './outbox/outbox.ts'
+import { RedisAge } from './outbox/redis-age.ts'
 import { SinkStates } from './outbox/sink-states.ts'
 import { SinkStreams } from './outbox/sink-streams.ts'
 import { SinkJobs } from './queue/sink-jobs.ts'
@@ -16,6 +18,8 @@ export type NotifierStore = {
   sinkStates: SinkStates
   records: ConcludedRecords
   durability: Durability
+  redisAge: RedisAge
+  acquirers: Acquirers
   /** Opens the jobs of a sink in a shard; whoever does closes them. */
   jobsOf: (shard: number, sink: string) => SinkJobs
   close: () => Promise<void>
@@ -37,6 +41,8 @@ export async function openNotifierStore(
     sinkStates: new SinkStates(connection),
     records: new ConcludedRecords(connection),
     durability: new Durability(connection, { shards, replicasMin, fences }),
+    redisAge: new RedisAge(connection, shards),
+    acquirers: new Acquirers(connection, shards),
     jobsOf: (shard, sink) => new SinkJobs(connection, shard, sink),
     close: async () =>
       void (await Promise.all([connection, ...(fences ? [fences] : [])].map(disconnect))),

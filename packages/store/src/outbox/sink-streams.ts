@@ -127,6 +127,27 @@ export class SinkStreams {
     }
   }
 
+  /** Lets a sink need no entry up to this one any more, some at a time. It never goes back. */
+  async advance(shard: number, sink: string, id: string): Promise<void> {
+    for (;;) {
+      const args = [sinkGroup(sink), id, DROPPED_MAX]
+      const reply = await this.#drop.run(this.#connection, [outboxKey(shard)], args)
+      const [entries] = z.tuple([z.number(), z.number()]).parse(reply)
+      if (entries < DROPPED_MAX) return
+    }
+  }
+
+  /** The ids of the first entry that is kept, if any, and of the last one that there ever was. */
+  async extent(shard: number): Promise<{ first: string | undefined; last: string }> {
+    const [reply] = z
+      .array(z.tuple([z.string(), z.unknown()]))
+      .parse(await this.#connection.xrange(outboxKey(shard), '-', '+', 'COUNT', 1))
+    const info = z
+      .array(z.unknown())
+      .parse(await this.#connection.xinfo('STREAM', outboxKey(shard)))
+    return { first: reply?.[0], last: String(info[info.indexOf('last-generated-id') + 1]) }
+  }
+
   /** Notes sendings, of which the newest are kept. */
   async note(shard: number, sink: string, deliveries: Delivery[]): Promise<void> {
     const pipeline = this.#connection.pipeline()
