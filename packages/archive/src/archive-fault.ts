@@ -28,3 +28,35 @@ export const isSerializationFailure = (error: unknown): boolean =>
 
 /** There is no such table. */
 export const isUndefinedTable = (error: unknown): boolean => codeOf(error) === '42P01'
+
+/** What an operator must change first, by the code of PostgreSQL, OpenSSL or Node. */
+const meanings: readonly (readonly [RegExp, string])[] = [
+  [/^28P01$/, 'PostgreSQL refuses user or password: correct them in ARCHIVE_URL'],
+  [/^28000$/, 'PostgreSQL does not let our user in: correct ARCHIVE_URL, or its pg_hba.conf'],
+  [/^3D000$/, 'PostgreSQL has no such database: create it, or correct ARCHIVE_URL'],
+  [
+    /^42501$/,
+    'PostgreSQL does not let our user do what is needed: grant it what docs/archive.md lists',
+  ],
+  [
+    /CERT|^UNABLE_TO_/,
+    'the certificate of PostgreSQL is not trusted: name its authority in ARCHIVE_URL, ' +
+      'as sslrootcert, and a host that the certificate names',
+  ],
+]
+
+const AWAY = /^E(CONNREFUSED|CONNRESET|NOTFOUND|AI_AGAIN|TIMEDOUT|HOSTUNREACH|NETUNREACH)$/
+
+/**
+ * An error of PostgreSQL for an operator: an ArchiveFault if something must be changed first, an
+ * Error that names ARCHIVE_URL if it does not answer, or else the error as it is.
+ */
+export function reportedError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const code = codeOf(error)
+  const why = error.message || code // Of several addresses that refuse, there is the code alone.
+  const [, meaning] = meanings.find(([pattern]) => pattern.test(code)) ?? []
+  if (meaning !== undefined) return new ArchiveFault(`${meaning} (${why})`, { cause: error })
+  if (!AWAY.test(code)) return error
+  return new Error(`PostgreSQL does not answer: see ARCHIVE_URL (${why})`, { cause: error })
+}

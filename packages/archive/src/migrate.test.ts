@@ -32,6 +32,29 @@ test('a process refuses a database without the schema, and names the command', a
   )
 })
 
+/** The URL of the archive with some of it changed. */
+function changed(change: Partial<Pick<URL, 'password' | 'pathname' | 'port'>>): string {
+  return Object.assign(new URL(postgres.url), change).href
+}
+
+test.each([
+  ['a wrong password', changed({ password: 'wrong' }), /^ArchiveFault: .*password.*ARCHIVE_URL/],
+  ['a database that is not there', changed({ pathname: '/nowhere' }), /^ArchiveFault: .*create it/],
+  [
+    'a PostgreSQL that is not there',
+    changed({ port: '1' }),
+    /not answer: see ARCHIVE_URL.*REFUSED/,
+  ],
+])('%s is reported at once, with the variable', async (_what, url, fault) => {
+  const wrong = openArchive({ url })
+  for (const report of [() => wrong.check(), () => migrate(url)]) {
+    const error: unknown = await report().catch((error: unknown) => error)
+    expect(String(error)).toMatch(fault)
+    expect(String(error)).not.toMatch(/wrong(?! user)|:\/\//)
+  }
+  await wrong.close()
+})
+
 test('migrating brings the schema up to date, and once it is does nothing', async () => {
   const names = sqlMigrations().map(({ name }) => name)
   expect(await migrate(postgres.url)).toEqual(names)

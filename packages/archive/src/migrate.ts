@@ -1,6 +1,6 @@
 import { Migrator } from 'kysely/migration'
 import type { Pool } from 'pg'
-import { ArchiveFault, isUndefinedTable } from './archive-fault.ts'
+import { ArchiveFault, isUndefinedTable, reportedError } from './archive-fault.ts'
 import { kyselyOn, openPool } from './database.ts'
 import { maintainPartitions } from './partitions.ts'
 import {
@@ -53,6 +53,8 @@ async function withPool<T>(url: string, body: (pool: Pool) => Promise<T>): Promi
   const pool = openPool({ url, connectionsMax: 2, unbounded: true })
   try {
     return await body(pool)
+  } catch (error) {
+    throw reportedError(error)
   } finally {
     await pool.end()
   }
@@ -70,7 +72,7 @@ export async function checkSchema(pool: Pool): Promise<void> {
     .query(`SELECT name FROM ${MIGRATIONS_TABLE} ORDER BY name DESC LIMIT 1`)
     .catch((error: unknown) => {
       if (isUndefinedTable(error)) return { rows: [] }
-      throw error
+      throw reportedError(error)
     })
   const found = rows[0]?.name
   if (typeof found === 'string' && found >= needed) return

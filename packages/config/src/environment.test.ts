@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { ConfigFault, readEnvironment, withAllFaults } from './environment.ts'
-import { list, port } from './fields.ts'
+import { archiveUrl, list, port } from './fields.ts'
 
 test('a fault names the variable, and the entry of a list after its first', () => {
   const Ports = z.object({ PORTS: list.pipe(z.array(port)), PORT: port })
@@ -28,4 +28,17 @@ test('what is made without a fault is returned in its order', async () => {
 test('what is not a fault of the configuration is thrown as it is', async () => {
   const bug = new TypeError('x is not a function')
   await expect(withAllFaults([faulty('A: x'), Promise.reject(bug)])).rejects.toBe(bug)
+})
+
+test.each([
+  ['another scheme', 'http://user:secret@h/db', /must be postgres:\/\/user/],
+  [
+    'a file that is not there',
+    'postgres://user:secret@h/db?sslmode=verify-full&sslrootcert=/no.ca&sslkey=/no.key',
+    /ARCHIVE_URL: sslrootcert \/no.ca cannot be read \(ENOENT\): create it.*\n.*sslkey \/no.key/,
+  ],
+])('an ARCHIVE_URL with %s is a fault without the password', (_what, ARCHIVE_URL, fault) => {
+  const read = () => readEnvironment(z.object({ ARCHIVE_URL: archiveUrl }), { ARCHIVE_URL })
+  expect(read).toThrow(fault)
+  expect(read).not.toThrow(/secret/)
 })

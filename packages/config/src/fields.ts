@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { isIP, isIPv6 } from 'node:net'
 import { z } from 'zod'
 
@@ -61,11 +62,31 @@ export const hostAndPort = z
     return { host: literal ?? name, port: Number(number) }
   })
 
+/** The files that a URL of PostgreSQL may name. */
+const sslFiles = ['sslrootcert', 'sslcert', 'sslkey']
+
 /** Where the archive is. A URL holds a password, so a fault does not quote it. */
-export const archiveUrl = z.string().refine(
-  (text) => {
-    const url = URL.parse(text)
-    return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== ''
-  },
-  { error: 'must be postgres://user:password@host:port/database' },
-)
+export const archiveUrl = z.string().superRefine((text, context) => {
+  const report = (message: string) => context.addIssue({ code: 'custom', message })
+  const url = URL.parse(text)
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === '') {
+    report('must be postgres://user:password@host:port/database')
+    return
+  }
+  for (const name of sslFiles) {
+    const path = url.searchParams.get(name)
+    const code = path === null ? undefined : unreadable(path)
+    if (code !== undefined)
+      report(`${name} ${path} cannot be read (${code}): create it, or name another file`)
+  }
+})
+
+/** Why a file cannot be read; undefined if it can. */
+function unreadable(path: string): string | undefined {
+  try {
+    readFileSync(path)
+    return undefined
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  }
+}
