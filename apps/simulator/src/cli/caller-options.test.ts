@@ -9,7 +9,7 @@ import { recorder } from '../../test/recorder.ts'
 import { SmallAcquirer } from '../../test/small-acquirer.ts'
 import { command as acceptance } from '../acceptance/command.ts'
 import { command as placeCommand } from '../place/command.ts'
-import { callerOptions, readCallerConfig } from './caller-options.ts'
+import { callerOptions, readCallerConfig, readRunning } from './caller-options.ts'
 import { readArgs } from './options.ts'
 
 const keys = makeKeys()
@@ -52,6 +52,19 @@ describe('readCallerConfig', () => {
     const config = await read('--url', url, '--server-key', files.serverKey)
     expect(config.url.href).toBe(placed)
     expect(config.inquiryUrl.href).toBe(new URL(`inquiryOrder${config.url.search}`, placed).href)
+  })
+
+  test.each([
+    ['that of npm start while it is up', process.pid, [], 'http://127.0.0.1:4000/place'],
+    ['the standard one once npm start has ended', 2 ** 22 + 1, [], 'http://127.0.0.1:3000/aps'],
+    ['the one that is named', process.pid, ['--url', 'http://a/b'], 'http://a/b'],
+  ])('the URL is %s', async (_what, pid, args, url) => {
+    const file = join(dir, 'standalone.json')
+    await writeFile(file, JSON.stringify({ pid, placeOrder: 'http://127.0.0.1:4000/place' }))
+    const all = ['--key', files.key, '--server-key', files.serverKey, ...args]
+    const { values } = readArgs(all, callerOptions)
+    const config = await readCallerConfig(values, recorder().terminal, () => readRunning(file))
+    expect(config.url.href).toContain(url)
   })
 
   test('an --inquiry-url without a path is the standard one', async () => {

@@ -7,6 +7,7 @@ import {
   readPrivateKey,
   readPublicKey,
 } from '@placeorder/protocol'
+import { z } from 'zod'
 import type { CallerConfig, Tls } from '../client/place-order-client.ts'
 import { UsageError } from './command.ts'
 import type { CommandOption } from './options.ts'
@@ -22,6 +23,7 @@ const standalone = {
   clientId: 'SANDBOX_5Y00000000000001',
   key: '.data/keys/alipay-1.pem',
   serverKey: '.data/keys/acquirer.pub.pem',
+  file: '.data/standalone.json',
 }
 
 /** Address, keys and TLS: the same options in every command that calls an acquirer. */
@@ -29,8 +31,7 @@ export const callerOptions = {
   url: {
     type: 'string',
     value: '<url>',
-    default: standalone.url,
-    help: `URL of placeOrder; without a path, ${paths.url}`,
+    help: `URL of placeOrder; without a path, ${paths.url} (npm start's, or ${standalone.url})`,
   },
   'inquiry-url': {
     type: 'string',
@@ -69,7 +70,7 @@ export const callerOptions = {
 
 /** The values of `callerOptions`, as readArgs returns them. */
 export type CallerValues = {
-  url: string
+  url?: string | undefined
   'inquiry-url'?: string | undefined
   'client-id': string
   key: string
@@ -90,8 +91,11 @@ export type CallerValues = {
 export async function readCallerConfig(
   values: CallerValues,
   terminal: Pick<Terminal, 'note'>,
+  running: () => Promise<RunningStandalone | undefined> = () => readRunning(standalone.file),
 ): Promise<CallerConfig> {
-  const url = urlOf('url', values.url)
+  const up = values.url === undefined ? await running() : undefined
+  if (up !== undefined) terminal.note(`calling npm start (pid ${up.pid})`)
+  const url = urlOf('url', values.url ?? up?.placeOrder ?? standalone.url)
   const inquiryUrl = values['inquiry-url']
   return {
     url,
@@ -101,6 +105,20 @@ export async function readCallerConfig(
     keyVersion: values['key-version'],
     serverKey: await readServerKey(values['server-key'], terminal),
     tls: await readTls(values),
+  }
+}
+
+/** The part that commands read of what `npm start` writes while it is up. */
+const RunningStandalone = z.object({ pid: z.int(), placeOrder: z.url() })
+type RunningStandalone = z.output<typeof RunningStandalone>
+
+/** The `npm start` that wrote this file; undefined if it is not up. */
+export async function readRunning(file: string): Promise<RunningStandalone | undefined> {
+  try {
+    const running = RunningStandalone.parse(JSON.parse(await readFile(file, 'utf8')))
+    return process.kill(running.pid, 0) ? running : undefined
+  } catch {
+    return undefined // There is no file, it is being written, or its process has ended.
   }
 }
 

@@ -111,7 +111,7 @@ type SetupValues = {
   duration?: string
   amount?: string
   mix: string
-  url: string
+  url?: string
 }
 
 /**
@@ -138,7 +138,7 @@ export function readSetup(values: SetupValues): Setup {
     whole: true,
   })
   return {
-    url: values.url,
+    url: values.url ?? '',
     connections: Math.min(connections, rate ?? connections, amount),
     rate: rate ?? null,
     durationS,
