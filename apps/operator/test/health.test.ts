@@ -64,10 +64,10 @@ describe.each(both)('%s', (_name, { admin }) => {
 
   test('is live but not ready while Redis does not answer', async () => {
     proxy.stall()
-    // Either the check or the connection times out first.
-    const reasons = {
+    // Either the check or the connection times out first. Other checks of Redis fail, too.
+    const reasons = expect.objectContaining({
       redis: expect.stringMatching(/^no answer within 1000 ms$|^Redis cannot be asked: /),
-    }
+    })
     expect(await health(admin, '/readyz')).toEqual({
       status: 503,
       body: { status: 'not ready', reasons },
