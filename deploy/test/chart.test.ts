@@ -326,6 +326,29 @@ describe('the notifier', () => {
       expect(JSON.stringify(named(manifests, 'NetworkPolicy', end))).not.toContain('8443')
   })
 
+  test('lets events be pulled where it has a token, by those who may', async () => {
+    const token = { secret: 'token', key: 'pull' }
+    const pullers = [{ ipBlock: { cidr: '10.3.0.0/16' } }]
+    const manifests = await render(helm, {
+      notifier: { enabled: true, secret: { name: 'sinks' }, token },
+      networkPolicy: { pullers },
+    })
+    await Promise.all(manifests.map(validate))
+    await knowsAllFields(manifests)
+    const valueFrom = { secretKeyRef: { name: 'token', key: 'pull' } }
+    const pod = podOf(manifests, '-notifier').containers[0]
+    expect(pod.env).toContainEqual({ name: 'EVENTS_TOKEN', valueFrom })
+    const { EVENTS_PORT, ...env } = envOf(manifests, '-notifier')
+    expect(Object.keys(env).filter((name) => !(name in NotifierEnvironment.shape))).toEqual([])
+    expect(pod.ports).toContainEqual({ name: 'events', containerPort: Number(EVENTS_PORT) })
+    expect(named(manifests, 'Service', '-notifier').spec).toMatchObject({
+      ports: [{ port: 9104, targetPort: 'events' }],
+    })
+    expect(named(manifests, 'NetworkPolicy', '-notifier').spec).toMatchObject({
+      ingress: [{ ports: [{ port: 'events' }], from: pullers }, { ports: [{ port: 'admin' }] }],
+    })
+  })
+
   test('needs no archive and no certificates', async () => {
     const manifests = await render(helm, { notifier: { enabled: true, secret: { name: 'sinks' } } })
     await Promise.all(manifests.map(validate))

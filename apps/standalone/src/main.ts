@@ -16,8 +16,8 @@ const LOOK_MS = 500
 const help = `npm start [-- options]
 
 Runs all of placeorder on this machine: a Redis, a PostgreSQL, an ingress, a worker, an archiver,
-and a notifier if config/events.json has sinks or EVENTS_FILE is set. It places the order of
-placeOrder.txt, and keeps running.
+and a notifier if config/events.json has sinks, or EVENTS_FILE or EVENTS_TOKEN is set. It places the
+order of placeOrder.txt, and keeps running.
 
   --once   exit after the first order
   --help   print this help

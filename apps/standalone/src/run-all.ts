@@ -85,7 +85,7 @@ async function untilEnded(
   const used = { redis: redis.address, archive: environment.ARCHIVE_URL ?? postgres?.url }
   const env = environmentOf(used, samples, environment, passed)
   if (used.archive !== undefined) await prepareArchive(env)
-  const notify = passed.EVENTS_FILE !== undefined || (await namesSinks(eventsFile))
+  const notify = await wantsEvents(passed)
   const apps = startApps({ env, level: environment.LOG_LEVEL, notify, keepOpen: file })
   const { archiver, notifier, worker: working, ingress: answering } = apps
   const started = [notifier, archiver, working, answering].filter((child) => child !== undefined)
@@ -123,9 +123,10 @@ async function untilEnded(
 const upAt = async (child: Child | undefined) =>
   child && { pid: child.pid, admin: (await whereIs(child)).admin }
 
-/** Whether a file has sinks to deliver to. What is wrong with it is for the notifier to say. */
-async function namesSinks(path: string): Promise<boolean> {
-  const text = await readFile(path, 'utf8').catch(() => '{ "sinks": [] }')
+/** Whether there is somebody to deliver events to. Faults are for the notifier to say. */
+async function wantsEvents({ EVENTS_FILE, EVENTS_TOKEN }: RunAll['passed']): Promise<boolean> {
+  if (EVENTS_FILE || EVENTS_TOKEN) return true
+  const text = await readFile(eventsFile, 'utf8').catch(() => '{ "sinks": [] }')
   return !/^\s*\{\s*"sinks"\s*:\s*\[\s*\]\s*\}\s*$/.test(text)
 }
 
