@@ -42,6 +42,7 @@ export {
 } from './outbox/forgetting.ts'
 export { type FoundOrder, OrderFinder } from './outbox/order-finder.ts'
 export { Outbox } from './outbox/outbox.ts'
+export { Rebuilding } from './outbox/rebuilding.ts'
 export { RedisAge } from './outbox/redis-age.ts'
 export { type Restored, Restoring } from './outbox/restoring.ts'
 export { type DisabledSink, type SinkBacklog, SinkStates } from './outbox/sink-states.ts'

@@ -12,6 +12,7 @@ import { ArchiveStates } from './outbox/archive-state.ts'
 import { ConcludedRecords } from './outbox/concluded-records.ts'
 import { Forgetting } from './outbox/forgetting.ts'
 import { Outbox } from './outbox/outbox.ts'
+import { Rebuilding } from './outbox/rebuilding.ts'
 import { RedisAge } from './outbox/redis-age.ts'
 import { Restoring } from './outbox/restoring.ts'
 import { SinkStates } from './outbox/sink-states.ts'
@@ -139,6 +140,7 @@ export type OperatorStore = Pick<
   records: ConcludedRecords
   forgetting: Forgetting
   restoring: Restoring
+  rebuilding: Rebuilding
   allOrders: AllOrders
   streams: SinkStreams
   sinkStates: SinkStates
@@ -170,6 +172,7 @@ export async function openOperatorStore(
     records: new ConcludedRecords(connection),
     forgetting: new Forgetting(connection, filterBytes),
     restoring: new Restoring(connection, filterBytes),
+    rebuilding: new Rebuilding(connection, filterBytes),
     allOrders: new AllOrders(connection),
     streams: new SinkStreams(connection),
     sinkStates: new SinkStates(connection),

@@ -3,6 +3,7 @@ import type { OperatorStore } from '@placeorder/store'
 import { exitCode, readWords, type Screen } from '../command-line.ts'
 import { backfill } from './backfill.ts'
 import { prepare } from './prepare.ts'
+import { rebuild } from './rebuild.ts'
 import { restore } from './restore.ts'
 import { showStatus } from './status.ts'
 import { verify } from './verify.ts'
@@ -41,6 +42,8 @@ Prepares and looks at the archive: the PostgreSQL that concluded orders are copi
                       archive has, so that it is used again; may be repeated
     --archive <id>    the archive of this Redis, where Redis has lost that and the database has
                       several
+  rebuild             makes the filters of forgotten orders anew out of the archive, while
+                      everything runs
   off                 switches the copying off in Redis; what is archived stays
   --help              this text
 
@@ -54,6 +57,7 @@ const commands: Record<string, (stores: BothStores, deps: ArchiveDeps) => Promis
   status: showStatus,
   backfill,
   verify,
+  rebuild,
   off: switchOff,
 }
 

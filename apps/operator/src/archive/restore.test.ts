@@ -4,6 +4,7 @@ import {
   connect,
   digestOf,
   disconnect,
+  type IngressStore,
   type OrderId,
   openIngressStore,
   openOperatorStore,
@@ -11,20 +12,19 @@ import {
   orderIdOf,
 } from '@placeorder/store'
 import { aPlaceOrder, startProcess, testPostgres, testRedis } from '@placeorder/testkit'
-import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type ArchiveDeps, runArchive } from './command.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 const [redis, postgres] = await Promise.all([testRedis({ own: true }), testPostgres()])
 const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
 const options = { address, shards: 1, onFault: () => {} }
-const ingress = await openIngressStore({ ...options, waitMs: 100 })
 const worker = await openWorkerStore(options)
 const store = await openOperatorStore(options)
 const connection = connect(address, 'patient')
 const archive = openArchive({ url: postgres.url })
 afterAll(async () => {
-  await Promise.all([ingress.close(), worker.close(), store.close(), archive.close()])
+  await Promise.all([worker.close(), store.close(), archive.close()])
   await disconnect(connection)
   await Promise.all([redis.close(), postgres.close()])
 })
@@ -45,6 +45,14 @@ async function run(...args: string[]) {
   const exit = await runArchive(args, deps)
   return { exit, out: out.join(''), err: err.join('') }
 }
+
+/** Each test has its own: one that knew filters refuses a Redis that was emptied. */
+let ingress: IngressStore
+beforeEach(async () => {
+  await connection.flushall()
+  ingress = await openIngressStore({ ...options, waitMs: 100 })
+})
+afterEach(() => ingress.close())
 
 async function claimed(given: Parameters<typeof aPlaceOrder>[0] = {}): Promise<OrderId> {
   const order = aPlaceOrder(given)
@@ -83,7 +91,6 @@ const record = (orderId: OrderId) => store.orders.record(orderId)
 const mayHave = async (orderId: OrderId) => (await store.forgetting.mayHave(0, [orderId]))[0]
 
 beforeEach(async () => {
-  await connection.flushall()
   await postgres.query('DROP SCHEMA public CASCADE')
   await postgres.query('CREATE SCHEMA public')
   await run('migrate')
@@ -223,6 +230,36 @@ test('orders from before forgetting was on are forgotten after a backfill', asyn
   expect((await run('backfill')).out).toMatch(/^1 orders/)
   await archiverUntil(async () => expect(await orders()).toEqual([]), env)
   expect(await mayHave(before)).toBe(true)
+})
+
+describe('rebuild', () => {
+  /** Has two orders forgotten, by an archiver, and a third one kept. */
+  async function forgotten(): Promise<OrderId[]> {
+    const orderIds = [await claimed(), await claimed()]
+    for (const orderId of orderIds) await conclude(orderId)
+    const env = { FORGET: 'true', TEST_KEEP_SECONDS: '0' }
+    await archiverUntil(async () => expect(await connection.keys('{s0}:order:*')).toEqual([]), env)
+    await conclude(await claimed())
+    await archiveAll()
+    return orderIds
+  }
+
+  test('makes damaged filters anew out of the archive', async () => {
+    const orderIds = await forgotten()
+    await connection.del('{s0}:forgotten:1')
+    expect((await run('verify')).exit).toBe(1)
+    expect(await run('rebuild')).toMatchObject({ exit: 0, out: expect.stringMatching(/^2 /) })
+    for (const orderId of orderIds) expect(await mayHave(orderId)).toBe(true)
+    expect(await run('verify')).toMatchObject({ exit: 0 })
+  })
+
+  test('believes no archive that is older than what was forgotten', async () => {
+    await forgotten()
+    const before = await connection.hget('{s0}:archive', 'filters')
+    await connection.hset('{s0}:archive', 'forgottenVersion', 1_000)
+    await expect(run('rebuild')).rejects.toThrow('restore it to its latest state first')
+    expect(await connection.hget('{s0}:archive', 'filters')).toBe(before)
+  })
 })
 
 describe('verify', () => {

@@ -49,13 +49,31 @@ export class FilterLists {
     throw new Error(`others change the filters of shard ${shard} all the time`)
   }
 
-  /** Adds a filter to a list, unless it has changed since it was read. */
-  async add(shard: number, list: FilterListName, listed: ListedFilters): Promise<void> {
+  /**
+   * Adds a filter for at least so many orders to a list. Resolves with false, and does nothing, if
+   * the lists have changed since they were read.
+   */
+  async add(
+    shard: number,
+    list: FilterListName,
+    listed: ListedFilters,
+    orders = 0,
+  ): Promise<boolean> {
     const all = filterLists.flatMap((name) => listed[name].map(({ n }) => n))
     const n = 1 + Math.max(0, ...all)
     const keys = [archiveKey(shard), forgottenKey(shard, n)]
-    const bytes = nextBytes(listed[list], this.#firstBytes)
-    await this.#addFilter.run(this.#connection, keys, [listed.generation, list, n, bytes])
+    const bytes = this.#bytesFor(listed[list], orders)
+    const args = [listed.generation, list, n, bytes]
+    return (await this.#addFilter.run(this.#connection, keys, args)) === 1
+  }
+
+  /** The length of the next filter; of a longer one where it would lack room. */
+  #bytesFor(filters: Filter[], orders: number): number {
+    const bytes = nextBytes(filters, this.#firstBytes)
+    const longer = nextBytes([{ n: 0, bytes, count: 0 }])
+    return capacityOf(bytes) >= orders || longer === bytes
+      ? bytes
+      : this.#bytesFor([{ n: 0, bytes, count: 0 }], orders)
   }
 }
 

@@ -32,6 +32,8 @@ export type ForgettingState = {
   forgottenTo: string | undefined
   /** The filters, the one that is written to last. */
   filters: Filter[]
+  /** The highest version of the archive that forgotten orders were compared with. */
+  forgottenVersion: number
 }
 
 /** Why orders were not forgotten. */
@@ -85,12 +87,17 @@ export class Forgetting {
   }
 
   async stateOf(shard: number): Promise<ForgettingState> {
-    const [forgottenTo, filters] = await this.#connection.hmget(
+    const [forgottenTo, filters, version] = await this.#connection.hmget(
       archiveKey(shard),
       'forgottenTo',
       'filters',
+      'forgottenVersion',
     )
-    return { forgottenTo: forgottenTo ?? undefined, filters: readFilters(filters ?? '') }
+    return {
+      forgottenTo: forgottenTo ?? undefined,
+      filters: readFilters(filters ?? ''),
+      forgottenVersion: Number(version ?? 0),
+    }
   }
 
   /**

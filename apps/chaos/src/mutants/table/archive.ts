@@ -108,6 +108,20 @@ export const archive: Mutant[] = [
     test: ['packages/store', 'src/decide/code-holders.test.ts'],
   },
   {
+    breaks: 'what is forgotten during a rebuild is in the old filters alone',
+    file: 'packages/store/src/outbox/forgetting.ts',
+    from: '    const written = filterLists.flatMap((list) => {',
+    to: '    const written = filterLists.slice(0, 1).flatMap((list) => {',
+    test: ['packages/store', 'src/outbox/rebuilding.test.ts'],
+  },
+  {
+    breaks: 'a rebuild believes an archive that is behind',
+    file: 'apps/operator/src/archive/rebuild.ts',
+    from: 'if ((stands?.version ?? -1) < needed)',
+    to: 'if (needed < 0)',
+    test: restoreTest,
+  },
+  {
     breaks: 'a restore leaves revived orders open',
     file: 'packages/store/src/lua/restore.lua',
     from: "redis.call('HSET', KEYS[i], 'outcome', outcome, 'concludedAt', concludedAt)",
