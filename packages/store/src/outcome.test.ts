@@ -41,7 +41,8 @@ test.each(cases)(
     await accept(order)
     const orderId = orderIdOf(order)
     const [jobId = ''] = await orders.jobsOf(0, [orderId])
-    const judged = judgedOf(order, { judged: code, passThroughInfo: info })
+    const { claimedAt = 0 } = (await orders.record(orderId)) ?? {}
+    const judged = { ...judgedOf(order, { judged: code, passThroughInfo: info }), claimedAt }
     const announcedOutcome = ingress.orders.during(
       orderId,
       AbortSignal.timeout(5_000),

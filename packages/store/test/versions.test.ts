@@ -6,7 +6,15 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { Conclusion } from '../src/decide/conclusion.ts'
 import { type JudgedOrder, minuteOf } from '../src/decide/limit-usage.ts'
-import { decidedKey, jobKey, joinedKey, type OrderNames, orderIdOf, orderKey } from '../src/keys.ts'
+import {
+  decidedKey,
+  jobKey,
+  joinableJobKey,
+  joinedKey,
+  type OrderNames,
+  orderIdOf,
+  orderKey,
+} from '../src/keys.ts'
 import { Announcements } from '../src/orders/announcements.ts'
 import { GroupWorker } from '../src/queue/group-worker.ts'
 import { JobData, workInRounds } from '../src/queue/job-rounds.ts'
@@ -30,6 +38,11 @@ const judged = (names: OrderNames, judged: JudgedOrder['judged'] = 'SUCCESS'): J
   limitUses: [],
   orderCode: undefined,
 })
+/** With the claim time of its record, without which no order is concluded. */
+const judgedAsClaimed = async (names: OrderNames): Promise<JudgedOrder> => {
+  const { claimedAt = 0 } = (await orders.record(orderIdOf(names))) ?? {}
+  return { ...judged(names), claimedAt }
+}
 const inTime = () => AbortSignal.timeout(5_000)
 const decided = ({ claimedAt }: JudgedOrder) => decidedKey(minuteOf(claimedAt))
 
@@ -165,7 +178,7 @@ test.each([
     for (const conclusion of [worker.conclusion, cluster]) {
       const [strange, good] = [aPlaceOrder(), aPlaceOrder()]
       await Promise.all([accept(strange), accept(good)])
-      const both = [judged(strange), judged(good)]
+      const both = await Promise.all([strange, good].map(judgedAsClaimed))
       const [jobId = ''] = await orders.jobsOf(0, [orderIdOf(strange)])
       const [first] = both
       if (first === undefined) throw new Error('there is one')
@@ -260,6 +273,7 @@ test.each([
 })
 
 test('a job of a newer version is reported, and its orders are requeued by this one', async () => {
+  await connection.del(joinableJobKey(0)) // It would join the job that the test before removed.
   const order = aPlaceOrder()
   await accept(order)
   const jobId = (await orders.record(orderIdOf(order)))?.jobId ?? ''
