@@ -10,6 +10,7 @@ import {
   openSystem,
   type RunningApp,
   type System,
+  signedCall,
 } from '@placeorder/testkit'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
@@ -99,11 +100,12 @@ async function slowDown({ dir }: System): Promise<void> {
 }
 
 /** Places `LOAD` orders a second, until the test is over, whatever becomes of them. */
-function startLoad({ place }: Ingress) {
+function startLoad({ origin }: Ingress, { caller }: System) {
+  const url = `${origin}/aps/api/v1/payments/placeOrder`
   const codes: string[] = []
   const underway = new Set<Promise<unknown>>()
   const timer = setInterval(() => {
-    const placed = place(aPlaceOrder({ customerId: randomUUID() })).then(
+    const placed = signedCall(url, aPlaceOrder({ customerId: randomUUID() }), caller).then(
       ({ code }) => codes.push(code),
       () => codes.push('no answer'),
     )
@@ -131,7 +133,7 @@ test('with a slow check KEDA starts workers, and orders are no longer refused', 
   const { scrape, newest } = await startPrometheus(system.dir)
   const [ingress, worker] = await Promise.all([system.startIngress(), system.startWorker()])
   await scrape([ingress, worker])
-  const refused = startLoad(ingress)
+  const refused = startLoad(ingress, system)
 
   const tooMuch = await vi.waitUntil(
     async () => {
