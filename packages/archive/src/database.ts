@@ -76,6 +76,8 @@ export function openPool({
     keepAlive: true,
     ...(unbounded ? {} : bounds),
   })
+  // A statement under way fails with its connection. An error without a listener ends the process.
+  pool.on('connect', (client) => void client.on('error', () => {}))
   pool.on('error', (error) =>
     onFault(error, 'a connection to PostgreSQL failed and is opened again'),
   )
