@@ -33,6 +33,13 @@ export const processFaults: Faults = {
   'end a worker': { holdMs: SHORT, inject: ended('worker') },
 }
 
+/** Those of archivers. */
+export const archiverFaults: Faults = {
+  'kill an archiver': { holdMs: SHORT, inject: killed('archiver') },
+  'stop an archiver': { holdMs: [1_000, 8_000], inject: stopped('archiver') },
+  'end an archiver': { holdMs: SHORT, inject: ended('archiver') },
+}
+
 /** The faults of ingresses and workers whose clocks can be faked. */
 export const clockFaults: Faults = {
   'step the clock of a process': {

@@ -32,6 +32,7 @@ for (const topology of topologies) {
   const report = await runChaos({
     seed,
     topology,
+    archive: true,
     forMs: (minutes * 60_000) / topologies.length,
     ordersPerSecond: rate,
     dir,

@@ -22,10 +22,13 @@ export type ManagedProcessDeps = {
 }
 
 /** A process that has not ended within this time after SIGTERM (ms) hangs. */
-const END_MS_MAX = 15_000
+const END_MS_MAX = { ingress: 15_000, worker: 15_000, archiver: 25_000 }
 
-/** How long after SIGTERM a process exits with an error of its own (ms). */
-const DEADLINE_MS = { ingress: 10_000, worker: 4_000 }
+/**
+ * How long after SIGTERM a process exits with an error of its own (ms). An archiver whose
+ * PostgreSQL is silent may take longer.
+ */
+const DEADLINE_MS = { ingress: 10_000, worker: 4_000, archiver: 10_000 }
 
 /**
  * A process that starved for longer than this (ms) while it ended may have hit its own deadline.
@@ -35,10 +38,10 @@ const STARVED_MS_MAX = 300
 /** What no process may ever log: an unexpected error reached the top. */
 const processFailure = /unhandled|uncaught|closing after an error/i
 
-/** An ingress or a worker that is ended, killed or stopped, and started again under its name. */
+/** An ingress, worker or archiver that is ended, killed or stopped, and started again. */
 export class ManagedProcess {
   readonly name: string
-  readonly kind: 'ingress' | 'worker'
+  readonly kind: 'ingress' | 'worker' | 'archiver'
   readonly clock: FakeClock | undefined
   readonly #deps: ManagedProcessDeps
   /** Calls to it that were not sent yet. */
@@ -87,10 +90,12 @@ export class ManagedProcess {
       if (processFailure.test(line)) onProcessFailure(`${this.name}: ${line}`)
     }
     this.#expectedToEnd = false
-    const process =
-      this.kind === 'ingress'
-        ? await system.startIngress({ ...env, PORT: String(this.#port) }, onLine)
-        : await system.startWorker(env, onLine)
+    const starting = {
+      ingress: () => system.startIngress({ ...env, PORT: String(this.#port) }, onLine),
+      worker: () => system.startWorker(env, onLine),
+      archiver: () => system.startArchiver(env, onLine),
+    }
+    const process: RunningApp = await starting[this.kind]()
     this.#process = process
     process.exited.then((how) => {
       this.#process = undefined
@@ -118,7 +123,7 @@ export class ManagedProcess {
     const process = this.#process
     const from = History.now()
     process?.kill('SIGTERM')
-    const killing = setTimeout(() => process?.kill('SIGKILL'), END_MS_MAX)
+    const killing = setTimeout(() => process?.kill('SIGKILL'), END_MS_MAX[this.kind])
     const how = await process?.exited
     clearTimeout(killing)
     const ms = Math.round(History.now() - from)

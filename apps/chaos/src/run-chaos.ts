@@ -9,13 +9,17 @@ import { History } from './history/history.ts'
 import { readStoredState } from './history/stored-state.ts'
 import { Random } from './random.ts'
 import { checkAgain, placeUntilFinal, untilRecovered } from './recovery.ts'
-import { type ChaosTestBed, openChaosTestBed, WAIT_MS } from './test-bed.ts'
+import { type ChaosTestBed, openChaosTestBed, WAIT_MS, withArchivers } from './test-bed.ts'
 import type { TopologyName } from './topologies/topology.ts'
 import { chaosPolicy, directoryFor, orderNumber } from './workload.ts'
 
 export type ChaosOptions = {
   seed: number
   topology: TopologyName
+  /** Whether archivers copy the orders to a PostgreSQL. */
+  archive: boolean
+  /** Which kinds of faults are injected, by their names; all of them if undefined. */
+  inject?: (kind: string) => boolean
   /** How long orders are sent and faults injected (ms). */
   forMs: number
   ordersPerSecond: number
@@ -45,7 +49,7 @@ export type ChaosReport = {
 
 /** Runs a system, injects faults, and checks its promises. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, topology, forMs, ordersPerSecond, dir, signal } = options
+  const { seed, topology, forMs, ordersPerSecond, dir, signal, inject } = options
   const random = new Random(seed)
   const history = new History(join(dir, 'history.ndjson'))
   const processFailures: string[] = []
@@ -55,6 +59,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     random: random.fork(1),
     topology,
     onProcessFailure,
+    ...(options.archive ? { names: withArchivers } : {}),
+    inject,
   })
   const watching = new AbortController()
   try {
@@ -88,10 +94,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       random: random.fork(5),
       signal,
     })
+    const notArchived = await testBed.archive?.compare()
     await Promise.all(testBed.processes.map((one) => one.end()))
     watching.abort()
     await watched
-    const stored = await readStoredState(testBed.system, JSON.stringify(chaosPolicy))
+    const stored = await readStoredState(testBed.system, JSON.stringify(chaosPolicy), notArchived)
     const violations = checkHistory(history, stored, { waitMs: WAIT_MS, recoveredAt, stillOpen })
     return {
       seed,

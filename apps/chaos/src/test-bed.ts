@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '@placeorder/local-services/redis'
 import { openSystem, type System } from '@placeorder/testkit'
-import { clockFaults, type Faults, processFaults } from './faults.ts'
+import { type ChaosArchive, openChaosArchive } from './archive/chaos-archive.ts'
+import { archiverFaults, clockFaults, type Faults, processFaults } from './faults.ts'
 import type { History } from './history/history.ts'
 import { ManagedProcess } from './managed-process.ts'
 import type { Random } from './random.ts'
@@ -19,6 +20,8 @@ export type ChaosTestBed = {
   topology: Topology
   /** The Redis server, or the first of several. */
   redis: RedisNode
+  /** Undefined where no archiver is among the processes. */
+  archive: ChaosArchive | undefined
   processes: ManagedProcess[]
   links: Link[]
   faults: Faults
@@ -42,21 +45,28 @@ export type ChaosTestBedOptions = {
   random: Random
   onProcessFailure: (what: string) => void
   topology?: TopologyName
-  /**
-   * The names of the processes; those that begin with `ingress` are ingresses, the others workers.
-   */
+  /** The names of the processes: `ingress`, `worker` or `archiver`, and more. */
   names?: readonly string[]
+  /** Which kinds of faults there are, by their names; all of them if undefined. */
+  inject?: ((kind: string) => boolean) | undefined
   /** Settings that override those of the test bed. */
   settings?: Readonly<Record<string, string>>
 }
 
 const allProcesses = ['ingress-1', 'ingress-2', 'worker-1', 'worker-2']
+export const withArchivers = [...allProcesses, 'archiver-1', 'archiver-2']
+
+const kindOf = (name: string): ManagedProcess['kind'] =>
+  (['ingress', 'archiver'] as const).find((kind) => name.startsWith(kind)) ?? 'worker'
 
 const openTopology: Record<TopologyName, (dir: string, random: Random) => Promise<Topology>> = {
   single: (dir, random) => openSingle(dir, () => random.next()),
   sentinel: openSentinel,
   cluster: openCluster,
 }
+
+const chosen = (inject: (kind: string) => boolean = () => true, faults: Faults): Faults =>
+  Object.fromEntries(Object.entries(faults).filter(([kind]) => inject(kind)))
 
 /** Starts Redis with its files in `dir`. The processes are not started yet. */
 export async function openChaosTestBed(
@@ -68,12 +78,15 @@ export async function openChaosTestBed(
   const topology = await openTopology[options.topology ?? 'single'](dir, random)
   const env = { WAIT_MS: String(WAIT_MS), SHARDS: String(SHARDS), ...topology.env, ...settings }
   const system = await openSystem({ env })
+  const archived = names.some((name) => kindOf(name) === 'archiver')
+  const archive = archived ? await openChaosArchive(dir, system, random.fork(7)) : undefined
   const processes: ManagedProcess[] = []
   for (const name of names) {
-    const kind = name.startsWith('ingress') ? 'ingress' : 'worker'
+    const kind = kindOf(name)
     const log = join(dir, 'logs', `${name}.log`)
     const clock = await openFakeClock(dir, name)
-    const { env, link } = await topology.connect(name)
+    const { env: ofRedis, link } = await topology.connect(name)
+    const env = kind === 'archiver' ? { ...ofRedis, ...archive?.env } : ofRedis
     const deps = { system, history, env, link, clock, log, onProcessFailure }
     processes.push(new ManagedProcess(kind, name, await freePort(), deps))
   }
@@ -83,9 +96,15 @@ export async function openChaosTestBed(
     system,
     topology,
     redis: topology.nodes[0],
+    archive,
     processes,
     links: topology.links,
-    faults: { ...processFaults, ...(clocked ? clockFaults : {}), ...topology.faults },
+    faults: chosen(options.inject, {
+      ...processFaults,
+      ...(clocked ? clockFaults : {}),
+      ...topology.faults,
+      ...(archive === undefined ? {} : { ...archiverFaults, ...archive.faults }),
+    }),
     take: (choices, by) => {
       const healthy = choices.filter(({ name }) => !faulty.has(name))
       if (healthy.length === 0) return undefined
@@ -104,6 +123,7 @@ export async function openChaosTestBed(
     },
     close: async () => {
       await system.close()
+      await archive?.close()
       await topology.close()
     },
   }

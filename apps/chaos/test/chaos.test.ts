@@ -14,6 +14,7 @@ test('while everything is broken in turn, every promise is kept', {
   const report = await runChaos({
     seed: 20_261_124,
     topology: 'single',
+    archive: false,
     forMs: FOR_MS,
     ordersPerSecond: 40,
     dir,

@@ -27,6 +27,11 @@ export type System = {
     env?: Record<string, string>,
     onLine?: (line: string) => void,
   ) => Promise<RunningApp>
+  /** `env` says where the archive is. */
+  startArchiver: (
+    env: Record<string, string>,
+    onLine?: (line: string) => void,
+  ) => Promise<RunningApp>
   /** Adds records to the directory, which has those of the sample. */
   put: (merchants: MerchantRecord[], codes: CodeRecord[]) => Promise<void>
   close: () => Promise<void>
@@ -138,6 +143,18 @@ export async function openSystem({
       running.push(worker)
       const { admin } = Started.parse(JSON.parse(await worker.waitFor(/"working"/)))
       return { ...worker, admin }
+    },
+    startArchiver: async (more, onLine = () => {}) => {
+      const archiver = startProcess({
+        name: 'archiver',
+        entry: 'apps/archiver/src/main.ts',
+        root,
+        env: { ...all, ...more },
+        onLine,
+      })
+      running.push(archiver)
+      const { admin } = Started.parse(JSON.parse(await archiver.waitFor(/"archiving"/)))
+      return { ...archiver, admin }
     },
     close: async () => {
       for (const one of running) one.kill('SIGKILL')

@@ -518,6 +518,12 @@ const wrong: [Rule, string, RecordedCall[], StoredState, Pause[]?][] = [
     [place(0, 'SUCCESS')],
     { ...placed, open: ['P-1'] },
   ],
+  [
+    'archivedEqual',
+    'an order that is not in the archive',
+    [place(0, 'SUCCESS')],
+    { ...placed, notArchived: new Map([['P-1', 'is missing']]) },
+  ],
 ]
 
 describe('a history that breaks one promise is rejected', () => {

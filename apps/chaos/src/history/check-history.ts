@@ -32,6 +32,8 @@ export type StoredState = {
   holders: Map<string, string>
   /** The decisions by orderId, as far as they are still stored. */
   decisions: Map<string, string>
+  /** What is wrong with orders in the archive, by orderId; nothing without an archive. */
+  notArchived?: ReadonlyMap<string, string>
 }
 
 export type Bounds = {
@@ -405,11 +407,18 @@ function oneOrderPerCode({ orders, holders }: StoredState): Breach[] {
 const noOpenOrders = ({ open }: StoredState): Breach[] =>
   open.map((orderId) => ({ what: `${orderId} is in the set of open orders` }))
 
+/** What Redis has is in the archive, equal. */
+const archivedEqual = ({ notArchived = new Map() }: StoredState): Breach[] =>
+  [...notArchived].map(([orderId, what]) => ({ what: `${orderId} ${what} in the archive` }))
+
 /** The rules for all that is stored. */
-const storedRules = { countersExact, limitsHold, oneOrderPerCode, noOpenOrders } satisfies Record<
-  string,
-  (stored: StoredState) => Breach[]
->
+const storedRules = {
+  countersExact,
+  limitsHold,
+  oneOrderPerCode,
+  noOpenOrders,
+  archivedEqual,
+} satisfies Record<string, (stored: StoredState) => Breach[]>
 
 export type Rule = keyof typeof orderRules | keyof typeof storedRules
 export const ruleNames = [

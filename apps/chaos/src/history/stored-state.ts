@@ -20,11 +20,13 @@ import type { CounterUse, StoredOrder, StoredState } from './check-history.ts'
 const ORDERS_AT_ONCE = 1_000
 
 /**
- * Reads all orders, counters, code holders and decisions. `policy` is the text of `policy.json`.
+ * Reads all orders, counters, code holders and decisions. `policy` is the text of `policy.json`,
+ * `notArchived` what is wrong in the archive.
  */
 export async function readStoredState(
   { address, shards }: { address: RedisAddress; shards: number },
   policy: string,
+  notArchived: ReadonlyMap<string, string> = new Map(),
 ): Promise<StoredState> {
   const connection = connect(address, 'patient')
   try {
@@ -44,6 +46,7 @@ export async function readStoredState(
       counters: await countersOf(connection),
       holders: await stringsLike(connection, '{u}:code-holder:*'),
       decisions: await decisionsOf(connection),
+      notArchived,
     }
   } finally {
     await disconnect(connection)

@@ -1,0 +1,30 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { chaosSummary, excerpt } from '../src/report.ts'
+import { runChaos } from '../src/run-chaos.ts'
+
+const FOR_MS = 40_000
+
+test('while archivers and PostgreSQL die, every order is archived as Redis has it', {
+  timeout: FOR_MS + 240_000,
+}, async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-chaos-'))
+  const report = await runChaos({
+    seed: 20_261_130,
+    topology: 'single',
+    archive: true,
+    inject: (kind) => /archiver|PostgreSQL|kill a worker/.test(kind),
+    forMs: FOR_MS,
+    ordersPerSecond: 40,
+    dir,
+    signal: AbortSignal.timeout(FOR_MS + 180_000),
+    onProgress: () => {},
+  })
+  console.log(chaosSummary(report))
+  expect(excerpt(report)).toBe('')
+  expect(report.orders).toBeGreaterThan(100)
+  expect(report.history.faults.length).toBeGreaterThanOrEqual(4)
+  await rm(dir, { recursive: true, force: true })
+})
