@@ -79,6 +79,7 @@ test('the rules of docs/security.md are all that processes and commands need', a
   }, 20_000)
   archiver.kill('SIGTERM')
   expect(await archiver.exited).toBe(0)
+  await runCommand('archive', 'restore')
   const commands = [
     ['archive', 'status'],
     ['archive', 'backfill'],
@@ -92,6 +93,8 @@ test('the rules of docs/security.md are all that processes and commands need', a
     ['directory', 'import', join(root, 'config/directory.json')],
   ] as const
   await Promise.all(commands.map(([name, ...args]) => runCommand(name, ...args)))
+  await runCommand('directory', 'show', 'code', order.codeValue)
+  await runCommand('directory', 'remove', 'code', order.codeValue)
   const notifier = await startNotifier()
   expect((await ingress.place(aPlaceOrder())).code).toBe('SUCCESS')
   await vi.waitFor(async () => {
