@@ -198,9 +198,9 @@ export class Intake {
     if (group.length === 0) return 0
     const jobId = `g-${randomUUID()}`
     const startedAt = performance.now()
-    const isRepeated = notFoundAt !== undefined
+    const isLookedUp = notFoundAt !== undefined
     const wasJoinable = startedAt - lane.joinableAt < JOINABLE_MS
-    const joining = wasJoinable && group.length <= JOINING_ORDERS_MAX && !isRepeated
+    const joining = wasJoinable && group.length <= JOINING_ORDERS_MAX && !isLookedUp
     const atOnce = lane.mostlyNew && !joining
     const [claimedGroup] = await Promise.all([
       this.#claimGroup(lane, group, { jobId, joining, filters, notFoundAt }),
@@ -216,7 +216,7 @@ export class Intake {
     const again = group.filter((_, i) => claims[i]?.state === 'OPEN' && claims[i]?.jobId === jobId)
     const toEnqueue = joining && joinable ? again : [...claimed, ...again]
     if (toEnqueue.length > 0 && !atOnce) await this.#enqueue(lane, toEnqueue, jobId)
-    if (!isRepeated) lane.mostlyNew = 2 * claimed.length > group.length
+    if (!isLookedUp) lane.mostlyNew = 2 * claimed.length > group.length
     if (joinable || claimed.length > 0) lane.joinableAt = performance.now()
     for (const [i, pending] of group.entries())
       if (claims[i]?.state !== 'MAYBE') this.#settleAccepted(lane, pending, claims[i])
