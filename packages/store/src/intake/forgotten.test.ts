@@ -214,36 +214,6 @@ test('each bit of an order counts: without any of them it is a new one', async (
   }
 })
 
-/** How many commands Redis runs to claim a group. */
-async function commandsOfClaim(): Promise<number> {
-  const filters = await new Filters(connection).read(0)
-  const orders = Array.from({ length: 32 }, () => aPlaceOrder())
-  await connection.config('RESETSTAT')
-  await new Claims(connection).claim({
-    shard: 0,
-    channel: '{s0}:ingress:test',
-    jobId: 'J-1',
-    filters,
-    orders: orders.map((order) => ({ orderId: orderIdOf(order), order, clientId: 'C-1' })),
-  })
-  const stats = await connection.info('commandstats')
-  return [...stats.matchAll(/^cmdstat_(?!info|config|client|ping)[^:]+:calls=(\d+)/gm)].reduce(
-    (sum, [, calls]) => sum + Number(calls),
-    0,
-  )
-}
-
-test('an archive costs one command a group, and each filter one', async () => {
-  await ingress.close() // It would send commands of its own.
-  const without = await commandsOfClaim()
-  await connection.hset(archiveKey(0), 'uuid', archiveId, 'outbox', 'on')
-  expect(await commandsOfClaim()).toBe(without + 1)
-  await addFilter(connection)
-  expect(await commandsOfClaim()).toBe(without + 2)
-  await addFilter(connection)
-  expect(await commandsOfClaim()).toBe(without + 3)
-})
-
 describe('an order is found', () => {
   test('in Redis without asking the archive', async () => {
     await forgotten()
