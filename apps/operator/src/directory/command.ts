@@ -21,7 +21,8 @@ Manages the merchants and codes that orders are judged by. Workers see a change 
   show merchant <id>     prints a merchant
   show code <value>      prints a code, and the payment that an order code was placed with
   remove merchant <id>   removes a merchant
-  remove code <value>    removes a code; an order code that was placed stays closed
+  remove code <value>    removes a code, and what is known of its order: if an order code that was
+                         placed is imported again, it is open
   --help                 this text
 
 A .json file is { "merchants": [ … ], "codes": [ … ] }; a line of an .ndjson file is one merchant
