@@ -35,7 +35,8 @@ Prepares and looks at the archive: the PostgreSQL that concluded orders are copi
     --another         this Redis is another installation beside those that the database has
   maintain            makes the coming months' partitions, and drops the requests older than
                       REQUESTS_KEEP_MONTHS; to be run once a day
-  status              how far each shard is copied, and which orders were set aside
+  status              how far each shard is copied, how many orders were forgotten, and which
+                      were set aside
   backfill            has the orders copied that were concluded before copying was switched on
   verify              compares Redis with the archive, and the archive with Redis
   restore             after Redis was restored from an older file: brings it to the state that the

@@ -246,6 +246,7 @@ describe('rebuild', () => {
 
   test('makes damaged filters anew out of the archive', async () => {
     const orderIds = await forgotten()
+    expect((await run('status')).out).toMatch(/forgotten.*\n0 +on .* 2 +all archived/)
     await connection.del('{s0}:forgotten:1')
     expect((await run('verify')).exit).toBe(1)
     expect(await run('rebuild')).toMatchObject({ exit: 0, out: expect.stringMatching(/^2 /) })

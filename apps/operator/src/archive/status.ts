@@ -6,7 +6,7 @@ import type { ArchiveDeps, BothStores } from './command.ts'
 /** Orders that were set aside are named up to so many. */
 const LISTED_MAX = 100
 
-/** Says how far each shard is copied, and what is wrong. */
+/** Says how far each shard is copied, how many orders were forgotten, and what is wrong. */
 export async function showStatus(
   { store, archive }: BothStores,
   { out }: ArchiveDeps,
@@ -19,6 +19,8 @@ export async function showStatus(
     const state = await store.states.of(shard)
     const stands = state && (await archive.shards(state.archiveId)).find((s) => s.shard === shard)
     const progress = await store.outbox.progress(shard)
+    const { filters } = await store.forgetting.stateOf(shard)
+    const forgotten = filters.reduce((sum, { count }) => sum + count, 0)
     const behind = state !== undefined && (stands?.version ?? -1) < state.committed
     if (behind) wrong += 1
     rows.push([
@@ -27,6 +29,7 @@ export async function showStatus(
       stands === undefined ? 'none' : String(stands.version),
       `${state?.committed ?? 'none'}${behind ? ': the archive is behind' : ''}`,
       String(progress?.entries ?? 0),
+      forgotten.toLocaleString('en'),
       progress?.oldest === undefined ? 'all archived' : ageOf(Math.max(0, now - progress.oldest)),
     ])
     for (const { orderId, reason } of await store.states.listSetAside(shard)) {
@@ -34,7 +37,7 @@ export async function showStatus(
       setAside.push([acquirerId, paymentId, reason])
     }
   }
-  const heads = ['shard', 'copying', 'version', 'confirmed', 'outbox', 'behind by']
+  const heads = ['shard', 'copying', 'version', 'confirmed', 'outbox', 'forgotten', 'behind by']
   out.write(tableOf(heads, rows))
   if (setAside.length > 0) {
     out.write(`\n${setAside.length} orders cannot be archived, and stay in Redis\n`)
