@@ -53,7 +53,7 @@ type IntakeLane = {
   open: number
   /** Most orders of the last group were new, so most of the next one probably are, too. */
   mostlyNew: boolean
-  /** When a job could be joined, by performance.now: shortly after it probably still can. */
+  /** When the last group found a joinable job, by performance.now; so the next probably will. */
   joinableAt: number
   window: SendWindow
 }
@@ -217,7 +217,7 @@ export class Intake {
     const toEnqueue = joining && joinable ? again : [...claimed, ...again]
     if (toEnqueue.length > 0 && !atOnce) await this.#enqueue(lane, toEnqueue, jobId)
     if (!isLookedUp) lane.mostlyNew = 2 * claimed.length > group.length
-    if (joinable || claimed.length > 0) lane.joinableAt = performance.now()
+    lane.joinableAt = joinable ? performance.now() : Number.NEGATIVE_INFINITY
     for (const [i, pending] of group.entries())
       if (claims[i]?.state !== 'MAYBE') this.#settleAccepted(lane, pending, claims[i])
     const maybe = inState('MAYBE')

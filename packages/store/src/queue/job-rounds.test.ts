@@ -51,10 +51,11 @@ async function acceptApart(...orders: PlaceOrderRequest[]): Promise<void> {
 /** A job with an order of its own that others can join now, as the ingress knows. */
 async function aJob(): Promise<{ jobId: string; own: PlaceOrderRequest }> {
   await connection.del(joinableJobKey(0))
-  const own = aPlaceOrder()
+  const [own, next] = [aPlaceOrder(), aPlaceOrder()]
   await acceptApart(own)
   const jobId = await jobOf(own)
   await connection.set(joinableJobKey(0), jobId)
+  await acceptApart(next) // It gets a job of its own; its reply says that there is a joinable one.
   return { jobId, own }
 }
 

@@ -24,7 +24,7 @@ import type { FirstJoined } from './first-joined.ts'
 //              the job is JOB_MS_MAX old, or its worker closes
 //   joinable   the key expires: its ingress or its worker died     none
 //
-// - The ingress (intake.ts) claims a group. If a job was joinable shortly before, the claim carries
+// - The ingress (intake.ts) claims a group. If the last one found a joinable job, the claim carries
 //   the group's JSON. If one still is, the new orders' records name that job, the JSON goes on its
 //   list, and nothing is enqueued. Otherwise the group's own job becomes the joinable one, and the
 //   ingress enqueues it.
