@@ -22,6 +22,11 @@ export type ChaosOptions = {
   inject?: (kind: string) => boolean
   /** How long orders are sent and faults injected (ms). */
   forMs: number
+  /**
+   * Goes on until every kind of fault has been injected, for so long at most (ms): on a busy
+   * machine faults take longer.
+   */
+  forMsMax?: number
   ordersPerSecond: number
   /** The folder of the history and the logs. */
   dir: string
@@ -47,9 +52,12 @@ export type ChaosReport = {
   concludedAfterMs: number
 }
 
+/** How often to check whether it is over (ms). */
+const CHECK_MS = 100
+
 /** Runs a system, injects faults, and checks its promises. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, topology, forMs, ordersPerSecond, dir, signal, inject } = options
+  const { seed, topology, ordersPerSecond, dir, signal, inject } = options
   const random = new Random(seed)
   const history = new History(join(dir, 'history.ndjson'))
   const processFailures: string[] = []
@@ -65,14 +73,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const watching = new AbortController()
   try {
     await writeFile(join(testBed.system.dir, 'policy.json'), JSON.stringify(chaosPolicy))
-    const { merchants, codes } = directoryFor(ordersMax(forMs / 1_000, ordersPerSecond))
+    const { merchants, codes } = directoryFor(ordersMax(maxOf(options) / 1_000, ordersPerSecond))
     await testBed.system.put(merchants, codes)
     await Promise.all(testBed.processes.map((one) => one.start()))
     const ingresses = testBed.processes.filter(({ kind }) => kind === 'ingress')
     const watched = watchCpuStarvation(history, () => testBed.processes, watching.signal)
     const callers = new Callers(testBed.system, history)
     const inRotation = () => ingresses.filter(({ isInRotation }) => isInRotation)
-    const until = AbortSignal.any([signal, AbortSignal.timeout(forMs)])
+    const until = untilOver(options, testBed, history)
     const [sent] = await Promise.all([
       generateLoad(
         { ...options, signal: until },
@@ -116,6 +124,23 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await testBed.close()
     await history.close()
   }
+}
+
+const maxOf = ({ forMs, forMsMax = forMs }: ChaosOptions): number => forMsMax
+
+/** Aborts once all kinds of faults have come, after `forMs` at least and `forMsMax` at most. */
+function untilOver(options: ChaosOptions, testBed: ChaosTestBed, history: History): AbortSignal {
+  const { signal, forMs } = options
+  const hasAll = () => history.hasFaults(Object.keys(testBed.faults))
+  const over = new AbortController()
+  const from = History.now()
+  const checking = setInterval(() => {
+    const ms = History.now() - from
+    if (!signal.aborted && ms < maxOf(options) && (ms < forMs || !hasAll())) return
+    clearInterval(checking)
+    over.abort()
+  }, CHECK_MS)
+  return AbortSignal.any([signal, over.signal])
 }
 
 /**

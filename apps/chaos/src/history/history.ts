@@ -98,6 +98,11 @@ export class History {
     this.#file?.write(`${JSON.stringify({ fault })}\n`)
   }
 
+  /** Whether a fault of each of these kinds was injected. */
+  hasFaults(kinds: readonly string[]): boolean {
+    return kinds.every((name) => this.faults.some(({ kind }) => kind === name))
+  }
+
   async close(): Promise<void> {
     const file = this.#file
     if (file !== undefined) await new Promise<void>((resolve) => file.end(resolve))
