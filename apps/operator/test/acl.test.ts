@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, '../../..')
 const text = await readFile(join(root, 'docs/security.md'), 'utf8')
 const rows = [
   ...text.matchAll(
-    /^\| (ingress|worker|orders|directory|archiver|notifier|archive) \| `([^`]+)` \|/gm,
+    /^\| (ingress|worker|orders|directory|archiver|notifier|events|archive) \| `([^`]+)` \|/gm,
   ),
 ]
 const ruleOf = new Map(rows.map(([, name = '', rule = '']) => [name, rule.replaceAll('\\|', '|')]))
@@ -42,6 +42,7 @@ test('the rules of docs/security.md are all that processes and commands need', a
     'archive',
     'archiver',
     'directory',
+    'events',
     'ingress',
     'notifier',
     'orders',
@@ -81,6 +82,7 @@ test('the rules of docs/security.md are all that processes and commands need', a
   expect(await archiver.exited).toBe(0)
   await runCommand('archive', 'restore')
   const commands = [
+    ['events', 'sinks'],
     ['archive', 'status'],
     ['archive', 'backfill'],
     ['archive', 'verify'],

@@ -20,6 +20,7 @@ const commands = [
   'apps/operator/src/orders',
   'apps/operator/src/directory',
   'apps/operator/src/archive',
+  'apps/operator/src/events',
   'apps/simulator/src',
   'apps/bench/src',
   'apps/chaos/src',

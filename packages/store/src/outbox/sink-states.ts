@@ -55,9 +55,9 @@ export class SinkStates {
     return new Map(all.map(([sink, text]) => [sink, DisabledSink.parse(JSON.parse(text))]))
   }
 
-  /** Has old outcomes sent to a sink, unless that is under way. */
-  async planBacklog(sink: string, backlog: SinkBacklog): Promise<void> {
-    await this.#connection.hsetnx(backlogsKey, sink, JSON.stringify(backlog))
+  /** Has old outcomes sent to a sink; resolves with false if others still are. */
+  async planBacklog(sink: string, backlog: SinkBacklog): Promise<boolean> {
+    return (await this.#connection.hsetnx(backlogsKey, sink, JSON.stringify(backlog))) === 1
   }
 
   /** The old outcomes that a sink is still to be sent, if nobody else reads them now. */
