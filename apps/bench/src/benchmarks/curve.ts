@@ -158,13 +158,13 @@ function report(measured: Curve, servers: readonly Server[]): Benchmark {
   }
   const compared =
     other === undefined ? [] : ['', ...head(`${ours} over ${other}`), ...[...measured].map(ratios)]
-  const alone = [...measured.values()][0]?.get(ours ?? '') ?? []
+  const [first, samples] = [...measured][0] ?? []
   return {
     name: 'curve',
     title: 'Signed orders over HTTP, from one in flight to 256',
     metrics: [],
     table: [...tables, ...compared],
-    notes: [`One in flight. ${commandsNote(ours ?? '', alone)}`],
+    notes: [`${first?.load}: ${commandsNote(ours ?? '', samples?.get(ours ?? '') ?? [])}`],
   }
 }
 
