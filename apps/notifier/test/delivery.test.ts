@@ -128,7 +128,7 @@ test('an endpoint that answers 410 is sent nothing until it is configured anew',
   const { receiver, sink, name } = await aWebhook()
   receiver.answer(() => 410)
   const { noted, configure, notifier } = await notify([sink])
-  const first = await conclude(orders(3))
+  const first = await conclude(orders(1)) // Of several, all might be under way.
   await vi.waitFor(() => expect(noted).toContain(`${name} disabled`), within)
   const asked = receiver.requests.length
   receiver.answer(() => 200)

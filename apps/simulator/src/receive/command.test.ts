@@ -28,8 +28,13 @@ afterEach(async () => {
 async function receive(...args: string[]) {
   const { terminal, out, err } = recorder()
   const ended = command.run(['--port', '0', '--secret', secret, ...args], terminal)
+  let isRunning = true
+  void ended.finally(() => {
+    isRunning = false
+  })
+  // Without a listener of ours, others on this process would take it for the end of the tests.
   const interrupt = () => {
-    process.emit('SIGINT')
+    if (isRunning) process.emit('SIGINT')
     return ended
   }
   running.push({ interrupt })
