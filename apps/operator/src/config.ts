@@ -8,5 +8,6 @@ import { z } from 'zod'
 export const OperatorEnvironment = z.object({
   ...redisEnvironment,
   ARCHIVE_URL: archiveUrl.optional(),
+  EVENTS_FILE: z.string().min(1).default('config/events.json'),
   REQUESTS_KEEP_MONTHS: wholeNumber({ max: 1_200 }).default(0),
 })

@@ -82,7 +82,6 @@ test('the rules of docs/security.md are all that processes and commands need', a
   expect(await archiver.exited).toBe(0)
   await runCommand('archive', 'restore')
   const commands = [
-    ['events', 'sinks'],
     ['archive', 'status'],
     ['archive', 'backfill'],
     ['archive', 'verify'],
@@ -106,6 +105,16 @@ test('the rules of docs/security.md are all that processes and commands need', a
   }, 20_000)
   notifier.kill('SIGTERM')
   expect(await notifier.exited).toBe(0)
+  const ofEvents = [
+    ['sinks'],
+    ['deliveries', 'down'],
+    ['dead', 'down'],
+    ['replay', 'down', '--dead'],
+    ['replay', 'down', '--id', paymentId],
+    ['replay', 'down', '--since', '2026-03-14T09:00:00Z'],
+  ] as const
+  await Promise.all(ofEvents.map((args) => runCommand('events', ...args)))
+  await runCommand('events', 'remove', 'down', '--yes')
   await archive.close()
   expect(await denied()).toBe('[]')
 
@@ -140,7 +149,7 @@ test('the rules of docs/security.md are all that processes and commands need', a
     const command = startProcess({ name, entry, args, env: { ...env.get(name), ...archiveUrl } })
     expect([await command.exited, ...command.lines].slice(0, 1), String(command.lines)).toEqual([0])
   }
-}, 120_000)
+}, 180_000)
 
 test('with DURABILITY=relaxed, a user without INFO and CONFIG is enough', async () => {
   const user = await userOf('plain', '~* &* +@all -@dangerous')

@@ -14,6 +14,9 @@ import { z } from 'zod'
 export const eventTypes = ['order.placed', 'order.refused', 'order.abandoned'] as const
 export type EventType = (typeof eventTypes)[number]
 
+/** Of an event that an operator sends to see whether a sink works: there is no such order. */
+const TEST_TYPE = 'placeorder.test'
+
 /** What an event says of its order. */
 export const EventData = z.object({
   paymentId: z.string().meta({ description: 'The id of the payment order at the payer’s side' }),
@@ -37,7 +40,9 @@ export const OrderEvent = z.object({
   specversion: z.literal('1.0'),
   id: z.string().meta({ description: 'Never changes, however often the event is delivered' }),
   source: z.string().meta({ description: '/placeorder/ and the acquirerId, percent-encoded' }),
-  type: z.enum(eventTypes),
+  type: z
+    .enum([...eventTypes, TEST_TYPE])
+    .meta({ description: `With ${TEST_TYPE} there is no such order: it is a test of the sink` }),
   subject: z.string().meta({ description: 'The paymentId' }),
   time: z.iso.datetime().meta({ description: 'When the outcome became final' }),
   datacontenttype: z.literal('application/json'),
@@ -103,6 +108,27 @@ export function eventOf(outcome: OrderOutcome, full = false): OrderEvent {
       ...(full && personal !== undefined ? personalOf(personal) : {}),
     },
   }
+}
+
+/**
+ * An event that tests a sink. Whoever takes it for an order's has one of nothing that failed, and
+ * of nobody. `name` makes its ids.
+ */
+export function testEvent(name: string, now: number): OrderEvent {
+  const amount = { value: '0', currency: 'XTS' }
+  const event = eventOf({
+    acquirerId: 'TEST',
+    paymentId: `TEST-${name}`,
+    paymentRequestId: `TEST-${name}`,
+    pspId: 'TEST',
+    code: 'PROCESS_FAIL',
+    paymentAmount: amount,
+    settlementAmount: amount,
+    referenceMerchantId: 'TEST',
+    claimedAt: now,
+    concludedAt: now,
+  })
+  return { ...event, id: `test_${name}`, type: TEST_TYPE }
 }
 
 const personalOf = ({ codeValue, customerId, env }: NonNullable<OrderOutcome['personal']>) => ({

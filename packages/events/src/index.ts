@@ -7,6 +7,7 @@ export {
   eventTypes,
   OrderEvent,
   type OrderOutcome,
+  testEvent,
 } from './event.ts'
 export { type EventFilter, passes } from './filter.ts'
 export { type OpenSinkDeps, openSink } from './open-sink.ts'

@@ -129,10 +129,10 @@ function withOrder(
 }
 
 /** Whose orders have a paymentId, in Redis or the archive. */
-async function ordersOf(
+export async function ordersOf(
   paymentId: string,
   { acquirers }: OperatorStore,
-  deps: OrdersDeps,
+  deps: Pick<OrdersDeps, 'openArchive'>,
 ): Promise<OrderId[]> {
   const held = await acquirers.ordersOf(paymentId)
   if (held.length > 0) return held
@@ -145,7 +145,7 @@ async function ordersOf(
 }
 
 async function withArchive<T>(
-  { openArchive = () => undefined }: OrdersDeps,
+  { openArchive = () => undefined }: Pick<OrdersDeps, 'openArchive'>,
   body: (archive: Archive | undefined) => Promise<T>,
 ): Promise<T> {
   const archive = openArchive()

@@ -1,6 +1,6 @@
-import { type FinalCode, resultOf } from '@placeorder/protocol'
+import type { FinalCode } from '@placeorder/protocol'
 import { z } from 'zod'
-import { EventData, eventOf, OrderEvent } from '../event.ts'
+import { EventData, eventOf, OrderEvent, testEvent } from '../event.ts'
 
 /** An event as JSON Schema, for whoever parses it. */
 export const eventSchema = () => ({
@@ -23,12 +23,19 @@ const exampleOf = (code: FinalCode) =>
     concludedAt: Date.parse('2026-03-01T08:00:00.150Z'),
   })
 
-/** The messages, each with the code that its example has. */
-const messages = {
-  orderPlaced: { summary: 'An order is placed', code: 'SUCCESS' },
-  orderRefused: { summary: 'An order is not placed', code: 'EXPIRED_CODE' },
-  orderAbandoned: { summary: 'An order could not be decided in time', code: 'PROCESS_FAIL' },
-} as const satisfies Record<string, { summary: string; code: FinalCode }>
+/** The messages, each with its example. */
+const messages: Record<string, { summary: string; example: OrderEvent }> = {
+  orderPlaced: { summary: 'An order is placed', example: exampleOf('SUCCESS') },
+  orderRefused: { summary: 'An order is not placed', example: exampleOf('EXPIRED_CODE') },
+  orderAbandoned: {
+    summary: 'An order could not be decided in time',
+    example: exampleOf('PROCESS_FAIL'),
+  },
+  sinkTested: {
+    summary: 'A test of the sink: there is no such order',
+    example: testEvent('example', Date.parse('2026-03-01T08:00:00.150Z')),
+  },
+}
 
 const text = { type: 'string' } as const
 const headers = {
@@ -85,9 +92,7 @@ export function asyncApiDocument() {
 
 function messageObjects(): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(messages).map(([name, { summary, code }]) => {
-      const payload = exampleOf(code)
-      const { resultCode } = resultOf(code)
+    Object.entries(messages).map(([name, { summary, example: payload }]) => {
       return [
         name,
         {
@@ -101,7 +106,7 @@ function messageObjects(): Record<string, unknown> {
               { properties: { type: { const: payload.type } } },
             ],
           },
-          examples: [{ name: resultCode, payload }],
+          examples: [{ name: payload.data.result.resultCode, payload }],
         },
       ]
     }),

@@ -37,6 +37,6 @@ test('every example of the AsyncAPI document is an event', () => {
   const examples = Object.values(messages).flatMap(
     (message) => (message as { examples: { payload: unknown }[] }).examples,
   )
-  expect(examples).toHaveLength(3)
+  expect(examples).toHaveLength(4)
   for (const { payload } of examples) expect(OrderEvent.parse(payload)).toEqual(payload)
 })

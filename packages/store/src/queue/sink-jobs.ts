@@ -30,6 +30,8 @@ export type SinkJob = {
   failedSince: number
   /** Attempts after the first, which made the job. */
   attempts: number
+  /** When it is tried again, about; undefined if it is due, or a dead letter. */
+  dueAt: number | undefined
   reason: string
 }
 
@@ -228,6 +230,10 @@ export class SinkJobs {
       state,
       failedSince,
       attempts: job.attemptsMade,
+      dueAt:
+        state === 'dead' || job.delay === 0
+          ? undefined
+          : (job.processedOn ?? job.timestamp) + job.delay,
       reason: job.failedReason || reason,
     }
   }
