@@ -1,9 +1,11 @@
 import {
   type DeferredList,
+  digestOf,
   openIngressStore,
   openOperatorStore,
   openWorkerStore,
   orderIdOf,
+  shardOf,
 } from '@placeorder/store'
 import { aPlaceOrder, testRedis } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -77,6 +79,32 @@ describe('show', () => {
     expect(out).toMatch(/^state +concluded PROCESS_FAIL$/m)
     expect(out).toMatch(/\+\d+ ms +concluded PROCESS_FAIL$/m)
     expect(out).toMatch(/\+\d+ ms +abandoned/m)
+  })
+
+  test('shows the sendings of its event to each sink, and when it is sent again', async () => {
+    const { paymentId } = await taken()
+    const orderId = idOf(paymentId)
+    const shard = shardOf(orderId, SHARDS)
+    const store = await openOperatorStore(options)
+    for (const sink of ['lake', 'ledger', 'tills']) await store.streams.open(shard, sink)
+    const at = Date.now() - 60_000
+    const sent = (result: string, orderIds = [orderId]) => [{ at, ms: 7, result, orderIds }]
+    await store.streams.note(shard, 'lake', sent('delivered', [orderId, idOf('P-other')]))
+    await store.streams.note(shard, 'ledger', sent('it answered HTTP 503'))
+    await store.streams.note(shard, 'tills', sent('delivered', [idOf('P-other')]))
+    const jobs = store.jobsOf(shard, 'ledger')
+    const reason = 'it answered HTTP 503'
+    await jobs.add([{ id: digestOf(orderId), orderId, reason, retryAfterMs: 600_000 }])
+    const { out } = await run('show', paymentId)
+    const moment = new Date(at).toISOString()
+    expect(out).toMatch(new RegExp(`^${moment} +lake +delivered, after 7 ms$`, 'm'))
+    expect(out).toMatch(new RegExp(`^${moment} +ledger +it answered HTTP 503, after`, 'm'))
+    expect(out).toMatch(/^\S+ +ledger +is tried again, about$/m)
+    expect(out).not.toContain('tills')
+    await jobs.remove()
+    await jobs.close()
+    for (const sink of ['lake', 'ledger', 'tills']) await store.streams.remove(shard, sink)
+    await store.close()
   })
 
   test('shows when a postponed order is retried', async () => {

@@ -6,6 +6,7 @@ import { ageOf, momentOf, tableOf } from './print.ts'
 import { listReleased, reasonFault, releaseCode } from './release-code.ts'
 import { showOrder } from './show.ts'
 import { archivedOrder, archivedText } from './show-archived.ts'
+import { deliveriesText } from './show-deliveries.ts'
 
 export type OrdersDeps = {
   /** Opens the store; only commands that use it wait for Redis. */
@@ -25,7 +26,8 @@ const help = `orders <command>
 
 Shows the state of orders, and retries them.
 
-  show <paymentId>    an order's history, with times; code and customer only with --full
+  show <paymentId>    an order's history and the deliveries of its event, with times; code and
+                      customer only with --full
   find --request-id <paymentRequestId>
   find --merchant <id> --from <time> --to <time>
                       the orders of a paymentRequestId; or of a merchant, claimed from one time on
@@ -183,7 +185,7 @@ async function show(
       return order && archivedText(order)
     }))
   if (shown === undefined) err.write(`${noSuchOrder}\n`)
-  else out.write(shown)
+  else out.write(`${shown}${await deliveriesText(orderId, store)}`)
   return shown === undefined ? exitCode.missed : exitCode.good
 }
 
