@@ -164,6 +164,14 @@ describe('test', () => {
     expect(await connection.xlen('lake')).toBe(1)
   })
 
+  test('runs a module beside the file, and says what it fails of', async () => {
+    const fails = `export default async () => { throw new Error('the broker is away') }`
+    await writeFile(join(dir, 'to-broker.ts'), fails)
+    await configure({ name: 'broker', type: 'module', module: './to-broker.ts' })
+    const out = expect.stringContaining('the broker is away: notifiers would try again')
+    expect(await run('test', 'broker')).toMatchObject({ exit: 1, out })
+  })
+
   test('names the sinks of the file when it has no such sink', async () => {
     await configure(webhook('ledger'))
     const err = expect.stringContaining(`${path} has no sink till: it has ledger`)

@@ -7,8 +7,8 @@ import { eachJobs, shardsOf } from './lists.ts'
 
 type ReplayDeps = Pick<EventsDeps, 'openArchive' | 'out' | 'err'>
 
-/** At most so many dead letters are tried again in each shard. */
-const RETRIED_MAX = 100_000
+/** So many dead letters are read at a time. */
+const PAGE_DEAD = 1_000
 
 /** So many entries of an outbox are read at a time, and so many orders are in one of a replay. */
 const PAGE_ENTRIES = 500
@@ -20,9 +20,15 @@ export async function replayDead(
   { out }: Pick<ReplayDeps, 'out'>,
 ): Promise<number> {
   const retried = await eachJobs({ store, sink }, async (jobs) => {
-    const dead = await jobs.list('dead', RETRIED_MAX)
-    for (const { id } of dead) await jobs.retry(id)
-    return dead.length
+    const { dead } = await jobs.counts()
+    let count = 0
+    while (count < dead) {
+      const page = await jobs.list('dead', Math.min(dead - count, PAGE_DEAD))
+      if (page.length === 0) break // Somebody else has them tried again.
+      for (const { id } of page) await jobs.retry(id)
+      count += page.length
+    }
+    return count
   })
   out.write(`${retried.reduce((sum, count) => sum + count, 0)} dead letters are tried again\n`)
   return exitCode.good
