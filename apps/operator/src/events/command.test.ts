@@ -277,6 +277,8 @@ describe('replay', () => {
     expect(planned).toMatchObject({ from: Date.UTC(2026, 2, 14, 9) })
     const err = expect.stringContaining('being sent')
     expect(await run(...args)).toMatchObject({ exit: 1, err })
+    const shown = /^late is being sent .* out of the archive, and is at 2026-03-14T09:00:00.000Z$/m
+    expect((await run('sinks')).out).toMatch(shown)
     archiveUrl = undefined
     await postgres.close()
   })

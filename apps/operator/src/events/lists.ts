@@ -57,6 +57,11 @@ export async function showSinks(
   const unknown = (file.sinks ?? []).filter(({ name }) => !known.has(name))
   for (const { name } of unknown)
     out.write(`${name} is in ${file.path}, and no notifier has begun it: is one running?\n`)
+  for (const [sink, { from, to, after }] of await store.sinkStates.backlogs())
+    out.write(
+      `${sink} is being sent what was concluded until ${momentOf(to)} out of the archive, ` +
+        `and is at ${momentOf(after?.concludedAt ?? from)}\n`,
+    )
   if (known.size + unknown.length === 0) out.write('there is no sink\n')
   if (file.sinks === undefined && known.size > 0)
     out.write(`there is no ${file.path} here: which sinks are paused is not known\n`)

@@ -79,7 +79,7 @@ export async function replayBetween(
   await archive.close()
   const to = Math.min(until, Date.now())
   if (!(await store.sinkStates.planBacklog(sink, { from, to }))) {
-    err.write(`old events are being sent to ${sink}: try again once they are\n`)
+    err.write(`old events are being sent to ${sink}: try again once they are; sinks says how far\n`)
     return exitCode.missed
   }
   out.write(

@@ -60,6 +60,12 @@ export class SinkStates {
     return (await this.#connection.hsetnx(backlogsKey, sink, JSON.stringify(backlog))) === 1
   }
 
+  /** The old outcomes that sinks are still to be sent, by name. */
+  async backlogs(): Promise<Map<string, SinkBacklog>> {
+    const all = Object.entries(await this.#connection.hgetall(backlogsKey))
+    return new Map(all.map(([sink, text]) => [sink, SinkBacklog.parse(JSON.parse(text))]))
+  }
+
   /** The old outcomes that a sink is still to be sent, if nobody else reads them now. */
   async takeBacklog(sink: string): Promise<SinkBacklog | undefined> {
     if ((await this.#connection.hexists(backlogsKey, sink)) === 0) return undefined
