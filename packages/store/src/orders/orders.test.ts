@@ -2,6 +2,7 @@ import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { orderIdOf } from '../keys.ts'
+import { openIngressStore } from '../open-ingress-store.ts'
 import { openOperatorStore } from '../open-store.ts'
 
 const { address, ingress, worker, accept, connection } = await openTestStore()
@@ -62,18 +63,23 @@ test('an unreadable record is an Error in its place and does not fail the others
   expect(records[1]).toMatchObject({ order: good })
 })
 
-test('an outcome is announced once to every ingress that waits', async () => {
+test('an outcome is announced to every ingress that waits', async () => {
   const order = aPlaceOrder()
-  const outcome = ingress.orders.during(
-    orderIdOf(order),
-    AbortSignal.timeout(5_000),
-    async (announced) => {
-      await accept(order)
-      await worker.orders.conclude(orderIdOf(order), 'EXPIRED_CODE')
+  const other = await openIngressStore({ address, shards: 1, onFault: () => {}, waitMs: 5_000 })
+  const signal = AbortSignal.timeout(5_000)
+  const waiting = [ingress, other].map(({ intake, orders }) => {
+    const accepted = Promise.withResolvers<unknown>()
+    const outcome = orders.during(orderIdOf(order), signal, async (announced) => {
+      accepted.resolve(await intake.accept({ order, clientId: 'C-1' }, signal))
       return announced
-    },
-  )
-  expect(await outcome).toBe('EXPIRED_CODE')
+    })
+    return { accepted: accepted.promise, outcome }
+  })
+  await Promise.all(waiting.map(({ accepted }) => accepted))
+  await worker.orders.conclude(orderIdOf(order), 'EXPIRED_CODE')
+  const outcomes = await Promise.all(waiting.map(({ outcome }) => outcome))
+  expect(outcomes).toEqual(['EXPIRED_CODE', 'EXPIRED_CODE'])
+  await other.close()
 })
 
 test('reading orders’ jobs skips damaged records, and rejects in an outage', async () => {

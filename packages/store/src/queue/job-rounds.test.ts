@@ -2,7 +2,7 @@ import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { openTestStore, runningTwice } from '../../test/test-store.ts'
-import { jobKey, joinableJobKey, joinedKey, type OrderId, orderIdOf } from '../keys.ts'
+import { jobKey, joinableJobKey, joinedKey, type OrderId, openKey, orderIdOf } from '../keys.ts'
 import { openIngressStore } from '../open-ingress-store.ts'
 import { FirstJoined } from './first-joined.ts'
 import { GroupWorker } from './group-worker.ts'
@@ -242,6 +242,7 @@ test('an order that joined a job that was never enqueued is requeued', async () 
   const order = aPlaceOrder()
   await accept(order)
   expect(await jobOf(order)).toBe('g-dead')
+  expect(await connection.zscore(openKey(0), orderIdOf(order))).not.toBeNull()
   expect(await worker.requeue.requeueOpen(0, [orderIdOf(order)])).toEqual([orderIdOf(order)])
   expect(await jobExists(await jobOf(order))).toBe(true)
   await expect.poll(() => connection.get(joinableJobKey(0))).not.toBe('g-dead')

@@ -20,13 +20,6 @@ export const limits: Mutant[] = [
     test: usage,
   },
   {
-    breaks: 'the register is kept by the minute of the look where one node keeps all keys',
-    file: 'packages/store/src/decide/conclusion.ts',
-    from: 'minuteOf(claimedAt)',
-    to: 'minuteOf(Date.now())',
-    test: ['packages/store', 'src/decide/conclusion.test.ts'],
-  },
-  {
     breaks: 'the limit itself is refused',
     file: reserve,
     from: 'return sum, max and sum > max + 0 end',

@@ -29,7 +29,7 @@ export const orders: Mutant[] = [
     file: claim,
     from: "kept[5] .. ' ' .. channel or channel",
     to: 'kept[5] or channel',
-    test: intakeTest,
+    test: ['packages/store', 'src/orders/orders.test.ts'],
   },
   {
     breaks: 'joined orders are missing from the open set',
