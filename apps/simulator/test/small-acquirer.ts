@@ -29,6 +29,8 @@ import {
 /** How the small acquirer answers one request instead of as usual. */
 export type ResponseOverride = {
   code?: ResultCode
+  /** Answers an inquiry itself with this code, and says nothing of the order. */
+  inquiryCode?: ResultCode
   /** Never answers. */
   hang?: boolean
   /** Drops the connection instead of answering; an order is accepted nevertheless. */
@@ -143,10 +145,16 @@ export class SmallAcquirer implements AsyncDisposable {
     const behaviour = this.override(seen, nth)
     if (behaviour.hang) return { reply: {}, behaviour }
     const reply =
-      kind === 'inquire'
-        ? this.#behaviours.inquired(this.orders, message)
-        : await this.#place(body, behaviour)
+      kind === 'inquire' ? this.#inquired(message, behaviour) : await this.#place(body, behaviour)
     return { reply, behaviour, paymentId }
+  }
+
+  #inquired(
+    inquiry: Parameters<Behaviours['inquired']>[1],
+    { inquiryCode }: ResponseOverride,
+  ): object {
+    if (inquiryCode !== undefined) return answer(inquiryCode)
+    return this.#behaviours.inquired(this.orders, inquiry)
   }
 
   #verify(request: IncomingMessage, body: Buffer): string {

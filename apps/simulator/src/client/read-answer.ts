@@ -32,8 +32,11 @@ export type ParsedAnswer =
     }
   /** The answer to an inquiry: the acquirer has no such order. */
   | { kind: 'NO_ORDER' }
-  /** No usable result: the answer is lost, unsigned, not HTTP 200, or unreadable. */
-  | { kind: 'NOTHING'; reason: string }
+  /**
+   * No usable result: the answer is lost, unsigned, not HTTP 200, or unreadable; or an inquiry was
+   * answered with a result of its own, whose status is given.
+   */
+  | { kind: 'NOTHING'; reason: string; status?: ResultStatus }
 
 /** Parses an answer of placeOrder. */
 export function parsePlaceAnswer(reply: Reply): ParsedAnswer {
@@ -47,9 +50,9 @@ export function parseInquiryAnswer(reply: Reply): ParsedAnswer {
   const answer = trusted(reply, InquiryAnswer)
   if (typeof answer === 'string') return { kind: 'NOTHING', reason: answer }
   if (answer.result.resultCode === 'ORDER_NOT_EXIST') return { kind: 'NO_ORDER' }
-  if (answer.result.resultStatus !== 'S' || !answer.orderResult) {
-    return { kind: 'NOTHING', reason: `the inquiry was answered ${answer.result.resultCode}` }
-  }
+  const { resultCode, resultStatus: status } = answer.result
+  if (status !== 'S' || !answer.orderResult)
+    return { kind: 'NOTHING', reason: `the inquiry was answered ${resultCode}`, status }
   return resultOf(answer.orderResult, answer)
 }
 

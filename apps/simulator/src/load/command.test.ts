@@ -147,6 +147,19 @@ describe('load finds', () => {
     ])
   })
 
+  test('an inquiry that is refused, which is answered all the same', async () => {
+    acquirer.override = () => ({ inquiryCode: 'REQUEST_TRAFFIC_EXCEED_LIMIT' })
+    const { out } = await run('--amount', '40', '--mix', 'new=1,inquiry=1', '--json')
+    const { codes, statuses } = summaryOf(out)
+    expect(statuses.LOST).toBe(0)
+    expect(codes).toContainEqual(
+      expect.objectContaining({
+        code: 'the inquiry was answered REQUEST_TRAFFIC_EXCEED_LIMIT',
+        status: 'U',
+      }),
+    )
+  })
+
   test('an unreachable acquirer before it signs any request', async () => {
     const { url } = acquirer
     await acquirer[Symbol.asyncDispose]()

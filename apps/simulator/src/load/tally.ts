@@ -119,7 +119,7 @@ export const percentileName = (rank: number): string => (rank === 100 ? 'max' : 
 const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value)
 
 function statusOf(parsed: ParsedAnswer): AnswerStatus {
-  if (parsed.kind === 'NOTHING') return 'LOST'
+  if (parsed.kind === 'NOTHING') return parsed.status ?? 'LOST'
   return parsed.kind === 'NO_ORDER' ? 'F' : parsed.status
 }
 
