@@ -60,6 +60,26 @@ test('an order is kept after it was concluded, and after it was archived', async
   expect(await exist(orderIds)).toBe(0)
 })
 
+test.each([
+  ['Redis', 'PostgreSQL'],
+  ['PostgreSQL', 'Redis'],
+])('a clock of %s that was a day ahead keeps no order: that of %s counts', async (ahead) => {
+  const { orderIds, orderId, entries } = await archived()
+  const [tomorrow, ago] = [Date.now() + 86_400_000, Date.now() - 2 * KEEP_MS]
+  const setTimes = async (concludedAt: number, archivedAt: number) => {
+    await connection.hset(`{s0}:order:${orderId}`, 'concludedAt', concludedAt)
+    const archived = new Date(archivedAt).toISOString()
+    await postgres.query('UPDATE orders SET archived_at = $1', [archived])
+  }
+  const times = (right: number) =>
+    ahead === 'Redis' ? ([tomorrow, right] as const) : ([right, tomorrow] as const)
+  await setTimes(...times(Date.now()))
+  expect(await forget(entries, { keepMs: KEEP_MS })).toBeUndefined()
+  await setTimes(...times(ago))
+  expect(await forget(entries, { keepMs: KEEP_MS })).toBe(entries.at(-1)?.id)
+  expect(await exist(orderIds)).toBe(0)
+})
+
 describe('an order that the archive has otherwise', () => {
   test.each([
     ['outcome', 'PROCESS_FAIL'],

@@ -26,6 +26,9 @@ export type ForgetObserver = Pick<CopyObserver, 'contradicted' | 'setAside'> & {
 /** What was compared of an order: it may be forgotten from `dueAt` on (ms, by Redis's clock). */
 type Compared = OrderToCompare & { dueAt: number }
 
+/** A time that is ahead of our clock by more than this (ms) is of a clock that was wrong. */
+export const AHEAD_MS_MAX = 60_000
+
 /** An order before the last one that is archived, which the archive does not have. */
 export class NotArchived extends Error {
   override readonly name = 'NotArchived'
@@ -46,7 +49,7 @@ export async function forgetEntries(
   deps: ForgetDeps,
 ): Promise<string | undefined> {
   const { store, archiveId, observer } = deps
-  const { version, compared } = await compareAll(shard, entries, deps)
+  const { version, compared } = await compareAll(shard, entries, now, deps)
   const dueAts = new Map(compared.map(({ orderId, dueAt }) => [orderId, dueAt]))
   const isDue = ({ orderIds }: OutboxEntry) =>
     orderIds.every((orderId) => (dueAts.get(orderId) ?? 0) <= now)
@@ -67,6 +70,7 @@ export async function forgetEntries(
 async function compareAll(
   shard: number,
   entries: OutboxEntry[],
+  now: number,
   { store, archive, archiveId, keepMs, observer }: ForgetDeps,
 ): Promise<{ version: number; compared: Compared[] }> {
   const orderIds = [...new Set(entries.flatMap((entry) => entry.orderIds))]
@@ -83,7 +87,7 @@ async function compareAll(
     if (here === undefined) continue // It was forgotten before.
     if (there === undefined) missing.push(orderId)
     else if (!(here instanceof Error) && isEqual(here, there))
-      compared.push({ ...here, dueAt: keepMs + Math.max(here.concludedAt, there.archivedAt) })
+      compared.push({ ...here, dueAt: keepMs + lastKept(here.concludedAt, there.archivedAt, now) })
     else otherwise.push(orderId)
   }
   await demandSetAside(shard, missing, store)
@@ -94,6 +98,15 @@ async function compareAll(
     otherwise.map((orderId) => ({ orderId, reason })),
   )
   return { version, compared }
+}
+
+/**
+ * The later of both times: when an order was concluded by the clock of Redis, and archived by that
+ * of PostgreSQL. Not one by a clock that was ahead: it would keep this order and all later ones.
+ */
+function lastKept(concludedAt: number, archivedAt: number, now: number): number {
+  const right = [concludedAt, archivedAt].filter((at) => at <= now + AHEAD_MS_MAX)
+  return right.length === 0 ? Math.max(concludedAt, archivedAt) : Math.max(...right)
 }
 
 const isEqual = (here: OrderToCompare, there: FoundOrder): boolean =>

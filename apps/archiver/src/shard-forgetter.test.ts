@@ -125,3 +125,12 @@ describe('nothing is forgotten', () => {
     await vi.waitFor(() => expect(forgotten()).toBe(before), within)
   })
 })
+
+test('once the clock of Redis was days ahead, orders are forgotten in their time', async () => {
+  await connection.xadd('{s0}:outbox', `${Date.now() + 3 * 86_400_000}-0`, 'restored', '1')
+  await archived(2)
+  const late = start({ keepMs: 60_000 })
+  const { forgotten } = start()
+  await vi.waitFor(() => expect(forgotten()).toBe(2), within)
+  expect(late.forgotten()).toBe(0)
+})

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Archive, ArchiveFault, isAfter } from '@placeorder/archive'
 import { type ArchiverStore, NotForgotten, type OutboxEntry } from '@placeorder/store'
 import { redisSideOf } from './copy-batch.ts'
-import { type ForgetDeps, forgetEntries } from './forget-entries.ts'
+import { AHEAD_MS_MAX, type ForgetDeps, forgetEntries } from './forget-entries.ts'
 
 export type ShardForgetterDeps = ForgetDeps & {
   store: Pick<ArchiverStore, 'outbox' | 'states' | 'forgetting' | 'durability'>
@@ -69,7 +69,7 @@ export class ShardForgetter {
     const shard = this.#shard
     await store.forgetting.switchOn(shard)
     const now = Date.now()
-    const entries = await this.#due(now - keepMs)
+    const entries = await this.#due(now, keepMs)
     if (entries.length === 0) return false
     await this.#demandDurable()
     await archive.compare({ archiveId, shard }, (at) => redisSideOf(shard, at, this.#deps))
@@ -77,8 +77,11 @@ export class ShardForgetter {
     return to !== undefined && to === entries.at(-1)?.id
   }
 
-  /** The next entries that are archived, and were appended before `before` (ms). */
-  async #due(before: number): Promise<OutboxEntry[]> {
+  /**
+   * The next entries that are archived, and not too young. By their ids only as long as these are
+   * possible: once Redis's clock was ahead, all later ids are, too.
+   */
+  async #due(now: number, keepMs: number): Promise<OutboxEntry[]> {
     const { store } = this.#deps
     const [{ forgottenTo = '0-0' }, state] = await Promise.all([
       store.forgetting.stateOf(this.#shard),
@@ -90,8 +93,9 @@ export class ShardForgetter {
     let orders = 0
     const end = entries.findIndex(({ id, orderIds }, i) => {
       orders += orderIds.length
+      const appendedAt = Number(id.split('-')[0])
       return (
-        Number(id.split('-')[0]) > before ||
+        (appendedAt > now - keepMs && appendedAt <= now + AHEAD_MS_MAX) ||
         isAfter(id, archivedTo) ||
         (i > 0 && orders > COMPARED_ORDERS_MAX)
       )

@@ -40,7 +40,7 @@ export const archive: Mutant[] = [
   {
     breaks: 'orders are forgotten as soon as they are archived',
     file: forgetEntries,
-    from: 'keepMs + Math.max(here.concludedAt, there.archivedAt)',
+    from: 'keepMs + lastKept(here.concludedAt, there.archivedAt, now)',
     to: 'here.concludedAt',
     test: entriesTest,
   },
@@ -71,6 +71,20 @@ export const archive: Mutant[] = [
     from: "redis.call('BITFIELD', KEYS[2 + n], unpack(sets[n]))",
     to: '',
     test: forgettingTest,
+  },
+  {
+    breaks: 'a filter loses a bit of each order',
+    file: forget,
+    from: 'at + 3 + n * bitsOfOrder do',
+    to: 'at + 2 + n * bitsOfOrder do',
+    test: forgettingTest,
+  },
+  {
+    breaks: 'one order that was concluded while a clock was ahead keeps all later ones',
+    file: forgetEntries,
+    from: 'filter((at) => at <= now + AHEAD_MS_MAX)',
+    to: 'filter((at) => at !== now)',
+    test: entriesTest,
   },
   {
     breaks: 'orders are forgotten into a filter that is missing',
