@@ -20,8 +20,11 @@ const behaviours = {
 /** Alipay+ repeats after 4 s, 4 s, 30 s and so on; a run is too short for that (ms). */
 const REPEAT_AFTER_MS = [300, 700, 1_500, 3_000, 4_000]
 
-/** After a final answer a client may repeat or inquire once more within this time (ms). */
-const LATE_REPEAT_MS_MAX = 8_000
+/**
+ * After a final answer a client may send the order once more within this time (ms), in which it is
+ * archived and forgotten.
+ */
+const LATE_REPEAT_MS_MAX = 20_000
 
 /** How calls are made: by whom, to which ingresses, and with which random choices. */
 export type CallContext = {
@@ -43,7 +46,7 @@ export async function place(order: PlaceOrderRequest, placing: Placing): Promise
   await repeatUntilFinal(order, first, placing)
   if (!random.chance(0.3)) return
   await pause(random.whole(0, LATE_REPEAT_MS_MAX), placing)
-  await repeatOrInquire(order, placing)
+  await repeatOrInquire(random.chance(0.2) ? withOtherTerms(order, random) : order, placing)
 }
 
 const placeAs: Record<

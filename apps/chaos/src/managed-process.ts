@@ -35,8 +35,12 @@ const DEADLINE_MS = { ingress: 10_000, worker: 4_000, archiver: 10_000 }
  */
 const STARVED_MS_MAX = 300
 
-/** What no process may ever log: an unexpected error reached the top. */
-const processFailure = /unhandled|uncaught|closing after an error/i
+/**
+ * What no process may ever log: an unexpected error reached the top, Redis and the archive
+ * contradict each other, or Redis is taken for an older one.
+ */
+const processFailure =
+  /unhandled|uncaught|closing after an error|have an order otherwise|REDIS IS OLDER/i
 
 /** An ingress, worker or archiver that is ended, killed or stopped, and started again. */
 export class ManagedProcess {
@@ -70,6 +74,11 @@ export class ManagedProcess {
     const { link } = this.#deps
     assert(link !== undefined, `${this.name} has no link of its own to Redis`)
     return link.proxy
+  }
+
+  /** The URL of its health and metrics, while it runs. */
+  get admin(): string | undefined {
+    return this.#process?.admin
   }
 
   /** Its process id while it runs. */

@@ -57,10 +57,12 @@ export function chaosSummary(report: ChaosReport): string {
     ['topology', report.topology],
     ['orders sent', report.orders],
     ['orders stored', report.stored],
+    ['  of them forgotten by Redis', report.forgotten],
     ['calls', history.calls.length],
     ...counted(
       history.calls.map(({ endpoint, ending }) => `  ${endpoint}: ${describeEnding(ending)}`),
     ),
+    ['final answers out of the archive', report.answersFromArchive],
     ['faults', history.faults.length],
     ...report.faultKinds.map((name): [string, string | number] => [
       `  ${name}`,

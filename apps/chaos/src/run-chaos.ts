@@ -1,6 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { PlaceOrderRequest } from '@placeorder/protocol'
+import { ForgottenOrders } from './archive/forgotten-orders.ts'
 import { Callers } from './callers.ts'
+import type { CallContext } from './client-behaviour.ts'
 import { watchCpuStarvation } from './cpu-starvation.ts'
 import { injectFaults } from './fault-schedule.ts'
 import { type ChaosProgress, generateLoad, ordersMax } from './generate-load.ts'
@@ -8,7 +11,7 @@ import { checkHistory, type Violation } from './history/check-history.ts'
 import { History } from './history/history.ts'
 import { readStoredState } from './history/stored-state.ts'
 import { Random } from './random.ts'
-import { checkAgain, placeUntilFinal, untilRecovered } from './recovery.ts'
+import { checkAgain, placeUntilFinal, type Recovery, untilRecovered } from './recovery.ts'
 import { type ChaosTestBed, openChaosTestBed, WAIT_MS, withArchivers } from './test-bed.ts'
 import type { TopologyName } from './topologies/topology.ts'
 import { chaosPolicy, directoryFor, orderNumber } from './workload.ts'
@@ -42,6 +45,9 @@ export type ChaosReport = {
   processFailures: string[]
   orders: number
   stored: number
+  /** How many orders only the archive has, and final answers came out of it. */
+  forgotten: number
+  answersFromArchive: number
   topology: TopologyName
   /**
    * The kinds of faults that can be injected here: clocks need a C compiler, a full disk needs
@@ -78,6 +84,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await Promise.all(testBed.processes.map((one) => one.start()))
     const ingresses = testBed.processes.filter(({ kind }) => kind === 'ingress')
     const watched = watchCpuStarvation(history, () => testBed.processes, watching.signal)
+    const forgotten = new ForgottenOrders(history)
+    const forgetting = testBed.archive && forgotten.watch(testBed.system, watching.signal)
     const callers = new Callers(testBed.system, history)
     const inRotation = () => ingresses.filter(({ isInRotation }) => isInRotation)
     const until = untilOver(options, testBed, history)
@@ -88,26 +96,22 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       ),
       injectFaults(testBed, { history, random: random.fork(2), signal: until }),
     ])
-    await testBed.topology.settle()
-    const { recoveredAt, concludedAfterMs, stillOpen } = await untilRecovered(
-      testBed.system,
-      ingresses,
-      callers,
-      random.fork(4),
-    )
-    await letEachWorkAlone(testBed, callers, random.fork(6))
-    await checkAgain(sent, history, {
+    const recovered = await recover(testBed, sent, {
       callers,
       ingresses: inRotation,
-      random: random.fork(5),
+      random,
+      history,
       signal,
     })
-    const notArchived = await testBed.archive?.compare()
-    await Promise.all(testBed.processes.map((one) => one.end()))
     watching.abort()
-    await watched
-    const stored = await readStoredState(testBed.system, JSON.stringify(chaosPolicy), notArchived)
-    const violations = checkHistory(history, stored, { waitMs: WAIT_MS, recoveredAt, stillOpen })
+    await Promise.all([watched, forgetting])
+    const archived = await testBed.archive?.compare()
+    const stored = {
+      ...(await readStoredState(testBed.system, JSON.stringify(chaosPolicy), archived)),
+      notForgotten: recovered.notForgotten,
+      answersFromArchive: testBed.archive && forgotten.answers,
+    }
+    const violations = checkHistory(history, stored, { waitMs: WAIT_MS, ...recovered })
     return {
       seed,
       history,
@@ -115,9 +119,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       processFailures,
       orders: sent.length,
       stored: stored.orders.length,
+      forgotten: archived?.forgotten.length ?? 0,
+      answersFromArchive: forgotten.answers,
       topology,
       faultKinds: Object.keys(testBed.faults),
-      concludedAfterMs,
+      concludedAfterMs: recovered.concludedAfterMs,
     }
   } finally {
     watching.abort()
@@ -141,6 +147,28 @@ function untilOver(options: ChaosOptions, testBed: ChaosTestBed, history: Histor
     over.abort()
   }, CHECK_MS)
   return AbortSignal.any([signal, over.signal])
+}
+
+/**
+ * After the last fault: waits until all is concluded and forgotten, asks for orders once more, and
+ * ends all processes.
+ */
+async function recover(
+  testBed: ChaosTestBed,
+  sent: PlaceOrderRequest[],
+  context: CallContext & { history: History; signal: AbortSignal },
+): Promise<Recovery & { notForgotten: string[] | undefined }> {
+  const { system, topology, archive, processes } = testBed
+  const { callers, random, history } = context
+  const ingresses = processes.filter(({ kind }) => kind === 'ingress')
+  await topology.settle()
+  const recovery = await untilRecovered(system, ingresses, callers, random.fork(4))
+  await letEachWorkAlone(testBed, callers, random.fork(6))
+  const notForgotten = await archive?.untilForgotten()
+  await checkAgain(sent, history, { ...context, random: random.fork(5) })
+  await archive?.untilArchived()
+  await Promise.all(processes.map((one) => one.end()))
+  return { ...recovery, notForgotten }
 }
 
 /**

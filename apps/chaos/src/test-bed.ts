@@ -79,14 +79,16 @@ export async function openChaosTestBed(
   const env = { WAIT_MS: String(WAIT_MS), SHARDS: String(SHARDS), ...topology.env, ...settings }
   const system = await openSystem({ env })
   const archived = names.some((name) => kindOf(name) === 'archiver')
-  const archive = archived ? await openChaosArchive(dir, system, random.fork(7)) : undefined
+  const archive = archived
+    ? await openChaosArchive(dir, system, { random: random.fork(7), onFailure: onProcessFailure })
+    : undefined
   const processes: ManagedProcess[] = []
   for (const name of names) {
     const kind = kindOf(name)
     const log = join(dir, 'logs', `${name}.log`)
     const clock = await openFakeClock(dir, name)
     const { env: ofRedis, link } = await topology.connect(name)
-    const env = kind === 'archiver' ? { ...ofRedis, ...archive?.env } : ofRedis
+    const env = { ...ofRedis, ...archive?.env }
     const deps = { system, history, env, link, clock, log, onProcessFailure }
     processes.push(new ManagedProcess(kind, name, await freePort(), deps))
   }

@@ -522,7 +522,19 @@ const wrong: [Rule, string, RecordedCall[], StoredState, Pause[]?][] = [
     'archivedEqual',
     'an order that is not in the archive',
     [place(0, 'SUCCESS')],
-    { ...placed, notArchived: new Map([['P-1', 'is missing']]) },
+    { ...placed, wrongInArchive: new Map([['P-1', 'is missing in the archive']]) },
+  ],
+  [
+    'forgottenInTime',
+    'an order that is not forgotten',
+    [place(0, 'SUCCESS')],
+    { ...placed, notForgotten: ['P-1'] },
+  ],
+  [
+    'archiveAnswers',
+    'no answer out of the archive',
+    [place(0, 'SUCCESS')],
+    { ...placed, answersFromArchive: 0 },
   ],
 ]
 

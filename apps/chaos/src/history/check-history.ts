@@ -22,7 +22,7 @@ export type StoredOrder = {
   orderCode: string | undefined
 }
 
-/** What Redis holds at the end. */
+/** What Redis and the archive hold at the end. */
 export type StoredState = {
   orders: StoredOrder[]
   /** The orderIds in the sets of open orders. */
@@ -33,7 +33,11 @@ export type StoredState = {
   /** The decisions by orderId, as far as they are still stored. */
   decisions: Map<string, string>
   /** What is wrong with orders in the archive, by orderId; nothing without an archive. */
-  notArchived?: ReadonlyMap<string, string>
+  wrongInArchive?: ReadonlyMap<string, string>
+  /** The orders that Redis still had long after it should have forgotten them. */
+  notForgotten?: readonly string[] | undefined
+  /** How many final answers came out of the archive; undefined without one. */
+  answersFromArchive?: number | undefined
 }
 
 export type Bounds = {
@@ -407,9 +411,17 @@ function oneOrderPerCode({ orders, holders }: StoredState): Breach[] {
 const noOpenOrders = ({ open }: StoredState): Breach[] =>
   open.map((orderId) => ({ what: `${orderId} is in the set of open orders` }))
 
-/** What Redis has is in the archive, equal. */
-const archivedEqual = ({ notArchived = new Map() }: StoredState): Breach[] =>
-  [...notArchived].map(([orderId, what]) => ({ what: `${orderId} ${what} in the archive` }))
+/** Each order is in Redis or in the archive, and equal where it is in both. */
+const archivedEqual = ({ wrongInArchive = new Map() }: StoredState): Breach[] =>
+  [...wrongInArchive].map(([orderId, what]) => ({ what: `${orderId} ${what}` }))
+
+/** P7: with no active fault, Redis forgets what is concluded. */
+const forgottenInTime = ({ notForgotten = [] }: StoredState): Breach[] =>
+  notForgotten.map((orderId) => ({ what: `${orderId} is in Redis long after its time` }))
+
+/** P7: a run in which no forgotten order was asked for has shown nothing. */
+const archiveAnswers = ({ answersFromArchive }: StoredState): Breach[] =>
+  answersFromArchive === 0 ? [{ what: 'no final answer came out of the archive' }] : []
 
 /** The rules for all that is stored. */
 const storedRules = {
@@ -418,6 +430,8 @@ const storedRules = {
   oneOrderPerCode,
   noOpenOrders,
   archivedEqual,
+  forgottenInTime,
+  archiveAnswers,
 } satisfies Record<string, (stored: StoredState) => Breach[]>
 
 export type Rule = keyof typeof orderRules | keyof typeof storedRules

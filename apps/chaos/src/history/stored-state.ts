@@ -6,7 +6,6 @@ import {
   digestOf,
   disconnect,
   OrderId,
-  type OrderRecord,
   Orders,
   orderIdOf,
   type RedisAddress,
@@ -14,25 +13,36 @@ import {
 } from '@placeorder/store'
 import { codeHolderKey, openKey, orderPrefix, usageField, usageKey } from '@placeorder/store/keys'
 import { Cluster, type Redis } from 'ioredis'
+import type { ArchivedRecord, Compared } from '../archive/both-stores.ts'
 import type { CounterUse, StoredOrder, StoredState } from './check-history.ts'
 
 /** How many orders are read in one round trip. */
 const ORDERS_AT_ONCE = 1_000
 
 /**
- * Reads all orders, counters, code holders and decisions. `policy` is the text of `policy.json`,
- * `notArchived` what is wrong in the archive.
+ * Reads all orders, counters, code holders and decisions. `policy` is the text of `policy.json`.
+ * Orders that only the archive has are in `archived`, with what is wrong of any order there.
  */
 export async function readStoredState(
   { address, shards }: { address: RedisAddress; shards: number },
   policy: string,
-  notArchived: ReadonlyMap<string, string> = new Map(),
+  archived: Compared = { wrong: new Map(), forgotten: [] },
 ): Promise<StoredState> {
   const connection = connect(address, 'patient')
   try {
     const orders: StoredOrder[] = []
     const open: string[] = []
-    const readOrders = await storedOrderReader(connection, shards, policy)
+    const kept = new Orders(connection, shards)
+    const toStored = storedOrders(new Directory(connection, shards), policy)
+    const readOrders = async (shard: number, orderIds: OrderId[]) => {
+      const records = await kept.records(shard, orderIds)
+      return toStored(
+        records.flatMap((record) => {
+          if (record instanceof Error) throw record
+          return record ?? []
+        }),
+      )
+    }
     for (let shard = 0; shard < shards; shard += 1) {
       const keys = await keysLike(connection, `${orderPrefix(shard)}*`)
       const orderIds = keys.map((key) => OrderId.parse(key.slice(orderPrefix(shard).length)))
@@ -40,37 +50,34 @@ export async function readStoredState(
         orders.push(...(await readOrders(shard, orderIds.slice(at, at + ORDERS_AT_ONCE))))
       open.push(...(await connection.zrangebyscore(openKey(shard), '-inf', '+inf')))
     }
+    const { wrong, forgotten } = archived
+    for (let at = 0; at < forgotten.length; at += ORDERS_AT_ONCE)
+      orders.push(...(await toStored(forgotten.slice(at, at + ORDERS_AT_ONCE))))
     return {
       orders,
       open,
       counters: await countersOf(connection),
       holders: await stringsLike(connection, '{u}:code-holder:*'),
       decisions: await decisionsOf(connection),
-      notArchived,
+      wrongInArchive: wrong,
     }
   } finally {
     await disconnect(connection)
   }
 }
 
-async function storedOrderReader(connection: RedisConnection, shards: number, policyText: string) {
-  const orders = new Orders(connection, shards)
-  const directory = new Directory(connection, shards)
+/** Reads what is known of the orders of some records besides. */
+function storedOrders(directory: Directory, policyText: string) {
   const policy = compilePolicy(Policy.parse(JSON.parse(policyText)))
   const recent = Object.fromEntries(
     recentCounters.map((counter) => [counter, 0]),
   ) as Facts['recent']
-  return async (shard: number, orderIds: OrderId[]): Promise<StoredOrder[]> => {
-    const records = await orders.records(shard, orderIds)
-    const read = records.flatMap((record) => {
-      if (record instanceof Error) throw record
-      return record ?? []
-    })
+  return async (read: readonly ArchivedRecord[]): Promise<StoredOrder[]> => {
     const { merchants, codes } = await directory.find(
       read.map(({ order }) => order.merchant.referenceMerchantId),
       read.map(({ order }) => digestOf(order.codeValue)),
     )
-    const usesOf = ({ order, clientId, claimedAt }: OrderRecord): CounterUse[] => {
+    const usesOf = ({ order, clientId, claimedAt }: ArchivedRecord): CounterUse[] => {
       const merchant = merchants.get(order.merchant.referenceMerchantId)
       if (merchant instanceof Error) throw merchant
       const none = { code: undefined, codeHeldBy: undefined }

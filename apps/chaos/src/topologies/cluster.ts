@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { freePort } from '@placeorder/local-services/redis'
 import { joinCluster, migrateSlot } from '@placeorder/testkit'
 import type { Faults } from '../faults.ts'
-import { nodeFaults } from './node-faults.ts'
+import { nodeFaults, onAll } from './node-faults.ts'
 import { RedisNode } from './redis-node.ts'
 import type { Topology } from './topology.ts'
 
@@ -58,20 +58,13 @@ export async function openCluster(dir: string): Promise<Topology> {
 const migrations = (nodes: readonly RedisNode[]): Faults => ({
   'migrate a slot': {
     holdMs: [0, 1_000],
-    inject: async (testBed, random) => {
-      const taken = nodes.flatMap((node) => testBed.take([node], random) ?? [])
-      const giveBack = async () => {
-        for (const node of taken) await testBed.heal(node, () => {})
-      }
-      if (taken.length < nodes.length) {
-        await giveBack()
-        return undefined
-      }
-      const [key, to] = [random.pick(TAGS), random.pick(taken)]
-      const ports = nodes.map(({ port }) => port)
-      await migrateSlot({ ports, key, to: to.port, between: () => wait(BATCH_MS) })
-      return { on: `${key} to ${to.name}`, heal: giveBack }
-    },
+    inject: (testBed, random) =>
+      onAll(nodes, testBed, random, async () => {
+        const [key, to] = [random.pick(TAGS), random.pick(nodes)]
+        const ports = nodes.map(({ port }) => port)
+        await migrateSlot({ ports, key, to: to.port, between: () => wait(BATCH_MS) })
+        return { on: `${key} to ${to.name}`, heal: () => {} }
+      }),
   },
 })
 

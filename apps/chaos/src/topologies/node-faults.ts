@@ -22,6 +22,30 @@ export async function onNode(
   return { on: node.name, heal: () => testBed.heal(node, heal) }
 }
 
+/** Injects a fault into all of these servers at once; undefined if one of them has another. */
+export async function onAll(
+  nodes: readonly { name: string }[],
+  testBed: ChaosTestBed,
+  random: Random,
+  inject: () => Promise<ActiveFault | undefined>,
+): Promise<ActiveFault | undefined> {
+  const taken = nodes.flatMap((node) => testBed.take([node], random) ?? [])
+  const giveBack = async () => {
+    for (const node of taken) await testBed.heal(node, () => {})
+  }
+  const active = taken.length === nodes.length ? await inject() : undefined
+  if (active === undefined) await giveBack()
+  return (
+    active && {
+      on: active.on,
+      heal: async () => {
+        await active.heal()
+        await giveBack()
+      },
+    }
+  )
+}
+
 /** The faults of any Redis server. */
 export function nodeFaults(nodes: readonly RedisNode[], pauseMsMax = 5_000): Faults {
   return {

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { freePort } from '@placeorder/local-services/redis'
 import { sentinelMaster, startSentinel } from '@placeorder/testkit'
 import type { Faults } from '../faults.ts'
-import { nodeFaults } from './node-faults.ts'
+import { nodeFaults, onAll } from './node-faults.ts'
 import { RedisNode } from './redis-node.ts'
 import type { Topology } from './topology.ts'
 
@@ -58,32 +58,24 @@ function failovers(nodes: readonly RedisNode[], settle: () => Promise<void>): Fa
   return {
     'fail over and lose the tail': {
       holdMs: [0, 3_000],
-      inject: async (testBed, random) => {
-        const taken = nodes.map((node) => testBed.take([node], random))
-        const healAll = async (heal: () => Promise<void>) => {
-          const [first, ...others] = taken.flatMap((node) => node ?? [])
-          for (const node of others) await testBed.heal(node, () => {})
-          if (first) await testBed.heal(first, heal)
-        }
-        const pair = taken.includes(undefined) ? undefined : await rolesOf(nodes)
-        if (pair === undefined) {
-          await healAll(async () => {})
-          return undefined
-        }
-        const { master, replica } = pair
-        // Stopped and disconnected, it does not get what its master accepts from now on.
-        replica.signal('SIGSTOP')
-        await master.command('CLIENT', 'KILL', 'TYPE', 'replica').catch(() => {})
-        await wait(random.whole(...TAIL_MS))
-        await master.kill()
-        replica.signal('SIGCONT')
-        await replica.until('replication', (info) => /role:master/.test(info), CHANGE_MS_MAX)
-        const heal = async () => {
-          await master.start()
-          await settle()
-        }
-        return { on: `${master.name} to ${replica.name}`, heal: () => healAll(heal) }
-      },
+      inject: (testBed, random) =>
+        onAll(nodes, testBed, random, async () => {
+          const pair = await rolesOf(nodes)
+          if (pair === undefined) return undefined
+          const { master, replica } = pair
+          // Stopped and disconnected, it does not get what its master accepts from now on.
+          replica.signal('SIGSTOP')
+          await master.command('CLIENT', 'KILL', 'TYPE', 'replica').catch(() => {})
+          await wait(random.whole(...TAIL_MS))
+          await master.kill()
+          replica.signal('SIGCONT')
+          await replica.until('replication', (info) => /role:master/.test(info), CHANGE_MS_MAX)
+          const heal = async () => {
+            await master.start()
+            await settle()
+          }
+          return { on: `${master.name} to ${replica.name}`, heal }
+        }),
     },
   }
 }
