@@ -37,7 +37,6 @@ test('memory in use is distinguished from garbage', async () => {
     const [keeping, dropping] = await watch.report()
     expect(keeping).toMatchObject({ name: 'keeps', isFlat: false })
     expect(dropping).toMatchObject({ name: 'drops', isFlat: true })
-    expect(dropping?.most).toBeGreaterThan((dropping?.end ?? 0) + MIB / 2)
   } finally {
     watch.close()
   }
