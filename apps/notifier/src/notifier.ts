@@ -120,7 +120,8 @@ export class Notifier {
     const soon = Math.min(now - KEEP_MS_MIN, oldest + (now - oldest) * DROPPED_PART)
     const before = Math.max(now - keepMs, isFull ? soon : 0)
     if (oldest >= before) return
-    const dropped = await store.streams.drop(shard, sink, Math.floor(before))
+    const youngest = isFull ? KEEP_MS_MIN : keepMs
+    const dropped = await store.streams.drop(shard, sink, Math.floor(before), youngest)
     if (dropped > 0) observer.dropped(sink, dropped)
   }
 }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { eventIdOf } from '@placeorder/events'
 import type { OrderId } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
@@ -200,6 +201,49 @@ test('what a sink has not taken for too long is dropped, and counted', async () 
     noted.reduce((sum, line) => sum + Number(/dropped (\d+)$/.exec(line)?.[1] ?? 0), 0)
   await vi.waitFor(() => expect(dropped()).toBeGreaterThanOrEqual(30), within)
   await untilTaken(name)
+})
+
+test('a notifier whose clock is a year ahead drops nothing', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  receiver.answer(() => 503)
+  const { noted } = await notify([sink])
+  const orderIds = await conclude(orders(20))
+  await vi.waitFor(() => expect(noted).toContain(`${name} open`), within)
+  const inAYear = Date.now() + 365 * 86_400_000
+  for (const shard of [0, 1]) expect(await store.streams.drop(shard, name, inAYear, 60_000)).toBe(0)
+  receiver.answer(() => 200)
+  await delivers(receiver, orderIds)
+})
+
+test('an event is acknowledged once it is answered, and not before', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  const held = Promise.withResolvers<ServerResponse>()
+  receiver.answer(() => (_request, response) => held.resolve(response))
+  await notify([sink])
+  await conclude(orders(1))
+  const response = await held.promise
+  const oldest = () =>
+    Promise.all([0, 1].map(async (shard) => (await store.streams.progress(shard, name))?.oldest))
+  expect((await oldest()).filter((at) => at !== undefined)).toHaveLength(1)
+  response.writeHead(204).end()
+  await untilTaken(name)
+})
+
+test('what a notifier that died had is delivered by another', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  for (const shard of [0, 1]) await store.streams.open(shard, name)
+  const orderIds = [...(await conclude(orders(10))), ...(await conclude(orders(10)))]
+  for (const shard of [0, 1]) {
+    const group = store.streams.group(shard, name, 'outbox')
+    const entries = await group.read('died', 100)
+    await group.setIdle(
+      'died',
+      entries.map(({ id }) => id),
+      30_000,
+    )
+  }
+  await notify([sink])
+  await delivers(receiver, orderIds)
 })
 
 test('a sink may be a stream in Redis', async () => {

@@ -113,13 +113,14 @@ export class SinkStreams {
   }
 
   /**
-   * Drops entries that a sink holds and that were appended before a time (ms), some at a time.
-   * Resolves with the number of orders whose event it will not get.
+   * Drops entries that a sink holds and that were appended before a time (ms), some at a time. What
+   * is younger than `keepMs` by Redis's clock stays: ours may be ahead. Resolves with the number of
+   * orders whose event it will not get.
    */
-  async drop(shard: number, sink: string, before: number): Promise<number> {
+  async drop(shard: number, sink: string, before: number, keepMs: number): Promise<number> {
     let dropped = 0
     for (;;) {
-      const args = [sinkGroup(sink), `${before - 1}`, DROPPED_MAX]
+      const args = [sinkGroup(sink), `${before - 1}`, DROPPED_MAX, keepMs]
       const reply = await this.#drop.run(this.#connection, [outboxKey(shard)], args)
       const [entries, orders] = z.tuple([z.number(), z.number()]).parse(reply)
       dropped += orders
@@ -130,7 +131,7 @@ export class SinkStreams {
   /** Lets a sink need no entry up to this one any more, some at a time. It never goes back. */
   async advance(shard: number, sink: string, id: string): Promise<void> {
     for (;;) {
-      const args = [sinkGroup(sink), id, DROPPED_MAX]
+      const args = [sinkGroup(sink), id, DROPPED_MAX, 0]
       const reply = await this.#drop.run(this.#connection, [outboxKey(shard)], args)
       const [entries] = z.tuple([z.number(), z.number()]).parse(reply)
       if (entries < DROPPED_MAX) return

@@ -58,9 +58,10 @@ export function retryDelay(
   retryAfterMs = 0,
   chance = Math.random(),
 ): number | undefined {
-  const next = RETRIED_AT_MS.find((at) => at > elapsedMs)
+  const elapsed = Math.max(0, elapsedMs) // It is negative where the clock was ahead before.
+  const next = RETRIED_AT_MS.find((at) => at > elapsed)
   if (next === undefined) return undefined
-  return Math.max((next - elapsedMs) * (1 + JITTER * chance), retryAfterMs)
+  return Math.max((next - elapsed) * (1 + JITTER * chance), retryAfterMs)
 }
 
 const Data = z.object({
