@@ -40,6 +40,13 @@ export const archiverFaults: Faults = {
   'end an archiver': { holdMs: SHORT, inject: ended('archiver') },
 }
 
+/** Those of notifiers. */
+export const notifierFaults: Faults = {
+  'kill a notifier': { holdMs: SHORT, inject: killed('notifier') },
+  'stop a notifier': { holdMs: [1_000, 8_000], inject: stopped('notifier') },
+  'end a notifier': { holdMs: SHORT, inject: ended('notifier') },
+}
+
 /** The faults of ingresses and workers whose clocks can be faked. */
 export const clockFaults: Faults = {
   'step the clock of a process': {

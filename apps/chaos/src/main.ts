@@ -19,6 +19,7 @@ function argumentsOrExit() {
 }
 
 const { seed, minutes, rate, topologies } = argumentsOrExit()
+process.setMaxListeners(0) // Each started process adds a listener for our exit.
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
 let failed = false
@@ -33,6 +34,7 @@ for (const topology of topologies) {
     seed,
     topology,
     archive: true,
+    events: true,
     forMs: (minutes * 60_000) / topologies.length,
     ordersPerSecond: rate,
     dir,

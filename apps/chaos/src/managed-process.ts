@@ -22,13 +22,13 @@ export type ManagedProcessDeps = {
 }
 
 /** A process that has not ended within this time after SIGTERM (ms) hangs. */
-const END_MS_MAX = { ingress: 15_000, worker: 15_000, archiver: 25_000 }
+const END_MS_MAX = { ingress: 15_000, worker: 15_000, archiver: 25_000, notifier: 25_000 }
 
 /**
  * How long after SIGTERM a process exits with an error of its own (ms). An archiver whose
- * PostgreSQL is silent may take longer.
+ * PostgreSQL is silent may take longer, and so may a notifier whose receiver is.
  */
-const DEADLINE_MS = { ingress: 10_000, worker: 4_000, archiver: 10_000 }
+const DEADLINE_MS = { ingress: 10_000, worker: 4_000, archiver: 10_000, notifier: 18_000 }
 
 /**
  * A process that starved for longer than this (ms) while it ended may have hit its own deadline.
@@ -42,10 +42,10 @@ const STARVED_MS_MAX = 300
 const processFailure =
   /unhandled|uncaught|closing after an error|have an order otherwise|REDIS IS OLDER/i
 
-/** An ingress, worker or archiver that is ended, killed or stopped, and started again. */
+/** An ingress, worker, archiver or notifier that is ended, killed or stopped, and started again. */
 export class ManagedProcess {
   readonly name: string
-  readonly kind: 'ingress' | 'worker' | 'archiver'
+  readonly kind: 'ingress' | 'worker' | 'archiver' | 'notifier'
   readonly clock: FakeClock | undefined
   readonly #deps: ManagedProcessDeps
   /** Calls to it that were not sent yet. */
@@ -103,6 +103,7 @@ export class ManagedProcess {
       ingress: () => system.startIngress({ ...env, PORT: String(this.#port) }, onLine),
       worker: () => system.startWorker(env, onLine),
       archiver: () => system.startArchiver(env, onLine),
+      notifier: () => system.startNotifier({ ...env, EVENTS_PORT: String(this.#port) }, onLine),
     }
     const process: RunningApp = await starting[this.kind]()
     this.#process = process

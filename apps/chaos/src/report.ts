@@ -69,6 +69,7 @@ export function chaosSummary(report: ChaosReport): string {
       history.faults.filter(({ kind }) => kind === name).length,
     ]),
     ['open orders concluded after the last fault', `${Math.round(report.concludedAfterMs)} ms`],
+    ...delivered(report),
     ['longest answer', `${Math.round(longest.seen)} ms`],
     [
       '  less pauses and CPU starvation',
@@ -82,6 +83,9 @@ export function chaosSummary(report: ChaosReport): string {
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
 }
+
+const delivered = ({ deliveredAfterMs: ms }: ChaosReport): [string, string][] =>
+  ms === undefined ? [] : [['every event delivered after that', `${Math.round(ms)} ms`]]
 
 function counted(names: string[]): [string, number][] {
   const counts = new Map<string, number>()

@@ -12,7 +12,14 @@ import { History } from './history/history.ts'
 import { readStoredState } from './history/stored-state.ts'
 import { Random } from './random.ts'
 import { checkAgain, placeUntilFinal, type Recovery, untilRecovered } from './recovery.ts'
-import { type ChaosTestBed, openChaosTestBed, WAIT_MS, withArchivers } from './test-bed.ts'
+import {
+  archivers,
+  type ChaosTestBed,
+  ingressesAndWorkers,
+  notifiers,
+  openChaosTestBed,
+  WAIT_MS,
+} from './test-bed.ts'
 import type { TopologyName } from './topologies/topology.ts'
 import { chaosPolicy, directoryFor, orderNumber } from './workload.ts'
 
@@ -21,6 +28,8 @@ export type ChaosOptions = {
   topology: TopologyName
   /** Whether archivers copy the orders to a PostgreSQL. */
   archive: boolean
+  /** Whether notifiers deliver the events of the orders. */
+  events: boolean
   /** Which kinds of faults are injected, by their names; all of them if undefined. */
   inject?: (kind: string) => boolean
   /** How long orders are sent and faults injected (ms). */
@@ -56,6 +65,8 @@ export type ChaosReport = {
   faultKinds: string[]
   /** How long after the last fault the last open order was concluded (ms). */
   concludedAfterMs: number
+  /** How long after that every sink had the events of all orders (ms). */
+  deliveredAfterMs: number | undefined
 }
 
 /** How often to check whether it is over (ms). */
@@ -63,7 +74,7 @@ const CHECK_MS = 100
 
 /** Runs a system, injects faults, and checks its promises. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, topology, ordersPerSecond, dir, signal, inject } = options
+  const { seed, topology, dir, signal, inject } = options
   const random = new Random(seed)
   const history = new History(join(dir, 'history.ndjson'))
   const processFailures: string[] = []
@@ -73,15 +84,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     random: random.fork(1),
     topology,
     onProcessFailure,
-    ...(options.archive ? { names: withArchivers } : {}),
+    names: namesFor(options),
     inject,
   })
   const watching = new AbortController()
   try {
-    await writeFile(join(testBed.system.dir, 'policy.json'), JSON.stringify(chaosPolicy))
-    const { merchants, codes } = directoryFor(ordersMax(maxOf(options) / 1_000, ordersPerSecond))
-    await testBed.system.put(merchants, codes)
-    await Promise.all(testBed.processes.map((one) => one.start()))
+    await start(testBed, options)
     const ingresses = testBed.processes.filter(({ kind }) => kind === 'ingress')
     const watched = watchCpuStarvation(history, () => testBed.processes, watching.signal)
     const forgotten = new ForgottenOrders(history)
@@ -110,6 +118,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       ...(await readStoredState(testBed.system, JSON.stringify(chaosPolicy), archived)),
       notForgotten: recovered.notForgotten,
       answersFromArchive: testBed.archive && forgotten.answers,
+      sinks: testBed.events?.histories() ?? [],
     }
     const violations = checkHistory(history, stored, { waitMs: WAIT_MS, ...recovered })
     return {
@@ -124,12 +133,31 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       topology,
       faultKinds: Object.keys(testBed.faults),
       concludedAfterMs: recovered.concludedAfterMs,
+      deliveredAfterMs: recovered.deliveredAfterMs,
     }
   } finally {
     watching.abort()
     await testBed.close()
     await history.close()
   }
+}
+
+/** The processes of a run. */
+const namesFor = ({ archive, events }: ChaosOptions): string[] => [
+  ...ingressesAndWorkers,
+  ...(archive ? archivers : []),
+  ...(events ? notifiers : []),
+]
+
+/** Writes what the processes need, and starts them. */
+async function start(testBed: ChaosTestBed, options: ChaosOptions): Promise<void> {
+  const { system, processes, events } = testBed
+  await writeFile(join(system.dir, 'policy.json'), JSON.stringify(chaosPolicy))
+  const orders = ordersMax(maxOf(options) / 1_000, options.ordersPerSecond)
+  const { merchants, codes } = directoryFor(orders)
+  await system.put(merchants, codes)
+  await Promise.all(processes.map((one) => one.start()))
+  await events?.begin()
 }
 
 const maxOf = ({ forMs, forMsMax = forMs }: ChaosOptions): number => forMsMax
@@ -150,25 +178,29 @@ function untilOver(options: ChaosOptions, testBed: ChaosTestBed, history: Histor
 }
 
 /**
- * After the last fault: waits until all is concluded and forgotten, asks for orders once more, and
- * ends all processes.
+ * After the last fault: waits until all is concluded, delivered and forgotten, asks for orders once
+ * more, and ends all processes.
  */
 async function recover(
   testBed: ChaosTestBed,
   sent: PlaceOrderRequest[],
   context: CallContext & { history: History; signal: AbortSignal },
-): Promise<Recovery & { notForgotten: string[] | undefined }> {
-  const { system, topology, archive, processes } = testBed
+): Promise<
+  Recovery & { notForgotten: string[] | undefined; deliveredAfterMs: number | undefined }
+> {
+  const { system, topology, archive, events, processes } = testBed
   const { callers, random, history } = context
   const ingresses = processes.filter(({ kind }) => kind === 'ingress')
   await topology.settle()
   const recovery = await untilRecovered(system, ingresses, callers, random.fork(4))
+  const deliveredAfterMs = await events?.untilDelivered()
   await letEachWorkAlone(testBed, callers, random.fork(6))
   const notForgotten = await archive?.untilForgotten()
   await checkAgain(sent, history, { ...context, random: random.fork(5) })
   await archive?.untilArchived()
+  await events?.untilDelivered()
   await Promise.all(processes.map((one) => one.end()))
-  return { ...recovery, notForgotten }
+  return { ...recovery, notForgotten, deliveredAfterMs }
 }
 
 /**

@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import { freePort } from '@placeorder/local-services/redis'
 import { openSystem, type System } from '@placeorder/testkit'
 import { type ChaosArchive, openChaosArchive } from './archive/chaos-archive.ts'
-import { archiverFaults, clockFaults, type Faults, processFaults } from './faults.ts'
+import { type ChaosEvents, openChaosEvents } from './events/chaos-events.ts'
+import {
+  archiverFaults,
+  clockFaults,
+  type Faults,
+  notifierFaults,
+  processFaults,
+} from './faults.ts'
 import type { History } from './history/history.ts'
 import { ManagedProcess } from './managed-process.ts'
 import type { Random } from './random.ts'
@@ -22,6 +29,8 @@ export type ChaosTestBed = {
   redis: RedisNode
   /** Undefined where no archiver is among the processes. */
   archive: ChaosArchive | undefined
+  /** Undefined where no notifier is among the processes. */
+  events: ChaosEvents | undefined
   processes: ManagedProcess[]
   links: Link[]
   faults: Faults
@@ -45,7 +54,7 @@ export type ChaosTestBedOptions = {
   random: Random
   onProcessFailure: (what: string) => void
   topology?: TopologyName
-  /** The names of the processes: `ingress`, `worker` or `archiver`, and more. */
+  /** The names of the processes: `ingress`, `worker`, `archiver` or `notifier`, and more. */
   names?: readonly string[]
   /** Which kinds of faults there are, by their names; all of them if undefined. */
   inject?: ((kind: string) => boolean) | undefined
@@ -53,11 +62,12 @@ export type ChaosTestBedOptions = {
   settings?: Readonly<Record<string, string>>
 }
 
-const allProcesses = ['ingress-1', 'ingress-2', 'worker-1', 'worker-2']
-export const withArchivers = [...allProcesses, 'archiver-1', 'archiver-2']
+export const ingressesAndWorkers = ['ingress-1', 'ingress-2', 'worker-1', 'worker-2']
+export const archivers = ['archiver-1', 'archiver-2']
+export const notifiers = ['notifier-1', 'notifier-2']
 
 const kindOf = (name: string): ManagedProcess['kind'] =>
-  (['ingress', 'archiver'] as const).find((kind) => name.startsWith(kind)) ?? 'worker'
+  (['ingress', 'archiver', 'notifier'] as const).find((kind) => name.startsWith(kind)) ?? 'worker'
 
 const openTopology: Record<TopologyName, (dir: string, random: Random) => Promise<Topology>> = {
   single: (dir, random) => openSingle(dir, () => random.next()),
@@ -73,22 +83,28 @@ export async function openChaosTestBed(
   dir: string,
   options: ChaosTestBedOptions,
 ): Promise<ChaosTestBed> {
-  const { history, random, onProcessFailure, names = allProcesses, settings = {} } = options
+  const { history, random, onProcessFailure, names = ingressesAndWorkers, settings = {} } = options
   await mkdir(join(dir, 'logs'), { recursive: true })
   const topology = await openTopology[options.topology ?? 'single'](dir, random)
   const env = { WAIT_MS: String(WAIT_MS), SHARDS: String(SHARDS), ...topology.env, ...settings }
   const system = await openSystem({ env })
-  const archived = names.some((name) => kindOf(name) === 'archiver')
-  const archive = archived
+  const has = (kind: ManagedProcess['kind']) => names.some((name) => kindOf(name) === kind)
+  const archive = has('archiver')
     ? await openChaosArchive(dir, system, { random: random.fork(7), onFailure: onProcessFailure })
     : undefined
   const processes: ManagedProcess[] = []
+  const origins = () =>
+    processes.flatMap(({ kind, origin }) => (kind === 'notifier' ? [origin] : []))
+  const events = has('notifier')
+    ? await openChaosEvents(dir, { system, origins, hasArchive: archive !== undefined })
+    : undefined
   for (const name of names) {
     const kind = kindOf(name)
     const log = join(dir, 'logs', `${name}.log`)
     const clock = await openFakeClock(dir, name)
     const { env: ofRedis, link } = await topology.connect(name)
-    const env = { ...ofRedis, ...archive?.env }
+    const ofEvents = kind === 'notifier' ? events?.env : {}
+    const env = { ...ofRedis, ...archive?.env, ...ofEvents }
     const deps = { system, history, env, link, clock, log, onProcessFailure }
     processes.push(new ManagedProcess(kind, name, await freePort(), deps))
   }
@@ -99,6 +115,7 @@ export async function openChaosTestBed(
     topology,
     redis: topology.nodes[0],
     archive,
+    events,
     processes,
     links: topology.links,
     faults: chosen(options.inject, {
@@ -106,6 +123,7 @@ export async function openChaosTestBed(
       ...(clocked ? clockFaults : {}),
       ...topology.faults,
       ...(archive === undefined ? {} : { ...archiverFaults, ...archive.faults }),
+      ...(events === undefined ? {} : { ...notifierFaults, ...events.faults }),
     }),
     take: (choices, by) => {
       const healthy = choices.filter(({ name }) => !faulty.has(name))
@@ -125,6 +143,7 @@ export async function openChaosTestBed(
     },
     close: async () => {
       await system.close()
+      await events?.close()
       await archive?.close()
       await topology.close()
     },

@@ -15,6 +15,7 @@ test('while archivers and PostgreSQL die, orders are forgotten and answered as b
     seed: 20_261_130,
     topology: 'single',
     archive: true,
+    events: false,
     inject: (kind) => /archiver|PostgreSQL|kill a worker/.test(kind),
     forMs: FOR_MS,
     ordersPerSecond: 40,

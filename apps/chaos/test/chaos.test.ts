@@ -17,6 +17,7 @@ test('while everything is broken in turn, every promise is kept', {
     seed: 20_261_124,
     topology: 'single',
     archive: false,
+    events: false,
     forMs: FOR_MS,
     forMsMax: FOR_MS_MAX,
     ordersPerSecond: 40,

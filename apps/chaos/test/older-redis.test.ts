@@ -12,7 +12,7 @@ import { History } from '../src/history/history.ts'
 import { readStoredState } from '../src/history/stored-state.ts'
 import { Random } from '../src/random.ts'
 import { checkAgain, isFinalAnswer, untilRecovered } from '../src/recovery.ts'
-import { openChaosTestBed, WAIT_MS, withArchivers } from '../src/test-bed.ts'
+import { archivers, ingressesAndWorkers, openChaosTestBed, WAIT_MS } from '../src/test-bed.ts'
 import { chaosPolicy, directoryFor } from '../src/workload.ts'
 
 const SEED = 20_261_201
@@ -31,7 +31,7 @@ test('a Redis from an older file is noticed before any final answer, and restore
     history,
     random: random.fork(1),
     onProcessFailure: (what) => void failures.push(what),
-    names: withArchivers,
+    names: [...ingressesAndWorkers, ...archivers],
   })
   const { system, redis, archive, processes } = testBed
   const watching = new AbortController()

@@ -46,7 +46,7 @@ function sinkAt(url: string, addresses: string[], more: object = {}) {
 
 const send = (sink: ReturnType<typeof openWebhook>) => sink.send([testEvent('1', 0)])
 
-test('a receiver with a good certificate is asked by its name, at the checked address', async () => {
+test('a good receiver is asked by its name, at the address that was checked', async () => {
   const receiver = await receive(await trusted.issue('good', { names }))
   const url = `https://receiver.example:${receiver.port}/`
   const sink = sinkAt(url, ['127.0.0.1'], { allowPrivate: true })

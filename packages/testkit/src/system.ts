@@ -32,6 +32,11 @@ export type System = {
     env: Record<string, string>,
     onLine?: (line: string) => void,
   ) => Promise<RunningApp>
+  /** `env` says which file has the sinks. */
+  startNotifier: (
+    env: Record<string, string>,
+    onLine?: (line: string) => void,
+  ) => Promise<RunningApp>
   /** Adds records to the directory, which has those of the sample. */
   put: (merchants: MerchantRecord[], codes: CodeRecord[]) => Promise<void>
   close: () => Promise<void>
@@ -155,6 +160,18 @@ export async function openSystem({
       running.push(archiver)
       const { admin } = Started.parse(JSON.parse(await archiver.waitFor(/"archiving"/)))
       return { ...archiver, admin }
+    },
+    startNotifier: async (more, onLine = () => {}) => {
+      const notifier = startProcess({
+        name: 'notifier',
+        entry: 'apps/notifier/src/main.ts',
+        root,
+        env: { ...all, ...more },
+        onLine,
+      })
+      running.push(notifier)
+      const { admin } = Started.parse(JSON.parse(await notifier.waitFor(/"notifying"/)))
+      return { ...notifier, admin }
     },
     close: async () => {
       for (const one of running) one.kill('SIGKILL')

@@ -1,4 +1,6 @@
+import { eventIdOf } from '@placeorder/events'
 import { describe, expect, test } from 'vitest'
+import type { SentEvent, SinkHistory } from './check-events.ts'
 import {
   checkHistory,
   type Rule,
@@ -98,6 +100,23 @@ const broken = (calls: RecordedCall[], stored: StoredState, pauses: Pause[] = []
 ]
 
 const placed = stateOf([storedOrder()])
+
+/** The event of P-1. */
+const anEvent = (changes: Partial<SentEvent> = {}): SentEvent => ({
+  id: eventIdOf('', 'P-1', 'order.placed'),
+  type: 'order.placed',
+  orderId: 'P-1',
+  code: 'SUCCESS',
+  paymentRequestId: 'R-1',
+  taken: true,
+  ...changes,
+})
+/** P-1 is placed, and this was sent to a sink. */
+const sent = (events: SentEvent[], more: Partial<SinkHistory> = {}): StoredState => ({
+  ...placed,
+  sinks: [{ sink: 'ledger', events, unverified: [], ...more }],
+})
+
 const killed: Pause = { who: 'ingress-1', why: 'KILLED', from: 50, to: 2_000, ms: 1_950 }
 const stopped: Pause = { who: 'ingress-1', why: 'STOPPED', from: 100, to: 2_100, ms: 2_000 }
 const starved: Pause = { who: CALLERS, why: 'STARVED', from: 100, to: 2_600, ms: 500 }
@@ -110,6 +129,7 @@ describe('a history in which all promises were kept passes', () => {
       [place(0, 'SUCCESS'), place(500, 'SUCCESS'), inquire(900, 'SUCCESS')],
       placed,
     ],
+    ['an event that was taken', [place(0, 'SUCCESS')], sent([anEvent()])],
     ['a U first, then final', [place(0, 'PAYMENT_IN_PROCESS'), place(200, 'SUCCESS')], placed],
     [
       'a U sent before the final answer arrived',
@@ -535,6 +555,65 @@ const wrong: [Rule, string, RecordedCall[], StoredState, Pause[]?][] = [
     'no answer out of the archive',
     [place(0, 'SUCCESS')],
     { ...placed, answersFromArchive: 0 },
+  ],
+  ['everyOutcomeDelivered', 'an event that a sink was never sent', [place(0, 'SUCCESS')], sent([])],
+  [
+    'everyOutcomeDelivered',
+    'an event that a sink never took',
+    [place(0, 'SUCCESS')],
+    sent([anEvent({ taken: false })]),
+  ],
+  [
+    'everyOutcomeDelivered',
+    'an event that only one of two sinks has',
+    [place(0, 'SUCCESS')],
+    { ...placed, sinks: [...(sent([anEvent()]).sinks ?? []), ...(sent([]).sinks ?? [])] },
+  ],
+  [
+    'nothingElseDelivered',
+    'an event of an order that is not stored',
+    [place(0, 'SUCCESS')],
+    sent([anEvent(), anEvent({ orderId: 'P-9', id: eventIdOf('', 'P-9', 'order.placed') })]),
+  ],
+  [
+    'nothingElseDelivered',
+    'an event of an order that is open',
+    [place(0, 'SUCCESS')],
+    {
+      ...stateOf([storedOrder({ outcome: undefined })], { open: [] }),
+      sinks: sent([anEvent({ taken: false })]).sinks ?? [],
+    },
+  ],
+  [
+    'nothingElseDelivered',
+    'placed, and then refused',
+    [place(0, 'SUCCESS')],
+    sent([
+      anEvent(),
+      anEvent({
+        id: eventIdOf('', 'P-1', 'order.refused'),
+        type: 'order.refused',
+        code: 'RISK_REJECT',
+      }),
+    ]),
+  ],
+  [
+    'nothingElseDelivered',
+    'an event with another id the second time',
+    [place(0, 'SUCCESS')],
+    sent([anEvent(), anEvent({ id: 'another' })]),
+  ],
+  [
+    'nothingElseDelivered',
+    'an event with another paymentRequestId than is stored',
+    [place(0, 'SUCCESS')],
+    sent([anEvent({ paymentRequestId: 'R-2' })]),
+  ],
+  [
+    'everyEventVerified',
+    'a request that is not signed with the secret',
+    [place(0, 'SUCCESS')],
+    sent([anEvent()], { unverified: ['No matching signature found'] }),
   ],
 ]
 

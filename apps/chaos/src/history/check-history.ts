@@ -1,4 +1,5 @@
 import { isFinal, isResultCode } from '@placeorder/protocol'
+import { eventRules, type SinkHistory } from './check-events.ts'
 import type { CallEnding, ExpectedOutcomes, Pause, RecordedCall } from './history.ts'
 import { Pauses } from './pauses.ts'
 
@@ -38,6 +39,8 @@ export type StoredState = {
   notForgotten?: readonly string[] | undefined
   /** How many final answers came out of the archive; undefined without one. */
   answersFromArchive?: number | undefined
+  /** What the sinks were sent; nothing without notifiers. */
+  sinks?: readonly SinkHistory[]
 }
 
 export type Bounds = {
@@ -432,6 +435,7 @@ const storedRules = {
   archivedEqual,
   forgottenInTime,
   archiveAnswers,
+  ...eventRules,
 } satisfies Record<string, (stored: StoredState) => Breach[]>
 
 export type Rule = keyof typeof orderRules | keyof typeof storedRules

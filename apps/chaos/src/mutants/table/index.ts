@@ -1,5 +1,6 @@
 import type { Mutant } from '../mutant.ts'
 import { archive } from './archive.ts'
+import { events } from './events.ts'
 import { forgotten } from './forgotten.ts'
 import { ingress } from './ingress.ts'
 import { limits } from './limits.ts'
@@ -14,4 +15,5 @@ export const mutants: readonly Mutant[] = [
   ...ingress,
   ...forgotten,
   ...archive,
+  ...events,
 ]
