@@ -113,3 +113,17 @@ test('whoever pulls since a time gets the archive first, and then the outbox', a
   }
   expect([...new Set(seen)].sort()).toEqual([...archived, ...waiting].sort())
 })
+
+test('nobody pulls past what is forgotten and missing in an archive put back', async () => {
+  const pull = new Pull({ store, outcomes, archive, shards: SHARDS })
+  await pull.open()
+  const begin = await pull.page({ filter: {}, limit: 5 })
+  if (begin.kind !== 'events') throw new Error(begin.reason)
+  const [orderId = '' as OrderId] = await conclude(orders(1))
+  const record = `{s${shardOf(orderId, SHARDS)}}:order:${orderId}`
+  await connection.rename(record, `${record} away`)
+  const request = { after: begin.next, filter: {}, limit: 5 }
+  await expect(pull.page(request)).rejects.toThrow('cannot be read')
+  await connection.rename(`${record} away`, record)
+  expect(await pull.page(request)).toMatchObject({ events: [{ type: 'order.placed' }] })
+})

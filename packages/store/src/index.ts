@@ -30,7 +30,7 @@ export type {
   Recall,
   Recalled,
 } from './outbox/archived-orders.ts'
-export { type ConcludedRecord, ConcludedRecords } from './outbox/concluded-records.ts'
+export { type ConcludedRecord, ConcludedRecords, NoRecord } from './outbox/concluded-records.ts'
 export { EventStream } from './outbox/event-stream.ts'
 export { capacityOf, FilterFault, Filters } from './outbox/filters.ts'
 export {

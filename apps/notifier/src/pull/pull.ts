@@ -1,6 +1,6 @@
 import type { Archive, FoundOrder } from '@placeorder/archive'
 import { type EventFilter, eventOf, type OrderEvent, passes } from '@placeorder/events'
-import { type NotifierStore, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
+import { NoRecord, type NotifierStore, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
 import type { Outcomes } from '../outcomes.ts'
 import { type Cursor, isBefore, predecessor, readCursor, writeCursor } from './cursor.ts'
 
@@ -79,9 +79,13 @@ export class Pull {
     const events: OrderEvent[] = []
     const add = async (shard: number, orderIds: OrderId[]) => {
       const found = await this.#deps.outcomes.of(shard, orderIds)
-      for (const outcome of found)
-        if (!(outcome instanceof Error) && passes(filter, eventOf(outcome)))
-          events.push(eventOf(outcome))
+      for (const outcome of found) {
+        // What Redis has forgotten comes out of the archive, and may be missing in an older copy.
+        const isError = outcome instanceof Error
+        const isAway = isError && outcome.cause instanceof NoRecord
+        if (isAway && this.#deps.archive !== undefined) throw outcome
+        if (!isError && passes(filter, eventOf(outcome))) events.push(eventOf(outcome))
+      }
     }
     while (cursor.archive !== undefined && events.length < limit) {
       const page = await this.#archived(cursor.archive)

@@ -30,6 +30,11 @@ const fields = [
   'concludedAt',
 ] as const
 
+/** Redis has no record of an order: it has forgotten it, or never had it. */
+export class NoRecord extends Error {
+  override readonly name = 'NoRecord'
+}
+
 /** The records of concluded orders, as they are archived. */
 export class ConcludedRecords {
   readonly #records = new Script('records')
@@ -55,7 +60,7 @@ const Replies = z.array(z.array(z.string().nullable()))
 
 function recordOf(orderId: OrderId, kept: (string | null)[]): ConcludedRecord {
   const [terms, packed, clientId, paymentRequestId, outcome, claimedAt, concludedAt] = kept
-  if (!terms || !packed) throw new Error('there is no record of it')
+  if (!terms || !packed) throw new NoRecord('there is no record of it')
   if (!outcome) throw new Error('its record is not concluded')
   return {
     orderId,
