@@ -1,8 +1,6 @@
 import type { PlaceOrderRequest } from '@placeorder/protocol'
 import { Queue, QueueEvents } from 'bullmq'
-
-/** How long to wait for an order's outcome (ms): as long as placeorder waits. */
-const WAIT_MS = 10_000
+import { JOB_ID_PREFIX, WAIT_MS } from './peer.ts'
 
 /**
  * The naive baseline: one BullMQ job per order, awaited until it is finished, as BullMQ's manual
@@ -20,8 +18,8 @@ export async function openNaive(
   events.setMaxListeners(0)
   await Promise.all([queue.waitUntilReady(), events.waitUntilReady()])
   return async (order) => {
-    // A job's id must not be a whole number.
-    const job = await queue.add('order', order, { jobId: `p${order.paymentId}` })
+    const jobId = `${JOB_ID_PREFIX}${order.paymentId}`
+    const job = await queue.add('order', order, { jobId })
     return String(await job.waitUntilFinished(events, WAIT_MS))
   }
 }

@@ -13,11 +13,14 @@ export async function signingRate(keyFile: string, ms: number): Promise<number> 
 }
 
 /**
- * More signed orders a second than a whole system can answer on these cores: each order costs a
- * signature, and at least half as much again for the rest. So many orders are signed ahead.
+ * The most signed orders that a whole system can answer for each signature that these cores could
+ * make: each order costs a signature, and at least half as much again for the rest.
  */
+export const ANSWERS_PER_SIGNATURE = 0.7
+
+/** More signed orders a second than can be answered here. So many orders are signed ahead. */
 export const answersPerSecondMax = async (keyFile: string): Promise<number> =>
-  0.7 * (await signingRate(keyFile, 1_000))
+  ANSWERS_PER_SIGNATURE * (await signingRate(keyFile, 1_000))
 
 function one(keyFile: string, ms: number): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -2,9 +2,9 @@ import { signingRate } from '../baselines/signing.ts'
 import type { Benchmark } from '../report/metric.ts'
 import { roundsOf } from '../statistics.ts'
 import type { Sample } from '../test-bed/measure.ts'
-import { closedLoop, noOpHandler, placeorder, type Server } from '../test-bed/servers.ts'
-import { smokeTest } from '../test-bed/smoke-test.ts'
-import { commanded, httpDriver, redisFor, serverFor, type TestBed } from '../test-bed/test-bed.ts'
+import { peer } from '../test-bed/peers.ts'
+import { closedLoop, noOpHandler, placeorder } from '../test-bed/servers.ts'
+import { httpDriver, type TestBed } from '../test-bed/test-bed.ts'
 import { alternate, commandsNote, cpuNote, loadSeconds, metricOf, ratio } from './rounds.ts'
 
 const CONNECTIONS = 64
@@ -25,7 +25,7 @@ export async function signed(testBed: TestBed): Promise<Benchmark> {
   const servers = [
     await placeorder(testBed, stack),
     await noOpHandler(testBed, stack),
-    await naiveBullMq(testBed, stack),
+    await peer(testBed, stack, 'naive'),
   ]
   const subjects = servers.map((server) =>
     closedLoop(server, driver, { connections: CONNECTIONS, perSecondMax }),
@@ -69,20 +69,5 @@ function report(samples: Map<string, Sample[]>, bare: number[]): Benchmark {
       metricOf('naive BullMQ, Redis commands per order', '', naive, ({ commands }) => commands),
     ],
     notes: [...names.map((name) => cpuNote(name, of(name))), commandsNote('placeorder', us)],
-  }
-}
-
-async function naiveBullMq(testBed: TestBed, stack: AsyncDisposableStack): Promise<Server> {
-  const name = 'naive BullMQ'
-  const redis = await redisFor(testBed, stack, 'naive')
-  const env = { REDIS_URL: redis.url, POLICY_FILE: testBed.files.policy }
-  const worker = await commanded(stack, 'worker', 'baselines/naive-worker.ts', env)
-  const server = await serverFor(testBed, stack, 'baselines/naive-server.ts', env)
-  await smokeTest(testBed, name, [server.url])
-  return {
-    name,
-    urls: [server.url],
-    redis,
-    programs: [server, worker, { name: 'redis', pid: redis.pid }],
   }
 }

@@ -45,6 +45,24 @@ export async function noOpHandler(testBed: TestBed, stack: AsyncDisposableStack)
   return { name, urls: [server.url], programs: [server] }
 }
 
+/**
+ * Starts the least that any correct implementation does: it verifies, parses, claims the paymentId
+ * durably, and signs.
+ */
+export async function durableFloor(testBed: TestBed, stack: AsyncDisposableStack): Promise<Server> {
+  const name = 'the durable floor'
+  const redis = await redisFor(testBed, stack, 'floor')
+  const env = { REDIS_URL: redis.url }
+  const server = await serverFor(testBed, stack, 'baselines/floor-server.ts', env)
+  await smokeTest(testBed, name, [server.url])
+  return {
+    name,
+    urls: [server.url],
+    redis,
+    programs: [server, { name: 'redis', pid: redis.pid }],
+  }
+}
+
 /** Sends a server orders over so many connections, each with one order in flight at a time. */
 export function closedLoop(
   { urls, ...server }: Server,
