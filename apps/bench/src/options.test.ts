@@ -14,9 +14,10 @@ test('all benchmarks run, unless some are chosen', () => {
 
 test('a curve can be compared with that of another checkout, and its plot kept', () => {
   const args = ['--against', '../before', '--plot', 'docs/curve.svg', '--in-flight', '1,64']
-  expect(planOf(args)).toMatchObject({
+  expect(planOf([...args, '--systems', 'placeorder,floor'])).toMatchObject({
     against: '../before',
     plot: 'docs/curve.svg',
+    systems: ['placeorder', 'floor'],
     inFlight: [1, 64],
   })
 })

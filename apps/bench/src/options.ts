@@ -11,6 +11,8 @@ export type Plan = {
   rounds: number
   /** How long one round is measured (s). */
   seconds: number
+  /** How long a point of the curve is measured in each round (s). */
+  curveSeconds: number
   /** How long load is on before a round is measured (s). */
   leadSeconds: number
   /**
@@ -28,6 +30,8 @@ export type Plan = {
   profile: string | undefined
   /** Another checkout of this repository, measured by turns with this one; none if undefined. */
   against: string | undefined
+  /** The systems whose curve is measured; all of them if undefined. */
+  systems: readonly string[] | undefined
   /** Orders in flight at which the curve is measured alone; the whole curve if undefined. */
   inFlight: readonly number[] | undefined
   /** Where to write the plot of the curve; `.bench/curve.svg` if undefined. */
@@ -45,6 +49,7 @@ const Options = z.object({
   'stored-orders': number.default(1_000_000),
   profile: z.string().optional(),
   against: z.string().optional(),
+  systems: z.string().optional(),
   plot: z.string().optional(),
   'in-flight': z
     .string()
@@ -56,14 +61,15 @@ const Options = z.object({
 export const usage = `npm run bench -- [options]
   --only <benchmark,…>         run these benchmarks only
   --short                      only the ratio over naive BullMQ, in a minute; exits 1 if below 3.
-                               With --only curve: one round of placeorder alone, in a minute
+                               With --only curve: one round of a few points of it
   --rounds <n>                 alternating rounds of each measurement (3)
-  --seconds <s>                how long a round is measured (4; short: 2)
+  --seconds <s>                how long a round is measured (4, short: 2; curve: 1.5, short: 1)
   --sustained-rate <n>         orders sent per second (1000)
   --sustained-seconds <s>      for so long (600)
   --stored-orders <n>          number of stored orders at which memory is measured (1000000)
   --profile <directory>        write a CPU profile of each ingress, worker and archiver there
   --against <directory>        curve: measure another checkout of this repository by turns
+  --systems <system,…>         curve: placeorder, floor, no-op, naive, bee, job-queue or some
   --in-flight <n,…>            curve: with so many orders in flight alone
   --plot <file>                curve: where to write the plot (.bench/curve.svg)`
 
@@ -85,6 +91,7 @@ export function planOf(args: string[]): Plan {
       'stored-orders': { type: 'string' },
       profile: { type: 'string' },
       against: { type: 'string' },
+      systems: { type: 'string' },
       plot: { type: 'string' },
       'in-flight': { type: 'string' },
     },
@@ -96,6 +103,7 @@ export function planOf(args: string[]): Plan {
     short,
     rounds: options.rounds ?? 3,
     seconds: options.seconds ?? (short ? 2 : 4),
+    curveSeconds: options.seconds ?? (short ? 1 : 1.5),
     leadSeconds: 1,
     warmUpSeconds: short ? 6 : 45,
     sustainedSeconds: options['sustained-seconds'],
@@ -103,6 +111,7 @@ export function planOf(args: string[]): Plan {
     storedOrders: options['stored-orders'],
     profile: options.profile,
     against: options.against,
+    systems: options.systems?.split(','),
     plot: options.plot,
     inFlight: options['in-flight'],
   }

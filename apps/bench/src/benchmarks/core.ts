@@ -1,5 +1,5 @@
 import type { Benchmark } from '../report/metric.ts'
-import type { Sample, Subject } from '../test-bed/measure.ts'
+import { coreShareOf, type Sample, type Subject } from '../test-bed/measure.ts'
 import { commanded, redisFor, type TestBed, workerFor } from '../test-bed/test-bed.ts'
 import { alternate, commandsNote, cpuNote, metricOf, ratio } from './rounds.ts'
 
@@ -31,12 +31,20 @@ export async function core(testBed: TestBed): Promise<Benchmark> {
       `${IN_FLIGHT} in flight`,
     metrics: [
       ratio('placeorder over naive BullMQ', [of('placeorder'), of('naive BullMQ')], perSecond, {
-        atLeast: testBed.plan.short ? 3 : 5,
-        aim: 8,
+        ...(testBed.plan.short ? { atLeast: 3 } : { atLeast: 8, aim: 10 }),
       }),
-      ...(samples.has('bee-queue')
-        ? [ratio('placeorder over bee-queue', [of('placeorder'), of('bee-queue')], perSecond)]
-        : []),
+      ...(testBed.plan.short
+        ? []
+        : [
+            ratio('placeorder over bee-queue', [of('placeorder'), of('bee-queue')], perSecond, {
+              atLeast: 2,
+              aim: 3,
+            }),
+            metricOf('placeorder, share of all cores in use', '×', of('placeorder'), coreShareOf, {
+              atLeast: 0.8,
+              aim: 0.9,
+            }),
+          ]),
       ...names.map((name) => metricOf(`${name}, throughput`, 'orders/s', of(name), perSecond)),
       ...names.map((name) => metricOf(`${name}, p50`, 'ms', of(name), ({ p50 }) => p50)),
       ...names.map((name) => metricOf(`${name}, p99`, 'ms', of(name), ({ p99 }) => p99)),

@@ -31,7 +31,15 @@ test('a line through equal ratios is straight, and ends at the edges of the char
 test('steps of the axis are round numbers around all values, and text is escaped', () => {
   const svg = chartsSvg([chart])
   for (const step of ['2', '5', '10', '20', '50', '100', '200', '500'])
-    expect(svg).toContain(`text-anchor="end" fill="#57606a">${step}<`)
+    expect(svg).toContain(`text-anchor="end">${step}<`)
   expect(svg).not.toContain('>1,000<')
   expect(svg).toContain('Latency &amp; load')
+})
+
+test('a name has the same colour in all charts, and stands in the legend once', () => {
+  const svg = chartsSvg([chart, { ...chart, title: 'p50 and more', lines: chart.lines }])
+  const colours = [...svg.matchAll(/fill="none" stroke="(#\w+)"/g)].map(([, colour]) => colour)
+  expect(colours).toHaveLength(2)
+  expect(new Set(colours).size).toBe(1)
+  expect(svg.match(/class="legend"[^>]*>p50</g)).toHaveLength(1)
 })

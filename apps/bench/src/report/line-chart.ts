@@ -8,24 +8,50 @@ const WIDTH = 440
 const HEIGHT = 300
 /** Around the plotted area. */
 const MARGIN = { left: 52, right: 16, top: 34, bottom: 44 }
-const colours = ['#1f6feb', '#d1242f', '#1a7f37', '#9a6700', '#8250df', '#57606a']
+/** Of one name in the legend, which stands below the charts. */
+const LEGEND = { width: 145, height: 24 }
+/** They differ in lightness, too, and are seen on white and on black. */
+const colours = ['#d1495b', '#8c8c8c', '#b08a2e', '#3b82f6', '#2a9d6f', '#a66bd4']
 
-/** Draws charts side by side, as SVG. */
+/** For browsers that prefer dark pages, too. */
+const STYLE = `
+.paper { fill: #ffffff } .grid { stroke: #d0d7de } .title, .legend { fill: #1f2328 }
+.axis { fill: #57606a }
+@media (prefers-color-scheme: dark) {
+  .paper { fill: #0d1117 } .grid { stroke: #30363d } .title, .legend { fill: #e6edf3 }
+  .axis { fill: #9198a1 }
+}
+`
+
+/** Draws charts side by side, as SVG. A name has the same colour in all of them. */
 export function chartsSvg(charts: readonly LineChart[]): string {
   const width = WIDTH * charts.length
+  const height = HEIGHT + LEGEND.height
+  const names = [...new Set(charts.flatMap(({ lines }) => lines.map(({ name }) => name)))]
   const drawn = charts.map(
-    (chart, i) => `<g transform="translate(${i * WIDTH} 0)">\n${chartOf(chart)}\n</g>`,
+    (chart, i) => `<g transform="translate(${i * WIDTH} 0)">\n${chartOf(chart, names)}\n</g>`,
   )
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${HEIGHT}" ` +
-      `width="${width}" height="${HEIGHT}" font-family="sans-serif" font-size="11">`,
-    `<rect width="${width}" height="${HEIGHT}" fill="#ffffff"/>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" ` +
+      `width="${width}" height="${height}" font-family="sans-serif" font-size="11">`,
+    `<style>${STYLE}</style>`,
+    `<rect class="paper" width="${width}" height="${height}"/>`,
     ...drawn,
+    ...names.map((name, i) => {
+      const x = (width - LEGEND.width * names.length) / 2 + LEGEND.width * i
+      return (
+        `<path d="M${x} ${HEIGHT + 4}h18" stroke="${colourOf(name, names)}" stroke-width="3"/>` +
+        `<text class="legend" x="${x + 24}" y="${HEIGHT + 8}">${escaped(name)}</text>`
+      )
+    }),
     '</svg>\n',
   ].join('\n')
 }
 
-function chartOf({ title, xLabel, lines }: LineChart): string {
+const colourOf = (name: string, names: readonly string[]): string =>
+  colours[names.indexOf(name) % colours.length] ?? 'grey'
+
+function chartOf({ title, xLabel, lines }: LineChart, names: readonly string[]): string {
   const points = lines.flatMap((line) => line.points)
   const xs = [...new Set(points.map(([x]) => x))].toSorted((a, b) => a - b)
   const ys = stepsAround(points.map(([, y]) => y))
@@ -33,21 +59,22 @@ function chartOf({ title, xLabel, lines }: LineChart): string {
   const toY = scale(ys, HEIGHT - MARGIN.bottom, MARGIN.top)
   const [left, right] = [MARGIN.left, WIDTH - MARGIN.right]
   return [
-    `<text x="${left}" y="16" font-size="13" font-weight="bold">${escaped(title)}</text>`,
+    `<text class="title" x="${left}" y="16" font-size="13" font-weight="bold">` +
+      `${escaped(title)}</text>`,
     ...ys.map(
       (y) =>
-        `<path d="M${left} ${toY(y)}H${right}" stroke="#d0d7de"/>` +
+        `<path class="grid" d="M${left} ${toY(y)}H${right}"/>` +
         text(left - 6, Number(toY(y)) + 4, y.toLocaleString('en-US'), 'end'),
     ),
     ...xs.map((x) => text(toX(x), HEIGHT - MARGIN.bottom + 16, String(x), 'middle')),
     text((left + right) / 2, HEIGHT - 8, xLabel, 'middle'),
-    ...lines.map(({ name, points }, i) => {
-      const colour = colours[i % colours.length] ?? 'black'
+    ...lines.map(({ name, points }) => {
+      const colour = colourOf(name, names)
       const path = points.map(([x, y]) => `${toX(x)} ${toY(y)}`).join('L')
+      const dots = points.map(([x, y]) => `M${toX(x)} ${toY(y)}h0`).join('')
       return (
         `<path d="M${path}" fill="none" stroke="${colour}" stroke-width="2"/>` +
-        `<text x="${left + 8}" y="${MARGIN.top + 14 * (i + 1)}" fill="${colour}">` +
-        `${escaped(name)}</text>`
+        `<path d="${dots}" stroke="${colour}" stroke-width="6" stroke-linecap="round"/>`
       )
     }),
   ].join('\n')
@@ -72,6 +99,6 @@ function scale(steps: readonly number[], from: number, to: number): (value: numb
 }
 
 const text = (x: number | string, y: number, words: string, anchor: string): string =>
-  `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="#57606a">${escaped(words)}</text>`
+  `<text class="axis" x="${x}" y="${y}" text-anchor="${anchor}">${escaped(words)}</text>`
 
 const escaped = (words: string): string => words.replace(/&/g, '&amp;').replace(/</g, '&lt;')

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { type Mark, Mark as MarkSchema } from '../drivers/load.ts'
@@ -30,6 +31,12 @@ export type Sample = Mark & {
   cpuUs: Record<string, number>
   residentBytes: Record<string, number>
 }
+
+/** The share of this machine's cores that the system and its driver used. */
+export const coreShareOf = ({ cpuUs, perSecond }: Sample): number =>
+  (sum(Object.values(cpuUs)) * perSecond) / 1e6 / availableParallelism()
+
+const sum = (values: readonly number[]): number => values.reduce((all, one) => all + one, 0)
 
 const anything = z.unknown()
 const wholeNumber = z.number()
