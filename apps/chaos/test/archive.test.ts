@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { chaosSummary, excerpt } from '../src/report.ts'
 import { runChaos } from '../src/run-chaos.ts'
 
-const FOR_MS = 40_000
+const FOR_MS = 30_000
 
 test('while archivers and PostgreSQL die, orders are forgotten and answered as before', {
   timeout: FOR_MS + 240_000,

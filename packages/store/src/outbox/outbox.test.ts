@@ -37,6 +37,27 @@ function fieldsOf(orderIds: OrderId[], outcome: string): string[] {
   return [`${all[0]?.acquirerId}:`, JSON.stringify(words)]
 }
 
+/**
+ * A dump of a stream in which its last entry, with this id, was given to its consumer at this time
+ * (ms). Behind the id of a pending entry is the time; a dump ends with its CRC-64.
+ */
+function deliveredAt(dump: Buffer, id: string, at: number): Buffer {
+  const [ms = 0n, n = 0n] = id.split('-').map(BigInt)
+  const raw = Buffer.alloc(16)
+  raw.writeBigUInt64BE(ms)
+  raw.writeBigUInt64BE(n, 8)
+  const body = Buffer.from(dump.subarray(0, -8))
+  body.writeBigInt64LE(BigInt(at), body.indexOf(raw) + raw.length)
+  let crc = 0n
+  for (const byte of body) {
+    crc ^= BigInt(byte)
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc >> 1n) ^ (crc & 1n ? 0x95ac9329ac4bc9b5n : 0n)
+  }
+  const end = Buffer.alloc(8)
+  end.writeBigUInt64LE(crc)
+  return Buffer.concat([body, end])
+}
+
 describe('conclude', () => {
   test('appends orders of several acquirers, whatever is in their ids', async () => {
     const ids = ['A', 'B', 'A:{s0} %', 'B'].map((acquirerId, i) => ({
@@ -109,6 +130,19 @@ describe('an entry', () => {
     expect(await outbox.read(0, 'b', 10)).toEqual([])
     expect(await outbox.takeOver(0, 'b', 60_000, 10)).toEqual([])
     expect(await outbox.takeOver(0, 'b', 0, 10)).toEqual([entry])
+  })
+
+  test('that was read while the clock of Redis was days ahead goes to another at once', async () => {
+    for (let call = 0; call < 2; call += 1) await concluded()
+    const entries = await outbox.read(0, 'a', 10)
+    const entry = entries.at(-1)
+    if (entry === undefined) throw new Error('it was read')
+    const dump = (await connection.dumpBuffer(outboxKey(0))) ?? Buffer.alloc(0)
+    const ahead = deliveredAt(dump, entry.id, Date.now() + 3 * 86_400_000)
+    await connection.restore(outboxKey(0), 0, ahead, 'REPLACE')
+    expect(await outbox.takeOver(0, 'b', 60_000, 10)).toEqual([entry])
+    expect(await outbox.takeOver(0, 'c', 60_000, 10)).toEqual([])
+    expect(await outbox.takeOver(0, 'c', 0, 10)).toEqual(entries)
   })
 
   test('is kept until it is acknowledged, and then trimmed but for the last', async () => {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { OrderId } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
+import { Script } from '../redis/script.ts'
 
 /** What one call of `conclude` has concluded, or a backfill has appended. */
 export type OutboxEntry = {
@@ -29,8 +30,12 @@ export type GroupProgress = {
 /** The name of a backfilled entry's first field. An `OrderId` has a colon. */
 export const BACKFILL = 'backfill'
 
+/** So many entries are looked at for those that were given to a consumer in the future. */
+const AHEAD_ENTRIES = 20
+
 /** A consumer group of a stream of outcomes. */
 export class StreamGroup {
+  static readonly #takeOverAhead = new Script('take-over-ahead')
   readonly #connection: RedisConnection
   readonly #key: string
   readonly #group: string
@@ -76,8 +81,8 @@ export class StreamGroup {
   }
 
   /**
-   * Takes over entries that some consumer has had for `idleMs` without acknowledging
-   * them, `max` at most.
+   * Takes over entries that some consumer has had for `idleMs` without acknowledging them, `max` at
+   * most; or some that it was given while the clock of Redis was ahead.
    */
   async takeOver(consumer: string, idleMs: number, max: number): Promise<OutboxEntry[]> {
     const reply = await this.#connection.xautoclaim(
@@ -89,7 +94,10 @@ export class StreamGroup {
       'COUNT',
       max,
     )
-    return Claimed.parse(reply)[1]
+    const idle = Claimed.parse(reply)[1]
+    if (idle.length > 0) return idle
+    const args = [this.#group, consumer, AHEAD_ENTRIES]
+    return Entries.parse(await StreamGroup.#takeOverAhead.run(this.#connection, [this.#key], args))
   }
 
   /**

@@ -87,6 +87,13 @@ export const archive: Mutant[] = [
     test: entriesTest,
   },
   {
+    breaks: 'what an archiver read while a clock was ahead is not taken over',
+    file: 'packages/store/src/lua/take-over-ahead.lua',
+    from: 'if deliveredAt > now + APART_MS',
+    to: 'if false',
+    test: ['packages/store', 'src/outbox/outbox.test.ts'],
+  },
+  {
     breaks: 'orders are forgotten into a filter that is missing',
     file: forget,
     from: "then return 'DAMAGED' end",
