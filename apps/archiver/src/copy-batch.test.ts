@@ -126,12 +126,14 @@ test('an order that the archive has otherwise is a contradiction, and set aside'
   })
 })
 
-test('what too few replicas have is not archived', async () => {
+test.each([
+  ['an order', 'replicated'],
+  ['its entry', 'entryReplicated'],
+])('while too few replicas have %s, it is not archived', async (_what, method) => {
   const orderIds = await conclude()
   const entries = await read()
-  const durability = Object.assign(Object.create(store.durability), {
-    replicated: async () => false,
-  })
+  const yes = async () => true
+  const durability = { replicated: yes, entryReplicated: yes, [method]: async () => false }
   const lagging = { store: { ...store, durability } }
   await expect(copy(entries, lagging)).rejects.toThrow(NotReplicated)
   expect(await found(orderIds)).toEqual([])

@@ -17,7 +17,10 @@ import {
 } from '@placeorder/store'
 
 export type CopyDeps = {
-  store: Pick<ArchiverStore, 'outbox' | 'states' | 'records' | 'durability'>
+  store: Pick<ArchiverStore, 'outbox' | 'states'> & {
+    records: Pick<ArchiverStore['records'], 'read'>
+    durability: Pick<ArchiverStore['durability'], 'replicated' | 'entryReplicated'>
+  }
   archive: Pick<Archive, 'write' | 'compare' | 'lookUp'>
   /** Names our rows in a database that several installations may share. */
   archiveId: string
@@ -46,7 +49,7 @@ export type ReadBatch = {
 /**
  * Reads the orders of some entries of a shard's outbox.
  *
- * @throws NotReplicated: too few replicas have the orders now
+ * @throws NotReplicated: too few replicas have the orders and the last entry now
  */
 export async function readBatch(
   shard: number,
@@ -54,7 +57,7 @@ export async function readBatch(
   deps: CopyDeps,
 ): Promise<ReadBatch> {
   const { records, unreadable } = await readRecords(shard, entries, deps)
-  await demandReplicated(records, deps.store)
+  await demandReplicated(shard, records, lastOf(entries), deps.store)
   const orders = records.map((record) => orderToArchive(record, digestOf)).sort(byKey)
   return { entries, orders, unreadable }
 }
@@ -156,16 +159,23 @@ const reasonOf = ({ message, cause }: Error): string =>
     ? `${message}: ${cause.message.split('\n', 1)[0]}`
     : message
 
-/** Only what a lost master cannot take back is archived: the archive is for ever. */
+/**
+ * Only what a lost master cannot take back is archived: the archive is for ever, and it names the
+ * last entry. One that is lost makes Redis look older than it was, though its orders were concluded
+ * anew, in another entry.
+ */
 async function demandReplicated(
+  shard: number,
   records: ConcludedRecord[],
-  { durability }: CopyDeps['store'],
+  last: OutboxEntry | undefined,
+  { durability, outbox }: CopyDeps['store'],
 ): Promise<void> {
-  const replicated = await Promise.all(
-    records.map(({ orderId, outcome, paymentRequestId }) =>
+  const replicated = await Promise.all([
+    last === undefined || outbox.replicated(shard, last, durability),
+    ...records.map(({ orderId, outcome, paymentRequestId }) =>
       durability.replicated(orderId, outcome, paymentRequestId),
     ),
-  )
+  ])
   if (!replicated.every(Boolean)) throw new NotReplicated('too few replicas have what is archived')
 }
 

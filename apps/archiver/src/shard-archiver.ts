@@ -105,6 +105,9 @@ export class ShardArchiver {
    */
   async #step(signal: AbortSignal): Promise<number> {
     await this.#round()
+    // Some may have failed because they were lost with their master.
+    if (this.#stopped !== undefined)
+      this.#inFlight = await this.#deps.store.outbox.kept(this.#shard, this.#inFlight)
     this.#inBatches = 0
     let orders = 0
     let next = this.#readNext(true)

@@ -3,8 +3,9 @@ import { type TopologyName, topologyNames } from './topologies/topology.ts'
 
 export const usage = `npm run chaos -- [--seed S] [--minutes M] [--rate R] [--topology T]
 
-Runs ingresses and workers on a durable Redis, injects faults into all of them while orders are
-sent, and checks that every promise was kept.
+Runs ingresses and workers on a durable Redis, and archivers that move orders to a PostgreSQL within
+seconds, injects faults into all of them while orders are sent, and checks that every promise was
+kept.
 
   --seed S      the same seed injects the same faults at the same times (default: random)
   --minutes M   how long faults are injected (default: 1)

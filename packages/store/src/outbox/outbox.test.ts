@@ -132,7 +132,7 @@ describe('an entry', () => {
     expect(await outbox.takeOver(0, 'b', 0, 10)).toEqual([entry])
   })
 
-  test('that was read while the clock of Redis was days ahead goes to another at once', async () => {
+  test('that was read while Redis’s clock was days ahead goes to another at once', async () => {
     for (let call = 0; call < 2; call += 1) await concluded()
     const entries = await outbox.read(0, 'a', 10)
     const entry = entries.at(-1)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { archiveKey, type OrderId, outboxKey } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
+import type { Durability } from '../redis/durability.ts'
 import { Script } from '../redis/script.ts'
 import {
   BACKFILL,
@@ -49,6 +50,24 @@ export class Outbox {
   /** The entry of this id, if it is there. */
   async entryAt(shard: number, id: string): Promise<OutboxEntry | undefined> {
     return Entries.parse(await this.#connection.xrange(outboxKey(shard), id, id))[0]
+  }
+
+  /** Whether as many replicas as are required have an entry, by a fence. */
+  replicated(
+    shard: number,
+    { id, digest }: OutboxEntry,
+    durability: Pick<Durability, 'entryReplicated'>,
+  ): Promise<boolean> {
+    const fits = (reply: unknown) => Entries.parse(reply)[0]?.digest === digest
+    return durability.entryReplicated(shard, id, fits)
+  }
+
+  /**
+   * Those of some entries that are still there: others were lost with their master, or are trimmed.
+   */
+  async kept(shard: number, entries: OutboxEntry[]): Promise<OutboxEntry[]> {
+    const found = await Promise.all(entries.map(({ id }) => this.entryAt(shard, id)))
+    return entries.filter(({ digest }, i) => found[i]?.digest === digest)
   }
 
   /** Entries from `from` on, archived or not, `max` at most. */

@@ -8,9 +8,10 @@ import {
   type LocalRedis,
   startLocalRedis,
 } from '../../../local-services/src/redis.ts'
-import { type OrderId, orderIdOf, orderKey, shardOf } from '../keys.ts'
+import { type OrderId, orderIdOf, orderKey, outboxKey, shardOf } from '../keys.ts'
 import { type IngressStore, openIngressStore } from '../open-ingress-store.ts'
 import { openWorkerStore, type WorkerStore } from '../open-store.ts'
+import { Outbox } from '../outbox/outbox.ts'
 import { connect, disconnect, type RedisAddress, type RedisConnection } from './connection.ts'
 import { Durability } from './durability.ts'
 
@@ -187,6 +188,20 @@ describe('with a master and a replica, and one replica wanted', () => {
 
   test('an order that this master does not have is not replicated', async () => {
     expect(await ingress.durability.replicated(orderIdOf(aPlaceOrder()))).toBe(false)
+  })
+
+  test('an entry of an outbox counts as replicated as it is, and no other does', async () => {
+    const connection = connected(master.url)
+    const outbox = new Outbox(connection)
+    const id = (await connection.xadd(outboxKey(0), '*', 'restored', '1')) ?? ''
+    const entry = await outbox.entryAt(0, id)
+    if (entry === undefined) throw new Error('it was appended')
+    const isReplicated = (digest = entry.digest) =>
+      outbox.replicated(0, { ...entry, digest }, ingress.durability)
+    await expect.poll(() => isReplicated(), { timeout: 10_000 }).toBe(true)
+    expect(await isReplicated('another')).toBe(false)
+    await connection.xdel(outboxKey(0), id)
+    expect(await isReplicated()).toBe(false)
   })
 
   test('a missing order is certain only while the replica answers', async () => {

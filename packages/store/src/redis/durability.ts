@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
-import { Cluster } from 'ioredis'
+import { type ChainableCommander, Cluster } from 'ioredis'
 import { z } from 'zod'
 import {
   decisionsFenceKey,
   fenceKey,
   type OrderId,
   orderKey,
+  outboxKey,
   shardOf,
   steadyTimeKey,
 } from '../keys.ts'
@@ -21,16 +22,16 @@ const REPLICAS_MS_MAX = 500
 const FENCE_ORDERS_MAX = 512
 
 /** The fields of an order's record that fences check. */
-type StoredOrder = Record<
-  'terms' | 'outcome' | 'job' | 'paymentRequestId' | 'claimedAt',
-  string | null
->
+const storedFields = ['terms', 'outcome', 'job', 'paymentRequestId', 'claimedAt'] as const
+type StoredOrder = Record<(typeof storedFields)[number], string | null>
 
-/** Asks whether a record that fits is on the replicas. */
+/** Asks whether what is read now is on the replicas. */
 type FenceRequest = {
-  /** The key of the order's record, and the shard's fence. */
-  keys: { record: string; fence: string }
-  fits: (stored: StoredOrder) => boolean
+  read: (pipeline: ChainableCommander) => unknown
+  /** Whether what was read fits; undefined if it cannot be read. */
+  fits: (reply: unknown) => boolean | undefined
+  /** The key of the shard's fence. */
+  fence: string
   result: PromiseWithResolvers<boolean | undefined>
 }
 
@@ -127,29 +128,60 @@ export class Durability {
     return this.#ask(orderId, fits)
   }
 
+  /**
+   * Resolves with true once as many replicas as are required have the entry of a shard's outbox at
+   * this id, if that fits; see `Outbox.replicated`.
+   */
+  async entryReplicated(
+    shard: number,
+    id: string,
+    fits: (reply: unknown) => boolean,
+  ): Promise<boolean> {
+    if (this.#replicasMin === 0) return true
+    const asked = {
+      read: (pipeline: ChainableCommander) => pipeline.xrange(outboxKey(shard), id, id),
+      fits,
+      fence: fenceKey(shard),
+    }
+    return (await this.#join(this.#laneOf(shard), asked)) === true
+  }
+
   /** Resolves with true once as many replicas as are required have all decisions made before. */
   async decisionsReplicated(): Promise<boolean> {
     if (this.#replicasMin === 0) return true
-    const keys = { record: steadyTimeKey, fence: decisionsFenceKey }
-    return (await this.#join(this.#decisions, keys, () => true)) === true
+    const asked = {
+      read: (pipeline: ChainableCommander) => pipeline.exists(steadyTimeKey),
+      fits: () => true,
+      fence: decisionsFenceKey,
+    }
+    return (await this.#join(this.#decisions, asked)) === true
   }
 
-  async #ask(orderId: OrderId, fits: FenceRequest['fits']): Promise<boolean | undefined> {
+  async #ask(
+    orderId: OrderId,
+    fits: (stored: StoredOrder) => boolean,
+  ): Promise<boolean | undefined> {
     if (this.#replicasMin === 0) return true
     const shard = shardOf(orderId, this.#shards)
-    const lane = this.#lanes[shard % this.#lanes.length]
-    assert(lane !== undefined, 'every order has a lane')
-    const keys = { record: orderKey(shard, orderId), fence: fenceKey(shard) }
-    return this.#join(lane, keys, fits)
+    return this.#join(this.#laneOf(shard), {
+      read: (pipeline) => pipeline.hmget(orderKey(shard, orderId), ...storedFields),
+      fits: (reply) => {
+        const fields = StoredFields.safeParse(reply)
+        return fields.success ? fits(fields.data) : undefined
+      },
+      fence: fenceKey(shard),
+    })
   }
 
-  #join(
-    lane: FenceLane,
-    keys: FenceRequest['keys'],
-    fits: FenceRequest['fits'],
-  ): Promise<boolean | undefined> {
+  #laneOf(shard: number): FenceLane {
+    const lane = this.#lanes[shard % this.#lanes.length]
+    assert(lane !== undefined, 'every shard has a lane')
+    return lane
+  }
+
+  #join(lane: FenceLane, asked: Omit<FenceRequest, 'result'>): Promise<boolean | undefined> {
     const result = Promise.withResolvers<boolean | undefined>()
-    lane.requests.push({ keys, fits, result })
+    lane.requests.push({ ...asked, result })
     void this.#drain(lane)
     return result.promise
   }
@@ -177,9 +209,8 @@ export class Durability {
    */
   async #runFence(requests: FenceRequest[]): Promise<(boolean | undefined)[]> {
     const pipeline = this.#fences.pipeline()
-    for (const { keys } of requests)
-      pipeline.hmget(keys.record, 'terms', 'outcome', 'job', 'paymentRequestId', 'claimedAt')
-    for (const fence of new Set(requests.map(({ keys }) => keys.fence))) pipeline.set(fence, 1)
+    for (const { read } of requests) read(pipeline)
+    for (const fence of new Set(requests.map((request) => request.fence))) pipeline.set(fence, 1)
     const waitMs = REPLICAS_MS_MAX / (this.#waitAof ? 2 : 1)
     pipeline.call('WAIT', this.#replicasMin, waitMs)
     // WAIT first: asked by WAITAOF at once, a replica replies with what it had synced before, and
@@ -196,10 +227,7 @@ export class Durability {
     if (failed) throw failed
     const replicas = z.union([z.number(), z.tuple([z.number(), z.number()])]).parse(waited)
     const enough = (typeof replicas === 'number' ? replicas : replicas[1]) >= this.#replicasMin
-    return requests.map(({ fits }, i) => {
-      const fields = StoredFields.safeParse(replies[i]?.[1])
-      return enough && fields.success ? fits(fields.data) : undefined
-    })
+    return requests.map(({ fits }, i) => (enough ? fits(replies[i]?.[1]) : undefined))
   }
 }
 

@@ -22,6 +22,13 @@ export const archive: Mutant[] = [
     test: copyTest,
   },
   {
+    breaks: 'the archive names an entry that a failover takes back',
+    file: 'apps/archiver/src/copy-batch.ts',
+    from: 'last === undefined || outbox.replicated(shard, last, durability),',
+    to: 'true,',
+    test: copyTest,
+  },
+  {
     breaks: 'an order is forgotten without a comparison with the archive',
     file: forgetEntries,
     from: `  here.outcome === there.outcome &&
