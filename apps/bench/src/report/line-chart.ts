@@ -8,8 +8,8 @@ const WIDTH = 440
 const HEIGHT = 300
 /** Around the plotted area. */
 const MARGIN = { left: 52, right: 16, top: 34, bottom: 44 }
-/** Of one name in the legend, which stands below the charts. */
-const LEGEND = { width: 145, height: 24 }
+/** The legend stands below the charts: a name takes its letters' width and that of its line. */
+const LEGEND = { height: 24, letter: 6.2, line: 18, gap: 24 }
 /** They differ in lightness, too, and are seen on white and on black. */
 const colours = ['#d1495b', '#8c8c8c', '#b08a2e', '#3b82f6', '#2a9d6f', '#a66bd4']
 
@@ -37,15 +37,24 @@ export function chartsSvg(charts: readonly LineChart[]): string {
     `<style>${STYLE}</style>`,
     `<rect class="paper" width="${width}" height="${height}"/>`,
     ...drawn,
-    ...names.map((name, i) => {
-      const x = (width - LEGEND.width * names.length) / 2 + LEGEND.width * i
-      return (
-        `<path d="M${x} ${HEIGHT + 4}h18" stroke="${colourOf(name, names)}" stroke-width="3"/>` +
-        `<text class="legend" x="${x + 24}" y="${HEIGHT + 8}">${escaped(name)}</text>`
-      )
-    }),
+    ...legendOf(names, width),
     '</svg>\n',
   ].join('\n')
+}
+
+function legendOf(names: readonly string[], width: number): string[] {
+  const { letter, line, gap } = LEGEND
+  const widths = names.map((name) => line + letter * name.length + gap)
+  let x = (width + gap - widths.reduce((sum, one) => sum + one, 0)) / 2
+  return names.map((name, i) => {
+    const at = x.toFixed(1)
+    x += widths[i] ?? 0
+    return (
+      `<g transform="translate(${at} ${HEIGHT + 8})">` +
+      `<path d="M0 -4h${line}" stroke="${colourOf(name, names)}" stroke-width="3"/>` +
+      `<text class="legend" x="${line + 6}">${escaped(name)}</text></g>`
+    )
+  })
 }
 
 const colourOf = (name: string, names: readonly string[]): string =>
