@@ -1,7 +1,7 @@
 import './signing/signing-threads.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import { watchRedis } from '@placeorder/archive'
-import { addressOf, live, liveFile, readEnvironment, withAllFaults } from '@placeorder/config'
+import { addressOf, live, liveFile, readWithFaults, withAllFaults } from '@placeorder/config'
 import { namesOf, openIngressStore, shardOf } from '@placeorder/store'
 import {
   beginStartup,
@@ -80,7 +80,7 @@ that configure it, and .env.example has their defaults.
 `
 
 const { started } = beginStartup({ name: 'ingress', help, args: process.argv.slice(2) })
-const env = readEnvironment(IngressEnvironment, process.env)
+const { read: env, faults } = readWithFaults(IngressEnvironment, process.env)
 const log = openLog({ name: 'ingress', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('ingress', env.WAIT_MS)
 const tracing = await openTracing(
@@ -90,15 +90,18 @@ const tracing = await openTracing(
 )
 const logFaultyFile = (err: unknown) =>
   log.error({ err }, 'a changed file is faulty; the version before stays in force')
-const [clients, signingKey, tls, address] = await withAllFaults([
-  liveFile(env.CLIENTS_FILE, parseClients, logFaultyFile),
-  live(
-    (read) => readSigningKey(env.SIGNING_KEY_FILE, env.SIGNING_KEY_VERSION, read),
-    logFaultyFile,
-  ),
-  liveTls(env, logFaultyFile),
-  Promise.try(() => addressOf(env, logFaultyFile)),
-])
+const [clients, signingKey, tls, address] = await withAllFaults(
+  [
+    liveFile(env.CLIENTS_FILE, parseClients, logFaultyFile),
+    live(
+      (read) => readSigningKey(env.SIGNING_KEY_FILE, env.SIGNING_KEY_VERSION, read),
+      logFaultyFile,
+    ),
+    liveTls(env, logFaultyFile),
+    Promise.try(() => addressOf(env, logFaultyFile)),
+  ],
+  faults,
+)
 process.on('SIGHUP', async () => {
   await Promise.all([clients, signingKey, tls].map((file) => file?.reload()))
   log.info({ signal: 'SIGHUP' }, 'the files were read again')

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { watchRedis } from '@placeorder/archive'
-import { addressOf, liveFile, readEnvironment, withAllFaults } from '@placeorder/config'
+import { addressOf, liveFile, readWithFaults, withAllFaults } from '@placeorder/config'
 import { GroupWorker, namesOf, openWorkerStore } from '@placeorder/store'
 import {
   beginStartup,
@@ -35,21 +35,25 @@ and .env.example has their defaults.
 `
 
 const { started } = beginStartup({ name: 'worker', help, args: process.argv.slice(2) })
-const env = readEnvironment(WorkerEnvironment, process.env)
+const { read: env, faults } = readWithFaults(WorkerEnvironment, process.env)
 const log = openLog({ name: 'worker', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('worker')
 const tracing = await openTracing('placeorder-worker', env.OTEL_EXPORTER_OTLP_ENDPOINT)
 const logFaultyFile = (err: unknown) =>
   log.error({ err }, 'a changed file is faulty; the version before stays in force')
 const checksObserver = reportChecks({ metrics, log })
-const [rulebook, address] = await withAllFaults([
-  liveFile(
-    env.POLICY_FILE,
-    (text, path, read) => parseRulebook(text, path, checksObserver, read),
-    (err) => log.error({ err }, 'the changed policy is faulty; the version before stays in force'),
-  ),
-  Promise.try(() => addressOf(env, logFaultyFile)),
-])
+const [rulebook, address] = await withAllFaults(
+  [
+    liveFile(
+      env.POLICY_FILE,
+      (text, path, read) => parseRulebook(text, path, checksObserver, read),
+      (err) =>
+        log.error({ err }, 'the changed policy is faulty; the version before stays in force'),
+    ),
+    Promise.try(() => addressOf(env, logFaultyFile)),
+  ],
+  faults,
+)
 process.on('SIGHUP', async () => {
   await rulebook.reload()
   log.info({ signal: 'SIGHUP' }, 'the policy was read again')

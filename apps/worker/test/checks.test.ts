@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '@placeorder/local-services/redis'
@@ -169,4 +170,25 @@ test('a check module that cannot be loaded stops the start, and is named', {
   ])
   const starting = system.startWorker()
   await expect(starting).rejects.toThrow(/checks\.0 lost: the module cannot be used: /)
+})
+
+test('SIGHUP while a worker reads its files does not end it', { timeout: 60_000 }, async () => {
+  const system = await systemWith([
+    { name: 'slow', module: './slow.mjs', timeoutMs: 1_000, after: 'amount' },
+  ])
+  const mayGoOn = join(system.dir, 'go-on')
+  await writeFile(
+    join(system.dir, 'slow.mjs'),
+    `import { existsSync } from 'node:fs'
+     import { setTimeout as wait } from 'node:timers/promises'
+     console.log('loading', process.pid)
+     while (!existsSync(${JSON.stringify(mayGoOn)})) await wait(10)
+     export default () => 'SUCCESS'`,
+  )
+  const worker = await system.startWorker({}, (line) => {
+    if (!line.startsWith('loading')) return
+    process.kill(Number(line.split(' ')[1]), 'SIGHUP')
+    writeFileSync(mayGoOn, '')
+  })
+  expect(worker.lines.join('\n')).toContain('"working"')
 })

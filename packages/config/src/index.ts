@@ -1,4 +1,10 @@
-export { ConfigFault, configFaults, readEnvironment, withAllFaults } from './environment.ts'
+export {
+  ConfigFault,
+  configFaults,
+  readEnvironment,
+  readWithFaults,
+  withAllFaults,
+} from './environment.ts'
 export { archiveUrl, boolean, durationMs, host, list, port, wholeNumber } from './fields.ts'
 export { type Live, live, type ReadFile } from './live.ts'
 export { type LiveFile, liveFile } from './live-file.ts'

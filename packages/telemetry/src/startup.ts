@@ -11,6 +11,7 @@ export type StartupOptions = {
 
 /**
  * Begins the start of a process: prints its help if that is asked for, and refuses other arguments.
+ * From here on SIGHUP does not end it: it reads its files again once it has read them.
  * Until `started` is called, an exception ends the process with a readable block on standard error
  * and, unless standard output is a terminal, one JSON line in the log.
  */
@@ -35,6 +36,7 @@ export function beginStartup({ name, help, args }: StartupOptions): { started: (
     process.exit(1)
   }
   process.on('uncaughtException', fail)
+  process.on('SIGHUP', () => {})
   return { started: () => process.off('uncaughtException', fail) }
 }
 

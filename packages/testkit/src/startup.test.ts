@@ -48,7 +48,11 @@ const Line = z.object({
 })
 
 test.each([
-  ['bad variables', { PORT: 'x', SHARDS: '0' }, ['PORT: must be', 'SHARDS: must be']],
+  [
+    'bad variables and files',
+    { PORT: 'x', SHARDS: '0', CLIENTS_FILE: '/no.json', SIGNING_KEY_FILE: '/no.pem' },
+    ['PORT: must be', 'SHARDS: must be', '/no.json: cannot', '/no.pem: cannot'],
+  ],
   [
     'files that are not there',
     {
