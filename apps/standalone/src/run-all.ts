@@ -2,10 +2,10 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
-import { addressOf, type Standalone, standaloneFile } from '@placeorder/config'
+import { addressOf, ConfigFault, type Standalone, standaloneFile } from '@placeorder/config'
 import { DirectoryFile } from '@placeorder/decision'
 import { repositoryRoot } from '@placeorder/local-services/repository-root'
-import { openDirectory, type RedisAddress } from '@placeorder/store'
+import { openDirectory, type RedisAddress, ShardsFault } from '@placeorder/store'
 import { type Child, demandChild } from './child.ts'
 import type { StandaloneEnvironment } from './config.ts'
 import { prepareData } from './data-folder.ts'
@@ -72,7 +72,7 @@ async function untilEnded(
   for (const stem of [keys.acquirer, keys.caller]) {
     if (await makeKeysOnce(stem)) say(`made the key pair ${stem}.pem`)
   }
-  await demandDurable(redis.address, environment)
+  await demandDurable(redis.address, environment).catch(inFolder(redis.own && data))
   await importDirectory(redis.address, environment.SHARDS)
   signal.throwIfAborted()
   const samples = {
@@ -117,6 +117,16 @@ async function untilEnded(
   say(`placeorder is up on ${origin}; Ctrl-C stops it.`)
   say(`place another order: ${hintFor(environment, placeOrder, keys)}`)
   return untilOneEnds(started, signal)
+}
+
+/** Throws a fault of what Redis holds so that it names the folder, which nobody chose. */
+const inFolder = (data: string | undefined) => (error: unknown) => {
+  if (data === undefined || !(error instanceof ShardsFault)) throw error
+  const folders = ['redis', 'postgres'].map((name) => join(data, name))
+  throw new ConfigFault([
+    error.message,
+    `it is in ${folders[0]}: to begin anew, without its orders, move ${folders.join(' and ')} away`,
+  ])
 }
 
 /** A process of ours that there may be, as standalone.json describes it. */
