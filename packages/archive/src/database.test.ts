@@ -1,5 +1,10 @@
 import { once } from 'node:events'
-import { FaultProxy, testPostgres } from '@placeorder/testkit'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { TLSSocket } from 'node:tls'
+import { FaultProxy, openAuthority, testPostgres } from '@placeorder/testkit'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { openPool, transaction } from './database.ts'
 
@@ -39,4 +44,34 @@ test('a connection cut between statements fails its transaction, and nothing els
   await expect(cut).rejects.toThrow()
   await proxy.heal()
   expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+})
+
+test('an authority is trusted whose file begins with a byte order mark', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'placeorder-ca-'))
+  const authority = await openAuthority(dir, 'authority')
+  const { cert, key } = await authority.issue('postgres')
+  const ca = join(dir, 'marked.pem')
+  await writeFile(ca, `\uFEFF${authority.cert}`)
+  const trusted = Promise.withResolvers<void>()
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => {
+      socket.write('S') // To the request for TLS.
+      const secure = new TLSSocket(socket, { isServer: true, cert, key })
+      secure.on('error', trusted.reject)
+      secure.once('data', () => {
+        trusted.resolve() // The client sends who it is only to whom it trusts.
+        secure.destroy()
+      })
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const url = `postgres://u:p@127.0.0.1:${port}/d?sslmode=verify-full&sslrootcert=${ca}`
+  const secured = openPool({ url })
+  await expect(secured.query('SELECT 1')).rejects.toThrow()
+  await trusted.promise
+  await secured.end()
+  server.close()
+  await rm(dir, { recursive: true })
 })

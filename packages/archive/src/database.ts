@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely'
-import { Pool, type PoolClient } from 'pg'
+import { Client, type ClientConfig, Pool, type PoolClient } from 'pg'
+import { parseIntoClientConfig } from 'pg-connection-string'
 
 /** How the tables look to kysely. Numbers of 64 bits and numerics come as text. */
 export type Tables = {
@@ -69,6 +70,7 @@ export function openPool({
     query_timeout: statementMsMax + SILENCE_MS,
   }
   const pool = new Pool({
+    Client: UrlClient,
     connectionString: url,
     max: connectionsMax,
     application_name: 'placeorder',
@@ -83,6 +85,26 @@ export function openPool({
   )
   return pool
 }
+
+/**
+ * Reads the files that the URL names anew for each connection, with or without a byte order mark.
+ */
+class UrlClient extends Client {
+  constructor({ connectionString = '', ...options }: ClientConfig = {}) {
+    const { ssl, ...config } = parseIntoClientConfig(connectionString)
+    super({ ...options, ...config, ...(ssl === undefined ? {} : { ssl: withoutMarks(ssl) }) })
+  }
+}
+
+const withoutMarks = (ssl: NonNullable<ClientConfig['ssl']>): ClientConfig['ssl'] =>
+  typeof ssl === 'boolean'
+    ? ssl
+    : Object.fromEntries(
+        Object.entries(ssl).map(([name, value]) => [
+          name,
+          typeof value === 'string' ? value.replace(/^\uFEFF/, '') : value,
+        ]),
+      )
 
 /** The same pool for searches and migrations, which are composed. */
 export const kyselyOn = (pool: Pool): Kysely<Tables> =>
