@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { openArchive, watchRedis } from '@placeorder/archive'
-import { addressOf, liveFile, readEnvironment, withAllFaults } from '@placeorder/config'
+import { addressOf, liveFile, readWithFaults, withAllFaults } from '@placeorder/config'
 import { openNotifierStore } from '@placeorder/store'
 import {
   beginStartup,
@@ -37,20 +37,24 @@ defaults.
 `
 
 const { started } = beginStartup({ name: 'notifier', help, args: process.argv.slice(2) })
-const env = readEnvironment(NotifierEnvironment, process.env)
+const { read: env, faults } = readWithFaults(NotifierEnvironment, process.env)
 const log = openLog({ name: 'notifier', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const metrics = openMetrics('notifier')
 const onFault = reportFaults(log)
 const logFaultyFile = (err: unknown) =>
   log.error({ err }, 'a changed file is faulty; the version before stays in force')
-const [sinks, address] = await withAllFaults([
-  liveFile(
-    env.EVENTS_FILE,
-    (...file) => parseSinkFile(...file, { hasArchive: env.ARCHIVE_URL !== undefined }),
-    (err) => log.error({ err }, 'the changed sinks are faulty; the version before stays in force'),
-  ),
-  Promise.try(() => addressOf(env, logFaultyFile)),
-])
+const [sinks, address] = await withAllFaults(
+  [
+    liveFile(
+      env.EVENTS_FILE,
+      (...file) => parseSinkFile(...file, { hasArchive: env.ARCHIVE_URL !== undefined }),
+      (err) =>
+        log.error({ err }, 'the changed sinks are faulty; the version before stays in force'),
+    ),
+    Promise.try(() => addressOf(env, logFaultyFile)),
+  ],
+  faults,
+)
 process.on('SIGHUP', async () => {
   await sinks.reload()
   log.info({ signal: 'SIGHUP' }, 'the sinks were read again')
@@ -121,7 +125,13 @@ log.info({ shards: env.SHARDS, sinks: sinks.current.length, admin: at, pull }, '
 async function openPullServer(token: string | undefined) {
   if (token === undefined) return undefined
   const { HOST: host, EVENTS_PORT: port, SHARDS: shards } = env
-  const pulling = new Pull({ store, outcomes, archive, shards })
+  const pulling = new Pull({
+    store,
+    outcomes,
+    archive,
+    shards,
+    demandPassed: watched.demandPassed,
+  })
   await pulling.open()
   const opened = buildPullServer({ pull: pulling, token, onFault }).listen({ host, port })
   await once(opened, 'listening')

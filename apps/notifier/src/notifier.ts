@@ -51,9 +51,10 @@ export class Notifier {
     while (!signal.aborted) {
       try {
         await this.#reconcile()
-        await this.#trim()
+        await this.#trim(signal)
         for (const sink of this.#runners.keys()) await this.#deps.backlog?.send(sink)
       } catch (error) {
+        if (signal.aborted) break
         this.#deps.observer.fault(error, 'the sinks could not be looked at; it is tried again')
       }
       await wait(ROUND_MS, undefined, { signal }).catch(() => {})
@@ -100,12 +101,13 @@ export class Notifier {
     await store.sinkStates.planBacklog(sink, { from, to: Date.now() + BACKLOG_OVERLAP_MS })
   }
 
-  async #trim(): Promise<void> {
+  async #trim(signal: AbortSignal): Promise<void> {
     if (performance.now() - this.#trimAt < TRIM_MS) return
     this.#trimAt = performance.now()
-    const { store, shards } = this.#deps
+    const { store, shards, passed } = this.#deps
     const { memoryUsed = 0 } = await store.durability.report()
     for (let shard = 0; shard < shards; shard += 1) {
+      await passed(signal, shard) // In a Redis that is older than it was, sinks seem to be behind.
       for (const sink of await store.streams.list(shard)) await this.#drop(shard, sink, memoryUsed)
       await store.outbox.trim(shard)
     }

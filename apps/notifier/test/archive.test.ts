@@ -97,7 +97,7 @@ test('what is concluded and not archived yet is not left out between old and new
 })
 
 test('whoever pulls since a time gets the archive first, and then the outbox', async () => {
-  const pull = new Pull({ store, outcomes, archive, shards: SHARDS })
+  const pull = new Pull({ store, outcomes, archive, shards: SHARDS, demandPassed: () => {} })
   await pull.open()
   const since = Date.now()
   const archived = await conclude(orders(10))
@@ -115,7 +115,7 @@ test('whoever pulls since a time gets the archive first, and then the outbox', a
 })
 
 test('nobody pulls past what is forgotten and missing in an archive put back', async () => {
-  const pull = new Pull({ store, outcomes, archive, shards: SHARDS })
+  const pull = new Pull({ store, outcomes, archive, shards: SHARDS, demandPassed: () => {} })
   await pull.open()
   const begin = await pull.page({ filter: {}, limit: 5 })
   if (begin.kind !== 'events') throw new Error(begin.reason)

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { eventIdOf } from '@placeorder/events'
-import type { OrderId } from '@placeorder/store'
+import { type OrderId, shardOf } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test, vi } from 'vitest'
 import { openEventSystem, openReceiver, secret } from './system.ts'
@@ -54,6 +54,20 @@ test('every outcome is delivered, signed, with the id that it will always have',
   )
   expect(receiver.requests.flat().map(({ type }) => type)).toContain('order.refused')
   expect(receiver.requests).toHaveLength(2)
+})
+
+test('nothing is sent of a shard of Redis that may be older than it was', async () => {
+  const { receiver, sink } = await aWebhook()
+  const believed = Promise.withResolvers<void>()
+  const passed = (_: AbortSignal, shard: number) =>
+    shard === 0 ? Promise.resolve() : believed.promise
+  await notify([sink], { passed })
+  const all = await conclude(orders(20))
+  const ofShard = (shard: number) => all.filter((orderId) => shardOf(orderId, 2) === shard)
+  await delivers(receiver, ofShard(0))
+  believed.resolve()
+  await delivers(receiver, all)
+  expect(ofShard(1).length).toBeGreaterThan(0)
 })
 
 test('a sink is sent what it asks for, and nothing from before it was there', async () => {

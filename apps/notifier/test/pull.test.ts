@@ -12,7 +12,11 @@ const token = 'a token of those who pull'
 const SHARDS = 2
 const { store, conclude, connection } = await openEventSystem({ shards: SHARDS })
 const outcomes = new Outcomes({ store, archive: undefined })
-const pull = new Pull({ store, outcomes, archive: undefined, shards: SHARDS })
+let demandPassed = () => {}
+const pull = new Pull({
+  ...{ store, outcomes, archive: undefined, shards: SHARDS },
+  demandPassed: () => demandPassed(),
+})
 await pull.open()
 const server = buildPullServer({ pull, token, onFault: () => {} }).listen(0, '127.0.0.1')
 await once(server, 'listening')
@@ -45,6 +49,18 @@ test('whoever pulls gets every outcome from where they begin, page by page', asy
     next = page.next
   }
   expect(seen.map(({ subject }) => subject).sort()).toEqual(paymentIds(placed))
+})
+
+test('nothing is given while Redis may be older than it was, and then all of it', async () => {
+  const { next } = await get()
+  const placed = orders(2)
+  await conclude(placed)
+  demandPassed = () => {
+    throw new Error('Redis is older than it was')
+  }
+  expect((await get({ after: next })).status).toBe(503)
+  demandPassed = () => {}
+  expect(subjectsOf(await get({ after: next }))).toEqual(paymentIds(placed))
 })
 
 test('the same cursor gives the same events, until a later one is used', async () => {

@@ -13,6 +13,8 @@ export type PullDeps = {
   /** Undefined without an archive: nothing older than the outbox can be pulled. */
   archive: Pick<Archive, 'concluded'> | undefined
   shards: number
+  /** Throws unless a shard may be believed: Redis may be older than it was. */
+  demandPassed: (shard: number) => void
 }
 
 /** What is asked for: after a cursor, or since a time (ms); with neither, from now on. */
@@ -50,6 +52,7 @@ export class Pull {
   }
 
   async page(request: PullRequest): Promise<PullAnswer> {
+    for (const shard of this.#all()) this.#deps.demandPassed(shard)
     const { after, since } = request
     if (after === undefined) return this.#begin(request)
     if (since !== undefined) return refused('after and since exclude each other')
