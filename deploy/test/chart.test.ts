@@ -28,6 +28,8 @@ const all = {
     secret: { name: 'postgres', ownerKey: 'owner', archiverKey: 'archiver', ingressKey: 'reader' },
     certificates: { secret: 'postgres-tls' },
     another: true,
+    forget: true,
+    keepSeconds: 3_600,
     requestsKeepMonths: 13,
   },
   notifier: { enabled: true, secret: { name: 'sinks' }, env: { EVENTS_KEEP_DAYS: '3' } },
@@ -154,6 +156,7 @@ describe.each(helms)('with Helm %s', (version) => {
     ['an address without a port', { redis: { addresses: ['redis'] } }, 'addresses'],
     ['a wait beyond what callers wait', { ingress: { waitMs: 6000 } }, 'waitMs'],
     ['an archive without a Secret', { archive: { enabled: true } }, 'name'],
+    ['forgetting before a claim is decided', { archive: { keepSeconds: 60 } }, 'keepSeconds'],
     ['a notifier without a Secret', { notifier: { enabled: true } }, 'name'],
   ])('it refuses %s', async (_name, values, where) => {
     await expect(render(await helmOf(version), values)).rejects.toThrow(where)
@@ -217,8 +220,21 @@ describe('the archive', () => {
     expect(Object.keys(env).filter((name) => !(name in ArchiverEnvironment.shape))).toEqual([])
     const given = { ...env, ARCHIVE_URL: 'postgres://db/placeorder' }
     expect(ArchiverEnvironment.safeParse(given).error?.issues ?? []).toEqual([])
+    expect(env).toMatchObject({ FORGET: 'true', KEEP_SECONDS: '3600' })
     expect(podOf(manifests, '-archiver').containers[0]).toMatchObject({
       ports: [{ name: 'admin', containerPort: Number(env.ADMIN_PORT) }],
+    })
+  })
+
+  test('forgets nothing until that is turned on, and then as late as it does by default', async () => {
+    const { secret } = all.archive
+    const env = envOf(await render(helm, { archive: { enabled: true, secret } }), '-archiver')
+    expect(env).toMatchObject({ FORGET: 'false', KEEP_SECONDS: '86400' })
+    const given = { ARCHIVE_URL: 'postgres://db/placeorder' }
+    const defaults = ArchiverEnvironment.parse(given)
+    expect(ArchiverEnvironment.parse({ ...env, ...given })).toMatchObject({
+      FORGET: defaults.FORGET,
+      KEEP_SECONDS: defaults.KEEP_SECONDS,
     })
   })
 

@@ -53,6 +53,16 @@ test('every variable of the archiver and of its migration is one that it reads',
   }
 })
 
+test('without .env no archive is used, and nothing is forgotten', () => {
+  const { archiver, ...others } = services
+  const withDefaults = (variable: unknown) => String(variable).replace(/\$\{\w+:-([^}]*)\}/, '$1')
+  for (const name of ['ingress', 'worker', 'notifier'])
+    expect(withDefaults(others[name]?.environment?.ARCHIVE_URL)).toBe('')
+  const { FORGET, KEEP_SECONDS } = archiver?.environment ?? {}
+  expect(withDefaults(FORGET)).toBe('false')
+  expect(withDefaults(KEEP_SECONDS)).toBe('86400')
+})
+
 test('every variable of the notifier is one that it reads', () => {
   const set = Object.keys(services.notifier?.environment ?? {})
   expect(set).toContain('EVENTS_FILE')
