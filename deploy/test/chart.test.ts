@@ -226,7 +226,7 @@ describe('the archive', () => {
     })
   })
 
-  test('forgets nothing until that is turned on, and then as late as it does by default', async () => {
+  test('forgets nothing until that is turned on, and has the defaults', async () => {
     const { secret } = all.archive
     const env = envOf(await render(helm, { archive: { enabled: true, secret } }), '-archiver')
     expect(env).toMatchObject({ FORGET: 'false', KEEP_SECONDS: '86400' })

@@ -10,11 +10,7 @@ import { afterAll, expect, test, vi } from 'vitest'
 
 const root = join(import.meta.dirname, '../../..')
 const text = await readFile(join(root, 'docs/security.md'), 'utf8')
-const rows = [
-  ...text.matchAll(
-    /^\| (ingress|worker|orders|directory|archiver|notifier|events|archive) \| `([^`]+)` \|/gm,
-  ),
-]
+const rows = [...text.matchAll(/^\| (\w+) \| `(~[^`]+)` \|/gm)]
 const ruleOf = new Map(rows.map(([, name = '', rule = '']) => [name, rule.replaceAll('\\|', '|')]))
 
 const dir = await mkdtemp(join(tmpdir(), 'placeorder-acl-'))
@@ -46,6 +42,7 @@ test('the rules of docs/security.md are all that processes and commands need', a
     'ingress',
     'notifier',
     'orders',
+    'reshard',
     'worker',
   ])
   const env = new Map<string, Record<string, string>>()
@@ -115,6 +112,9 @@ test('the rules of docs/security.md are all that processes and commands need', a
   ] as const
   await Promise.all(ofEvents.map((args) => runCommand('events', ...args)))
   await runCommand('events', 'remove', 'down', '--yes')
+  for (const one of [ingress, worker]) one.kill('SIGTERM')
+  await Promise.all([ingress.exited, worker.exited])
+  for (const shards of ['2', '1']) await runAs('reshard', 'archive', 'reshard', shards)
   await archive.close()
   expect(await denied()).toBe('[]')
 
@@ -144,9 +144,13 @@ test('the rules of docs/security.md are all that processes and commands need', a
     return { ...started, admin: String(at) }
   }
 
-  async function runCommand(name: string, ...args: string[]): Promise<void> {
+  function runCommand(name: string, ...args: string[]): Promise<void> {
+    return runAs(name, name, ...args)
+  }
+
+  async function runAs(user: string, name: string, ...args: string[]): Promise<void> {
     const entry = `apps/operator/src/${name}/main.ts`
-    const command = startProcess({ name, entry, args, env: { ...env.get(name), ...archiveUrl } })
+    const command = startProcess({ name, entry, args, env: { ...env.get(user), ...archiveUrl } })
     expect([await command.exited, ...command.lines].slice(0, 1), String(command.lines)).toEqual([0])
   }
 }, 180_000)

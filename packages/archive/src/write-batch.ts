@@ -26,8 +26,8 @@ export type RedisSide = {
 export type Batch = {
   /** Of one shard, each once. */
   orders: OrderToArchive[]
-  /** The last entry of the outbox that they are of. */
-  last: EntryMark
+  /** The last entry of the outbox that they are of; undefined if they were not read from it. */
+  last: EntryMark | undefined
   /**
    * Asks Redis what the archive is compared with; `at`: the id of the entry that the archive names.
    */
@@ -126,12 +126,9 @@ async function write(client: PoolClient, shard: ShardOfArchive, batch: Batch): P
   const inserted = await insertOrders(client, orders, shard.shard, version)
   // Those that were inserted are equal to what is there.
   const contradictions = inserted === orders.length ? [] : await contradicted(client, orders)
-  await raise(
-    client,
-    shard,
-    version,
-    isAfter(batch.last.id, locked.archivedTo) ? batch.last : undefined,
-  )
+  const { last } = batch
+  const isLater = last !== undefined && isAfter(last.id, locked.archivedTo)
+  await raise(client, shard, version, isLater ? last : undefined)
   return { version, inserted, contradictions, unkeepable: [] }
 }
 

@@ -58,8 +58,8 @@ const variableOf = ([name, index]: readonly PropertyKey[]): string =>
   typeof index === 'number' && index > 0 ? `${String(name)} (entry ${index + 1})` : String(name)
 
 /**
- * Awaits all that is made of an operator's files and variables before it throws a fault; `known` are
- * those of variables.
+ * Awaits all that is made of an operator's files and variables before it throws a fault; `known`
+ * are those of variables.
  *
  * @throws ConfigFault naming the faults of all of them; whatever else one of them throws
  */

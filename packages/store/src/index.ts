@@ -9,6 +9,7 @@ export { type IncomingOrder, Intake } from './intake/intake.ts'
 export { Digest, digestOf, namesOf, OrderId, type OrderNames, orderIdOf, shardOf } from './keys.ts'
 export { type IngressStore, openIngressStore } from './open-ingress-store.ts'
 export { type NotifierStore, openNotifierStore } from './open-notifier-store.ts'
+export { openReshardStore, type ReshardStore } from './open-reshard-store.ts'
 export {
   type ArchiverStore,
   type OperatorStore,

@@ -61,6 +61,21 @@ export const orderKey = (shard: number, orderId: OrderId): string =>
 /** The prefix of the keys of a shard's orders. */
 export const orderPrefix = (shard: number): string => `${tagOf(shard)}:order:`
 
+/**
+ * Where a key of a shard belongs once there are so many shards; undefined if it belongs to the
+ * shard as such, or stays.
+ */
+export function keyAmong(shards: number, key: string, shard: number): string | undefined {
+  const name = key.slice(tagOf(shard).length)
+  const [, subject] = SUBJECT.exec(name) ?? []
+  if (subject === undefined) return undefined
+  const to = shardOf(subject, shards)
+  return to === shard ? undefined : `${tagOf(to)}${name}`
+}
+
+/** What chooses the shard of these keys: an `OrderId`, a merchant, or a digest. */
+const SUBJECT = /^:(?:order|merchant|code|recent:(?:merchant|customer|code)):(.*)$/s
+
 /** The shard's open orders, a sorted set by claim time in ms. */
 export const openKey = (shard: number): string => `${tagOf(shard)}:open`
 

@@ -59,7 +59,7 @@ export async function openIngressStore(
   const { memoryReservePercent = 0, recall = recallNothing, lookedUpMsMax } = options
   const ingressId = randomUUID().slice(0, 8)
   const channels = Array.from({ length: shards }, (_, shard) => channelName(shard, ingressId))
-  const { open, ready } = opener(options)
+  const { open, ready } = opener(options, 'ingress')
   const connection = open('fail-fast')
   const subscriber = open('patient', { listens: true })
   const fences = replicasMin > 0 ? open('fail-fast') : undefined

@@ -30,7 +30,7 @@ export async function openNotifierStore(
   options: StoreOptions & { replicasMin?: number },
 ): Promise<NotifierStore> {
   const { shards, replicasMin = 0 } = options
-  const { open, ready } = opener(options)
+  const { open, ready } = opener(options, 'notifier')
   const connection = open('patient')
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await ready(connection)

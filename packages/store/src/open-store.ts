@@ -22,6 +22,7 @@ import { Expiries } from './queue/expiries.ts'
 import { Queues } from './queue/queues.ts'
 import { Requeue } from './queue/requeue.ts'
 import { SinkJobs } from './queue/sink-jobs.ts'
+import { clientNameOf, type ProcessName } from './redis/connected.ts'
 import {
   connect,
   disconnect,
@@ -31,7 +32,7 @@ import {
 } from './redis/connection.ts'
 import { Durability } from './redis/durability.ts'
 import type { RedisReport } from './redis/inspect-redis.ts'
-import { keepShards } from './redis/keep-shards.ts'
+import { keepShards, onceAnswered } from './redis/keep-shards.ts'
 
 export type StoreOptions = {
   address: RedisAddress
@@ -65,7 +66,7 @@ export async function openWorkerStore(
   options: StoreOptions & { replicasMin?: number },
 ): Promise<WorkerStore> {
   const { shards, onFault, replicasMin = 0 } = options
-  const { open, ready } = opener(options)
+  const { open, ready } = opener(options, 'worker')
   const connection = open('patient')
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await ready(connection)
@@ -113,7 +114,7 @@ export async function openArchiverStore(
   options: StoreOptions & { replicasMin?: number; filterBytes?: number | undefined },
 ): Promise<ArchiverStore> {
   const { shards, replicasMin = 0, filterBytes } = options
-  const { open, ready } = opener(options)
+  const { open, ready } = opener(options, 'archiver')
   const connection = open('patient')
   const fences = replicasMin > 0 ? open('fail-fast') : undefined
   await ready(connection)
@@ -154,7 +155,7 @@ export async function openOperatorStore(
   options: StoreOptions & { filterBytes?: number | undefined },
 ): Promise<OperatorStore> {
   const { shards, onFault, filterBytes } = options
-  const { open, ready } = opener(options)
+  const { open, ready } = opener(options, 'command')
   const connection = open('fail-fast')
   await ready(connection)
   const orders = new Orders(connection, shards)
@@ -194,7 +195,7 @@ export async function openDirectory(
   shards: number,
 ): Promise<{ directory: Directory; close: () => Promise<void> }> {
   // A failing command rejects.
-  const { open, ready } = opener({ address, shards, onFault: () => {} })
+  const { open, ready } = opener({ address, shards, onFault: () => {} }, 'command')
   const connection = open('fail-fast')
   await ready(connection)
   return { directory: new Directory(connection, shards), close: () => disconnect(connection) }
@@ -202,7 +203,7 @@ export async function openDirectory(
 
 /** Inspects a Redis once, before it is used for orders. */
 export async function reportOn(address: RedisAddress, shards: number): Promise<RedisReport> {
-  const { open, ready } = opener({ address, shards, onFault: () => {} })
+  const { open, ready } = opener({ address, shards, onFault: () => {} }, 'command')
   const connection = open('fail-fast')
   await ready(connection)
   return new Durability(connection, { shards, replicasMin: 0 })
@@ -211,23 +212,28 @@ export async function reportOn(address: RedisAddress, shards: number): Promise<R
 }
 
 /**
- * Opens connections. `ready` closes all of them if the number of shards does not fit: a failed
- * start leaves nothing open.
+ * Opens connections that are named as this process. `ready` waits for Redis and compares
+ * the number of shards, `answered` only waits; both close all of them when that fails, so that a
+ * failed start leaves nothing open.
  */
-export function opener({ address, shards, onFault }: StoreOptions) {
+export function opener({ address, shards, onFault }: StoreOptions, name: ProcessName) {
   const opened: RedisConnection[] = []
+  const named = { ...address, clientName: clientNameOf(name) }
   const open = (patience: Patience, how?: { listens: boolean }): RedisConnection => {
-    const connection = connect(address, patience, how)
+    const connection = connect(named, patience, how)
     opened.push(connection)
     connection.on('error', (error: unknown) =>
       onFault(error, 'a connection to Redis failed and is opened again'),
     )
     return connection
   }
+  const orClose = (error: unknown): never => {
+    for (const one of opened) one.disconnect()
+    throw error
+  }
   const ready = (connection: RedisConnection) =>
-    keepShards(connection, address, shards).catch((error) => {
-      for (const one of opened) one.disconnect()
-      throw error
-    })
-  return { open, ready }
+    keepShards(connection, address, shards).catch(orClose)
+  const answered = (connection: RedisConnection) =>
+    onceAnswered(connection, address, () => connection.ping()).catch(orClose)
+  return { open, ready, answered }
 }

@@ -3,6 +3,7 @@ import {
   type OrderId,
   openIngressStore,
   openOperatorStore,
+  openReshardStore,
   openWorkerStore,
   orderIdOf,
 } from '@placeorder/store'
@@ -26,6 +27,10 @@ async function run(...args: string[]) {
   const where = { url: postgres.url, requestsKeepMonths: 0 }
   const deps: ArchiveDeps = {
     read: () => where,
+    openToReshard: async () => ({
+      store: await openReshardStore({ address, onFault: () => {}, filterBytes: 6_400 }),
+      archive: openArchive({ url: postgres.url }),
+    }),
     open: async () => ({
       store: await openOperatorStore(options),
       archive: openArchive({ url: postgres.url }),

@@ -4,6 +4,8 @@ import { exitCode, readWords, type Screen } from '../command-line.ts'
 import { backfill } from './backfill.ts'
 import { prepare } from './prepare.ts'
 import { rebuild } from './rebuild.ts'
+import type { Stores } from './reshard/obstacles.ts'
+import { reshard } from './reshard/reshard.ts'
 import { restore } from './restore.ts'
 import { showStatus } from './status.ts'
 import { verify } from './verify.ts'
@@ -21,6 +23,8 @@ export type ArchiveDeps = {
   read: () => Pick<BothStores, 'url' | 'requestsKeepMonths'>
   /** Opens both stores; only what uses them waits for Redis. */
   open: () => Promise<BothStores>
+  /** The same for the change of the number of shards. */
+  openToReshard: () => Promise<Stores>
   out: Screen
   err: Screen
 }
@@ -45,6 +49,10 @@ Prepares and looks at the archive: the PostgreSQL that concluded orders are copi
                       several
   rebuild             makes the filters of forgotten orders anew out of the archive, while
                       everything runs
+  reshard <n>         changes the number of shards to <n>, with everything else stopped: archives
+                      and forgets all concluded orders, makes the filters for that number, moves
+                      what else is kept by shard. If it is interrupted, run it again
+    --dry-run         says what it would do, and what is in its way
   off                 switches the copying off in Redis; what is archived stays
   --help              this text
 
@@ -67,7 +75,11 @@ const commands: Record<string, (stores: BothStores, deps: ArchiveDeps) => Promis
  * is thrown.
  */
 export async function runArchive(args: string[], deps: ArchiveDeps): Promise<number> {
-  const { words, asksForHelp, flags, values } = readWords(args, ['print', 'another'], ['archive'])
+  const { words, asksForHelp, flags, values } = readWords(
+    args,
+    ['print', 'another', 'dry-run'],
+    ['archive'],
+  )
   if (asksForHelp) {
     deps.out.write(help)
     return exitCode.good
@@ -79,6 +91,9 @@ export async function runArchive(args: string[], deps: ArchiveDeps): Promise<num
     deps.out.write(printedMigrations())
     return exitCode.good
   }
+  const [to, ...rest] = more
+  if (verb === 'reshard' && to !== undefined && rest.length + values.size === 0)
+    return runReshard(to, flags.has('dry-run'), deps)
   if (more.length === 0 && flags.size === 0 && verb === 'restore')
     return withArchive(deps, (stores) => restore(stores, { ...deps, given: values.get('archive') }))
   if (more.length === 0 && flags.size + values.size === 0) {
@@ -110,6 +125,16 @@ const withArchive = (deps: ArchiveDeps, body: (stores: BothStores) => Promise<nu
     await stores.archive.check()
     return body(stores)
   })
+
+async function runReshard(to: string, isDryRun: boolean, deps: ArchiveDeps): Promise<number> {
+  const stores = await deps.openToReshard()
+  try {
+    return await reshard(stores, { ...deps, to, isDryRun })
+  } finally {
+    await stores.store.close()
+    await stores.archive.close()
+  }
+}
 
 async function runMaintain({ read, out }: ArchiveDeps): Promise<number> {
   const { url, requestsKeepMonths } = read()

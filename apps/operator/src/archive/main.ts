@@ -1,6 +1,6 @@
 import { openArchive } from '@placeorder/archive'
 import { addressOf, ConfigFault, readEnvironment, withStandalone } from '@placeorder/config'
-import { openOperatorStore } from '@placeorder/store'
+import { openOperatorStore, openReshardStore } from '@placeorder/store'
 import { runCommand, warnWhenSlow } from '../command-line.ts'
 import { OperatorEnvironment } from '../config.ts'
 import { runArchive } from './command.ts'
@@ -25,5 +25,12 @@ const open = async () => {
   const store = await warnWhenSlow(openOperatorStore(options), err)
   return { store, archive: openArchive({ url: archive.url }), ...archive }
 }
+const openToReshard = async () => {
+  const { env, url } = read()
+  const options = { address: addressOf(env), onFault: () => {} }
+  const store = await warnWhenSlow(openReshardStore(options), err)
+  return { store, archive: openArchive({ url }) }
+}
 const args = process.argv.slice(2)
-process.exitCode = await runCommand(() => runArchive(args, { read, open, out, err }), err)
+const deps = { read, open, openToReshard, out, err }
+process.exitCode = await runCommand(() => runArchive(args, deps), err)

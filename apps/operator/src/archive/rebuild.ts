@@ -1,5 +1,5 @@
 import { ArchiveBehind } from '@placeorder/archive'
-import { orderIdOf, shardOf } from '@placeorder/store'
+import { type OperatorStore, orderIdOf, shardOf } from '@placeorder/store'
 import { exitCode } from '../command-line.ts'
 import type { ArchiveDeps, BothStores } from './command.ts'
 
@@ -37,9 +37,12 @@ export async function rebuild(stores: BothStores, { out }: ArchiveDeps): Promise
  * A filter that lacks an order lets it be claimed anew: only an archive that has all that Redis has
  * forgotten will do.
  */
-async function demandBelieved(
+export async function demandBelieved(
   shards: Iterable<number>,
-  { store, archive }: BothStores,
+  {
+    store,
+    archive,
+  }: { store: Pick<OperatorStore, 'states' | 'forgetting'>; archive: BothStores['archive'] },
 ): Promise<void> {
   const { transaction_read_only } = await archive.settings()
   if (transaction_read_only === 'on')

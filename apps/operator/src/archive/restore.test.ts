@@ -8,6 +8,7 @@ import {
   type OrderId,
   openIngressStore,
   openOperatorStore,
+  openReshardStore,
   openWorkerStore,
   orderIdOf,
 } from '@placeorder/store'
@@ -34,6 +35,10 @@ async function run(...args: string[]) {
   const where = { url: postgres.url, requestsKeepMonths: 0 }
   const deps: ArchiveDeps = {
     read: () => where,
+    openToReshard: async () => ({
+      store: await openReshardStore({ address, onFault: () => {}, filterBytes: 6_400 }),
+      archive: openArchive({ url: postgres.url }),
+    }),
     open: async () => ({
       store: await openOperatorStore({ ...options, filterBytes: 6_400 }),
       archive: openArchive({ url: postgres.url }),

@@ -1,8 +1,10 @@
 import { ArchiveBehind, type ScannedOrder, type ShardStands } from '@placeorder/archive'
 import {
   Digest,
+  type OperatorStore,
   type OrderId,
   type OrderToCompare,
+  type OutboxEntry,
   orderIdOf,
   type Restored,
   shardOf,
@@ -124,14 +126,23 @@ const heldBy = (order: ScannedOrder): { code: Digest; orderId: OrderId }[] =>
     ? [{ code: Digest.parse(order.codeDigest), orderId: orderIdOf(order) }]
     : []
 
-/** Has both name the same entry of the outbox: from now on Redis counts as new enough. */
-async function agree(
-  { archiveId, shard, version, archivedTo }: Shard,
-  { store, archive }: BothStores,
-): Promise<void> {
+/**
+ * Has both name the same new entry of the outbox: from now on Redis counts as new enough. Resolves
+ * with the entry, and the version of the archive that names it.
+ */
+export async function agree(
+  { archiveId, shard, version, archivedTo }: ShardStands,
+  {
+    store,
+    archive,
+  }: { store: Pick<OperatorStore, 'restoring'> & States; archive: BothStores['archive'] },
+): Promise<{ version: number; entry: OutboxEntry }> {
   const entry = await store.restoring.mark(shard, archivedTo)
   const raised = await archive.remark({ archiveId, shard }, { version, entry })
   if (raised === undefined)
-    throw new Error(`an archiver has written shard ${shard} meanwhile: run restore again`)
+    throw new Error(`an archiver has written shard ${shard} meanwhile: run the command again`)
   await store.states.raise(shard, { archiveId, version: raised, archivedTo: entry.id })
+  return { version: raised, entry }
 }
+
+type States = { states: Pick<OperatorStore['states'], 'raise'> }

@@ -1,5 +1,5 @@
 import { differences, type ScannedOrder } from '@placeorder/archive'
-import { type OrderId, orderIdOf, shardOf } from '@placeorder/store'
+import { type OperatorStore, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
 import { exitCode } from '../command-line.ts'
 import { tableOf } from '../orders/print.ts'
 import type { ArchiveDeps, BothStores } from './command.ts'
@@ -48,11 +48,19 @@ export async function verify(stores: BothStores, { out }: ArchiveDeps): Promise<
   return wrong.length > 0 ? exitCode.missed : exitCode.good
 }
 
+/** What is searched for archived orders. */
+type Searched = {
+  store: Pick<OperatorStore, 'forgetting' | 'shards'> & {
+    acquirers: Pick<OperatorStore['acquirers'], 'all'>
+  }
+  archive: BothStores['archive']
+}
+
 const LOST = 'is archived, and neither in Redis nor in a filter'
 
 /** What was forgotten of the archived orders, and what Redis does not know though it should. */
-async function findArchived(
-  stores: BothStores,
+export async function findArchived(
+  stores: Searched,
 ): Promise<{ forgotten: number; lost: ScannedOrder[] }> {
   const { store, archive } = stores
   const isOurs = await ours(stores)
@@ -78,7 +86,7 @@ async function findArchived(
 async function withoutRecord(
   shard: number,
   orders: ScannedOrder[],
-  { forgetting }: BothStores['store'],
+  { forgetting }: Searched['store'],
 ): Promise<ScannedOrder[]> {
   const orderIds: OrderId[] = orders.map((order) => orderIdOf(order))
   const read = await forgetting.read(shard, orderIds)
@@ -86,7 +94,7 @@ async function withoutRecord(
 }
 
 /** In a database that several installations share, orders are known by their acquirers. */
-async function ours({ store, archive }: BothStores): Promise<(order: ScannedOrder) => boolean> {
+async function ours({ store, archive }: Searched): Promise<(order: ScannedOrder) => boolean> {
   const archives = new Set((await archive.shards()).map(({ archiveId }) => archiveId))
   if (archives.size < 2) return () => true
   const acquirerIds = new Set(await store.acquirers.all())

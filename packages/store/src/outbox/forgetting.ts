@@ -101,6 +101,17 @@ export class Forgetting {
   }
 
   /**
+   * Notes that all that was appended up to an id is forgotten, and is in the archive from a version
+   * on.
+   */
+  async noteForgotten(shard: number, { version, to }: { version: number; to: string }) {
+    const key = archiveKey(shard)
+    await this.#connection.hset(key, 'forgottenVersion', version)
+    if ((await this.#connection.hexists(key, 'forgottenTo')) === 1)
+      await this.#connection.hset(key, 'forgottenTo', to)
+  }
+
+  /**
    * What is compared of orders of one shard, in the same order; undefined for one without a record,
    * an Error for one that is not concluded or cannot be read.
    */

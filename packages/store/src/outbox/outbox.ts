@@ -47,6 +47,12 @@ export class Outbox {
     return this.#archivers(shard).acknowledge(ids)
   }
 
+  /** Has archivers begin anew with what is appended from now on. */
+  async beginAnew(shard: number): Promise<void> {
+    await this.#archivers(shard).destroy()
+    await this.#archivers(shard).create('now')
+  }
+
   /** The entry of this id, if it is there. */
   async entryAt(shard: number, id: string): Promise<OutboxEntry | undefined> {
     return Entries.parse(await this.#connection.xrange(outboxKey(shard), id, id))[0]

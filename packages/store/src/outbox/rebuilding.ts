@@ -31,11 +31,26 @@ export class Rebuilding {
   /** Begins with an empty filter for so many orders. From now on, two lists are filled. */
   async begin(shard: number, orders: number): Promise<void> {
     for (let change = 0; change < CHANGES_MAX; change += 1) {
+      await this.drop(shard)
       const listed = await this.#lists.listed(shard)
-      if (listed.rebuilt.length > 0) await this.#end(shard, listed, 'DROP', listed.rebuilt)
-      else if (await this.#lists.add(shard, 'rebuilt', listed, orders)) return
+      if (await this.#lists.add(shard, 'rebuilt', listed, orders)) return
     }
     throw changing(shard)
+  }
+
+  /** Drops the filters of a rebuild that was not ended, if there is one. */
+  async drop(shard: number): Promise<void> {
+    for (let change = 0; change < CHANGES_MAX; change += 1) {
+      const listed = await this.#lists.listed(shard)
+      if (listed.rebuilt.length === 0) return
+      if (await this.#end(shard, listed, 'DROP', listed.rebuilt)) return
+    }
+    throw changing(shard)
+  }
+
+  /** Whether a rebuild was begun, and not ended. */
+  async isBegun(shard: number): Promise<boolean> {
+    return (await this.#lists.listed(shard)).rebuilt.length > 0
   }
 
   /** Enters archived orders that Redis has no record of. May run again. */

@@ -96,6 +96,7 @@ function open(address: RedisAddress, patience: Patience, listens: boolean): Redi
   }
   const options: RedisOptions = {
     ...loginOf(address),
+    ...(address.clientName === undefined ? {} : { connectionName: address.clientName }),
     // With RESP2, a subscribed connection cannot send the heartbeat's commands.
     protocol: listens && !isCluster(address) ? 3 : 2,
     connectTimeout: CONNECT_MS_MAX,

@@ -12,8 +12,7 @@ const START_MS_MAX = 30_000
 const faultEvents = ['error', 'node error'] as const
 
 /**
- * Waits for Redis, and stores the number of shards on its first use. Does not wait for what an
- * operator must change first.
+ * Waits for Redis, and stores the number of shards on its first use.
  *
  * @throws ShardsFault, RedisFault; an Error when Redis does not answer in time
  */
@@ -22,6 +21,19 @@ export async function keepShards(
   address: RedisAddress,
   shards: number,
 ): Promise<void> {
+  checkShards(await onceAnswered(connection, address, () => keep(connection, shards)), shards)
+}
+
+/**
+ * The result of `ask` once Redis answers. Does not wait for what an operator must change first.
+ *
+ * @throws RedisFault; an Error when Redis does not answer in time
+ */
+export async function onceAnswered<T>(
+  connection: RedisConnection,
+  address: RedisAddress,
+  ask: () => Promise<T>,
+): Promise<T> {
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {}) // It may reject while nobody awaits it.
   let last: unknown
@@ -43,8 +55,11 @@ export async function keepShards(
   const deadline = performance.now() + START_MS_MAX
   try {
     for (;;) {
-      const kept = await Promise.race([failed.promise, keep(connection, shards).catch(note)])
-      if (kept !== undefined) return checkShards(kept, shards)
+      const answer = await Promise.race([
+        failed.promise,
+        ask().then((result) => ({ result }), note),
+      ])
+      if (answer !== undefined) return answer.result
       if (performance.now() > deadline)
         throw new Error(`Redis did not answer within ${START_MS_MAX / 1_000} s: see REDIS_URL`, {
           cause: last,

@@ -7,6 +7,8 @@ import type { RedisOptions } from 'ioredis'
  * master now.
  */
 export type RedisAddress = {
+  /** Names our connections in CLIENT LIST; see connected.ts. */
+  clientName?: string | undefined
   urls: string[]
   cluster: boolean
   sentinels: { host: string; port: number }[]

@@ -33,6 +33,7 @@ test.each([
   ['of a version that claims what was forgotten', '{"layout":3,"shards":4}', /older version/],
   ['of a newer version', '{"layout":5,"shards":4}', /newer version of placeorder \(layout 5/],
   ['with another number of shards', shardsText(8), /SHARDS is 4, .* with 8: set SHARDS=8/],
+  ['whose shards are being changed', shardsText(8, { to: 4, step: 'fill' }), /reshard 4, and set/],
   ['of something else', 'what?', /placeorder:shards in this Redis is not from placeorder: what\?/],
 ])('a Redis %s is refused, saying what to do', async (_what, kept, words) => {
   await connection.set(shardsKey, kept)

@@ -16,10 +16,21 @@ export class ShardsFault extends Error {
  * The value stored at the first start. It is not a number, so that versions before 2, which stored
  * one, refuse it.
  */
-const StoredShards = z.object({ layout: z.int(), shards: z.int() })
+const StoredShards = z.object({
+  layout: z.int(),
+  shards: z.int(),
+  /** While the number is being changed: to which, and the step that was begun last. */
+  resharding: z.exactOptional(z.object({ to: z.int(), step: z.string() })),
+})
+type StoredShards = z.output<typeof StoredShards>
+export type Resharding = NonNullable<StoredShards['resharding']>
 
-export const shardsText = (shards: number): string =>
-  JSON.stringify({ layout: LAYOUT, shards } satisfies z.output<typeof StoredShards>)
+export const shardsText = (shards: number, resharding?: Resharding): string =>
+  JSON.stringify({
+    layout: LAYOUT,
+    shards,
+    ...(resharding && { resharding }),
+  } satisfies StoredShards)
 
 /**
  * Compares the value of the first start with what this process expects.
@@ -28,6 +39,26 @@ export const shardsText = (shards: number): string =>
  */
 export function checkShards(text: string | null, shards: number): void {
   if (text === shardsText(shards)) return
+  const stored = readShards(text)
+  if (stored.resharding !== undefined) {
+    const { to } = stored.resharding
+    throw new ShardsFault(
+      `this Redis is being brought from ${stored.shards} to ${to} shards: ` +
+        `end that with npm run archive -- reshard ${to}, and set SHARDS=${to}`,
+    )
+  }
+  throw new ShardsFault(
+    `SHARDS is ${shards}, but this Redis was first used with ${stored.shards}: ` +
+      `set SHARDS=${stored.shards}, or change the number with npm run archive -- reshard ${shards}`,
+  )
+}
+
+/**
+ * Reads the value of the first start.
+ *
+ * @throws ShardsFault if it is of another version, or not from placeorder
+ */
+export function readShards(text: string | null): StoredShards {
   const stored = parseShards(text)
   if (/^\d+$/.test(text ?? '') || (stored?.layout ?? LAYOUT) < LAYOUT)
     throw new ShardsFault(
@@ -41,13 +72,10 @@ export function checkShards(text: string | null, shards: number): void {
       `this Redis is used by a newer version of placeorder (layout ${stored.layout}, ` +
         `this version knows ${LAYOUT}): start that version`,
     )
-  throw new ShardsFault(
-    `SHARDS is ${shards}, but this Redis was first used with ${stored.shards}: ` +
-      `set SHARDS=${stored.shards}`,
-  )
+  return stored
 }
 
-function parseShards(text: string | null): z.output<typeof StoredShards> | undefined {
+function parseShards(text: string | null): StoredShards | undefined {
   try {
     return StoredShards.parse(JSON.parse(text ?? ''))
   } catch {
