@@ -11,10 +11,19 @@ const observer = { copied: () => {}, contradicted: () => {}, setAside: () => {} 
 const ends: (() => Promise<unknown>)[] = []
 afterEach(async () => void (await Promise.all(ends.splice(0).map((end) => end()))))
 
-/** Starts one whose orders are due at once. */
-function start({ keepMs = 0 } = {}) {
-  const asked = openArchive({ url: postgres.url })
+/** Starts one whose orders are due at once. `meanwhile` runs after each look-up. */
+function start({ keepMs = 0, meanwhile = async () => {} } = {}) {
+  const opened = openArchive({ url: postgres.url })
+  const asked: typeof opened = {
+    ...opened,
+    lookUp: async (...args) => {
+      const lookedUp = await opened.lookUp(...args)
+      await meanwhile()
+      return lookedUp
+    },
+  }
   let forgotten = 0
+  const reasons: string[] = []
   const counting = {
     ...observer,
     forgotten: (orders: number) => {
@@ -22,7 +31,7 @@ function start({ keepMs = 0 } = {}) {
     },
   }
   const deps = { store, archive: asked, archiveId, keepMs, observer: counting }
-  const forgetter = new ShardForgetter(0, deps, () => {})
+  const forgetter = new ShardForgetter(0, deps, (reason) => reasons.push(reason))
   const ending = new AbortController()
   const running = forgetter.run(ending.signal)
   ends.push(async () => {
@@ -30,7 +39,7 @@ function start({ keepMs = 0 } = {}) {
     await running
     await asked.close()
   })
-  return { forgetter, forgotten: () => forgotten }
+  return { forgetter, forgotten: () => forgotten, reasons }
 }
 
 async function copy(entries: OutboxEntry[]): Promise<void> {
@@ -124,6 +133,18 @@ describe('nothing is forgotten', () => {
     const { forgotten } = start()
     await vi.waitFor(() => expect(forgotten()).toBe(before), within)
   })
+})
+
+test('what is archived after the look-up only puts forgetting off', async () => {
+  await archived()
+  let looks = 0
+  const meanwhile = async () => {
+    looks += 1
+    if (looks === 1) await archived()
+  }
+  const { forgotten, reasons } = start({ meanwhile })
+  await vi.waitFor(() => expect(forgotten()).toBe(2), within)
+  expect(reasons).toEqual([])
 })
 
 test('once the clock of Redis was days ahead, orders are forgotten in their time', async () => {

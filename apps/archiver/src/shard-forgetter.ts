@@ -73,7 +73,7 @@ export class ShardForgetter {
     if (entries.length === 0) return false
     await this.#demandDurable()
     await archive.compare({ archiveId, shard }, (at) => redisSideOf(shard, at, this.#deps))
-    const to = await forgetEntries(shard, entries, now, this.#deps).catch(unlessEarly)
+    const to = await forgetEntries(shard, entries, now, this.#deps).catch(unlessPassing)
     return to !== undefined && to === entries.at(-1)?.id
   }
 
@@ -121,7 +121,10 @@ export class ShardForgetter {
   }
 }
 
-/** Our clock is ahead of Redis's, which decides. */
-function unlessEarly(error: unknown): undefined {
-  if (!(error instanceof NotForgotten && error.why === 'EARLY')) throw error
+/**
+ * Our clock is ahead of Redis's, which decides; or another archiver has written since the orders
+ * were looked up.
+ */
+function unlessPassing(error: unknown): undefined {
+  if (!(error instanceof NotForgotten && ['EARLY', 'BEHIND'].includes(error.why))) throw error
 }

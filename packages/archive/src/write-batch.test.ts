@@ -117,6 +117,16 @@ describe('an archive that is behind', () => {
   })
 })
 
+test('what another archiver writes during a comparison proves nothing', async () => {
+  await write([anOrder()])
+  let committed = 1
+  await archive.compare(shard, async (at) => {
+    if (at === first.id) committed = (await write([anOrder()], { last: second })).version
+    return { committed, entry: at === second.id ? second : undefined }
+  })
+  expect(committed).toBe(2)
+})
+
 describe('a Redis that went back', () => {
   test.each<[string, EntryMark[]]>([
     ['without the entry that is archived', []],

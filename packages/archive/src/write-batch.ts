@@ -82,7 +82,8 @@ export async function writeBatch(
 }
 
 /**
- * Compares a shard with Redis as a batch does, without writing.
+ * Compares a shard with Redis as a batch does, without writing. What another archiver writes between
+ * both reads proves nothing.
  *
  * @throws ArchiveBehind, RedisWentBack
  */
@@ -91,8 +92,15 @@ export async function compareShard(
   shard: ShardOfArchive,
   redisSide: Batch['redisSide'],
 ): Promise<void> {
-  const stands = await readShard(pool, shard, '')
-  compare(shard, stands, await redisSide(stands.archivedTo))
+  for (;;) {
+    const stands = await readShard(pool, shard, '')
+    const there = await redisSide(stands.archivedTo)
+    try {
+      return compare(shard, stands, there)
+    } catch (error) {
+      if ((await readShard(pool, shard, '')).version === stands.version) throw error
+    }
+  }
 }
 
 async function setAside(
