@@ -17,7 +17,7 @@ const CONCLUDED_MS_MAX = 45_000
 
 /** This share of the orders that have a final answer is checked again at the end. */
 const CHECKED_AGAIN_SHARE = 0.1
-const CHECKS_AT_ONCE = 16
+const CHECKS_AT_ONCE = 8
 
 /** With no active fault, an order has a final answer after this many repeats at most. */
 const REPEATS_MAX = 5
@@ -81,7 +81,10 @@ export function isFinalAnswer(ending: CallEnding): boolean {
   return isResultCode(code) && isFinal(code)
 }
 
-/** The pause between two repeats of an order (ms): the first may have been refused for overload. */
+/**
+ * The pause before an order is repeated (ms), then twice as long, and so on: it may have been
+ * refused for overload, or the archive is not asked for a second after it was too slow.
+ */
 const REPEAT_MS = 200
 
 /** Places an order, and repeats it while its answer is not final. */
@@ -92,7 +95,7 @@ export async function placeUntilFinal(
 ): Promise<void> {
   for (let n = 0; n <= REPEATS_MAX; n += 1) {
     if (isFinalAnswer(await callers.place(order, pick()))) return
-    await wait(REPEAT_MS)
+    await wait(REPEAT_MS * 2 ** n)
   }
 }
 

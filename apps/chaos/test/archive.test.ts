@@ -8,7 +8,7 @@ import { runChaos } from '../src/run-chaos.ts'
 const FOR_MS = 30_000
 
 test('while archivers and PostgreSQL die, orders are forgotten and answered as before', {
-  timeout: FOR_MS + 240_000,
+  timeout: FOR_MS + 480_000,
 }, async () => {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-chaos-'))
   const report = await runChaos({
@@ -20,14 +20,14 @@ test('while archivers and PostgreSQL die, orders are forgotten and answered as b
     forMs: FOR_MS,
     ordersPerSecond: 40,
     dir,
-    signal: AbortSignal.timeout(FOR_MS + 180_000),
+    signal: AbortSignal.timeout(FOR_MS + 420_000),
     onProgress: () => {},
   })
   console.log(chaosSummary(report))
   expect(excerpt(report)).toBe('')
-  expect(report.orders).toBeGreaterThan(100)
-  expect(report.forgotten).toBeGreaterThan(100)
-  expect(report.answersFromArchive).toBeGreaterThan(20)
+  expect(report.orders).toBeGreaterThan(50)
+  expect(report.forgotten).toBeGreaterThan(50)
+  expect(report.answersFromArchive).toBeGreaterThan(5)
   expect(report.history.faults.length).toBeGreaterThanOrEqual(4)
   await rm(dir, { recursive: true, force: true })
 })

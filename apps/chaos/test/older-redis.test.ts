@@ -21,7 +21,7 @@ const SEED = 20_261_201
 const ofLimits = ['countersExact', 'limitsHold', 'refusedForAReason']
 
 test('a Redis from an older file is noticed before any final answer, and restored', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const dir = await mkdtemp(join(tmpdir(), 'placeorder-older-redis-'))
   const history = new History()
@@ -59,7 +59,7 @@ test('a Redis from an older file is noticed before any final answer, and restore
     const finals = () => history.calls.filter(({ ending }) => isFinalAnswer(ending)).length
     const served = async (more: number) => {
       const enough = finals() + more
-      await vi.waitFor(() => expect(finals()).toBeGreaterThan(enough), { timeout: 60_000 })
+      await vi.waitFor(() => expect(finals()).toBeGreaterThan(enough), { timeout: 180_000 })
     }
     const [files, older] = [join(dir, 'redis', 'appendonlydir'), join(dir, 'older')]
     const replace = async (from: string, to: string) => {
@@ -83,7 +83,7 @@ test('a Redis from an older file is noticed before any final answer, and restore
         await vi.waitFor(
           async () =>
             expect(await (await fetch(`${admin}/readyz`)).text()).toContain('is archived, and'),
-          { timeout: 30_000 },
+          { timeout: 60_000 },
         )
       for (const order of sent.slice(0, 200)) {
         const ingress = random.pick(ingresses)
