@@ -82,8 +82,8 @@ export async function writeBatch(
 }
 
 /**
- * Compares a shard with Redis as a batch does, without writing. What another archiver writes between
- * both reads proves nothing.
+ * Compares a shard with Redis as a batch does, without writing. What another archiver writes
+ * between both reads proves nothing.
  *
  * @throws ArchiveBehind, RedisWentBack
  */
