@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ConfigFault } from './environment.ts'
 
@@ -28,8 +28,17 @@ const POLL_MS = 1_000
  */
 const SETTLE_MS = 50
 
-/** The content of each file, or the code of the error when it could not be read. */
-type Contents = Map<string, Buffer | string>
+/**
+ * A file that changed less than this long ago (ms) may change again without a new time: file
+ * systems keep times of some ms, or a second.
+ */
+const UNSURE_MS = 2_000
+
+/**
+ * By path: the content, or the code of the error when it could not be read; and the version that is
+ * known to have this content.
+ */
+type Contents = Map<string, { content: Buffer | string; version?: string | undefined }>
 
 /**
  * Makes a value from files and keeps it up to date. Every file that `make` reads is watched, even
@@ -50,7 +59,7 @@ export async function live<T>(
     try {
       return await make(async (path) => {
         const content = await contentOf(path)
-        contents.set(path, content)
+        contents.set(path, { content })
         if (typeof content !== 'string') return content
         throw new ConfigFault([
           `${path}: cannot be read (${content}): create it, or name another file`,
@@ -98,12 +107,25 @@ export async function live<T>(
 const contentOf = (path: string): Promise<Buffer | string> =>
   readFile(path).catch((cause: NodeJS.ErrnoException) => cause.code ?? cause.message)
 
+/** Changes with the content of a file; undefined if that is not sure, or there is no such file. */
+async function versionOf(path: string): Promise<string | undefined> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined)
+  if (found === undefined || Date.now() - Number(found.ctimeMs) < UNSURE_MS) return undefined
+  return [found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].join()
+}
+
+/** Reads only files whose version is another, since reading all of them takes a while. */
 async function hasChanged(lastRead: Contents): Promise<boolean> {
   for (const [path, before] of lastRead) {
+    const version = await versionOf(path)
+    if (version !== undefined && version === before.version) continue
     const now = await contentOf(path)
     const isSame =
-      typeof now === 'string' || typeof before === 'string' ? now === before : now.equals(before)
+      typeof now === 'string' || typeof before.content === 'string'
+        ? now === before.content
+        : now.equals(before.content)
     if (!isSame) return true
+    before.version = version
   }
   return false
 }

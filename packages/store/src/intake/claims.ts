@@ -90,7 +90,7 @@ export class Claims {
       ...filters.map(({ n }) => forgottenKey(shard, n)),
       ...orderIds.map((orderId) => orderKey(shard, orderId)),
     ]
-    const reply = await this.#script.runNow(this.#connection, keys, [
+    const args = [
       jobId,
       group.channel,
       group.joins === undefined ? '' : JSON.stringify(group.joins),
@@ -108,7 +108,12 @@ export class Claims {
         clientId,
         claims[i]?.paymentRequestId ?? '',
       ]),
-    ])
+    ]
+    // A job may be sent right behind, unless the group is to join one.
+    const reply =
+      group.joins === undefined
+        ? await this.#script.runNow(this.#connection, keys, args)
+        : await this.#script.run(this.#connection, keys, args)
     if (reply === 'STALE') return reply
     if (reply === 'LATE') throw new Error('an order was looked up in the archive too long ago')
     const [open, joinable, at, archiveId, version, ...words] = Reply.parse(reply)
