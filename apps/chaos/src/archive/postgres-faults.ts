@@ -104,8 +104,9 @@ const putBackCopy: Fail = async (postgres, random) => {
   if (!isOlder) return undefined
   await node.kill()
   const older = await node.startCopy(copy)
+  const copied = await stores.versions(older.url) // More may have been written since the copy.
   return async () => {
-    await demandUnwritten(older, then, postgres)
+    await demandUnwritten(older, copied, postgres)
     await older.close()
     await node.start()
   }
