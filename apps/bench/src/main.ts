@@ -1,6 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { archive } from './benchmarks/archive.ts'
+import { archiveAway } from './benchmarks/archive/away.ts'
+import { archiveCommands } from './benchmarks/archive/commands.ts'
+import { archiveCopying } from './benchmarks/archive/copying.ts'
+import { archiveLookUps } from './benchmarks/archive/look-ups.ts'
+import { archiveRepeats } from './benchmarks/archive/repeats.ts'
+import { archiveSustained } from './benchmarks/archive/sustained.ts'
+import { archiveThroughput } from './benchmarks/archive/throughput.ts'
 import { cold } from './benchmarks/cold.ts'
 import { core } from './benchmarks/core.ts'
 import { curve } from './benchmarks/curve.ts'
@@ -20,7 +26,7 @@ import { type Benchmark, boundVerdict } from './report/metric.ts'
 import { machineOf } from './test-bed/machine.ts'
 import { openTestBed, type TestBed } from './test-bed/test-bed.ts'
 
-/** In the order of the report; the two that take long are last. */
+/** In the order of the report; those that take long are last. */
 const benchmarks: Record<string, (testBed: TestBed) => Promise<Benchmark>> = {
   core,
   signed,
@@ -33,8 +39,14 @@ const benchmarks: Record<string, (testBed: TestBed) => Promise<Benchmark>> = {
   logging,
   shards,
   slot,
-  archive,
+  'archive-commands': archiveCommands,
+  'archive-throughput': archiveThroughput,
+  'archive-copying': archiveCopying,
+  'archive-repeats': archiveRepeats,
+  'archive-away': archiveAway,
+  'archive-look-ups': archiveLookUps,
   sustained,
+  'archive-sustained': archiveSustained,
   memory,
 }
 

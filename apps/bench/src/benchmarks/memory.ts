@@ -11,19 +11,33 @@ const IN_FLIGHT = 256
 const POLL_MS_MAX = 5_000
 
 /** Imported before the orders, so it does not count. */
-const DIRECTORY = 'the directory'
+export const DIRECTORY = 'the directory'
 
-/** What each kind of key holds for an order; all other keys are BullMQ's. */
-const kinds: readonly (readonly [RegExp, string])[] = [
-  [/:order:/, 'its record, for ever'],
+/** Of orders that were forgotten. */
+export const FILTERS = 'filters'
+
+/** What is kept for a time of its own, however long the record is. */
+const timed: readonly (readonly [RegExp, string])[] = [
   [/:recent:customer:/, 'its customer’s recent orders, 24 h'],
   [/:recent:code:/, 'its code’s recent orders, 10 min'],
   [/:recent:merchant:/, 'its merchant’s recent orders, 10 min'],
   [/^\{u\}:usage/, 'its day’s limits, 3 days'],
   [/^\{u\}:decided/, 'its decision, minutes'],
-  [/:(merchant|code):/, DIRECTORY],
 ]
-const kindOf = (key: string): string =>
+
+/** What each kind of key holds for an order; all other keys are BullMQ's. */
+const kinds: readonly (readonly [RegExp, string])[] = [
+  [/:order:/, 'its record, until it is forgotten'],
+  ...timed,
+  [/:(merchant|code):/, DIRECTORY],
+  [/:forgotten:/, FILTERS],
+  [/:outbox$/, 'the outbox'],
+]
+/** Whether a kind of key is kept for a time of its own. */
+export const isTimed = (kind: string): boolean => timed.some(([, one]) => one === kind)
+
+/** What a key holds. */
+export const kindOf = (key: string): string =>
   kinds.find(([pattern]) => pattern.test(key))?.[1] ?? 'the queue'
 
 /** Measures how much memory Redis uses for one concluded order, and for what. */

@@ -20,8 +20,11 @@ const Start = z.object({
   /** For how long, and the most orders that can be answered in a second: so many are prepared. */
   seconds: z.number(),
   perSecondMax: z.number(),
-  /** Repeats the first so many orders over and over instead of sending new ones. */
+  /** Repeats so many orders over and over instead of sending new ones. */
   again: z.number().optional(),
+  againFrom: z.number().default(0),
+  /** The result code that each answer must have. */
+  expected: z.string().default('SUCCESS'),
   /** Also renders the bytes of all requests before the clock starts; takes 1.5 KB per request. */
   render: z.boolean().default(true),
 })
@@ -47,11 +50,13 @@ function supply({
   perSecondMax,
   render,
   again,
+  againFrom,
   ...load
 }: z.output<typeof Start>): () => Buffer {
   const { count, target, time, signatures } = signed
-  const from = again === undefined ? load.from : 0
-  const until = again ?? Math.min(count, from + Math.ceil(seconds * perSecondMax))
+  const from = again === undefined ? load.from : againFrom
+  const until =
+    again === undefined ? Math.min(count, from + Math.ceil(seconds * perSecondMax)) : from + again
   const bytes = (at: number) => wireOf(at, target, time, signatures)
   const rendered = render ? Array.from({ length: until - from }, (_, i) => bytes(from + i)) : []
   next = from
@@ -65,7 +70,9 @@ function supply({
   }
 }
 
-function startLoad(url: string, take: () => Buffer, connections: number, rate?: number): void {
+type Calls = { take: () => Buffer; expected: string; connections: number; rate?: number }
+
+function startLoad(url: string, { take, expected, connections, rate }: Calls): void {
   const ended = Promise.withResolvers<void>()
   const intervalMs = rate === undefined ? undefined : 1_000 / rate
   const { stop } = autocannon(
@@ -83,7 +90,7 @@ function startLoad(url: string, take: () => Buffer, connections: number, rate?: 
         client.on('timeout', () => tally.failed(`no answer within ${TIMEOUT_S} s`))
       },
       verifyBody: (body) => {
-        const good = body.includes('"SUCCESS"')
+        const good = body.includes(`"${expected}"`)
         if (!good) tally.failed(body)
         return good
       },
@@ -103,13 +110,16 @@ function startLoad(url: string, take: () => Buffer, connections: number, rate?: 
  */
 async function start(argument: unknown): Promise<void> {
   const load = Start.parse(argument)
-  const { urls, connections, rate } = load
+  const { urls, connections, rate, expected } = load
   const take = supply(load)
   for (let at = 0; rate !== undefined && at < connections; at += 1) {
-    startLoad(urls[at % urls.length] ?? '', take, 1, rate / connections)
+    const calls = { take, expected, connections: 1, rate: rate / connections }
+    startLoad(urls[at % urls.length] ?? '', calls)
     await wait(1_000 / connections)
   }
-  if (rate === undefined) for (const url of urls) startLoad(url, take, connections / urls.length)
+  if (rate === undefined)
+    for (const url of urls)
+      startLoad(url, { take, expected, connections: connections / urls.length })
   tally.mark()
 }
 

@@ -10,6 +10,7 @@ export const Mark = z.object({
   /** NaN if nothing was answered. */
   p50: z.number().or(z.nan()),
   p99: z.number().or(z.nan()),
+  max: z.number().or(z.nan()),
   slowerThan1s: z.number(),
   /** The first failure. */
   why: z.string().optional(),
@@ -44,6 +45,7 @@ export class LoadTally {
       seconds: (now - this.#since) / 1_000,
       p50: quantile(sorted, 0.5),
       p99: quantile(sorted, 0.99),
+      max: quantile(sorted, 1),
       slowerThan1s: sorted.length - sorted.findLastIndex((ms) => ms <= 1_000) - 1,
       ...(this.#why === undefined ? {} : { why: this.#why }),
     }

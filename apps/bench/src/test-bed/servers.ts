@@ -1,5 +1,6 @@
 import type { Subject } from './measure.ts'
 import type { CommandedProgram } from './program.ts'
+import type { BenchRedis } from './redis.ts'
 import { smokeTest } from './smoke-test.ts'
 import {
   ingressFor,
@@ -15,8 +16,8 @@ import {
 export type Server = Pick<Subject, 'name' | 'programs' | 'redis'> & { urls: string[] }
 
 /**
- * Starts Redis, a worker and ingresses with production's settings. Each ingress has passed the
- * smoke test.
+ * Starts a worker and ingresses with production's settings, and a Redis unless one is given. Each
+ * ingress has passed the smoke test.
  */
 export async function placeorder(
   testBed: TestBed,
@@ -24,10 +25,11 @@ export async function placeorder(
   {
     name = 'placeorder',
     ingresses = 1,
+    redis: given,
     ...service
-  }: { name?: string; ingresses?: number } & ServiceOptions = {},
+  }: { name?: string; ingresses?: number; redis?: BenchRedis } & ServiceOptions = {},
 ): Promise<Server> {
-  const redis = await redisFor(testBed, stack, name)
+  const redis = given ?? (await redisFor(testBed, stack, name))
   const worker = await workerFor(testBed, stack, redis.address, service)
   const started = []
   for (let at = 0; at < ingresses; at += 1)

@@ -119,15 +119,15 @@ export async function workerFor(
   return service(testBed, stack, 'worker', 'apps/worker/src/main.ts', options)
 }
 
-/** Starts an archiver as in production. */
+/** Starts an archiver as in production; `env` names the archive. */
 export async function archiverFor(
   testBed: TestBed,
   stack: AsyncDisposableStack,
   address: RedisAddress,
-  archiveUrl: string,
+  env: Record<string, string>,
 ): Promise<Program> {
-  const env = { ...redisEnvironment(address), ARCHIVE_URL: archiveUrl }
-  return service(testBed, stack, 'archiver', 'apps/archiver/src/main.ts', { env })
+  const options = { env: { ...redisEnvironment(address), ...env } }
+  return service(testBed, stack, 'archiver', 'apps/archiver/src/main.ts', options)
 }
 
 async function service(

@@ -1,19 +1,15 @@
-import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { setTimeout as wait } from 'node:timers/promises'
-import { maintain, migrate, openArchive } from '@placeorder/archive'
 import { PlaceOrderRequest } from '@placeorder/protocol'
-import { openArchiverStore, openIngressStore, openWorkerStore, orderIdOf } from '@placeorder/store'
+import { openIngressStore, openWorkerStore, orderIdOf } from '@placeorder/store'
 import { outboxKey } from '@placeorder/store/keys'
 import { Redis } from 'ioredis'
-import { bodyAt } from '../orders/order-at.ts'
-import type { Benchmark } from '../report/metric.ts'
-import { roundsOf } from '../statistics.ts'
-import { memoryUsageOf } from '../test-bed/memory-usage.ts'
-import { postgresFor } from '../test-bed/postgres.ts'
-import { startRedis } from '../test-bed/redis.ts'
-import { archiverFor, type TestBed } from '../test-bed/test-bed.ts'
-import { usageOf } from '../test-bed/usage-of.ts'
+import { bodyAt } from '../../orders/order-at.ts'
+import type { Benchmark } from '../../report/metric.ts'
+import { roundsOf } from '../../statistics.ts'
+import { memoryUsageOf } from '../../test-bed/memory-usage.ts'
+import { startRedis } from '../../test-bed/redis.ts'
+import { archiverFor, type TestBed } from '../../test-bed/test-bed.ts'
+import { usageOf } from '../../test-bed/usage-of.ts'
+import { archiveFor, type BenchArchive } from './archived-server.ts'
 
 /** The backlog of one round. */
 const ORDERS = 30_000
@@ -22,24 +18,22 @@ const ORDERS = 30_000
 const GROUP = 64
 const GROUPS_IN_FLIGHT = 8
 
-const POLL_MS = 10
-
 type Round = { perSecond: number; archiverUs: number; postgresUs: number; outboxBytes: number }
 
 /** Measures how fast one archiver copies a backlog to a PostgreSQL on the same machine. */
-export async function archive(testBed: TestBed): Promise<Benchmark> {
+export async function archiveCopying(testBed: TestBed): Promise<Benchmark> {
   const { say, plan } = testBed
   await using stack = new AsyncDisposableStack()
   const copying = await openCopying(testBed, stack)
   const rounds: Round[] = []
   for (let round = 0; round <= plan.rounds; round += 1) {
     const measured = await copyBacklog(copying, round)
-    say(`archive, round ${round} of ${plan.rounds}: ${Math.round(measured.perSecond)} orders/s`)
+    say(`copying, round ${round} of ${plan.rounds}: ${Math.round(measured.perSecond)} orders/s`)
     if (round > 0) rounds.push(measured) // In the first one V8 compiles the hot code.
   }
   const of = (name: keyof Round) => roundsOf(rounds.map((one) => one[name]))
   return {
-    name: 'archive',
+    name: 'archive-copying',
     title: `A backlog of ${ORDERS.toLocaleString('en-US')} orders copied by one archiver`,
     metrics: [
       {
@@ -67,33 +61,26 @@ export async function archive(testBed: TestBed): Promise<Benchmark> {
 
 type Copying = {
   archiver: { pid: number }
-  postgres: { pid: number }
+  archive: BenchArchive
   /** Concludes so many orders that there are not yet, beginning with this one. */
   conclude: (from: number, count: number) => Promise<void>
   outboxBytes: () => Promise<number>
-  untilArchived: () => Promise<void>
 }
 
 async function openCopying(testBed: TestBed, stack: AsyncDisposableStack): Promise<Copying> {
   const redis = await startRedis(testBed.dir, 'archive')
   stack.defer(redis.close)
-  const postgres = await postgresFor(testBed, stack)
-  await migrate(postgres.url)
-  await maintain(postgres.url, { requestsKeepMonths: 0, now: Date.now() })
+  const archive = await archiveFor(testBed, stack, redis.address)
   const options = { address: redis.address, shards: 1, onFault: () => {} }
   const ingress = await openIngressStore({ ...options, waitMs: 1_000 })
   const worker = await openWorkerStore(options)
-  const store = await openArchiverStore(options)
-  const database = openArchive({ url: postgres.url })
   const connection = new Redis(redis.url)
   stack.defer(async () => {
-    await Promise.all([ingress.close(), worker.close(), store.close(), database.close()])
+    await Promise.all([ingress.close(), worker.close()])
     await connection.quit()
   })
-  const archiveId = randomUUID()
-  await database.register(archiveId, 1)
-  await store.states.switchOn(0, archiveId)
-  const archiver = await archiverFor(testBed, stack, redis.address, postgres.url)
+  const env = { ARCHIVE_URL: archive.postgres.url }
+  const archiver = await archiverFor(testBed, stack, redis.address, env)
   const concludeGroup = async (from: number) => {
     const orders = Array.from({ length: GROUP }, (_, i) =>
       PlaceOrderRequest.parse(JSON.parse(bodyAt(from + i))),
@@ -107,7 +94,7 @@ async function openCopying(testBed: TestBed, stack: AsyncDisposableStack): Promi
   }
   return {
     archiver,
-    postgres,
+    archive,
     conclude: async (from, count) => {
       let next = from
       const fill = async () => {
@@ -119,40 +106,37 @@ async function openCopying(testBed: TestBed, stack: AsyncDisposableStack): Promi
       await Promise.all(Array.from({ length: GROUPS_IN_FLIGHT }, fill))
     },
     outboxBytes: () => memoryUsageOf(connection, outboxKey(0)),
-    untilArchived: async () => {
-      while ((await store.outbox.progress(0))?.oldest !== undefined) await wait(POLL_MS)
-    },
   }
 }
 
 /** Concludes orders while the archiver stands still, and has it copy them. */
 async function copyBacklog(copying: Copying, round: number): Promise<Round> {
-  const { archiver, postgres } = copying
+  const { archiver, archive } = copying
+  const used = async () => ({
+    archiver: await cpuMsOf([archiver.pid]),
+    postgres: await cpuMsOf(archive.postgres.pids()),
+  })
   process.kill(archiver.pid, 'SIGSTOP')
   const emptyBytes = await copying.outboxBytes()
   const orders = Math.ceil(ORDERS / GROUP) * GROUP
   await copying.conclude(round * orders, orders)
   const outboxBytes = (await copying.outboxBytes()) - emptyBytes
-  const before = { archiver: await cpuMsOf(archiver.pid), postgres: await cpuMsOfAll(postgres.pid) }
+  const before = await used()
   const begunAt = performance.now()
   process.kill(archiver.pid, 'SIGCONT')
-  await copying.untilArchived()
+  await archive.untilCopied()
   const seconds = (performance.now() - begunAt) / 1_000
-  const each = (ms: number) => (1_000 * ms) / orders
+  const after = await used()
+  const eachUs = (name: keyof typeof after) => (1_000 * (after[name] - before[name])) / orders
   return {
     perSecond: orders / seconds,
-    archiverUs: each((await cpuMsOf(archiver.pid)) - before.archiver),
-    postgresUs: each((await cpuMsOfAll(postgres.pid)) - before.postgres),
+    archiverUs: eachUs('archiver'),
+    postgresUs: eachUs('postgres'),
     outboxBytes: outboxBytes / orders,
   }
 }
 
-const cpuMsOf = async (pid: number): Promise<number> => (await usageOf(pid))?.cpuMs ?? Number.NaN
-
-/** A server's CPU time so far, with that of the processes it has now. */
-async function cpuMsOfAll(pid: number): Promise<number> {
-  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
-  const pids = [pid, ...children.split(' ').filter(Boolean).map(Number)]
+async function cpuMsOf(pids: number[]): Promise<number> {
   const used = await Promise.all(pids.map(usageOf))
   return used.reduce((sum, usage) => sum + (usage?.cpuMs ?? 0), 0)
 }

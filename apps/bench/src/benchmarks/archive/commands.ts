@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto'
+import { openArchiverStore, orderIdOf } from '@placeorder/store'
+import { archiveKey } from '@placeorder/store/keys'
+import { Redis } from 'ioredis'
+import type { Benchmark, Metric } from '../../report/metric.ts'
+import { roundsOf } from '../../statistics.ts'
+import type { Sample, Subject } from '../../test-bed/measure.ts'
+import type { BenchRedis } from '../../test-bed/redis.ts'
+import { commanded, redisFor, type TestBed, workerFor } from '../../test-bed/test-bed.ts'
+import { alternate, commandsNote, metricOf } from '../rounds.ts'
+
+/** Orders in flight at once. */
+const MANY = 64
+const ALONE = 1
+
+/**
+ * Counts the Redis commands of an order where outcomes are appended to the outbox and claims read
+ * filters, and where there is no archive. No archiver runs: it is counted by itself.
+ */
+export async function archiveCommands(testBed: TestBed): Promise<Benchmark> {
+  await using stack = new AsyncDisposableStack()
+  const subjects = [
+    await subject(testBed, stack, 'without'),
+    await subject(testBed, stack, 'one filter', 1),
+    await subject(testBed, stack, 'two filters', 2),
+  ]
+  const metrics: Metric[] = []
+  const notes: string[] = []
+  // Commands do not change as code becomes hot.
+  const cold = { ...testBed, plan: { ...testBed.plan, warmUpSeconds: 1 } }
+  for (const inFlight of [MANY, ALONE]) {
+    for (const one of subjects) one.load.inFlight = inFlight
+    const samples = await alternate(cold, subjects)
+    const [without = [], ...others] = subjects.map(({ name }) => samples.get(name))
+    for (const [i, filters = []] of others.entries())
+      metrics.push(
+        ...metricsOf(`${inFlight} in flight, ${subjects[i + 1]?.name}`, filters, without),
+      )
+    if (inFlight === MANY)
+      notes.push(...subjects.map(({ name }) => commandsNote(name, samples.get(name) ?? [])))
+  }
+  return { name: 'archive-commands', title: 'Redis commands for the archive', metrics, notes }
+}
+
+const metricsOf = (what: string, on: Sample[], off: Sample[]): Metric[] => [
+  {
+    what: `commands an order more than without an archive, ${what}`,
+    unit: '',
+    rounds: roundsOf(on.map(addedCommands)),
+    must: { atMost: 0.1 },
+  },
+  {
+    what: 'all commands, over those without',
+    unit: '',
+    rounds: roundsOf(on.map(({ commands }, i) => commands - (off[i]?.commands ?? Number.NaN))),
+  },
+  metricOf('commands an order', '', on, ({ commands }) => commands),
+]
+
+/**
+ * Counted by their names: groups differ in size from round to round, and all commands with them.
+ */
+const addedCommands = ({ byCommand }: Sample): number => {
+  const counts = new Map(byCommand)
+  return (counts.get('bitfield') ?? 0) + (counts.get('xadd') ?? 0)
+}
+
+async function subject(
+  testBed: TestBed,
+  stack: AsyncDisposableStack,
+  name: string,
+  filters = 0,
+): Promise<Subject> {
+  const redis = await redisFor(testBed, stack, name.replace(' ', '-'))
+  if (filters > 0) await giveFilters(redis, filters)
+  const worker = await workerFor(testBed, stack, redis.address)
+  const driver = await commanded(stack, 'driver', 'drivers/store-driver.ts', {
+    REDIS_URL: redis.url,
+  })
+  const programs = [worker, { name: 'redis', pid: redis.pid }]
+  return { name, driver, redis, programs, load: {}, next: 0 }
+}
+
+/** Switches the outbox on, and fills all filters but the last one. */
+async function giveFilters({ address, url }: BenchRedis, filters: number): Promise<void> {
+  const connection = new Redis(url)
+  const store = await openArchiverStore({ address, shards: 1, onFault: () => {} })
+  const archiveId = randomUUID()
+  await store.states.switchOn(0, archiveId)
+  for (let n = 0; n < filters; n += 1) {
+    // As if as many orders were forgotten as there is room for.
+    const full = (await store.forgetting.stateOf(0)).filters.map(
+      ({ n, bytes }) => `${n}:${bytes}:${Math.floor(bytes / 2)}`,
+    )
+    if (full.length > 0) await connection.hset(archiveKey(0), 'filters', full.join(' '))
+    await store.forgetting.forget(0, { archiveId, version: 0, dueAt: 0, to: '', orders: [none] })
+  }
+  await store.close()
+  await connection.quit()
+}
+
+/** There is no record of it, so that nothing but the filter is made. */
+const none = {
+  orderId: orderIdOf({ acquirerId: 'A', paymentId: 'P' }),
+  terms: '',
+  outcome: '',
+  paymentRequestId: '',
+}
