@@ -98,6 +98,7 @@ export class Conclusion {
       keys.length,
       ...args,
       jobId,
+      this.#parts.orders.outboxSwitch.isOn(shard) ? 1 : '',
       ...judged.flatMap(({ orderId, claimedAt }) => [orderId, claimedAt]),
     ])
     const [decided, standing] = Reply.parse(reply)

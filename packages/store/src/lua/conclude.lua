@@ -8,13 +8,16 @@
 --              two, its paymentId and its outcome, '' for SUCCESS
 -- KEYS[4..n]   the orders' hashes
 -- ARGV[..]     for each order two: orderId; outcome, which begins with a final result code, or ''
---              to leave the order as it is. A script that calls this one passes in ARGV.records
---              what it has read of each order: outcome, waiting, terms; and in ARGV.now the time
+--              to leave the order as it is
+-- ARGV[last]   1 if outcomes were appended to the outbox a moment ago: then it is not asked again.
+--              A script that calls this one passes it in ARGV.appends, and in ARGV.records what it
+--              has read of each order: outcome, waiting, terms; and in ARGV.now the time
 --
 -- Returns      for each order the outcome that stands: the given one or an earlier one; '' if none
 --              does
 
 local time = not ARGV.now and redis.call('TIME')
+local appends = (ARGV.appends or ARGV[#ARGV]) == '1'
 local now = ARGV.now or time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local standing, closed, appended, byWaiting, messages = {}, {}, {}, {}, {}
 
@@ -50,8 +53,9 @@ for waiting, announced in pairs(byWaiting) do -- The same ingress waits for most
 end
 
 if #closed > 0 then redis.call('ZREM', KEYS[1], unpack(closed)) end
-if #closed > 0 and redis.call('HEXISTS', KEYS[2], 'outbox') == 1 then
-  local byAcquirer, fields = {}, {}
+if #closed > 0 and (appends or redis.call('HEXISTS', KEYS[2], 'outbox') == 1) then
+  -- Where nobody asks, the stream may be gone meanwhile, and is not made anew.
+  local byAcquirer, words = {}, appends and { 'NOMKSTREAM', '*' } or { '*' }
   for n = 1, #appended, 2 do
     local acquirer = string.match(appended[n], '^[^:]*:')
     local list = byAcquirer[acquirer] or {}
@@ -60,9 +64,9 @@ if #closed > 0 and redis.call('HEXISTS', KEYS[2], 'outbox') == 1 then
     byAcquirer[acquirer] = list
   end
   for acquirer, list in pairs(byAcquirer) do
-    fields[#fields + 1], fields[#fields + 2] = acquirer, cjson.encode(list)
+    words[#words + 1], words[#words + 2] = acquirer, cjson.encode(list)
   end
-  redis.call('XADD', KEYS[3], '*', unpack(fields))
+  redis.call('XADD', KEYS[3], unpack(words))
 end
 for channel, message in pairs(messages) do
   redis.call('SPUBLISH', channel, cjson.encode(message))

@@ -8,19 +8,20 @@
 -- ARGV[1]      the number of keys of `reserve`
 -- ARGV[2..5]   the arguments of `reserve`
 -- ARGV[6]      the job that the orders were judged in
--- ARGV[7..]    for each order two: orderId; claim time in ms
+-- ARGV[7]      1 if `conclude` need not ask whether outcomes are appended to the outbox
+-- ARGV[8..]    for each order two: orderId; claim time in ms
 --
 -- Returns      the reply of `reserve`; and for each order the outcome that stands, '' if none does:
 --              empty if it is too late to decide
 
 local reserveKeys = tonumber(ARGV[1])
 local concludeKeys = reserveKeys + 3 -- Up to the orders.
-local orders, records, leftOut = (#ARGV - 6) / 2, {}, {}
+local orders, records, leftOut = (#ARGV - 7) / 2, {}, {}
 for i = 1, orders do
   local record = redis.call('HMGET', KEYS[concludeKeys + i], 'outcome', 'waiting', 'terms', 'job',
     'claimedAt')
   -- A damaged claim time counts as the given one: the order must end.
-  local claimedAt = tonumber(ARGV[6 + 2 * i])
+  local claimedAt = tonumber(ARGV[7 + 2 * i])
   local isAnother = record[4] ~= ARGV[6] or (tonumber(record[5]) or claimedAt) ~= claimedAt
   records[i], leftOut[i] = record, not record[3] or record[1] or isAnother
 end
@@ -31,12 +32,12 @@ local decided = reserve({ unpack(KEYS, 1, reserveKeys) }, reserveArgs)
 if #decided == 2 then return { decided, {} } end
 
 local keys, places = { unpack(KEYS, reserveKeys + 1, concludeKeys) }, {}
-local outcomes = { records = {}, now = decided[1] }
+local outcomes = { records = {}, now = decided[1], appends = ARGV[7] }
 for i = 1, orders do
   if not leftOut[i] then
     keys[#keys + 1] = KEYS[concludeKeys + i]
     local outcome = decided[2 + i] ~= 'UNREADABLE' and decided[2 + i] or ''
-    outcomes[#outcomes + 1], outcomes[#outcomes + 2] = ARGV[5 + 2 * i], outcome
+    outcomes[#outcomes + 1], outcomes[#outcomes + 2] = ARGV[6 + 2 * i], outcome
     outcomes.records[#keys - 3], places[#keys - 3] = records[i], i
   end
 end

@@ -19,6 +19,7 @@ import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
 import type { Announcements } from './announcements.ts'
+import { OutboxSwitch } from './outbox-switch.ts'
 
 /** A stored payment order. `outcome` is undefined while it is open. Times are in ms. */
 export type OrderRecord = {
@@ -52,12 +53,14 @@ export class Orders {
   readonly #conclude = new Script('conclude')
   readonly #reassign = new Script('reassign')
   readonly #jobs = new Script('jobs')
+  readonly outboxSwitch: OutboxSwitch
   readonly #connection: RedisConnection
   readonly #shards: number
   readonly #announcements: Announcements | undefined
 
   /** `announcements`: for an ingress, which waits for outcomes. */
   constructor(connection: RedisConnection, shards: number, announcements?: Announcements) {
+    this.outboxSwitch = new OutboxSwitch(connection)
     this.#connection = connection
     this.#shards = shards
     this.#announcements = announcements
@@ -153,7 +156,9 @@ export class Orders {
     const records = outcomes.map(({ orderId }) => orderKey(shard, orderId))
     const keys = [...concludeKeys(shard), ...records]
     const args = outcomes.flatMap(({ orderId, outcome = '' }) => [orderId, outcome])
-    return ConcludedCodes.parse(await this.#conclude.run(this.#connection, keys, args))
+    const appends = this.outboxSwitch.isOn(shard) ? 1 : ''
+    const reply = await this.#conclude.run(this.#connection, keys, [...args, appends])
+    return ConcludedCodes.parse(reply)
   }
 
   /**

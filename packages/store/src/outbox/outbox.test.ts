@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { aPlaceOrder } from '@placeorder/testkit'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { Conclusion } from '../decide/conclusion.ts'
 import { archiveKey, namesOf, type OrderId, orderIdOf, orderKey, outboxKey } from '../keys.ts'
+import { Orders } from '../orders/orders.ts'
 import type { Outcome } from '../outcome.ts'
 import { ArchiveStates } from './archive-state.ts'
 import { ConcludedRecords } from './concluded-records.ts'
@@ -17,6 +18,7 @@ beforeEach(async () => {
   await connection.del(outboxKey(0), archiveKey(0))
   await states.switchOn(0, archiveId)
 })
+afterEach(() => void vi.restoreAllMocks())
 
 /** Takes orders in and concludes them in one call. */
 async function concluded(count = 1): Promise<OrderId[]> {
@@ -95,9 +97,25 @@ describe('conclude', () => {
 
   test('appends nothing while the outbox is off', async () => {
     await states.switchOff(0)
-    await concluded()
+    const order = aPlaceOrder()
+    await accept(order)
+    await new Orders(connection, 1).conclude(orderIdOf(order), 'SUCCESS')
     expect(await states.isOn(0)).toBe(false)
     expect(await connection.xlen(outboxKey(0))).toBe(0)
+  })
+
+  test('does not ask whether the outbox is on where it was a moment ago', async () => {
+    vi.spyOn(worker.orders.outboxSwitch, 'isOn').mockReturnValue(true)
+    await connection.hdel(archiveKey(0), 'outbox')
+    await concluded()
+    expect(await connection.xlen(outboxKey(0))).toBe(1)
+  })
+
+  test('makes no outbox anew that is gone', async () => {
+    vi.spyOn(worker.orders.outboxSwitch, 'isOn').mockReturnValue(true)
+    await connection.flushall()
+    await concluded()
+    expect(await connection.exists(outboxKey(0))).toBe(0)
   })
 
   test.each([
