@@ -13,7 +13,7 @@ import { type ArchivedServer, archivedPlaceorder, forgetAfter } from './archived
 const CONNECTIONS = 100
 
 /** New orders a second, or this share of what the machine can do. */
-const RATE = 400
+const RATE = 200
 const SHARE_OF_CAPACITY = 0.4
 
 /** Repeats of archived orders a second. */
@@ -65,7 +65,7 @@ async function openSystem(testBed: TestBed, stack: AsyncDisposableStack): Promis
   const { plan, files, say } = testBed
   const perSecondMax = await answersPerSecondMax(files.signingKey)
   const phases = 4 * plan.rounds
-  const count = perSecondMax * (plan.warmUpSeconds + 6) + 2 * RATE * phases * (AWAY_S + 4)
+  const count = perSecondMax * (plan.warmUpSeconds + 6) + RATE * phases * (AWAY_S + 4)
   const driver = await httpDriver(testBed, stack, Math.ceil(count))
   const repeating = await httpDriver(testBed, stack, REPEATED)
   const proxy = await FaultProxy.open({ port: 0 })
