@@ -4,10 +4,10 @@ import { archiveKey } from '@placeorder/store/keys'
 import { Redis } from 'ioredis'
 import type { Benchmark, Metric } from '../../report/metric.ts'
 import { roundsOf } from '../../statistics.ts'
-import type { Sample, Subject } from '../../test-bed/measure.ts'
+import { measure, type Sample, type Subject } from '../../test-bed/measure.ts'
 import type { BenchRedis } from '../../test-bed/redis.ts'
 import { commanded, redisFor, type TestBed, workerFor } from '../../test-bed/test-bed.ts'
-import { alternate, commandsNote, metricOf } from '../rounds.ts'
+import { commandsNote, metricOf } from '../rounds.ts'
 
 /** Orders in flight at once. */
 const MANY = 64
@@ -26,11 +26,9 @@ export async function archiveCommands(testBed: TestBed): Promise<Benchmark> {
   ]
   const metrics: Metric[] = []
   const notes: string[] = []
-  // Commands do not change as code becomes hot.
-  const cold = { ...testBed, plan: { ...testBed.plan, warmUpSeconds: 1 } }
   for (const inFlight of [MANY, ALONE]) {
     for (const one of subjects) one.load.inFlight = inFlight
-    const samples = await alternate(cold, subjects)
+    const samples = await inTurn(testBed, subjects)
     const [without = [], ...others] = subjects.map(({ name }) => samples.get(name))
     for (const [i, on = []] of others.entries())
       metrics.push(
@@ -40,6 +38,21 @@ export async function archiveCommands(testBed: TestBed): Promise<Benchmark> {
       notes.push(...subjects.map(({ name }) => commandsNote(name, samples.get(name) ?? [])))
   }
   return { name: 'archive-commands', title: 'Redis commands for the archive', metrics, notes }
+}
+
+/** The subjects in turn, not warm: an order has no other commands as code becomes hot. */
+async function inTurn(
+  { plan: { rounds, leadSeconds, seconds }, say }: TestBed,
+  subjects: Subject[],
+): Promise<Map<string, Sample[]>> {
+  const samples = new Map<string, Sample[]>(subjects.map(({ name }) => [name, []]))
+  for (let round = 1; round <= rounds; round += 1)
+    for (const subject of subjects) {
+      const sample = await measure(subject, { leadSeconds, seconds })
+      samples.get(subject.name)?.push(sample)
+      say(`${subject.name}, round ${round} of ${rounds}: ${sample.commands.toFixed(1)} commands`)
+    }
+  return samples
 }
 
 const metricsOf = (what: string, filters: number, on: Sample[], off: Sample[]): Metric[] => [
