@@ -9,6 +9,7 @@ const sampleOf = (given: Partial<Sample>): Sample => ({
   seconds: 1,
   p50: 1,
   p99: 1,
+  max: 1,
   slowerThan1s: 0,
   perSecond: 1,
   commands: 0,
