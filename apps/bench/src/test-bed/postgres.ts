@@ -38,12 +38,20 @@ export async function postgresFor(
     port,
     pids,
     kill: async () => {
-      for (const pid of pids()) process.kill(pid, 'SIGKILL')
+      for (const pid of pids()) killIfThere(pid)
       await server.ended
     },
     restart: async () => {
       server = await start(port)
     },
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
   }
 }
 

@@ -157,7 +157,7 @@ function metricsOf(name: string, before: Measured[], away: Measured[]): Metric[]
       must: { atMost: ANSWER_MS_MAX },
     },
     {
-      what: `before: repeats not answered as archived`,
+      what: `before it is ${name}: repeats that got another answer than at first`,
       unit: '%',
       rounds: roundsOf(before.map(({ repeats }) => percent(repeats))),
       must: { atMost: 0 },
