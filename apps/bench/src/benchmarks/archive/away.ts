@@ -95,7 +95,7 @@ async function openSystem(testBed: TestBed, stack: AsyncDisposableStack): Promis
 
 type Measured = { fresh: Mark; repeats: Mark }
 
-/** Measures new orders from just before `begin`, and repeats, which get `expected`, from then on. */
+/** Measures new orders from just before `begin`, and repeats, which get `expected`, after it. */
 async function observe(
   { fresh, repeats }: System,
   expected: string,

@@ -72,8 +72,8 @@ const metricsOf = (what: string, filters: number, on: Sample[], off: Sample[]): 
 
 /**
  * Counted by their names, since all commands of an order change with the size of its group. A claim
- * reads each filter, and what is known of the archive. A conclusion appends to the outbox instead of
- * asking whether it is on; where it asks, that is one more.
+ * reads each filter, and what is known of the archive. A conclusion appends to the outbox instead
+ * of asking whether it is on; where it asks, that is one more.
  */
 const addedCommands = ({ byCommand }: Sample, filters: number): number => {
   const counts = new Map(byCommand)
