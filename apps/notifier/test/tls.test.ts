@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { aPlaceOrder, type Certificate, openAuthority, startProcess } from '@placeorder/testkit'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, expect, test, vi } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { openEventSystem, secret } from './system.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -26,7 +26,7 @@ async function receive({ key, cert }: Certificate) {
     response.end()
   })
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
-  afterAll(() => {
+  onTestFinished(() => {
     server.closeAllConnections()
     server.close()
   })
@@ -59,7 +59,7 @@ test('a wrong certificate is the state of its sink alone; the others are deliver
       NODE_EXTRA_CA_CERTS: ours.certFile,
     },
   })
-  afterAll(async () => {
+  onTestFinished(async () => {
     notifier.kill('SIGKILL')
     await notifier.exited
   })
