@@ -26,12 +26,17 @@ export type EntryReaderDeps = {
   shard: number
   sink: string
   consumer: string
-  /** Makes the events of an entry; what is not made needs no sending. */
-  build: (orderIds: OrderId[], source: DeliverySource, id: string) => Promise<BuiltEvent[]>
+  /** Makes the events of each entry; what is not made needs no sending. */
+  build: (entries: ReadEntry[]) => Promise<BuiltEvent[][]>
 }
+
+/** An entry that was read, and the orders of which its events are made. */
+export type ReadEntry = { source: DeliverySource; id: string; orderIds: OrderId[] }
 
 /** Entries are read so many at a time; one holds the orders of one group. */
 const READ_ENTRIES = 16
+/** The events of so many orders are made in one call: Redis reads them in some 1 ms. */
+const BUILT_ORDERS = 256
 /** Once all is read, it is looked again after so long (ms). */
 const READ_MS = 10
 /** How often replays, and entries of notifiers that are gone, are looked for (ms). */
@@ -47,7 +52,7 @@ const CONSUMER_IDLE_MS = 3_600_000
 export class EntryReader {
   readonly #deps: EntryReaderDeps
   /** Read; their events are not made yet. */
-  readonly #read: { source: DeliverySource; entry: OutboxEntry }[] = []
+  readonly #read: ReadEntry[] = []
   readonly #open = new Map<string, OpenEntry>()
   #waiting: Waiting[] = []
   #roundAt = Number.NEGATIVE_INFINITY
@@ -125,23 +130,38 @@ export class EntryReader {
       const key = `${source} ${entry.id}`
       if (this.#open.has(key)) continue
       this.#open.set(key, { source, id: entry.id, left: undefined })
-      this.#read.push({ source, entry })
+      // What was concluded before anybody was to be notified is nobody's event.
+      const orderIds = entry.backfilled ? [] : entry.orderIds
+      this.#read.push({ source, id: entry.id, orderIds })
     }
   }
 
   async #buildAll(): Promise<void> {
-    for (let next = this.#read[0]; next !== undefined; next = this.#read[0]) {
-      const { source, entry } = next
-      const open = this.#open.get(`${source} ${entry.id}`)
-      // What was concluded before anybody was to be notified is nobody's event.
-      const orderIds = entry.backfilled ? [] : entry.orderIds
-      const events = await this.#deps.build(orderIds, source, entry.id)
-      this.#read.shift()
-      if (open === undefined) continue
-      open.left = events.length
-      this.#waiting.push(...events.map((event) => ({ ...event, entry: open })))
-      await this.#acknowledge([open])
+    while (this.#read.length > 0) {
+      const entries = this.#next()
+      const built = await this.#deps.build(entries)
+      this.#read.splice(0, entries.length)
+      const opened: OpenEntry[] = []
+      for (const [i, { source, id }] of entries.entries()) {
+        const open = this.#open.get(`${source} ${id}`)
+        if (open === undefined) continue
+        const events = built[i] ?? []
+        open.left = events.length
+        this.#waiting.push(...events.map((event) => ({ ...event, entry: open })))
+        opened.push(open)
+      }
+      await this.#acknowledge(opened)
     }
+  }
+
+  /** Entries of which the events are made in one call: several small ones, or a large one. */
+  #next(): ReadEntry[] {
+    let orders = 0
+    const end = this.#read.findIndex(({ orderIds }) => {
+      orders += orderIds.length
+      return orders > BUILT_ORDERS
+    })
+    return end < 0 ? [...this.#read] : this.#read.slice(0, Math.max(1, end))
   }
 
   async #acknowledge(entries: OpenEntry[]): Promise<void> {

@@ -9,15 +9,15 @@ import {
 } from '@placeorder/events'
 import {
   type Delivery,
-  type DeliverySource,
   digestOf,
+  type FailedDelivery,
   type NotifierStore,
   type OrderId,
   type SinkJobs,
   type TakenDelivery,
 } from '@placeorder/store'
 import type { Circuit } from './circuit.ts'
-import { EntryReader, type Waiting } from './entry-reader.ts'
+import { type BuiltEvent, EntryReader, type ReadEntry, type Waiting } from './entry-reader.ts'
 import type { Outcomes } from './outcomes.ts'
 
 /** Whoever counts and logs what happens to the events of a sink. */
@@ -82,7 +82,7 @@ export class ShardSender {
       shard,
       sink: deps.entry.name,
       consumer,
-      build: (orderIds, source, id) => this.#build(orderIds, source, id),
+      build: (entries) => this.#build(entries),
     })
   }
 
@@ -254,26 +254,33 @@ export class ShardSender {
     return { sent, isHeld }
   }
 
-  /** The events of orders that the sink wants; a job for each order that cannot be read. */
-  async #build(orderIds: OrderId[], source: DeliverySource, id: string) {
-    const { entry, jobs, outcomes } = this.#deps
-    const jobIdOf = (orderId: OrderId) =>
-      source === 'outbox' ? digestOf(orderId) : `${digestOf(orderId)}.${id}`
-    const read = await outcomes.of(this.#shard, orderIds)
-    const events = read.flatMap((outcome, i) => {
-      const orderId = orderIds[i]
-      if (orderId === undefined || outcome instanceof Error) return []
-      const event = eventOf(outcome, entry.full)
-      return passes(entry, event) ? [{ event, orderId, jobId: jobIdOf(orderId) }] : []
-    })
-    const unreadable = read.flatMap((outcome, i) => {
-      const orderId = orderIds[i]
-      return orderId !== undefined && outcome instanceof Error
-        ? [{ id: jobIdOf(orderId), orderId, reason: outcome.message }]
-        : []
-    })
+  /**
+   * The events that the sink wants of the orders of each entry; a job for each order that cannot be
+   * read.
+   */
+  async #build(entries: ReadEntry[]): Promise<BuiltEvent[][]> {
+    const { entry: sink, jobs, outcomes } = this.#deps
+    const read = (
+      await outcomes.of(
+        this.#shard,
+        entries.flatMap(({ orderIds }) => orderIds),
+      )
+    ).values()
+    const unreadable: FailedDelivery[] = []
+    const built = entries.map(({ source, id, orderIds }) =>
+      orderIds.flatMap((orderId) => {
+        const outcome = read.next().value ?? new Error('there is no outcome of it')
+        const jobId = source === 'outbox' ? digestOf(orderId) : `${digestOf(orderId)}.${id}`
+        if (outcome instanceof Error) {
+          unreadable.push({ id: jobId, orderId, reason: outcome.message })
+          return []
+        }
+        const event = eventOf(outcome, sink.full)
+        return passes(sink, event) ? [{ event, orderId, jobId }] : []
+      }),
+    )
     await jobs.add(unreadable)
-    return events
+    return built
   }
 
   async #flush(): Promise<void> {
