@@ -104,6 +104,35 @@ test.each([
   expect(unknown()).toBeGreaterThan(0)
 })
 
+test('connections that are lost again and again stop nobody while the archive is silent', async () => {
+  const { watch, redis } = watching({})
+  redis.shards = 'silent'
+  const losing = setInterval(() => watch.lost(), 100)
+  await watch.passed(soon).finally(() => clearInterval(losing))
+})
+
+test('a question that Redis never answers is asked again', async () => {
+  let asked = 0
+  const ending = new AbortController()
+  const watch = new RedisWatch(0, {
+    archive: { shards: async () => [stands] },
+    redis: {
+      shards: 1,
+      state: () => {
+        asked += 1
+        return asked === 1 ? new Promise(() => {}) : Promise.resolve(known)
+      },
+      entryAt: async () => entry,
+    },
+    onChange: () => {},
+    onUnknown: () => {},
+  })
+  const running = watch.run(ending.signal)
+  await watch.passed(soon)
+  ending.abort()
+  await running
+})
+
 test('a Redis that went back stays unused while the archive is silent', async () => {
   const { watch, redis, changes, unknown } = watching({ entry: undefined })
   await vi.waitFor(() => expect(changes).toHaveLength(1))

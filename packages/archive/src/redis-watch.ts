@@ -22,6 +22,12 @@ type State = 'comparing' | 'passed' | 'went-back'
  */
 const ARCHIVE_MS_MAX = 750
 
+/**
+ * A Redis that does not answer for this long (ms) is away. A command may be lost with the node of a
+ * Cluster that it was sent to.
+ */
+const REDIS_MS_MAX = 5_000
+
 /** Compared again after this time (ms): a node of a Cluster may go back with no connection lost. */
 const ROUND_MS = 5_000
 
@@ -84,8 +90,11 @@ export class RedisWatch {
     while (!signal.aborted) {
       const losses = this.#losses
       const known = await this.#compare()
-      if (losses !== this.#losses) continue // Another Redis may have answered.
-      this.#note(known)
+      const isLost = losses !== this.#losses // Another Redis may have answered.
+      // What a silent archive does not say holds for any Redis: else nobody would be served while
+      // connections are lost more often than a silent archive is waited for.
+      if (!isLost || known instanceof Silent) this.#note(known)
+      if (isLost) continue
       this.#pause = new AbortController()
       const pause = { signal: AbortSignal.any([signal, this.#pause.signal]) }
       await wait(known === 'away' ? AGAIN_MS : ROUND_MS, undefined, pause).catch(() => {})
@@ -101,7 +110,7 @@ export class RedisWatch {
         }),
     }
     try {
-      await compareRedis(inTime, redis, this.#shard)
+      await before(compareRedis(inTime, redis, this.#shard), AbortSignal.timeout(REDIS_MS_MAX))
       return 'equal'
     } catch (error) {
       return error instanceof RedisWentBack || error instanceof Silent ? error : 'away'

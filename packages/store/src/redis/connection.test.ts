@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { freePort } from '../../../local-services/src/redis.ts'
 import { openTestStore } from '../../test/test-store.ts'
-import { connect, disconnect } from './connection.ts'
+import { connect, disconnect, onConnectionLost } from './connection.ts'
 
 const { address } = await openTestStore()
 
@@ -34,4 +34,27 @@ test('a socket that reports a second error ends no process', async () => {
   const { stream } = connection
   expect(stream.emit('error', new Error('an alert that came late'))).toBe(true)
   connection.disconnect()
+})
+
+test('a connection is lost once, however often connecting again fails', async () => {
+  const server = await FaultProxy.open({ port: Number(new URL(address.urls[0] ?? '').port) })
+  const urls = [`redis://127.0.0.1:${server.port}`]
+  const connection = connect({ ...address, urls }, 'fail-fast')
+  connection.on('error', () => {})
+  const next = (event: string) => new Promise((resolve) => connection.once(event, resolve))
+  let lost = 0
+  onConnectionLost(connection, () => {
+    lost += 1
+  })
+  await next('ready')
+  await server.refuse()
+  for (let attempt = 0; attempt < 3; attempt += 1) await next('reconnecting')
+  expect(lost).toBe(1)
+  await server.heal()
+  await next('ready')
+  server.cut()
+  await next('close')
+  expect(lost).toBe(2)
+  connection.disconnect()
+  await server.close()
 })

@@ -156,12 +156,25 @@ function connectCluster(
   )
 }
 
-/** Calls `lost` each time the connection to a server is lost; on a Cluster, to any of its nodes. */
+/**
+ * Calls `lost` each time the connection to a server is lost; on a Cluster, to any of its nodes. An
+ * attempt to connect that fails is none.
+ */
 export function onConnectionLost(connection: RedisConnection, lost: () => void): void {
+  const watch = (server: Redis) => {
+    let isReady = server.status === 'ready'
+    server.on('ready', () => {
+      isReady = true
+    })
+    server.on('close', () => {
+      if (isReady) lost()
+      isReady = false
+    })
+  }
   if (connection instanceof Cluster) {
-    for (const node of connection.nodes()) node.on('close', lost)
-    connection.on('+node', (node: Redis) => node.on('close', lost))
-  } else connection.on('close', lost)
+    connection.nodes().forEach(watch)
+    connection.on('+node', watch)
+  } else watch(connection)
 }
 
 /**
