@@ -30,6 +30,7 @@ export async function readStoredState(
 ): Promise<StoredState> {
   const connection = connect(address, 'patient')
   try {
+    await connection.ping() // From then on a Cluster's masters are known.
     const orders: StoredOrder[] = []
     const open: string[] = []
     const kept = new Orders(connection, shards)
