@@ -104,7 +104,7 @@ test.each([
   expect(unknown()).toBeGreaterThan(0)
 })
 
-test('connections that are lost again and again stop nobody while the archive is silent', async () => {
+test('losing connections stops nobody while the archive is silent', async () => {
   const { watch, redis } = watching({})
   redis.shards = 'silent'
   const losing = setInterval(() => watch.lost(), 100)
