@@ -44,6 +44,9 @@ const CAUGHT_UP_MS_MAX = 240_000
 /** How often both are looked at (ms). */
 const LOOK_MS = 200
 
+/** How long a PostgreSQL may take to answer on a busy machine (ms). */
+const ANSWER_MS_MAX = 60_000
+
 /** Redis and the archive of a system, as a checker looks at them. */
 export class BothStores {
   readonly #system: Pick<System, 'address' | 'shards'>
@@ -67,11 +70,19 @@ export class BothStores {
     )
   }
 
-  /** Those that the PostgreSQL at `url` has. */
+  /** Those that the PostgreSQL at `url` has; on a busy machine it may not answer at once. */
   async versions(url: string): Promise<number[]> {
     const archive = openArchive({ url, connectionsMax: 1 })
+    const deadline = performance.now() + ANSWER_MS_MAX
     try {
-      return (await archive.shards(this.#archiveId)).map(({ version }) => version)
+      for (;;) {
+        try {
+          return (await archive.shards(this.#archiveId)).map(({ version }) => version)
+        } catch (error) {
+          if (performance.now() > deadline) throw error
+          await wait(LOOK_MS)
+        }
+      }
     } finally {
       await archive.close()
     }
