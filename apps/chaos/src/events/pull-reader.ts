@@ -7,6 +7,9 @@ import { SentEvents } from './sent-events.ts'
 const PAGE_MS_MAX = 5_000
 const PAUSE_MS = 200
 
+/** So much earlier an order may be concluded by a clock of Redis that was set back (ms). */
+const CLOCK_BACK_MS_MAX = 7 * 86_400_000
+
 const Page = z.object({ events: z.array(OrderEvent), next: z.string() })
 const Gone = z.object({ begin: z.string() })
 
@@ -22,7 +25,7 @@ export type PullReaderOptions = {
 export class PullReader {
   readonly sent = new SentEvents('pull')
   readonly #options: PullReaderOptions
-  readonly #since = new Date().toISOString()
+  readonly #since = new Date(Date.now() - CLOCK_BACK_MS_MAX).toISOString()
   /** The query of the next page. */
   #query = ''
   #pages = 0

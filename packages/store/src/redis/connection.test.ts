@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { FaultProxy } from '@placeorder/testkit'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { freePort } from '../../../local-services/src/redis.ts'
 import { openTestStore } from '../../test/test-store.ts'
@@ -57,4 +57,14 @@ test('a connection is lost once, however often connecting again fails', async ()
   expect(lost).toBe(2)
   connection.disconnect()
   await server.close()
+})
+
+test('a Cluster connection that is closed between two attempts to connect ends', async () => {
+  const urls = [`redis://127.0.0.1:${await freePort()}`]
+  const connection = connect({ ...address, urls, cluster: true }, 'patient')
+  if (!(connection instanceof Cluster)) throw new Error('it is of a Cluster')
+  connection.on('error', () => {})
+  await new Promise((resolve) => connection.once('reconnecting', resolve))
+  connection.disconnect()
+  await new Promise((resolve) => connection.once('end', resolve))
 })

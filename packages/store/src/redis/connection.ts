@@ -66,6 +66,7 @@ function prepared<C extends RedisConnection>(connection: C, heartbeatMs: number 
   if (connection instanceof Cluster) {
     connection.nodes().forEach(prepare)
     connection.on('+node', prepare)
+    endInTime(connection)
   } else prepare(connection)
   const duplicate = connection.duplicate.bind(connection) as (...args: unknown[]) => C
   return Object.assign(connection, {
@@ -76,6 +77,21 @@ function prepared<C extends RedisConnection>(connection: C, heartbeatMs: number 
       return another
     },
   })
+}
+
+/**
+ * A Cluster connection that is closed between two attempts to connect has no server whose end would
+ * end it, so that ioredis leaves it closing for ever. BullMQ closes the connection that it blocks
+ * on when Redis is silent, and takes no job until that has ended.
+ */
+function endInTime(cluster: Cluster): void {
+  const disconnect = cluster.disconnect.bind(cluster)
+  const { handleCloseEvent } = cluster as unknown as { handleCloseEvent: () => void }
+  cluster.disconnect = (reconnect) => {
+    disconnect(reconnect)
+    const end = () => void (cluster.status === 'disconnecting' && handleCloseEvent.call(cluster))
+    setTimeout(end, DISCONNECT_MS_MAX + CONNECT_MS_MAX).unref()
+  }
 }
 
 /**
