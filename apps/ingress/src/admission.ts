@@ -23,6 +23,9 @@ const EVENT_LOOP_DELAY_MS_MAX = 250
 /** How often the event loop's delay is read, in ms. */
 const READ_MS = 200
 
+/** The mean is that of so many readings, a second: one pause alone is no overload. */
+const READINGS = 5
+
 /** What a client sends. Orders and inquiries have bounds of the same size, counted separately. */
 export type RequestKind = 'place' | 'inquire'
 
@@ -38,7 +41,8 @@ export class Admission {
   readonly #loop = monitorEventLoopDelay({ resolution: 100 })
   readonly #timer: NodeJS.Timeout
   readonly #inFlight: Record<RequestKind, InFlight>
-  #lastRead = { count: 0, sum: 0 }
+  /** The oldest first. */
+  readonly #readings = [{ count: 0, sum: 0 }]
   #loopDelayMs = 0
 
   /**
@@ -65,15 +69,17 @@ export class Admission {
   }
 
   /**
-   * The mean delay since the last reading. The histogram is not reset: that would lose the delay it
+   * The mean delay of the last readings. The histogram is not reset: that would lose the delay it
    * is just measuring.
    */
   #readLoopDelay(): void {
     const { count, mean } = this.#loop
-    if (count === this.#lastRead.count) return
+    const [oldest] = this.#readings
+    if (oldest === undefined || count === this.#readings.at(-1)?.count) return
     const sum = mean * count
-    this.#loopDelayMs = (sum - this.#lastRead.sum) / (count - this.#lastRead.count) / 1e6
-    this.#lastRead = { count, sum }
+    this.#loopDelayMs = (sum - oldest.sum) / (count - oldest.count) / 1e6
+    this.#readings.push({ count, sum })
+    if (this.#readings.length > READINGS) this.#readings.shift()
   }
 
   get inFlight(): number {
