@@ -39,7 +39,7 @@ export type ArchivedRecord = Pick<
  * What an archiver that died had is taken over after 30 s, and what could not be forgotten is tried
  * again after 5 s. A busy machine takes longer.
  */
-const CAUGHT_UP_MS_MAX = 240_000
+const CAUGHT_UP_MS_MAX = 120_000
 
 /** How often both are looked at (ms). */
 const LOOK_MS = 200

@@ -17,6 +17,7 @@ async function listen() {
     admission: new Admission({ inFlightMax: 1_000, openOrdersMax: 1_000, waitMs: 60_000 }, () => 0),
     use: {
       ...testUse,
+      waitMs: 60_000, // All 300 wait for the same release, on a busy machine for long.
       intake: {
         accept: async (incoming, signal) => {
           held.now += 1
@@ -47,10 +48,7 @@ test('pipelined orders are all answered, 32 at a time', async () => {
   socket.end(orders(300))
   await expect.poll(() => held.now, { timeout: 10_000 }).toBe(32)
   release()
-  // Where the machine has no time for it, some are answered late, without an outcome.
-  const codes = answerCodesIn(await answered, path)
-  expect(codes).toHaveLength(300)
-  expect([['SUCCESS'], ['SUCCESS', 'UNKNOWN_EXCEPTION']]).toContainEqual([...new Set(codes)])
+  expect(answerCodesIn(await answered, path)).toEqual(Array(300).fill('SUCCESS'))
   expect(held.most).toBe(32)
 })
 
