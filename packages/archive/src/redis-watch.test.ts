@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { RedisWentBack } from './archive-fault.ts'
 import type { ShardStands } from './open-archive.ts'
-import { RedisWatch } from './redis-watch.ts'
+import { RedisWatch, type RedisWatchDeps } from './redis-watch.ts'
 
 const archiveId = '00000000-0000-4000-8000-000000000001'
 const stands: ShardStands = {
@@ -14,8 +14,14 @@ const known = { archiveId, archivedTo: '5-0' }
 const ends: (() => Promise<void>)[] = []
 afterEach(async () => void (await Promise.all(ends.splice(0).map((end) => end()))))
 
-/** Watches a Redis that has this state and this entry; both may be changed. */
-function watching(given: { state?: typeof known | undefined; entry?: typeof entry | undefined }) {
+/**
+ * Watches a Redis that has this state and this entry; both may be changed. `instead` answers in
+ * place of them.
+ */
+function watching(
+  given: { state?: typeof known | undefined; entry?: typeof entry | undefined },
+  instead: Partial<RedisWatchDeps['redis']> = {},
+) {
   const redis = { state: known, entry, shards: [stands], ...given } as {
     state: { archiveId: string; archivedTo: string | undefined } | undefined
     entry: typeof entry | undefined
@@ -31,7 +37,10 @@ function watching(given: { state?: typeof known | undefined; entry?: typeof entr
         return redis.shards
       },
     },
-    redis: { shards: 1, state: async () => redis.state, entryAt: async () => redis.entry },
+    redis: {
+      ...{ shards: 1, state: async () => redis.state, entryAt: async () => redis.entry },
+      ...instead,
+    },
     onChange: (reason) => changes.push(reason),
     onUnknown: () => {
       unknown += 1
@@ -113,24 +122,16 @@ test('losing connections stops nobody while the archive is silent', async () => 
 
 test('a question that Redis never answers is asked again', async () => {
   let asked = 0
-  const ending = new AbortController()
-  const watch = new RedisWatch(0, {
-    archive: { shards: async () => [stands] },
-    redis: {
-      shards: 1,
+  const { watch } = watching(
+    {},
+    {
       state: () => {
         asked += 1
         return asked === 1 ? new Promise(() => {}) : Promise.resolve(known)
       },
-      entryAt: async () => entry,
     },
-    onChange: () => {},
-    onUnknown: () => {},
-  })
-  const running = watch.run(ending.signal)
+  )
   await watch.passed(soon)
-  ending.abort()
-  await running
 })
 
 test('a Redis that went back stays unused while the archive is silent', async () => {
@@ -143,24 +144,17 @@ test('a Redis that went back stays unused while the archive is silent', async ()
 })
 
 test('a shard passes while another one is away', async () => {
-  const ending = new AbortController()
-  const watch = new RedisWatch(0, {
-    archive: { shards: async () => [stands] },
-    redis: {
+  const { watch } = watching(
+    {},
+    {
       shards: 2,
       state: async (shard) => {
         if (shard === 1) throw new Error('ECONNREFUSED')
         return known
       },
-      entryAt: async () => entry,
     },
-    onChange: () => {},
-    onUnknown: () => {},
-  })
-  const running = watch.run(ending.signal)
+  )
   await watch.passed(soon)
-  ending.abort()
-  await running
 })
 
 test('whoever waits stops waiting at its signal', async () => {
