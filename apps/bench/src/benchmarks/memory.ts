@@ -111,7 +111,7 @@ async function recordNote(connection: Redis): Promise<string> {
   )
   const fieldSizes = parts.map(([name, bytes]) => `${name} ${bytes}`).join(', ')
   const content = parts.reduce((sum, [, bytes]) => sum + bytes, 0)
-  const whole = await memoryUsageOf(connection, key)
+  const whole = (await memoryUsageOf(connection, key)) ?? Number.NaN
   const encoding = await connection.call('OBJECT', 'ENCODING', key)
   return (
     `A record of ${whole} bytes: its key ${key.length}; ${fieldSizes} (names included); ` +

@@ -30,14 +30,21 @@ export async function memoryUsage(
   const usages: KindUsage[] = []
   for (const [kind, { keys, sample }] of kinds) {
     let bytes = 0
-    for (const key of sample) bytes += await memoryUsageOf(connection, key)
-    usages.push({ kind, keys, bytes: (bytes * keys) / sample.length })
+    let measured = 0
+    for (const key of sample) {
+      const used = await memoryUsageOf(connection, key)
+      bytes += used ?? 0
+      measured += used === undefined ? 0 : 1
+    }
+    usages.push({ kind, keys, bytes: measured === 0 ? 0 : (bytes * keys) / measured })
   }
   return usages.toSorted((a, b) => b.bytes - a.bytes)
 }
 
-/** The bytes of a key: its value, its name and its entry in the key table. */
-export async function memoryUsageOf(connection: Redis, key: string): Promise<number> {
+/**
+ * The bytes of a key: its value, its name and its entry in the key table. Undefined if it is gone.
+ */
+export async function memoryUsageOf(connection: Redis, key: string): Promise<number | undefined> {
   const bytes = await connection.call('MEMORY', 'USAGE', key, 'SAMPLES', String(MEMBERS))
-  return z.number().parse(bytes)
+  return z.number().nullable().parse(bytes) ?? undefined
 }

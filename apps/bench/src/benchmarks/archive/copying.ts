@@ -105,7 +105,7 @@ async function openCopying(testBed: TestBed, stack: AsyncDisposableStack): Promi
       }
       await Promise.all(Array.from({ length: GROUPS_IN_FLIGHT }, fill))
     },
-    outboxBytes: () => memoryUsageOf(connection, outboxKey(0)),
+    outboxBytes: async () => (await memoryUsageOf(connection, outboxKey(0))) ?? 0,
   }
 }
 

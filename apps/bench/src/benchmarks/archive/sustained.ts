@@ -44,6 +44,10 @@ export async function archiveSustained(testBed: TestBed): Promise<Benchmark> {
   await driver.command('start', { ...load.load, ...interval }, anything)
   const stopping = new AbortController()
   const reading = readLags(archive, stopping.signal)
+  stack.defer(async () => {
+    stopping.abort()
+    await reading.catch(() => {}) // Whatever else failed is the error to report.
+  })
   const minutes: KindUsage[][] = []
   await driver.command('mark', undefined, anything)
   for (let minute = 1; 60 * minute <= seconds; minute += 1) {
