@@ -10,6 +10,7 @@ import { archiveThroughput } from './benchmarks/archive/throughput.ts'
 import { cold } from './benchmarks/cold.ts'
 import { core } from './benchmarks/core.ts'
 import { curve } from './benchmarks/curve.ts'
+import { events, eventsWaiting } from './benchmarks/events.ts'
 import { ingresses } from './benchmarks/ingresses.ts'
 import { logging } from './benchmarks/logging.ts'
 import { memory } from './benchmarks/memory.ts'
@@ -45,6 +46,8 @@ const benchmarks: Record<string, (testBed: TestBed) => Promise<Benchmark>> = {
   'archive-repeats': archiveRepeats,
   'archive-away': archiveAway,
   'archive-look-ups': archiveLookUps,
+  events,
+  'events-waiting': eventsWaiting,
   sustained,
   'archive-sustained': archiveSustained,
   memory,

@@ -130,6 +130,17 @@ export async function archiverFor(
   return service(testBed, stack, 'archiver', 'apps/archiver/src/main.ts', options)
 }
 
+/** Starts a notifier as in production; `env` names its file of sinks. */
+export async function notifierFor(
+  testBed: TestBed,
+  stack: AsyncDisposableStack,
+  address: RedisAddress,
+  env: Record<string, string>,
+): Promise<Program> {
+  const options = { env: { ...redisEnvironment(address), ...env } }
+  return service(testBed, stack, 'notifier', 'apps/notifier/src/main.ts', options)
+}
+
 async function service(
   { dir, plan }: TestBed,
   stack: AsyncDisposableStack,
