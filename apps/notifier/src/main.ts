@@ -132,7 +132,9 @@ async function openPullServer(token: string | undefined) {
     shards,
     demandPassed: watched.demandPassed,
   })
-  await pulling.open()
+  await pulling
+    .open()
+    .catch((error) => onFault(error, 'nothing is kept for those who pull; their calls try again'))
   const opened = buildPullServer({ pull: pulling, token, onFault }).listen({ host, port })
   await once(opened, 'listening')
   return opened

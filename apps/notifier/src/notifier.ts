@@ -48,15 +48,19 @@ export class Notifier {
 
   /** Delivers until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await this.#reconcile()
-        await this.#trim(signal)
-        for (const sink of this.#runners.keys()) await this.#deps.backlog?.send(sink)
-      } catch (error) {
-        if (signal.aborted) break
+    // Each by itself: a full Redis takes no new sink, but it serves the others and is trimmed.
+    const attempt = (step: Promise<void>) =>
+      step.catch((error: unknown) => {
+        if (signal.aborted) return
         this.#deps.observer.fault(error, 'the sinks could not be looked at; it is tried again')
-      }
+      })
+    while (!signal.aborted) {
+      this.#stopChanged()
+      for (const sink of this.#deps.configured()) await attempt(this.#start(sink))
+      await attempt(this.#noteDisabled())
+      await attempt(this.#trim(signal))
+      for (const sink of this.#runners.keys())
+        await attempt(this.#deps.backlog?.send(sink) ?? Promise.resolve())
       await wait(ROUND_MS, undefined, { signal }).catch(() => {})
     }
     for (const runner of this.runners) this.#stop(runner)
@@ -69,24 +73,30 @@ export class Notifier {
     this.#stopping.add(stopped)
   }
 
-  /** Starts what is new in the file, and stops what is gone from it or has changed. */
-  async #reconcile(): Promise<void> {
-    const { configured, store, shards } = this.#deps
-    const wanted = new Map(configured().map((sink) => [sink.entry.name, sink]))
+  /** Stops what is gone from the file or has changed. */
+  #stopChanged(): void {
+    const wanted = new Map(this.#deps.configured().map((sink) => [sink.entry.name, sink]))
     for (const [name, runner] of this.#runners) {
       if (wanted.get(name)?.digest === runner.configured.digest) continue
       this.#runners.delete(name)
       this.#stop(runner)
     }
-    for (const [name, sink] of wanted) {
-      if (this.#runners.has(name)) continue
-      if (sink.entry.from !== undefined) await this.#planBacklog(name, Date.parse(sink.entry.from))
-      for (let shard = 0; shard < shards; shard += 1) await store.streams.open(shard, name)
-      this.#started += 1
-      const consumer = `${this.#deps.consumer}-${this.#started}`
-      this.#runners.set(name, new SinkRunner(sink, { ...this.#deps, consumer }))
-    }
-    const disabled = await store.sinkStates.disabled()
+  }
+
+  /** Starts a sink, unless it runs. */
+  async #start(sink: ConfiguredSink): Promise<void> {
+    const { store, shards } = this.#deps
+    const { name, from } = sink.entry
+    if (this.#runners.has(name)) return
+    if (from !== undefined) await this.#planBacklog(name, Date.parse(from))
+    for (let shard = 0; shard < shards; shard += 1) await store.streams.open(shard, name)
+    this.#started += 1
+    const consumer = `${this.#deps.consumer}-${this.#started}`
+    this.#runners.set(name, new SinkRunner(sink, { ...this.#deps, consumer }))
+  }
+
+  async #noteDisabled(): Promise<void> {
+    const disabled = await this.#deps.store.sinkStates.disabled()
     for (const [name, runner] of this.#runners) {
       const known = disabled.get(name)
       runner.setDisabled(known?.digest === runner.configured.digest ? known.reason : undefined)

@@ -217,6 +217,26 @@ test('what a sink has not taken for too long is dropped, and counted', async () 
   await untilTaken(name)
 })
 
+test('a notifier that starts while Redis is full delivers, and makes room', async () => {
+  for (const shard of [0, 1])
+    for (const other of await store.streams.list(shard)) await store.streams.remove(shard, other)
+  const [{ receiver, sink, name }, another] = [await aWebhook(), await aWebhook()]
+  await (await notify([sink])).stop()
+  const orderIds: OrderId[] = []
+  for (const order of orders(300)) orderIds.push(...(await conclude([order])))
+  const kept = async () => (await store.streams.progress(0, name))?.entries ?? 0
+  const before = await kept()
+  await connection.config('SET', 'maxmemory', '1')
+  const started = notify([another.sink, sink]) // The other one is new, and has to wait.
+  try {
+    await delivers(receiver, orderIds)
+    await vi.waitFor(async () => expect(await kept()).toBeLessThan(before), within)
+  } finally {
+    await connection.config('SET', 'maxmemory', '0')
+  }
+  await started
+})
+
 test('a notifier whose clock is a year ahead drops nothing', async () => {
   const { receiver, sink, name } = await aWebhook()
   receiver.answer(() => 503)

@@ -13,10 +13,11 @@ const SHARDS = 2
 const { store, conclude, connection } = await openEventSystem({ shards: SHARDS })
 const outcomes = new Outcomes({ store, archive: undefined })
 let demandPassed = () => {}
-const pull = new Pull({
+const deps = {
   ...{ store, outcomes, archive: undefined, shards: SHARDS },
   demandPassed: () => demandPassed(),
-})
+}
+const pull = new Pull(deps)
 await pull.open()
 const server = buildPullServer({ pull, token, onFault: () => {} }).listen(0, '127.0.0.1')
 await once(server, 'listening')
@@ -61,6 +62,22 @@ test('nothing is given while Redis may be older than it was, and then all of it'
   expect((await get({ after: next })).status).toBe(503)
   demandPassed = () => {}
   expect(subjectsOf(await get({ after: next }))).toEqual(paymentIds(placed))
+})
+
+test('a notifier that starts while Redis is full lets pulling go on', async () => {
+  const { next } = await get()
+  const placed = orders(2)
+  await conclude(placed)
+  await connection.config('SET', 'maxmemory', '1')
+  try {
+    const restarted = new Pull(deps)
+    await restarted.open()
+    const page = await restarted.page({ after: next, filter: {}, limit: 10 })
+    if (page.kind !== 'events') throw new Error(`events were pulled, and not ${page.kind}`)
+    expect(page.events.map(({ subject }) => subject).sort()).toEqual(paymentIds(placed))
+  } finally {
+    await connection.config('SET', 'maxmemory', '0')
+  }
 })
 
 test('the same cursor gives the same events, until a later one is used', async () => {

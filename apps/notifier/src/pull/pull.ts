@@ -41,17 +41,21 @@ const READ_ENTRIES = 16
  */
 export class Pull {
   readonly #deps: PullDeps
+  #isOpen = false
 
   constructor(deps: PullDeps) {
     this.#deps = deps
   }
 
-  /** Has outcomes kept from now on. */
+  /** Has outcomes kept from now on. Rejects while Redis is full and has not kept any before. */
   async open(): Promise<void> {
+    if (this.#isOpen) return
     for (const shard of this.#all()) await this.#deps.store.streams.open(shard, PULL)
+    this.#isOpen = true
   }
 
   async page(request: PullRequest): Promise<PullAnswer> {
+    await this.open()
     for (const shard of this.#all()) this.#deps.demandPassed(shard)
     const { after, since } = request
     if (after === undefined) return this.#begin(request)

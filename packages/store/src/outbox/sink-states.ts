@@ -41,6 +41,8 @@ export class SinkStates {
 
   /** The name that this Redis has for as long as it has its data. */
   async incarnation(): Promise<string> {
+    const known = await this.#connection.get(incarnationKey) // A full Redis refuses every SET.
+    if (known !== null) return known
     await this.#connection.set(incarnationKey, randomUUID(), 'NX')
     return z.string().parse(await this.#connection.get(incarnationKey))
   }

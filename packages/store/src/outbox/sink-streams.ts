@@ -56,12 +56,14 @@ export class SinkStreams {
 
   /**
    * Lets a sink read what is concluded from now on, and has outcomes appended to the outbox; a sink
-   * that reads already goes on where it is. Resolves with true if it is new here.
+   * that reads already goes on where it is, also while Redis is full. Resolves with true if it is
+   * new here.
    */
   async open(shard: number, sink: string): Promise<boolean> {
     const isNew = await this.group(shard, sink, 'outbox').create('now')
     await this.group(shard, sink, 'replay').create('start')
-    await this.#connection.hset(archiveKey(shard), 'outbox', 'on')
+    const isOn = (await this.#connection.hexists(archiveKey(shard), 'outbox')) === 1
+    if (!isOn) await this.#connection.hset(archiveKey(shard), 'outbox', 'on')
     return isNew
   }
 

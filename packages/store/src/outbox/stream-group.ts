@@ -48,9 +48,11 @@ export class StreamGroup {
 
   /**
    * Makes the group, and the stream if there is none. It begins `from` the start of what is kept,
-   * or with what is appended from now on. Resolves with false if it is there already.
+   * or with what is appended from now on. Resolves with false if it is there already, also while
+   * Redis is full: a full one refuses the command whatever it would do.
    */
   async create(from: 'start' | 'now'): Promise<boolean> {
+    if ((await this.#info()) !== undefined) return false
     const id = from === 'start' ? '0' : '$'
     try {
       await this.#connection.xgroup('CREATE', this.#key, this.#group, id, 'MKSTREAM')
@@ -142,9 +144,7 @@ export class StreamGroup {
 
   /** How far the group has come; undefined if there is none. */
   async progress(): Promise<GroupProgress | undefined> {
-    const group = (await groupsOf(this.#connection, this.#key)).find(
-      ({ name }) => name === this.#group,
-    )
+    const group = await this.#info()
     if (group === undefined) return undefined
     const entries = await this.#connection.xlen(this.#key)
     const from = Number(group.pending) > 0 ? await this.#oldestPending() : undefined
@@ -152,6 +152,11 @@ export class StreamGroup {
     const first = from ?? (await this.#after(readTo))
     const oldest = first === undefined ? undefined : Number(first.split('-')[0])
     return { entries, oldest, readTo }
+  }
+
+  async #info(): Promise<Record<string, unknown> | undefined> {
+    const groups = await groupsOf(this.#connection, this.#key)
+    return groups.find(({ name }) => name === this.#group)
   }
 
   async #oldestPending(): Promise<string | undefined> {
