@@ -118,7 +118,10 @@ export class Notifier {
     const { memoryUsed = 0 } = await store.durability.report()
     for (let shard = 0; shard < shards; shard += 1) {
       await passed(signal, shard) // In a Redis that is older than it was, sinks seem to be behind.
-      for (const sink of await store.streams.list(shard)) await this.#drop(shard, sink, memoryUsed)
+      const sinks = await store.streams.list(shard)
+      for (const sink of this.#runners.keys())
+        if (!sinks.includes(sink)) await store.streams.open(shard, sink, 'start') // It was lost.
+      for (const sink of sinks) await this.#drop(shard, sink, memoryUsed)
       await store.outbox.trim(shard)
     }
   }

@@ -237,6 +237,18 @@ test('a notifier that starts while Redis is full delivers, and makes room', asyn
   await started
 })
 
+test('a sink goes on when Redis loses all its data', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  await notify([sink])
+  const before = await conclude(orders(2))
+  await delivers(receiver, before)
+  await connection.flushall()
+  await vi.waitFor(async () => {
+    for (const shard of [0, 1]) expect(await store.streams.list(shard)).toContain(name)
+  }, within)
+  await delivers(receiver, [...before, ...(await conclude(orders(20)))])
+})
+
 test('a notifier whose clock is a year ahead drops nothing', async () => {
   const { receiver, sink, name } = await aWebhook()
   receiver.answer(() => 503)

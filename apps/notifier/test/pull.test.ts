@@ -136,3 +136,14 @@ test('a cursor of a Redis that lost its data, or went back, says where to begin'
     expect((await get({ after: gone.begin ?? '' })).status).toBe(200)
   }
 })
+
+test('after Redis lost all its data, those who pull get 410, and go on', async () => {
+  const { next } = await get()
+  await connection.flushall()
+  const gone = await get({ after: next })
+  expect(gone).toMatchObject({ status: 410, error: 'Redis has lost its data since' })
+  const placed = orders(3)
+  await conclude(placed)
+  const page = await get({ after: gone.begin ?? '' })
+  expect(subjectsOf(page)).toEqual(paymentIds(placed))
+})

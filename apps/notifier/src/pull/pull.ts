@@ -41,7 +41,8 @@ const READ_ENTRIES = 16
  */
 export class Pull {
   readonly #deps: PullDeps
-  #isOpen = false
+  /** The name of the Redis that keeps outcomes; it has another once it has lost its data. */
+  #keptBy: string | undefined
 
   constructor(deps: PullDeps) {
     this.#deps = deps
@@ -49,9 +50,12 @@ export class Pull {
 
   /** Has outcomes kept from now on. Rejects while Redis is full and has not kept any before. */
   async open(): Promise<void> {
-    if (this.#isOpen) return
-    for (const shard of this.#all()) await this.#deps.store.streams.open(shard, PULL)
-    this.#isOpen = true
+    const { streams, sinkStates } = this.#deps.store
+    const incarnation = await sinkStates.incarnation()
+    if (this.#keptBy === incarnation) return
+    const from = this.#keptBy === undefined ? 'now' : 'start'
+    for (const shard of this.#all()) await streams.open(shard, PULL, from)
+    this.#keptBy = incarnation
   }
 
   async page(request: PullRequest): Promise<PullAnswer> {

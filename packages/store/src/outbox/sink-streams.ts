@@ -56,11 +56,12 @@ export class SinkStreams {
 
   /**
    * Lets a sink read what is concluded from now on, and has outcomes appended to the outbox; a sink
-   * that reads already goes on where it is, also while Redis is full. Resolves with true if it is
+   * that reads already goes on where it is, also while Redis is full. `from` the start of what is
+   * kept: one that read before, and was lost with the data of Redis. Resolves with true if it is
    * new here.
    */
-  async open(shard: number, sink: string): Promise<boolean> {
-    const isNew = await this.group(shard, sink, 'outbox').create('now')
+  async open(shard: number, sink: string, from: 'start' | 'now' = 'now'): Promise<boolean> {
+    const isNew = await this.group(shard, sink, 'outbox').create(from)
     await this.group(shard, sink, 'replay').create('start')
     const isOn = (await this.#connection.hexists(archiveKey(shard), 'outbox')) === 1
     if (!isOn) await this.#connection.hset(archiveKey(shard), 'outbox', 'on')
