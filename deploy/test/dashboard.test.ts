@@ -41,6 +41,9 @@ test.each([
   ['the backlog', 'placeorder_open_orders', 'max'],
   ['the oldest open order', 'placeorder_oldest_open_order_age_seconds', 'max'],
   ['limits near exhaustion', 'placeorder_limit_used_ratio', 'by (kind)'],
+  ['delivery time by sink', 'placeorder_event_delivery_seconds_bucket', 'by (le, sink)'],
+  ['the state of each sink', 'placeorder_sink_state', 'by (sink, state)'],
+  ['dropped events', 'placeorder_events_dropped_total', 'by (sink)'],
   ['Redis durability', 'placeorder_redis_durable', 'min'],
 ])('the dashboard shows %s', (_what, metric, how) => {
   expect(expressions.filter((expr) => expr.includes(metric) && expr.includes(how))).not.toEqual([])

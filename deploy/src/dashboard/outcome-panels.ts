@@ -82,4 +82,29 @@ export const eventPanels: PanelContent[] = [
       ['max by (sink) (placeorder_dead_letters)', '{{sink}} dead'],
     ],
   },
+  {
+    title: 'Seconds from conclusion to delivery, p99',
+    description: 'Of 99 in 100 events, by sink. Those that waited for an endpoint are among them.',
+    unit: 's',
+    queries: [[quantileOf(0.99, 'placeorder_event_delivery_seconds_bucket', ', sink'), '{{sink}}']],
+  },
+  {
+    title: 'Sinks that do not deliver',
+    description:
+      '1 while the endpoint of a sink is down (failing), it answered 410 (disabled), or no ' +
+      'notifier has it in its file (paused).',
+    unit: 'short',
+    queries: [
+      ['max by (sink, state) (placeorder_sink_state{state!="delivering"})', '{{sink}} {{state}}'],
+    ],
+    badFrom: 1,
+  },
+  {
+    title: 'Events dropped',
+    description: 'Events a minute that a sink did not take in time. Replay them.',
+    unit: 'short',
+    queries: [
+      ['60 * sum by (sink) (rate(placeorder_events_dropped_total[$__rate_interval]))', '{{sink}}'],
+    ],
+  },
 ]
