@@ -9,11 +9,11 @@ import {
 } from '@placeorder/events'
 import {
   type Delivery,
-  digestOf,
   type FailedDelivery,
   type NotifierStore,
   type OrderId,
   type SinkJobs,
+  sinkJobId,
   type TakenDelivery,
 } from '@placeorder/store'
 import type { Circuit } from './circuit.ts'
@@ -270,7 +270,7 @@ export class ShardSender {
     const built = entries.map(({ source, id, orderIds }) =>
       orderIds.flatMap((orderId) => {
         const outcome = read.next().value ?? new Error('there is no outcome of it')
-        const jobId = source === 'outbox' ? digestOf(orderId) : `${digestOf(orderId)}.${id}`
+        const jobId = sinkJobId(orderId, source === 'replay' ? id : undefined)
         if (outcome instanceof Error) {
           unreadable.push({ id: jobId, orderId, reason: outcome.message })
           return []

@@ -68,6 +68,7 @@ export {
   type FailedDelivery,
   type SinkJob,
   SinkJobs,
+  sinkJobId,
   type TakenDelivery,
 } from './queue/sink-jobs.ts'
 export { connect, disconnect, type RedisAddress, type RedisConnection } from './redis/connection.ts'

@@ -1,11 +1,11 @@
 import {
   type DeferredList,
-  digestOf,
   openIngressStore,
   openOperatorStore,
   openWorkerStore,
   orderIdOf,
   shardOf,
+  sinkJobId,
 } from '@placeorder/store'
 import { aPlaceOrder, testRedis } from '@placeorder/testkit'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -94,7 +94,7 @@ describe('show', () => {
     await store.streams.note(shard, 'tills', sent('delivered', [idOf('P-other')]))
     const jobs = store.jobsOf(shard, 'ledger')
     const reason = 'it answered HTTP 503'
-    await jobs.add([{ id: digestOf(orderId), orderId, reason, retryAfterMs: 600_000 }])
+    await jobs.add([{ id: sinkJobId(orderId), orderId, reason, retryAfterMs: 600_000 }])
     const { out } = await run('show', paymentId)
     const moment = new Date(at).toISOString()
     expect(out).toMatch(new RegExp(`^${moment} +lake +delivered, after 7 ms$`, 'm'))
@@ -104,6 +104,34 @@ describe('show', () => {
     await jobs.remove()
     await jobs.close()
     for (const sink of ['lake', 'ledger', 'tills']) await store.streams.remove(shard, sink)
+    await store.close()
+  })
+
+  test('shows each replay that failed, and which sinks remember nothing', async () => {
+    const { paymentId } = await taken()
+    const orderId = idOf(paymentId)
+    await worker.orders.conclude(orderId, 'SUCCESS')
+    const shard = shardOf(orderId, SHARDS)
+    const store = await openOperatorStore(options)
+    for (const sink of ['ledger', 'tills', 'pull']) await store.streams.open(shard, sink)
+    const jobs = store.jobsOf(shard, 'ledger')
+    const [reason, retryAfterMs] = ['it answered HTTP 401', 600_000]
+    const failed = (id: string, of = orderId) => ({ id, orderId: of, reason, retryAfterMs })
+    const other = idOf('P-other')
+    await jobs.add([
+      failed(sinkJobId(orderId, '1-0')),
+      failed(sinkJobId(orderId, '2-0')),
+      failed(sinkJobId(other)),
+      failed(sinkJobId(other, '1-0')),
+    ])
+    const { out } = await run('show', paymentId)
+    expect(out.match(/^\S+Z +ledger +its replay is tried again, about$/gm)).toHaveLength(2)
+    expect(out.match(/ledger/g)).toHaveLength(2)
+    expect(out).toMatch(/^ +tills +not remembered: /m)
+    expect(out).not.toContain('pull')
+    await jobs.remove()
+    await jobs.close()
+    for (const sink of ['ledger', 'tills', 'pull']) await store.streams.remove(shard, sink)
     await store.close()
   })
 

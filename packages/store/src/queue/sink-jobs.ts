@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { z } from 'zod'
-import { OrderId, sinkQueueName, tagOf } from '../keys.ts'
+import { digestOf, OrderId, sinkQueueName, tagOf } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
+
+/** The id of the job for an order's event; of each replay, by its entry, there is another job. */
+export const sinkJobId = (orderId: OrderId, replay?: string): string =>
+  replay === undefined ? digestOf(orderId) : `${digestOf(orderId)}.${replay}`
 
 /** An event that could not be delivered at first. */
 export type FailedDelivery = {
-  /** One job for each event, and for each replay of it. */
+  /** See `sinkJobId`. */
   id: string
   orderId: OrderId
   reason: string
@@ -26,6 +30,8 @@ export type TakenDelivery = {
 export type SinkJob = {
   id: string
   orderId: OrderId
+  /** Whether its sending had been asked for, and not its first one. */
+  isReplay: boolean
   state: string
   failedSince: number
   /** Attempts after the first, which made the job. */
@@ -81,6 +87,9 @@ const jobOptions = {
 
 /** An attempt takes 15 s at most; the job of a notifier that died is taken over after this (ms). */
 const LOCK_MS = 30_000
+
+/** So many ids of jobs are read in one call, in some 1 ms. */
+const PAGE_IDS = 10_000
 
 /** So many jobs are made due in one call. */
 const PROMOTED_MAX = 1_000
@@ -157,11 +166,23 @@ export class SinkJobs {
     return jobs.map((job) => this.#described(job, which === 'dead' ? 'dead' : 'waiting'))
   }
 
-  /** The job of an event; undefined if there is none. */
-  async find(id: string): Promise<SinkJob | undefined> {
-    const job = await this.#queue.getJob(id)
-    if (job === undefined) return undefined
-    return this.#described(job, (await job.isFailed()) ? 'dead' : 'waiting')
+  /** The jobs of an order's event: its first one, and those of replays. */
+  async ofOrder(orderId: OrderId): Promise<SinkJob[]> {
+    const first = sinkJobId(orderId)
+    const ids = new Set([first])
+    for (let at = 0; ; at += PAGE_IDS) {
+      const states = ['wait', 'delayed', 'active', 'failed'] as const
+      const page = await this.#queue.getRanges([...states], at, at + PAGE_IDS - 1)
+      if (page.length === 0) break
+      for (const id of page) if (id.startsWith(`${first}.`)) ids.add(id)
+    }
+    const found: SinkJob[] = []
+    for (const id of ids) {
+      const job = await this.#queue.getJob(id)
+      if (job === undefined) continue
+      found.push(this.#described(job, (await job.isFailed()) ? 'dead' : 'waiting'))
+    }
+    return found
   }
 
   /** Tries a dead letter again, from the first delay on. */
@@ -228,6 +249,7 @@ export class SinkJobs {
     return {
       id: job.id ?? '',
       orderId,
+      isReplay: job.id !== sinkJobId(orderId),
       state,
       failedSince,
       attempts: job.attemptsMade,
