@@ -3,6 +3,9 @@ import { z } from 'zod'
 import { eventTypes } from './event.ts'
 import { urlFault } from './sinks/endpoint.ts'
 
+/** A request to a webhook has so many events at most. */
+export const WEBHOOK_BATCH_MAX = 100
+
 /** A name is part of keys in Redis, and the label of metrics. */
 const SinkName = z
   .string()
@@ -39,7 +42,7 @@ const Webhook = z
     type: z.literal('webhook'),
     url: z.string(),
     secrets: z.array(Secret).min(1).max(2, 'has more than two: one is enough, but while rotating'),
-    batch: z.int().min(1).max(100).default(1),
+    batch: z.int().min(1).max(WEBHOOK_BATCH_MAX).default(1),
     allowPrivate: z.boolean().default(false),
   })
   .superRefine(({ url, allowPrivate }, context) => {

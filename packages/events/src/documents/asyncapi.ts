@@ -1,6 +1,7 @@
 import type { FinalCode } from '@placeorder/protocol'
 import { z } from 'zod'
 import { EventData, eventOf, OrderEvent, testEvent } from '../event.ts'
+import { WEBHOOK_BATCH_MAX } from '../sinks-file.ts'
 
 /** An event as JSON Schema, for whoever parses it. */
 export const eventSchema = () => ({
@@ -56,7 +57,7 @@ const headers = {
 
 /** What sinks receive, as AsyncAPI 3. */
 export function asyncApiDocument() {
-  const names = Object.keys(messages)
+  const names = [...Object.keys(messages), 'batch']
   const channel = '#/channels/outcomes'
   return {
     asyncapi: '3.0.0',
@@ -86,7 +87,7 @@ export function asyncApiDocument() {
         messages: names.map((name) => ({ $ref: `${channel}/messages/${name}` })),
       },
     },
-    components: { messages: messageObjects(), schemas: schemas() },
+    components: { messages: { ...messageObjects(), batch: batchMessage() }, schemas: schemas() },
   }
 }
 
@@ -112,6 +113,23 @@ function messageObjects(): Record<string, unknown> {
     }),
   )
 }
+
+/** Several events in one request, of any types. */
+const batchMessage = () => ({
+  name: 'batch',
+  title: 'Several events',
+  summary:
+    'The events of one request to a webhook whose `batch` is above 1, even if there is only one',
+  contentType: 'application/cloudevents-batch+json',
+  headers,
+  payload: {
+    type: 'array',
+    minItems: 1,
+    maxItems: WEBHOOK_BATCH_MAX,
+    items: { $ref: '#/components/schemas/OrderEvent' },
+  },
+  examples: [{ name: 'two', payload: [exampleOf('SUCCESS'), exampleOf('EXPIRED_CODE')] }],
+})
 
 /** The schemas, referring to each other by name. */
 function schemas(): Record<string, unknown> {
