@@ -92,6 +92,7 @@ async function remember(): Promise<() => Promise<void>> {
     }
   }
 }
+const absent = { kind: 'ABSENT' } as const
 const record = (orderId: OrderId) => store.orders.record(orderId)
 const mayHave = async (orderId: OrderId) => (await store.forgetting.mayHave(0, [orderId]))[0]
 
@@ -200,6 +201,30 @@ test('a Redis that is empty is restored from the archive', async () => {
   await conclude(await claimed())
   await archiveAll()
   expect((await run('verify')).exit).toBe(0)
+})
+
+test('after a restore, an archive that is older than it was is not believed', async () => {
+  const order = aPlaceOrder()
+  await conclude(await claimed(order))
+  await archiveAll()
+  await connection.flushall()
+  await run('restore')
+  const [stands] = await archive.shards()
+  const older = await openIngressStore({
+    ...options,
+    waitMs: 100,
+    // A replica that lags by all: it has no order, and says so.
+    recall: async ({ orderIds, version }) => {
+      const reason = `it is at version 0, and ${version} is needed`
+      return orderIds.map(() => (version > 0 ? { kind: 'NOT_BELIEVED', reason } : absent))
+    },
+  })
+  const repeat = older.intake.accept({ order, clientId: 'C-1' }, AbortSignal.timeout(20_000))
+  await expect(repeat.finally(() => older.close())).rejects.toThrow('the archive is not believed')
+  expect(await record(orderIdOf(order))).toBeUndefined()
+  const { forgottenVersion, forgottenTo } = await store.forgetting.stateOf(0)
+  expect(forgottenVersion).toBe((stands?.version ?? 0) - 1) // Redis and archive agreed after it.
+  expect(forgottenTo).toBeUndefined()
 })
 
 test('an empty Redis beside several archives must say which is its own', async () => {

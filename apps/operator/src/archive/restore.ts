@@ -46,7 +46,7 @@ export async function restore(
   let codes = 0
   for await (const page of archive.scan()) {
     const newer = page.filter((order) => isNewer(order, shards, store.shards))
-    for (const { order, done } of await restorePage(newer, stores)) {
+    for (const { order, done } of await restorePage(newer, archiveId, stores)) {
       counts[done] += 1
       if (done === 'DIFFERENT') different.push([order.acquirerId, order.paymentId, order.outcome])
     }
@@ -100,13 +100,21 @@ function isNewer(order: ScannedOrder, shards: Shard[], count: number): boolean {
 
 async function restorePage(
   orders: ScannedOrder[],
-  { store }: BothStores,
+  archiveId: string,
+  { store, archive }: BothStores,
 ): Promise<{ order: ScannedOrder; done: Restored }[]> {
+  if (orders.length === 0) return []
+  // Read after the orders, so that these versions have all of them. Those of the orders do not
+  // serve: they are of the shard, and of the installation, that had each of them then.
+  const stands = await archive.shards(archiveId)
+  const versions = new Map(stands.map(({ shard, version }) => [shard, version]))
   const all: { order: ScannedOrder; done: Restored }[] = []
   for (const [shard, ofShard] of Map.groupBy(orders, (order) =>
     shardOf(orderIdOf(order), store.shards),
   )) {
-    const done = await store.restoring.restore(shard, ofShard.map(toCompare))
+    const version = versions.get(shard)
+    if (version === undefined) throw new ArchiveBehind(`the database has lost shard ${shard}`)
+    const done = await store.restoring.restore(shard, ofShard.map(toCompare), version)
     for (const [i, order] of ofShard.entries()) all.push({ order, done: done[i] ?? 'DIFFERENT' })
   }
   return all

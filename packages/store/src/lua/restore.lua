@@ -9,7 +9,9 @@
 -- KEYS[5..]    the orders' hashes
 -- ARGV[1]      the generation of the filters that the bits were calculated for
 -- ARGV[2]      the number of bits of an order
--- ARGV[3..]    for each order five: orderId; its terms, outcome and paymentRequestId, and when it
+-- ARGV[3]      a version of the archive that has all these orders: an older one is not believed
+--              about those whose bits are set
+-- ARGV[4..]    for each order five: orderId; its terms, outcome and paymentRequestId, and when it
 --              was concluded (ms), as archived; then its bits
 --
 -- Returns      STALE if there are other filters by now; else for each order what was done:
@@ -18,10 +20,10 @@
 
 if (redis.call('HGET', KEYS[1], 'generation') or '0') ~= ARGV[1] then return { 'STALE' } end
 local words = 5 + ARGV[2]
-local done, appended, forgotten = {}, {}, 0
+local done, appended, forgotten, setsBits = {}, {}, 0, false
 
 for i = 5, #KEYS do
-  local at = 3 + (i - 5) * words
+  local at = 4 + (i - 5) * words
   local orderId, terms, outcome, paymentRequestId, concludedAt = unpack(ARGV, at, at + 4)
   local kept = redis.call('HMGET', KEYS[i], 'terms', 'outcome', 'paymentRequestId')
   local isSame = kept[1] == terms and kept[3] == paymentRequestId
@@ -34,7 +36,7 @@ for i = 5, #KEYS do
     redis.call('HDEL', KEYS[i], 'job', 'waiting')
     appended[#appended + 1], appended[#appended + 2] = orderId, outcome
   else
-    state = 'FORGOTTEN'
+    state, setsBits = 'FORGOTTEN', true
     redis.call('UNLINK', KEYS[i])
     local sets, isNew = {}, false
     for bit = at + 5, at + 4 + ARGV[2] do
@@ -51,6 +53,10 @@ for i = 5, #KEYS do
 end
 
 if #appended > 0 then redis.call('XADD', KEYS[3], '*', 'backfill', '1', unpack(appended)) end
+if setsBits and tonumber(ARGV[3]) > tonumber(redis.call('HGET', KEYS[1], 'forgottenVersion') or 0)
+then
+  redis.call('HSET', KEYS[1], 'forgottenVersion', ARGV[3])
+end
 if forgotten > 0 then
   local list = string.gsub(redis.call('HGET', KEYS[1], 'filters'), '%d+$', function(count)
     return string.format('%d', count + forgotten)

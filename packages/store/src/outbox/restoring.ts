@@ -12,6 +12,7 @@ import type { OutboxEntry } from './stream-group.ts'
 /** What was done to an order; see restore.lua. */
 const Done = z.enum(['EQUAL', 'CONCLUDED', 'FORGOTTEN', 'DIFFERENT'])
 export type Restored = z.output<typeof Done>
+const Reply = z.array(z.string())
 
 /** So many orders are restored in one call of the script, in some 1 ms. */
 const CALL_ORDERS_MAX = 100
@@ -31,24 +32,32 @@ export class Restoring {
     this.#lists = new FilterLists(connection, firstBytes)
   }
 
-  /** Restores orders of one shard as they are archived. Says of each what was done. */
-  async restore(shard: number, orders: OrderToCompare[]): Promise<Restored[]> {
+  /**
+   * Restores orders of one shard as they are archived; `version` of the archive has all of them.
+   * Says of each what was done.
+   */
+  async restore(shard: number, orders: OrderToCompare[], version: number): Promise<Restored[]> {
     const done: Restored[] = []
     for (let at = 0; at < orders.length; at += CALL_ORDERS_MAX)
-      done.push(...(await this.#part(shard, orders.slice(at, at + CALL_ORDERS_MAX))))
+      done.push(...(await this.#part(shard, orders.slice(at, at + CALL_ORDERS_MAX), version)))
     return done
   }
 
-  async #part(shard: number, orders: OrderToCompare[]): Promise<Restored[]> {
+  async #part(shard: number, orders: OrderToCompare[], version: number): Promise<Restored[]> {
     for (let attempt = 0; attempt < STALE_MAX; attempt += 1) {
       const listed = await this.#lists.withRoom(shard, orders.length)
-      const reply = z.array(z.string()).parse(await this.#once(shard, orders, listed))
+      const reply = Reply.parse(await this.#once(shard, orders, version, listed))
       if (reply[0] !== 'STALE') return z.array(Done).parse(reply)
     }
     throw new Error(`others change the filters of shard ${shard} all the time`)
   }
 
-  #once(shard: number, orders: OrderToCompare[], listed: ListedFilters): Promise<unknown> {
+  #once(
+    shard: number,
+    orders: OrderToCompare[],
+    version: number,
+    listed: ListedFilters,
+  ): Promise<unknown> {
     const filter = listed.filters.at(-1)
     assert(filter !== undefined, 'there is a filter with room')
     const keys = [
@@ -62,7 +71,7 @@ export class Restoring {
       ...[orderId, terms, outcome, paymentRequestId, concludedAt],
       ...bitsOf(orderId, filter.bytes),
     ])
-    return this.#restore.run(this.#connection, keys, [listed.generation, BITS, ...args])
+    return this.#restore.run(this.#connection, keys, [listed.generation, BITS, version, ...args])
   }
 
   /**

@@ -163,4 +163,11 @@ export const archive: Mutant[] = [
     to: '{}',
     test: restoreTest,
   },
+  {
+    breaks: 'after a restore, an archive that is older than it was is believed',
+    file: 'packages/store/src/lua/restore.lua',
+    from: "redis.call('HSET', KEYS[1], 'forgottenVersion', ARGV[3])",
+    to: '',
+    test: restoreTest,
+  },
 ]
