@@ -161,6 +161,13 @@ describe('nothing is copied, or acknowledged,', () => {
     await copy(entries)
   })
 
+  test('while the archive is older than what was forgotten by it', async () => {
+    await connection.hset('{s0}:archive', 'forgottenVersion', Number(await version()) + 1)
+    const entries = await refused(ArchiveBehind)
+    await connection.hdel('{s0}:archive', 'forgottenVersion')
+    await copy(entries)
+  })
+
   test('while Redis does not know the archive', async () => {
     const kept = await connection.hgetall('{s0}:archive')
     await connection.hdel('{s0}:archive', 'uuid')

@@ -110,7 +110,7 @@ export async function redisSideOf(
   ])
   if (state?.archiveId !== archiveId)
     throw new RedisWentBack(`Redis does not know that shard ${shard} is copied to this archive`)
-  return { committed: state.committed, entry }
+  return { committed: state.needed, entry }
 }
 
 /** The entry with the highest id: entries that were taken over may come in any order. */

@@ -17,7 +17,7 @@ export type EntryMark = { id: string; digest: string }
 
 /** What Redis says when the shard's row is locked. */
 export type RedisSide = {
-  /** The highest version that the archive has confirmed. */
+  /** The highest version that the archive has confirmed: of copied, or of forgotten orders. */
   committed: number
   /** The entry that is there at the id that was asked for; undefined if none is. */
   entry: EntryMark | undefined

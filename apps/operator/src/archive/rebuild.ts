@@ -39,19 +39,14 @@ export async function rebuild(stores: BothStores, { out }: ArchiveDeps): Promise
  */
 export async function demandBelieved(
   shards: Iterable<number>,
-  {
-    store,
-    archive,
-  }: { store: Pick<OperatorStore, 'states' | 'forgetting'>; archive: BothStores['archive'] },
+  { store, archive }: { store: Pick<OperatorStore, 'states'>; archive: BothStores['archive'] },
 ): Promise<void> {
   const { transaction_read_only } = await archive.settings()
   if (transaction_read_only === 'on')
     throw new Error('ARCHIVE_URL names a replica: name the primary')
   for (const shard of shards) {
-    const { archiveId, committed = 0 } = (await store.states.of(shard)) ?? {}
-    const { forgottenVersion } = await store.forgetting.stateOf(shard)
+    const { archiveId, needed = 0 } = (await store.states.of(shard)) ?? {}
     const stands = (await archive.shards(archiveId)).find((one) => one.shard === shard)
-    const needed = Math.max(committed, forgottenVersion)
     if ((stands?.version ?? -1) < needed)
       throw new ArchiveBehind(
         `the database is at version ${stands?.version ?? 'none'} of shard ${shard}, ` +

@@ -237,12 +237,15 @@ test('an empty Redis beside several archives must say which is its own', async (
   expect(await connection.hget('{s0}:archive', 'uuid')).toBe(archiveId)
 })
 
-test('an archive that is behind restores nothing', async () => {
-  const orderId = await claimed()
-  await connection.hset('{s0}:archive', 'committed', 1_000)
-  await expect(run('restore')).rejects.toThrow('restore it to its latest state first')
-  expect((await record(orderId))?.outcome).toBeUndefined()
-})
+test.each(['committed', 'forgottenVersion'])(
+  'an archive that is behind (%s) restores nothing',
+  async (version) => {
+    const orderId = await claimed()
+    await connection.hset('{s0}:archive', version, 1_000)
+    await expect(run('restore')).rejects.toThrow('restore it to its latest state first')
+    expect((await record(orderId))?.outcome).toBeUndefined()
+  },
+)
 
 test('orders from before forgetting was on are forgotten after a backfill', async () => {
   const before = await claimed()

@@ -80,11 +80,11 @@ async function prepareShards(
     const stands = all.find((shard) => shard.archiveId === archiveId && shard.shard === n)
     if (stands === undefined)
       throw new ArchiveBehind(`the database knows nothing of shard ${n} of archive ${archiveId}`)
-    const { committed = 0 } = (await store.states.of(n)) ?? {}
-    if (stands.version < committed)
+    const { committed = 0, needed = 0 } = (await store.states.of(n)) ?? {}
+    if (stands.version < needed)
       throw new ArchiveBehind(
         `the database is at version ${stands.version} of shard ${n}, and has confirmed ` +
-          `${committed}: restore it to its latest state first`,
+          `${needed}: restore it to its latest state first`,
       )
     shards.push({ ...stands, committed })
   }

@@ -8,8 +8,10 @@ import { ARCHIVE_GROUP } from './outbox.ts'
 export type ArchiveState = {
   /** Names the archive: several may be in one database. */
   archiveId: string
-  /** The highest version that the archive has confirmed. */
+  /** The highest version that the archive has confirmed to those who copy. */
   committed: number
+  /** The same, or that of forgotten orders if it is higher: an older archive is not believed. */
+  needed: number
   /** The highest id of the outbox that is in the archive; undefined before the first. */
   archivedTo: string | undefined
 }
@@ -35,6 +37,7 @@ export class ArchiveStates {
       'uuid',
       'committed',
       'archivedTo',
+      'forgottenVersion',
     )
     return State.parse(fields)
   }
@@ -122,8 +125,9 @@ const unlessThere = (error: unknown): void => {
 
 const State = z
   .array(z.string().nullable())
-  .transform(([archiveId, committed, archivedTo]): ArchiveState | undefined =>
-    archiveId
-      ? { archiveId, committed: Number(committed ?? 0), archivedTo: archivedTo ?? undefined }
-      : undefined,
-  )
+  .transform(([archiveId, confirmed, archivedTo, forgotten]): ArchiveState | undefined => {
+    if (!archiveId) return undefined
+    const committed = Number(confirmed ?? 0)
+    const needed = Math.max(committed, Number(forgotten ?? 0))
+    return { archiveId, committed, needed, archivedTo: archivedTo ?? undefined }
+  })

@@ -196,18 +196,24 @@ describe('an entry', () => {
 })
 
 test('what the archive has confirmed never goes down', async () => {
-  expect(await states.of(0)).toEqual({ archiveId, committed: 0, archivedTo: undefined })
+  expect(await states.of(0)).toEqual({ archiveId, committed: 0, needed: 0, archivedTo: undefined })
   await states.raise(0, { archiveId, version: 7, archivedTo: '9-10' })
   await states.raise(0, { archiveId, version: 6, archivedTo: '9-9' })
-  expect(await states.of(0)).toEqual({ archiveId, committed: 7, archivedTo: '9-10' })
+  expect(await states.of(0)).toEqual({ archiveId, committed: 7, needed: 7, archivedTo: '9-10' })
   expect(await states.raise(0, { archiveId, version: 8, archivedTo: '10-0' })).toBe(true)
-  expect(await states.of(0)).toEqual({ archiveId, committed: 8, archivedTo: '10-0' })
+  expect(await states.of(0)).toEqual({ archiveId, committed: 8, needed: 8, archivedTo: '10-0' })
+})
+
+test('the version of forgotten orders is needed, and is not that of a copy', async () => {
+  await states.raise(0, { archiveId, version: 7, archivedTo: '9-10' })
+  await connection.hset(archiveKey(0), 'forgottenVersion', 8)
+  expect(await states.of(0)).toMatchObject({ committed: 7, needed: 8 })
 })
 
 test('what another archive has confirmed is not noted', async () => {
   const other = { archiveId: randomUUID(), version: 1, archivedTo: '1-1' }
   expect(await states.raise(0, other)).toBe(false)
-  expect(await states.of(0)).toEqual({ archiveId, committed: 0, archivedTo: undefined })
+  expect(await states.of(0)).toEqual({ archiveId, committed: 0, needed: 0, archivedTo: undefined })
 })
 
 test('progress names the oldest entry that is not archived', async () => {

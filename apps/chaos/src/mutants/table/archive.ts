@@ -29,6 +29,13 @@ export const archive: Mutant[] = [
     test: copyTest,
   },
   {
+    breaks: 'orders are copied to an archive that is older than what was forgotten by it',
+    file: 'packages/store/src/outbox/archive-state.ts',
+    from: 'Math.max(committed, Number(forgotten ?? 0))',
+    to: 'committed',
+    test: copyTest,
+  },
+  {
     breaks: 'an order is forgotten without a comparison with the archive',
     file: forgetEntries,
     from: `  here.outcome === there.outcome &&

@@ -37,5 +37,5 @@ export async function redisSideOf(
   if (state?.archiveId !== archiveId)
     throw new RedisWentBack(`Redis does not know that shard ${shard} is copied to this archive`)
   const entry = at === undefined ? undefined : await store.outbox.entryAt(shard, at)
-  return { committed: state.committed, entry }
+  return { committed: state.needed, entry }
 }
