@@ -99,6 +99,16 @@ describe('an order that the archive has otherwise', () => {
   })
 })
 
+test('an order that copying set aside, for its time alone, stays', async () => {
+  const { orderIds, orderId, entries } = await archived([aPlaceOrder(), aPlaceOrder()])
+  await connection.hincrby(`{s0}:order:${orderId}`, 'concludedAt', -1)
+  await copy(entries)
+  expect(await forget(entries)).toBe(entries.at(-1)?.id)
+  expect(await exist([orderId])).toBe(1)
+  expect(await exist(orderIds)).toBe(1)
+  expect(reported).toEqual([`contradicted ${orderId}`, `set aside ${orderId}`, 'forgotten 1'])
+})
+
 test('nothing is forgotten that the archive has lost', async () => {
   const { orderIds, orderId, entries } = await archived([aPlaceOrder(), aPlaceOrder()])
   const { paymentId } = namesOf(orderId)

@@ -5,7 +5,8 @@
 --
 -- KEYS[1]      what is known of the archive, a hash
 -- KEYS[2]      the shard's abandoned orders, a sorted set
--- KEYS[3..]    the filters that bits are set in, then the orders' hashes
+-- KEYS[3]      the shard's orders that were set aside, a hash: those are skipped, and stay
+-- KEYS[4..]    the filters that bits are set in, then the orders' hashes
 -- ARGV[1]      the UUID of the archive
 -- ARGV[2]      the generation of the filters that the bits were calculated for
 -- ARGV[3]      the version of the archive when it was compared
@@ -32,17 +33,19 @@ local time = redis.call('TIME')
 if time[1] * 1000 + math.floor(time[2] / 1000) < tonumber(ARGV[4]) then return 'EARLY' end
 local filters, bitsOfOrder = tonumber(ARGV[6]), tonumber(ARGV[7])
 for n = 1, filters do
-  if redis.call('STRLEN', KEYS[2 + n]) ~= tonumber(ARGV[7 + 2 * n]) then return 'DAMAGED' end
+  if redis.call('STRLEN', KEYS[3 + n]) ~= tonumber(ARGV[7 + 2 * n]) then return 'DAMAGED' end
 end
 
 local words = 4 + bitsOfOrder * filters
 local sets, records, orderIds = {}, {}, {}
 for n = 1, filters do sets[n] = {} end
-for i = 3 + filters, #KEYS do
-  local at = 8 + 2 * filters + (i - 3 - filters) * words
+local areSetAside = redis.call('EXISTS', KEYS[3]) == 1
+for i = 4 + filters, #KEYS do
+  local at = 8 + 2 * filters + (i - 4 - filters) * words
   local kept = redis.pcall('HMGET', KEYS[i], 'terms', 'outcome', 'paymentRequestId')
   if kept.err then return 'CHANGED' end
-  if kept[1] or kept[2] or kept[3] then
+  local stays = areSetAside and redis.call('HEXISTS', KEYS[3], ARGV[at]) == 1
+  if not stays and (kept[1] or kept[2] or kept[3]) then
     for field = 1, 3 do
       if kept[field] ~= ARGV[at + field] then return 'CHANGED' end
     end
@@ -60,7 +63,7 @@ end
 if #records > 0 then
   for n = 1, filters do
     local field = ARGV[6 + 2 * n]
-    redis.call('BITFIELD', KEYS[2 + n], unpack(sets[n]))
+    redis.call('BITFIELD', KEYS[3 + n], unpack(sets[n]))
     local list = string.gsub(redis.call('HGET', KEYS[1], field), '%d+$', function(count)
       return string.format('%d', count + #records)
     end)

@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { abandonedKey, archiveKey, forgottenKey, type OrderId, orderKey } from '../keys.ts'
+import {
+  abandonedKey,
+  archiveKey,
+  forgottenKey,
+  type OrderId,
+  orderKey,
+  unarchivableKey,
+} from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { Script } from '../redis/script.ts'
 import { FilterLists, filterLists, type ListedFilters } from './filter-lists.ts'
@@ -144,8 +151,8 @@ export class Forgetting {
   }
 
   /**
-   * Forgets orders, each once. May run again. Resolves with the number of those that were not
-   * forgotten before.
+   * Forgets orders, each once, and none that was set aside. May run again. Resolves with the number
+   * of those that were not forgotten before.
    *
    * @throws NotForgotten
    */
@@ -179,6 +186,7 @@ export class Forgetting {
     const keys = [
       archiveKey(shard),
       abandonedKey(shard),
+      unarchivableKey(shard),
       ...written.map(({ n }) => forgottenKey(shard, n)),
       ...part.orders.map(({ orderId }) => orderKey(shard, orderId)),
     ]

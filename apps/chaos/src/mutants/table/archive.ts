@@ -80,9 +80,16 @@ export const archive: Mutant[] = [
     test: forgettingTest,
   },
   {
+    breaks: 'an order that was set aside is forgotten',
+    file: forget,
+    from: 'if not stays and (kept[1]',
+    to: 'if (kept[1]',
+    test: entriesTest,
+  },
+  {
     breaks: 'a forgotten order leaves no bits in the filter',
     file: forget,
-    from: "redis.call('BITFIELD', KEYS[2 + n], unpack(sets[n]))",
+    from: "redis.call('BITFIELD', KEYS[3 + n], unpack(sets[n]))",
     to: '',
     test: forgettingTest,
   },
