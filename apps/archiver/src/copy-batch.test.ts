@@ -127,6 +127,25 @@ test('an order that the archive has otherwise is a contradiction, and set aside'
 })
 
 test.each([
+  ['was not archived before', 'request', '3['],
+  ['contradicted the archive', 'outcome', 'PROCESS_FAIL'],
+])('an order that %s and is repaired is set aside no more', async (_what, field, value) => {
+  const [orderId = '' as OrderId] = await conclude()
+  const key = `{s0}:order:${orderId}`
+  const right = (await connection.hget(key, field)) ?? ''
+  const entries = await read()
+  if (field === 'outcome') await copy(entries)
+  await connection.hset(key, field, value)
+  await copy(entries)
+  const setAside = async () => (await store.states.listSetAside(0)).map((one) => one.orderId)
+  expect(await setAside()).toContain(orderId)
+  await connection.hset(key, field, right)
+  await copy(entries)
+  expect(await setAside()).not.toContain(orderId)
+  expect(await difference(orderId)).toEqual([])
+})
+
+test.each([
   ['an order', 'replicated'],
   ['its entry', 'entryReplicated'],
 ])('while too few replicas have %s, it is not archived', async (_what, method) => {

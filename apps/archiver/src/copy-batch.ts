@@ -63,7 +63,8 @@ export async function readBatch(
 }
 
 /**
- * Copies what was read, and acknowledges the entries. Each step may run again: what is committed
+ * Copies what was read, and acknowledges the entries. An order that was set aside before, and could
+ * be copied or was found equal, is set aside no more. Each step may run again: what is committed
  * and not acknowledged is found equal the next time.
  *
  * @throws ArchiveBehind, RedisWentBack: nothing was written
@@ -89,13 +90,21 @@ export async function copyBatch(
   for (const { orderId, reason } of setAside) observer.setAside(orderId, reason)
   await store.states.setAside(shard, setAside)
   const raised = { archiveId, version: written.version, archivedTo: last.id }
-  if (!(await store.states.raise(shard, raised)))
+  const areSetAside = await store.states.raise(shard, raised)
+  if (areSetAside === undefined)
     throw new RedisWentBack(`Redis copies shard ${shard} to another archive, or to none`)
+  if (areSetAside > 0) await store.states.takeBack(shard, keptOf(orders, setAside))
   await store.outbox.acknowledge(
     shard,
     entries.map(({ id }) => id),
   )
   observer.copied(written.inserted, (performance.now() - begun) / 1000)
+}
+
+/** The orders that the archive has now, equal. */
+function keptOf(orders: OrderToArchive[], setAside: SetAside[]): OrderId[] {
+  const others = new Set(setAside.map(({ orderId }) => orderId))
+  return orders.map((order) => orderIdOf(order)).filter((orderId) => !others.has(orderId))
 }
 
 /** What the archive compares itself with: read from Redis while it has the shard's row locked. */

@@ -7,7 +7,8 @@ const ENTRY_ORDERS_MAX = 128
 
 /**
  * Appends concluded orders to the outbox that the archive does not have and, where orders are
- * forgotten, those whose entries were removed before. May run again: archivers find what is there
+ * forgotten, those whose entries were removed before; and those that were set aside, in case they
+ * were repaired. May run again: archivers find what is there
  * equal, and forget each order once.
  */
 export async function backfill(stores: BothStores, { out }: ArchiveDeps): Promise<number> {
@@ -15,9 +16,11 @@ export async function backfill(stores: BothStores, { out }: ArchiveDeps): Promis
   let appended = 0
   for (let shard = 0; shard < store.shards; shard += 1) {
     const kept = await keptFrom(shard, stores)
+    const setAside = new Set((await store.states.listSetAside(shard)).map((one) => one.orderId))
     for await (const pairs of concludedPairs(stores, shard)) {
       const missing = pairs.filter(
-        ({ here, there }) => there === undefined || here.concludedAt < kept,
+        ({ orderId, here, there }) =>
+          there === undefined || here.concludedAt < kept || setAside.has(orderId),
       )
       for (let at = 0; at < missing.length; at += ENTRY_ORDERS_MAX) {
         const part = missing.slice(at, at + ENTRY_ORDERS_MAX)

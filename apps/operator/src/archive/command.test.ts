@@ -114,6 +114,15 @@ test('status names the orders that were set aside', async () => {
   await worker.connection.del('{s0}:unarchivable')
 })
 
+test('an order that was set aside and is repaired is copied again by a backfill', async () => {
+  const orderId = await concluded()
+  await archiveAll()
+  await worker.connection.hset('{s0}:unarchivable', orderId, 'a reason')
+  expect((await run('backfill')).out).toMatch(/^1 orders/)
+  await archiveAll()
+  expect((await run('status')).out).not.toContain('cannot be archived')
+})
+
 describe('migrate refuses', () => {
   test('a Redis that knows no archive beside a database that has one', async () => {
     const kept = await worker.connection.hgetall('{s0}:archive')

@@ -41,7 +41,8 @@ Prepares and looks at the archive: the PostgreSQL that concluded orders are copi
                       REQUESTS_KEEP_MONTHS; to be run once a day
   status              how far each shard is copied, how many orders were forgotten, and which
                       were set aside
-  backfill            has the orders copied that were concluded before copying was switched on
+  backfill            has the orders copied that were concluded before copying was switched on,
+                      and those that were set aside and have been repaired
   verify              compares Redis with the archive, and the archive with Redis
   restore             after Redis was restored from an older file: brings it to the state that the
                       archive has, so that it is used again; may be repeated

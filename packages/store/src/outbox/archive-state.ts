@@ -84,15 +84,17 @@ export class ArchiveStates {
   }
 
   /**
-   * Notes what the archive has confirmed; resolves with false if the shard is another archive's by
-   * now.
+   * Notes what the archive has confirmed. Resolves with how many orders are set aside; undefined if
+   * the shard is another archive's by now.
    */
   async raise(
     shard: number,
     { archiveId, version, archivedTo }: { archiveId: string; version: number; archivedTo: string },
-  ): Promise<boolean> {
+  ): Promise<number | undefined> {
+    const keys = [archiveKey(shard), unarchivableKey(shard)]
     const args = [archiveId, version, archivedTo]
-    return (await this.#raise.run(this.#connection, [archiveKey(shard)], args)) === 1
+    const setAside = z.number().parse(await this.#raise.run(this.#connection, keys, args))
+    return setAside < 0 ? undefined : setAside
   }
 
   /** Sets orders aside that cannot be archived, with why: they stay in Redis. */
@@ -102,7 +104,7 @@ export class ArchiveStates {
     await this.#connection.hset(unarchivableKey(shard), ...words)
   }
 
-  /** Forgets that orders were set aside: they could be archived after all. */
+  /** Has orders no longer set aside: the archive has them equal after all. */
   async takeBack(shard: number, orderIds: OrderId[]): Promise<void> {
     if (orderIds.length > 0) await this.#connection.hdel(unarchivableKey(shard), ...orderIds)
   }

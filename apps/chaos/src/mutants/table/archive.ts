@@ -80,6 +80,13 @@ export const archive: Mutant[] = [
     test: forgettingTest,
   },
   {
+    breaks: 'an order that contradicts the archive is set aside no more once it is compared',
+    file: 'apps/archiver/src/copy-batch.ts',
+    from: '.filter((orderId) => !others.has(orderId))',
+    to: '',
+    test: copyTest,
+  },
+  {
     breaks: 'an order that was set aside is forgotten',
     file: forget,
     from: 'if not stays and (kept[1]',

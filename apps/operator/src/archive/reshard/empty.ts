@@ -4,7 +4,7 @@ import { type Change, counted, redisSideOf, shardsUpTo } from './change.ts'
 
 /**
  * Copies all concluded orders to the archive, which compares those that it has. What it cannot keep
- * or has otherwise is set aside.
+ * or has otherwise is set aside; what it has equal is set aside no more.
  */
 export async function copy(change: Change): Promise<string> {
   let copied = 0
@@ -38,6 +38,11 @@ async function copyPage(change: Change, shard: number, orderIds: OrderId[]): Pro
   await store.states.setAside(shard, setAside)
   const { archivedTo = '0-0' } = (await store.states.of(shard)) ?? {}
   await store.states.raise(shard, { archiveId, version: written.version, archivedTo })
+  const others = new Set(setAside.map(({ orderId }) => orderId))
+  await store.states.takeBack(
+    shard,
+    orderIds.filter((orderId) => !others.has(orderId)),
+  )
   return orderIds.length - setAside.length
 }
 
