@@ -34,6 +34,7 @@ export function chartsSvg(charts: readonly LineChart[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" ` +
       `width="${width}" height="${height}" font-family="sans-serif" font-size="11">`,
+    `<title>${escaped(charts.map(({ title }) => title).join('; '))}</title>`,
     `<style>${STYLE}</style>`,
     `<rect class="paper" width="${width}" height="${height}"/>`,
     ...drawn,
