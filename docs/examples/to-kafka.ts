@@ -31,4 +31,7 @@ export default async function toKafka(events: readonly OrderEvent[]): Promise<vo
   })
 }
 
-export const close = (): Promise<void> => producer.disconnect()
+export const close = async (): Promise<void> => {
+  open.connected = undefined // An event that comes after all connects again.
+  await producer.disconnect()
+}

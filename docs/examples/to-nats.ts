@@ -25,6 +25,7 @@ export default async function toNats(events: readonly OrderEvent[]): Promise<voi
 }
 
 export const close = async (): Promise<void> => {
-  const connection = await open.connection
-  await connection?.drain()
+  const { connection } = open
+  open.connection = undefined // An event that comes after all connects again.
+  await (await connection)?.drain()
 }

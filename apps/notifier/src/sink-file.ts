@@ -42,8 +42,8 @@ export async function parseSinkFile(
           return content
         },
       }
-      // A module that cannot be loaded is a fault of the file.
-      if (entry.type === 'module') await openSink(entry, deps)
+      // A module that cannot be loaded is a fault of the file. How it closes is not.
+      if (entry.type === 'module') void (await openSink(entry, deps)).close().catch(() => {})
       const parts = [JSON.stringify(entry), ...contents.map((content) => content.toString('hex'))]
       const digest = hash('sha256', parts.join('\n'), 'base64url').slice(0, 22)
       return { entry, digest, open: () => openSink(entry, deps) }

@@ -54,9 +54,16 @@ describe('the example for', () => {
            connect: async () => {
              if (down) { down = false; throw new Error('no broker') }
              noted.push(idempotent)
+             this.connected = true
            },
-           send: async (record) => void noted.push(record),
-           disconnect: async () => void noted.push('disconnected'),
+           send: async (record) => {
+             if (!this.connected) throw new Error('disconnected')
+             noted.push(record)
+           },
+           disconnect: async () => {
+             noted.push('disconnected')
+             this.connected = false
+           },
          })
        }
        export default { Kafka }`,
@@ -77,6 +84,7 @@ describe('the example for', () => {
       { topic: 'orders', acks: -1, messages: [message] },
       'disconnected',
     ])
+    expect(await sink.send([event])).toEqual({ kind: 'delivered' })
   })
 
   test('NATS publishes each event under its id', async () => {
@@ -84,13 +92,22 @@ describe('the example for', () => {
       '@nats-io/transport-node',
       `export const connect = async ({ servers }) => {
          noted.push(servers[0])
-         return { drain: async () => void noted.push('drained') }
+         const connection = {
+           drain: async () => {
+             noted.push('drained')
+             connection.isClosed = true
+           },
+         }
+         return connection
        }`,
     )
     await install(
       '@nats-io/jetstream',
-      `export const jetstream = () => ({
-         publish: async (...message) => void noted.push(message),
+      `export const jetstream = (connection) => ({
+         publish: async (...message) => {
+           if (connection.isClosed) throw new Error('drained')
+           noted.push(message)
+         },
        })`,
     )
     await copyFile(join(examples, 'to-nats.ts'), join(dir, 'to-nats.ts'))
@@ -102,6 +119,7 @@ describe('the example for', () => {
       ['order.placed', JSON.stringify(event), { msgID: event.id }],
       'drained',
     ])
+    expect(await sink.send([event])).toEqual({ kind: 'delivered' })
   })
 })
 
@@ -130,4 +148,15 @@ test('a module that is opened again is its newest version', async () => {
   await writeFile(path, `export default async () => { throw new Error('newer') }`)
   await utimes(path, new Date(), new Date(Date.now() + 5_000))
   expect(await (await open('./sink.mjs')).send([event])).toMatchObject({ reason: 'newer' })
+})
+
+test('closing a module leaves others that were opened of the same file open', async () => {
+  const text = `let isClosed = false
+    export default async () => { if (isClosed) throw new Error('closed') }
+    export const close = () => { isClosed = true }`
+  await writeFile(join(dir, 'sink.mjs'), text)
+  const [before, after] = [await open('./sink.mjs'), await open('./sink.mjs')]
+  await before.close()
+  expect(await before.send([event])).toMatchObject({ reason: 'closed' })
+  expect(await after.send([event])).toEqual({ kind: 'delivered' })
 })

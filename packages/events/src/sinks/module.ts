@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
 import type { ReadFile } from '@placeorder/config'
 import { reasonOf, SEND_MS_MAX, type Sink } from './sent.ts'
@@ -9,14 +9,15 @@ const CONCURRENCY = 4
 /**
  * Opens a sink that a TypeScript or JavaScript module makes: its default export is
  * `(events, signal)` to a promise that resolves once the events are kept; it may export `close`.
- * Loading it again gives the file's newest version.
+ * Each opening has an instance of its own, of the file's newest version: what one of them closes is
+ * no other's.
  *
  * @throws whatever keeps it from being loaded
  */
 export async function openModule(path: string, batch: number, read: ReadFile): Promise<Sink> {
   const url = pathToFileURL(path)
-  const content = createHash('sha256').update(await read(path))
-  url.searchParams.set('version', content.digest('hex'))
+  await read(path) // Whoever gave `read` watches the file.
+  url.searchParams.set('instance', randomUUID())
   const { default: send, close }: { default?: unknown; close?: unknown } = await import(url.href)
   if (typeof send !== 'function') throw new Error('its default export is not a function')
   return {
