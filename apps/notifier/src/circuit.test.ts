@@ -42,6 +42,23 @@ test('an endpoint that wants to be left alone is left alone for that time', () =
   expect(circuit.isProbeDue).toBe(true)
 })
 
+test.each<[what: string, happens: (circuit: Circuit) => void]>([
+  ['a success', (circuit) => circuit.answered()],
+  ['a failure that asks for nothing', (circuit) => circuit.failed('down')],
+  ['a failure that asks for less', (circuit) => circuit.failed('down', 1_000)],
+])('%s of what was sent before does not shorten that time', (_what, happens) => {
+  const { circuit, clock, fail } = aCircuit()
+  fail(1, 60_000)
+  clock.now = 10_000
+  happens(circuit)
+  clock.now = 59_999
+  expect([circuit.isOpen, circuit.isProbeDue]).toEqual([true, false])
+  clock.now = 60_000
+  expect([circuit.isOpen, circuit.isProbeDue]).toEqual([true, true])
+  circuit.answered()
+  expect(circuit.isOpen).toBe(false)
+})
+
 test.each([
   [5_000, 1_000],
   [600_000, 30_000],

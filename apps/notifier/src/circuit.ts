@@ -13,7 +13,7 @@ const PROBE_MS = { min: 1_000, max: 300_000, part: 0.05 } as const
  * Whether a sink's endpoint is worth trying, in this process.
  *
  * closed ── five failures in a row, or 20 s of them, or `Retry-After` ──▶ open
- * open ── a probe that is answered ──▶ closed
+ * open ── an answer, once the time that `Retry-After` asked for is over ──▶ closed
  */
 export class Circuit {
   readonly #now: () => number
@@ -22,6 +22,8 @@ export class Circuit {
   #failingSince = 0
   #isOpen = false
   #probeAt = 0
+  /** Until then the endpoint wants to be left alone. */
+  #quietUntil = 0
   #isProbing = false
 
   /** `now` is a clock in ms that never goes back. */
@@ -53,8 +55,12 @@ export class Circuit {
     }
   }
 
-  /** The endpoint has answered, though it may have refused. */
+  /**
+   * The endpoint has answered, though it may have refused. While it wants to be left alone, this is
+   * the answer to something that was sent before.
+   */
   answered(): void {
+    if (this.#now() < this.#quietUntil) return
     this.#failures = 0
     if (!this.#isOpen) return
     this.#isOpen = false
@@ -67,12 +73,9 @@ export class Circuit {
     this.#failures += 1
     if (this.#failures === 1) this.#failingSince = now
     const failingMs = now - this.#failingSince
-    this.#probeAt =
-      now +
-      Math.max(
-        retryAfterMs,
-        Math.min(Math.max(PROBE_MS.min, failingMs * PROBE_MS.part), PROBE_MS.max),
-      )
+    this.#quietUntil = Math.max(this.#quietUntil, now + retryAfterMs)
+    const probeMs = Math.min(Math.max(PROBE_MS.min, failingMs * PROBE_MS.part), PROBE_MS.max)
+    this.#probeAt = Math.max(this.#quietUntil, now + probeMs)
     const isDown =
       this.#failures >= FAILURES_IN_A_ROW || failingMs >= FAILING_MS || retryAfterMs > 0
     if (this.#isOpen || !isDown) return
