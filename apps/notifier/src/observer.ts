@@ -9,7 +9,7 @@ import {
 } from '@placeorder/telemetry'
 import { PULL } from './pull/pull.ts'
 import type { SinkObserver } from './shard-sender.ts'
-import type { SinkRunner } from './sink-runner.ts'
+import type { SinkRunner, SinkState } from './sink-runner.ts'
 
 /** A sink that keeps failing is logged once in this time (ms). */
 const FAILURE_LOGGED_MS = 10_000
@@ -75,7 +75,9 @@ export function buildAdminServer(deps: AdminServerDeps): Admin {
   return buildAdmin({ host, port, metrics, checks: { redis, archive }, beforeScrape })
 }
 
-/** The sinks that read the outbox, also those that are not in our file. */
+const allStates: readonly (SinkState | 'paused')[] = ['delivering', 'failing', 'disabled', 'paused']
+
+/** Sets the gauges of the sinks that read the outbox, also of those that are not in our file. */
 async function readGauges(deps: AdminServerDeps): Promise<void> {
   const { metrics, store, shards, runners, keepMs, serves } = deps
   metrics.eventsKeepSeconds.set(keepMs / 1000)
@@ -83,18 +85,32 @@ async function readGauges(deps: AdminServerDeps): Promise<void> {
   const states = new Map(runners().map(({ configured, state }) => [configured.entry.name, state]))
   if (serves) states.set(PULL, 'delivering')
   const names = new Set((await Promise.all(all.map((one) => store.streams.list(one)))).flat())
-  const now = Date.now()
-  for (const sink of names) {
+  const read: Awaited<ReturnType<typeof readSink>>[] = []
+  for (const sink of names) read.push(await readSink(store, all, sink))
+  // A sink that was removed has no gauges any more.
+  const { sinkState, sinkLag, eventsRetried, deadLetters } = metrics
+  for (const gauge of [sinkState, sinkLag, eventsRetried, deadLetters]) gauge.reset()
+  for (const { sink, lagMs, waiting, dead } of read) {
     metrics.eventsDropped.inc({ sink }, 0) // An increase is seen only from a value on.
-    const state = states.get(sink) ?? 'paused'
-    for (const one of ['delivering', 'failing', 'disabled', 'paused'])
-      metrics.sinkState.set({ sink, state: one }, one === state ? 1 : 0)
-    const progress = await Promise.all(all.map((shard) => store.streams.progress(shard, sink)))
-    const oldest = Math.min(now, ...progress.map((shard) => shard?.oldest ?? now))
-    metrics.sinkLag.set({ sink }, (now - oldest) / 1000)
-    const counts = await Promise.all(all.map((shard) => countJobs(store, shard, sink)))
-    metrics.eventsRetried.set({ sink }, sum(counts.map(({ waiting }) => waiting)))
-    metrics.deadLetters.set({ sink }, sum(counts.map(({ dead }) => dead)))
+    const current = states.get(sink) ?? 'paused'
+    for (const state of allStates) sinkState.set({ sink, state }, state === current ? 1 : 0)
+    sinkLag.set({ sink }, lagMs / 1000)
+    eventsRetried.set({ sink }, waiting)
+    deadLetters.set({ sink }, dead)
+  }
+}
+
+/** How a sink stands in all shards. */
+async function readSink(store: AdminServerDeps['store'], shards: number[], sink: string) {
+  const now = Date.now()
+  const progress = await Promise.all(shards.map((shard) => store.streams.progress(shard, sink)))
+  const oldest = Math.min(now, ...progress.map((shard) => shard?.oldest ?? now))
+  const counts = await Promise.all(shards.map((shard) => countJobs(store, shard, sink)))
+  return {
+    sink,
+    lagMs: now - oldest,
+    waiting: sum(counts.map(({ waiting }) => waiting)),
+    dead: sum(counts.map(({ dead }) => dead)),
   }
 }
 
