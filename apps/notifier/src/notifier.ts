@@ -97,10 +97,7 @@ export class Notifier {
 
   async #noteDisabled(): Promise<void> {
     const disabled = await this.#deps.store.sinkStates.disabled()
-    for (const [name, runner] of this.#runners) {
-      const known = disabled.get(name)
-      runner.setDisabled(known?.digest === runner.configured.digest ? known.reason : undefined)
-    }
+    for (const [name, runner] of this.#runners) await runner.noteDisabled(disabled.get(name))
   }
 
   /** A sink that is new is sent what was concluded before, if it asks for that. */

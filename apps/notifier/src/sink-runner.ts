@@ -1,5 +1,5 @@
 import type { Sink } from '@placeorder/events'
-import type { NotifierStore } from '@placeorder/store'
+import type { DisabledSink, NotifierStore } from '@placeorder/store'
 import { Circuit } from './circuit.ts'
 import type { Outcomes } from './outcomes.ts'
 import { ShardSender, type SinkObserver } from './shard-sender.ts'
@@ -27,6 +27,8 @@ export class SinkRunner {
   readonly #running: Promise<void>
   #state: SinkState = 'delivering'
   #why: string | undefined
+  /** Whether nothing is known any more of this sink as it was configured before we started. */
+  #hasForgotten = false
 
   constructor(configured: ConfiguredSink, deps: RunnerDeps) {
     this.configured = configured
@@ -43,10 +45,19 @@ export class SinkRunner {
     return this.#why
   }
 
-  /** Notes whether the sink is disabled, as all notifiers know it. */
-  setDisabled(reason: string | undefined): void {
-    if (reason !== undefined) this.#set('disabled', reason)
+  /**
+   * Notes whether the sink is disabled, as all notifiers know it. A note of another configuration
+   * is removed, so that the sink is tried again when it is configured like that again. This happens
+   * once: a notifier that still has the old file may note it again, and removes that itself.
+   */
+  async noteDisabled(known: DisabledSink | undefined): Promise<void> {
+    const { entry, digest } = this.configured
+    const isDisabled = known?.digest === digest
+    if (isDisabled) this.#set('disabled', known.reason)
     else if (this.#state === 'disabled') this.#set('delivering', undefined)
+    if (this.#hasForgotten) return
+    if (known !== undefined && !isDisabled) await this.#deps.store.sinkStates.enable(entry.name)
+    this.#hasForgotten = true
   }
 
   /** Ends what is on its way. */
@@ -87,6 +98,7 @@ export class SinkRunner {
       isDisabled: () => this.#state === 'disabled',
       disable: async (reason) => {
         this.#set('disabled', reason)
+        if (this.#ending.signal.aborted) return // It may be configured otherwise by now.
         observer.disabled(entry.name, reason)
         await store.sinkStates.disable(entry.name, { reason, at: Date.now(), digest })
       },

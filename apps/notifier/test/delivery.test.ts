@@ -29,6 +29,10 @@ const untilTaken = (name: string) =>
       expect((await store.streams.progress(shard, name))?.oldest).toBeUndefined()
   }, within)
 
+/** Resolves once nobody knows any more that a sink was disabled. */
+const untilForgotten = (name: string) =>
+  vi.waitFor(async () => expect((await store.sinkStates.disabled()).has(name)).toBe(false), within)
+
 async function jobsOf(name: string) {
   const all = [0, 1].map((shard) => store.jobsOf(shard, name))
   const counts = await Promise.all(all.map((jobs) => jobs.counts()))
@@ -152,6 +156,34 @@ test('an endpoint that answers 410 is sent nothing until it is configured anew',
   expect(receiver.requests).toHaveLength(asked)
   await configure([{ ...sink, url: `${receiver.url}new` }])
   await delivers(receiver, [...first, ...second])
+})
+
+test('a sink that was disabled delivers when it is configured like that again', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  receiver.answer(() => 410)
+  const { noted, configure } = await notify([sink])
+  const first = await conclude(orders(1))
+  await vi.waitFor(() => expect(noted).toContain(`${name} disabled`), within)
+  receiver.answer(() => 200)
+  await configure([{ ...sink, url: `${receiver.url}new` }])
+  await untilForgotten(name)
+  await configure([sink])
+  await delivers(receiver, [...first, ...(await conclude(orders(3)))])
+})
+
+test('a notifier with the old file does not keep a changed sink disabled', async () => {
+  const [{ receiver, sink, name }, other] = [await aWebhook(), await aWebhook()]
+  const changed = { ...sink, url: other.receiver.url }
+  receiver.answer(() => 410)
+  const late = await notify([sink])
+  const orderIds = await conclude(orders(1))
+  const timesDisabled = () => late.noted.filter((line) => line === `${name} disabled`).length
+  await vi.waitFor(() => expect(timesDisabled()).toBe(1), within)
+  await notify([changed])
+  await vi.waitFor(() => expect(timesDisabled()).toBe(2), within)
+  await late.configure([changed])
+  await delivers(other.receiver, orderIds)
+  await untilForgotten(name)
 })
 
 test('Retry-After is obeyed', async () => {
