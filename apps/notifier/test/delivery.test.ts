@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { eventIdOf } from '@placeorder/events'
-import { type OrderId, shardOf } from '@placeorder/store'
+import { digestOf, namesOf, type OrderId, shardOf } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test, vi } from 'vitest'
 import { openEventSystem, openReceiver, secret } from './system.ts'
@@ -85,6 +85,17 @@ test('a sink is sent what it asks for, and nothing from before it was there', as
   expect(receiver.requests).toHaveLength(1)
 })
 
+test('only a sink that asks for it is sent the code and the customer', async () => {
+  const [bare, full] = [await aWebhook({ full: false }), await aWebhook({ full: true })]
+  await notify([bare.sink, full.sink])
+  const personal = { codeValue: '281004139999992222233', customerId: '210282129999' }
+  const orderIds = await conclude([aPlaceOrder(personal)])
+  for (const { receiver } of [bare, full]) await delivers(receiver, orderIds)
+  expect(full.receiver.requests).toMatchObject([[{ data: personal }]])
+  const text = JSON.stringify(bare.receiver.requests)
+  for (const value of Object.values(personal)) expect(text).not.toContain(value)
+})
+
 test('what all sinks have been sent is not kept', async () => {
   const { receiver, sink, name } = await aWebhook()
   await notify([sink])
@@ -108,6 +119,34 @@ test('a receiver that is down gets no job for each event, and all of them once b
   await vi.waitFor(async () => expect(await jobsOf(name)).toEqual({ waiting: 0, dead: 0 }), within)
 })
 
+test('while a receiver is down, jobs that are due wait too', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  receiver.answer(() => 422)
+  const { noted } = await notify([sink])
+  const failed = await conclude(orders(10))
+  await vi.waitFor(async () => expect((await jobsOf(name)).waiting).toBe(10), within)
+  receiver.answer(() => 503)
+  const orderIds = await conclude(orders(40))
+  await vi.waitFor(() => expect(noted).toContain(`${name} open`), within)
+  const all = [0, 1].map((shard) => store.jobsOf(shard, name))
+  await Promise.all(all.map((jobs) => jobs.promote()))
+  const asked = receiver.requests.length
+  await vi.waitFor(() => expect(receiver.requests.length).toBeGreaterThan(asked + 2), within)
+  await Promise.all(all.map((jobs) => jobs.close()))
+  const due = [0, 1].map((shard) => connection.llen(`{s${shard}}:sink-${name}:wait`))
+  const [first = 0, second = 0] = await Promise.all(due)
+  expect(first + second).toBeGreaterThanOrEqual(failed.length)
+  const sent = new Set(
+    receiver.requests
+      .slice(asked)
+      .flat()
+      .map(({ subject }) => subject),
+  )
+  expect(failed.filter((orderId) => sent.has(namesOf(orderId).paymentId))).toEqual([])
+  receiver.answer(() => 200)
+  await delivers(receiver, [...failed, ...orderIds])
+})
+
 test('an event that is refused is tried again alone, and holds up no other', async () => {
   const { receiver, sink, name } = await aWebhook()
   const [bad, ...good] = orders(20)
@@ -119,6 +158,22 @@ test('an event that is refused is tried again alone, and holds up no other', asy
   expect(noted).not.toContain(`${name} open`)
   receiver.answer(() => 200)
   await delivers(receiver, [badId ?? ('' as OrderId), ...goodIds])
+})
+
+test('a replay that fails is a job of its own beside the first', async () => {
+  const { receiver, sink, name } = await aWebhook()
+  receiver.answer(() => 422)
+  await notify([sink])
+  const [orderId = '' as OrderId] = await conclude(orders(1))
+  await vi.waitFor(async () => expect((await jobsOf(name)).waiting).toBe(1), within)
+  await store.streams.replay(shardOf(orderId, 2), name, [orderId])
+  await vi.waitFor(async () => expect((await jobsOf(name)).waiting).toBe(2), within)
+  const jobs = store.jobsOf(shardOf(orderId, 2), name)
+  const waiting = await jobs.list('waiting', 10)
+  await jobs.close()
+  expect(waiting.map((job) => job.orderId)).toEqual([orderId, orderId])
+  const ids = waiting.map(({ id }) => id).sort()
+  expect(ids).toEqual([digestOf(orderId), expect.stringMatching(`^${digestOf(orderId)}\\.`)])
 })
 
 test('a batch that is refused is sent again one by one', async () => {
@@ -332,4 +387,17 @@ test('a sink may be a stream in Redis', async () => {
   const texts = (await connection.xrange(stream, '-', '+')).map(([, words]) => words[5] ?? '')
   const found = texts.map((text) => JSON.parse(text).data.paymentId)
   expect(found.sort()).toEqual(orderIds.map((id) => id.split(':')[1]).sort())
+})
+
+test('a sink that is a stream in Redis keeps about as many entries as it may', async () => {
+  const [stream, name] = [`events-${Math.random()}`, 'short']
+  await notify([{ name, type: 'redis-stream', url: system.redisUrl, stream, maxLen: 100 }])
+  await conclude(orders(500))
+  await vi.waitFor(async () => {
+    const added = (await connection.xinfo('STREAM', stream)) as unknown[]
+    expect(added[added.indexOf('entries-added') + 1]).toBe(500)
+  }, within)
+  const kept = await connection.xlen(stream)
+  expect(kept).toBeGreaterThanOrEqual(100)
+  expect(kept).toBeLessThanOrEqual(200) // Redis drops a node at a time, of 100 entries.
 })

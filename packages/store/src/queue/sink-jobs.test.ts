@@ -1,5 +1,10 @@
-import { expect, test } from 'vitest'
-import { retryDelay } from './sink-jobs.ts'
+import { afterEach, expect, test, vi } from 'vitest'
+import { openTestStore } from '../../test/test-store.ts'
+import { orderIdOf } from '../keys.ts'
+import { retryDelay, SinkJobs } from './sink-jobs.ts'
+
+const { connection } = await openTestStore({ own: true })
+afterEach(() => void vi.useRealTimers())
 
 const HOUR_MS = 3_600_000
 
@@ -17,4 +22,22 @@ test.each([
 
 test('after 75 h an event is tried no more', () => {
   expect(retryDelay(76 * HOUR_MS)).toBeUndefined()
+})
+
+test('an event that fails again when it is a dead letter already is tried again', async () => {
+  const jobs = new SinkJobs(connection, 0, 'ledger')
+  const orderId = orderIdOf({ acquirerId: 'A-1', paymentId: 'P-1' })
+  const failed = { id: 'job', orderId, reason: 'it answered HTTP 500' }
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 76 * HOUR_MS })
+  await jobs.add([failed])
+  vi.useRealTimers()
+  expect(await (await jobs.takeAny())?.failed('it answered HTTP 422')).toBe(true)
+  expect(await jobs.counts()).toEqual({ waiting: 0, dead: 1 })
+  await jobs.add([failed])
+  expect(await jobs.counts()).toEqual({ waiting: 1, dead: 0 })
+  const again = await jobs.take()
+  expect(again?.orderId).toBe(orderId)
+  expect(await again?.failed('it answered HTTP 422')).toBe(false)
+  expect(await jobs.counts()).toEqual({ waiting: 1, dead: 0 })
+  await jobs.close()
 })
