@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 /** Runs Prometheus's own checker (Debian: prometheus). Rejects with its errors. */
-export const promtool = (...args: string[]) => run('promtool', args, { timeout: 30_000 })
+export const promtool = (...args: string[]) => run('promtool', args, { timeout: 50_000 })
 
 /** Rejects unless Prometheus can parse all expressions. */
 export async function parseAll(expressions: string[]): Promise<void> {
