@@ -121,12 +121,18 @@ test('sinks read the outboxes of all shards afterwards, from where they were', a
 
 test('a dry run says what would be done, and what is in the way, and does nothing', async () => {
   await change(1)
-  const before = (await connection.keys('*')).sort()
+  // Without those that expire by themselves, such as BullMQ's of a worker that was killed.
+  const kept = async () => {
+    const keys = await connection.keys('*')
+    const left = await Promise.all(keys.map((key) => connection.pttl(key)))
+    return keys.filter((_, i) => left[i] === -1).sort()
+  }
+  const before = await kept()
   const { exit, out, err } = await change(4, { isDryRun: true })
   expect({ exit, err }).toEqual({ exit: 0, err: '' })
   expect(out).toMatch(/^from 1 to 4 shards, with \d+ orders in Redis, \d+ forgotten before, /)
   for (const name of stepNames) expect(out).toContain(`\n  ${name} `)
-  expect((await connection.keys('*')).sort()).toEqual(before)
+  expect(await kept()).toEqual(before)
 })
 
 test('a change is given up by the number before, until something was moved', async () => {
