@@ -8,8 +8,8 @@ const ENTRY_ORDERS_MAX = 128
 /**
  * Appends concluded orders to the outbox that the archive does not have and, where orders are
  * forgotten, those whose entries were removed before; and those that were set aside, in case they
- * were repaired. May run again: archivers find what is there
- * equal, and forget each order once.
+ * were repaired. May run again: archivers find what is there equal, and forget each order
+ * once.
  */
 export async function backfill(stores: BothStores, { out }: ArchiveDeps): Promise<number> {
   const { store } = stores

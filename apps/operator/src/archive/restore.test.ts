@@ -252,8 +252,9 @@ test('orders from before forgetting was on are forgotten after a backfill', asyn
   await conclude(before)
   await archiveAll()
   await connection.xtrim('{s0}:outbox', 'MAXLEN', 0)
-  await connection.hset(`{s0}:order:${before}`, 'concludedAt', Date.now() - 60_000)
-  await postgres.query("UPDATE orders SET concluded_at = concluded_at - interval '1 minute'")
+  const aMinuteAgo = Date.now() - 60_000
+  await connection.hset(`{s0}:order:${before}`, 'concludedAt', aMinuteAgo)
+  await postgres.query(`UPDATE orders SET concluded_at = to_timestamp(${aMinuteAgo} / 1000.0)`)
   await conclude(await claimed())
   await connection.hset('{s0}:archive', 'archivedTo', '0-1')
   await postgres.query('UPDATE archive_shards SET archived_to = NULL')
