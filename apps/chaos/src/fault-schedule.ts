@@ -8,15 +8,21 @@ import type { ChaosTestBed } from './test-bed.ts'
 /** So many faults are active at a time, so that they overlap. */
 const AT_A_TIME = 3
 
+/**
+ * A kind that could not be injected so often is left out until all have been drawn. Some attempts
+ * disturb what they would break, and would go on for ever if nothing else were left to draw.
+ */
+const ATTEMPTS_MAX = 10
+
 /** The pause between two faults of one row (ms), at least and at most. */
 const BETWEEN_MS = [200, 5_000] as const
 
 type Schedule = { testBed: ChaosTestBed; history: History; random: Random; signal: AbortSignal }
 
 /**
- * Injects one fault after the other until `signal` aborts, and heals all of them. Every kind comes
- * once before any comes again. A seed always gives the same order of kinds; what is hit also
- * depends on what is healthy at the time.
+ * Injects one fault after the other until `signal` aborts, and heals all of them. Every kind that
+ * can be injected comes once before any comes again. A seed gives the same order of kinds, but for
+ * those; what is hit also depends on what is healthy at the time.
  */
 export async function injectFaults(
   testBed: ChaosTestBed,
@@ -60,6 +66,7 @@ class Deck {
   readonly #kinds: string[]
   readonly #random: Random
   #names: string[] = []
+  readonly #attempts = new Map<string, number>()
 
   constructor(kinds: string[], random: Random) {
     this.#kinds = kinds
@@ -67,15 +74,20 @@ class Deck {
   }
 
   draw(): string {
-    if (this.#names.length === 0) this.#names = this.#random.shuffled(this.#kinds)
+    if (this.#names.length === 0) {
+      this.#names = this.#random.shuffled(this.#kinds)
+      this.#attempts.clear()
+    }
     const name = this.#names.pop()
     assert(name !== undefined, 'there is at least one kind of fault')
     return name
   }
 
-  /** Puts back a kind that could not be injected now; it is drawn last. */
+  /** Puts back a kind that could not be injected now; it is drawn last, `ATTEMPTS_MAX` times. */
   putBack(name: string): void {
-    this.#names.unshift(name)
+    const attempts = (this.#attempts.get(name) ?? 0) + 1
+    this.#attempts.set(name, attempts)
+    if (attempts < ATTEMPTS_MAX) this.#names.unshift(name)
   }
 }
 
