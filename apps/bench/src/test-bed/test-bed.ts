@@ -119,27 +119,24 @@ export async function workerFor(
   return service(testBed, stack, 'worker', 'apps/worker/src/main.ts', options)
 }
 
-/** Starts an archiver as in production; `env` names the archive. */
-export async function archiverFor(
-  testBed: TestBed,
-  stack: AsyncDisposableStack,
-  address: RedisAddress,
-  env: Record<string, string>,
-): Promise<Program> {
-  const options = { env: { ...redisEnvironment(address), ...env } }
-  return service(testBed, stack, 'archiver', 'apps/archiver/src/main.ts', options)
-}
+/** What starts one of the processes beside ingress and worker, as in production. */
+const startsBeside =
+  (name: 'archiver' | 'notifier') =>
+  (
+    testBed: TestBed,
+    stack: AsyncDisposableStack,
+    address: RedisAddress,
+    env: Record<string, string>,
+  ): Promise<Program> =>
+    service(testBed, stack, name, `apps/${name}/src/main.ts`, {
+      env: { ...redisEnvironment(address), ...env },
+    })
 
-/** Starts a notifier as in production; `env` names its file of sinks. */
-export async function notifierFor(
-  testBed: TestBed,
-  stack: AsyncDisposableStack,
-  address: RedisAddress,
-  env: Record<string, string>,
-): Promise<Program> {
-  const options = { env: { ...redisEnvironment(address), ...env } }
-  return service(testBed, stack, 'notifier', 'apps/notifier/src/main.ts', options)
-}
+/** Starts an archiver; `env` names the archive. */
+export const archiverFor = startsBeside('archiver')
+
+/** Starts a notifier; `env` names its file of sinks. */
+export const notifierFor = startsBeside('notifier')
 
 async function service(
   { dir, plan }: TestBed,
