@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -107,8 +107,12 @@ async function untilEnded(
     redis: redis.own && { pid: redis.own.pid, port: redis.own.port },
     postgres: postgres && { pid: postgres.pid, port: postgres.port },
   })
-  writing.write = () =>
-    writeFileSync(standaloneFile(data), `${JSON.stringify(describe(), null, 2)}\n`)
+  // By renaming: a command that reads it meanwhile finds it whole.
+  writing.write = () => {
+    const written = `${standaloneFile(data)}.new`
+    writeFileSync(written, `${JSON.stringify(describe(), null, 2)}\n`)
+    renameSync(written, standaloneFile(data))
+  }
   writing.write()
   closers.push(() => rmSync(standaloneFile(data), { force: true }))
   const code = await placeSample(environment, placeOrder, keys, env, say)

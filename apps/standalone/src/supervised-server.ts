@@ -54,8 +54,8 @@ export async function supervise({
       if (started === undefined) return
       server = started
       for (const pid of first) server.endsAfter(pid)
-      say(`${name} is up again`)
       onRestart()
+      say(`${name} is up again`)
     }
   })()
   return {

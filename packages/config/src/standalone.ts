@@ -35,7 +35,7 @@ export function runningStandalone(dataDir: string): Standalone | undefined {
     const { data } = Standalone.safeParse(written)
     return data !== undefined && isAlive(data.pid) ? data : undefined
   } catch {
-    return undefined // There is no file, or it is being written.
+    return undefined // There is no file.
   }
 }
 
