@@ -11,6 +11,7 @@ import { cold } from './benchmarks/cold.ts'
 import { core } from './benchmarks/core.ts'
 import { curve } from './benchmarks/curve.ts'
 import { events, eventsWaiting } from './benchmarks/events.ts'
+import { idle } from './benchmarks/idle.ts'
 import { ingresses } from './benchmarks/ingresses.ts'
 import { logging } from './benchmarks/logging.ts'
 import { memory } from './benchmarks/memory.ts'
@@ -36,6 +37,7 @@ const benchmarks: Record<string, (testBed: TestBed) => Promise<Benchmark>> = {
   ingresses,
   repeats,
   cold,
+  idle,
   rules,
   logging,
   shards,

@@ -128,17 +128,30 @@ function lagMetrics(sortedMs: number[]): Metric[] {
   ]
 }
 
+/**
+ * The growth of what goes with an order, and of everything. Limits and registers of decisions have
+ * windows of their own, hours and days long, so that they grow for longer than this lasts.
+ */
 function growthOf(minutes: KindUsage[][]): Metric[] {
-  const [first, ...others] = minutes.map((usages) =>
-    bytesOf(usages.filter(({ kind }) => !isTimed(kind) && kind !== FILTERS && kind !== DIRECTORY)),
-  )
-  if (first === undefined || others.length === 0) return []
+  const since = 'since the fourth minute, at most, without filters'
+  const grownPercent = (counted: (kind: string) => boolean) => {
+    const [first = Number.NaN, ...others] = minutes.map((usages) =>
+      bytesOf(usages.filter(({ kind }) => kind !== FILTERS && kind !== DIRECTORY && counted(kind))),
+    )
+    return roundsOf([100 * (Math.max(...others) / first - 1)])
+  }
+  if (minutes.length < 2) return []
   return [
     {
-      what: 'growth of Redis memory of orders since the fourth minute, at most, without filters',
+      what: `growth of Redis memory of orders ${since}`,
       unit: '%',
-      rounds: roundsOf([100 * (Math.max(...others) / first - 1)]),
+      rounds: grownPercent((kind) => !isTimed(kind)),
       must: { atMost: 5 },
+    },
+    {
+      what: 'the same with what is kept for a time of its own',
+      unit: '%',
+      rounds: grownPercent(() => true),
     },
   ]
 }
