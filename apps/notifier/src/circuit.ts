@@ -5,9 +5,9 @@ const FAILING_MS = 20_000
 /**
  * An open circuit lets one sending through every 1 s to 5 min: the longer it has been open, the
  * less often, by this part of the time. So an endpoint that was away for ten minutes is noticed
- * within half a minute of its return.
+ * within 12 s of its return.
  */
-const PROBE_MS = { min: 1_000, max: 300_000, part: 0.05 } as const
+const PROBE_MS = { min: 1_000, max: 300_000, part: 0.02 } as const
 
 /**
  * Whether a sink's endpoint is worth trying, in this process.

@@ -34,7 +34,7 @@ export type EntryReaderDeps = {
 export type ReadEntry = { source: DeliverySource; id: string; orderIds: OrderId[] }
 
 /** Entries are read so many at a time; one holds the orders of one group. */
-const READ_ENTRIES = 16
+const READ_ENTRIES = 64
 /** The events of so many orders are made in one call: Redis reads them in some 1 ms. */
 const BUILT_ORDERS = 256
 /** Once all is read, it is looked again after so long (ms). */
