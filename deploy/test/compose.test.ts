@@ -16,6 +16,7 @@ import { WorkerEnvironment } from '../../apps/worker/src/config.ts'
 const root = join(import.meta.dirname, '../..')
 const Service = z.object({
   image: z.string(),
+  command: z.unknown().optional(),
   mem_limit: z.string().optional(),
   pids_limit: z.int().optional(),
   volumes: z.array(z.string()).default([]),
@@ -117,6 +118,12 @@ test('every service has limits of memory and processes', () => {
     return mem_limit === undefined || pids_limit === undefined
   })
   expect(without).toEqual([])
+})
+
+test('Redis may fill half of its container, and needs the rest to rewrite its file', () => {
+  const { command, mem_limit = '' } = services.redis ?? {}
+  const [, gigabytes] = /--maxmemory (\d+)gb /.exec(String(command)) ?? []
+  expect(2 * Number(gigabytes)).toBe(Number.parseInt(mem_limit, 10))
 })
 
 test('private keys are where they sign, read-only, and where they are made', () => {

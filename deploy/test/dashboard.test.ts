@@ -44,6 +44,7 @@ test.each([
   ['delivery time by sink', 'placeorder_event_delivery_seconds_bucket', 'by (le, sink)'],
   ['the state of each sink', 'placeorder_sink_state', 'by (sink, state)'],
   ['dropped events', 'placeorder_events_dropped_total', 'by (sink)'],
+  ['when Redis is full', 'placeorder_redis_memory_used_ratio', 'predict_linear('],
   ['Redis durability', 'placeorder_redis_durable', 'min'],
 ])('the dashboard shows %s', (_what, metric, how) => {
   expect(expressions.filter((expr) => expr.includes(metric) && expr.includes(how))).not.toEqual([])

@@ -24,7 +24,7 @@ export function buildDashboard(): Dashboard {
     ['Decisions', decisionPanels, 2],
     ['Archive', archivePanels, 3],
     ['Events', eventPanels, 3],
-    ['Processes and Redis', machinePanels, 3],
+    ['Processes and Redis', machinePanels, 4],
   ]
   for (const [title, panels, across] of rows) {
     dashboard.withRow(new RowBuilder(title))

@@ -193,6 +193,21 @@ export const machinePanels: PanelContent[] = [
     badBelow: 1,
   },
   {
+    title: 'Redis memory',
+    description:
+      'Used share of maxmemory, and what it comes to in 4 h at the pace of the last hour. Past 95 % ' +
+      'new orders are refused. Without a maxmemory it is 0.',
+    unit: 'percentunit',
+    queries: [
+      ['max(placeorder_redis_memory_used_ratio)', 'used'],
+      [
+        'predict_linear(max(placeorder_redis_memory_used_ratio > 0)[1h:1m], 4 * 3600)',
+        'in 4 h, at this pace',
+      ],
+    ],
+    badFrom: 0.85,
+  },
+  {
     title: 'Redis round trip',
     description: 'Of a claim, or of the records of a group, including the disk sync.',
     unit: 's',
