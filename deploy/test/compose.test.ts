@@ -59,6 +59,7 @@ test('without .env no archive is used, and nothing is forgotten', () => {
   const withDefaults = (variable: unknown) => String(variable).replace(/\$\{\w+:-([^}]*)\}/, '$1')
   for (const name of ['ingress', 'worker', 'notifier'])
     expect(withDefaults(others[name]?.environment?.ARCHIVE_URL)).toBe('')
+  expect(withDefaults(others.ingress?.environment?.ARCHIVE_READ_URL)).toBe('')
   const { FORGET, KEEP_SECONDS } = archiver?.environment ?? {}
   expect(withDefaults(FORGET)).toBe('false')
   expect(withDefaults(KEEP_SECONDS)).toBe('86400')

@@ -60,6 +60,7 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 {{- end }}
 {{- end }}
 - { name: SHARDS, value: {{ int64 .Values.shards | quote }} }
+- { name: REPLICAS_MIN, value: {{ int64 .Values.replicasMin | quote }} }
 - { name: DURABILITY, value: {{ .Values.durability }} }
 - { name: LOG_LEVEL, value: {{ .Values.logLevel }} }
 {{- end }}
