@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { ArchiveBehind, RedisWentBack } from '@placeorder/archive'
 import type { OutboxEntry } from '@placeorder/store'
 import { type CopyDeps, copyBatch, type ReadBatch, readBatch, redisSideOf } from './copy-batch.ts'
+import { retryUnreadable } from './retry-unreadable.ts'
 
 /** Why a shard is not copied: it stays so until somebody has looked, or passes by itself. */
 export type Stopped = { kind: 'behind' | 'went-back' | 'failing'; reason: string }
@@ -150,7 +151,10 @@ export class ShardArchiver {
     return performance.now() - this.#roundAt >= ROUND_MS
   }
 
-  /** Now and then: compares both sides, also while nothing is concluded; takes over; trims. */
+  /**
+   * Now and then: compares both sides, also while nothing is concluded; takes over; tries again what
+   * could not be read; trims.
+   */
   async #round(): Promise<void> {
     if (!this.#isRoundDue()) return
     const { store, archive, archiveId } = this.#deps
@@ -163,6 +167,7 @@ export class ShardArchiver {
         TAKE_OVER_IDLE_MS,
         READ_ENTRIES,
       )
+    await retryUnreadable(shard, store)
     await store.outbox.trim(shard)
     await store.outbox.removeIdle(shard, CONSUMER_IDLE_MS)
     this.#roundAt = performance.now()

@@ -88,12 +88,16 @@ export class BothStores {
     }
   }
 
-  /** Waits until all that is concluded is archived, a bounded time. */
+  /** Waits until all that is concluded is archived, and nothing set aside, a bounded time. */
   untilArchived(): Promise<void> {
-    return this.#withStore(({ outbox }) =>
+    return this.#withStore(({ outbox, states }) =>
       until(async () => {
         const all = await Promise.all(this.#shards.map((shard) => outbox.progress(shard)))
-        return all.every((progress) => progress?.oldest === undefined)
+        const setAside = await Promise.all(this.#shards.map((one) => states.countSetAside(one)))
+        return (
+          all.every((progress) => progress?.oldest === undefined) &&
+          setAside.every((count) => count === 0)
+        )
       }),
     )
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { archiveKey, OrderId, outboxKey, unarchivableKey } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
+import { UNREADABLE } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
 import { ARCHIVE_GROUP } from './outbox.ts'
 
@@ -112,6 +113,18 @@ export class ArchiveStates {
   /** How many orders of a shard were set aside. */
   async countSetAside(shard: number): Promise<number> {
     return this.#connection.hlen(unarchivableKey(shard))
+  }
+
+  /**
+   * Orders of a shard that were set aside because their records could not be read, `max` at most,
+   * and others each time.
+   */
+  async unreadable(shard: number, max: number): Promise<OrderId[]> {
+    const words = await this.#connection.hrandfield(unarchivableKey(shard), max, 'WITHVALUES')
+    const pairs = z.array(z.string()).parse(words)
+    return pairs.flatMap((orderId, i) =>
+      i % 2 === 0 && pairs[i + 1]?.startsWith(UNREADABLE) ? [OrderId.parse(orderId)] : [],
+    )
   }
 
   /** The orders of a shard that were set aside, and why. */
