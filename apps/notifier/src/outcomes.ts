@@ -9,6 +9,7 @@ import {
   type OrderId,
   orderIdOf,
   partsOf,
+  readable,
 } from '@placeorder/store'
 
 export type OutcomesDeps = {
@@ -48,16 +49,16 @@ export class Outcomes {
     })
   }
 
-  async #archived(shard: number, orderIds: OrderId[]): Promise<Map<string, OrderOutcome>> {
+  async #archived(shard: number, orderIds: OrderId[]): Promise<Map<string, OrderOutcome | Error>> {
     const { archive, store } = this.#deps
     if (archive === undefined || orderIds.length === 0) return new Map()
     const archiveId = await store.states.archiveId()
     if (archiveId === undefined) return new Map()
     const { found } = await archive.lookUp({ archiveId, shard }, orderIds.map(namesOf))
-    const outcomes = found.map(
-      async (order) =>
-        [orderIdOf(order), outcomeOfRow(order, await archive.requestOf(order))] as const,
-    )
+    const outcomes = found.map(async (order) => {
+      const packed = await archive.requestOf(order)
+      return [orderIdOf(order), readable(() => outcomeOfRow(order, packed))] as const
+    })
     return new Map(await Promise.all(outcomes))
   }
 }

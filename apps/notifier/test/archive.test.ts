@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { migrate, openArchive, orderToArchive } from '@placeorder/archive'
-import { digestOf, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
+import { digestOf, namesOf, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
 import { aPlaceOrder, testPostgres } from '@placeorder/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
 import { Backlog } from '../src/backlog.ts'
@@ -126,4 +126,34 @@ test('nobody pulls past what is forgotten and missing in an archive put back', a
   await expect(pull.page(request)).rejects.toThrow('cannot be read')
   await connection.rename(`${record} away`, record)
   expect(await pull.page(request)).toMatchObject({ events: [{ type: 'order.placed' }] })
+})
+
+test('what a newer version has packed waits for its notifiers, and holds up no other', async () => {
+  const pull = new Pull({ store, outcomes, archive, shards: SHARDS, demandPassed: () => {} })
+  await pull.open()
+  const begin = await pull.page({ filter: {}, limit: 50 })
+  if (begin.kind !== 'events') throw new Error(begin.reason)
+  const orderIds = await conclude(orders(12))
+  await archiveAll()
+  const [newer = '' as OrderId] = orderIds
+  const shard = shardOf(newer, SHARDS)
+  const ofShard = orderIds.filter((orderId) => shardOf(orderId, SHARDS) === shard)
+  /** In both stores. */
+  const packAs = async (version: string) => {
+    const key = `{s${shard}}:order:${newer}`
+    const packed = version + ((await connection.hget(key, 'request')) ?? '').slice(1)
+    await connection.hset(key, 'request', packed)
+    const { paymentId } = namesOf(newer)
+    const sql = 'UPDATE order_requests SET request = $1 WHERE payment_id = $2'
+    await postgres.query(sql, [packed, paymentId])
+  }
+  const request = { after: begin.next, filter: {}, limit: 50 }
+  await packAs('4')
+  const found = await outcomes.of(shard, ofShard)
+  expect(ofShard.filter((_, i) => found[i] instanceof Error)).toEqual([newer])
+  await expect(pull.page(request)).rejects.toThrow('cannot be read')
+  await packAs('3')
+  const page = await pull.page(request)
+  if (page.kind !== 'events') throw new Error(page.reason)
+  expect(page.events.map(({ data }) => orderIdOf(data)).sort()).toEqual(orderIds.toSorted())
 })

@@ -29,7 +29,7 @@ export {
 export { isPublished } from './published-keys.ts'
 export { Quote } from './quote.ts'
 export { Refusal } from './refusal.ts'
-export { packRequest, unpackRequest } from './request-codec.ts'
+export { PackedByNewerVersion, packRequest, unpackRequest } from './request-codec.ts'
 export {
   type FinalCode,
   finalCode,

@@ -176,10 +176,18 @@ export function packRequest(order: PlaceOrderRequest): string {
   return VERSION + JSON.stringify(request.write(order))
 }
 
+/** A newer version has packed it, which can unpack it. */
+export class PackedByNewerVersion extends Error {
+  override readonly name = 'PackedByNewerVersion'
+}
+
 /**
  * Unpacks the result of `packRequest`. Throws on any other text: then our own record is damaged.
+ *
+ * @throws PackedByNewerVersion
  */
 export function unpackRequest(packed: string, { acquirerId, paymentId }: Names): PlaceOrderRequest {
-  assert.equal(packed[0], VERSION, 'a packed request of an unknown version')
+  if (packed[0] !== VERSION)
+    throw new PackedByNewerVersion('a packed request of an unknown version')
   return { acquirerId, paymentId, ...request.read(JSON.parse(packed.slice(1))) }
 }

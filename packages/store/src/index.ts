@@ -74,5 +74,6 @@ export {
 export { connect, disconnect, type RedisAddress, type RedisConnection } from './redis/connection.ts'
 export { Durability } from './redis/durability.ts'
 export type { RedisReport } from './redis/inspect-redis.ts'
+export { readable } from './redis/readable.ts'
 export { RedisFault } from './redis/redis-fault.ts'
 export { ShardsFault } from './redis/shards.ts'

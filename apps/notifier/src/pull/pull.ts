@@ -1,5 +1,6 @@
 import type { Archive, FoundOrder } from '@placeorder/archive'
 import { type EventFilter, eventOf, type OrderEvent, passes } from '@placeorder/events'
+import { PackedByNewerVersion } from '@placeorder/protocol'
 import { NoRecord, type NotifierStore, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
 import type { Outcomes } from '../outcomes.ts'
 import { type Cursor, isBefore, predecessor, readCursor, writeCursor } from './cursor.ts'
@@ -92,9 +93,11 @@ export class Pull {
       const found = await this.#deps.outcomes.of(shard, orderIds)
       for (const outcome of found) {
         // What Redis has forgotten comes out of the archive, and may be missing in an older copy.
+        // Of a newer version's orders, its notifiers make the events.
         const isError = outcome instanceof Error
         const isAway = isError && outcome.cause instanceof NoRecord
         if (isAway && this.#deps.archive !== undefined) throw outcome
+        if (isError && outcome.cause instanceof PackedByNewerVersion) throw outcome
         if (!isError && passes(filter, eventOf(outcome))) events.push(eventOf(outcome))
       }
     }
