@@ -8,8 +8,10 @@ import { orderPrefix } from '@placeorder/store/keys'
 import { openSystem, type System } from '@placeorder/testkit'
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
+import { openChaosArchive } from '../src/archive/chaos-archive.ts'
 import { Callers } from '../src/callers.ts'
 import { watchCpuStarvation } from '../src/cpu-starvation.ts'
+import { openChaosEvents } from '../src/events/chaos-events.ts'
 import { generateLoad } from '../src/generate-load.ts'
 import { checkHistory } from '../src/history/check-history.ts'
 import { History } from '../src/history/history.ts'
@@ -35,33 +37,38 @@ test('while two versions serve side by side, every promise is kept', async () =>
   })
   const history = new History()
   const failures: string[] = []
-  const process = async (kind: 'ingress' | 'worker', name: string, of: System) =>
-    new ManagedProcess(kind, name, await freePort(), {
-      system: of,
-      history,
-      env: {},
-      clock: undefined,
-      log: join(dir, `${name}.log`),
-      onProcessFailure: (what) => void failures.push(what),
-    })
-  const old = [
-    await process('ingress', 'ingress-1', system),
-    await process('worker', 'worker-1', system),
-  ]
-  const young = [
-    await process('ingress', 'ingress-2', upgraded),
-    await process('worker', 'worker-2', upgraded),
-  ]
+  const onFailure = (what: string) => void failures.push(what)
+  const archive = await openChaosArchive(dir, system, { random: new Random(10), onFailure })
+  const [old, young]: [ManagedProcess[], ManagedProcess[]] = [[], []]
+  const running = (kind: ManagedProcess['kind']) =>
+    [...old, ...young].filter((one) => one.kind === kind && one.isInRotation)
+  const origins = () => running('notifier').map(({ origin }) => origin)
+  const events = await openChaosEvents(dir, { system, origins, hasArchive: true })
   const watching = new AbortController()
   try {
+    for (const [version, of, processes] of [
+      ['old', system, old],
+      ['young', upgraded, young],
+    ] as const)
+      for (const kind of ['ingress', 'worker', 'archiver', 'notifier'] as const)
+        processes.push(
+          new ManagedProcess(kind, `${kind}-${version}`, await freePort(), {
+            system: of,
+            history,
+            // What is compared in the end is in Redis: nothing is forgotten.
+            env: { ...archive.env, ...events.env, FORGET: 'false' },
+            log: join(dir, `${kind}-${version}.log`),
+            onProcessFailure: onFailure,
+          }),
+        )
     await writeFile(join(system.dir, 'policy.json'), JSON.stringify(chaosPolicy))
     const { merchants, codes } = directoryFor(10_000)
     await system.put(merchants, codes)
     await Promise.all([...old, ...young].map((one) => one.start()))
+    await events.begin()
     const watched = watchCpuStarvation(history, () => [...old, ...young], watching.signal)
     const callers = new Callers(system, history)
-    const ingresses = () =>
-      [...old, ...young].filter(({ kind, isInRotation }) => kind === 'ingress' && isInRotation)
+    const ingresses = () => running('ingress')
     const context = { callers, ingresses, random: new Random(11), history }
     const ending = new AbortController()
     const coming = generateLoad(
@@ -77,11 +84,16 @@ test('while two versions serve side by side, every promise is kept', async () =>
     const sent = await coming
     const recovery = await untilRecovered(system, ingresses(), callers, new Random(13))
     await checkAgain(sent, history, { ...context, signal: AbortSignal.timeout(SERVED_MS_MAX) })
+    await events.untilDelivered()
+    await archive.untilArchived()
     await Promise.all(young.map((one) => one.end()))
     watching.abort()
     await watched
     await repack(system)
-    const stored = await readStoredState(system, JSON.stringify(chaosPolicy))
+    const stored = {
+      ...(await readStoredState(system, JSON.stringify(chaosPolicy), await archive.compare())),
+      sinks: events.histories(),
+    }
     const violations = checkHistory(history, stored, { waitMs: WAIT_MS, ...recovery })
     expect(violations.map(({ rule, orderId, what }) => `${rule}: ${orderId} ${what}`)).toEqual([])
     expect(failures).toEqual([])
@@ -91,10 +103,12 @@ test('while two versions serve side by side, every promise is kept', async () =>
     watching.abort()
     await upgraded.close()
     await system.close()
+    await events.close()
+    await archive.close()
     await next.close()
     await rm(dir, { recursive: true, force: true })
   }
-}, 240_000)
+}, 300_000)
 
 const filesOf = ({ dir }: System) => ({
   CLIENTS_FILE: join(dir, 'clients.json'),
