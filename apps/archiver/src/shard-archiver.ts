@@ -152,8 +152,8 @@ export class ShardArchiver {
   }
 
   /**
-   * Now and then: compares both sides, also while nothing is concluded; takes over; tries again what
-   * could not be read; trims.
+   * Now and then: compares both sides, also while nothing is concluded; takes over; tries again
+   * what could not be read; trims.
    */
   async #round(): Promise<void> {
     if (!this.#isRoundDue()) return

@@ -195,8 +195,8 @@ export const machinePanels: PanelContent[] = [
   {
     title: 'Redis memory',
     description:
-      'Used share of maxmemory, and what it comes to in 4 h at the pace of the last hour. Past 95 % ' +
-      'new orders are refused. Without a maxmemory it is 0.',
+      'Used share of maxmemory, and what it comes to in 4 h at the pace of the last hour. ' +
+      'Past 95 % new orders are refused. Without a maxmemory it is 0.',
     unit: 'percentunit',
     queries: [
       ['max(placeorder_redis_memory_used_ratio)', 'used'],
