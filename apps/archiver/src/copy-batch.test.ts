@@ -195,6 +195,18 @@ describe('nothing is copied, or acknowledged,', () => {
     await copy(entries)
   })
 
+  test('by an archiver that goes on after copying was switched off', async () => {
+    const before = await version()
+    await conclude()
+    const entries = await read()
+    await store.states.switchOff(0)
+    await expect(copy(entries)).rejects.toThrow('run npm run archive -- migrate')
+    expect(await version()).toBe(before)
+    await store.states.switchOn(0, archiveId)
+    await store.states.goOn(0)
+    await copy(await read())
+  })
+
   test('once the entry that the archive names is not in Redis', async () => {
     const { archivedTo = '' } = (await store.states.of(0)) ?? {}
     await connection.xdel('{s0}:outbox', archivedTo)

@@ -119,6 +119,7 @@ export async function redisSideOf(
   ])
   if (state?.archiveId !== archiveId)
     throw new RedisWentBack(`Redis does not know that shard ${shard} is copied to this archive`)
+  if (state.isOff) throw new Error('copying is switched off: run npm run archive -- migrate')
   return { committed: state.needed, entry }
 }
 

@@ -91,6 +91,7 @@ test('the rules of docs/security.md are all that processes and commands need', a
     ['directory', 'import', join(root, 'config/directory.json')],
   ] as const
   await Promise.all(commands.map(([name, ...args]) => runCommand(name, ...args)))
+  await runCommand('archive', 'migrate') // It was switched off.
   await runCommand('directory', 'show', 'code', order.codeValue)
   await runCommand('directory', 'remove', 'code', order.codeValue)
   const notifier = await startNotifier()

@@ -8,7 +8,7 @@ export type RedisToCompare = {
   /** What a shard knows of its archive; undefined if it knows none. */
   state: (
     shard: number,
-  ) => Promise<{ archiveId: string; archivedTo: string | undefined } | undefined>
+  ) => Promise<{ archiveId: string; archivedTo: string | undefined; isOff: boolean } | undefined>
   /** The entry of a shard's outbox at this id. */
   entryAt: (shard: number, id: string) => Promise<EntryMark | undefined>
 }
@@ -16,7 +16,7 @@ export type RedisToCompare = {
 /**
  * Finds out whether a shard of Redis is older than it was, by what the archive has of it. An
  * archive that is behind, such as a replica that lags, may name an entry that Redis has removed
- * since: that proves nothing.
+ * since: that proves nothing. Nor does it while copying is off and both name the same entry.
  *
  * @throws RedisWentBack
  */
@@ -58,6 +58,7 @@ async function compareShard(mark: ShardStands, redis: RedisToCompare): Promise<v
   if (entry !== undefined) return
   const now = await redis.state(shard)
   if (now?.archivedTo !== undefined && isAfter(now.archivedTo, archivedTo)) return
+  if (now?.isOff && now.archivedTo === archivedTo) return
   throw new RedisWentBack(`${what} is archived, and not in Redis`)
 }
 

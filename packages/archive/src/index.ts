@@ -6,7 +6,7 @@ export {
   type OrderToArchive,
   orderToArchive,
 } from './archived-order.ts'
-export type { RedisToCompare } from './compare-redis.ts'
+export { compareRedis, type RedisToCompare } from './compare-redis.ts'
 export type { ConcludedBetween } from './concluded-between.ts'
 export type { LookedUp, OrderNames } from './look-up.ts'
 export { type Maintained, type Maintenance, maintain, migrate } from './migrate.ts'

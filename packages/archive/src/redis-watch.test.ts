@@ -9,7 +9,7 @@ const stands: ShardStands = {
   ...{ archivedTo: '5-0', archivedEntry: 'digest' },
 }
 const entry = { id: '5-0', digest: 'digest' }
-const known = { archiveId, archivedTo: '5-0' }
+const known = { archiveId, archivedTo: '5-0', isOff: false }
 
 const ends: (() => Promise<void>)[] = []
 afterEach(async () => void (await Promise.all(ends.splice(0).map((end) => end()))))
@@ -23,7 +23,7 @@ function watching(
   instead: Partial<RedisWatchDeps['redis']> = {},
 ) {
   const redis = { state: known, entry, shards: [stands], ...given } as {
-    state: { archiveId: string; archivedTo: string | undefined } | undefined
+    state: Awaited<ReturnType<RedisWatchDeps['redis']['state']>>
     entry: typeof entry | undefined
     shards: ShardStands[] | Error | 'silent'
   }
@@ -69,6 +69,11 @@ describe('Redis went back if', () => {
     ['the entry is missing', { entry: undefined }, 'not in Redis'],
     ['the entry is another', { entry: { id: '5-0', digest: 'x' } }, 'another one in Redis'],
     ['it knows no archive', { state: undefined }, 'this Redis knows none'],
+    [
+      'copying is off, and it names an older entry',
+      { state: { ...known, archivedTo: '4-0', isOff: true }, entry: undefined },
+      'not in Redis',
+    ],
   ])('%s', async (_, given, reason) => {
     const { watch, changes } = watching(given)
     await vi.waitFor(() => expect(changes).toEqual([expect.stringContaining(reason)]))
@@ -80,8 +85,13 @@ test.each([
   ['that was trimmed since a lagging replica had it', { entry: undefined }, '6-0'],
   ['of an archive that has nothing yet', { entry: undefined }, undefined],
 ])('an entry %s proves nothing', async (_, given, archivedTo) => {
-  const { watch, redis } = watching({ ...given, state: { archiveId, archivedTo: '6-0' } })
+  const { watch, redis } = watching({ ...given, state: { ...known, archivedTo: '6-0' } })
   redis.shards = [{ ...stands, archivedTo: archivedTo === undefined ? undefined : '5-0' }]
+  await watch.passed(soon)
+})
+
+test('an entry that both name may be missing once copying is switched off', async () => {
+  const { watch } = watching({ state: { ...known, isOff: true }, entry: undefined })
   await watch.passed(soon)
 })
 

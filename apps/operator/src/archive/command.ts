@@ -8,6 +8,7 @@ import type { Stores } from './reshard/obstacles.ts'
 import { reshard } from './reshard/reshard.ts'
 import { restore } from './restore.ts'
 import { showStatus } from './status.ts'
+import { switchOff } from './switch.ts'
 import { verify } from './verify.ts'
 
 /** What a command works with. */
@@ -150,9 +151,3 @@ export const maintainedText = ({ made, dropped }: Maintained): string =>
     ...dropped.map((name) => `dropped the partition ${name}\n`),
     ...(made.length + dropped.length === 0 ? ['every partition is there\n'] : []),
   ].join('')
-
-async function switchOff({ store }: BothStores, { out }: ArchiveDeps): Promise<number> {
-  for (let shard = 0; shard < store.shards; shard += 1) await store.states.switchOff(shard)
-  out.write('copying is switched off: end the archivers; to go on, migrate and then backfill\n')
-  return exitCode.good
-}

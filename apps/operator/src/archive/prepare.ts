@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { maintain, migrate } from '@placeorder/archive'
 import { exitCode } from '../command-line.ts'
 import { type ArchiveDeps, type BothStores, maintainedText } from './command.ts'
+import { switchOn } from './switch.ts'
 
 /**
  * Prepares the database first, and switches Redis on last, so that nothing is appended that nobody
@@ -35,8 +36,7 @@ export async function prepare(
   }
   const archiveId = known ?? randomUUID()
   await archive.register(archiveId, store.shards)
-  for (let shard = 0; shard < store.shards; shard += 1)
-    await store.states.switchOn(shard, archiveId)
+  await switchOn(archiveId, { store, archive })
   out.write(`orders of ${store.shards} shards are copied to the archive ${archiveId}\n`)
   return exitCode.good
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { openArchive } from '@placeorder/archive'
+import { compareRedis, openArchive } from '@placeorder/archive'
 import {
   connect,
   digestOf,
@@ -264,6 +264,56 @@ test('orders from before forgetting was on are forgotten after a backfill', asyn
   expect((await run('backfill')).out).toMatch(/^1 orders/)
   await archiverUntil(async () => expect(await orders()).toEqual([]), env)
   expect(await mayHave(before)).toBe(true)
+})
+
+describe('switched off beside a sink,', () => {
+  const compared = () => compareRedis(archive, worker.redisAge, 0)
+
+  /** Archives, switches off, and has all removed that the sink needs no more. */
+  async function switchedOff(): Promise<void> {
+    await store.streams.open(0, 'sink')
+    await conclude(await claimed())
+    await archiveAll()
+    expect((await run('off')).exit).toBe(0)
+    const orderId = await claimed()
+    await conclude(orderId)
+    for (let entry = 0; entry < 200; entry += 1)
+      await store.outbox.backfill(0, [{ orderId, outcome: 'SUCCESS' }])
+    await store.streams.advance(0, 'sink', (await store.streams.extent(0)).last)
+    expect(await store.outbox.trim(0)).toBeGreaterThan(0)
+  }
+
+  test('Redis passes without the entry that was archived last; migrate goes on', async () => {
+    await switchedOff()
+    await compared()
+    expect((await run('status')).out).toMatch(/^0 +off /m)
+    expect((await run('migrate')).exit).toBe(0)
+    await conclude(await claimed())
+    await archiveAll()
+    await compared()
+    expect(await run('verify')).toMatchObject({ exit: 0 })
+  })
+
+  test('a Redis from before is still noticed, also by a second off', async () => {
+    const goBack = await remember()
+    await switchedOff()
+    await goBack()
+    await expect(compared()).rejects.toThrow('not in Redis')
+    await expect(run('off')).rejects.toThrow('not in Redis')
+    await expect(compared()).rejects.toThrow('not in Redis')
+  })
+
+  test('and on again, a Redis from between is noticed, also by migrate', async () => {
+    await switchedOff()
+    const goBack = await remember()
+    await run('migrate')
+    await conclude(await claimed())
+    await archiveAll()
+    await goBack()
+    await expect(compared()).rejects.toThrow('not in Redis')
+    await expect(run('migrate')).rejects.toThrow('not in Redis')
+    await expect(compared()).rejects.toThrow('not in Redis')
+  })
 })
 
 describe('rebuild', () => {

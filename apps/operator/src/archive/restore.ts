@@ -135,8 +135,9 @@ const heldBy = (order: ScannedOrder): { code: Digest; orderId: OrderId }[] =>
     : []
 
 /**
- * Has both name the same new entry of the outbox: from now on Redis counts as new enough. Resolves
- * with the entry, and the version of the archive that names it.
+ * Has both name the same new entry of the outbox: from now on Redis counts as new enough, and is
+ * copied, also if that was switched off. Resolves with the entry, and the version of the archive
+ * that names it.
  */
 export async function agree(
   { archiveId, shard, version, archivedTo }: ShardStands,
@@ -150,7 +151,8 @@ export async function agree(
   if (raised === undefined)
     throw new Error(`an archiver has written shard ${shard} meanwhile: run the command again`)
   await store.states.raise(shard, { archiveId, version: raised, archivedTo: entry.id })
+  await store.states.goOn(shard)
   return { version: raised, entry }
 }
 
-type States = { states: Pick<OperatorStore['states'], 'raise'> }
+type States = { states: Pick<OperatorStore['states'], 'raise' | 'goOn'> }

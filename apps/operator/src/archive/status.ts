@@ -25,7 +25,7 @@ export async function showStatus(
     if (behind) wrong += 1
     rows.push([
       String(shard),
-      (await store.states.isOn(shard)) ? 'on' : 'off',
+      state?.isOff === false ? 'on' : 'off',
       stands === undefined ? 'none' : String(stands.version),
       `${state?.committed ?? 'none'}${behind ? ': the archive is behind' : ''}`,
       String(progress?.entries ?? 0),

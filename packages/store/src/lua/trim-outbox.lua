@@ -1,6 +1,6 @@
 -- Removes from the outbox what every group has acknowledged and, where orders are forgotten, what
 -- was. The entry at `archivedTo` stays: by it a Redis that went back to an older state is noticed.
--- What has no group yet keeps all of it.
+-- While copying is switched off, only groups count. What has no group yet keeps all of it.
 --
 -- KEYS[1]      the outbox, a stream
 -- KEYS[2]      what is known of the archive, a hash
@@ -16,7 +16,8 @@ local function isBefore(id, other)
 end
 
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local known = redis.call('HMGET', KEYS[2], 'archivedTo', 'forgottenTo')
+local known = redis.call('HMGET', KEYS[2], 'archivedTo', 'forgottenTo', 'off')
+if known[3] then known = {} end
 local needed = known[1]
 if known[2] and (not needed or isBefore(known[2], needed)) then needed = known[2] end
 for _, words in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do

@@ -15,6 +15,8 @@ export type ArchiveState = {
   needed: number
   /** The highest id of the outbox that is in the archive; undefined before the first. */
   archivedTo: string | undefined
+  /** Copying is switched off: the entry at `archivedTo` may have been removed. */
+  isOff: boolean
 }
 
 /**
@@ -39,6 +41,7 @@ export class ArchiveStates {
       'committed',
       'archivedTo',
       'forgottenVersion',
+      'off',
     )
     return State.parse(fields)
   }
@@ -55,7 +58,7 @@ export class ArchiveStates {
   /**
    * Switches a shard's outbox on for an archive: from the next conclusion on, every outcome is
    * appended. The group comes first, since nothing is trimmed that it has not seen. May run again;
-   * an archive that is known stays.
+   * an archive that is known stays. One that was switched off goes on with `goOn`.
    */
   async switchOn(shard: number, archiveId: string): Promise<void> {
     const [outbox, archive] = [outboxKey(shard), archiveKey(shard)]
@@ -67,11 +70,12 @@ export class ArchiveStates {
   }
 
   /**
-   * Lets a shard be copied no more: nothing is appended unless others read the outbox. What is
-   * known stays.
+   * Lets a shard be copied no more: nothing is appended unless others read the outbox, and nothing
+   * is kept but for them. What is known stays.
    */
   async switchOff(shard: number): Promise<void> {
     const outbox = outboxKey(shard)
+    await this.#connection.hset(archiveKey(shard), 'off', '1')
     if ((await this.#connection.exists(outbox)) === 0) return
     await this.#connection.xgroup('DESTROY', outbox, ARCHIVE_GROUP)
     await this.#connection.hdel(archiveKey(shard), 'forgottenTo')
@@ -79,9 +83,9 @@ export class ArchiveStates {
     if (groups.length === 0) await this.#connection.hdel(archiveKey(shard), 'outbox')
   }
 
-  /** Whether outcomes are appended to a shard's outbox. */
-  async isOn(shard: number): Promise<boolean> {
-    return (await this.#connection.hexists(archiveKey(shard), 'outbox')) === 1
+  /** Has a shard copied again, once the entry that the archive names is in its outbox. */
+  async goOn(shard: number): Promise<void> {
+    await this.#connection.hdel(archiveKey(shard), 'off')
   }
 
   /**
@@ -140,9 +144,10 @@ const unlessThere = (error: unknown): void => {
 
 const State = z
   .array(z.string().nullable())
-  .transform(([archiveId, confirmed, archivedTo, forgotten]): ArchiveState | undefined => {
+  .transform(([archiveId, confirmed, archivedTo, forgotten, off]): ArchiveState | undefined => {
     if (!archiveId) return undefined
     const committed = Number(confirmed ?? 0)
     const needed = Math.max(committed, Number(forgotten ?? 0))
-    return { archiveId, committed, needed, archivedTo: archivedTo ?? undefined }
+    const isOff = typeof off === 'string'
+    return { archiveId, committed, needed, archivedTo: archivedTo ?? undefined, isOff }
   })

@@ -8,7 +8,9 @@ import { Orders } from '../orders/orders.ts'
 import type { Outcome } from '../outcome.ts'
 import { ArchiveStates } from './archive-state.ts'
 import { ConcludedRecords } from './concluded-records.ts'
+import { Forgetting } from './forgetting.ts'
 import { Outbox } from './outbox.ts'
+import { SinkStreams } from './sink-streams.ts'
 
 const { accept, worker, connection } = await openTestStore({ own: true })
 const outbox = new Outbox(connection)
@@ -100,7 +102,7 @@ describe('conclude', () => {
     const order = aPlaceOrder()
     await accept(order)
     await new Orders(connection, 1).conclude(orderIdOf(order), 'SUCCESS')
-    expect(await states.isOn(0)).toBe(false)
+    expect(await connection.hexists(archiveKey(0), 'outbox')).toBe(0)
     expect(await connection.xlen(outboxKey(0))).toBe(0)
   })
 
@@ -180,6 +182,24 @@ describe('an entry', () => {
     expect(await outbox.entryAt(0, ids[0] ?? '')).toBeUndefined()
   })
 
+  test('is trimmed when all sinks have it, once copying is switched off', async () => {
+    const streams = new SinkStreams(connection)
+    await streams.open(0, 'sink')
+    await new Forgetting(connection).switchOn(0)
+    const [orderId = orderIdOf(aPlaceOrder())] = await concluded()
+    for (let i = 0; i < 200; i += 1) await outbox.backfill(0, [{ orderId, outcome: 'SUCCESS' }])
+    const [{ id: archivedTo = '' } = {}] = await outbox.read(0, 'a', 1)
+    await states.raise(0, { archiveId, version: 1, archivedTo })
+    await states.switchOff(0)
+    await new Forgetting(connection).switchOn(0) // An archiver that was not ended yet.
+    expect(await outbox.trim(0)).toBe(0)
+    const { last } = await streams.extent(0)
+    await streams.advance(0, 'sink', last)
+    expect(await outbox.trim(0)).toBeGreaterThan(0)
+    expect(await outbox.entryAt(0, archivedTo)).toBeUndefined()
+    expect(await outbox.entryAt(0, last)).toBeDefined()
+  })
+
   test('that is backfilled says so', async () => {
     const orderId = orderIdOf(aPlaceOrder())
     await outbox.backfill(0, [{ orderId, outcome: 'SUCCESS' }])
@@ -195,13 +215,16 @@ describe('an entry', () => {
   })
 })
 
+/** A shard that is copied, and has nothing archived yet. */
+const fresh = { archiveId, committed: 0, needed: 0, archivedTo: undefined, isOff: false }
+
 test('what the archive has confirmed never goes down', async () => {
-  expect(await states.of(0)).toEqual({ archiveId, committed: 0, needed: 0, archivedTo: undefined })
+  expect(await states.of(0)).toEqual(fresh)
   await states.raise(0, { archiveId, version: 7, archivedTo: '9-10' })
   await states.raise(0, { archiveId, version: 6, archivedTo: '9-9' })
-  expect(await states.of(0)).toEqual({ archiveId, committed: 7, needed: 7, archivedTo: '9-10' })
+  expect(await states.of(0)).toMatchObject({ committed: 7, needed: 7, archivedTo: '9-10' })
   expect(await states.raise(0, { archiveId, version: 8, archivedTo: '10-0' })).toBe(0)
-  expect(await states.of(0)).toEqual({ archiveId, committed: 8, needed: 8, archivedTo: '10-0' })
+  expect(await states.of(0)).toMatchObject({ committed: 8, needed: 8, archivedTo: '10-0' })
 })
 
 test('the version of forgotten orders is needed, and is not that of a copy', async () => {
@@ -213,7 +236,7 @@ test('the version of forgotten orders is needed, and is not that of a copy', asy
 test('what another archive has confirmed is not noted', async () => {
   const other = { archiveId: randomUUID(), version: 1, archivedTo: '1-1' }
   expect(await states.raise(0, other)).toBeUndefined()
-  expect(await states.of(0)).toEqual({ archiveId, committed: 0, needed: 0, archivedTo: undefined })
+  expect(await states.of(0)).toEqual(fresh)
 })
 
 test('progress names the oldest entry that is not archived', async () => {

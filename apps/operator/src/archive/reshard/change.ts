@@ -36,6 +36,7 @@ export async function redisSideOf(
   const state = await store.states.of(shard)
   if (state?.archiveId !== archiveId)
     throw new RedisWentBack(`Redis does not know that shard ${shard} is copied to this archive`)
+  if (state.isOff) throw new Error('copying is switched off: run npm run archive -- migrate')
   const entry = at === undefined ? undefined : await store.outbox.entryAt(shard, at)
   return { committed: state.needed, entry }
 }
