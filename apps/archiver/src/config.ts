@@ -1,7 +1,6 @@
 import {
   archiveUrl,
   boolean,
-  ConfigFault,
   host,
   port,
   redisEnvironment,
@@ -24,27 +23,16 @@ export const ArchiverEnvironment = z.object({
   DURABILITY: z.enum(['strict', 'relaxed'], 'must be strict or relaxed').default('strict'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
-type ArchiverEnvironment = z.output<typeof ArchiverEnvironment>
 
-/**
- * Where the archive is, without which an archiver has nothing to do.
- *
- * @throws ConfigFault
- */
-export function archiveOf({ ARCHIVE_URL }: ArchiverEnvironment): string {
-  if (ARCHIVE_URL === undefined)
-    throw new ConfigFault([
-      'ARCHIVE_URL: is not set: name the PostgreSQL that orders are copied to',
-    ])
-  return ARCHIVE_URL
-}
+/** The same where the archive is named: without one an archiver has nothing to do. */
+export const ArchivingEnvironment = ArchiverEnvironment.extend({ ARCHIVE_URL: archiveUrl })
 
 /**
  * How long orders stay in Redis (ms); undefined if they are not forgotten. `forTests` has a number
  * of seconds that may be too few: then a repeat that is on its way may be accepted as a new order.
  */
 export function keepMsOf(
-  { FORGET, KEEP_SECONDS }: ArchiverEnvironment,
+  { FORGET, KEEP_SECONDS }: z.output<typeof ArchiverEnvironment>,
   forTests: string | undefined,
 ): number | undefined {
   return FORGET ? 1_000 * Number(forTests ?? KEEP_SECONDS) : undefined

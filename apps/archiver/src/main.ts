@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { openArchive } from '@placeorder/archive'
+import { checkAtStart, openArchive } from '@placeorder/archive'
 import { addressOf, readEnvironment } from '@placeorder/config'
 import { openArchiverStore } from '@placeorder/store'
 import {
@@ -12,7 +12,7 @@ import {
 } from '@placeorder/telemetry'
 import closeWithGrace from 'close-with-grace'
 import { Archiver } from './archiver.ts'
-import { ArchiverEnvironment, archiveOf, keepMsOf } from './config.ts'
+import { ArchivingEnvironment, keepMsOf } from './config.ts'
 import { buildAdminServer, observe } from './observer.ts'
 
 /** A batch in flight has this time (ms) to end: longer than PostgreSQL lets a statement take. */
@@ -27,8 +27,7 @@ their defaults.
 `
 
 const { started } = beginStartup({ name: 'archiver', help, args: process.argv.slice(2) })
-const env = readEnvironment(ArchiverEnvironment, process.env)
-const url = archiveOf(env)
+const env = readEnvironment(ArchivingEnvironment, process.env)
 const keepMs = keepMsOf(env, process.env.TEST_KEEP_SECONDS)
 const log = openLog({ name: 'archiver', level: env.LOG_LEVEL, pretty: process.stdout.isTTY })
 const address = addressOf(env, (err) =>
@@ -39,12 +38,8 @@ process.on('SIGHUP', () =>
   log.info({ signal: 'SIGHUP' }, 'the files are read again for each new connection'),
 )
 const onFault = reportFaults(log)
-const archive = openArchive({ url, onFault })
-await archive.check().catch((error: unknown) => {
-  // A database that is away comes back; one with an older schema waits for a command.
-  if (error instanceof Error && error.name === 'ArchiveFault') throw error
-  onFault(error, 'PostgreSQL does not answer yet')
-})
+const archive = openArchive({ url: env.ARCHIVE_URL, onFault })
+await checkAtStart(archive, onFault)
 const store = await openArchiverStore({
   address,
   shards: env.SHARDS,

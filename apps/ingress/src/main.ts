@@ -1,6 +1,6 @@
 import './signing/signing-threads.ts'
 import { setTimeout as wait } from 'node:timers/promises'
-import { watchRedis } from '@placeorder/archive'
+import { checkAtStart, watchRedis } from '@placeorder/archive'
 import { addressOf, live, liveFile, readWithFaults, withAllFaults } from '@placeorder/config'
 import { namesOf, openIngressStore, shardOf } from '@placeorder/store'
 import {
@@ -112,11 +112,7 @@ const archive =
   env.ARCHIVE_URL === undefined
     ? undefined
     : openRecall({ url: env.ARCHIVE_URL, readUrl: env.ARCHIVE_READ_URL, metrics, onFault })
-await archive?.check().catch((error: unknown) => {
-  // A database that is away comes back; one with an older schema waits for a command.
-  if (error instanceof Error && error.name === 'ArchiveFault') throw error
-  onFault(error, 'PostgreSQL does not answer yet')
-})
+if (archive !== undefined) await checkAtStart(archive, onFault)
 const store = await openIngressStore({
   address,
   shards: env.SHARDS,

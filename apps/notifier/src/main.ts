@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { openArchive, watchRedis } from '@placeorder/archive'
+import { checkAtStart, openArchive, watchRedis } from '@placeorder/archive'
 import { addressOf, liveFile, readWithFaults, withAllFaults } from '@placeorder/config'
 import { openNotifierStore } from '@placeorder/store'
 import {
@@ -61,6 +61,7 @@ process.on('SIGHUP', async () => {
 })
 const archive =
   env.ARCHIVE_URL === undefined ? undefined : openArchive({ url: env.ARCHIVE_URL, onFault })
+if (archive !== undefined) await checkAtStart(archive, onFault)
 const store = await openNotifierStore({
   address,
   shards: env.SHARDS,

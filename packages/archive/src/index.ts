@@ -6,6 +6,7 @@ export {
   type OrderToArchive,
   orderToArchive,
 } from './archived-order.ts'
+export { checkAtStart } from './check-at-start.ts'
 export { compareRedis, type RedisToCompare } from './compare-redis.ts'
 export type { ConcludedBetween } from './concluded-between.ts'
 export type { LookedUp, OrderNames } from './look-up.ts'

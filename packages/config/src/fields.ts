@@ -65,8 +65,10 @@ export const hostAndPort = z
 /** The files that a URL of PostgreSQL may name. */
 const sslFiles = ['sslrootcert', 'sslcert', 'sslkey']
 
+const archiveUnnamed = 'is not set: name the PostgreSQL that orders are copied to'
+
 /** Where the archive is. A URL holds a password, so a fault does not quote it. */
-export const archiveUrl = z.string().superRefine((text, context) => {
+export const archiveUrl = z.string(archiveUnnamed).superRefine((text, context) => {
   const report = (message: string) => context.addIssue({ code: 'custom', message })
   const url = URL.parse(text)
   if (url === null || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === '') {
