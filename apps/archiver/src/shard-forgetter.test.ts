@@ -1,4 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { openArchive } from '@placeorder/archive'
+import { findPostgresServer, startLocalPostgres } from '@placeorder/local-services/postgres'
 import type { OutboxEntry } from '@placeorder/store'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -12,8 +16,8 @@ const ends: (() => Promise<unknown>)[] = []
 afterEach(async () => void (await Promise.all(ends.splice(0).map((end) => end()))))
 
 /** Starts one whose orders are due at once. `meanwhile` runs after each look-up. */
-function start({ keepMs = 0, meanwhile = async () => {} } = {}) {
-  const opened = openArchive({ url: postgres.url })
+function start({ keepMs = 0, url = postgres.url, meanwhile = async () => {} } = {}) {
+  const opened = openArchive({ url })
   const asked: typeof opened = {
     ...opened,
     lookUp: async (...args) => {
@@ -132,6 +136,23 @@ describe('nothing is forgotten', () => {
     await Promise.all(ends.splice(0).map((end) => end()))
     const { forgotten } = start()
     await vi.waitFor(() => expect(forgotten()).toBe(before), within)
+  })
+
+  test('while PostgreSQL does not sync what it confirmed', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'placeorder-unsynced-'))
+    const args = ['-c', 'fsync=off']
+    const found = await findPostgresServer(dir)
+    const unsynced = await startLocalPostgres(found, { dir, args, quick: true })
+    ends.push(async () => {
+      await unsynced.stop()
+      await rm(dir, { recursive: true, force: true })
+    })
+    await archived()
+    const { forgetter } = start({ url: unsynced.url })
+    await vi.waitFor(() => expect(forgetter.stopped).toContain('set fsync to on'), within)
+    expect(await records()).toBe(1)
+    const { forgotten } = start()
+    await vi.waitFor(() => expect(forgotten()).toBe(1), within)
   })
 })
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import { FaultProxy, openAuthority, testPostgres } from '@placeorder/testkit'
-import { afterAll, afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openPool, transaction } from './database.ts'
 
 const postgres = await testPostgres()
@@ -44,6 +44,36 @@ test('a connection cut between statements fails its transaction, and nothing els
   await expect(cut).rejects.toThrow()
   await proxy.heal()
   expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+})
+
+test.each(['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'])(
+  'the %s of a connection is 10 s',
+  async (name) => {
+    expect((await pool.query(`SHOW ${name}`)).rows).toEqual([{ [name]: '10s' }])
+  },
+)
+
+describe('within the time of a statement,', () => {
+  const patient = openPool({ url: there.href, unbounded: true })
+  const bounded = openPool({ url: there.href, statementMsMax: 500 })
+  beforeAll(() => patient.query('CREATE TABLE held ()'))
+  afterAll(async () => void (await Promise.all([patient.end(), bounded.end()])))
+
+  test('a lock that somebody else holds fails a statement', async () => {
+    await transaction(patient, async (holder) => {
+      await holder.query('LOCK TABLE held')
+      await expect(bounded.query('SELECT FROM held')).rejects.toThrow(/due to .* timeout/)
+    })
+  })
+
+  test('a transaction that pauses is ended, and holds its lock no longer', async () => {
+    const paused = transaction(bounded, async (holder) => {
+      await holder.query('LOCK TABLE held')
+      await once(holder, 'end')
+    })
+    await expect(paused).rejects.toThrow()
+    await transaction(patient, (waiting) => waiting.query('LOCK TABLE held'))
+  })
 })
 
 test('an authority is trusted whose file begins with a byte order mark', async () => {
