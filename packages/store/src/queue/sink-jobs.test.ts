@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { orderIdOf } from '../keys.ts'
-import { retryDelay, SinkJobs } from './sink-jobs.ts'
+import { retryDelay, SinkJobs, sinkJobId } from './sink-jobs.ts'
 
 const { connection } = await openTestStore({ own: true })
 afterEach(() => void vi.useRealTimers())
@@ -39,5 +39,25 @@ test('an event that fails again when it is a dead letter already is tried again'
   expect(again?.orderId).toBe(orderId)
   expect(await again?.failed('it answered HTTP 422')).toBe(false)
   expect(await jobs.counts()).toEqual({ waiting: 1, dead: 0 })
+  await jobs.close()
+})
+
+test('events that were made due because an endpoint is back wait for no time', async () => {
+  const jobs = new SinkJobs(connection, 0, 'back')
+  const orderIds = ['P-1', 'P-2'].map((paymentId) => orderIdOf({ acquirerId: 'A-1', paymentId }))
+  await jobs.add(
+    orderIds.map((orderId) => ({
+      id: sinkJobId(orderId),
+      orderId,
+      reason: 'it answered HTTP 500',
+    })),
+  )
+  const dueAt = async () => {
+    const found = await Promise.all(orderIds.map((orderId) => jobs.ofOrder(orderId)))
+    return [...(await jobs.list('waiting', 10)), ...found.flat()].map((job) => job.dueAt)
+  }
+  expect(await dueAt()).toEqual(Array(4).fill(expect.any(Number)))
+  await jobs.promote()
+  expect(await dueAt()).toEqual(Array(4).fill(undefined))
   await jobs.close()
 })

@@ -161,9 +161,13 @@ export class SinkJobs {
 
   /** Dead letters, or the events that wait; `max` at most. */
   async list(which: 'dead' | 'waiting', max: number): Promise<SinkJob[]> {
-    const states = which === 'dead' ? ['failed' as const] : (['wait', 'delayed', 'active'] as const)
-    const jobs = await this.#queue.getJobs([...states], 0, max - 1)
-    return jobs.map((job) => this.#described(job, which === 'dead' ? 'dead' : 'waiting'))
+    const states =
+      which === 'dead' ? (['failed'] as const) : (['wait', 'delayed', 'active'] as const)
+    const listed = states.map(async (state) => {
+      const jobs = await this.#queue.getJobs([state], 0, max - 1)
+      return jobs.map((job) => this.#described(job, state))
+    })
+    return (await Promise.all(listed)).flat()
   }
 
   /** The jobs of an order's event: its first one, and those of replays. */
@@ -180,7 +184,7 @@ export class SinkJobs {
     for (const id of ids) {
       const job = await this.#queue.getJob(id)
       if (job === undefined) continue
-      found.push(this.#described(job, (await job.isFailed()) ? 'dead' : 'waiting'))
+      found.push(this.#described(job, await job.getState()))
     }
     return found
   }
@@ -244,19 +248,17 @@ export class SinkJobs {
     }
   }
 
+  /** `state` as BullMQ names it. A job that was made due keeps the delay that it had. */
   #described(job: Job, state: string): SinkJob {
     const { orderId, failedSince, reason } = Data.parse(job.data)
     return {
       id: job.id ?? '',
       orderId,
       isReplay: job.id !== sinkJobId(orderId),
-      state,
+      state: state === 'failed' ? 'dead' : 'waiting',
       failedSince,
       attempts: job.attemptsMade,
-      dueAt:
-        state === 'dead' || job.delay === 0
-          ? undefined
-          : (job.processedOn ?? job.timestamp) + job.delay,
+      dueAt: state === 'delayed' ? (job.processedOn ?? job.timestamp) + job.delay : undefined,
       reason: job.failedReason || reason,
     }
   }
