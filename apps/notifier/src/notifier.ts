@@ -73,11 +73,19 @@ export class Notifier {
     this.#stopping.add(stopped)
   }
 
-  /** Stops what is gone from the file or has changed. */
+  /**
+   * Stops what is gone from the file or has changed. A sink goes on as it was if its new version
+   * has a fault.
+   */
   #stopChanged(): void {
     const wanted = new Map(this.#deps.configured().map((sink) => [sink.entry.name, sink]))
     for (const [name, runner] of this.#runners) {
-      if (wanted.get(name)?.digest === runner.configured.digest) continue
+      const next = wanted.get(name)
+      const isWorse = next?.fault !== undefined && runner.state !== 'faulty'
+      if (isWorse || next?.digest === runner.configured.digest) {
+        runner.noteFault(next.fault)
+        continue
+      }
       this.#runners.delete(name)
       this.#stop(runner)
     }

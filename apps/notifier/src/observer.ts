@@ -43,6 +43,11 @@ export function observe({ metrics, log, onFault }: ObserveDeps): SinkObserver {
     },
     disabled: (sink, reason) =>
       log.error({ sink, reason }, 'a sink wants no more events, and is disabled: see the runbook'),
+    faulty: (sink, reason) =>
+      log.error(
+        { sink, reason },
+        'a sink is faulty: the version before stays in force, or its events wait',
+      ),
     dropped: (sink, events) => {
       metrics.eventsDropped.inc({ sink }, events)
       log.error({ sink, events }, 'events were dropped that a sink has not taken: replay them')
@@ -72,10 +77,23 @@ export type AdminServerDeps = {
 export function buildAdminServer(deps: AdminServerDeps): Admin {
   const { host, port, metrics, redis, archive } = deps
   const beforeScrape = async () => void (await Promise.all([redis(), readGauges(deps)]))
-  return buildAdmin({ host, port, metrics, checks: { redis, archive }, beforeScrape })
+  const notes = { sinks: async () => faultsOf(deps.runners()) }
+  return buildAdmin({ host, port, metrics, checks: { redis, archive }, notes, beforeScrape })
 }
 
-const allStates: readonly (SinkState | 'paused')[] = ['delivering', 'failing', 'disabled', 'paused']
+/** The faults of all sinks; undefined if there are none. */
+function faultsOf(runners: readonly SinkRunner[]): string | undefined {
+  const faults = runners.flatMap(({ fault }) => fault ?? [])
+  return faults.length > 0 ? faults.join('; ') : undefined
+}
+
+const allStates: readonly (SinkState | 'paused')[] = [
+  'delivering',
+  'failing',
+  'disabled',
+  'faulty',
+  'paused',
+]
 
 /** Sets the gauges of the sinks that read the outbox, also of those that are not in our file. */
 async function readGauges(deps: AdminServerDeps): Promise<void> {

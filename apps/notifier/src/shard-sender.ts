@@ -29,6 +29,8 @@ export type SinkObserver = {
   dead: (sink: string, orderId: OrderId, reason: string) => void
   circuit: (sink: string, open: boolean, reason: string) => void
   disabled: (sink: string, reason: string) => void
+  /** It cannot be opened as the file has it. */
+  faulty: (sink: string, reason: string) => void
   /** Events that a sink held for too long are dropped. */
   dropped: (sink: string, events: number) => void
   fault: (error: unknown, what: string) => void

@@ -1,20 +1,23 @@
 import { hash } from 'node:crypto'
 import { ConfigFault, type ReadFile } from '@placeorder/config'
-import { openSink, parseSinks, type Sink, type SinkEntry } from '@placeorder/events'
+import { openSink, parseSinks, type Sink, type SinkEntry, sinkFault } from '@placeorder/events'
 import { EventStream } from '@placeorder/store'
 
 /** A sink of the file, and how to open it. */
 export type ConfiguredSink = {
   entry: SinkEntry
+  /** Why it cannot be opened, though the file is in order. */
+  fault: string | undefined
   /** Of all that it is: a sink with another digest is opened anew. */
   digest: string
   open: () => Promise<Sink>
 }
 
 /**
- * Parses `config/events.json`, and loads the modules it names with `read`.
+ * Parses `config/events.json`, and loads the modules it names with `read`. A sink whose URL,
+ * secrets or module cannot be used has a fault of its own.
  *
- * @throws ConfigFault naming every fault
+ * @throws ConfigFault naming every fault of the file itself
  */
 export async function parseSinkFile(
   text: string,
@@ -42,11 +45,11 @@ export async function parseSinkFile(
           return content
         },
       }
-      // A module that cannot be loaded is a fault of the file. How it closes is not.
-      if (entry.type === 'module') void (await openSink(entry, deps)).close().catch(() => {})
-      const parts = [JSON.stringify(entry), ...contents.map((content) => content.toString('hex'))]
+      const fault = await sinkFault(entry, deps)
+      const files = contents.map((content) => content.toString('hex'))
+      const parts = [JSON.stringify(entry), ...files, ...(fault === undefined ? [] : [fault])]
       const digest = hash('sha256', parts.join('\n'), 'base64url').slice(0, 22)
-      return { entry, digest, open: () => openSink(entry, deps) }
+      return { entry, fault, digest, open: () => openSink(entry, deps) }
     }),
   )
 }

@@ -1,3 +1,4 @@
+import { configFaults } from '@placeorder/config'
 import type { Sink } from '@placeorder/events'
 import type { DisabledSink, NotifierStore } from '@placeorder/store'
 import { Circuit } from './circuit.ts'
@@ -17,7 +18,7 @@ export type RunnerDeps = {
 }
 
 /** How a sink stands. */
-export type SinkState = 'delivering' | 'failing' | 'disabled'
+export type SinkState = 'delivering' | 'failing' | 'disabled' | 'faulty'
 
 /** One sink at work, in all shards. Nothing of it is shared with another sink. */
 export class SinkRunner {
@@ -27,6 +28,7 @@ export class SinkRunner {
   readonly #running: Promise<void>
   #state: SinkState = 'delivering'
   #why: string | undefined
+  #newestFault: string | undefined
   /** Whether nothing is known any more of this sink as it was configured before we started. */
   #hasForgotten = false
 
@@ -43,6 +45,18 @@ export class SinkRunner {
   /** Why it does not deliver. */
   get why(): string | undefined {
     return this.#why
+  }
+
+  /** Why it cannot be opened; or its newest version, where it goes on with the one before. */
+  get fault(): string | undefined {
+    return this.#state === 'faulty' ? this.#why : this.#newestFault
+  }
+
+  /** Notes why the newest version cannot be opened; undefined if nothing is wrong with it. */
+  noteFault(fault: string | undefined): void {
+    if (fault === this.fault) return
+    this.#newestFault = fault
+    if (fault !== undefined) this.#deps.observer.faulty(this.configured.entry.name, fault)
   }
 
   /**
@@ -68,11 +82,12 @@ export class SinkRunner {
 
   async #run(): Promise<void> {
     const { observer, shards } = this.#deps
-    const { name } = this.configured.entry
-    const sink = await this.configured.open().catch((error: unknown) => {
-      observer.fault(error, 'a sink cannot be opened')
-      this.#set('failing', error instanceof Error ? error.message : String(error))
-    })
+    const { entry, fault } = this.configured
+    const { name } = entry
+    if (fault !== undefined) return this.#refuse(fault)
+    const sink = await this.configured
+      .open()
+      .catch((error: unknown) => this.#refuse(configFaults(error).join('; ')))
     if (sink === undefined) return
     const circuit = new Circuit((open, reason) => {
       observer.circuit(name, open, reason)
@@ -81,6 +96,11 @@ export class SinkRunner {
     const senders = Array.from({ length: shards }, (_, shard) => this.#sender(shard, sink, circuit))
     await Promise.all(senders.map((sender) => sender.run(this.#ending.signal)))
     await sink.close().catch(() => {})
+  }
+
+  #refuse(fault: string): undefined {
+    this.#set('faulty', fault)
+    this.#deps.observer.faulty(this.configured.entry.name, fault)
   }
 
   #sender(shard: number, sink: Sink, circuit: Circuit): ShardSender {

@@ -29,11 +29,11 @@ async function gaugesOf(sink: string): Promise<string[]> {
 test('a sink that was removed has no gauges any more', async () => {
   for (const sink of ['removed', 'kept']) await store.streams.open(0, sink)
   await conclude()
-  expect(await gaugesOf('removed')).toHaveLength(7)
+  expect(await gaugesOf('removed')).toHaveLength(8)
   expect(await gaugesOf('removed')).toContain(
     'placeorder_sink_state{sink="removed",state="paused"} 1',
   )
   await store.streams.remove(0, 'removed')
   expect(await gaugesOf('removed')).toEqual([])
-  expect(await gaugesOf('kept')).toHaveLength(7)
+  expect(await gaugesOf('kept')).toHaveLength(8)
 })

@@ -119,7 +119,10 @@ async function start(
   const untilStarted = async () => {
     const isStarted = () =>
       configured.every((sink) =>
-        notifier.runners.some((runner) => runner.configured.digest === sink.digest),
+        notifier.runners.some(
+          ({ configured: { digest }, fault }) =>
+            digest === sink.digest || (fault !== undefined && fault === sink.fault),
+        ),
       )
     while (!isStarted()) await new Promise((resolve) => setTimeout(resolve, 10))
   }
@@ -143,6 +146,7 @@ const noting = (noted: string[]): SinkObserver => ({
   failed: (sink, reason) => noted.push(`${sink} failed: ${reason}`),
   dead: (sink) => noted.push(`${sink} dead`),
   circuit: (sink, open) => noted.push(`${sink} ${open ? 'open' : 'closed'}`),
+  faulty: (sink, reason) => noted.push(`${sink} faulty: ${reason}`),
   disabled: (sink) => noted.push(`${sink} disabled`),
   dropped: (sink, events) => noted.push(`${sink} dropped ${events}`),
   fault: (error) => noted.push(`fault: ${error}`),

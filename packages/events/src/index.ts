@@ -10,7 +10,7 @@ export {
   testEvent,
 } from './event.ts'
 export { type EventFilter, passes } from './filter.ts'
-export { type OpenSinkDeps, openSink } from './open-sink.ts'
+export { openSink, sinkFault } from './open-sink.ts'
 export type { StreamWriter } from './sinks/redis-stream.ts'
 export type { Sent, Sink } from './sinks/sent.ts'
 export { parseSinks, SinkEntry } from './sinks-file.ts'

@@ -28,35 +28,34 @@ const common = {
 /** How many bytes a key of Standard Webhooks has. */
 const SECRET_BYTES = { min: 24, max: 64 } as const
 
-/** A key to sign with, as Standard Webhooks writes it. Its value is never quoted. */
-const Secret = z.string().refine((text) => {
+/** Whether this is a key to sign with, as Standard Webhooks writes it. */
+function isSecret(text: string): boolean {
   const [, base64] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? []
   const { length } = Buffer.from(base64 ?? '', 'base64')
   return length >= SECRET_BYTES.min && length <= SECRET_BYTES.max
-}, `is not whsec_ and the base64 of ${SECRET_BYTES.min} to ${SECRET_BYTES.max} random bytes: ` +
-  'echo whsec_$(openssl rand -base64 32) makes one')
+}
 
-const Webhook = z
-  .strictObject({
-    ...common,
-    type: z.literal('webhook'),
-    url: z.string(),
-    secrets: z.array(Secret).min(1).max(2, 'has more than two: one is enough, but while rotating'),
-    batch: z.int().min(1).max(WEBHOOK_BATCH_MAX).default(1),
-    allowPrivate: z.boolean().default(false),
-  })
-  .superRefine(({ url, allowPrivate }, context) => {
-    const message = urlFault(url, allowPrivate)
-    if (message !== undefined) context.addIssue({ code: 'custom', path: ['url'], message })
-  })
+function isRedisUrl(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== ''
+}
+
+const Webhook = z.strictObject({
+  ...common,
+  type: z.literal('webhook'),
+  url: z.string(),
+  secrets: z
+    .array(z.string())
+    .min(1)
+    .max(2, 'has more than two: one is enough, but while rotating'),
+  batch: z.int().min(1).max(WEBHOOK_BATCH_MAX).default(1),
+  allowPrivate: z.boolean().default(false),
+})
 
 const RedisStream = z.strictObject({
   ...common,
   type: z.literal('redis-stream'),
-  url: z.string().refine((text) => {
-    const url = URL.parse(text)
-    return url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== ''
-  }, 'is not redis://user:password@host:port, or rediss:// for TLS'),
+  url: z.string(),
   stream: z.string().min(1).max(512),
   maxLen: z.int().min(1).default(1_000_000),
 })
@@ -86,6 +85,29 @@ const SinksFile = z.strictObject({
     { when: ({ value }) => Array.isArray(value) },
   ),
 })
+
+/**
+ * Why the URL or the secrets of a sink cannot be used, secrets unquoted. They are not faults of the
+ * file: its other sinks deliver.
+ */
+export function faultsIn(entry: SinkEntry): string[] {
+  if (entry.type === 'module') return []
+  if (entry.type === 'redis-stream')
+    return isRedisUrl(entry.url)
+      ? []
+      : ['url: is not redis://user:password@host:port, or rediss:// for TLS']
+  const fault = urlFault(entry.url, entry.allowPrivate)
+  const { min, max } = SECRET_BYTES
+  return [
+    ...(fault === undefined ? [] : [`url: ${fault}`]),
+    ...entry.secrets.flatMap((secret, i) =>
+      isSecret(secret)
+        ? []
+        : `secrets.${i}: is not whsec_ and the base64 of ${min} to ${max} random bytes: ` +
+          'echo whsec_$(openssl rand -base64 32) makes one',
+    ),
+  ]
+}
 
 /**
  * Parses the text of `config/events.json`.

@@ -201,7 +201,7 @@ const notifierMetrics = (notifier: Makers) => ({
   ]),
   sinkState: notifier.gauge(
     'sink_state',
-    '1 for the state of a sink: delivering, failing, disabled, or paused (not in the file)',
+    '1 for the state of a sink: delivering, failing, disabled, faulty, or paused (not in file)',
     ['sink', 'state'],
   ),
   eventsRetried: notifier.gauge('events_retried', 'Events that failed and are tried again', [

@@ -202,6 +202,15 @@ describe('sinks', () => {
     expect(out).toMatch(/^new is in .*, and no notifier has begun it/m)
   })
 
+  test('says why one cannot be opened', async () => {
+    for (const name of ['weak', 'moduleless']) await openSink(name)
+    const module = { name: 'moduleless', type: 'module', module: './none.ts' }
+    await configure(webhook('weak', { secrets: ['whsec_short'] }), module)
+    const { out } = await run('sinks')
+    expect(out).toMatch(/^weak .* faulty: .*events.json: weak: secrets.0: is not whsec_/m)
+    expect(out).toMatch(/^moduleless .* faulty: .*the module cannot be used: ENOENT/m)
+  })
+
   test('does not call disabled what has been delivered to since', async () => {
     await openSink('back')
     await store.sinkStates.disable('back', { reason: 'HTTP 410', at: 1_000, digest: 'd' })

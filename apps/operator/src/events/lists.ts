@@ -1,3 +1,4 @@
+import { sinkFault } from '@placeorder/events'
 import { namesOf, type OperatorStore, type SinkJob, type SinkJobs } from '@placeorder/store'
 import { exitCode } from '../command-line.ts'
 import { ageOf, momentOf, tableOf } from '../orders/print.ts'
@@ -108,8 +109,10 @@ async function stateOf(
   last: Sending | undefined,
 ): Promise<string> {
   if (sink === 'pull') return 'pulled'
-  if (sinks !== undefined && !sinks.some(({ name }) => name === sink))
-    return `paused: not in ${path}`
+  const entry = sinks?.find(({ name }) => name === sink)
+  if (sinks !== undefined && entry === undefined) return `paused: not in ${path}`
+  const fault = entry && (await sinkFault(entry, { path }))
+  if (fault !== undefined) return `faulty: ${fault}`
   const disabled = (await store.sinkStates.disabled()).get(sink)
   if (disabled !== undefined && !(last?.result === 'delivered' && last.at > disabled.at))
     return `disabled: ${disabled.reason}`
