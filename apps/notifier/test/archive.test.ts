@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { migrate, openArchive, orderToArchive } from '@placeorder/archive'
+import { maintain, migrate, openArchive, orderToArchive } from '@placeorder/archive'
+import type { OrderEvent } from '@placeorder/events'
 import { digestOf, namesOf, type OrderId, orderIdOf, shardOf } from '@placeorder/store'
 import { aPlaceOrder, testPostgres } from '@placeorder/testkit'
 import { afterAll, expect, test, vi } from 'vitest'
@@ -156,4 +157,31 @@ test('what a newer version has packed waits for its notifiers, and holds up no o
   const page = await pull.page(request)
   if (page.kind !== 'events') throw new Error(page.reason)
   expect(page.events.map(({ data }) => orderIdOf(data)).sort()).toEqual(orderIds.toSorted())
+})
+
+test('an event of a forgotten order whose request was dropped lacks only its fields', async () => {
+  const receiver = await openReceiver()
+  const sink = webhook(receiver.url, { full: true })
+  for (let shard = 0; shard < SHARDS; shard += 1) await store.streams.open(shard, sink.name)
+  const order = aPlaceOrder({ env: { userAgent: 'a browser' } })
+  const [orderId = '' as OrderId] = await conclude([order])
+  await archiveAll()
+  await forget([orderId])
+  await notify([sink], { outcomes, backlog })
+  const sent = (count: number) =>
+    vi.waitFor(() => expect(receiver.requests).toHaveLength(count), within)
+  await sent(1)
+  await maintain(postgres.url, { requestsKeepMonths: 1, now: Date.now() + 100 * 86_400_000 })
+  await store.streams.replay(shardOf(orderId, SHARDS), sink.name, [orderId])
+  await sent(2)
+  const [before, after] = receiver.requests.flat() as [OrderEvent, OrderEvent]
+  const { codeValue, customerId, env, referenceStoreId, ...kept } = before.data
+  expect([codeValue, customerId, env, referenceStoreId]).toEqual([
+    order.codeValue,
+    order.customerId,
+    order.env,
+    order.merchant.store?.referenceStoreId,
+  ])
+  expect(referenceStoreId).toBeDefined()
+  expect(after).toEqual({ ...before, data: kept })
 })
