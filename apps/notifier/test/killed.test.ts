@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -62,14 +63,33 @@ async function makeAllDue(sink: string): Promise<void> {
   }
 }
 
-test('notifiers killed each second lose no event, whatever the receiver does', async () => {
-  const [steady, shaky] = [await openReceiver(), await openReceiver()]
+/** What a receiver does, besides answering 200, to one request in so many. */
+const failures: Record<string, [every: number, answer: RequestListener | number]> = {
+  refuses: [7, 500],
+  hangsUp: [11, (request) => void request.socket.destroy()],
+  answersHalf: [13, (request) => void request.socket.end('HTTP/1.1 20')],
+  hangs: [97, () => {}],
+  // A sending ends after 15 s.
+  isLate: [101, (_, response) => void setTimeout(() => response.end(), 16_000).unref()],
+}
+
+/** Fails in all these ways; `shown` are those that it has. */
+async function openShakyReceiver() {
+  const receiver = await openReceiver()
+  const shown = new Set<string>()
   let asked = 0
-  shaky.answer(() => {
+  receiver.answer(() => {
     asked += 1
-    if (asked % 7 === 0) return 500
-    return asked % 11 === 0 ? (request) => void request.socket.destroy() : 200
+    const failure = Object.entries(failures).find(([, [every]]) => asked % every === 0)
+    if (failure === undefined) return 200
+    shown.add(failure[0])
+    return failure[1][1]
   })
+  return { ...receiver, shown }
+}
+
+test('notifiers killed each second lose no event, whatever the receiver does', async () => {
+  const [steady, shaky] = [await openReceiver(), await openShakyReceiver()]
   await configure([webhook('steady', steady.url, { batch: 20 }), webhook('shaky', shaky.url)])
   await Promise.all([startNotifier(), startNotifier()])
   await untilReading('steady')
@@ -82,6 +102,11 @@ test('notifiers killed each second lose no event, whatever the receiver does', a
     for (let call = 0; call < 10; call += 1) concluded.push(...(await conclude(orders(20))))
     await Promise.all([over, started])
   }
+  shaky.shown.clear() // Those that live on see all of it too, and each sending to its end.
+  concluded.push(...(await conclude(orders(500))))
+  await vi.waitFor(() => expect([...shaky.shown].sort()).toEqual(Object.keys(failures).sort()), {
+    timeout: 120_000,
+  })
   shaky.answer(() => 200)
   for (const receiver of [steady, shaky])
     await vi.waitFor(
@@ -91,6 +116,9 @@ test('notifiers killed each second lose no event, whatever the receiver does', a
       },
       { timeout: 120_000, interval: 250 },
     )
+  const sent = [steady, shaky].flatMap(({ requests }) => requests.flat())
+  for (const same of Map.groupBy(sent, ({ subject }) => subject).values())
+    expect(new Set(same.map(({ id }) => id)).size).toBe(1)
 })
 
 test('SIGHUP makes a notifier read its sinks again, and does not end it', async () => {
