@@ -258,23 +258,6 @@ test('Retry-After is obeyed', async () => {
   expect(performance.now() - begun).toBeGreaterThan(2_000)
 })
 
-test('what too few replicas have is not delivered', async () => {
-  const { receiver, sink } = await aWebhook()
-  let replicated = false
-  const durability = Object.assign(Object.create(store.durability), {
-    replicated: async () => replicated,
-    report: () => store.durability.report(),
-  })
-  const { Outcomes } = await import('../src/outcomes.ts')
-  const outcomes = new Outcomes({ store: { ...store, durability }, archive: undefined })
-  const { noted } = await notify([sink], { outcomes })
-  const orderIds = await conclude(orders(3))
-  await vi.waitFor(() => expect(noted.join()).toContain('too few replicas'), within)
-  expect(receiver.requests).toEqual([])
-  replicated = true
-  await delivers(receiver, orderIds)
-})
-
 test('an order whose record cannot be read is tried again, and holds up no other', async () => {
   const { receiver, sink, name } = await aWebhook()
   receiver.answer(() => 503)

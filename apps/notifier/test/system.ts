@@ -51,13 +51,25 @@ export type RunningNotifier = {
   stop: () => Promise<void>
 }
 
-export async function openEventSystem({ shards = 1 } = {}): Promise<EventSystem> {
-  const redis = await testRedis({ own: true })
+type EventSystemOptions = {
+  shards?: number
+  /** A Redis that the caller closes; without it the system has its own. */
+  url?: string
+  /** How many replicas must have what is delivered. */
+  replicasMin?: number
+}
+
+export async function openEventSystem({
+  shards = 1,
+  url,
+  replicasMin = 0,
+}: EventSystemOptions = {}): Promise<EventSystem> {
+  const redis = url === undefined ? await testRedis({ own: true }) : { url, close: async () => {} }
   const address = { urls: [redis.url], cluster: false, sentinels: [], sentinelName: '' }
   const options = { address, shards, onFault: () => {} }
   const ingress = await openIngressStore({ ...options, waitMs: 100 })
   const worker = await openWorkerStore(options)
-  const store = await openNotifierStore(options)
+  const store = await openNotifierStore({ ...options, replicasMin })
   const connection = connect(address, 'patient')
   afterAll(async () => {
     await Promise.all([ingress.close(), worker.close(), store.close()])
