@@ -29,8 +29,8 @@ export type StartProcess = {
   onLine?: (line: string) => void
 }
 
-/** How long a test waits for a line (ms). On a busy machine a start alone may take 20 s. */
-const LINE_MS_MAX = 60_000
+/** How long a line is waited for (ms). On a very busy machine a start alone may take a minute. */
+const LINE_MS_MAX = 120_000
 
 /** How many lines are kept at least: of twice as many the older half is dropped. */
 const LINES_KEPT = 10_000
