@@ -42,6 +42,8 @@ const STATEMENT_MS_MAX = 10_000
  */
 const SILENCE_MS = 2_000
 const CONNECT_MS_MAX = 5_000
+/** A migration may find a PostgreSQL that starts with everything else. */
+const MIGRATION_CONNECT_MS_MAX = 30_000
 
 export type DatabaseOptions = {
   url: string
@@ -76,7 +78,7 @@ export function openPool({
     application_name: 'placeorder',
     connectionTimeoutMillis: Math.min(CONNECT_MS_MAX, statementMsMax),
     keepAlive: true,
-    ...(unbounded ? {} : bounds),
+    ...(unbounded ? { connectionTimeoutMillis: MIGRATION_CONNECT_MS_MAX } : bounds),
   })
   // A statement under way fails with its connection. An error without a listener ends the process.
   pool.on('connect', (client) => void client.on('error', () => {}))
