@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
-import { pageOf } from './page.ts'
+import { pageOf, rowsOf } from './page.ts'
 
 // Renders the dashboard's panels from a Prometheus' data, for the docs and for places without
 // Grafana.
@@ -16,8 +16,9 @@ const { values } = parseArgs({
   },
 })
 
-/** The size of draw.js's layout (px). */
-const SIZE = '1600,2176'
+/** The width of draw.js's layout, and a row of its grid (px). */
+const WIDTH = 1600
+const ROW_PX = 34
 
 /** How long Chromium may take to start and to render (ms). */
 const CHROMIUM_MS_MAX = 60_000
@@ -40,7 +41,7 @@ try {
       '--disable-gpu',
       '--hide-scrollbars',
       `--user-data-dir=${join(dir, 'profile')}`,
-      `--window-size=${SIZE}`,
+      `--window-size=${WIDTH},${ROW_PX * rowsOf(dashboard)}`,
       `--screenshot=${resolve(values.out)}`,
       `file://${page}`,
     ],

@@ -40,6 +40,12 @@ type Drawn = Omit<Panel, 'targets' | 'fieldConfig'> & {
   steps: { value: number | null; color: string }[]
 }
 
+/** How many rows of the grid a dashboard has. */
+export const rowsOf = (dashboardJson: string): number =>
+  Math.max(
+    ...Dashboard.parse(JSON.parse(dashboardJson)).panels.map(({ gridPos: { y, h } }) => y + h),
+  )
+
 /** Makes a page that draws a dashboard's panels for a span of time. */
 export async function pageOf(
   dashboardJson: string,
