@@ -64,17 +64,6 @@ async function place(signed?: SignedMessage): Promise<{ code: string; ms: number
 
 type Placed = { code: string; ms: number; at: number }
 
-/** So many callers, each of which places its next order once the last one is answered. */
-async function inTurns(callers: number, forMs: number): Promise<Placed[]> {
-  const placed: Placed[] = []
-  const until = performance.now() + forMs
-  const call = async () => {
-    while (performance.now() < until) placed.push({ ...(await place()), at: performance.now() })
-  }
-  await Promise.all(Array.from({ length: callers }, call))
-  return placed
-}
-
 /**
  * Sends orders at this rate, whatever happens to those before. They are signed ahead: signing five
  * times the capacity takes a core.
@@ -179,7 +168,7 @@ const refusedOf = (placed: Placed[]): number =>
  * wait for answers is no measure: they come back together, in as many groups as they began with.
  */
 async function findCapacity(): Promise<number> {
-  for (let rate = goodput(await inTurns(128, 3_000), 1_000); ; rate *= 2) {
+  for (let rate = 20; ; rate *= 2) {
     const placed = await atRate(rate, 4_000)
     if (refusedOf(placed) > placed.length / 20) return goodput(placed, 1_000)
   }
