@@ -33,7 +33,8 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'placeorder-overload-'))
   const options = { history: new History(), random: new Random(1), onProcessFailure: () => {} }
   // One group at a time: a more concurrent worker would test this machine instead.
-  const settings = { CONCURRENCY: '1' }
+  // On its slow link an order takes longer than the answers of other chaos tests may.
+  const settings = { CONCURRENCY: '1', WAIT_MS: '3000' }
   testBed = await openChaosTestBed(dir, { ...options, names: ['ingress-1', 'worker-1'], settings })
   ;[ingress, worker] = testBed.processes as [ManagedProcess, ManagedProcess]
   await Promise.all(testBed.processes.map((managed) => managed.start()))
@@ -164,13 +165,13 @@ const refusedOf = (placed: Placed[]): number =>
   placed.filter(({ code }) => code === refusedCode).length
 
 /**
- * The goodput at the first of ever doubled rates at which orders are refused. That of callers who
+ * The goodput at the first of ever doubled rates at which a third is refused. That of callers who
  * wait for answers is no measure: they come back together, in as many groups as they began with.
  */
 async function findCapacity(): Promise<number> {
   for (let rate = 20; ; rate *= 2) {
     const placed = await atRate(rate, 4_000)
-    if (refusedOf(placed) > placed.length / 20) return goodput(placed, 1_000)
+    if (refusedOf(placed) > placed.length / 3) return goodput(placed, 1_000)
   }
 }
 
