@@ -1,37 +1,5 @@
-import { Kysely, PostgresDialect } from 'kysely'
 import { Client, type ClientConfig, Pool, type PoolClient } from 'pg'
 import { parseIntoClientConfig } from 'pg-connection-string'
-
-/** How the tables look to kysely. Numbers of 64 bits and numerics come as text. */
-export type Tables = {
-  orders: {
-    acquirer_id: string
-    payment_id: string
-    payment_request_id: string
-    terms: string
-    outcome: string
-    psp_id: string
-    client_id: string
-    merchant_id: string
-    claimed_at: Date
-    concluded_at: Date
-    archived_at: Date
-    shard: number
-    version: string
-  }
-  order_requests: {
-    acquirer_id: string
-    payment_id: string
-    claimed_at: Date
-    merchant_id: string
-    store_id: string | null
-    amount: string
-    currency: string
-    code_digest: string
-    customer_digest: string | null
-    request: string
-  }
-}
 
 /** How long a statement, a wait for a lock and a pause within a transaction may take (ms). */
 const STATEMENT_MS_MAX = 10_000
@@ -107,10 +75,6 @@ const withoutMarks = (ssl: NonNullable<ClientConfig['ssl']>): ClientConfig['ssl'
           typeof value === 'string' ? value.replace(/^\uFEFF/, '') : value,
         ]),
       )
-
-/** The same pool for searches and migrations, which are composed. */
-export const kyselyOn = (pool: Pool): Kysely<Tables> =>
-  new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
 
 /** Runs `body` in a transaction; what it throws takes all back. */
 export async function transaction<T>(

@@ -1,7 +1,6 @@
-import { Migrator } from 'kysely/migration'
 import type { Pool } from 'pg'
 import { ArchiveFault, isUndefinedTable, reportedError } from './archive-fault.ts'
-import { kyselyOn, openPool } from './database.ts'
+import { openPool } from './database.ts'
 import { maintainPartitions } from './partitions.ts'
 import {
   MIGRATIONS_LOCK_TABLE,
@@ -26,6 +25,8 @@ export type Maintained = { made: string[]; dropped: string[] }
  * ran stay.
  */
 export async function migrate(url: string): Promise<string[]> {
+  const { Migrator } = await import('kysely/migration')
+  const { kyselyOn } = await import('./kysely-on.ts')
   return withPool(url, async (pool) => {
     const migrator = new Migrator({
       db: kyselyOn(pool),

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import type { FoundOrder } from './archived-order.ts'
 import { type ConcludedBetween, concludedBetween } from './concluded-between.ts'
-import { type DatabaseOptions, kyselyOn, openPool } from './database.ts'
+import { type DatabaseOptions, openPool } from './database.ts'
 import { type LookedUp, lookUp, type OrderNames } from './look-up.ts'
 import { checkSchema } from './migrate.ts'
 import { type ScannedOrder, scanOrders } from './scan.ts'
@@ -63,14 +63,16 @@ export type Archive = {
 /** Opens an archive. Nothing is connected until something is asked. */
 export function openArchive(options: DatabaseOptions): Archive {
   const pool = openPool(options)
-  const db = kyselyOn(pool)
+  const composing = async () => (await import('./kysely-on.ts')).kyselyOn(pool)
   return {
     write: (shard, batch) => writeBatch(pool, shard, batch),
     compare: (shard, redisSide) => compareShard(pool, shard, redisSide),
     lookUp: (shard, names) => lookUp(pool, shard, names),
-    search: (searched) => search(db, searched),
+    search: async function* (searched) {
+      yield* search(await composing(), searched)
+    },
     concluded: (between) => concludedBetween(pool, between),
-    requestOf: (order) => requestOf(db, order),
+    requestOf: async (order) => requestOf(await composing(), order),
     shards: (archiveId) => readShards(pool, archiveId),
     register: async (archiveId, shards) => {
       await pool.query(

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { FoundOrder } from './archived-order.ts'
-import type { Tables } from './database.ts'
+import type { Tables } from './kysely-on.ts'
 import { foundOrder, type OrderNames } from './look-up.ts'
 
 /**

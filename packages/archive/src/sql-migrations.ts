@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CompiledQuery } from 'kysely'
 import type { Migration, MigrationProvider } from 'kysely/migration'
 
 /** Where the migrator notes what it has done. */
@@ -25,6 +24,7 @@ export const sqlMigrations = (): { name: string; sql: string }[] =>
  */
 export class SqlMigrations implements MigrationProvider {
   async getMigrations(): Promise<Record<string, Migration>> {
+    const { CompiledQuery } = await import('kysely')
     return Object.fromEntries(
       sqlMigrations().map(({ name, sql }) => [
         name,
