@@ -73,9 +73,12 @@ async function archiverUntil(done: () => Promise<void>, env = {}): Promise<void>
     entry: 'apps/archiver/src/main.ts',
     env: { REDIS_URL: redis.url, ARCHIVE_URL: postgres.url, ADMIN_PORT: '0', ...env },
   })
-  await vi.waitFor(done, { timeout: 60_000, interval: 100 })
-  archiver.kill('SIGTERM')
-  await archiver.exited
+  try {
+    await vi.waitFor(done, { timeout: 60_000, interval: 100 })
+  } finally {
+    archiver.kill('SIGTERM')
+    await archiver.exited
+  }
 }
 const archiveAll = () =>
   archiverUntil(async () => expect((await run('status')).out).toContain('all archived'))
