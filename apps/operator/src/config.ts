@@ -1,4 +1,4 @@
-import { archiveUrl, redisEnvironment, wholeNumber } from '@placeorder/config'
+import { archiveUrl, redisEnvironment, requestsKeepMonths } from '@placeorder/config'
 import { z } from 'zod'
 
 /**
@@ -9,5 +9,5 @@ export const OperatorEnvironment = z.object({
   ...redisEnvironment,
   ARCHIVE_URL: archiveUrl.optional(),
   EVENTS_FILE: z.string().min(1).default('config/events.json'),
-  REQUESTS_KEEP_MONTHS: wholeNumber({ max: 1_200 }).default(0),
+  REQUESTS_KEEP_MONTHS: requestsKeepMonths,
 })

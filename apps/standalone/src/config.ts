@@ -1,4 +1,11 @@
-import { archiveUrl, DATA_DIR, host, port, redisEnvironment } from '@placeorder/config'
+import {
+  archiveUrl,
+  DATA_DIR,
+  host,
+  port,
+  redisEnvironment,
+  requestsKeepMonths,
+} from '@placeorder/config'
 import { z } from 'zod'
 
 /** The default port and path of an ingress, which are also the simulator's. */
@@ -12,6 +19,7 @@ export const StandaloneEnvironment = z.object({
   REDIS_URL: redisEnvironment.REDIS_URL.unwrap().optional(),
   /** Without it, and with a Redis that is started, a PostgreSQL is started. */
   ARCHIVE_URL: archiveUrl.optional(),
+  REQUESTS_KEEP_MONTHS: requestsKeepMonths,
   HOST: host.default('0.0.0.0'),
   PORT: port.default(PORT),
   /** The folder of keys, the servers' files and standalone.json. */

@@ -6,14 +6,15 @@ import { addressOf, ConfigFault, type Standalone, standaloneFile } from '@placeo
 import { DirectoryFile } from '@placeorder/decision'
 import { repositoryRoot } from '@placeorder/local-services/repository-root'
 import { openDirectory, type RedisAddress, ShardsFault } from '@placeorder/store'
-import { type Child, demandChild } from './child.ts'
+import type { Child } from './child.ts'
 import type { StandaloneEnvironment } from './config.ts'
 import { prepareData } from './data-folder.ts'
 import { lockData } from './data-lock.ts'
 import { demandDurable } from './demand-durable.ts'
 import { makeKeysOnce } from './keys.ts'
 import { type OwnServerOptions, startOwnPostgres, startOwnRedis } from './own-servers.ts'
-import { startApps, whereIs } from './run-apps.ts'
+import { prepareArchive } from './prepare-archive.ts'
+import { startApps, startArchiver, whereIs } from './run-apps.ts'
 import { hintFor, placeOrderUrl, placeSample } from './sample.ts'
 import type { SupervisedServer } from './supervised-server.ts'
 
@@ -84,43 +85,45 @@ async function untilEnded(
   }
   const used = { redis: redis.address, archive: environment.ARCHIVE_URL ?? postgres?.url }
   const env = environmentOf(used, samples, environment, passed)
-  if (used.archive !== undefined) await prepareArchive(env)
-  const notify = await wantsEvents(passed)
-  const apps = startApps({ env, level: environment.LOG_LEVEL, notify, keepOpen: file })
-  const { archiver, notifier, worker: working, ingress: answering } = apps
-  const started = [notifier, archiver, working, answering].filter((child) => child !== undefined)
-  closers.push(...started.map((child) => () => child.stop(STOP_MS_MAX)))
-  endAfter(started, redis.own, postgres)
-  const [ingress, worker] = await Promise.all([whereIs(apps.ingress), whereIs(apps.worker)])
-  const [archiverAt, notifierAt] = [await upAt(archiver), await upAt(notifier)]
-  const names = started.map(({ name }) => name).toReversed()
-  say(`started ${new Intl.ListFormat('en-GB').format(names)}`)
+  if (used.archive !== undefined)
+    await prepareArchive({ ...environment, url: used.archive, redis: used.redis }, env)
+  const options = { env, level: environment.LOG_LEVEL, keepOpen: file }
+  const apps = startApps({ ...options, notify: await wantsEvents(passed) })
+  const { notifier, worker: working, ingress: answering } = apps
+  const archivers: Child[] = []
+  const stopping = [notifier ? [notifier] : [], archivers, [working], [answering]]
+  closers.push(...stopping.map((some) => () => stopAll(some)))
+  endAfter(stopping.flat(), redis.own, postgres)
+  const [ingress, worker] = await Promise.all([whereIs(answering), whereIs(working)])
+  const notifierAt = await upAt(notifier)
+  signal.throwIfAborted()
+  // Orders can be placed, and the archiver takes long to load.
+  const archiver = used.archive === undefined ? undefined : startArchiver(options, apps)
+  if (archiver !== undefined) archivers.push(archiver)
+  endAfter(archivers, redis.own, postgres)
+  say(`started ${inWords(stopping.flat().toReversed())}`)
   const placeOrder = placeOrderUrl(environment, ingress.address?.port ?? environment.PORT)
+  const placing = placeSample(environment, placeOrder, keys, env, say)
+  const [code, archiverAt] = await Promise.all([placing, upAt(archiver)])
   const describe = (): Standalone => ({
     pid: process.pid,
     environment: storeVariables(env),
     placeOrder,
-    ingress: { pid: apps.ingress.pid, admin: ingress.admin },
-    worker: { pid: apps.worker.pid, admin: worker.admin },
+    ingress: { pid: answering.pid, admin: ingress.admin },
+    worker: { pid: working.pid, admin: worker.admin },
     archiver: archiverAt,
     notifier: notifierAt,
     redis: redis.own && { pid: redis.own.pid, port: redis.own.port },
     postgres: postgres && { pid: postgres.pid, port: postgres.port },
   })
-  // By renaming: a command that reads it meanwhile finds it whole.
-  writing.write = () => {
-    const written = `${standaloneFile(data)}.new`
-    writeFileSync(written, `${JSON.stringify(describe(), null, 2)}\n`)
-    renameSync(written, standaloneFile(data))
-  }
+  writing.write = () => writeWhole(standaloneFile(data), describe())
   writing.write()
   closers.push(() => rmSync(standaloneFile(data), { force: true }))
-  const code = await placeSample(environment, placeOrder, keys, env, say)
   if (once || code !== 0) return code
   const { origin } = new URL(placeOrder)
   say(`placeorder is up on ${origin}; Ctrl-C stops it.`)
   say(`place another order: ${hintFor(environment, placeOrder, keys)}`)
-  return untilOneEnds(started, signal)
+  return untilOneEnds(stopping.flat(), signal)
 }
 
 /** Throws a fault of what Redis holds so that it names the folder, which nobody chose. */
@@ -132,6 +135,19 @@ const inFolder = (data: string | undefined) => (error: unknown) => {
     `it is in ${folders[0]}: to begin anew, without its orders, move ${folders.join(' and ')} away`,
   ])
 }
+
+/** Writes a file by renaming: a command that reads it meanwhile finds it whole. */
+function writeWhole(path: string, content: Standalone): void {
+  writeFileSync(`${path}.new`, `${JSON.stringify(content, null, 2)}\n`)
+  renameSync(`${path}.new`, path)
+}
+
+async function stopAll(children: Child[]): Promise<void> {
+  for (const child of children) await child.stop(STOP_MS_MAX)
+}
+
+const inWords = (children: Child[]): string =>
+  new Intl.ListFormat('en-GB').format(children.map(({ name }) => name))
 
 /** A process of ours that there may be, as standalone.json describes it. */
 const upAt = async (child: Child | undefined) =>
@@ -185,17 +201,6 @@ async function postgresFor(
   if (own !== undefined) closers.push(own.close)
   return own
 }
-
-/** Brings the archive's schema up to date, and switches the copying on in Redis. */
-const prepareArchive = (env: Record<string, string>): Promise<void> =>
-  demandChild(
-    {
-      name: 'npm run archive -- migrate',
-      entry: 'apps/operator/src/archive/main.ts',
-      args: ['migrate'],
-    },
-    env,
-  )
 
 /**
  * The environment of the processes: what the operator set, else what is of this folder.

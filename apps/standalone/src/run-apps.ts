@@ -8,11 +8,10 @@ const Ready = z.object({
 })
 export type Where = z.output<typeof Ready>
 
-/** Ingress and worker, the archiver if there is an archive, the notifier if there are sinks. */
+/** Ingress and worker, and the notifier if there are sinks. */
 export type Apps = {
   ingress: Child
   worker: Child
-  archiver: Child | undefined
   notifier: Child | undefined
 }
 
@@ -29,52 +28,56 @@ const levels = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60,
 export type Level = keyof typeof levels
 const Line = z.object({ level: z.number() })
 
-/**
- * Starts ingress and worker, and where ARCHIVE_URL is set an archiver. Shows what they log at
- * `level` or above, and all other output.
- */
-export function startApps({ env, level, notify, keepOpen }: StartApps): Apps {
+/** What all share: what they log at `level` or above is shown, and all other output. */
+function shared({ env, level, keepOpen }: Omit<StartApps, 'notify'>) {
   const onLine = (line: string) => {
     if (levelOf(line) >= levels[level]) console.log(line)
   }
   // Their ready line has the level info.
   const LOG_LEVEL = levels[level] < levels.info ? level : 'info'
-  const shared = { env: { ...env, LOG_LEVEL }, onLine, keepOpen }
+  return { env: { ...env, LOG_LEVEL }, onLine, keepOpen }
+}
+
+/** Starts what takes and decides orders, and what reports them from the first one on. */
+export function startApps({ notify, ...options }: StartApps): Apps {
   const ingress = startChild({
-    ...shared,
+    ...shared(options),
     name: 'ingress',
     entry: 'apps/ingress/src/main.ts',
     ready: '"listening"',
     endsAfter: [],
   })
   const worker = startChild({
-    ...shared,
+    ...shared(options),
     name: 'worker',
     entry: 'apps/worker/src/main.ts',
     ready: '"working"',
     endsAfter: [ingress.pid],
   })
-  const endsAfter = [ingress.pid, worker.pid]
-  const archiver = env.ARCHIVE_URL
-    ? startChild({
-        ...shared,
-        name: 'archiver',
-        entry: 'apps/archiver/src/main.ts',
-        ready: '"archiving"',
-        endsAfter,
-      })
-    : undefined
   const notifier = notify
     ? startChild({
-        ...shared,
+        ...shared(options),
         name: 'notifier',
         entry: 'apps/notifier/src/main.ts',
         ready: '"notifying"',
-        endsAfter,
+        endsAfter: [ingress.pid, worker.pid],
       })
     : undefined
-  return { ingress, worker, archiver, notifier }
+  return { ingress, worker, notifier }
 }
+
+/** Starts an archiver. */
+export const startArchiver = (
+  options: Omit<StartApps, 'notify'>,
+  { ingress, worker }: Apps,
+): Child =>
+  startChild({
+    ...shared(options),
+    name: 'archiver',
+    entry: 'apps/archiver/src/main.ts',
+    ready: '"archiving"',
+    endsAfter: [ingress.pid, worker.pid],
+  })
 
 /** Resolves with where a child listens. */
 export const whereIs = async ({ ready }: Child): Promise<Where> =>

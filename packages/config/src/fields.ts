@@ -92,3 +92,6 @@ function unreadable(path: string): string | undefined {
     return error instanceof Error && 'code' in error ? String(error.code) : String(error)
   }
 }
+
+/** How many months of requests the archive keeps; 0: all. */
+export const requestsKeepMonths = wholeNumber({ max: 1_200 }).default(0)

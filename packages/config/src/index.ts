@@ -5,7 +5,16 @@ export {
   readWithFaults,
   withAllFaults,
 } from './environment.ts'
-export { archiveUrl, boolean, durationMs, host, list, port, wholeNumber } from './fields.ts'
+export {
+  archiveUrl,
+  boolean,
+  durationMs,
+  host,
+  list,
+  port,
+  requestsKeepMonths,
+  wholeNumber,
+} from './fields.ts'
 export { type Live, live, type ReadFile } from './live.ts'
 export { type LiveFile, liveFile } from './live-file.ts'
 export { decodeText, parseJsonFile } from './parse-json.ts'

@@ -37,7 +37,15 @@ const mayImport: Record<string, string[]> = {
     'local-services',
   ],
   'apps/simulator': ['protocol'],
-  'apps/standalone': ['protocol', 'decision', 'store', 'config', 'telemetry', 'local-services'],
+  'apps/standalone': [
+    'protocol',
+    'decision',
+    'store',
+    'archive',
+    'config',
+    'telemetry',
+    'local-services',
+  ],
 }
 const everything = ['protocol', 'decision', 'store', 'archive', 'events', 'config', 'telemetry']
 
