@@ -78,10 +78,20 @@ export class EntryReader {
     this.#waiting.unshift(...unit)
   }
 
-  /** Events are delivered, or are jobs: acknowledges the entries of which they were the last. */
-  async settle(unit: Waiting[]): Promise<void> {
+  /** Events are delivered, or are jobs. */
+  settle(unit: Waiting[]): void {
     for (const { entry } of unit) if (entry.left !== undefined) entry.left -= 1
-    await this.#acknowledge([...new Set(unit.map(({ entry }) => entry))])
+  }
+
+  /** Acknowledges the entries of which all events are settled. */
+  async acknowledge(): Promise<void> {
+    const { streams, shard, sink } = this.#deps
+    const settled = [...this.#open.values()].filter(({ left }) => left === 0)
+    for (const source of sources) {
+      const ids = settled.filter((entry) => entry.source === source).map(({ id }) => id)
+      await streams.acknowledge(shard, sink, source, ids)
+    }
+    for (const { source, id } of settled) this.#open.delete(`${source} ${id}`)
   }
 
   /** Reads until `events` wait, or nothing is left. */
@@ -108,7 +118,6 @@ export class EntryReader {
         await group.setIdle(this.#deps.consumer, this.#idsOf(source), 0)
         await group.removeIdle(CONSUMER_IDLE_MS)
       }
-      await this.#acknowledge([...this.#open.values()])
       if (this.#waiting.length > 0) continue
       this.#note(source, await group.takeOver(this.#deps.consumer, TAKE_OVER_IDLE_MS, READ_ENTRIES))
       if (source === 'replay')
@@ -141,16 +150,13 @@ export class EntryReader {
       const entries = this.#next()
       const built = await this.#deps.build(entries)
       this.#read.splice(0, entries.length)
-      const opened: OpenEntry[] = []
       for (const [i, { source, id }] of entries.entries()) {
         const open = this.#open.get(`${source} ${id}`)
         if (open === undefined) continue
         const events = built[i] ?? []
         open.left = events.length
         this.#waiting.push(...events.map((event) => ({ ...event, entry: open })))
-        opened.push(open)
       }
-      await this.#acknowledge(opened)
     }
   }
 
@@ -162,16 +168,6 @@ export class EntryReader {
       return orders > BUILT_ORDERS
     })
     return end < 0 ? [...this.#read] : this.#read.slice(0, Math.max(1, end))
-  }
-
-  async #acknowledge(entries: OpenEntry[]): Promise<void> {
-    const { streams, shard, sink } = this.#deps
-    const settled = entries.filter(({ left }) => left === 0)
-    for (const source of sources) {
-      const ids = settled.filter((entry) => entry.source === source).map(({ id }) => id)
-      await streams.acknowledge(shard, sink, source, ids)
-    }
-    for (const { source, id } of settled) this.#open.delete(`${source} ${id}`)
   }
 
   #idsOf(source: DeliverySource): string[] {

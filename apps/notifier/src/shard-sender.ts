@@ -57,6 +57,8 @@ const IDLE_MS = { min: 20, max: 200 } as const
 const JOBS_MS = 1_000
 /** After a failure of ours, such as of Redis, so long (ms) passes before the next attempt. */
 const AGAIN_MS = 250
+/** So many times what is sent at once is read ahead, so that sending never waits for Redis. */
+const READ_AHEAD = 2
 /** On shutdown, what was read is still sent for so long (ms). */
 const DRAIN_MS_MAX = 5_000
 
@@ -75,6 +77,7 @@ export class ShardSender {
   #noted: Delivery[] = []
   #jobsAt = 0
   #sawOpen = false
+  #isEnding = false
 
   constructor(shard: number, consumer: string, deps: SenderDeps) {
     this.#shard = shard
@@ -115,15 +118,16 @@ export class ShardSender {
       this.#startEvents()
       await Promise.race(this.#inFlight)
     }
+    this.#isEnding = true
     await Promise.allSettled(this.#inFlight)
-    await this.#flush().catch(() => {})
+    await this.#acknowledgeAndNote().catch(() => {})
   }
 
   /** Resolves with whether there was anything to do. */
   async #turn(): Promise<boolean> {
     const { circuit, jobs, isDisabled } = this.#deps
     await this.#reader.round()
-    await this.#flush()
+    await this.#acknowledgeAndNote()
     if (isDisabled()) return false
     if (circuit.isOpen) {
       this.#sawOpen = true
@@ -133,14 +137,14 @@ export class ShardSender {
     if (this.#sawOpen) await jobs.promote()
     this.#sawOpen = false
     const { batch, concurrency } = this.#deps.sink
-    await this.#reader.fill(batch * concurrency)
+    await this.#reader.fill(READ_AHEAD * batch * concurrency)
     this.#startEvents()
     await this.#startJobs()
     return this.#inFlight.size > 0
   }
 
   #mayStart(): boolean {
-    return !this.#deps.circuit.isOpen && !this.#deps.isDisabled()
+    return !this.#deps.circuit.isOpen && !this.#deps.isDisabled() && !this.#isEnding
   }
 
   #startEvents(): void {
@@ -162,11 +166,16 @@ export class ShardSender {
   }
 
   #start(work: Promise<void>): void {
-    const settled = work
-      .catch((error: unknown) =>
-        this.#deps.observer.fault(error, 'an event could not be noted; it is sent again'),
-      )
-      .finally(() => this.#inFlight.delete(settled))
+    const settled = work.then(
+      () => {
+        this.#inFlight.delete(settled)
+        this.#startEvents()
+      },
+      (error: unknown) => {
+        this.#inFlight.delete(settled)
+        this.#deps.observer.fault(error, 'an event could not be noted; it is sent again')
+      },
+    )
     this.#inFlight.add(settled)
   }
 
@@ -193,7 +202,7 @@ export class ShardSender {
       this.#reader.putBack(unit)
       throw error
     }
-    await this.#reader.settle(unit)
+    this.#reader.settle(unit)
   }
 
   async #deliverEach(unit: Waiting[]): Promise<void> {
@@ -285,10 +294,13 @@ export class ShardSender {
     return built
   }
 
-  async #flush(): Promise<void> {
+  async #acknowledgeAndNote(): Promise<void> {
+    const { store, entry } = this.#deps
     const noted = this.#noted.splice(0)
-    if (noted.length > 0)
-      await this.#deps.store.streams.note(this.#shard, this.#deps.entry.name, noted)
+    await Promise.all([
+      this.#reader.acknowledge(),
+      noted.length > 0 && store.streams.note(this.#shard, entry.name, noted),
+    ])
   }
 }
 

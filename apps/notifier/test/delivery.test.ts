@@ -336,13 +336,22 @@ test('a notifier whose clock is a year ahead drops nothing', async () => {
 test('an event is acknowledged once it is answered, and not before', async () => {
   const { receiver, sink, name } = await aWebhook()
   const held = Promise.withResolvers<ServerResponse>()
-  receiver.answer(() => (_request, response) => held.resolve(response))
+  const first = (_request: unknown, response: ServerResponse) => held.resolve(response)
+  receiver.answer(() => (receiver.requests.length === 1 ? first : 204))
+  const open = async () => {
+    const both = await Promise.all([0, 1].map((shard) => store.streams.progress(shard, name)))
+    return both.flatMap((progress) => progress?.oldest ?? [])
+  }
+  const untilOneIsOpen = () => vi.waitFor(async () => expect(await open()).toHaveLength(1), within)
   await notify([sink])
-  await conclude(orders(1))
+  await conclude(orders(8)) // One of its entries at least has several events.
   const response = await held.promise
-  const oldest = () =>
-    Promise.all([0, 1].map(async (shard) => (await store.streams.progress(shard, name))?.oldest))
-  expect((await oldest()).filter((at) => at !== undefined)).toHaveLength(1)
+  await untilOneIsOpen()
+  const before = await open()
+  await conclude(orders(8))
+  await vi.waitFor(() => expect(receiver.requests).toHaveLength(16), within)
+  await untilOneIsOpen()
+  expect(await open()).toEqual(before)
   response.writeHead(204).end()
   await untilTaken(name)
 })

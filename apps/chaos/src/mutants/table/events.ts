@@ -17,7 +17,7 @@ export const events: Mutant[] = [
     breaks: 'a notifier acknowledges before it delivers',
     file: sender,
     from: 'const { sent, isHeld } = await this.#send(unit)\n',
-    to: 'await this.#reader.settle(unit)\n    const { sent, isHeld } = await this.#send(unit)\n',
+    to: 'this.#reader.settle(unit)\n    const { sent, isHeld } = await this.#send(unit)\n',
     test: delivery('an event is acknowledged once it is answered'),
   },
   {
@@ -37,8 +37,8 @@ export const events: Mutant[] = [
   {
     breaks: 'an entry is acknowledged when the first of its events is delivered',
     file: 'apps/notifier/src/entry-reader.ts',
-    from: 'const settled = entries.filter(({ left }) => left === 0)',
-    to: 'const settled = entries',
+    from: 'entry.left -= 1',
+    to: 'entry.left = 0',
     test: delivery('an event is acknowledged once it is answered'),
   },
   {
