@@ -47,11 +47,11 @@ test('outcomes of a moved shard are received', async () => {
   const receives = async () => {
     const order = aPlaceOrder()
     const orderId = orderIdOf(order)
-    return ingress.orders.during(orderId, AbortSignal.timeout(1_000), async (announced) => {
+    return ingress.orders.during(orderId, AbortSignal.timeout(5_000), async (announced) => {
       await accept(order)
       await worker.orders.conclude(orderId, 'SUCCESS')
       return announced.catch(() => 'nothing')
     })
   }
-  await expect.poll(receives, { timeout: 10_000 }).toBe('SUCCESS')
+  await expect.poll(receives, { timeout: 50_000 }).toBe('SUCCESS')
 }, 60_000)
