@@ -105,6 +105,9 @@ export const deliveriesKey = (shard: number, sink: string): string =>
 /** The name of a sink's BullMQ queue, of events that failed; each shard has one in its slot. */
 export const sinkQueueName = (sink: string): string => `sink-${sink}`
 
+export const sinkJobKey = (shard: number, sink: string, jobId: string): string =>
+  `${tagOf(shard)}:${sinkQueueName(sink)}:${jobId}`
+
 /** Sinks that are disabled, a hash: why, by name. Untagged: it belongs to no shard. */
 export const disabledSinksKey = 'placeorder:disabled-sinks'
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
-import { orderIdOf } from '../keys.ts'
+import { orderIdOf, sinkJobKey } from '../keys.ts'
 import { retryDelay, SinkJobs, sinkJobId } from './sink-jobs.ts'
 
 const { connection } = await openTestStore({ own: true })
@@ -60,4 +60,18 @@ test('events that were made due because an endpoint is back wait for no time', a
   await jobs.promote()
   expect(await dueAt()).toEqual(Array(4).fill(undefined))
   await jobs.close()
+})
+
+test('a job that was taken while Redis’s clock was days ahead is not kept for days', async () => {
+  const DAYS_MS = 259_200_000
+  const [ahead, jobs] = [0, 1].map(() => new SinkJobs(connection, 0, 'ahead'))
+  const orderId = orderIdOf({ acquirerId: 'A-1', paymentId: 'P-1' })
+  await ahead?.add([{ id: 'job', orderId, reason: 'it answered HTTP 500' }])
+  expect(await ahead?.takeAny()).toBeDefined()
+  const keys = ['job:lock', 'stalled-check'].map((name) => sinkJobKey(0, 'ahead', name))
+  for (const key of keys) await connection.set(key, 'kept', 'PX', DAYS_MS)
+  expect(await jobs?.take()).toBeUndefined()
+  const leftMs = await Promise.all(keys.map((key) => connection.pttl(key)))
+  expect(Math.max(...leftMs)).toBeLessThanOrEqual(30_000)
+  await Promise.all([ahead?.close(), jobs?.close()])
 })

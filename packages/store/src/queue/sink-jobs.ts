@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { z } from 'zod'
-import { digestOf, OrderId, sinkQueueName, tagOf } from '../keys.ts'
+import { digestOf, OrderId, sinkJobKey, sinkQueueName, tagOf } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
+import { shortenExpiriesOf } from './expiries.ts'
 
 /** The id of the job for an order's event; of each replay, by its entry, there is another job. */
 export const sinkJobId = (orderId: OrderId, replay?: string): string =>
@@ -87,6 +88,8 @@ const jobOptions = {
 
 /** An attempt takes 15 s at most; the job of a notifier that died is taken over after this (ms). */
 const LOCK_MS = 30_000
+/** How often notifiers look for such jobs (ms). */
+const STALL_CHECK_MS = LOCK_MS / 2
 
 /** So many ids of jobs are read in one call, in some 1 ms. */
 const PAGE_IDS = 10_000
@@ -104,6 +107,7 @@ export class SinkJobs {
   readonly #sink: string
   readonly #queue: Queue
   #worker: Worker | undefined
+  #shortenedAt = Number.NEGATIVE_INFINITY
 
   /** The caller closes `connection`. */
   constructor(connection: RedisConnection, shard: number, sink: string) {
@@ -135,6 +139,7 @@ export class SinkJobs {
   /** The next job that is due; undefined if there is none. */
   async take(): Promise<TakenDelivery | undefined> {
     const worker = await this.#opened()
+    if (worker !== undefined) await this.#shortenExpiries()
     const token = randomUUID()
     const job = await worker?.getNextJob(token, { block: false })
     return job === undefined ? undefined : this.#taken(job, token)
@@ -203,6 +208,19 @@ export class SinkJobs {
     await Promise.allSettled([this.#worker?.close(true), this.#queue.close()])
   }
 
+  /**
+   * Those that were set while Redis's clock was ahead would keep the jobs of notifiers that died
+   * from all others for as long.
+   */
+  async #shortenExpiries(): Promise<void> {
+    const now = performance.now()
+    if (now - this.#shortenedAt < STALL_CHECK_MS) return
+    this.#shortenedAt = now
+    const keyOf = (name: string) => sinkJobKey(this.#shard, this.#sink, name)
+    const expiries = { keyOf, lockMs: LOCK_MS, stallCheckMs: STALL_CHECK_MS }
+    await shortenExpiriesOf(this.#connection, expiries)
+  }
+
   async #again(id: string, now: number): Promise<void> {
     const job = await this.#queue.getJob(id)
     if (job === undefined || !(await job.isFailed())) return
@@ -220,7 +238,7 @@ export class SinkJobs {
       prefix: tagOf(this.#shard),
       autorun: false,
       lockDuration: LOCK_MS,
-      stalledInterval: LOCK_MS / 2,
+      stalledInterval: STALL_CHECK_MS,
       maxStalledCount: 1_000_000,
       skipVersionCheck: true,
       settings: {

@@ -88,6 +88,13 @@ export const events: Mutant[] = [
     test: delivery('a notifier whose clock is a year ahead drops nothing'),
   },
   {
+    breaks: 'what a notifier took while a clock was ahead stays with it for as long',
+    file: 'packages/store/src/queue/sink-jobs.ts',
+    from: 'await this.#shortenExpiries()',
+    to: 'void this.#shortenExpiries',
+    test: ['packages/store', 'src/queue/sink-jobs.test.ts'],
+  },
+  {
     breaks: 'a webhook goes to an address that is not public',
     file: endpoint,
     from: 'if (bad !== undefined) done(',
