@@ -1,4 +1,4 @@
-import { type NotifierStore, namesOf } from '@placeorder/store'
+import { type NotifierStore, namesOf, type OrderId } from '@placeorder/store'
 import {
   type Admin,
   buildAdmin,
@@ -8,8 +8,23 @@ import {
   type Metrics,
 } from '@placeorder/telemetry'
 import { PULL } from './pull/pull.ts'
-import type { SinkObserver } from './shard-sender.ts'
 import type { SinkRunner, SinkState } from './sink-runner.ts'
+
+/** Whoever counts and logs what happens to the events of a sink. */
+export type SinkObserver = {
+  /** `concludedAt`: of each event, in ms by Redis's clock. */
+  delivered: (sink: string, concludedAt: number[]) => void
+  failed: (sink: string, reason: string) => void
+  /** An event is tried no more. */
+  dead: (sink: string, orderId: OrderId, reason: string) => void
+  circuit: (sink: string, open: boolean, reason: string) => void
+  disabled: (sink: string, reason: string) => void
+  /** It cannot be opened as the file has it. */
+  faulty: (sink: string, reason: string) => void
+  /** Events that a sink held for too long are dropped. */
+  dropped: (sink: string, events: number) => void
+  fault: (error: unknown, what: string) => void
+}
 
 /** A sink that keeps failing is logged once in this time (ms). */
 const FAILURE_LOGGED_MS = 10_000

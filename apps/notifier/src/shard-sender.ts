@@ -18,23 +18,8 @@ import {
 } from '@placeorder/store'
 import type { Circuit } from './circuit.ts'
 import { type BuiltEvent, EntryReader, type ReadEntry, type Waiting } from './entry-reader.ts'
+import type { SinkObserver } from './observer.ts'
 import type { Outcomes } from './outcomes.ts'
-
-/** Whoever counts and logs what happens to the events of a sink. */
-export type SinkObserver = {
-  /** `concludedAt`: of each event, in ms by Redis's clock. */
-  delivered: (sink: string, concludedAt: number[]) => void
-  failed: (sink: string, reason: string) => void
-  /** An event is tried no more. */
-  dead: (sink: string, orderId: OrderId, reason: string) => void
-  circuit: (sink: string, open: boolean, reason: string) => void
-  disabled: (sink: string, reason: string) => void
-  /** It cannot be opened as the file has it. */
-  faulty: (sink: string, reason: string) => void
-  /** Events that a sink held for too long are dropped. */
-  dropped: (sink: string, events: number) => void
-  fault: (error: unknown, what: string) => void
-}
 
 export type SenderDeps = {
   store: Pick<NotifierStore, 'streams'>

@@ -2,8 +2,9 @@ import { configFaults } from '@placeorder/config'
 import type { Sink } from '@placeorder/events'
 import type { DisabledSink, NotifierStore } from '@placeorder/store'
 import { Circuit } from './circuit.ts'
+import type { SinkObserver } from './observer.ts'
 import type { Outcomes } from './outcomes.ts'
-import { ShardSender, type SinkObserver } from './shard-sender.ts'
+import { ShardSender } from './shard-sender.ts'
 import type { ConfiguredSink } from './sink-file.ts'
 
 export type RunnerDeps = {

@@ -21,8 +21,8 @@ import { aPlaceOrder, testRedis } from '@placeorder/testkit'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, afterEach } from 'vitest'
 import { Notifier, type NotifierDeps } from '../src/notifier.ts'
+import type { SinkObserver } from '../src/observer.ts'
 import { Outcomes } from '../src/outcomes.ts'
-import type { SinkObserver } from '../src/shard-sender.ts'
 import { parseSinkFile } from '../src/sink-file.ts'
 
 export const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
