@@ -1,5 +1,4 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { setTimeout as after } from 'node:timers/promises'
 import { resultCodes } from '@placeorder/protocol'
 import { aPlaceOrder } from '@placeorder/testkit'
 import fc from 'fast-check'
@@ -387,15 +386,13 @@ test.each(['SUCCESS', 'RISK_REJECT'] as const)(
 )
 
 describe('while the signing thread is busy past an answer’s deadline', () => {
-  /** A server whose only thread is busy with another signature. */
+  /** A server whose only thread is busy with another signature until it is set free. */
   function busyServer() {
     const queue = new SigningQueue(1)
-    const busy = async () => {
-      await after(300)
-      return ''
-    }
-    queue.add(busy, { rank: 'order', flow: '', deadlineAt: Number.POSITIVE_INFINITY })
-    return testServer({ signer: signerOf(queue), use: { ...testUse, waitMs: 50 } })
+    const { promise, resolve } = Promise.withResolvers<string>()
+    queue.add(() => promise, { rank: 'order', flow: '', deadlineAt: Number.POSITIVE_INFINITY })
+    const busy = testServer({ signer: signerOf(queue), use: { ...testUse, waitMs: 50 } })
+    return { busy, free: () => resolve('') }
   }
 
   test.each([
@@ -406,25 +403,28 @@ describe('while the signing thread is busy past an answer’s deadline', () => {
       JSON.stringify({ acquirerId: '1020000000000000001', pspId: '1', paymentId: '1' }),
     ],
   ])('an answer of %s is replaced by the shared U: %s', async (target, code, body) => {
-    const busy = busyServer()
+    const { busy, free } = busyServer()
     const headers = signedHeaders({ target, body })
+    setTimeout(free, 300)
     const answered = await busy.inject({ method: 'POST', url: target, headers, body })
     expect(codeOf(answered, target)).toBe(code)
     await busy.close()
   })
 
   test('a refusal of a known client is signed late rather than not at all', async () => {
-    const busy = busyServer()
+    const { busy, free } = busyServer()
     const headers = signedHeaders({ body: '{}' })
+    setTimeout(free, 300)
     const answered = await busy.inject({ method: 'POST', url: path, headers, body: '{}' })
     expect(codeOf(answered)).toBe('PARAM_ILLEGAL')
     await busy.close()
   })
 
   test('a stranger’s connection is closed, and the next one is answered', async () => {
-    const busy = busyServer()
+    const { busy, free } = busyServer()
     const origin = await busy.listen({ host: '127.0.0.1', port: 0 })
     await expect(fetch(`${origin}/nowhere`)).rejects.toThrow()
+    free()
     await expect
       .poll(() =>
         fetch(`${origin}/nowhere`).then(

@@ -51,13 +51,20 @@ export const testUse: ServerDeps['use'] = {
   waitMs: 3_000,
 }
 
+const admitsAll = {
+  inFlightMax: 1_000,
+  openOrdersMax: 1_000,
+  waitMs: 3_000,
+  eventLoopDelayMsMax: Number.POSITIVE_INFINITY,
+}
+
 /** A real server, except for the store behind it: orders end as `use` says. */
 export function testServer(changes: Partial<ServerDeps> = {}): FastifyInstance {
   return buildServer({
     paths: { placeOrder: path, inquireOrder: inquiryPath },
     clients: () => new Map([[clientId, client]]),
     signer: signerOf(),
-    admission: new Admission({ inFlightMax: 1_000, openOrdersMax: 1_000, waitMs: 3_000 }, () => 0),
+    admission: new Admission(admitsAll, () => 0),
     newOrders: { refusalOf: async () => undefined },
     requestTimeToleranceMs: 0,
     use: testUse,

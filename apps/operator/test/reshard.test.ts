@@ -1,6 +1,6 @@
 import { connect, disconnect, openOperatorStore, orderIdOf, shardOf } from '@placeorder/store'
 import { aPlaceOrder, testRedis } from '@placeorder/testkit'
-import { afterAll, expect, test, vi } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { stepNames } from '../src/archive/reshard/steps.ts'
 import { openReshardSystem } from './reshard-system.ts'
 
@@ -59,7 +59,8 @@ test('whoever is connected is named, and nothing is done', async () => {
 
 test('open orders are counted, and events that wait for a sink are its name', async () => {
   await change(1)
-  const ingress = await system.startIngress({ SHARDS: '1', WAIT_MS: '100' })
+  const ingress = await system.startIngress({ SHARDS: '1', WAIT_MS: '3000' })
+  onTestFinished(() => void ingress.kill('SIGTERM'))
   const order = aPlaceOrder()
   expect((await ingress.place(order)).code).toBe('PAYMENT_IN_PROCESS')
   ingress.kill('SIGTERM')
