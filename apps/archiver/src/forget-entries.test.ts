@@ -19,8 +19,10 @@ const observer = {
 }
 const deps: ForgetDeps = { store, archive, archiveId, keepMs: 0, observer }
 
-const forget = (entries: OutboxEntry[], other: Partial<ForgetDeps> = {}) =>
-  forgetEntries(0, entries, Date.now(), { ...deps, ...other })
+const forget = async (entries: OutboxEntry[], other: Partial<ForgetDeps> = {}) => {
+  const { forgottenTo: from = '0-0' } = await store.forgetting.stateOf(0)
+  return forgetEntries(0, { from, entries }, Date.now(), { ...deps, ...other })
+}
 
 async function copy(entries: OutboxEntry[]): Promise<void> {
   const deps = { store, archive, archiveId, observer }

@@ -23,6 +23,9 @@ export type ForgetObserver = Pick<CopyObserver, 'contradicted' | 'setAside'> & {
   forgotten: (orders: number) => void
 }
 
+/** `from`: the id up to which all was forgotten when the entries were read. */
+export type EntriesToForget = { from: string; entries: OutboxEntry[] }
+
 /** What was compared of an order: it may be forgotten from `dueAt` on (ms, by Redis's clock). */
 type Compared = OrderToCompare & { dueAt: number }
 
@@ -44,7 +47,7 @@ export class NotArchived extends Error {
  */
 export async function forgetEntries(
   shard: number,
-  entries: OutboxEntry[],
+  { from, entries }: EntriesToForget,
   now: number,
   deps: ForgetDeps,
 ): Promise<string | undefined> {
@@ -61,7 +64,7 @@ export async function forgetEntries(
   const orders = compared.filter(({ orderId }) => inDue.has(orderId))
   const dueAt = Math.max(0, ...orders.map((order) => order.dueAt))
   observer.forgotten(
-    await store.forgetting.forget(shard, { archiveId, version, dueAt, orders, to }),
+    await store.forgetting.forget(shard, { archiveId, version, dueAt, orders, from, to }),
   )
   return to
 }

@@ -1,8 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Archive, ArchiveFault, isAfter } from '@placeorder/archive'
-import { type ArchiverStore, NotForgotten, type OutboxEntry } from '@placeorder/store'
+import { type ArchiverStore, NotForgotten } from '@placeorder/store'
 import { redisSideOf } from './copy-batch.ts'
-import { AHEAD_MS_MAX, type ForgetDeps, forgetEntries } from './forget-entries.ts'
+import {
+  AHEAD_MS_MAX,
+  type EntriesToForget,
+  type ForgetDeps,
+  forgetEntries,
+} from './forget-entries.ts'
 
 export type ShardForgetterDeps = ForgetDeps & {
   store: Pick<ArchiverStore, 'outbox' | 'states' | 'forgetting' | 'durability'>
@@ -69,27 +74,27 @@ export class ShardForgetter {
     const shard = this.#shard
     await store.forgetting.switchOn(shard)
     const now = Date.now()
-    const entries = await this.#due(now, keepMs)
-    if (entries.length === 0) return false
+    const due = await this.#due(now, keepMs)
+    if (due.entries.length === 0) return false
     await this.#demandDurable()
     await archive.compare({ archiveId, shard }, (at) => redisSideOf(shard, at, this.#deps))
-    const to = await forgetEntries(shard, entries, now, this.#deps).catch(unlessPassing)
-    return to !== undefined && to === entries.at(-1)?.id
+    const to = await forgetEntries(shard, due, now, this.#deps).catch(unlessPassing)
+    return to !== undefined && to === due.entries.at(-1)?.id
   }
 
   /**
    * The next entries that are archived, and not too young. By their ids only as long as these are
    * possible: once Redis's clock was ahead, all later ids are, too.
    */
-  async #due(now: number, keepMs: number): Promise<OutboxEntry[]> {
+  async #due(now: number, keepMs: number): Promise<EntriesToForget> {
     const { store } = this.#deps
-    const [{ forgottenTo = '0-0' }, state] = await Promise.all([
+    const [{ forgottenTo: from = '0-0' }, state] = await Promise.all([
       store.forgetting.stateOf(this.#shard),
       store.states.of(this.#shard),
     ])
     const archivedTo = state?.archivedTo
-    if (archivedTo === undefined) return []
-    const entries = await store.outbox.from(this.#shard, `(${forgottenTo}`, READ_ENTRIES)
+    if (archivedTo === undefined) return { from, entries: [] }
+    const entries = await store.outbox.from(this.#shard, `(${from}`, READ_ENTRIES)
     let orders = 0
     const end = entries.findIndex(({ id, orderIds }, i) => {
       orders += orderIds.length
@@ -100,7 +105,7 @@ export class ShardForgetter {
         (i > 0 && orders > COMPARED_ORDERS_MAX)
       )
     })
-    return end < 0 ? entries : entries.slice(0, end)
+    return { from, entries: end < 0 ? entries : entries.slice(0, end) }
   }
 
   /** What is forgotten is in the archive and in a filter alone: both must survive a crash. */

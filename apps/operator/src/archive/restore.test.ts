@@ -360,7 +360,14 @@ describe('verify', () => {
     const [read] = await store.forgetting.read(0, [forgotten])
     if (read === undefined || read instanceof Error) throw new Error('it is concluded')
     const archiveId = (await store.states.archiveId()) ?? ''
-    await store.forgetting.forget(0, { archiveId, version: 9, dueAt: 0, to: '1-1', orders: [read] })
+    await store.forgetting.forget(0, {
+      archiveId,
+      version: 9,
+      dueAt: 0,
+      from: '0-0',
+      to: '1-1',
+      orders: [read],
+    })
     expect((await run('verify')).out).toMatch(/^2 orders are equal.*1 were forgotten, and 0/)
     await connection.del(`{s0}:order:${gone}`)
     const { exit, out } = await run('verify')

@@ -12,9 +12,11 @@
 -- ARGV[3]      the version of the archive when it was compared
 -- ARGV[4]      the time (ms) from which all the orders may be forgotten
 -- ARGV[5]      the id of the outbox up to which all is forgotten after this call; '' if unknown
--- ARGV[6]      the number of filters
--- ARGV[7]      the number of bits of an order in each filter
--- ARGV[8..]    for each filter two: the hash's field that lists it last, its length in bytes
+-- ARGV[6]      the id up to which all was, when that was read. If it is another by now, ARGV[5] is
+--              not noted: a Redis from an older file may get this call, and has more to forget
+-- ARGV[7]      the number of filters
+-- ARGV[8]      the number of bits of an order in each filter
+-- ARGV[9..]    for each filter two: the hash's field that lists it last, its length in bytes
 -- ARGV[..]     for each order four: orderId; its terms, outcome and paymentRequestId as compared;
 --              then its bits in each filter
 --
@@ -31,9 +33,9 @@ local version = tonumber(ARGV[3])
 if version < tonumber(known[3] or 0) or version < tonumber(known[4] or 0) then return 'BEHIND' end
 local time = redis.call('TIME')
 if time[1] * 1000 + math.floor(time[2] / 1000) < tonumber(ARGV[4]) then return 'EARLY' end
-local filters, bitsOfOrder = tonumber(ARGV[6]), tonumber(ARGV[7])
+local filters, bitsOfOrder = tonumber(ARGV[7]), tonumber(ARGV[8])
 for n = 1, filters do
-  if redis.call('STRLEN', KEYS[3 + n]) ~= tonumber(ARGV[7 + 2 * n]) then return 'DAMAGED' end
+  if redis.call('STRLEN', KEYS[3 + n]) ~= tonumber(ARGV[8 + 2 * n]) then return 'DAMAGED' end
 end
 
 local words = 4 + bitsOfOrder * filters
@@ -41,7 +43,7 @@ local sets, records, orderIds = {}, {}, {}
 for n = 1, filters do sets[n] = {} end
 local areSetAside = redis.call('EXISTS', KEYS[3]) == 1
 for i = 4 + filters, #KEYS do
-  local at = 8 + 2 * filters + (i - 4 - filters) * words
+  local at = 9 + 2 * filters + (i - 4 - filters) * words
   local kept = redis.pcall('HMGET', KEYS[i], 'terms', 'outcome', 'paymentRequestId')
   if kept.err then return 'CHANGED' end
   local stays = areSetAside and redis.call('HEXISTS', KEYS[3], ARGV[at]) == 1
@@ -62,7 +64,7 @@ end
 
 if #records > 0 then
   for n = 1, filters do
-    local field = ARGV[6 + 2 * n]
+    local field = ARGV[7 + 2 * n]
     redis.call('BITFIELD', KEYS[3 + n], unpack(sets[n]))
     local list = string.gsub(redis.call('HGET', KEYS[1], field), '%d+$', function(count)
       return string.format('%d', count + #records)
@@ -82,7 +84,8 @@ local function isAfter(id, other)
   if ms ~= otherMs then return tonumber(ms) > tonumber(otherMs) end
   return tonumber(n) > tonumber(otherN)
 end
-if ARGV[5] ~= '' and isAfter(ARGV[5], known[5] or '0-0') then
+local forgottenTo = known[5] or '0-0'
+if ARGV[5] ~= '' and forgottenTo == ARGV[6] and isAfter(ARGV[5], forgottenTo) then
   redis.call('HSET', KEYS[1], 'forgottenTo', ARGV[5])
 end
 return #records

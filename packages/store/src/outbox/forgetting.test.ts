@@ -42,7 +42,7 @@ async function concluded(count = 1): Promise<OrderToCompare[]> {
 }
 
 const forget = (orders: OrderToCompare[], other: Partial<OrdersToForget> = {}, by = forgetting) =>
-  by.forget(0, { archiveId, version: 1, dueAt: 0, to: '1-1', orders, ...other })
+  by.forget(0, { archiveId, version: 1, dueAt: 0, from: '0-0', to: '1-1', orders, ...other })
 
 /** Whether a filter has an order. */
 async function isIn(n: number, bytes: number, orderId: OrderId): Promise<boolean> {
@@ -171,6 +171,15 @@ test('the highest version and id stand, whoever is late', async () => {
   await expect(forget([other], { version: 6, to: '9-11' })).rejects.toThrow('older')
   await forget([other], { version: 7, to: '9-9' })
   expect(await known()).toMatchObject({ forgottenVersion: '7', forgottenTo: '9-10' })
+})
+
+test('what a newer Redis was to forget is not skipped by one from an older file', async () => {
+  const [one, other] = [await concluded(), await concluded()]
+  await forget(one, { to: '5-1' })
+  expect(await forget([], { from: '7-1', to: '9-1' })).toBe(0)
+  expect(await known()).toMatchObject({ forgottenTo: '5-1' })
+  await forget(other, { from: '5-1', to: '9-1' })
+  expect(await known()).toMatchObject({ forgottenTo: '9-1' })
 })
 
 describe('the outbox', () => {

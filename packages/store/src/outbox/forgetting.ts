@@ -29,8 +29,10 @@ export type OrdersToForget = {
   /** When all of them may be forgotten (ms, by Redis's clock). */
   dueAt: number
   orders: Omit<OrderToCompare, 'concludedAt'>[]
-  /** The id of the outbox up to which all is forgotten with them. */
+  /** The id of the outbox up to which all is forgotten with them; '' if that is not known. */
   to: string
+  /** The one up to which all was forgotten when they were read. `to` is noted only after it. */
+  from: string
 }
 
 /** How far a shard has come with forgetting. */
@@ -196,6 +198,7 @@ export class Forgetting {
       part.version,
       part.dueAt,
       part.to,
+      part.from,
       written.length,
       BITS,
       ...written.flatMap(({ list, bytes }) => [list, bytes]),

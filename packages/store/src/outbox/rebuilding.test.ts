@@ -28,7 +28,7 @@ async function concluded(): Promise<OrderId> {
 async function forget(orderIds: OrderId[]): Promise<void> {
   const read = await forgetting.read(0, orderIds)
   const orders = read.flatMap((order) => (order && !(order instanceof Error) ? [order] : []))
-  await forgetting.forget(0, { archiveId, version: 1, dueAt: 0, to: '1-1', orders })
+  await forgetting.forget(0, { archiveId, version: 1, dueAt: 0, from: '0-0', to: '1-1', orders })
 }
 const known = () => connection.hgetall(archiveKey(0))
 

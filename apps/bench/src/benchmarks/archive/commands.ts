@@ -109,7 +109,14 @@ async function giveFilters({ address, url }: BenchRedis, filters: number): Promi
       ({ n, bytes }) => `${n}:${bytes}:${Math.floor(bytes / 2)}`,
     )
     if (full.length > 0) await connection.hset(archiveKey(0), 'filters', full.join(' '))
-    await store.forgetting.forget(0, { archiveId, version: 0, dueAt: 0, to: '', orders: [none] })
+    await store.forgetting.forget(0, {
+      archiveId,
+      version: 0,
+      dueAt: 0,
+      from: '',
+      to: '',
+      orders: [none],
+    })
   }
   await store.close()
   await connection.quit()

@@ -108,6 +108,13 @@ export const archive: Mutant[] = [
     test: forgettingTest,
   },
   {
+    breaks: 'a Redis from an older file skips what a newer one was to forget',
+    file: 'packages/store/src/lua/forget.lua',
+    from: 'forgottenTo == ARGV[6] and ',
+    to: '',
+    test: forgettingTest,
+  },
+  {
     breaks: 'one order that was concluded while a clock was ahead keeps all later ones',
     file: forgetEntries,
     from: 'filter((at) => at <= now + AHEAD_MS_MAX)',

@@ -83,7 +83,7 @@ async function forgetPage(
     if (lost !== undefined)
       throw new Error(`the archive has lost the order ${namesOf(lost).paymentId}`)
   }
-  return store.forgetting.forget(shard, { archiveId, version, dueAt: 0, orders, to: '' })
+  return store.forgetting.forget(shard, { archiveId, version, dueAt: 0, orders, from: '', to: '' })
 }
 
 const isEqual = (here: OrderToCompare, there: FoundOrder | undefined): boolean =>
