@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { FoundOrder } from './archived-order.ts'
+import type { Tables } from './kysely-on.ts'
 import type { ShardOfArchive } from './write-batch.ts'
 
 /** The two ids that name an order. */
@@ -45,21 +46,7 @@ export async function lookUp(
 }
 
 /** An order as a row of `orders` has it. */
-export const foundOrder = (row: {
-  acquirer_id: string
-  payment_id: string
-  payment_request_id: string
-  terms: string
-  outcome: string
-  psp_id: string
-  client_id: string
-  merchant_id: string
-  claimed_at: Date
-  concluded_at: Date
-  archived_at: Date
-  shard: number
-  version: string
-}): FoundOrder => ({
+export const foundOrder = (row: Tables['orders']): FoundOrder => ({
   acquirerId: row.acquirer_id,
   paymentId: row.payment_id,
   paymentRequestId: row.payment_request_id,
