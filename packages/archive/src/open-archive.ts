@@ -42,6 +42,11 @@ export type Archive = {
   requestOf: (order: OrderNames & { claimedAt: number }) => Promise<string | undefined>
   /** The shards of all installations that share the database, or of one. */
   shards: (archiveId?: string) => Promise<ShardStands[]>
+  /**
+   * How an installation's shards stand once the batches that are being written are committed, or
+   * are not.
+   */
+  settledShards: (archiveId: string) => Promise<ShardStands[]>
   /** Makes the rows of an installation's shards, those that are not there. */
   register: (archiveId: string, shards: number) => Promise<void>
   /** All orders in the database, of every installation that shares it; see `scanOrders`. */
@@ -74,6 +79,7 @@ export function openArchive(options: DatabaseOptions): Archive {
     concluded: (between) => concludedBetween(pool, between),
     requestOf: async (order) => requestOf(await composing(), order),
     shards: (archiveId) => readShards(pool, archiveId),
+    settledShards: (archiveId) => readShards(pool, archiveId, 'FOR UPDATE'),
     register: async (archiveId, shards) => {
       await pool.query(
         `INSERT INTO archive_shards (archive_id, shard) SELECT $1::uuid, shard
@@ -97,11 +103,16 @@ async function readSettings(pool: Pool): Promise<Settings> {
   return { fsync, synchronous_commit: commit, transaction_read_only: readOnly }
 }
 
-async function readShards(pool: Pool, archiveId: string | undefined): Promise<ShardStands[]> {
+/** With a lock, what others are writing is waited for. */
+async function readShards(
+  pool: Pool,
+  archiveId: string | undefined,
+  lock: '' | 'FOR UPDATE' = '',
+): Promise<ShardStands[]> {
   const { rows } = await pool.query({
-    name: 'read-shards',
+    name: lock === '' ? 'read-shards' : 'lock-shards',
     text: `SELECT archive_id, shard, version, archived_to, archived_entry FROM archive_shards
-           WHERE $1::uuid IS NULL OR archive_id = $1::uuid ORDER BY archive_id, shard`,
+           WHERE $1::uuid IS NULL OR archive_id = $1::uuid ORDER BY archive_id, shard ${lock}`,
     values: [archiveId ?? null],
   })
   return rows.map((row) => ({

@@ -146,11 +146,39 @@ test('maintain makes what is missing of the months to come, and then nothing', a
   expect((await run('maintain')).out).toBe('every partition is there\n')
 })
 
-test('off appends no more, and leaves what is archived', async () => {
-  expect((await run('off')).exit).toBe(0)
-  const length = await worker.connection.xlen('{s0}:outbox')
+test('off notes what an archiver commits meanwhile, though it dies before it can', async () => {
+  const store = await openOperatorStore(options)
+  const archive = openArchive({ url: postgres.url })
+  const { archiveId = '' } = (await store.states.of(0)) ?? {}
   await concluded()
-  expect(await worker.connection.xlen('{s0}:outbox')).toBe(length)
+  const last = (await store.outbox.from(0, '-', 1_000)).at(-1)
+  const [asked, mayCommit] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const redisSide = async (at = '') => {
+    const [state, entry] = [await store.states.of(0), await store.outbox.entryAt(0, at)]
+    asked.resolve()
+    await mayCommit.promise
+    return { committed: state?.needed ?? 0, entry }
+  }
+  const written = archive.write({ archiveId, shard: 0 }, { orders: [], last, redisSide })
+  await asked.promise
+  const off = run('off')
+  await vi.waitFor(async () => expect((await store.states.of(0))?.isOff).toBe(true))
+  mayCommit.resolve()
+  await written
+  expect((await off).exit).toBe(0)
+  await worker.connection.xtrim('{s0}:outbox', 'MAXLEN', 0)
+  expect(await run('migrate')).toMatchObject({ exit: 0 })
+  await Promise.all([store.close(), archive.close()])
+})
+
+test('off appends no more within seconds, and leaves what is archived', async () => {
+  expect((await run('off')).exit).toBe(0)
+  const appended = async () => {
+    const before = await worker.connection.xlen('{s0}:outbox')
+    await concluded()
+    return (await worker.connection.xlen('{s0}:outbox')) - before
+  }
+  await vi.waitFor(async () => expect(await appended()).toBe(0), { timeout: 5_000 })
   expect((await run('status')).out).toMatch(/^0 +off /m)
 })
 

@@ -8,21 +8,26 @@ import { agree } from './restore.ts'
 /**
  * Switches the copying off: Redis keeps nothing for the archive from now on. Before that it notes
  * the entry that the archive names, so that a Redis that is older, and names another one, is still
- * noticed when the entry itself is removed.
+ * noticed when the entry itself is removed. No archiver commits a later one: batches are refused
+ * first, and the one that was being written then is waited for. May run again.
  */
 export async function switchOff(
   { store, archive }: BothStores,
   { out }: ArchiveDeps,
 ): Promise<number> {
+  const { states } = store
+  const archiveId = await states.archiveId()
+  const copied: number[] = []
   for (let shard = 0; shard < store.shards; shard += 1) {
-    const { archiveId } = (await store.states.of(shard)) ?? {}
-    if (archiveId === undefined) continue
+    if ((await states.of(shard)) === undefined) continue
     await compareRedis(archive, redisOf(store), shard)
-    const stands = await standsOf(archive, archiveId, shard)
-    if (stands?.archivedTo !== undefined)
-      await store.states.raise(shard, { ...stands, archivedTo: stands.archivedTo })
-    await store.states.switchOff(shard)
+    await states.stopCopying(shard)
+    copied.push(shard)
   }
+  const stands = archiveId === undefined ? [] : await archive.settledShards(archiveId)
+  for (const { archivedTo, ...one } of stands)
+    if (archivedTo !== undefined) await states.raise(one.shard, { ...one, archivedTo })
+  for (const shard of copied) await states.switchOff(shard)
   out.write('copying is switched off: end the archivers; to go on, migrate and then backfill\n')
   return exitCode.good
 }

@@ -69,13 +69,18 @@ export class ArchiveStates {
     await this.#connection.hset(archive, 'outbox', 'on')
   }
 
+  /** Has no batch of a shard copied that asks Redis from now on. Nothing is let go of yet. */
+  async stopCopying(shard: number): Promise<void> {
+    await this.#connection.hset(archiveKey(shard), 'off', '1')
+  }
+
   /**
    * Lets a shard be copied no more: nothing is appended unless others read the outbox, and nothing
    * is kept but for them. What is known stays.
    */
   async switchOff(shard: number): Promise<void> {
     const outbox = outboxKey(shard)
-    await this.#connection.hset(archiveKey(shard), 'off', '1')
+    await this.stopCopying(shard)
     if ((await this.#connection.exists(outbox)) === 0) return
     await this.#connection.xgroup('DESTROY', outbox, ARCHIVE_GROUP)
     await this.#connection.hdel(archiveKey(shard), 'forgottenTo')

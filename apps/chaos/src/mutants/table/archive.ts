@@ -198,4 +198,11 @@ export const archive: Mutant[] = [
     to: '',
     test: restoreTest,
   },
+  {
+    breaks: 'archive off does not wait for the batch that is being written',
+    file: 'apps/operator/src/archive/switch.ts',
+    from: 'await archive.settledShards(archiveId)',
+    to: 'await archive.shards(archiveId)',
+    test: ['apps/operator', 'src/archive/command.test.ts'],
+  },
 ]
