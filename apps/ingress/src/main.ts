@@ -168,6 +168,7 @@ const admin = buildAdminServer({
   admission,
   orders: store.orders,
   shards: env.SHARDS,
+  configuration: [clients, signingKey, tls].filter((file) => file !== undefined),
   openApi: openApiDocument(paths),
 })
 const refusedConnections = new LogThrottle(REFUSED_LOGGED_MS)

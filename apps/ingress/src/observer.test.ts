@@ -95,6 +95,7 @@ test('the admin port serves the API document with the paths of this ingress', as
     admission: { inFlight: 0 },
     orders: { backlog: async () => ({ open: 0, oldest: undefined }) },
     shards: 1,
+    configuration: [],
     openApi: openApiDocument(paths),
   })
   const answered = await app.inject('/openapi.json')

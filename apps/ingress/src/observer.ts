@@ -3,6 +3,7 @@ import {
   type Admin,
   type BacklogSource,
   buildAdmin,
+  type Configuration,
   type HealthCheck,
   type Logger,
   LogThrottle,
@@ -87,6 +88,8 @@ type AdminServerDeps = {
   admission: Pick<Admission, 'inFlight'>
   orders: BacklogSource
   shards: number
+  /** The clients, the key and the certificates. */
+  configuration: Configuration
   /** The OpenAPI document. */
   openApi: object
 }
@@ -100,6 +103,7 @@ export function buildAdminServer({
   filters,
   archive,
   archiveAway,
+  configuration,
   openApi,
   ...sources
 }: AdminServerDeps): Admin {
@@ -114,6 +118,7 @@ export function buildAdminServer({
     metrics,
     checks: { redis, filters, archive },
     notes: { archive: archiveAway },
+    configuration,
     beforeScrape,
   })
   admin.app.get('/openapi.json', async () => openApi)

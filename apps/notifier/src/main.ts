@@ -95,6 +95,7 @@ const admin = buildAdminServer({
   metrics,
   redis: durabilityCheck(store.durability, env.DURABILITY, metrics, log),
   archive: watched.check,
+  sinks,
   serves: env.EVENTS_TOKEN !== undefined,
   store,
   shards: env.SHARDS,

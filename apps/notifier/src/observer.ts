@@ -2,6 +2,7 @@ import { type NotifierStore, namesOf, type OrderId } from '@placeorder/store'
 import {
   type Admin,
   buildAdmin,
+  type Configuration,
   type HealthCheck,
   type Logger,
   LogThrottle,
@@ -82,6 +83,8 @@ export type AdminServerDeps = {
   store: Pick<NotifierStore, 'streams' | 'jobsOf'>
   shards: number
   keepMs: number
+  /** The file of sinks. */
+  sinks: Configuration[number]
   runners: () => readonly SinkRunner[]
 }
 
@@ -92,14 +95,24 @@ export type AdminServerDeps = {
 export function buildAdminServer(deps: AdminServerDeps): Admin {
   const { host, port, metrics, redis, archive } = deps
   const beforeScrape = async () => void (await Promise.all([redis(), readGauges(deps)]))
-  const notes = { sinks: async () => faultsOf(deps.runners()) }
-  return buildAdmin({ host, port, metrics, checks: { redis, archive }, notes, beforeScrape })
-}
-
-/** The faults of all sinks; undefined if there are none. */
-function faultsOf(runners: readonly SinkRunner[]): string | undefined {
-  const faults = runners.flatMap(({ fault }) => fault ?? [])
-  return faults.length > 0 ? faults.join('; ') : undefined
+  const faultsOf = (isFaulty: boolean) => {
+    const runners = deps.runners().filter(({ state }) => (state === 'faulty') === isFaulty)
+    return runners.flatMap(({ fault }) => fault ?? []).join('; ') || undefined
+  }
+  const newestSinks = {
+    get fault() {
+      return faultsOf(false)
+    },
+  }
+  return buildAdmin({
+    host,
+    port,
+    metrics,
+    checks: { redis, archive },
+    notes: { sinks: async () => faultsOf(true) },
+    configuration: [deps.sinks, newestSinks],
+    beforeScrape,
+  })
 }
 
 const allStates: readonly (SinkState | 'paused')[] = [

@@ -108,6 +108,13 @@ test('a notifier starts with a faulty sink, and shows it wherever one looks', as
   await vi.waitFor(async () => {
     const text = await (await fetch(`${admin}/metrics`)).text()
     expect(text).toMatch('placeorder_sink_state{sink="moduleful",state="delivering"} 1')
+    expect(text).toMatch('placeorder_configuration_faults 0')
+  }, within)
+  await writeFile(join(dir, 'sink.ts'), 'export default 1')
+  await vi.waitFor(async () => {
+    const text = await (await fetch(`${admin}/metrics`)).text()
+    expect(text).toMatch('placeorder_sink_state{sink="moduleful",state="delivering"} 1')
+    expect(text).toMatch('placeorder_configuration_faults 1')
   }, within)
 })
 

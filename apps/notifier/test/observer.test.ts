@@ -14,6 +14,7 @@ const admin = buildAdminServer({
   store,
   shards: 1,
   keepMs: 86_400_000,
+  sinks: { fault: undefined },
   runners: () => [],
 })
 const origin = await admin.listen()

@@ -105,6 +105,7 @@ const admin = buildAdminServer({
   shards: env.SHARDS,
   taking: () => taker.isRunning,
   archive: watched.check,
+  configuration: [rulebook],
 })
 if (env.ADMIN_TOKEN !== undefined) {
   const { addBoard } = await import('./board.ts') // Loaded only where the board is used.

@@ -18,6 +18,7 @@ const view = (taking: boolean) =>
     shards: 2,
     taking: () => taking,
     archive: async () => undefined,
+    configuration: [],
   })
 
 test.each([

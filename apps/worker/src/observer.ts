@@ -4,6 +4,7 @@ import {
   type Admin,
   type BacklogSource,
   buildAdmin,
+  type Configuration,
   type HealthCheck,
   type Logger,
   LogThrottle,
@@ -116,6 +117,8 @@ type AdminServerDeps = {
   taking: () => boolean
   /** Whether Redis is as new as the archive says. */
   archive: HealthCheck
+  /** The policy. */
+  configuration: Configuration
 }
 
 /** The worker's admin server, with gauges that are read on a scrape. */
@@ -129,6 +132,7 @@ export function buildAdminServer({
   shards,
   taking,
   archive,
+  configuration,
 }: AdminServerDeps): Admin {
   const jobs = async () => (taking() ? undefined : 'it takes no jobs')
   const beforeScrape = async () =>
@@ -137,5 +141,6 @@ export function buildAdminServer({
       readBacklog(orders, shards, metrics),
       readOutbox(outbox, shards, metrics),
     ]))
-  return buildAdmin({ host, port, metrics, checks: { redis, jobs, archive }, beforeScrape })
+  const checks = { redis, jobs, archive }
+  return buildAdmin({ host, port, metrics, checks, configuration, beforeScrape })
 }

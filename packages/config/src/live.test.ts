@@ -133,8 +133,11 @@ describe('a file', () => {
     await writeFile(at('a.conf'), 'old')
     const live = await openLive(at('a.conf'))
     await writeFile(at('a.conf'), 'broken')
-    await expect.poll(() => faults, { timeout: WITHIN_MS }).toHaveLength(1)
-    expect(live.current).toBe('old')
+    await expect.poll(() => live.fault, { timeout: WITHIN_MS }).toBe('it is broken')
+    expect([faults.length, live.current]).toEqual([1, 'old'])
+    await writeFile(at('a.conf'), 'new')
+    await expectToBecome(live, 'new')
+    expect(live.fault).toBeUndefined()
   })
 
   test('may begin with a byte order mark', async () => {

@@ -1,12 +1,14 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ConfigFault } from './environment.ts'
+import { ConfigFault, configFaults } from './environment.ts'
 
 /** A value made from files, made again when one of them changes. */
 export type Live<T> = {
   /** The value of the newest version without faults. */
   readonly current: T
+  /** What is wrong with the newest version; undefined while it is in force. */
+  readonly fault: string | undefined
   /** Reads the files now, e.g. on SIGHUP. */
   reload: () => Promise<void>
   close: () => void
@@ -76,13 +78,19 @@ export async function live<T>(
     watchers.watch([])
     throw error
   }
+  let fault: string | undefined
   let reading = Promise.resolve()
   const check = (always: boolean) => {
     reading = reading
       .then(async () => {
-        if (always || (await hasChanged(lastRead))) current = await makeAgain()
+        if (!always && !(await hasChanged(lastRead))) return
+        current = await makeAgain()
+        fault = undefined
       })
-      .catch(onFault)
+      .catch((error: unknown) => {
+        fault = configFaults(error).join('; ')
+        onFault(error)
+      })
     return reading
   }
   let settling: NodeJS.Timeout | undefined
@@ -94,6 +102,9 @@ export async function live<T>(
   return {
     get current() {
       return current
+    },
+    get fault() {
+      return fault
     },
     reload: () => check(true),
     close: () => {

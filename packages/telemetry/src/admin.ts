@@ -6,6 +6,12 @@ import type { Metrics } from './metrics.ts'
 /** Why a process is not ready; undefined if it is. */
 export type HealthCheck = () => Promise<string | undefined>
 
+/**
+ * Parts of a configuration that are read again when they change, with what is wrong with the newest
+ * version; undefined while that is in force.
+ */
+export type Configuration = readonly { readonly fault: string | undefined }[]
+
 export type AdminOptions = {
   host: string
   /** 0 means any free one. */
@@ -15,6 +21,8 @@ export type AdminOptions = {
   checks: Record<string, HealthCheck>
   /** What a process cannot do although it is ready, by name. */
   notes?: Record<string, HealthCheck>
+  /** New versions of it that are faulty are noted and counted. */
+  configuration?: Configuration
   /**
    * Updates metrics that are read only on a scrape. Like a check it has one second; the scrape then
    * shows what is set by that time.
@@ -56,7 +64,8 @@ export function buildAdmin({
   port,
   metrics,
   checks,
-  notes = {},
+  notes: otherNotes = {},
+  configuration = [],
   beforeScrape,
 }: AdminOptions): Admin {
   const app = Fastify({
@@ -72,6 +81,8 @@ export function buildAdmin({
   })
   app.server.maxConnections = CONNECTIONS_MAX
   handleSocketErrors(app.server)
+  const faults = () => configuration.flatMap(({ fault }) => fault ?? [])
+  const notes = { configuration: async () => faults().join('; ') || undefined, ...otherNotes }
   let draining = false
   const pending = new Set<(reasons: Record<string, string>) => void>()
   app.get('/livez', async () => ({ status: 'live' }))
@@ -91,6 +102,7 @@ export function buildAdmin({
     })
   })
   app.get('/metrics', async (_request, reply) => {
+    metrics.configurationFaults.set(faults().length)
     await withinLimit(async () => beforeScrape?.().then(() => undefined))
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })

@@ -1,4 +1,10 @@
-export { type Admin, type AdminOptions, buildAdmin, type HealthCheck } from './admin.ts'
+export {
+  type Admin,
+  type AdminOptions,
+  buildAdmin,
+  type Configuration,
+  type HealthCheck,
+} from './admin.ts'
 export { type BacklogSource, type OutboxSource, readBacklog, readOutbox } from './backlog.ts'
 export { type DurabilitySource, durabilityCheck } from './durability-check.ts'
 export { handleSocketErrors } from './handle-socket-errors.ts'

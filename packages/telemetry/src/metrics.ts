@@ -72,6 +72,10 @@ export function openMetrics(app: 'ingress' | 'worker' | 'archiver' | 'notifier',
       'redis_memory_used_ratio',
       'Share of maxmemory that Redis uses; 0 without a maxmemory',
     ),
+    configurationFaults: all.gauge(
+      'configuration_faults',
+      'Parts of the configuration whose newest version is faulty: the one before stays in force',
+    ),
     openOrders: both.gauge('open_orders', 'Orders accepted and not concluded, in all shards'),
     oldestOpenOrder: both.gauge(
       'oldest_open_order_age_seconds',

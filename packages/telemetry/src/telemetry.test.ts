@@ -111,6 +111,28 @@ test('a check that fails or hangs makes the process not ready within a second', 
   await admin.close()
 })
 
+test('a process says which part of its configuration has a faulty new version', async () => {
+  const clients: { fault: string | undefined } = { fault: 'no JSON' }
+  const admin = buildAdmin({
+    host: '127.0.0.1',
+    port: 0,
+    metrics: openMetrics('ingress'),
+    checks: {},
+    configuration: [clients, { fault: undefined }],
+  })
+  const counted = async () =>
+    /^placeorder_configuration_faults (.+)$/m.exec(
+      (await admin.app.inject('/metrics')).payload,
+    )?.[1]
+  const ready = await admin.app.inject('/readyz')
+  expect([ready.statusCode, ready.json().notes]).toEqual([200, { configuration: 'no JSON' }])
+  expect(await counted()).toBe('1')
+  clients.fault = undefined
+  expect((await admin.app.inject('/readyz')).json()).toEqual({ status: 'ready', reasons: {} })
+  expect(await counted()).toBe('0')
+  await admin.close()
+})
+
 test('a probe that waits for a check is answered as soon as the process drains', async () => {
   const asked = Promise.withResolvers<void>()
   const hangs = () => {

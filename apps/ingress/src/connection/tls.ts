@@ -32,6 +32,8 @@ type TlsFiles = { certFile: string; keyFile: string; clientCaFile: string | unde
 /** Certificates that are read again when their files change. */
 export type LiveTls = {
   readonly current: TlsOptions
+  /** What is wrong with the newest version; undefined while it is in force. */
+  readonly fault: string | undefined
   /**
    * Applies every new version to this server; open connections keep the one they were opened with.
    */
@@ -65,6 +67,9 @@ export async function liveTls(
   return {
     get current() {
       return files.current
+    },
+    get fault() {
+      return files.fault
     },
     renew: (listening) => {
       server = listening
