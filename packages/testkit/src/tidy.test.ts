@@ -17,6 +17,10 @@ const readFiles = paths.filter(
 
 type File = { path: string; text: string }
 
+/** What a program is made of, except for what only some need. */
+const common = ['protocol', 'decision', 'store', 'archive', 'config', 'telemetry']
+const everything = [...common, 'events']
+
 /** The workspaces that each workspace may import; tests may also import testkit. */
 const mayImport: Record<string, string[]> = {
   'packages/protocol': [],
@@ -27,27 +31,10 @@ const mayImport: Record<string, string[]> = {
   'packages/archive': ['protocol', 'decision', 'telemetry'],
   'packages/events': ['protocol', 'config'],
   'packages/local-services': [],
-  'packages/testkit': [
-    'protocol',
-    'decision',
-    'store',
-    'archive',
-    'config',
-    'telemetry',
-    'local-services',
-  ],
+  'packages/testkit': [...common, 'local-services'],
   'apps/simulator': ['protocol'],
-  'apps/standalone': [
-    'protocol',
-    'decision',
-    'store',
-    'archive',
-    'config',
-    'telemetry',
-    'local-services',
-  ],
+  'apps/standalone': [...common, 'local-services'],
 }
-const everything = ['protocol', 'decision', 'store', 'archive', 'events', 'config', 'telemetry']
 
 /** The folders of the store: each may import from those after it, and from the files above them. */
 const storeFolders = ['intake', 'decide', 'queue', 'outbox', 'orders', 'redis']
