@@ -14,9 +14,7 @@ export type BuiltEvent = { event: OrderEvent; orderId: OrderId; jobId: string }
 export type Waiting = BuiltEvent & { entry: OpenEntry }
 
 /** An entry that we have read and not acknowledged. */
-type OpenEntry = {
-  source: DeliverySource
-  id: string
+type OpenEntry = Pick<ReadEntry, 'source' | 'id'> & {
   /** How many of its events are not settled; undefined until they are made. */
   left: number | undefined
 }
@@ -26,12 +24,21 @@ export type EntryReaderDeps = {
   shard: number
   sink: string
   consumer: string
-  /** Makes the events of each entry; what is not made needs no sending. */
-  build: (entries: ReadEntry[]) => Promise<BuiltEvent[][]>
+  /**
+   * Makes the events of each entry; what is not made needs no sending. Undefined for an entry that
+   * is not there any more.
+   */
+  build: (entries: ReadEntry[]) => Promise<(BuiltEvent[] | undefined)[]>
 }
 
 /** An entry that was read, and the orders of which its events are made. */
-export type ReadEntry = { source: DeliverySource; id: string; orderIds: OrderId[] }
+export type ReadEntry = Pick<OutboxEntry, 'id' | 'digest'> & {
+  source: DeliverySource
+  orderIds: OrderId[]
+}
+
+/** An entry that was lost with its master may have had the id of one that is there now. */
+const keyOf = ({ source, id, digest }: ReadEntry): string => [source, id, digest].join()
 
 /** Entries are read so many at a time; one holds the orders of one group. */
 const READ_ENTRIES = 64
@@ -86,12 +93,12 @@ export class EntryReader {
   /** Acknowledges the entries of which all events are settled. */
   async acknowledge(): Promise<void> {
     const { streams, shard, sink } = this.#deps
-    const settled = [...this.#open.values()].filter(({ left }) => left === 0)
+    const settled = [...this.#open].filter(([, { left }]) => left === 0)
     for (const source of sources) {
-      const ids = settled.filter((entry) => entry.source === source).map(({ id }) => id)
+      const ids = settled.flatMap(([, entry]) => (entry.source === source ? [entry.id] : []))
       await streams.acknowledge(shard, sink, source, ids)
     }
-    for (const { source, id } of settled) this.#open.delete(`${source} ${id}`)
+    for (const [key] of settled) this.#open.delete(key)
   }
 
   /** Reads until `events` wait, or nothing is left. */
@@ -135,13 +142,12 @@ export class EntryReader {
   }
 
   #note(source: DeliverySource, entries: OutboxEntry[]): void {
-    for (const entry of entries) {
-      const key = `${source} ${entry.id}`
-      if (this.#open.has(key)) continue
-      this.#open.set(key, { source, id: entry.id, left: undefined })
+    for (const { id, digest, backfilled, orderIds } of entries) {
       // What was concluded before anybody was to be notified is nobody's event.
-      const orderIds = entry.backfilled ? [] : entry.orderIds
-      this.#read.push({ source, id: entry.id, orderIds })
+      const read = { source, id, digest, orderIds: backfilled ? [] : orderIds }
+      if (this.#open.has(keyOf(read))) continue
+      this.#open.set(keyOf(read), { source, id, left: undefined })
+      this.#read.push(read)
     }
   }
 
@@ -150,10 +156,11 @@ export class EntryReader {
       const entries = this.#next()
       const built = await this.#deps.build(entries)
       this.#read.splice(0, entries.length)
-      for (const [i, { source, id }] of entries.entries()) {
-        const open = this.#open.get(`${source} ${id}`)
-        if (open === undefined) continue
-        const events = built[i] ?? []
+      for (const [i, entry] of entries.entries()) {
+        const open = this.#open.get(keyOf(entry))
+        const events = built[i]
+        if (events === undefined) this.#open.delete(keyOf(entry))
+        if (open === undefined || events === undefined) continue
         open.left = events.length
         this.#waiting.push(...events.map((event) => ({ ...event, entry: open })))
       }

@@ -11,18 +11,19 @@ import {
   type Delivery,
   type FailedDelivery,
   type NotifierStore,
+  NotReplicated,
   type OrderId,
   type SinkJobs,
-  sinkJobId,
   type TakenDelivery,
 } from '@placeorder/store'
+import { buildEvents } from './build-events.ts'
 import type { Circuit } from './circuit.ts'
 import { type BuiltEvent, EntryReader, type ReadEntry, type Waiting } from './entry-reader.ts'
 import type { SinkObserver } from './observer.ts'
 import type { Outcomes } from './outcomes.ts'
 
 export type SenderDeps = {
-  store: Pick<NotifierStore, 'streams'>
+  store: Pick<NotifierStore, 'streams' | 'durability'>
   jobs: SinkJobs
   outcomes: Outcomes
   sink: Sink
@@ -182,7 +183,7 @@ export class ShardSender {
     if (unit.length > 1) return this.#deliverEach(unit)
     const { reason, retryAfterMs } = sent
     try {
-      await this.#deps.jobs.add([{ ...only, id: only.jobId, reason, retryAfterMs }])
+      await this.#addJobs([{ ...only, id: only.jobId, reason, retryAfterMs }])
     } catch (error) {
       this.#reader.putBack(unit)
       throw error
@@ -250,33 +251,19 @@ export class ShardSender {
     return { sent, isHeld }
   }
 
-  /**
-   * The events that the sink wants of the orders of each entry; a job for each order that cannot be
-   * read.
-   */
-  async #build(entries: ReadEntry[]): Promise<BuiltEvent[][]> {
-    const { entry: sink, jobs, outcomes } = this.#deps
-    const read = (
-      await outcomes.of(
-        this.#shard,
-        entries.flatMap(({ orderIds }) => orderIds),
-      )
-    ).values()
-    const unreadable: FailedDelivery[] = []
-    const built = entries.map(({ source, id, orderIds }) =>
-      orderIds.flatMap((orderId) => {
-        const outcome = read.next().value ?? new Error('there is no outcome of it')
-        const jobId = sinkJobId(orderId, source === 'replay' ? id : undefined)
-        if (outcome instanceof Error) {
-          unreadable.push({ id: jobId, orderId, reason: outcome.message })
-          return []
-        }
-        const event = eventOf(outcome, sink.full)
-        return passes(sink, event) ? [{ event, orderId, jobId }] : []
-      }),
-    )
-    await jobs.add(unreadable)
+  async #build(entries: ReadEntry[]): Promise<(BuiltEvent[] | undefined)[]> {
+    const { built, unreadable } = await buildEvents(this.#shard, entries, this.#deps)
+    await this.#addJobs(unreadable)
     return built
+  }
+
+  /** @throws NotReplicated: a lost master could take them back once their entry is acknowledged */
+  async #addJobs(failed: FailedDelivery[]): Promise<void> {
+    const { jobs, store } = this.#deps
+    await jobs.add(failed)
+    const ids = failed.map(({ id }) => id)
+    if (!(await jobs.replicated(ids, store.durability)))
+      throw new NotReplicated('too few replicas have the jobs of events')
   }
 
   async #acknowledgeAndNote(): Promise<void> {

@@ -8,7 +8,7 @@ import { ShardSender } from './shard-sender.ts'
 import type { ConfiguredSink } from './sink-file.ts'
 
 export type RunnerDeps = {
-  store: Pick<NotifierStore, 'streams' | 'sinkStates' | 'jobsOf'>
+  store: Pick<NotifierStore, 'streams' | 'sinkStates' | 'jobsOf' | 'durability'>
   outcomes: Outcomes
   shards: number
   /** Names this process among the notifiers. */

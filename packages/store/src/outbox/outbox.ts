@@ -71,9 +71,8 @@ export class Outbox {
   /**
    * Those of some entries that are still there: others were lost with their master, or are trimmed.
    */
-  async kept(shard: number, entries: OutboxEntry[]): Promise<OutboxEntry[]> {
-    const found = await Promise.all(entries.map(({ id }) => this.entryAt(shard, id)))
-    return entries.filter(({ digest }, i) => found[i]?.digest === digest)
+  kept(shard: number, entries: OutboxEntry[]): Promise<OutboxEntry[]> {
+    return this.#archivers(shard).kept(entries)
   }
 
   /** Entries from `from` on, archived or not, `max` at most. */

@@ -112,6 +112,17 @@ export class StreamGroup {
     await this.#connection.call('XCLAIM', this.#key, ...words)
   }
 
+  /**
+   * Those of some entries that are still there: others were lost with their master, or are trimmed.
+   * The id of one that was lost may be another's by now.
+   */
+  async kept<T extends Pick<OutboxEntry, 'id' | 'digest'>>(entries: T[]): Promise<T[]> {
+    const found = await Promise.all(
+      entries.map(({ id }) => this.#connection.xrange(this.#key, id, id)),
+    )
+    return entries.filter(({ digest }, i) => Entries.parse(found[i])[0]?.digest === digest)
+  }
+
   /** Says that entries are done with. */
   async acknowledge(ids: string[]): Promise<void> {
     if (ids.length > 0) await this.#connection.xack(this.#key, this.#group, ...ids)

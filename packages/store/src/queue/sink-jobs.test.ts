@@ -1,7 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { openTestStore } from '../../test/test-store.ts'
 import { orderIdOf, sinkJobKey } from '../keys.ts'
-import { retryDelay, SinkJobs, sinkJobId } from './sink-jobs.ts'
+import { retryDelay } from './retry-delay.ts'
+import { SinkJobs, sinkJobId } from './sink-jobs.ts'
 
 const { connection } = await openTestStore({ own: true })
 afterEach(() => void vi.useRealTimers())

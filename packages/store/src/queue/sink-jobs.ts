@@ -3,7 +3,9 @@ import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { z } from 'zod'
 import { digestOf, OrderId, sinkJobKey, sinkQueueName, tagOf } from '../keys.ts'
 import type { RedisConnection } from '../redis/connection.ts'
+import type { Durability } from '../redis/durability.ts'
 import { shortenExpiriesOf } from './expiries.ts'
+import { retryDelay } from './retry-delay.ts'
 
 /** The id of the job for an order's event; of each replay, by its entry, there is another job. */
 export const sinkJobId = (orderId: OrderId, replay?: string): string =>
@@ -40,35 +42,6 @@ export type SinkJob = {
   /** When it is tried again, about; undefined if it is due, or a dead letter. */
   dueAt: number | undefined
   reason: string
-}
-
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
-
-/**
- * When an event is tried again, after its first failure (ms): after 5 s, then after five times as
- * long each time, at last after 24 h each: 75 h in all. It goes by the clock and not by attempts,
- * so that trying earlier, when an endpoint is back, uses up nothing.
- */
-const delays = [5_000, 25_000, 125_000, 625_000, 3_125_000, 15_625_000, 78_125_000]
-const DELAY_MS_MAX = 24 * HOUR_MS
-export const RETRIED_AT_MS: readonly number[] = [...delays, DELAY_MS_MAX, DELAY_MS_MAX].map(
-  (_, i, all) => all.slice(0, i + 1).reduce((sum, ms) => sum + ms, 0),
-)
-
-/** A delay is longer by up to this part of it, by chance: jobs that failed together spread. */
-const JITTER = 0.1
-
-/** The delay before the next attempt (ms); undefined if there is none. `chance`: 0 to 1. */
-export function retryDelay(
-  elapsedMs: number,
-  retryAfterMs = 0,
-  chance = Math.random(),
-): number | undefined {
-  const elapsed = Math.max(0, elapsedMs) // It is negative where the clock was ahead before.
-  const next = RETRIED_AT_MS.find((at) => at > elapsed)
-  if (next === undefined) return undefined
-  return Math.max((next - elapsed) * (1 + JITTER * chance), retryAfterMs)
 }
 
 const Data = z.object({
@@ -134,6 +107,13 @@ export class SinkJobs {
         await this.#again(id, now)
       }),
     )
+  }
+
+  /** Whether as many replicas as are required have these jobs, by a fence. */
+  async replicated(ids: string[], durability: Pick<Durability, 'keyReplicated'>): Promise<boolean> {
+    const keys = ids.map((id) => sinkJobKey(this.#shard, this.#sink, id))
+    const all = await Promise.all(keys.map((key) => durability.keyReplicated(this.#shard, key)))
+    return all.every(Boolean)
   }
 
   /** The next job that is due; undefined if there is none. */

@@ -146,6 +146,17 @@ export class Durability {
     return (await this.#join(this.#laneOf(shard), asked)) === true
   }
 
+  /** Resolves with true once as many replicas as are required have this key of a shard. */
+  async keyReplicated(shard: number, key: string): Promise<boolean> {
+    if (this.#replicasMin === 0) return true
+    const asked = {
+      read: (pipeline: ChainableCommander) => pipeline.exists(key),
+      fits: (reply: unknown) => reply === 1,
+      fence: fenceKey(shard),
+    }
+    return (await this.#join(this.#laneOf(shard), asked)) === true
+  }
+
   /** Resolves with true once as many replicas as are required have all decisions made before. */
   async decisionsReplicated(): Promise<boolean> {
     if (this.#replicasMin === 0) return true

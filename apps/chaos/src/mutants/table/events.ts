@@ -60,6 +60,27 @@ export const events: Mutant[] = [
     ],
   },
   {
+    breaks: 'an entry with the id of one that was lost with its master is not delivered',
+    file: 'apps/notifier/src/entry-reader.ts',
+    from: '[source, id, digest].join()',
+    to: '[source, id].join()',
+    test: ['apps/notifier', 'test/failover.test.ts'],
+  },
+  {
+    breaks: 'an order that was lost with its master gets a job for its event',
+    file: 'apps/notifier/src/build-events.ts',
+    from: 'if (lost.has(entry)) return undefined',
+    to: '',
+    test: ['apps/notifier', 'test/failover.test.ts'],
+  },
+  {
+    breaks: 'an entry is acknowledged though no replica has the job for its event',
+    file: 'apps/notifier/src/shard-sender.ts',
+    from: 'if (!(await jobs.replicated(ids, store.durability)))',
+    to: 'if (ids.length < 0)',
+    test: ['apps/notifier', 'test/failover.test.ts'],
+  },
+  {
     breaks: 'a dead letter is not kept',
     file: 'packages/store/src/queue/sink-jobs.ts',
     from: '  removeOnComplete: true,\n',
