@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { aPlaceOrder, startCluster } from '@placeorder/testkit'
 import { afterAll, expect, test } from 'vitest'
 import { findRedisServer, freePort, startLocalRedis } from '../../local-services/src/redis.ts'
@@ -9,6 +10,9 @@ import { openIngressStore } from '../src/open-ingress-store.ts'
 import { openWorkerStore } from '../src/open-store.ts'
 import { GroupWorker } from '../src/queue/group-worker.ts'
 import { connect, type RedisAddress } from '../src/redis/connection.ts'
+
+/** Workers then give up what they block on, and connect anew (ms). */
+const DOWN_MS = 4_000
 
 const closing: (() => unknown)[] = []
 afterAll(async () => {
@@ -53,12 +57,8 @@ async function startReplica(master: number): Promise<number> {
   return replica.port
 }
 
-test('when a master of a Cluster becomes a replica, orders go on at the new master', async () => {
-  const cluster = await startCluster({ masters: 1 })
-  closing.push(() => cluster.close())
-  const [old = 0] = cluster.ports
-  const next = await startReplica(old)
-  const address = { ...alone(old), cluster: true }
+/** Starts who claims and who decides. Resolves with what waits until an order is decided. */
+async function startOn(address: RedisAddress): Promise<() => Promise<void>> {
   const options = { address, shards: 1, onFault: () => {} }
   const store = await openIngressStore({ ...options, waitMs: 100 })
   closing.push(store.close)
@@ -71,8 +71,7 @@ test('when a master of a Cluster becomes a replica, orders go on at the new mast
   const taker = new GroupWorker(address, decide, taking)
   closing.push(() => taker.close(1_000))
 
-  /** Places orders until the outcome of one is announced. */
-  const placed = () =>
+  return () =>
     expect
       .poll(
         () => {
@@ -88,11 +87,33 @@ test('when a master of a Cluster becomes a replica, orders go on at the new mast
         { timeout: 20_000 },
       )
       .toBe('SUCCESS')
+}
 
+test('when a master of a Cluster becomes a replica, orders go on at the new master', async () => {
+  const cluster = await startCluster({ masters: 1 })
+  closing.push(() => cluster.close())
+  const [old = 0] = cluster.ports
+  const next = await startReplica(old)
+  const placed = await startOn({ ...alone(old), cluster: true })
   await placed()
   await ask(next, 'CLUSTER', 'FAILOVER')
   await expect
     .poll(() => ask(old, 'INFO', 'replication'), { timeout: 20_000 })
     .toContain('role:slave')
+  await placed()
+}, 90_000)
+
+test('once a Cluster that was down is up again, workers take orders', async () => {
+  const cluster = await startCluster()
+  closing.push(() => cluster.close())
+  const [down, other] = [0, 1]
+  const placed = await startOn({ ...alone(0), urls: cluster.urls, cluster: true })
+  await placed()
+  await cluster.kill(down)
+  await expect
+    .poll(() => ask(cluster.ports[other] ?? 0, 'CLUSTER', 'INFO'), { timeout: 20_000 })
+    .toContain('cluster_state:fail')
+  await wait(DOWN_MS)
+  await cluster.restart(down)
   await placed()
 }, 90_000)

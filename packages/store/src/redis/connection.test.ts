@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { FaultProxy } from '@placeorder/testkit'
+import { FaultProxy, startCluster } from '@placeorder/testkit'
 import { Cluster, Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 import { freePort } from '../../../local-services/src/redis.ts'
@@ -67,4 +67,25 @@ test('a Cluster connection that is closed between two attempts to connect ends',
   await new Promise((resolve) => connection.once('reconnecting', resolve))
   connection.disconnect()
   await new Promise((resolve) => connection.once('end', resolve))
+})
+
+test('who connects to a Cluster that is down is connected once it is up', async () => {
+  const cluster = await startCluster()
+  const connection = connect({ ...address, urls: cluster.urls, cluster: true }, 'patient')
+  if (!(connection instanceof Cluster)) throw new Error('it is of a Cluster')
+  connection.on('error', () => {})
+  await new Promise((resolve) => connection.once('ready', resolve))
+  connection.disconnect()
+  await new Promise((resolve) => connection.once('end', resolve))
+  const node = new Redis({ port: cluster.ports[1] ?? 0 })
+  await cluster.kill(0)
+  const state = async () => String(await node.call('CLUSTER', 'INFO'))
+  await expect.poll(state, { timeout: 30_000 }).toContain('cluster_state:fail')
+  const connected = connection.connect()
+  await new Promise((resolve) => connection.once('reconnecting', resolve))
+  await cluster.restart(0)
+  await connected
+  expect(await connection.get('key')).toBeNull()
+  await Promise.all([disconnect(connection), disconnect(node)])
+  await cluster.close()
 })

@@ -67,6 +67,7 @@ function prepared<C extends RedisConnection>(connection: C, heartbeatMs: number 
     connection.nodes().forEach(prepare)
     connection.on('+node', prepare)
     endInTime(connection)
+    settleConnects(connection)
   } else prepare(connection)
   const duplicate = connection.duplicate.bind(connection) as (...args: unknown[]) => C
   return Object.assign(connection, {
@@ -91,6 +92,28 @@ function endInTime(cluster: Cluster): void {
     disconnect(reconnect)
     const end = () => void (cluster.status === 'disconnecting' && handleCloseEvent.call(cluster))
     setTimeout(end, DISCONNECT_MS_MAX + CONNECT_MS_MAX).unref()
+  }
+}
+
+/**
+ * A Cluster that is down as it is connected to fails the check of ioredis, which connects again and
+ * again but leaves the promise of the first attempt. BullMQ opens the connection that it blocks on
+ * anew when that was silent, and takes no job until the promise is settled.
+ */
+function settleConnects(cluster: Cluster): void {
+  const connect = cluster.connect.bind(cluster)
+  cluster.connect = async () => {
+    const later = Promise.withResolvers<void>()
+    const ready = () => later.resolve()
+    const ended = () => later.reject(new Error('the connection to the Cluster was closed'))
+    cluster.once('ready', ready)
+    cluster.once('end', ended)
+    try {
+      await Promise.race([connect(), later.promise])
+    } finally {
+      cluster.off('ready', ready)
+      cluster.off('end', ended)
+    }
   }
 }
 

@@ -15,6 +15,13 @@ export const workers: Mutant[] = [
     test: ['apps/operator', 'test/metrics.test.ts'],
   },
   {
+    breaks: 'a connection to a Cluster that was down is waited for in vain',
+    file: 'packages/store/src/redis/connection.ts',
+    from: '    settleConnects(connection)\n',
+    to: '',
+    test: ['packages/store', 'test/cluster-failover.test.ts'],
+  },
+  {
     breaks: 'orders whose job is there are requeued',
     file: 'packages/store/src/queue/requeue.ts',
     from: 'replies[i]?.[1] === 0 ||',
