@@ -10,7 +10,7 @@ const BODY_BYTES_MAX = 4 * 2 ** 20
 
 const [port = '4100', path = 'events.db'] = process.argv.slice(2)
 const webhook = new Webhook(env.WEBHOOK_SECRET ?? '')
-const database = new DatabaseSync(path)
+const database = new DatabaseSync(path, { timeout: 10_000 }) // Others may be reading it.
 database.exec('PRAGMA synchronous = FULL')
 database.exec('CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, event TEXT)')
 const insert = database.prepare('INSERT OR IGNORE INTO events VALUES (?, ?)')
