@@ -8,8 +8,11 @@ import { JudgeReply, type JudgeRequest } from './messages.ts'
 
 const PROGRAM = join(import.meta.dirname, 'judge-process.ts')
 
-/** How long a process may take to start (ms), on a busy machine. */
-const START_MS_MAX = 20_000
+/**
+ * How long a process may take to start (ms): no order is to blame for a machine that has no
+ * processor for it, and each start that is given up begins anew.
+ */
+const START_MS_MAX = 60_000
 
 /**
  * How much longer than its checks an order may take (ms): past this, something in it never ends.
@@ -100,7 +103,7 @@ export class IsolatedJudge {
       signal: done.signal,
     }).then(() => {
       this.close()
-      throw new JudgeDied(`the process that judged it did not answer in ${ms} ms and was killed`)
+      throw new JudgeDied(`the process to judge it did not answer in ${ms} ms and was killed`)
     })
     const replied = once(child, 'message', { signal: done.signal })
     try {
