@@ -47,17 +47,27 @@ test('orders that are archived, equal and due are forgotten, each once', async (
   expect(reported).toEqual(['forgotten 3', 'forgotten 0'])
 })
 
+/** Sets the times of all orders in both stores. */
+async function setTimes(orderIds: OrderId[], concludedAt: number, archivedAt: number) {
+  for (const orderId of orderIds)
+    await connection.hset(`{s0}:order:${orderId}`, 'concludedAt', concludedAt)
+  const times = [concludedAt, archivedAt].map((ms) => new Date(ms).toISOString())
+  await postgres.query('UPDATE orders SET concluded_at = $1, archived_at = $2', times)
+}
+
 test('an order is kept after it was concluded, and after it was archived', async () => {
-  const { orderIds, orderId, entries } = await archived()
-  const ago = Date.now() - 2 * KEEP_MS
-  expect(await forget(entries, { keepMs: KEEP_MS })).toBeUndefined()
-  await connection.hset(`{s0}:order:${orderId}`, 'concludedAt', ago)
-  expect(await forget(entries, { keepMs: KEEP_MS })).toBeUndefined()
-  await connection.hset(`{s0}:order:${orderId}`, 'concludedAt', Date.now())
-  await postgres.query('UPDATE orders SET archived_at = $1', [new Date(ago).toISOString()])
-  expect(await forget(entries, { keepMs: KEEP_MS })).toBeUndefined()
+  const { orderIds, entries } = await archived()
+  const [now, ago] = [Date.now(), Date.now() - 2 * KEEP_MS]
+  for (const [concludedAt, archivedAt] of [
+    [now, now],
+    [ago, now],
+    [now, ago],
+  ] as const) {
+    await setTimes(orderIds, concludedAt, archivedAt)
+    expect(await forget(entries, { keepMs: KEEP_MS })).toBeUndefined()
+  }
   expect(await exist(orderIds)).toBe(1)
-  await connection.hset(`{s0}:order:${orderId}`, 'concludedAt', ago)
+  await setTimes(orderIds, ago, ago)
   expect(await forget(entries, { keepMs: KEEP_MS })).toBe(entries.at(-1)?.id)
   expect(await exist(orderIds)).toBe(0)
 })
@@ -66,18 +76,13 @@ test.each([
   ['Redis', 'PostgreSQL'],
   ['PostgreSQL', 'Redis'],
 ])('a clock of %s that was a day ahead keeps no order: that of %s counts', async (ahead) => {
-  const { orderIds, orderId, entries } = await archived()
+  const { orderIds, entries } = await archived()
   const [tomorrow, ago] = [Date.now() + 86_400_000, Date.now() - 2 * KEEP_MS]
-  const setTimes = async (concludedAt: number, archivedAt: number) => {
-    await connection.hset(`{s0}:order:${orderId}`, 'concludedAt', concludedAt)
-    const archived = new Date(archivedAt).toISOString()
-    await postgres.query('UPDATE orders SET archived_at = $1', [archived])
-  }
   const times = (right: number) =>
     ahead === 'Redis' ? ([tomorrow, right] as const) : ([right, tomorrow] as const)
-  await setTimes(...times(Date.now()))
+  await setTimes(orderIds, ...times(Date.now()))
   expect(await forget(entries, { keepMs: KEEP_MS })).toBeUndefined()
-  await setTimes(...times(ago))
+  await setTimes(orderIds, ...times(ago))
   expect(await forget(entries, { keepMs: KEEP_MS })).toBe(entries.at(-1)?.id)
   expect(await exist(orderIds)).toBe(0)
 })
@@ -87,6 +92,7 @@ describe('an order that the archive has otherwise', () => {
     ['outcome', 'PROCESS_FAIL'],
     ['terms', 'other terms'],
     ['paymentRequestId', 'another'],
+    ['concludedAt', '1'],
   ])('by its %s is set aside and stays, and holds up no other', async (field, value) => {
     const { orderIds, orderId, entries } = await archived([aPlaceOrder(), aPlaceOrder()])
     await connection.hset(`{s0}:order:${orderId}`, field, value)

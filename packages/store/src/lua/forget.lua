@@ -17,13 +17,13 @@
 -- ARGV[7]      the number of filters
 -- ARGV[8]      the number of bits of an order in each filter
 -- ARGV[9..]    for each filter two: the hash's field that lists it last, its length in bytes
--- ARGV[..]     for each order four: orderId; its terms, outcome and paymentRequestId as compared;
---              then its bits in each filter
+-- ARGV[..]     for each order five: orderId; its terms, outcome, paymentRequestId and the time when
+--              it was concluded, as the archive has them; then its bits in each filter
 --
 -- Returns      the number of orders that were forgotten; or why none was: OTHER (the hash is of
 --              another archive, or gone), STALE (there are other filters by now), BEHIND (the
 --              archive is older than it was), EARLY, DAMAGED (a filter does not have its length),
---              CHANGED (a record differs from what was compared)
+--              CHANGED (the archive has a record otherwise)
 
 local known = redis.call('HMGET', KEYS[1], 'uuid', 'generation', 'committed', 'forgottenVersion',
   'forgottenTo')
@@ -38,25 +38,25 @@ for n = 1, filters do
   if redis.call('STRLEN', KEYS[3 + n]) ~= tonumber(ARGV[8 + 2 * n]) then return 'DAMAGED' end
 end
 
-local words = 4 + bitsOfOrder * filters
+local words = 5 + bitsOfOrder * filters
 local sets, records, orderIds = {}, {}, {}
 for n = 1, filters do sets[n] = {} end
 local areSetAside = redis.call('EXISTS', KEYS[3]) == 1
 for i = 4 + filters, #KEYS do
   local at = 9 + 2 * filters + (i - 4 - filters) * words
-  local kept = redis.pcall('HMGET', KEYS[i], 'terms', 'outcome', 'paymentRequestId')
+  local kept = redis.pcall('HMGET', KEYS[i], 'terms', 'outcome', 'paymentRequestId', 'concludedAt')
   if kept.err then return 'CHANGED' end
   local stays = areSetAside and redis.call('HEXISTS', KEYS[3], ARGV[at]) == 1
   if not stays and (kept[1] or kept[2] or kept[3]) then
-    for field = 1, 3 do
+    for field = 1, 4 do
       if kept[field] ~= ARGV[at + field] then return 'CHANGED' end
     end
     records[#records + 1], orderIds[#orderIds + 1] = KEYS[i], ARGV[at]
     for n = 1, filters do
       local set = sets[n]
-      for bit = at + 4 + (n - 1) * bitsOfOrder, at + 3 + n * bitsOfOrder do
+      for bit = at + 5 + (n - 1) * bitsOfOrder, at + 4 + n * bitsOfOrder do
         local next = #set
-        set[next + 1], set[next + 2], set[next + 3], set[next + 4] = 'SET', 'u1', ARGV[bit], 1
+        set[next + 1], set[next + 2], set[next + 3], set[next + 4] = 'SET', 'u1', ARGV[bit], '1'
       end
     end
   end

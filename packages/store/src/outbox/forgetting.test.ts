@@ -114,11 +114,12 @@ describe('nothing is forgotten', () => {
     await refused(await concluded(), { archiveId: randomUUID() }, 'OTHER')
   })
 
-  test.each(['terms', 'outcome', 'paymentRequestId'] as const)(
-    'if one of the records has other %s than were compared',
+  test.each(['terms', 'outcome', 'paymentRequestId', 'concludedAt'] as const)(
+    'if one of the records has other %s than the archive',
     async (field) => {
       const orders = await concluded(2)
-      const changed = orders.map((order, i) => (i === 1 ? { ...order, [field]: 'other' } : order))
+      const other = field === 'concludedAt' ? 1 : 'other'
+      const changed = orders.map((order, i) => (i === 1 ? { ...order, [field]: other } : order))
       await refused(changed, {}, 'CHANGED')
     },
   )

@@ -28,7 +28,7 @@ export type OrdersToForget = {
   version: number
   /** When all of them may be forgotten (ms, by Redis's clock). */
   dueAt: number
-  orders: Omit<OrderToCompare, 'concludedAt'>[]
+  orders: OrderToCompare[]
   /** The id of the outbox up to which all is forgotten with them; '' if that is not known. */
   to: string
   /** The one up to which all was forgotten when they were read. `to` is noted only after it. */
@@ -52,7 +52,7 @@ export const refusals = {
   BEHIND: 'the archive is older than it was',
   EARLY: 'it is too early',
   DAMAGED: 'a filter does not have its length: Redis was changed by hand',
-  CHANGED: 'a record differs from what was compared with the archive',
+  CHANGED: 'the archive has a record otherwise',
 } as const
 export type Refusal = keyof typeof refusals
 
@@ -202,12 +202,10 @@ export class Forgetting {
       written.length,
       BITS,
       ...written.flatMap(({ list, bytes }) => [list, bytes]),
-      ...part.orders.flatMap(({ orderId, terms, outcome, paymentRequestId }) => [
-        orderId,
-        terms,
-        outcome,
-        paymentRequestId,
-        ...written.flatMap(({ bytes }) => bitsOf(orderId, bytes)),
+      ...part.orders.flatMap((order) => [
+        order.orderId,
+        ...compared.map((field) => order[field]),
+        ...written.flatMap(({ bytes }) => bitsOf(order.orderId, bytes)),
       ]),
     ])
   }

@@ -128,4 +128,5 @@ const none = {
   terms: '',
   outcome: '',
   paymentRequestId: '',
+  concludedAt: 0,
 }
