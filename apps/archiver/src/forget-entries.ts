@@ -37,9 +37,9 @@ export class NotArchived extends Error {
 
 /**
  * Forgets the orders of some entries of a shard's outbox, up to the first entry with one that is
- * not due. Nothing is forgotten that the archive has not just returned: Redis compares that with its
- * record while it forgets. What the archive has otherwise is set aside and stays. Resolves with the
- * id up to which all is forgotten; undefined if that is none.
+ * not due. Nothing is forgotten that the archive has not just returned: Redis compares that with
+ * its record while it forgets. What the archive has otherwise is set aside and stays. Resolves with
+ * the id up to which all is forgotten; undefined if that is none.
  *
  * @throws NotForgotten, NotArchived
  */
