@@ -22,7 +22,7 @@ export type AdmissionLimits = {
  */
 const EVENT_LOOP_DELAY_MS_MAX = 250
 
-/** How often the event loop's delay is read, in ms. */
+/** While requests come, the event loop's delay is read this often (ms). */
 const READ_MS = 200
 
 /** The mean is that of so many readings, a second: one pause alone is no overload. */
@@ -41,11 +41,11 @@ export class Admission {
   readonly #rates = new Map<string, Rate>()
   // In ms. Each sample wakes an idle process.
   readonly #loop = monitorEventLoopDelay({ resolution: 100 })
-  readonly #timer: NodeJS.Timeout
   readonly #inFlight: Record<RequestKind, InFlight>
   /** The oldest first. */
   readonly #readings = [{ count: 0, sum: 0 }]
   #loopDelayMs = 0
+  #readAt = 0
 
   /**
    * `openOrders`: how many orders are open in Redis, as last read. `paceMs`: how long one more
@@ -67,13 +67,21 @@ export class Admission {
     const inquire = new InFlight({ max, waitMs, signable: (ms) => signable(ms) - place.size })
     this.#inFlight = { place, inquire }
     this.#loop.enable()
-    this.#timer = setInterval(() => this.#readLoopDelay(), READ_MS).unref()
   }
 
   /**
-   * The mean delay of the last readings. The histogram is not reset: that would lose the delay it
-   * is just measuring.
+   * The mean delay of the event loop between the last readings (ms). The histogram is not reset:
+   * that would lose the delay it is just measuring.
    */
+  #loopDelay(): number {
+    const now = performance.now()
+    if (now - this.#readAt >= READ_MS) {
+      this.#readAt = now
+      this.#readLoopDelay()
+    }
+    return this.#loopDelayMs
+  }
+
   #readLoopDelay(): void {
     const { count, mean } = this.#loop
     const [oldest] = this.#readings
@@ -107,8 +115,9 @@ export class Admission {
     if (inFlight !== undefined) return inFlight
     const open = kind === 'place' ? this.#tooManyOpen(client.clientId) : undefined
     if (open !== undefined) return open
-    if (this.#loopDelayMs > (this.#limits.eventLoopDelayMsMax ?? EVENT_LOOP_DELAY_MS_MAX))
-      return `the event loop is ${Math.round(this.#loopDelayMs)} ms late`
+    const loopDelay = this.#loopDelay()
+    if (loopDelay > (this.#limits.eventLoopDelayMsMax ?? EVENT_LOOP_DELAY_MS_MAX))
+      return `the event loop is ${Math.round(loopDelay)} ms late`
     return this.#isTooFast(kind, client)
       ? `the client sends more than ${client.ordersPerSecondMax} a second`
       : undefined
@@ -134,7 +143,6 @@ export class Admission {
   }
 
   close(): void {
-    clearInterval(this.#timer)
     this.#loop.disable()
   }
 }

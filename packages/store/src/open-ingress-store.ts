@@ -34,7 +34,7 @@ export type IngressStore = {
 const WAIT_MS = 3_000
 
 /** How often an ingress counts the open orders (ms), to accept orders again soon after a jam. */
-const COUNT_OPEN_MS = 500
+const COUNT_OPEN_MS = 1_000
 
 /** Opens an ingress's store. Its commands fail fast while Redis is away, except at the start. */
 export async function openIngressStore(

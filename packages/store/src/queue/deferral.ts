@@ -102,10 +102,10 @@ export class Deferral {
    * so.
    */
   async resume(shard: number, resuming: ResumeOptions): Promise<void> {
-    const first = await this.#connection.set(resumingKey(shard), 1, 'PX', RESUME_MS, 'NX')
-    if (first === null) return
     const lists = await this.#connection.smembers(deferredListsKey(shard))
     if (lists.length === 0) return
+    const first = await this.#connection.set(resumingKey(shard), 1, 'PX', RESUME_MS, 'NX')
+    if (first === null) return
     const waiting = await this.#queues.queue(shard).getWaitingCount()
     let left = waiting < JOBS_WAITING_MAX ? RESUMED_MAX : JOB_ORDERS_MAX
     for (const list of lists.toSorted(() => Math.random() - 0.5)) {
