@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { knownMetrics, namesIn } from './known-metrics.ts'
-import { promtool } from './promtool.ts'
+import { PROMTOOL_MS_MAX, promtool } from './promtool.ts'
 
 const here = join(import.meta.dirname, '../prometheus')
 const Rules = z.object({
@@ -41,7 +41,7 @@ test('promtool finds nothing wrong with the rules and the configuration', async 
   await promtool('check', 'config', join(here, 'prometheus.yml'))
 })
 
-test('each alert fires when it should, and only then', async () => {
+test('each alert fires when it should, and only then', { timeout: PROMTOOL_MS_MAX }, async () => {
   const { stdout } = await promtool('test', 'rules', join(here, 'alerts.test.yml'))
   expect(stdout).toContain('SUCCESS')
 })
