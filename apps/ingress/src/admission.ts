@@ -1,5 +1,5 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { FREE_MULTIPLE_MAX, InFlight } from './in-flight.ts'
+import { LoopDelay } from './loop-delay.ts'
 import { Rate } from './rate.ts'
 
 export type AdmissionLimits = {
@@ -20,13 +20,7 @@ export type AdmissionLimits = {
  * Past this mean delay of the event loop (ms) answers are late for lack of CPU; more orders would
  * make it worse.
  */
-const EVENT_LOOP_DELAY_MS_MAX = 250
-
-/** While requests come, the event loop's delay is read this often (ms). */
-const READ_MS = 200
-
-/** The mean is that of so many readings, a second: one pause alone is no overload. */
-const READINGS = 5
+const EVENT_LOOP_DELAY_MS_MAX = 150
 
 /** What a client sends. Orders and inquiries have bounds of the same size, counted separately. */
 export type RequestKind = 'place' | 'inquire'
@@ -39,13 +33,8 @@ export class Admission {
   readonly #openOrders: () => number
   readonly #openShareOf: (clientId: string) => number
   readonly #rates = new Map<string, Rate>()
-  // In ms. Each sample wakes an idle process.
-  readonly #loop = monitorEventLoopDelay({ resolution: 100 })
+  readonly #loopDelay = new LoopDelay()
   readonly #inFlight: Record<RequestKind, InFlight>
-  /** The oldest first. */
-  readonly #readings = [{ count: 0, sum: 0 }]
-  #loopDelayMs = 0
-  #readAt = 0
 
   /**
    * `openOrders`: how many orders are open in Redis, as last read. `paceMs`: how long one more
@@ -66,30 +55,6 @@ export class Admission {
     // Orders are signed before inquiries.
     const inquire = new InFlight({ max, waitMs, signable: (ms) => signable(ms) - place.size })
     this.#inFlight = { place, inquire }
-    this.#loop.enable()
-  }
-
-  /**
-   * The mean delay of the event loop between the last readings (ms). The histogram is not reset:
-   * that would lose the delay it is just measuring.
-   */
-  #loopDelay(): number {
-    const now = performance.now()
-    if (now - this.#readAt >= READ_MS) {
-      this.#readAt = now
-      this.#readLoopDelay()
-    }
-    return this.#loopDelayMs
-  }
-
-  #readLoopDelay(): void {
-    const { count, mean } = this.#loop
-    const [oldest] = this.#readings
-    if (oldest === undefined || count === this.#readings.at(-1)?.count) return
-    const sum = mean * count
-    this.#loopDelayMs = (sum - oldest.sum) / (count - oldest.count) / 1e6
-    this.#readings.push({ count, sum })
-    if (this.#readings.length > READINGS) this.#readings.shift()
   }
 
   get inFlight(): number {
@@ -115,7 +80,7 @@ export class Admission {
     if (inFlight !== undefined) return inFlight
     const open = kind === 'place' ? this.#tooManyOpen(client.clientId) : undefined
     if (open !== undefined) return open
-    const loopDelay = this.#loopDelay()
+    const loopDelay = this.#loopDelay.ask()
     if (loopDelay > (this.#limits.eventLoopDelayMsMax ?? EVENT_LOOP_DELAY_MS_MAX))
       return `the event loop is ${Math.round(loopDelay)} ms late`
     return this.#isTooFast(kind, client)
@@ -143,6 +108,6 @@ export class Admission {
   }
 
   close(): void {
-    this.#loop.disable()
+    this.#loopDelay.close()
   }
 }

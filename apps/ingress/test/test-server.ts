@@ -51,7 +51,8 @@ export const testUse: ServerDeps['use'] = {
   waitMs: 3_000,
 }
 
-const admitsAll = {
+/** Bounds for orders of a test, on a machine that may be busy with other tests. */
+export const admitsAll = {
   inFlightMax: 1_000,
   openOrdersMax: 1_000,
   waitMs: 3_000,

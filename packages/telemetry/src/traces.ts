@@ -1,4 +1,4 @@
-import { ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
+import type * as OpenTelemetry from '@opentelemetry/api'
 
 /**
  * One span of an order's trace. With its `traceparent` (W3C), a span in another process becomes its
@@ -52,10 +52,12 @@ export async function openTracing(
 ): Promise<Tracing> {
   if (endpoint === undefined) return noTracing
   const [
+    api,
     { BatchSpanProcessor, TracerProvider },
     { OTLPTraceExporter },
     { resourceFromAttributes },
   ] = await Promise.all([
+    import('@opentelemetry/api'),
     import('@opentelemetry/sdk-trace'),
     import('@opentelemetry/exporter-trace-otlp-http'),
     import('@opentelemetry/resources'),
@@ -73,13 +75,13 @@ export async function openTracing(
     startSpan: (name, { parent, startedAt, attributes = {} } = {}) => {
       if (parent === undefined && Math.random() >= share) return nothing
       const at = startedAt === undefined ? {} : { startTime: startedAt }
-      const span = tracer.startSpan(name, { attributes, ...at }, contextOf(parent))
+      const span = tracer.startSpan(name, { attributes, ...at }, contextOf(parent, api))
       const { traceId, spanId } = span.spanContext()
       return {
         traceparent: `00-${traceId}-${spanId}-01`,
         end: ({ attributes: more = {}, failed = false, at: endedAt } = {}) => {
           span.setAttributes(more)
-          if (failed) span.setStatus({ code: SpanStatusCode.ERROR })
+          if (failed) span.setStatus({ code: api.SpanStatusCode.ERROR })
           span.end(endedAt)
         },
       }
@@ -88,7 +90,10 @@ export async function openTracing(
   }
 }
 
-function contextOf(traceparent: string | undefined) {
+function contextOf(
+  traceparent: string | undefined,
+  { ROOT_CONTEXT, trace }: typeof OpenTelemetry,
+): OpenTelemetry.Context {
   const [, traceId, spanId] =
     /^00-([0-9a-f]{32})-([0-9a-f]{16})-\d\d$/.exec(traceparent ?? '') ?? []
   if (traceId === undefined || spanId === undefined) return ROOT_CONTEXT

@@ -53,7 +53,7 @@ export function startProcess({
   env = {},
   onLine = () => {},
 }: StartProcess): RunningProcess {
-  const child = spawn(process.execPath, [join(root, entry), ...args], {
+  const child = spawn(process.execPath, ['--v8-pool-size=1', join(root, entry), ...args], {
     cwd: root,
     env: { ...inheritedEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

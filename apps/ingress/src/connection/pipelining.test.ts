@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 import { aPlaceOrder } from '@placeorder/testkit'
 import { afterEach, expect, test } from 'vitest'
 import { answerCodesIn } from '../../test/answer-codes-in.ts'
-import { path, signedHeaders, testServer, testUse } from '../../test/test-server.ts'
+import { admitsAll, path, signedHeaders, testServer, testUse } from '../../test/test-server.ts'
 import { Admission } from '../admission.ts'
 
 const apps: ReturnType<typeof testServer>[] = []
@@ -14,7 +14,7 @@ async function listen() {
   const released = Promise.withResolvers<void>()
   const held = { now: 0, most: 0 }
   const app = testServer({
-    admission: new Admission({ inFlightMax: 1_000, openOrdersMax: 1_000, waitMs: 60_000 }, () => 0),
+    admission: new Admission({ ...admitsAll, waitMs: 60_000 }, () => 0),
     use: {
       ...testUse,
       waitMs: 60_000, // All 300 wait for the same release, on a busy machine for long.
