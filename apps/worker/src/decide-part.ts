@@ -92,7 +92,13 @@ async function conclude(
   const judgements = verdicts.map(({ judged }) => judged)
   const judgedAt = performance.now()
   observer.stage('decide', (judgedAt - startedAt) / 1000)
-  const standing = await store.conclusion.conclude(group, judgements, openAsOf)
+  const isWhole = verdicts.length === new Set(group.orderIds).size
+  const standing = await store.conclusion.conclude(
+    group,
+    judgements,
+    openAsOf,
+    isWhole ? group.roundEnd : undefined,
+  )
   observer.stage('conclude', (performance.now() - judgedAt) / 1000)
   observer.decided(judgements)
   for (const [i, verdict] of verdicts.entries()) {

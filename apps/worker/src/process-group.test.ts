@@ -4,7 +4,7 @@ import { type JudgedOrder, type OrderId, orderIdOf, TooLate } from '@placeorder/
 import { aPlaceOrder } from '@placeorder/testkit'
 import { expect, test, vi } from 'vitest'
 import { noOpChecksObserver, openTestWorker } from '../test/worker-store.ts'
-import { guard } from './checks/guard.ts'
+import { type Ask, guard } from './checks/guard.ts'
 import type { Check } from './judge-order.ts'
 import { processGroup } from './process-group.ts'
 import { resumeRound } from './resume.ts'
@@ -16,6 +16,28 @@ test('a group is decided, each order by itself', async () => {
   await processGroup(await groupOf(good, unknown), deps)
   expect(await store.orders.outcomeOf(orderIdOf(good))).toBe('SUCCESS')
   expect(await store.orders.outcomeOf(orderIdOf(unknown))).toBe('INVALID_CODE')
+})
+
+test.each([
+  ['all of its orders are concluded together', false],
+  ['one of its orders cannot be decided', true],
+])('a round ends in the step that concludes it, or later: %s', async (_what, isDown) => {
+  const [one, two] = [
+    aPlaceOrder({ customerId: randomUUID() }),
+    aPlaceOrder({ customerId: randomUUID() }),
+  ]
+  const group = await groupOf(one, two)
+  const ends: unknown[] = []
+  const roundEnd = { args: [0, '', 0, 0], note: (reply: unknown) => void ends.push(reply) }
+  const ask: Ask = async ({ order }) => {
+    if (isDown && order.paymentId === two.paymentId) throw new Error('down')
+    return 'SUCCESS'
+  }
+  const entry = { name: 'own', after: 'code' as const, timeoutMs: 500, url: 'http://127.0.0.1' }
+  const rulebook = { ...deps.rulebook(), checks: [guard(entry, ask, noOpChecksObserver)] }
+  await processGroup({ ...group, roundEnd }, { ...deps, rulebook: () => rulebook })
+  expect(ends).toEqual(isDown ? [] : [['0']])
+  expect(await store.orders.outcomeOf(orderIdOf(one))).toBe('SUCCESS')
 })
 
 test('orders of a group are each judged by their own merchant category', async () => {

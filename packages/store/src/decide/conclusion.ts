@@ -4,6 +4,7 @@ import { concludeKeys, orderKey } from '../keys.ts'
 import { ConcludedCodes, type Orders } from '../orders/orders.ts'
 import { unreadableOutcome } from '../outcome.ts'
 import type { OrderGroup } from '../queue/group-worker.ts'
+import { drainKeys } from '../queue/job-rounds.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import type { Durability } from '../redis/durability.ts'
 import { Script } from '../redis/script.ts'
@@ -42,7 +43,7 @@ export class NotReplicated extends Error {
  * have the orders before the first one, and the decisions before the second.
  */
 export class Conclusion {
-  readonly #script = new Script('decide-and-conclude', ['reserve', 'conclude'])
+  readonly #script = new Script('decide-and-conclude', ['reserve', 'conclude', 'drain-joined'])
   readonly #connection: RedisConnection
   readonly #parts: Parts
   readonly #oneNode: boolean
@@ -64,10 +65,16 @@ export class Conclusion {
    * an Error for an outcome that this version cannot read.
    *
    * @param openAsOf the result of `LimitUsage.time` before the orders were read as open
+   * @param roundEnd if these are all orders of a round: then it may end in the same step
    * @throws TooLate if that is longer than a minute ago
    * @throws NotReplicated
    */
-  async conclude(job: Job, judged: JudgedOrder[], openAsOf: RedisTime): Promise<ConcludedCodes> {
+  async conclude(
+    job: Job,
+    judged: JudgedOrder[],
+    openAsOf: RedisTime,
+    roundEnd?: OrderGroup['roundEnd'],
+  ): Promise<ConcludedCodes> {
     if (!this.#oneNode) return this.#cluster(job, judged, openAsOf)
     const byMinute = Map.groupBy(judged.entries(), ([, { claimedAt }]) => minuteOf(claimedAt))
     const standing: ConcludedCodes = []
@@ -77,7 +84,7 @@ export class Conclusion {
           job,
           minute,
           entries.map(([, order]) => order),
-          openAsOf,
+          { openAsOf, roundEnd: byMinute.size === 1 ? roundEnd : undefined },
         )
         for (const [i, [position]] of entries.entries()) standing[position] = theirs[i]
       }),
@@ -89,20 +96,25 @@ export class Conclusion {
     { shard, jobId }: Job,
     minute: number,
     judged: JudgedOrder[],
-    openAsOf: RedisTime,
+    { openAsOf, roundEnd }: { openAsOf: RedisTime; roundEnd: OrderGroup['roundEnd'] },
   ): Promise<ConcludedCodes> {
     const { keys, args } = this.#parts.usage.reserveCall(minute, judged, openAsOf)
     const records = judged.map(({ orderId }) => orderKey(shard, orderId))
-    const all = [...keys, ...concludeKeys(shard), ...records]
+    const drainArgs = roundEnd?.args
+    const ending = drainArgs === undefined ? [] : drainKeys(shard, jobId)
+    const all = [...keys, ...concludeKeys(shard), ...records, ...ending]
     const reply = await this.#script.run(this.#connection, all, [
       keys.length,
       ...args,
       jobId,
       this.#parts.orders.outboxSwitch.isOn(shard) ? 1 : '',
+      drainArgs === undefined ? '' : 1,
       ...judged.flatMap(({ orderId, claimedAt }) => [orderId, claimedAt]),
+      ...(drainArgs ?? []),
     ])
-    const [decided, standing] = Reply.parse(reply)
+    const [decided, standing, drained] = Reply.parse(reply)
     this.#parts.usage.noteReply(decided)
+    if (drainArgs !== undefined) roundEnd?.note(drained)
     return standing.map(
       (code, i) => code ?? (decided.outcomes[i] === UNREADABLE ? unreadableOutcome() : undefined),
     )
@@ -146,4 +158,4 @@ const errorOf = (decided: unknown): Error | undefined =>
 /** The script's reply for an order that a newer version has decided. */
 const UNREADABLE = 'UNREADABLE'
 
-const Reply = z.tuple([DecidedReply, ConcludedCodes])
+const Reply = z.tuple([DecidedReply, ConcludedCodes, z.unknown()])

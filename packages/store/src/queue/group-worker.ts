@@ -8,7 +8,13 @@ import {
   type RedisConnection,
 } from '../redis/connection.ts'
 import { FirstJoined } from './first-joined.ts'
-import { type GroupData, JobData, type JoiningGroup, workInRounds } from './job-rounds.ts'
+import {
+  type GroupData,
+  JobData,
+  type JoiningGroup,
+  type RoundEnd,
+  workInRounds,
+} from './job-rounds.ts'
 import { retryDelayMs } from './queues.ts'
 
 /**
@@ -31,6 +37,8 @@ export type OrderGroup = Omit<GroupData, 'subjects'> & {
   stalled: number
   /** They have joined the job: its own data does not name them. */
   joined: boolean
+  /** For who concludes all its orders in one step. */
+  roundEnd?: Pick<RoundEnd, 'args' | 'note'> | undefined
   signal: AbortSignal
 }
 
@@ -127,7 +135,7 @@ export class GroupWorker {
     const groupOf = (
       { subjects, ...group }: GroupData,
       dueAt: number,
-      joined: boolean,
+      { joined, roundEnd }: Pick<OrderGroup, 'joined' | 'roundEnd'>,
     ): OrderGroup => ({
       ...group,
       ...(subjects === undefined ? {} : { subjects: subjectsById(group.orderIds, subjects) }),
@@ -138,6 +146,7 @@ export class GroupWorker {
       attempt: job.attemptsStarted,
       stalled: job.stalledCounter,
       joined,
+      roundEnd,
       signal: this.#ending.signal,
     })
     const { v: _, ...ownGroup } = data.data
@@ -146,8 +155,12 @@ export class GroupWorker {
       connection,
       shard,
       jobId,
-      own: () => process(groupOf(ownGroup, job.timestamp + (job.opts.delay ?? 0), false)),
-      joined: (groups) => process(groupOf(...mergeGroups(groups, named), true)),
+      own: (roundEnd) =>
+        process(
+          groupOf(ownGroup, job.timestamp + (job.opts.delay ?? 0), { joined: false, roundEnd }),
+        ),
+      joined: (groups, roundEnd) =>
+        process(groupOf(...mergeGroups(groups, named), { joined: true, roundEnd })),
       onUnreadable: this.#onError,
       open: () => !this.#closing,
       firstJoined: this.#firstJoined[shard],

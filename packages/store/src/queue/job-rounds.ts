@@ -30,7 +30,8 @@ import type { FirstJoined } from './first-joined.ts'
 //   ingress enqueues it.
 // - The worker runs the job in rounds: its own group first, then what has joined. After each round
 //   it removes the processed groups from the list and takes the rest. So the list always holds what
-//   is not processed yet, and a job that runs again has it again.
+//   is not processed yet, and a job that runs again has it again. Where the script that concludes
+//   all orders of a round can, it does this in the same step (`RoundEnd`).
 // - When no group has joined, the job waits for the next one (first-joined.ts). It ends when none
 //   comes. In the same step it stops being joinable, so no group joins a job that has ended.
 // - A round that fails, or takes longer than ROUND_MS, is the last. What has joined by then is
@@ -86,14 +87,55 @@ export const WAITING_MS = 250
 /** How long a job may be joined (ms). Under steady load it would otherwise never end. */
 const JOB_MS_MAX = 5_000
 
+/** The end of a round: its drain may run in the step that concludes all orders of the round. */
+export class RoundEnd {
+  readonly #processed: string[]
+  readonly #joinMs: () => JoinMs
+  #isOver = false
+  /** What a script has drained. */
+  drained: Drained | undefined
+
+  /** `processed`: the groups of the round that had joined the job. */
+  constructor(processed: string[], joinMs: () => JoinMs) {
+    this.#processed = processed
+    this.#joinMs = joinMs
+  }
+
+  /**
+   * The last arguments of drain-joined.lua, for a script that calls it and gives its reply to
+   * `note`. Undefined once the job has gone on without the round.
+   */
+  get args(): (string | number)[] | undefined {
+    return this.#isOver
+      ? undefined
+      : [this.#processed.length, this.#processed.at(-1) ?? '', ...this.#joinMs()]
+  }
+
+  note(reply: unknown): void {
+    this.drained = Drained.parse(reply)
+  }
+
+  over(): void {
+    this.#isOver = true
+  }
+
+  /** The groups of the round that are still on the list. */
+  get onList(): string[] {
+    return this.drained === undefined ? this.#processed : []
+  }
+}
+
+/** For how long more groups may join the job (ms): if any has, and if none has. */
+type JoinMs = [ifAny: number, ifNone: number]
+
 export type JobRounds = {
   connection: RedisConnection
   shard: number
   jobId: string
   /** Processes the job's own group. */
-  own: () => Promise<void>
+  own: (end: RoundEnd) => Promise<void>
   /** Processes groups that have joined the job, as one group. */
-  joined: (groups: JoiningGroup[]) => Promise<void>
+  joined: (groups: JoiningGroup[], end?: RoundEnd) => Promise<void>
   /**
    * Called with why a group that has joined it cannot be read: a newer version wrote it, or it was
    * damaged. It is requeued.
@@ -113,6 +155,13 @@ const drainJoined = new Script('drain-joined')
 const Drained = z
   .tuple([z.enum(['0', '1'])], z.string())
   .transform(([joinable, ...groups]) => ({ isJoinable: joinable === '1', groups }))
+type Drained = z.infer<typeof Drained>
+
+/** The keys of drain-joined.lua for a job. */
+export const drainKeys = (shard: number, jobId: string): string[] => [
+  joinableJobKey(shard),
+  joinedKey(shard, jobId),
+]
 
 /**
  * Runs a job in rounds: its own group first, then the groups that have joined it, until none has.
@@ -130,31 +179,32 @@ export async function workInRounds({
   firstJoined,
   roundMs = ROUND_MS,
 }: JobRounds): Promise<void> {
-  const keys = [joinableJobKey(shard), joinedKey(shard, jobId)]
-  const drain = async (processed: string[], joinMs = 0, waitingMs = 0) => {
-    const last = processed.at(-1) ?? ''
-    const args = [jobId, processed.length, last, joinMs, waitingMs]
+  const keys = drainKeys(shard, jobId)
+  const until = performance.now() + JOB_MS_MAX
+  const joinMs = (): JoinMs =>
+    open() && performance.now() < until ? [roundMs, firstJoined?.isFree ? WAITING_MS : 0] : [0, 0]
+  const drain = async (processed: string[], [ifAny, ifNone]: JoinMs = [0, 0]) => {
+    const args = [jobId, processed.length, processed.at(-1) ?? '', ifAny, ifNone]
     return Drained.parse(await drainJoined.run(connection, keys, args))
   }
-  const until = performance.now() + JOB_MS_MAX
   /** Removes the processed groups, and resolves with the next ones; with none if the job ends. */
-  const next = async (processed: string[]): Promise<string[]> => {
-    if (!open() || performance.now() >= until) return (await drain(processed)).groups
-    const waitingMs = firstJoined?.isFree ? WAITING_MS : 0
-    const { isJoinable, groups } = await drain(processed, roundMs, waitingMs)
+  const next = async (end: RoundEnd): Promise<string[]> => {
+    const { isJoinable, groups } = end.drained ?? (await drain(end.onList, joinMs()))
     if (groups.length > 0 || !isJoinable) return groups
-    const first = await firstJoined?.of(jobId, waitingMs)
+    const first = firstJoined?.isFree ? await firstJoined.of(jobId, WAITING_MS) : undefined
     return first === undefined ? (await drain([])).groups : [first]
   }
-  let round = own()
+  let end = new RoundEnd([], joinMs)
+  let round = own(end)
   let inFlight: string[] = []
   while (await isDoneWithin(roundMs, round)) {
-    const joinedSince = await next(inFlight)
-    if (joinedSince.length === 0) return
-    inFlight = joinedSince
-    round = joined(groupsIn(joinedSince, onUnreadable))
+    inFlight = await next(end)
+    if (inFlight.length === 0) return
+    end = new RoundEnd(inFlight, joinMs)
+    round = joined(groupsIn(inFlight, onUnreadable), end)
   }
   // This round is slow or has failed: nothing more joins, and what has joined runs beside it.
+  end.over()
   const rest = (await drain([])).groups.filter((text) => !inFlight.includes(text))
   const last = await Promise.allSettled([
     round,
@@ -162,7 +212,7 @@ export async function workInRounds({
   ])
   const ofJoined = inFlight.length > 0 ? last : last.slice(1)
   if (ofJoined.length > 0 && ofJoined.every(({ status }) => status === 'fulfilled'))
-    await drain([...inFlight, ...rest])
+    await drain([...end.onList, ...rest])
   for (const one of last) if (one.status === 'rejected') throw one.reason
 }
 
