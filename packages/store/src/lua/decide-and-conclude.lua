@@ -12,8 +12,8 @@
 -- ARGV[6]      the job that the orders were judged in
 -- ARGV[7]      1 if `conclude` need not ask whether outcomes are appended to the outbox
 -- ARGV[8]      1 if the round ends
--- ARGV[9..]    for each order two: orderId; claim time in ms; then, if the round ends, ARGV[2..5] of
---              `drainJoined`
+-- ARGV[9..]    for each order two: orderId; claim time in ms; then, if the round ends, ARGV[2..5]
+--              of `drainJoined`
 --
 -- Returns      the reply of `reserve`; for each order the outcome that stands, '' if none does; and
 --              the reply of `drainJoined` if the round ends. The last two are empty if it is too

@@ -74,6 +74,20 @@ export const orders: Mutant[] = [
     test: jobRoundsTest,
   },
   {
+    breaks: 'a round ends though one of its orders is not concluded',
+    file: 'apps/worker/src/decide-part.ts',
+    from: 'isWhole ? group.roundEnd : undefined',
+    to: 'group.roundEnd',
+    test: ['apps/worker', 'src/process-group.test.ts'],
+  },
+  {
+    breaks: 'a slow round ends its job, which has gone on without it',
+    file: 'packages/store/src/queue/job-rounds.ts',
+    from: 'this.#isOver = true',
+    to: 'this.#isOver = false',
+    test: ['packages/store', 'src/queue/round-end.test.ts'],
+  },
+  {
     breaks: 'replicas are not waited for',
     file: durability,
     from: 'replicas[1]) >= this.#replicasMin',
