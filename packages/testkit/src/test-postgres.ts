@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import {
   findPostgresServer,
   type LocalPostgres,
@@ -11,7 +9,7 @@ import {
 } from '@placeorder/local-services/postgres'
 import { PostgreSqlContainer } from '@testcontainers/postgresql'
 import { Client } from 'pg'
-import type { TestServerSource } from './test-redis.ts'
+import { isDockerThere, type TestServerSource } from './test-redis.ts'
 
 /** A new database in a real PostgreSQL, as durable as production's. */
 export type TestPostgres = {
@@ -32,8 +30,6 @@ type Server = {
   local?: LocalPostgres
   close: () => Promise<void>
 }
-
-const run = promisify(execFile)
 
 /** The image for Testcontainers; where none can be pulled, the environment names a local one. */
 const imageOf = (env: NodeJS.ProcessEnv) => env.TESTKIT_POSTGRES_IMAGE ?? 'postgres:17-alpine'
@@ -89,11 +85,7 @@ async function sourceOf(env: NodeJS.ProcessEnv): Promise<TestServerSource> {
   if (chosen === 'testcontainers' || chosen === 'local') return chosen
   if (env.ARCHIVE_URL !== undefined) return 'url'
   if (chosen === 'url') throw new Error('TESTKIT_POSTGRES=url needs ARCHIVE_URL')
-  const engine = await run('docker', ['info'], { timeout: 5_000 }).then(
-    () => true,
-    () => false,
-  )
-  return engine ? 'testcontainers' : 'local'
+  return (await isDockerThere()) ? 'testcontainers' : 'local'
 }
 
 async function serverOf(source: TestServerSource, env: NodeJS.ProcessEnv): Promise<Server> {

@@ -34,11 +34,18 @@ async function sourceOf(env: NodeJS.ProcessEnv, own: boolean): Promise<TestServe
   if (env.REDIS_URL !== undefined && !own) return 'url'
   if (chosen === 'url' && env.REDIS_URL === undefined)
     throw new Error('TESTKIT_REDIS=url needs REDIS_URL')
-  const engine = await run('docker', ['info'], { timeout: 5_000 }).then(
+  return (await isDockerThere()) ? 'testcontainers' : 'local'
+}
+
+let docker: Promise<boolean> | undefined
+
+/** Whether a Docker engine answers. It is asked once: each time costs a tenth of a second. */
+export function isDockerThere(): Promise<boolean> {
+  docker ??= run('docker', ['info'], { timeout: 5_000 }).then(
     () => true,
     () => false,
   )
-  return engine ? 'testcontainers' : 'local'
+  return docker
 }
 
 async function container(image: string): Promise<TestRedis> {
