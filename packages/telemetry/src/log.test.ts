@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { openLog } from './log.ts'
 
@@ -63,4 +66,30 @@ test('a fault of the configuration has no stack, and neither has its cause', () 
     cause: { type: 'Error', message: 'why' },
   })
   expect(second.stack).toContain('log.test.ts')
+})
+
+/** A process of its own that logs to standard output. */
+const logging = (script: string) =>
+  spawn(process.execPath, [
+    '--input-type=module',
+    '--eval',
+    `import { openLog } from '${new URL('./log.ts', import.meta.url)}'
+    const log = openLog({ name: 'test', level: 'info' })
+    ${script}`,
+  ])
+
+test('a line comes though none follows it, and the process goes on', async () => {
+  const child = logging("log.info('one'); setInterval(() => {}, 1_000)")
+  try {
+    const [chunk] = await once(child.stdout, 'data')
+    expect(JSON.parse(String(chunk)).msg).toBe('one')
+  } finally {
+    child.kill()
+  }
+})
+
+test('a process that ends has written what waits', async () => {
+  const child = logging("log.info('one'); log.info('two'); process.exit(0)")
+  const lines = (await text(child.stdout)).trim().split('\n')
+  expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['one', 'two'])
 })
