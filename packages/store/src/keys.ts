@@ -174,6 +174,12 @@ export const joinableJobKey = (shard: number): string => `${tagOf(shard)}:joinab
 export const joinedKey = (shard: number, jobId: string): string =>
   `${joinableJobKey(shard)}:${jobId}`
 
+/**
+ * The recent counters that the workers' policy reads, as JSON: with them a claim looks up what they
+ * need (claimed-facts.ts).
+ */
+export const recentUsedKey = (shard: number): string => `${tagOf(shard)}:recent-used`
+
 export const merchantKey = (shard: number, merchantId: string): string =>
   `${tagOf(shard)}:merchant:${merchantId}`
 export const codeKey = (shard: number, code: Digest): string => `${tagOf(shard)}:code:${code}`

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { Cluster } from 'ioredis'
+import { LookAhead } from './decide/look-ahead.ts'
+import { RecentOrders } from './decide/recent-orders.ts'
 import { Intake } from './intake/intake.ts'
 import { channelName, type OrderId } from './keys.ts'
 import { opener, type StoreOptions } from './open-store.ts'
@@ -82,12 +85,17 @@ export async function openIngressStore(
     onRequeued(await requeue.requeueLost(shard, [{ orderId, jobId }]))
   }
   const filters = new Filters(connection)
+  const lookAhead =
+    connection instanceof Cluster
+      ? undefined
+      : new LookAhead(new RecentOrders(connection, shards), shards)
   const intake = new Intake({
     connection,
+    lookAhead,
+    lookedUpMsMax,
     queues,
     filters,
     recall,
-    lookedUpMsMax,
     acquirers: new Acquirers(connection, shards),
     channels,
     requeue: requeueIfLost,

@@ -2,8 +2,8 @@ import type { Facts, Recent, RecentCounter } from '@placeorder/decision'
 import { type PlaceOrderRequest, unpackRequest } from '@placeorder/protocol'
 import { Cluster } from 'ioredis'
 import { z } from 'zod'
-import { digestOf, namesOf, type OrderId, orderIdOf, orderKey } from '../keys.ts'
-import { type LookupIds, lookupIdsOf } from '../orders/lookup-ids.ts'
+import { digestOf, namesOf, type OrderId, orderIdOf, orderKey, recentUsedKey } from '../keys.ts'
+import { type LookupIds, lookupIdsFrom, lookupIdsOf } from '../orders/lookup-ids.ts'
 import type { Orders } from '../orders/orders.ts'
 import type { OrderGroup } from '../queue/group-worker.ts'
 import type { RedisConnection } from '../redis/connection.ts'
@@ -11,6 +11,7 @@ import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
 import type { Directory, DirectoryRecords } from './directory.ts'
 import { laterThan, type RedisTime } from './limit-usage.ts'
+import { CURRENT_MS, countsIn, distinct, usedText } from './look-ahead.ts'
 import { type CountPlan, Counts, type RecentOrders } from './recent-orders.ts'
 
 /** An open order of the given job. `claimedAt` in ms. */
@@ -29,17 +30,20 @@ export type OrderWithFacts = { record: OpenOrder; facts: Facts | Error }
 export type LookupResult = {
   open: OrderWithFacts[]
   unreadable: { orderId: OrderId; error: Error }[]
+  /** Whether Redis was asked: the claims may have looked up all of them (look-ahead.ts). */
+  asked: boolean
 }
 
-type LookupGroup = Pick<OrderGroup, 'shard' | 'jobId' | 'subjects'>
+type LookupGroup = Pick<OrderGroup, 'shard' | 'jobId' | 'subjects' | 'lookedUp'>
 
 /** Where the facts for judging are stored. */
 type LookupParts = { orders: Orders; directory: Directory; recent: RecentOrders }
 
 /**
  * Looks up orders and the facts for judging them. Where one node holds all keys and the job has the
- * orders' lookup ids, this takes one round trip, with one sync of the append-only file. Otherwise
- * it takes two: one for the records, one for what they name.
+ * orders' lookup ids, this takes one round trip, with one sync of the append-only file; none for
+ * orders that their claims have looked up (look-ahead.ts). Otherwise it takes two: one for the
+ * records, one for what they name.
  */
 export class Lookup {
   readonly #script = new Script('look-up', ['count-recent'])
@@ -71,11 +75,47 @@ export class Lookup {
     used: readonly RecentCounter[],
     openAsOf: RedisTime,
   ): Promise<LookupResult> {
-    const subjects = orderIds.flatMap((orderId) => group.subjects?.get(orderId) ?? [])
-    if (!this.#oneNode || subjects.length < orderIds.length)
-      return this.#cluster(group, orderIds, used)
+    const known = this.#claimed(group, orderIds, used, openAsOf)
+    const rest = orderIds.filter((orderId) => !known.has(orderId))
+    if (rest.length === 0) return { open: [...known.values()], unreadable: [], asked: false }
+    const subjects = rest.flatMap((orderId) => group.subjects?.get(orderId) ?? [])
     const plan = this.#parts.recent.plan(subjects, used, laterThan(openAsOf))
-    return this.#singleNode(group, orderIds, subjects, plan, used)
+    const { open, ...result } =
+      this.#oneNode && subjects.length === rest.length
+        ? await this.#singleNode(group, rest, subjects, plan, used)
+        : await this.#cluster(group, rest, used)
+    return { ...result, open: [...known.values(), ...open] }
+  }
+
+  /** Those of the orders that their claims have looked up, as far as a worker can use that. */
+  #claimed(
+    group: LookupGroup,
+    orderIds: OrderId[],
+    used: readonly RecentCounter[],
+    { now }: RedisTime,
+  ): Map<OrderId, OrderWithFacts> {
+    const known = new Map<OrderId, OrderWithFacts>()
+    const asked = new Set(orderIds)
+    for (const { orderIds, subjects: words, lookedUp } of group.lookedUp ?? []) {
+      const isCurrent = Math.abs(now - lookedUp.claimedAt) <= CURRENT_MS
+      if (!this.#oneNode || !isCurrent || lookedUp.used !== usedText(used)) continue
+      const subjects = words.flatMap((ids) => lookupIdsFrom(ids) ?? [])
+      const [merchants, codes] = distinct(subjects)
+      const texts = lookedUp.records.map((text) => text || null)
+      const records = this.#parts.directory.read(merchants, codes, texts)
+      const recents = this.#parts.recent.recents(subjects, used, countsIn(lookedUp.counts))
+      for (const [i, orderId] of orderIds.entries()) {
+        const [request = '', clientId = ''] = [lookedUp.requests[i], lookedUp.clients[i]]
+        const order = readable(() => unpackRequest(request, namesOf(orderId)))
+        if (!asked.has(orderId) || order instanceof Error) continue
+        const { claimedAt } = lookedUp
+        const record = { orderId, order, clientId, claimedAt, jobId: group.jobId }
+        const facts = factsOf(record, { ...records, holders: new Map() }, recents[i])
+        const isUsable = !(facts instanceof Error) && facts.code?.type !== 'ORDER_CODE'
+        if (isUsable) known.set(orderId, { record, facts })
+      }
+    }
+    return known
   }
 
   async #singleNode(
@@ -85,17 +125,20 @@ export class Lookup {
     plan: CountPlan,
     used: readonly RecentCounter[],
   ): Promise<LookupResult> {
-    const keys = [...orderIds.map((orderId) => orderKey(shard, orderId)), ...plan.keys]
+    const records = orderIds.map((orderId) => orderKey(shard, orderId))
+    const keys = [recentUsedKey(shard), ...records, ...plan.keys]
+    const args = [jobId, usedText(used), plan.sets, ...orderIds]
     const [reply, found] = await Promise.all([
-      this.#script.run(this.#connection, keys, [jobId, plan.sets, ...orderIds]),
+      this.#script.run(this.#connection, keys, args),
       this.#parts.directory.find(
         subjects.map(({ merchant }) => merchant),
         subjects.map(({ code }) => code),
       ),
     ])
     const [requests, clientIds, claimTimes, counts] = Reply.parse(reply)
-    const recents = plan.recents(counts, Math.max(...claimTimes))
-    const result: LookupResult = { open: [], unreadable: [] }
+    plan.note(counts, Math.max(...claimTimes))
+    const recents = this.#parts.recent.recents(subjects, used, counts)
+    const result: LookupResult = { open: [], unreadable: [], asked: true }
     const mismatched: OrderId[] = []
     for (const [i, orderId] of orderIds.entries()) {
       const [request, clientId = '', claimedAt = 0] = [requests[i], clientIds[i], claimTimes[i]]
@@ -111,7 +154,8 @@ export class Lookup {
     if (mismatched.length === 0) return result
     // The job has the lookup ids of a repeat, which are not those of the claimed order.
     const { open, unreadable } = await this.#cluster({ shard, jobId }, mismatched, used)
-    return { open: [...result.open, ...open], unreadable: [...result.unreadable, ...unreadable] }
+    const all = [...result.unreadable, ...unreadable]
+    return { ...result, open: [...result.open, ...open], unreadable: all }
   }
 
   async #cluster(
@@ -141,7 +185,7 @@ export class Lookup {
             },
           ],
     )
-    if (open.length === 0) return { open: [], unreadable }
+    if (open.length === 0) return { open: [], unreadable, asked: true }
     const [found, recents] = await Promise.all([
       directory.find(
         open.map(({ order }) => order.merchant.referenceMerchantId),
@@ -152,6 +196,7 @@ export class Lookup {
     return {
       open: open.map((record, i) => ({ record, facts: factsOf(record, found, recents[i]) })),
       unreadable,
+      asked: true,
     }
   }
 }

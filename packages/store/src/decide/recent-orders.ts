@@ -20,26 +20,24 @@ type Kind = {
 }
 
 /** A set of recent orders in Redis, and the positions of the orders to count in it. */
-type RecentSet = {
-  shard: number
-  key: string
-  kind: Kind
+type RecentSet = { shard: number; key: string; kind: Kind; positions: number[] }
+
+type PlannedSet = RecentSet & {
   /** It is known to be kept for as long as it must exist. */
   isKept: boolean
   /** Many orders were counted in it since its expiry was last prolonged. */
   isBusy: boolean
-  positions: number[]
 }
 
 /** Until when a set is kept at least (ms), and how many orders were counted in it since then. */
 type KnownExpiry = { until: number; counted: number }
 
-/** The keys and the first argument of the script, and how to read its reply. */
+/** The keys and the first argument of the script. */
 export type CountPlan = {
   keys: string[]
   sets: string
-  /** `newest`: the latest claim time of the orders (ms). */
-  recents: (counts: number[], newest: number) => Recent[]
+  /** Notes the script's reply. `newest`: the latest claim time of the orders (ms). */
+  note: (counts: number[], newest: number) => void
 }
 
 const MINUTE_MS = 60_000
@@ -106,87 +104,61 @@ export class RecentOrders {
   async count(orders: OrderToCount[], used: readonly RecentCounter[]): Promise<Recent[]> {
     const newest = Math.max(...orders.map(({ claimedAt }) => claimedAt))
     const kinds = kindsOf(used)
-    const sets = this.#setsOf(
-      orders.map(({ order }) => lookupIdsOf(order)),
-      kinds,
-      newest,
-    )
+    const subjects = orders.map(({ order }) => lookupIdsOf(order))
     const recents = orders.map(() => ({ ...none }))
     const words = orders.flatMap(({ claimedAt, order }) => [claimedAt, orderIdOf(order)])
     await Promise.all(
-      Map.groupBy(sets, ({ shard }) => shard)
+      Map.groupBy(setsOf(subjects, kinds, this.#shards), ({ shard }) => shard)
         .values()
         .map(async (sets) => {
-          const { keys, argument } = scriptInput(sets, kinds)
+          const { keys, sets: argument, note } = this.#planFor(sets, kinds, newest)
           const reply = await this.#count.run(this.#connection, keys, [argument, ...words])
-          this.#read(sets, Counts.parse(reply), newest, recents)
+          const counts = Counts.parse(reply)
+          note(counts, newest)
+          copy(counts, sets, recents)
         }),
     )
     return recents
   }
 
   /**
-   * Plans the counting of orders for a script that reads their claim times itself, where one node
-   * holds all keys. No order was claimed after `latest` (ms).
+   * Plans the counting of orders for a script that has their claim times itself, where one node
+   * holds all keys. No order was claimed after `latest` (ms). `recents` reads the script's reply.
    */
   plan(subjects: LookupIds[], used: readonly RecentCounter[], latest: number): CountPlan {
     const kinds = kindsOf(used)
-    const sets = this.#setsOf(subjects, kinds, latest)
-    const { keys, argument } = scriptInput(sets, kinds)
-    return {
-      keys,
-      sets: argument,
-      recents: (counts, newest) => {
-        const recents = subjects.map(() => ({ ...none }))
-        this.#read(sets, counts, newest, recents)
-        return recents
-      },
-    }
+    return this.#planFor(setsOf(subjects, kinds, this.#shards), kinds, latest)
   }
 
-  /** Copies the script's counts into the recents of the orders, and remembers expiries. */
-  #read(
-    sets: RecentSet[],
-    counts: number[],
-    newest: number,
-    recents: Record<RecentCounter, number>[],
-  ): void {
+  /** The recents of orders with these ids, from the reply of a script for their `plan`. */
+  recents(subjects: LookupIds[], used: readonly RecentCounter[], counts: number[]): Recent[] {
+    const recents = subjects.map(() => ({ ...none }))
+    copy(counts, setsOf(subjects, kindsOf(used), this.#shards), recents)
+    return recents
+  }
+
+  #planFor(sets: RecentSet[], kinds: Kind[], latest: number): CountPlan {
+    const planned = sets.map((set) => {
+      const { until, counted } = this.#expiries.get(set.key) ?? { until: 0, counted: 0 }
+      const isBusy = counted >= COUNTED_MAX
+      return { ...set, isBusy, isKept: until >= latest + set.kind.spanMs && !isBusy }
+    })
+    const { keys, argument } = scriptInput(planned, kinds)
+    const note = (counts: number[], newest: number) => this.#note(planned, counts, newest)
+    return { keys, sets: argument, note }
+  }
+
+  /** Remembers until when the sets are kept at least. */
+  #note(sets: PlannedSet[], counts: number[], newest: number): void {
     let at = 0
     for (const { key, kind, isKept, positions } of sets) {
-      let others = 0
-      for (const position of positions) {
-        const recent = recents[position]
-        for (const counter of kind.counters) {
-          const count = counts[at++] ?? 0
-          if (recent) recent[counter] = count
-          others += count
-        }
-      }
+      const end = at + positions.length * kind.counters.length
+      const hasOthers = counts.slice(at, end).some((count) => count > 0)
+      at = end
       const expiry = this.#expiries.get(key)
       if (isKept && expiry !== undefined) expiry.counted += positions.length
-      else if (others > 0) this.#noteExpiry(key, newest + kind.spanMs + SPARE_MS)
+      else if (hasOthers) this.#noteExpiry(key, newest + kind.spanMs + SPARE_MS)
     }
-  }
-
-  /** The sets in which orders with these ids are counted. */
-  #setsOf(subjects: LookupIds[], kinds: Kind[], latest: number): RecentSet[] {
-    const sets = new Map<string, RecentSet>()
-    for (const kind of kinds) {
-      for (const [position, { [kind.subject]: id }] of subjects.entries()) {
-        if (id === undefined) continue
-        const shard = shardOf(id, this.#shards)
-        const key = recentKey(shard, kind.subject, id)
-        const set = sets.get(key)
-        if (set !== undefined) set.positions.push(position)
-        else {
-          const { until, counted } = this.#expiries.get(key) ?? { until: 0, counted: 0 }
-          const isBusy = counted >= COUNTED_MAX
-          const isKept = until >= latest + kind.spanMs && !isBusy
-          sets.set(key, { shard, key, kind, isKept, isBusy, positions: [position] })
-        }
-      }
-    }
-    return [...sets.values()]
   }
 
   #noteExpiry(key: string, until: number): void {
@@ -202,8 +174,38 @@ export class RecentOrders {
   }
 }
 
+/** Copies the script's counts into the recents of the orders. */
+function copy(counts: number[], sets: RecentSet[], recents: Record<RecentCounter, number>[]): void {
+  let at = 0
+  for (const { kind, positions } of sets) {
+    for (const position of positions) {
+      for (const counter of kind.counters) {
+        const recent = recents[position]
+        if (recent) recent[counter] = counts[at] ?? 0
+        at += 1
+      }
+    }
+  }
+}
+
+/** The sets in which orders with these ids are counted, in the order of the script's reply. */
+function setsOf(subjects: LookupIds[], kinds: Kind[], shards: number): RecentSet[] {
+  const sets = new Map<string, RecentSet>()
+  for (const kind of kinds) {
+    for (const [position, { [kind.subject]: id }] of subjects.entries()) {
+      if (id === undefined) continue
+      const shard = shardOf(id, shards)
+      const key = recentKey(shard, kind.subject, id)
+      const set = sets.get(key)
+      if (set !== undefined) set.positions.push(position)
+      else sets.set(key, { shard, key, kind, positions: [position] })
+    }
+  }
+  return [...sets.values()]
+}
+
 /** The keys and the first argument of the script; its contract says what they mean. */
-function scriptInput(sets: RecentSet[], kinds: Kind[]): { keys: string[]; argument: string } {
+function scriptInput(sets: PlannedSet[], kinds: Kind[]): { keys: string[]; argument: string } {
   const indexes = [...new Set(sets.map(({ shard }) => largeRecentKey(shard)))]
   const argument = JSON.stringify({
     kinds: kinds.map(({ spanMs, counters }) => ({

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type PlaceOrderRequest, packRequest, termsOf } from '@placeorder/protocol'
 import { z } from 'zod'
+import { countsIn, type LookAhead } from '../decide/look-ahead.ts'
 import {
   archiveKey,
   forgottenKey,
@@ -8,7 +9,9 @@ import {
   type OrderId,
   openKey,
   orderKey,
+  recentUsedKey,
 } from '../keys.ts'
+import { lookupIdsFrom } from '../orders/lookup-ids.ts'
 import { type FilterList, readsOf } from '../outbox/filters.ts'
 import { type JoiningGroup, ROUND_MS } from '../queue/job-rounds.ts'
 import type { RedisConnection } from '../redis/connection.ts'
@@ -62,16 +65,25 @@ export type ClaimedGroup = {
   version: number
 }
 
+export type ClaimsOptions = {
+  /** Where one node holds all keys. */
+  lookAhead?: LookAhead | undefined
+  /** For tests that forget orders within seconds. */
+  lookedUpMsMax?: number | undefined
+}
+
 /** Claims groups of orders. */
 export class Claims {
-  readonly #script = new Script('claim', ['maybe-forgotten'])
+  readonly #own = new Script('claim', ['maybe-forgotten'])
+  readonly #joining = new Script('claim', ['maybe-forgotten', 'count-recent'])
   readonly #connection: RedisConnection
+  readonly #lookAhead: LookAhead | undefined
   readonly #lookedUpMsMax: number
 
-  /** `lookedUpMsMax`: for tests that forget orders within seconds. */
-  constructor(connection: RedisConnection, lookedUpMsMax: number = LOOKED_UP_MS_MAX) {
+  constructor(connection: RedisConnection, options: ClaimsOptions = {}) {
     this.#connection = connection
-    this.#lookedUpMsMax = lookedUpMsMax
+    this.#lookAhead = options.lookAhead
+    this.#lookedUpMsMax = options.lookedUpMsMax ?? LOOKED_UP_MS_MAX
   }
 
   /**
@@ -83,12 +95,17 @@ export class Claims {
     const { generation, filters } = group.filters
     const orderIds = orders.map(({ orderId }) => orderId)
     const claims = orders.map(({ order }) => newClaim(order, jobId))
+    const subjects = (group.joins?.subjects ?? []).flatMap((ids) => lookupIdsFrom(ids) ?? [])
+    const facts = subjects.length > 0 ? this.#lookAhead?.plan(shard, subjects) : undefined
     const keys = [
       openKey(shard),
       joinableJobKey(shard),
       archiveKey(shard),
+      recentUsedKey(shard),
       ...filters.map(({ n }) => forgottenKey(shard, n)),
       ...orderIds.map((orderId) => orderKey(shard, orderId)),
+      ...(facts?.countKeys ?? []),
+      ...(facts?.recordKeys ?? []),
     ]
     const args = [
       jobId,
@@ -100,6 +117,10 @@ export class Claims {
       filters.length,
       group.notFoundAt ?? '',
       this.#lookedUpMsMax,
+      orders.length,
+      facts?.used ?? '',
+      facts?.countKeys.length ?? 0,
+      facts?.sets ?? '',
       ...readsOf(orderIds, filters),
       ...orders.flatMap(({ orderId, order, clientId }, i) => [
         orderId,
@@ -112,11 +133,13 @@ export class Claims {
     // A job may be sent right behind, unless the group is to join one.
     const reply =
       group.joins === undefined
-        ? await this.#script.runNow(this.#connection, keys, args)
-        : await this.#script.run(this.#connection, keys, args)
+        ? await this.#own.runNow(this.#connection, keys, args)
+        : await this.#joining.run(this.#connection, keys, args)
     if (reply === 'STALE') return reply
     if (reply === 'LATE') throw new Error('an order was looked up in the archive too long ago')
-    const [open, joinable, at, archiveId, version, ...words] = Reply.parse(reply)
+    const [open, joinable, at, archiveId, version, used, counts, ...words] = Reply.parse(reply)
+    if (group.joins !== undefined) this.#lookAhead?.noteClaim(shard, used, Number(at))
+    if (counts !== '') facts?.note(countsIn(counts), Number(at))
     for (let from = 0; from < words.length; from += 6) {
       const { position, ...claim } = EarlierClaim.parse(words.slice(from, from + 6))
       claims[position - 1] = claim
@@ -133,7 +156,15 @@ const newClaim = (
 
 /** What precedes the orders that were claimed before. */
 const Reply = z.tuple(
-  [z.coerce.number(), z.number(), z.string(), z.string(), z.coerce.number()],
+  [
+    z.coerce.number(),
+    z.number(),
+    z.string(),
+    z.string(),
+    z.coerce.number(),
+    z.string(),
+    z.string(),
+  ],
   z.union([z.string(), z.number()]),
 )
 

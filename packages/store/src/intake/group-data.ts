@@ -1,6 +1,6 @@
 import type { OrderId } from '../keys.ts'
-import { lookupIdsOf } from '../orders/lookup-ids.ts'
-import type { GroupData, JoiningGroup } from '../queue/job-rounds.ts'
+import { lookupIdsOf, wordsOf } from '../orders/lookup-ids.ts'
+import { type GroupData, JOB_VERSION, type JoiningGroup } from '../queue/job-rounds.ts'
 import type { IncomingOrder } from './intake.ts'
 
 /** The data of a job for these orders. */
@@ -12,10 +12,14 @@ export function dataOf(
   )
   return {
     orderIds: group.map(({ orderId }) => orderId),
-    subjects: group.map(({ order }) => {
-      const { merchant, code, customer } = lookupIdsOf(order)
-      return customer === undefined ? [merchant, code] : [merchant, code, customer]
-    }),
+    subjects: group.map(({ order }) => wordsOf(lookupIdsOf(order))),
     ...(traces.length > 0 ? { traces: Object.fromEntries(traces) } : {}),
   }
 }
+
+/** These orders as a group that joins a job now. */
+export const joiningGroupOf = (group: Parameters<typeof dataOf>[0]): JoiningGroup => ({
+  v: JOB_VERSION,
+  ...dataOf(group),
+  at: Date.now(),
+})

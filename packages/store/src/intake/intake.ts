@@ -6,13 +6,18 @@ import { type OrderId, openKey, orderIdOf, shardOf } from '../keys.ts'
 import type { Acquirers } from '../orders/acquirers.ts'
 import type { Recall } from '../outbox/archived-orders.ts'
 import { type FilterList, type Filters, noFilters } from '../outbox/filters.ts'
-import { JOB_VERSION, type JoiningGroup } from '../queue/job-rounds.ts'
 import type { Queues } from '../queue/queues.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { type Accepted, acceptedByArchive, acceptedOf } from './accepted.ts'
-import { type Claim, type ClaimedGroup, Claims, type GroupToClaim } from './claims.ts'
-import { dataOf } from './group-data.ts'
+import {
+  type Claim,
+  type ClaimedGroup,
+  Claims,
+  type ClaimsOptions,
+  type GroupToClaim,
+} from './claims.ts'
+import { dataOf, joiningGroupOf } from './group-data.ts'
 import { SendWindow } from './send-window.ts'
 
 /**
@@ -58,14 +63,12 @@ type IntakeLane = {
   window: SendWindow
 }
 
-export type IntakeDeps = {
+export type IntakeDeps = ClaimsOptions & {
   connection: RedisConnection
   queues: Queues
   filters: Filters
   /** Asks the archive for orders that Redis may have forgotten. */
   recall: Recall
-  /** See `Claims`; for tests. */
-  lookedUpMsMax?: number | undefined
   acquirers: Pick<Acquirers, 'note'>
   /** The channels of this ingress, by shard. */
   channels: string[]
@@ -92,7 +95,7 @@ export class Intake {
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps
-    this.#claims = new Claims(deps.connection, deps.lookedUpMsMax)
+    this.#claims = new Claims(deps.connection, deps)
     this.#lanes = deps.channels.map((channel, shard) => ({
       shard,
       channel,
@@ -271,20 +274,16 @@ export class Intake {
   async #claimGroup(
     lane: IntakeLane,
     orders: Pending[],
-    {
-      joining,
-      ...how
-    }: Pick<GroupToClaim, 'jobId' | 'filters' | 'notFoundAt'> & { joining: boolean },
+    how: Pick<GroupToClaim, 'jobId' | 'filters' | 'notFoundAt'> & { joining: boolean },
   ): Promise<ClaimedGroup | 'STALE'> {
     const { acquirers, onFault } = this.#deps
     acquirers
       .note(orders.map(({ order }) => order))
       .catch((error) => onFault(error, 'an acquirer was not noted; its next order will be'))
-    const joins: JoiningGroup | undefined = joining
-      ? { v: JOB_VERSION, ...dataOf(orders), at: Date.now() }
-      : undefined
+    const { joining, ...rest } = how
+    const joins = joining ? joiningGroupOf(orders) : undefined
     const { shard, channel } = lane
-    const claimed = await this.#claims.claim({ shard, channel, orders, joins, ...how })
+    const claimed = await this.#claims.claim({ shard, channel, orders, joins, ...rest })
     if (claimed !== 'STALE') lane.open = claimed.open
     return claimed
   }

@@ -5,7 +5,9 @@
 -- KEYS[2]      the id of the joinable job, while there is one; the groups that join it are in a
 --              list at this key, ':' and the id
 -- KEYS[3]      what is known of the archive, a hash
--- KEYS[4..]    the filters of forgotten orders, then the orders' hashes
+-- KEYS[4]      the recent counters that the workers' policy reads: see look-ahead.ts
+-- KEYS[5..]    the filters of forgotten orders; the orders' hashes; then, if the group is to be
+--              looked up, the keys of `count-recent`, and the records of its merchants and codes
 -- ARGV[1]      the id of the group's own job, which gets the new orders unless they join another
 -- ARGV[2]      the channel of the ingress that waits
 -- ARGV[3]      the group as JSON, if it is to join a job; '' if it is to have its own
@@ -16,18 +18,24 @@
 -- ARGV[8]      '', or for orders that are not in the archive the time (ms) of the claim that found
 --              them MAYBE: they are claimed without filters
 -- ARGV[9]      how long ago (ms) that may have been
--- ARGV[10..]   for each filter what `maybe-forgotten` reads, then for each order five: orderId,
+-- ARGV[10]     the number of orders
+-- ARGV[11]     '', or the counters for which the group is to be looked up if it joins a job, all
+--              its orders are new, and KEYS[4] has the same ones
+-- ARGV[12]     the number of keys of `count-recent`
+-- ARGV[13]     its first argument
+-- ARGV[14..]   for each filter what `maybe-forgotten` reads, then for each order five: orderId,
 --              terms, packed request, clientId, paymentRequestId
 --
 -- Returns      STALE if the shard has other filters by now, LATE if the orders were looked up too
 --              long ago: then nothing was claimed. Else the number of open orders of the shard; 1
 --              if there was a joinable job, which the group has joined if ARGV[3] is not '', else
 --              0; the time (ms); the archive's UUID and the highest version that an order was
---              forgotten at; then six for each order that was claimed before: its position (1 is
---              the first); OPEN, CONCLUDED, INCONSISTENT, UNREADABLE (written by a newer version,
---              or damaged), or MAYBE (it has no record, but may be forgotten; nothing is stored);
---              its paymentRequestId; its outcome ('' while it is open); the id of its job; its age
---              in ms
+--              forgotten at; what is at KEYS[4], '' if nothing is or the group does not join; the
+--              counts of `count-recent`, '' if nothing was counted; then six for each order that
+--              was claimed before: its position (1 is the first); OPEN, CONCLUDED, INCONSISTENT,
+--              UNREADABLE (written by a newer version, or damaged), or MAYBE (it has no record, but
+--              may be forgotten; nothing is stored); its paymentRequestId; its outcome ('' while it
+--              is open); the id of its job; its age in ms
 
 -- A job's list holds at most this many groups, those in flight included. The next group begins
 -- another job, for another worker.
@@ -35,6 +43,9 @@ local JOINS_MAX = 64
 -- The list expires after this time (s) if no worker has run the job. Its orders are requeued long
 -- before. If Redis's clock was ahead, it stays for longer and only takes up memory.
 local JOINED_S_MAX = 86400
+-- Records of together more bytes than this are left to the worker: a merchant may have thousands of
+-- stores, and the append-only file would have them again for each group.
+local RECORDS_MAX = 16384
 
 -- If the ingress's clock is ahead of Redis's by this much (ms), the record stores its time, too: so
 -- no order counts as older than it is, whichever clock is wrong.
@@ -44,15 +55,17 @@ local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local job, channel = ARGV[1], ARGV[2]
 local isBehind = ARGV[5] - now >= APART_MS
-local toJoin = ARGV[3] ~= '' and redis.call('GET', KEYS[2])
+local toJoin, used
+if ARGV[3] ~= '' then toJoin, used = unpack(redis.call('MGET', KEYS[2], KEYS[4])) end
 if toJoin then job = toJoin end
 -- A packed request begins with its version. One without a version is damaged: 0 is older than any.
 local function versionOf(packed) return tonumber(string.match(packed, '^%d+')) or 0 end
 
 local filters, notFoundAt = tonumber(ARGV[7]), ARGV[8]
-local firstKey, firstArg = 4 + filters, 10 + filters
+local firstKey, firstArg, orders = 5 + filters, 14 + filters, tonumber(ARGV[10])
+local lastKey = firstKey + orders - 1
 -- Where orders were never archived, this costs no command more than without an archive.
-local found = redis.call('EXISTS', KEYS[3], unpack(KEYS, firstKey))
+local found = redis.call('EXISTS', KEYS[3], unpack(KEYS, firstKey, lastKey))
 local archive = found > 0
   and redis.call('HMGET', KEYS[3], 'uuid', 'forgottenVersion', 'generation', 'outbox') or {}
 if archive[1] or archive[4] then found = found - 1 end
@@ -62,15 +75,16 @@ elseif now - notFoundAt < 0 or now - notFoundAt > tonumber(ARGV[9]) then
   return 'LATE'
 end
 local maybe = filters > 0
-  and maybeForgotten({ unpack(KEYS, 4, firstKey - 1) }, { unpack(ARGV, 10, firstArg - 1) }) or {}
+  and maybeForgotten({ unpack(KEYS, 5, firstKey - 1) }, { unpack(ARGV, 14, firstArg - 1) }) or {}
 
 local opened = {}
-local reply = { 0, toJoin and 1 or 0, now, archive[1] or '', archive[2] or '0' }
+local reply =
+  { 0, toJoin and 1 or 0, now, archive[1] or '', archive[2] or '0', used or '', '' }
 local function append(...) for _, word in ipairs({ ... }) do reply[#reply + 1] = word end end
 -- A group may hold an order twice.
 local allNew, claimed = found == 0, {}
 
-for i = firstKey, #KEYS do
+for i = firstKey, lastKey do
   local n = i - firstKey + 1
   local at = firstArg + (n - 1) * 5
   local orderId, terms, request, client, paymentRequestId = unpack(ARGV, at, at + 4)
@@ -103,11 +117,33 @@ for i = firstKey, #KEYS do
   end
 end
 
+-- The group with what its job's worker needs to judge its orders; nil if the worker must look that
+-- up.
+local function lookedUp()
+  if ARGV[11] == '' or used ~= ARGV[11] or #opened < 2 * orders then return end
+  local firstRecord = lastKey + ARGV[12] + 1
+  local records, size = redis.call('MGET', unpack(KEYS, firstRecord)), 0
+  for i = 1, #KEYS - firstRecord + 1 do size = size + #(records[i] or '') end
+  if size > RECORDS_MAX then return end
+  local counted, requests, clients = { ARGV[13] }, {}, {}
+  for n = 1, orders do
+    local orderId, _, request, client = unpack(ARGV, firstArg + (n - 1) * 5, firstArg + n * 5 - 2)
+    counted[2 * n], counted[2 * n + 1] = now, orderId
+    requests[n], clients[n] = request, client
+  end
+  reply[7] = table.concat(countRecent({ unpack(KEYS, lastKey + 1, firstRecord - 1) }, counted), ' ')
+  local facts = { claimedAt = now, requests = requests, clients = clients, used = used,
+    counts = reply[7], records = records }
+  return string.sub(ARGV[3], 1, -2) .. ',"lookedUp":' .. cjson.encode(facts) .. '}'
+end
+
 if #opened > 0 then
   redis.call('ZADD', KEYS[1], unpack(opened))
   if toJoin then
     local list = KEYS[2] .. ':' .. job
-    local joins = redis.call('RPUSH', list, ARGV[3])
+    -- What cannot be read or counted must not keep the orders from their job.
+    local isRead, group = pcall(lookedUp)
+    local joins = redis.call('RPUSH', list, isRead and group or ARGV[3])
     if joins == 1 then redis.call('EXPIRE', list, JOINED_S_MAX) end
     if joins == JOINS_MAX then redis.call('DEL', KEYS[2]) end
   elseif redis.call('SET', KEYS[2], job, 'NX', 'GET', 'PX', ARGV[4]) then

@@ -1,6 +1,6 @@
 import { type Job, UnrecoverableError, Worker } from 'bullmq'
-import { Digest, type OrderId, queueName, tagOf } from '../keys.ts'
-import type { LookupIds } from '../orders/lookup-ids.ts'
+import { type OrderId, queueName, tagOf } from '../keys.ts'
+import { type LookupIds, lookupIdsFrom } from '../orders/lookup-ids.ts'
 import {
   connect,
   onConnectionLost,
@@ -12,6 +12,7 @@ import {
   type GroupData,
   JobData,
   type JoiningGroup,
+  type LookedUp,
   type RoundEnd,
   workInRounds,
 } from './job-rounds.ts'
@@ -37,6 +38,8 @@ export type OrderGroup = Omit<GroupData, 'subjects'> & {
   stalled: number
   /** They have joined the job: its own data does not name them. */
   joined: boolean
+  /** The groups that have joined it whose orders were looked up as they were claimed. */
+  lookedUp?: (JoiningGroup & { lookedUp: LookedUp })[]
   /** For who concludes all its orders in one step. */
   roundEnd?: Pick<RoundEnd, 'args' | 'note'> | undefined
   signal: AbortSignal
@@ -160,7 +163,10 @@ export class GroupWorker {
           groupOf(ownGroup, job.timestamp + (job.opts.delay ?? 0), { joined: false, roundEnd }),
         ),
       joined: (groups, roundEnd) =>
-        process(groupOf(...mergeGroups(groups, named), { joined: true, roundEnd })),
+        process({
+          ...groupOf(...mergeGroups(groups, named), { joined: true, roundEnd }),
+          lookedUp: groups.filter(isLookedUp),
+        }),
       onUnreadable: this.#onError,
       open: () => !this.#closing,
       firstJoined: this.#firstJoined[shard],
@@ -199,16 +205,15 @@ export class GroupWorker {
 function subjectsById(orderIds: OrderId[], subjects: string[][]): Map<OrderId, LookupIds> {
   const byId = new Map<OrderId, LookupIds>()
   for (const [i, orderId] of orderIds.entries()) {
-    const [merchant, code, customer] = subjects[i] ?? []
-    if (merchant === undefined || code === undefined || byId.has(orderId)) continue
-    byId.set(orderId, {
-      merchant,
-      code: Digest.parse(code),
-      customer: customer === undefined ? undefined : Digest.parse(customer),
-    })
+    const ids = lookupIdsFrom(subjects[i] ?? [])
+    if (ids !== undefined && !byId.has(orderId)) byId.set(orderId, ids)
   }
   return byId
 }
+
+/** Whether its claim has looked up what its orders need. */
+export const isLookedUp = (group: JoiningGroup): group is JoiningGroup & { lookedUp: LookedUp } =>
+  group.lookedUp !== undefined
 
 /**
  * Merges groups into one, with the time at which the first of them could be taken (ms). Leaves out

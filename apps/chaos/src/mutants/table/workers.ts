@@ -3,7 +3,9 @@ import type { Mutant } from '../mutant.ts'
 const groupTest: Mutant['test'] = ['apps/worker', 'src/process-group.test.ts']
 const requeueTest: Mutant['test'] = ['packages/store', 'src/queue/requeue.test.ts']
 const deferralTest: Mutant['test'] = ['packages/store', 'src/queue/deferral.test.ts']
+const lookAheadTest: Mutant['test'] = ['packages/store', 'src/decide/look-ahead.test.ts']
 const deferral = 'packages/store/src/queue/deferral.ts'
+const lookup = 'packages/store/src/decide/lookup.ts'
 
 /** Judging, retries, requeueing, and orders that kill. */
 export const workers: Mutant[] = [
@@ -68,6 +70,41 @@ export const workers: Mutant[] = [
     from: 'openAsOf.now + performance.now() - startedAt',
     to: 'Date.now()',
     test: groupTest,
+  },
+  {
+    breaks: 'orders are judged by the counters of another policy',
+    file: lookup,
+    from: ' || lookedUp.used !== usedText(used)',
+    to: '',
+    test: lookAheadTest,
+  },
+  {
+    breaks: 'an order that has waited is judged by records as old as its claim',
+    file: lookup,
+    from: 'Math.abs(now - lookedUp.claimedAt) <= CURRENT_MS',
+    to: 'true',
+    test: lookAheadTest,
+  },
+  {
+    breaks: 'nobody asks who holds a code for one order',
+    file: lookup,
+    from: " && facts.code?.type !== 'ORDER_CODE'",
+    to: '',
+    test: lookAheadTest,
+  },
+  {
+    breaks: 'a claim counts for a policy that was replaced',
+    file: 'packages/store/src/lua/claim.lua',
+    from: 'used ~= ARGV[11] or ',
+    to: '',
+    test: lookAheadTest,
+  },
+  {
+    breaks: 'a claim counts repeats as new orders',
+    file: 'packages/store/src/lua/claim.lua',
+    from: ' or #opened < 2 * orders',
+    to: '',
+    test: lookAheadTest,
   },
   {
     breaks: 'an order that fails its group keeps its neighbours from being decided',
