@@ -24,13 +24,13 @@ export async function decidePart(
   const rulebook = deps.rulebook()
   const openAsOf = await usage.time()
   const startedAt = performance.now()
-  const { open, unreadable, asked } = await lookup.lookUp(
+  const { open, unreadable } = await lookup.lookUp(
     group,
     orderIds,
     recentUsed(rulebook.policy),
     openAsOf,
   )
-  if (asked) deps.observer.redisAnswered(performance.now() - startedAt)
+  deps.observer.redisAnswered(performance.now() - startedAt)
   const ageSince = (claimedAt: number) =>
     ageAt(openAsOf.now + performance.now() - startedAt, claimedAt)
   // Redis's clock may have been behind when an order was claimed. The time of its ingress is read

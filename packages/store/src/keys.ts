@@ -175,8 +175,8 @@ export const joinedKey = (shard: number, jobId: string): string =>
   `${joinableJobKey(shard)}:${jobId}`
 
 /**
- * The recent counters that the workers' policy reads, as JSON: with them a claim looks up what they
- * need (claimed-facts.ts).
+ * The recent counters that the workers' policy reads, as JSON: these a claim counts
+ * (claim-counts.ts).
  */
 export const recentUsedKey = (shard: number): string => `${tagOf(shard)}:recent-used`
 

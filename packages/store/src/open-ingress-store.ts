@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Cluster } from 'ioredis'
-import { LookAhead } from './decide/look-ahead.ts'
+import { ClaimCounts } from './decide/claim-counts.ts'
 import { RecentOrders } from './decide/recent-orders.ts'
 import { Intake } from './intake/intake.ts'
 import { channelName, type OrderId } from './keys.ts'
@@ -85,13 +85,13 @@ export async function openIngressStore(
     onRequeued(await requeue.requeueLost(shard, [{ orderId, jobId }]))
   }
   const filters = new Filters(connection)
-  const lookAhead =
+  const counts =
     connection instanceof Cluster
       ? undefined
-      : new LookAhead(new RecentOrders(connection, shards), shards)
+      : new ClaimCounts(new RecentOrders(connection, shards))
   const intake = new Intake({
     connection,
-    lookAhead,
+    counts,
     lookedUpMsMax,
     queues,
     filters,

@@ -30,12 +30,6 @@ export type DirectoryRecords = {
  */
 const PARSED_MAX = 10_000
 
-/** The keys of the records of merchants and codes. */
-export const recordKeys = (merchants: string[], codes: Digest[], shards: number): string[] => [
-  ...merchants.map((id) => merchantKey(shardOf(id, shards), id)),
-  ...codes.map((code) => codeKey(shardOf(code, shards), code)),
-]
-
 /** The acquirer's merchants and codes, as imported. */
 export class Directory {
   readonly #connection: RedisConnection
@@ -58,27 +52,18 @@ export class Directory {
     const merchants = [...new Set(merchantIds)]
     const codes = [...new Set(codeDigests)]
     const texts = await this.#fetch([
-      ...recordKeys(merchants, codes, this.#shards),
+      ...merchants.map((id) => merchantKey(shardOf(id, this.#shards), id)),
+      ...codes.map((code) => codeKey(shardOf(code, this.#shards), code)),
       ...codes.map(codeHolderKey),
     ])
-    const holders = texts.splice(merchants.length + codes.length)
+    const merchantTexts = texts.splice(0, merchants.length)
+    const codeTexts = texts.splice(0, codes.length)
     return {
-      ...this.read(merchants, codes, texts),
+      merchants: this.#merchants.all(merchants, merchantTexts),
+      codes: this.#codes.all(codes, codeTexts),
       holders: new Map(
-        codes.flatMap((code, i) => (holders[i] ? [[code, OrderId.parse(holders[i])]] : [])),
+        codes.flatMap((code, i) => (texts[i] ? [[code, OrderId.parse(texts[i])]] : [])),
       ),
-    }
-  }
-
-  /** The records of these merchants and codes, which `texts` has at the places of `recordKeys`. */
-  read(
-    merchants: string[],
-    codes: Digest[],
-    texts: (string | null)[],
-  ): Omit<DirectoryRecords, 'holders'> {
-    return {
-      merchants: this.#merchants.all(merchants, texts.slice(0, merchants.length)),
-      codes: this.#codes.all(codes, texts.slice(merchants.length)),
     }
   }
 

@@ -9,10 +9,10 @@ import type { OrderGroup } from '../queue/group-worker.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import { readable } from '../redis/readable.ts'
 import { Script } from '../redis/script.ts'
+import { countsIn, usedText } from './claim-counts.ts'
 import type { Directory, DirectoryRecords } from './directory.ts'
 import { laterThan, type RedisTime } from './limit-usage.ts'
-import { CURRENT_MS, countsIn, distinct, usedText } from './look-ahead.ts'
-import { type CountPlan, Counts, type RecentOrders } from './recent-orders.ts'
+import { Counts, type RecentOrders } from './recent-orders.ts'
 
 /** An open order of the given job. `claimedAt` in ms. */
 export type OpenOrder = {
@@ -30,19 +30,17 @@ export type OrderWithFacts = { record: OpenOrder; facts: Facts | Error }
 export type LookupResult = {
   open: OrderWithFacts[]
   unreadable: { orderId: OrderId; error: Error }[]
-  /** Whether Redis was asked: the claims may have looked up all of them (look-ahead.ts). */
-  asked: boolean
 }
 
-type LookupGroup = Pick<OrderGroup, 'shard' | 'jobId' | 'subjects' | 'lookedUp'>
+type LookupGroup = Pick<OrderGroup, 'shard' | 'jobId' | 'subjects' | 'counted'>
 
 /** Where the facts for judging are stored. */
 type LookupParts = { orders: Orders; directory: Directory; recent: RecentOrders }
 
 /**
  * Looks up orders and the facts for judging them. Where one node holds all keys and the job has the
- * orders' lookup ids, this takes one round trip, with one sync of the append-only file; none for
- * orders that their claims have looked up (look-ahead.ts). Otherwise it takes two: one for the
+ * orders' lookup ids, this takes one round trip, with one sync of the append-only file, or none if
+ * their claims have counted all of them (claim-counts.ts). Otherwise it takes two: one for the
  * records, one for what they name.
  */
 export class Lookup {
@@ -75,56 +73,39 @@ export class Lookup {
     used: readonly RecentCounter[],
     openAsOf: RedisTime,
   ): Promise<LookupResult> {
-    const known = this.#claimed(group, orderIds, used, openAsOf)
-    const rest = orderIds.filter((orderId) => !known.has(orderId))
-    if (rest.length === 0) return { open: [...known.values()], unreadable: [], asked: false }
-    const subjects = rest.flatMap((orderId) => group.subjects?.get(orderId) ?? [])
-    const plan = this.#parts.recent.plan(subjects, used, laterThan(openAsOf))
-    const { open, ...result } =
-      this.#oneNode && subjects.length === rest.length
-        ? await this.#singleNode(group, rest, subjects, plan, used)
-        : await this.#cluster(group, rest, used)
-    return { ...result, open: [...known.values(), ...open] }
+    const subjects = orderIds.flatMap((orderId) => group.subjects?.get(orderId) ?? [])
+    if (!this.#oneNode || subjects.length < orderIds.length)
+      return this.#cluster(group, orderIds, used)
+    return this.#singleNode(group, orderIds, subjects, { used, latest: laterThan(openAsOf) })
   }
 
-  /** Those of the orders that their claims have looked up, as far as a worker can use that. */
-  #claimed(
-    group: LookupGroup,
-    orderIds: OrderId[],
+  /** The recents of the orders that their claims have counted for the same counters. */
+  #countedByClaims(
+    groups: LookupGroup['counted'] = [],
     used: readonly RecentCounter[],
-    { now }: RedisTime,
-  ): Map<OrderId, OrderWithFacts> {
-    const known = new Map<OrderId, OrderWithFacts>()
-    const asked = new Set(orderIds)
-    for (const { orderIds, subjects: words, lookedUp } of group.lookedUp ?? []) {
-      const isCurrent = Math.abs(now - lookedUp.claimedAt) <= CURRENT_MS
-      if (!this.#oneNode || !isCurrent || lookedUp.used !== usedText(used)) continue
-      const subjects = words.flatMap((ids) => lookupIdsFrom(ids) ?? [])
-      const [merchants, codes] = distinct(subjects)
-      const texts = lookedUp.records.map((text) => text || null)
-      const records = this.#parts.directory.read(merchants, codes, texts)
-      const recents = this.#parts.recent.recents(subjects, used, countsIn(lookedUp.counts))
-      for (const [i, orderId] of orderIds.entries()) {
-        const [request = '', clientId = ''] = [lookedUp.requests[i], lookedUp.clients[i]]
-        const order = readable(() => unpackRequest(request, namesOf(orderId)))
-        if (!asked.has(orderId) || order instanceof Error) continue
-        const { claimedAt } = lookedUp
-        const record = { orderId, order, clientId, claimedAt, jobId: group.jobId }
-        const facts = factsOf(record, { ...records, holders: new Map() }, recents[i])
-        const isUsable = !(facts instanceof Error) && facts.code?.type !== 'ORDER_CODE'
-        if (isUsable) known.set(orderId, { record, facts })
+  ): Map<OrderId, Recent> {
+    const recents = new Map<OrderId, Recent>()
+    for (const { orderIds, subjects, counted } of groups) {
+      if (counted.used !== usedText(used)) continue
+      const ids = subjects.map(lookupIdsFrom)
+      const ofGroup = this.#parts.recent.recents(ids, used, countsIn(counted.counts))
+      for (const [i, recent] of ofGroup.entries()) {
+        const orderId = orderIds[i]
+        if (orderId !== undefined) recents.set(orderId, recent)
       }
     }
-    return known
+    return recents
   }
 
   async #singleNode(
-    { shard, jobId }: LookupGroup,
+    { shard, jobId, counted }: LookupGroup,
     orderIds: OrderId[],
     subjects: LookupIds[],
-    plan: CountPlan,
-    used: readonly RecentCounter[],
+    { used, latest }: { used: readonly RecentCounter[]; latest: number },
   ): Promise<LookupResult> {
+    const known = this.#countedByClaims(counted, used)
+    const toCount = orderIds.map((orderId, i) => (known.has(orderId) ? undefined : subjects[i]))
+    const plan = this.#parts.recent.plan(toCount, used, latest)
     const records = orderIds.map((orderId) => orderKey(shard, orderId))
     const keys = [recentUsedKey(shard), ...records, ...plan.keys]
     const args = [jobId, usedText(used), plan.sets, ...orderIds]
@@ -137,8 +118,8 @@ export class Lookup {
     ])
     const [requests, clientIds, claimTimes, counts] = Reply.parse(reply)
     plan.note(counts, Math.max(...claimTimes))
-    const recents = this.#parts.recent.recents(subjects, used, counts)
-    const result: LookupResult = { open: [], unreadable: [], asked: true }
+    const recents = this.#parts.recent.recents(toCount, used, counts)
+    const result: LookupResult = { open: [], unreadable: [] }
     const mismatched: OrderId[] = []
     for (const [i, orderId] of orderIds.entries()) {
       const [request, clientId = '', claimedAt = 0] = [requests[i], clientIds[i], claimTimes[i]]
@@ -148,14 +129,14 @@ export class Lookup {
       else if (!areSame(lookupIdsOf(order), subjects[i])) mismatched.push(orderId)
       else {
         const record = { orderId, order, clientId, claimedAt, jobId }
-        result.open.push({ record, facts: factsOf(record, found, recents[i]) })
+        const recent = known.get(orderId) ?? recents[i]
+        result.open.push({ record, facts: factsOf(record, found, recent) })
       }
     }
     if (mismatched.length === 0) return result
     // The job has the lookup ids of a repeat, which are not those of the claimed order.
     const { open, unreadable } = await this.#cluster({ shard, jobId }, mismatched, used)
-    const all = [...result.unreadable, ...unreadable]
-    return { ...result, open: [...result.open, ...open], unreadable: all }
+    return { open: [...result.open, ...open], unreadable: [...result.unreadable, ...unreadable] }
   }
 
   async #cluster(
@@ -185,7 +166,7 @@ export class Lookup {
             },
           ],
     )
-    if (open.length === 0) return { open: [], unreadable, asked: true }
+    if (open.length === 0) return { open: [], unreadable }
     const [found, recents] = await Promise.all([
       directory.find(
         open.map(({ order }) => order.merchant.referenceMerchantId),
@@ -196,7 +177,6 @@ export class Lookup {
     return {
       open: open.map((record, i) => ({ record, facts: factsOf(record, found, recents[i]) })),
       unreadable,
-      asked: true,
     }
   }
 }

@@ -123,15 +123,24 @@ export class RecentOrders {
 
   /**
    * Plans the counting of orders for a script that has their claim times itself, where one node
-   * holds all keys. No order was claimed after `latest` (ms). `recents` reads the script's reply.
+   * holds all keys; undefined for orders that are not to be counted. No order was claimed after
+   * `latest` (ms). `recents` reads the script's reply.
    */
-  plan(subjects: LookupIds[], used: readonly RecentCounter[], latest: number): CountPlan {
+  plan(
+    subjects: (LookupIds | undefined)[],
+    used: readonly RecentCounter[],
+    latest: number,
+  ): CountPlan {
     const kinds = kindsOf(used)
     return this.#planFor(setsOf(subjects, kinds, this.#shards), kinds, latest)
   }
 
   /** The recents of orders with these ids, from the reply of a script for their `plan`. */
-  recents(subjects: LookupIds[], used: readonly RecentCounter[], counts: number[]): Recent[] {
+  recents(
+    subjects: (LookupIds | undefined)[],
+    used: readonly RecentCounter[],
+    counts: number[],
+  ): Recent[] {
     const recents = subjects.map(() => ({ ...none }))
     copy(counts, setsOf(subjects, kindsOf(used), this.#shards), recents)
     return recents
@@ -189,10 +198,11 @@ function copy(counts: number[], sets: RecentSet[], recents: Record<RecentCounter
 }
 
 /** The sets in which orders with these ids are counted, in the order of the script's reply. */
-function setsOf(subjects: LookupIds[], kinds: Kind[], shards: number): RecentSet[] {
+function setsOf(subjects: (LookupIds | undefined)[], kinds: Kind[], shards: number): RecentSet[] {
   const sets = new Map<string, RecentSet>()
   for (const kind of kinds) {
-    for (const [position, { [kind.subject]: id }] of subjects.entries()) {
+    for (const [position, ids] of subjects.entries()) {
+      const id = ids?.[kind.subject]
       if (id === undefined) continue
       const shard = shardOf(id, shards)
       const key = recentKey(shard, kind.subject, id)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type PlaceOrderRequest, packRequest, termsOf } from '@placeorder/protocol'
 import { z } from 'zod'
-import { countsIn, type LookAhead } from '../decide/look-ahead.ts'
+import { type ClaimCounts, countsIn } from '../decide/claim-counts.ts'
 import {
   archiveKey,
   forgottenKey,
@@ -67,7 +67,7 @@ export type ClaimedGroup = {
 
 export type ClaimsOptions = {
   /** Where one node holds all keys. */
-  lookAhead?: LookAhead | undefined
+  counts?: ClaimCounts | undefined
   /** For tests that forget orders within seconds. */
   lookedUpMsMax?: number | undefined
 }
@@ -77,12 +77,12 @@ export class Claims {
   readonly #own = new Script('claim', ['maybe-forgotten'])
   readonly #joining = new Script('claim', ['maybe-forgotten', 'count-recent'])
   readonly #connection: RedisConnection
-  readonly #lookAhead: LookAhead | undefined
+  readonly #counts: ClaimCounts | undefined
   readonly #lookedUpMsMax: number
 
   constructor(connection: RedisConnection, options: ClaimsOptions = {}) {
     this.#connection = connection
-    this.#lookAhead = options.lookAhead
+    this.#counts = options.counts
     this.#lookedUpMsMax = options.lookedUpMsMax ?? LOOKED_UP_MS_MAX
   }
 
@@ -96,7 +96,7 @@ export class Claims {
     const orderIds = orders.map(({ orderId }) => orderId)
     const claims = orders.map(({ order }) => newClaim(order, jobId))
     const subjects = (group.joins?.subjects ?? []).flatMap((ids) => lookupIdsFrom(ids) ?? [])
-    const facts = subjects.length > 0 ? this.#lookAhead?.plan(shard, subjects) : undefined
+    const plan = subjects.length > 0 ? this.#counts?.plan(shard, subjects) : undefined
     const keys = [
       openKey(shard),
       joinableJobKey(shard),
@@ -104,8 +104,7 @@ export class Claims {
       recentUsedKey(shard),
       ...filters.map(({ n }) => forgottenKey(shard, n)),
       ...orderIds.map((orderId) => orderKey(shard, orderId)),
-      ...(facts?.countKeys ?? []),
-      ...(facts?.recordKeys ?? []),
+      ...(plan?.keys ?? []),
     ]
     const args = [
       jobId,
@@ -118,9 +117,8 @@ export class Claims {
       group.notFoundAt ?? '',
       this.#lookedUpMsMax,
       orders.length,
-      facts?.used ?? '',
-      facts?.countKeys.length ?? 0,
-      facts?.sets ?? '',
+      plan?.used ?? '',
+      plan?.sets ?? '',
       ...readsOf(orderIds, filters),
       ...orders.flatMap(({ orderId, order, clientId }, i) => [
         orderId,
@@ -138,8 +136,8 @@ export class Claims {
     if (reply === 'STALE') return reply
     if (reply === 'LATE') throw new Error('an order was looked up in the archive too long ago')
     const [open, joinable, at, archiveId, version, used, counts, ...words] = Reply.parse(reply)
-    if (group.joins !== undefined) this.#lookAhead?.noteClaim(shard, used, Number(at))
-    if (counts !== '') facts?.note(countsIn(counts), Number(at))
+    if (group.joins !== undefined) this.#counts?.note(shard, used, Number(at))
+    if (counts !== '') plan?.note(countsIn(counts), Number(at))
     for (let from = 0; from < words.length; from += 6) {
       const { position, ...claim } = EarlierClaim.parse(words.slice(from, from + 6))
       claims[position - 1] = claim

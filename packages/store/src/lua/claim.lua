@@ -5,9 +5,9 @@
 -- KEYS[2]      the id of the joinable job, while there is one; the groups that join it are in a
 --              list at this key, ':' and the id
 -- KEYS[3]      what is known of the archive, a hash
--- KEYS[4]      the recent counters that the workers' policy reads: see look-ahead.ts
--- KEYS[5..]    the filters of forgotten orders; the orders' hashes; then, if the group is to be
---              looked up, the keys of `count-recent`, and the records of its merchants and codes
+-- KEYS[4]      the recent counters that the workers' policy reads: see claim-counts.ts
+-- KEYS[5..]    the filters of forgotten orders; the orders' hashes; then the keys of
+--              `count-recent`, if the group may be counted
 -- ARGV[1]      the id of the group's own job, which gets the new orders unless they join another
 -- ARGV[2]      the channel of the ingress that waits
 -- ARGV[3]      the group as JSON, if it is to join a job; '' if it is to have its own
@@ -19,11 +19,10 @@
 --              them MAYBE: they are claimed without filters
 -- ARGV[9]      how long ago (ms) that may have been
 -- ARGV[10]     the number of orders
--- ARGV[11]     '', or the counters for which the group is to be looked up if it joins a job, all
---              its orders are new, and KEYS[4] has the same ones
--- ARGV[12]     the number of keys of `count-recent`
--- ARGV[13]     its first argument
--- ARGV[14..]   for each filter what `maybe-forgotten` reads, then for each order five: orderId,
+-- ARGV[11]     '', or the counters for which the group is counted if it joins a job, all its orders
+--              are new, and KEYS[4] has the same ones
+-- ARGV[12]     the first argument of `count-recent`
+-- ARGV[13..]   for each filter what `maybe-forgotten` reads, then for each order five: orderId,
 --              terms, packed request, clientId, paymentRequestId
 --
 -- Returns      STALE if the shard has other filters by now, LATE if the orders were looked up too
@@ -43,9 +42,6 @@ local JOINS_MAX = 64
 -- The list expires after this time (s) if no worker has run the job. Its orders are requeued long
 -- before. If Redis's clock was ahead, it stays for longer and only takes up memory.
 local JOINED_S_MAX = 86400
--- Records of together more bytes than this are left to the worker: a merchant may have thousands of
--- stores, and the append-only file would have them again for each group.
-local RECORDS_MAX = 16384
 
 -- If the ingress's clock is ahead of Redis's by this much (ms), the record stores its time, too: so
 -- no order counts as older than it is, whichever clock is wrong.
@@ -62,7 +58,7 @@ if toJoin then job = toJoin end
 local function versionOf(packed) return tonumber(string.match(packed, '^%d+')) or 0 end
 
 local filters, notFoundAt = tonumber(ARGV[7]), ARGV[8]
-local firstKey, firstArg, orders = 5 + filters, 14 + filters, tonumber(ARGV[10])
+local firstKey, firstArg, orders = 5 + filters, 13 + filters, tonumber(ARGV[10])
 local lastKey = firstKey + orders - 1
 -- Where orders were never archived, this costs no command more than without an archive.
 local found = redis.call('EXISTS', KEYS[3], unpack(KEYS, firstKey, lastKey))
@@ -75,7 +71,7 @@ elseif now - notFoundAt < 0 or now - notFoundAt > tonumber(ARGV[9]) then
   return 'LATE'
 end
 local maybe = filters > 0
-  and maybeForgotten({ unpack(KEYS, 5, firstKey - 1) }, { unpack(ARGV, 14, firstArg - 1) }) or {}
+  and maybeForgotten({ unpack(KEYS, 5, firstKey - 1) }, { unpack(ARGV, 13, firstArg - 1) }) or {}
 
 local opened = {}
 local reply =
@@ -117,33 +113,23 @@ for i = firstKey, lastKey do
   end
 end
 
--- The group with what its job's worker needs to judge its orders; nil if the worker must look that
--- up.
-local function lookedUp()
+-- Counts the group's orders. Returns the group with its counts, or nil if it is not to be counted.
+local function countedGroup()
   if ARGV[11] == '' or used ~= ARGV[11] or #opened < 2 * orders then return end
-  local firstRecord = lastKey + ARGV[12] + 1
-  local records, size = redis.call('MGET', unpack(KEYS, firstRecord)), 0
-  for i = 1, #KEYS - firstRecord + 1 do size = size + #(records[i] or '') end
-  if size > RECORDS_MAX then return end
-  local counted, requests, clients = { ARGV[13] }, {}, {}
-  for n = 1, orders do
-    local orderId, _, request, client = unpack(ARGV, firstArg + (n - 1) * 5, firstArg + n * 5 - 2)
-    counted[2 * n], counted[2 * n + 1] = now, orderId
-    requests[n], clients[n] = request, client
-  end
-  reply[7] = table.concat(countRecent({ unpack(KEYS, lastKey + 1, firstRecord - 1) }, counted), ' ')
-  local facts = { claimedAt = now, requests = requests, clients = clients, used = used,
-    counts = reply[7], records = records }
-  return string.sub(ARGV[3], 1, -2) .. ',"lookedUp":' .. cjson.encode(facts) .. '}'
+  local counted = { ARGV[12] }
+  for n = 1, orders do counted[2 * n], counted[2 * n + 1] = now, ARGV[firstArg + (n - 1) * 5] end
+  reply[7] = table.concat(countRecent({ unpack(KEYS, lastKey + 1) }, counted), ' ')
+  local counts = cjson.encode({ used = used, counts = reply[7] })
+  return string.sub(ARGV[3], 1, -2) .. ',"counted":' .. counts .. '}'
 end
 
 if #opened > 0 then
   redis.call('ZADD', KEYS[1], unpack(opened))
   if toJoin then
     local list = KEYS[2] .. ':' .. job
-    -- What cannot be read or counted must not keep the orders from their job.
-    local isRead, group = pcall(lookedUp)
-    local joins = redis.call('RPUSH', list, isRead and group or ARGV[3])
+    -- What cannot be counted must not keep the orders from their job.
+    local isCounted, group = pcall(countedGroup)
+    local joins = redis.call('RPUSH', list, isCounted and group or ARGV[3])
     if joins == 1 then redis.call('EXPIRE', list, JOINED_S_MAX) end
     if joins == JOINS_MAX then redis.call('DEL', KEYS[2]) end
   elseif redis.call('SET', KEYS[2], job, 'NX', 'GET', 'PX', ARGV[4]) then

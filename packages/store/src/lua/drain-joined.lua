@@ -7,7 +7,7 @@
 -- KEYS[2]      the list of the groups that have joined the job
 -- ARGV[1]      the job's id
 -- ARGV[2]      how many groups at the head of the list were processed
--- ARGV[3]      how the last of those begins, as JSON, and no other group on the list does
+-- ARGV[3]      the last of those, as JSON; no group is on the list twice
 -- ARGV[4]      for how long more groups may join from now on (ms), if any has joined; 0: none may
 -- ARGV[5]      the same if none has joined
 --
@@ -15,7 +15,7 @@
 
 local groups = redis.call('LRANGE', KEYS[2], 0, -1)
 local processed = tonumber(ARGV[2])
-if processed > 0 and string.sub(groups[processed] or '', 1, #ARGV[3]) == ARGV[3] then
+if processed > 0 and groups[processed] == ARGV[3] then
   redis.call('LTRIM', KEYS[2], ARGV[2], -1)
 else
   processed = 0

@@ -1,10 +1,10 @@
 -- Reads the open orders of a job and counts them as recent orders, in one step, where one node
 -- holds all keys. `countRecent` is the script `count-recent` as a function of its KEYS and ARGV.
 --
--- KEYS[1]      the recent counters that the policy reads: see look-ahead.ts
--- KEYS[2..]    the orders' hashes, then the keys of `count-recent`
+-- KEYS[1]      the recent counters that the policy reads: see claim-counts.ts
+-- KEYS[2..]    the orders' hashes, then the keys of `count-recent`, if some are to be counted
 -- ARGV[1]      the job
--- ARGV[2]      what KEYS[1] becomes
+-- ARGV[2]      what KEYS[1] becomes, if some are to be counted; else nothing is written
 -- ARGV[3]      the first argument of `count-recent`
 -- ARGV[4..]    the orderId of each order
 --
@@ -24,5 +24,5 @@ for i = 1, orders do
   claimTimes[i] = open and claimedAt or ''
   counted[2 * i], counted[2 * i + 1] = claimTimes[i], ARGV[3 + i]
 end
-redis.call('SET', KEYS[1], ARGV[2], 'EX', USED_S)
+if #KEYS > orders + 1 then redis.call('SET', KEYS[1], ARGV[2], 'EX', USED_S) end
 return { requests, clients, claimTimes, countRecent({ unpack(KEYS, orders + 2) }, counted) }

@@ -9,10 +9,10 @@ import {
 } from '../redis/connection.ts'
 import { FirstJoined } from './first-joined.ts'
 import {
+  type Counted,
   type GroupData,
   JobData,
   type JoiningGroup,
-  type LookedUp,
   type RoundEnd,
   workInRounds,
 } from './job-rounds.ts'
@@ -38,8 +38,8 @@ export type OrderGroup = Omit<GroupData, 'subjects'> & {
   stalled: number
   /** They have joined the job: its own data does not name them. */
   joined: boolean
-  /** The groups that have joined it whose orders were looked up as they were claimed. */
-  lookedUp?: (JoiningGroup & { lookedUp: LookedUp })[]
+  /** The groups in it whose orders were counted by their claims. */
+  counted?: CountedGroup[]
   /** For who concludes all its orders in one step. */
   roundEnd?: Pick<RoundEnd, 'args' | 'note'> | undefined
   signal: AbortSignal
@@ -165,7 +165,7 @@ export class GroupWorker {
       joined: (groups, roundEnd) =>
         process({
           ...groupOf(...mergeGroups(groups, named), { joined: true, roundEnd }),
-          lookedUp: groups.filter(isLookedUp),
+          counted: groups.filter(isCounted),
         }),
       onUnreadable: this.#onError,
       open: () => !this.#closing,
@@ -211,9 +211,10 @@ function subjectsById(orderIds: OrderId[], subjects: string[][]): Map<OrderId, L
   return byId
 }
 
-/** Whether its claim has looked up what its orders need. */
-export const isLookedUp = (group: JoiningGroup): group is JoiningGroup & { lookedUp: LookedUp } =>
-  group.lookedUp !== undefined
+type CountedGroup = JoiningGroup & { counted: Counted }
+
+/** Whether its claim has counted its orders. */
+export const isCounted = (group: JoiningGroup): group is CountedGroup => group.counted !== undefined
 
 /**
  * Merges groups into one, with the time at which the first of them could be taken (ms). Leaves out

@@ -62,31 +62,20 @@ export type GroupData = z.infer<typeof GroupData>
  */
 export const JOB_VERSION = 1
 
-/**
- * What a claim has looked up of a group, all of whose orders were new: their claim time (ms); the
- * packed request and the client of each; the counters that were counted, as JSON, and their counts;
- * and records of the directory. `claimed-facts.ts` knows whose they are.
- */
-const LookedUp = z.object({
-  claimedAt: z.coerce.number(),
-  requests: z.array(z.string()),
-  clients: z.array(z.string()),
-  used: z.string(),
-  counts: z.string(),
-  records: z.array(z.union([z.string(), z.literal(false)])),
-})
-export type LookedUp = z.infer<typeof LookedUp>
+/** What a claim has counted: which counters, as JSON, and the reply of `count-recent`. */
+const Counted = z.object({ used: z.string(), counts: z.string() })
+export type Counted = z.infer<typeof Counted>
 
 /** The data of a job as it is stored. */
 export const JobData = GroupData.extend({ v: z.literal(JOB_VERSION) })
 
 /**
- * A group that joins another group's job, and when it did (ms, by its ingress's clock). The claim
- * appends `lookedUp` to it.
+ * A group that joins another group's job, and when it did (ms, by its ingress's clock). Its claim
+ * appends what it has counted.
  */
 export const JoiningGroup = JobData.required({ subjects: true }).extend({
   at: z.number(),
-  lookedUp: LookedUp.optional(),
+  counted: Counted.optional(),
 })
 export type JoiningGroup = z.infer<typeof JoiningGroup>
 
@@ -127,7 +116,9 @@ export class RoundEnd {
    * `note`. Undefined once the job has gone on without the round.
    */
   get args(): (string | number)[] | undefined {
-    return this.#isOver ? undefined : [...processedArgs(this.#processed), ...this.#joinMs()]
+    return this.#isOver
+      ? undefined
+      : [this.#processed.length, this.#processed.at(-1) ?? '', ...this.#joinMs()]
   }
 
   note(reply: unknown): void {
@@ -176,16 +167,6 @@ const Drained = z
   .transform(([joinable, ...groups]) => ({ isJoinable: joinable === '1', groups }))
 type Drained = z.infer<typeof Drained>
 
-/**
- * How many groups drain-joined.lua removes, and how the last of them begins: without what its claim
- * has looked up, which is longer than the rest, no other group does.
- */
-function processedArgs(processed: string[]): [number, string] {
-  const last = processed.at(-1) ?? ''
-  const end = last.indexOf(',"lookedUp":')
-  return [processed.length, end === -1 ? last : last.slice(0, end)]
-}
-
 /** The keys of drain-joined.lua for a job. */
 export const drainKeys = (shard: number, jobId: string): string[] => [
   joinableJobKey(shard),
@@ -213,7 +194,7 @@ export async function workInRounds({
   const joinMs = (): JoinMs =>
     open() && performance.now() < until ? [roundMs, firstJoined?.isFree ? WAITING_MS : 0] : [0, 0]
   const drain = async (processed: string[], [ifAny, ifNone]: JoinMs = [0, 0]) => {
-    const args = [jobId, ...processedArgs(processed), ifAny, ifNone]
+    const args = [jobId, processed.length, processed.at(-1) ?? '', ifAny, ifNone]
     return Drained.parse(await drainJoined.run(connection, keys, args))
   }
   /** Removes the processed groups, and resolves with the next ones; with none if the job ends. */

@@ -3,7 +3,7 @@ import type { Mutant } from '../mutant.ts'
 const groupTest: Mutant['test'] = ['apps/worker', 'src/process-group.test.ts']
 const requeueTest: Mutant['test'] = ['packages/store', 'src/queue/requeue.test.ts']
 const deferralTest: Mutant['test'] = ['packages/store', 'src/queue/deferral.test.ts']
-const lookAheadTest: Mutant['test'] = ['packages/store', 'src/decide/look-ahead.test.ts']
+const claimCountsTest: Mutant['test'] = ['packages/store', 'src/decide/claim-counts.test.ts']
 const deferral = 'packages/store/src/queue/deferral.ts'
 const lookup = 'packages/store/src/decide/lookup.ts'
 
@@ -74,37 +74,30 @@ export const workers: Mutant[] = [
   {
     breaks: 'orders are judged by the counters of another policy',
     file: lookup,
-    from: ' || lookedUp.used !== usedText(used)',
+    from: 'if (counted.used !== usedText(used)) continue',
     to: '',
-    test: lookAheadTest,
+    test: claimCountsTest,
   },
   {
-    breaks: 'an order that has waited is judged by records as old as its claim',
+    breaks: 'orders that their claims have counted are judged as if they had no others',
     file: lookup,
-    from: 'Math.abs(now - lookedUp.claimedAt) <= CURRENT_MS',
-    to: 'true',
-    test: lookAheadTest,
-  },
-  {
-    breaks: 'nobody asks who holds a code for one order',
-    file: lookup,
-    from: " && facts.code?.type !== 'ORDER_CODE'",
-    to: '',
-    test: lookAheadTest,
+    from: 'known.get(orderId) ?? recents[i]',
+    to: 'recents[i]',
+    test: claimCountsTest,
   },
   {
     breaks: 'a claim counts for a policy that was replaced',
     file: 'packages/store/src/lua/claim.lua',
     from: 'used ~= ARGV[11] or ',
     to: '',
-    test: lookAheadTest,
+    test: claimCountsTest,
   },
   {
     breaks: 'a claim counts repeats as new orders',
     file: 'packages/store/src/lua/claim.lua',
     from: ' or #opened < 2 * orders',
     to: '',
-    test: lookAheadTest,
+    test: claimCountsTest,
   },
   {
     breaks: 'an order that fails its group keeps its neighbours from being decided',
