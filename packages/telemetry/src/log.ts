@@ -111,13 +111,13 @@ const isObject = (value: unknown): value is object =>
 const UNWRITTEN_BYTES_MAX = 16 * 2 ** 20
 
 /**
- * A line waits for others for this long (ms): a write of its own takes up to 150 µs of CPU in
- * another thread. So many are lost with a process that is killed.
+ * A line that follows another one waits for others for this long (ms): a write of its own takes up
+ * to 150 µs of CPU in another thread. So many are lost with a process that is killed.
  */
 const BATCH_MS = 50
 
-/** So many bytes are written at once. */
-const BATCH_BYTES = 8_192
+/** So many characters do not wait for more. */
+const BATCH_MAX = 8_192
 
 /** The lowest level of lines that wait for no others. */
 const WARN = 40
@@ -155,24 +155,26 @@ export function openLog({
 }
 
 function standardOutput(): DestinationStream {
-  const output = pino.destination({
-    dest: 1,
-    sync: false,
-    minLength: BATCH_BYTES,
-    maxLength: UNWRITTEN_BYTES_MAX,
-  })
-  let timer: NodeJS.Timeout | undefined
-  const flush = () => {
-    timer = undefined
-    output.flush()
+  let waiting = ''
+  let batch: NodeJS.Timeout | undefined
+  const write = () => {
+    if (waiting !== '') output.write(waiting)
+    waiting = ''
+  }
+  process.on('exit', write) // Before pino's own listener, which writes synchronously what it has.
+  const output = pino.destination({ dest: 1, sync: false, maxLength: UNWRITTEN_BYTES_MAX })
+  const endBatch = () => {
+    batch = waiting === '' ? undefined : setTimeout(endBatch, BATCH_MS).unref()
+    write()
   }
   const stream = {
     [Symbol.for('pino.metadata')]: true, // Has pino set the level of each line.
     lastLevel: 0,
     write: (line: string) => {
-      output.write(line)
-      if (stream.lastLevel >= WARN) output.flush()
-      else if (timer === undefined) timer = setTimeout(flush, BATCH_MS).unref()
+      waiting += line
+      const isUrgent = stream.lastLevel >= WARN || waiting.length >= BATCH_MAX
+      if (isUrgent || batch === undefined) write()
+      batch ??= setTimeout(endBatch, BATCH_MS).unref()
     },
   }
   return stream
